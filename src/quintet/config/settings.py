@@ -1,0 +1,166 @@
+"""All that the three files and the environment say, as one frozen value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from quintet.config.problems import Place, Problem
+from quintet.ldap.dn import DN
+from quintet.ldap.filters import Template
+from quintet.secret import Secret
+from quintet.tls.profile import TlsProfile
+
+
+class Scope(Enum):
+    """How deep a search goes. The value is LDAP's number (RFC 4511 4.5.1.2)."""
+
+    BASE = 0
+    ONE = 1
+    SUBTREE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom a connection binds as. `name` is a DN or, for Active Directory, a mail form."""
+
+    name: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """One `Connection` of StCommunityConfig.xml (reference 3.2). An empty base is the whole directory.
+
+    `hosts` are several names of one directory, in order of preference. `member_of` is set when `GroupMembership`
+    names an attribute instead of a filter. `user_id_attribute` is None when the ID is the DN.
+    """
+
+    hosts: tuple[str, ...]
+    port: int
+    ssl_port: int
+    ssl_enabled: bool
+    search_order: int
+    account: Account | None
+    person_base: DN
+    person_scope: Scope
+    person_filter: Template
+    login_filter: Template
+    person_class: str
+    group_base: DN
+    group_scope: Scope
+    group_filter: Template
+    group_class: str
+    group_membership: Template | None
+    member_of: str | None
+    user_id_attribute: str | None
+    name_attribute: str
+    mail_attribute: str
+    group_name_attribute: str
+    group_member_attribute: str
+    description_attribute: str | None = None
+    place: Place = field(default=Place("StCommunityConfig.xml"), compare=False)
+
+    @property
+    def label(self) -> str:
+        """The server as administrators know it: its configured host names."""
+        return ",".join(self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySettings:
+    """The `[Directory]` keys (reference 2.9) and what goes with them. Intervals are seconds.
+
+    `start_tls` (`QUINTET_START_TLS`): where a connection is encrypted, StartTLS on `Port` instead of TLS on `SSLPort`.
+    `allow_clear_service_bind` (`QUINTET_ALLOW_CLEAR_SERVICE_BIND`): Sametime's behaviour under "only passwords".
+    `sasl_user` (`QUINTET_SASL_USER`): the service account's user name for SCRAM, when it is not the first value of its DN.
+    """
+
+    only_passwords: bool = False
+    start_tls: bool = False
+    allow_clear_service_bind: bool = False
+    sasl_user: str | None = None
+    connections_per_task: int = 1
+    bind_connections: int = 2
+    pending_high: int = 60
+    pending_low: int = 30
+    max_results: int = 1000
+    max_members: int = 1000
+    browse: bool = True
+    respray_interval: float | None = None
+    operation_timeout: float = 30.0
+    connect_timeout: float = 6.0
+    refresh_interval: float = 3600.0
+    config_refresh_interval: float = 3600.0
+    resolve_blacklist: tuple[str, ...] = ()
+    resolve_whitelist: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSettings:
+    """Which traces are on (reference 2.10)."""
+
+    ldap: bool = False
+    tls: bool = False
+    user_info: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One field of a business card (reference 4.4). `attributes` are joined in order with `separator`."""
+
+    id: str
+    attributes: tuple[str, ...]
+    type: str
+    separator: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardServer:
+    """One `StorageDetails` of UserInfoConfig.xml (reference 4.3)."""
+
+    host: str
+    port: int
+    ssl_port: int
+    ssl_enabled: bool
+    account: Account | None
+    base: DN
+    scope: Scope
+    filter: Template
+    user_id_attribute: str | None
+    person_class: str | None
+    place: Place = field(default=Place("UserInfoConfig.xml"), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CardStorage:
+    """One `Storage`: servers that share a mapping and a trust store. `max_instances` bounds its connections."""
+
+    servers: tuple[CardServer, ...]
+    details: tuple[Detail, ...]
+    tls: TlsProfile
+    common_field: str
+    max_instances: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CardSettings:
+    """UserInfoConfig.xml. `sets` maps a set number to Detail Ids; set 0 is for anonymous callers."""
+
+    storages: tuple[CardStorage, ...]
+    sets: Mapping[int, tuple[str, ...]]
+    search_only_by_common_field: bool = False
+    search_timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an administrator set, checked. `problems` are the warnings and notes; errors never get this far."""
+
+    folder: Path
+    servers: tuple[ServerSettings, ...]
+    tls: TlsProfile
+    directory: DirectorySettings
+    cards: CardSettings | None
+    traces: TraceSettings
+    problems: tuple[Problem, ...] = field(default=(), compare=False)

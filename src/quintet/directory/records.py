@@ -1,0 +1,113 @@
+"""What the five tasks answer: people, groups and containers. LDAP entries stop below this module."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in the directory. `id` is the Sametime ID: the DN, or the value of `UserIdAttribute`."""
+
+    id: str
+    dn: str
+    name: str
+    mail: str | None
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A public group. `id` is its DN."""
+
+    id: str
+    dn: str
+    name: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A place that holds other entries: a unit, a base."""
+
+    dn: str
+    name: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The answer to "add person or group".
+
+    `exact` when there is one match whose name (or mail, or ID) is the name as typed. `complete` is False when
+    a server could not be asked (`unavailable` names them) or when a result limit cut the list (`truncated`).
+    """
+
+    matches: tuple[Person | Group, ...]
+    exact: bool
+    complete: bool
+    truncated: bool = False
+    unavailable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of one level, containers first. `next` is an opaque token for the page after it, or None."""
+
+    entries: tuple[Container | Person | Group, ...]
+    next: str | None
+    complete: bool = True
+    unavailable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The content of a public group, nested groups opened.
+
+    `members` are people. `groups` are the nested groups that were opened. `missing` are members that the
+    directory names but does not hold (or does not show). `truncated` when `limit` members were reached.
+    """
+
+    group: Group
+    members: tuple[Person, ...]
+    groups: tuple[Group, ...]
+    missing: tuple[str, ...]
+    truncated: bool
+    limit: int
+
+
+class State(Enum):
+    """What a connection is doing."""
+
+    CONNECTED = "connected"
+    CONNECTING = "connecting"
+    IDLE = "not opened yet"
+    WAITING = "waiting to try again"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The certificate that a server showed. `expires` is ISO 8601, UTC."""
+
+    subject: str
+    issuer: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStatus:
+    """One connection, as an administrator asks about it. `task` is a `Task` value or "business-card"."""
+
+    task: str
+    server: str
+    address: str
+    encrypted: bool
+    tls_version: str | None
+    cipher: str | None
+    certificate: Certificate | None
+    bound_as: str | None
+    state: State
+    operations: int
+    in_flight: int
+    reconnects: int
+    error: str | None

@@ -1,0 +1,275 @@
+"""Everything that can go wrong with LDAP, as one tree.
+
+::
+
+    LdapError
+    ├── BadFilter, BadName          you gave text that is no filter (RFC 4515) or no DN (RFC 4514); also ValueErrors
+    ├── Misuse                      you asked for what the connection cannot do now (a search during a bind)
+    ├── PeerViolation               the server broke the protocol: malformed BER, a wrong message id, too much
+    ├── ConnectFailed               no connection came about: name, port, time
+    │   └── TlsFailed               ... because of the TLS handshake
+    ├── ConnectionLost              it was there and went: reset, end of stream, notice of disconnection, closed
+    ├── TimedOut                    the operation's time was up; it was abandoned on the server
+    ├── LimitReached                the server sent more than the caller allowed; it was abandoned
+    └── ResultError                 the server answered, and the answer was not success; one class for each code
+        ├── OperationsError 1, ProtocolError 2, TimeLimitExceeded 3, SizeLimitExceeded 4,
+        ├── AuthMethodNotSupported 7, StrongerAuthRequired 8, Referral 10, AdminLimitExceeded 11,
+        ├── UnavailableCriticalExtension 12, ConfidentialityRequired 13,
+        ├── NoSuchAttribute 16, UndefinedAttributeType 17, InappropriateMatching 18, InvalidAttributeSyntax 21,
+        ├── NoSuchObject 32, InvalidDnSyntax 34, InappropriateAuthentication 48, InvalidCredentials 49,
+        └── InsufficientAccessRights 50, Busy 51, Unavailable 52, UnwillingToPerform 53, Other 80
+"""
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class LdapError(Exception):
+    """Whatever went wrong with an LDAP operation or connection.
+
+    `server` is "host:port", `operation` a verb ("bind", "search", ...), `dn` what it was about. Each is None
+    where nobody knows it yet; whoever does fills it in. `what` is the sentence without them.
+    """
+
+    def __init__(
+        self, what: str, *, server: str | None = None, operation: str | None = None, dn: str | None = None
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.server = server
+        self.operation = operation
+        self.dn = dn
+
+    def __str__(self) -> str:
+        place = " ".join(
+            part
+            for part in (
+                self.operation or "",
+                f"of {self.dn!r}" if self.dn else "",
+                f"at {self.server}" if self.server else "",
+            )
+            if part
+        )
+        return f"{place}: {self.what}" if place else self.what
+
+
+class BadFilter(LdapError, ValueError):
+    """The text is no filter by RFC 4515. `position` counts characters from 0."""
+
+    def __init__(self, what: str, position: int = 0) -> None:
+        super().__init__(what)
+        self.position = position
+
+
+class BadName(LdapError, ValueError):
+    """The text is no distinguished name by RFC 4514. `position` counts characters from 0."""
+
+    def __init__(self, what: str, position: int = 0) -> None:
+        super().__init__(what)
+        self.position = position
+
+
+class Misuse(LdapError):
+    """The caller asked for what this connection cannot do now."""
+
+
+class PeerViolation(LdapError):
+    """The server broke the protocol. The connection is closed: nothing after that point could be trusted."""
+
+
+class ConnectFailed(LdapError):
+    """No connection came about. `__cause__` is the operating system's error, where there is one."""
+
+
+class TlsFailed(ConnectFailed):
+    """No TLS came about. `__cause__` is the `ssl` error."""
+
+
+class ConnectionLost(LdapError):
+    """The connection went while the operation was under way, or before it could be sent."""
+
+
+class TimedOut(LdapError):
+    """The time for the operation was up. It was abandoned; the connection is still good."""
+
+
+class LimitReached(LdapError):
+    """The server sent more entries than the caller allows. The search was abandoned; the connection is good."""
+
+
+class ResultError(LdapError):
+    """The server's answer, where it is not success (RFC 4511 4.1.9 and appendix A)."""
+
+    code: ClassVar[int] = -1
+    meaning: ClassVar[str] = "unknown result"
+    _by_code: ClassVar[dict[int, type["ResultError"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        ResultError._by_code[cls.code] = cls
+
+    def __init__(
+        self,
+        diagnostic: str = "",
+        *,
+        result_code: int | None = None,
+        matched_dn: str = "",
+        referrals: Sequence[str] = (),
+        server: str | None = None,
+        operation: str | None = None,
+        dn: str | None = None,
+    ) -> None:
+        self.result_code = self.code if result_code is None else result_code
+        self.diagnostic = diagnostic
+        self.matched_dn = matched_dn
+        self.referrals = tuple(referrals)
+        self.reason = explain_active_directory(diagnostic)
+        what = f"{self.meaning} (result {self.result_code})"
+        if self.reason:
+            what += f": {self.reason}"
+        if diagnostic:
+            what += f" [{_shown(diagnostic)}]"
+        super().__init__(what, server=server, operation=operation, dn=dn)
+
+    @classmethod
+    def of(
+        cls,
+        code: int,
+        diagnostic: str = "",
+        *,
+        matched_dn: str = "",
+        referrals: Sequence[str] = (),
+        server: str | None = None,
+        operation: str | None = None,
+        dn: str | None = None,
+    ) -> "ResultError":
+        """The error of the class that stands for `code`."""
+        return cls._by_code.get(code, cls)(
+            diagnostic,
+            result_code=code,
+            matched_dn=matched_dn,
+            referrals=referrals,
+            server=server,
+            operation=operation,
+            dn=dn,
+        )
+
+
+class OperationsError(ResultError):
+    code, meaning = 1, "the server could not order this operation among the others"
+
+
+class ProtocolError(ResultError):
+    code, meaning = 2, "the server could not make sense of the request"
+
+
+class TimeLimitExceeded(ResultError):
+    code, meaning = 3, "the server's time limit was reached"
+
+
+class SizeLimitExceeded(ResultError):
+    code, meaning = 4, "there are more entries than the size limit allows"
+
+
+class AuthMethodNotSupported(ResultError):
+    code, meaning = 7, "the server does not offer this way to bind"
+
+
+class StrongerAuthRequired(ResultError):
+    code, meaning = 8, "the server wants a stronger bind or an encrypted connection"
+
+
+class Referral(ResultError):
+    code, meaning = 10, "another server holds the answer"
+
+
+class AdminLimitExceeded(ResultError):
+    code, meaning = 11, "a limit set by the server's administrator was reached"
+
+
+class UnavailableCriticalExtension(ResultError):
+    code, meaning = 12, "the server does not know a control that the request needs"
+
+
+class ConfidentialityRequired(ResultError):
+    code, meaning = 13, "the server wants an encrypted connection"
+
+
+class NoSuchAttribute(ResultError):
+    code, meaning = 16, "the entry has no such attribute"
+
+
+class UndefinedAttributeType(ResultError):
+    code, meaning = 17, "the server's schema has no such attribute"
+
+
+class InappropriateMatching(ResultError):
+    code, meaning = 18, "the attribute cannot be compared in this way"
+
+
+class InvalidAttributeSyntax(ResultError):
+    code, meaning = 21, "the value is not of the attribute's syntax"
+
+
+class NoSuchObject(ResultError):
+    code, meaning = 32, "there is no such entry"
+
+
+class InvalidDnSyntax(ResultError):
+    code, meaning = 34, "the server does not take this as a distinguished name"
+
+
+class InappropriateAuthentication(ResultError):
+    code, meaning = 48, "this entry cannot bind in this way"
+
+
+class InvalidCredentials(ResultError):
+    code, meaning = 49, "the name or the password is wrong"
+
+
+class InsufficientAccessRights(ResultError):
+    code, meaning = 50, "the bound account may not do this"
+
+
+class Busy(ResultError):
+    code, meaning = 51, "the server is too busy"
+
+
+class Unavailable(ResultError):
+    code, meaning = 52, "the server is shutting down or out of service"
+
+
+class UnwillingToPerform(ResultError):
+    code, meaning = 53, "the server refuses to do this"
+
+
+class Other(ResultError):
+    code, meaning = 80, "the server failed for a reason of its own"
+
+
+_ACTIVE_DIRECTORY = {
+    "525": "there is no such user",
+    "52e": "the password is wrong",
+    "530": "the account may not log on at this time",
+    "531": "the account may not log on from this workstation",
+    "532": "the password has expired",
+    "533": "the account is disabled",
+    "701": "the account has expired",
+    "773": "the password must be changed before the first log-on",
+    "775": "the account is locked out after too many wrong passwords",
+}
+_SUB_CODE = re.compile(r"\bdata ([0-9a-f]{1,8})\b", re.IGNORECASE)
+_CHANNEL_BINDING = re.compile(r"\b80090346\b")
+
+
+def explain_active_directory(diagnostic: str) -> str | None:
+    """The plain words for the sub-code in one of Active Directory's diagnostic messages, or None."""
+    if _CHANNEL_BINDING.search(diagnostic):
+        return "the server demands channel binding, and this bind did not carry it"
+    found = _SUB_CODE.search(diagnostic)
+    return _ACTIVE_DIRECTORY.get(found[1].lower()) if found else None
+
+
+def _shown(text: str, most: int = 300) -> str:
+    text = "".join(c if c.isprintable() else " " for c in text).strip()
+    return text if len(text) <= most else text[: most - 1] + "…"
