@@ -18,8 +18,8 @@ _SYN, _FIN, _ACK, _PUSH = 0x02, 0x01, 0x10, 0x08
 def pcap(recordings: Iterable[Recording]) -> bytes:
     """One capture of all the recordings, in the order of time.
 
-    Each connection keeps its client port; the client is shown as 127.0.0.1 and each server host as an address of
-    its own in 127.0.1.0/24, since a host name is no address.
+    Each connection keeps its client port; the client is shown as 127.0.0.1 and each server host as an
+    address of its own in 127.0.1.0/24, since a host name is no address.
     """
     hosts: dict[str, IPv4Address] = {}
     packets: list[tuple[float, bytes]] = []
