@@ -1,0 +1,170 @@
+"""Changing the TLS switches of the two XML files in place, in every form that they may be written in.
+
+A setting may be an attribute, a child element (text, or an attribute `value`), or stand further out as the
+default of all connections below (reference 3.1). It is changed where it takes effect. Only when it stands
+nowhere is an attribute added.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from quintet.config.edit_xml import AddSibling, Change, SetAttribute, SetText, edit
+from quintet.config.markup import Element, Markup, read_markup
+from quintet.config.source import CannotEdit
+
+_OPPOSITES = {"1": "0", "0": "1", "true": "false", "false": "true", "yes": "no", "no": "yes"}
+_ON = frozenset({"1", "true", "yes"})
+
+
+def switch_connections(data: bytes, *, ssl_enabled: bool) -> bytes:
+    """StCommunityConfig.xml with TLS on or off for every `Connection`; with TLS on, each names its `SSLPort`.
+
+    Raises `CannotEdit` when the file is damaged or has no connection.
+    """
+    markup = read_markup(data)
+    connections = [
+        e
+        for e in markup.elements
+        if e.is_named("Connection") and any(a.is_named("LDAP") for a in markup.ancestors(e))
+    ]
+    if not connections:
+        raise CannotEdit("there is no Connection in an LDAP section")
+    changes: dict[Change, None] = {}
+    for connection in connections:
+        defaults = _defaults(markup, connection)
+        near = ("Port", "HostName", "Host")
+        on = "1" if ssl_enabled else "0"
+        changes |= dict.fromkeys(_switch(markup, connection, defaults, ("SSLEnabled", "SSL"), near, on))
+        if ssl_enabled and not _holders(markup, connection, defaults, ("SSLPort",)):
+            changes[SetAttribute(connection, "SSLPort", "636", ("SSLEnabled", "SSL", *near))] = None
+    return edit(markup, changes)
+
+
+def switch_cards(data: bytes, *, ssl_enabled: bool, store: tuple[str, str] | None = None) -> bytes:
+    """UserInfoConfig.xml with TLS on or off for every `StorageDetails`.
+
+    `store` is path and password of a trust store: each `Storage` without `SslProperties` is given it.
+    Raises `CannotEdit` when the file is damaged or names no server.
+    """
+    markup = read_markup(data)
+    servers = [e for e in markup.elements if e.is_named("StorageDetails")]
+    if not servers:
+        raise CannotEdit("there is no StorageDetails in the file")
+    changes: list[Change] = []
+    for server in servers:
+        near = ("SslPort", "Port", "HostName")
+        on = "true" if ssl_enabled else "false"
+        changes += _switch(markup, server, [], ("SslEnabled", "SSL"), near, on)
+        if ssl_enabled and not _holders(markup, server, [], ("SslPort",)):
+            changes.append(SetAttribute(server, "SslPort", "636", ("SslEnabled", *near)))
+    if ssl_enabled and store is not None:
+        changes += _stores(markup, servers, *store)
+    return edit(markup, changes)
+
+
+def storages_without_store(data: bytes) -> int:
+    """How many `Storage` elements of UserInfoConfig.xml name no store of their own."""
+    markup = read_markup(data)
+    servers = [e for e in markup.elements if e.is_named("StorageDetails")]
+    return len(list(_without_store(markup, servers)))
+
+
+def _stores(markup: Markup, servers: list[Element], path: str, password: str) -> Iterator[Change]:
+    values = {"KeyStorePath": path, "KeyStorePassword": password}
+    for storage, last in _without_store(markup, servers):
+        existing = next((e for e in markup.children(storage) if e.is_named("SslProperties")), None)
+        if existing is None:
+            yield AddSibling(last, "SslProperties", tuple(values.items()))
+        else:
+            for name, value in values.items():
+                found = existing.get(name)
+                yield SetAttribute(existing, found.name if found else name, value)
+
+
+def _without_store(markup: Markup, servers: list[Element]) -> Iterator[tuple[Element, Element]]:
+    """Each element that holds servers and names no store, with the last of its servers."""
+    last = {s.parent: s for s in servers}
+    for parent, server in last.items():
+        storage = markup.parent(server)
+        if storage is None or parent is None:
+            raise CannotEdit("StorageDetails is the outermost element")
+        properties = [e for e in markup.children(storage) if e.is_named("SslProperties")]
+        paths = [a for p in properties for a in p.all("KeyStorePath") if a.value.strip()]
+        if not paths:
+            yield storage, server
+
+
+def _defaults(markup: Markup, connection: Element) -> list[Element]:
+    """The elements from the connection's parent out to its `LDAP`, where defaults may stand."""
+    found = []
+    for above in markup.ancestors(connection):
+        found.append(above)
+        if above.is_named("LDAP"):
+            break
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Where a setting stands: in an attribute, or in the text of `element` when `attribute` is None."""
+
+    element: Element
+    attribute: str | None
+    value: str
+
+    def change(self, value: str) -> Change:
+        if self.attribute is None:
+            return SetText(self.element, value)
+        return SetAttribute(self.element, self.attribute, value)
+
+
+def _switch(
+    markup: Markup,
+    element: Element,
+    defaults: list[Element],
+    names: tuple[str, ...],
+    near: tuple[str, ...],
+    on: str,
+) -> Iterator[Change]:
+    """The changes that switch a setting to `on`, which is how to spell it where nothing is written yet."""
+    holders = _holders(markup, element, defaults, names)
+    wanted = on in _ON
+    if not holders and wanted:
+        yield SetAttribute(element, names[0], on, near)
+    for holder in holders:
+        new = _spelled(holder.value, wanted)
+        if new != holder.value:
+            yield holder.change(new)
+
+
+def _holders(
+    markup: Markup, element: Element, defaults: list[Element], names: tuple[str, ...]
+) -> list[_Holder]:
+    """Where the setting takes effect: all places on the element itself, else all on the nearest default."""
+    for place in (element, *defaults):
+        found = [_Holder(place, a.name, a.value) for a in place.all(*names)]
+        for child in markup.children(place):
+            if child.is_named(*names):
+                value = child.get("value")
+                text = markup.content(child)
+                found.append(_Holder(child, value.name, value.value) if value else _Holder(child, None, text))
+        if found:
+            return found
+    return []
+
+
+def _spelled(old: str, on: bool) -> str:
+    """The switch in the words that the file uses; unchanged when it says so already."""
+    word = old.strip()
+    if word.casefold() in _ON:
+        said = True
+    elif not word or word.casefold() in _OPPOSITES:
+        said = False
+    else:
+        return "1" if on else "0"
+    if said == on:
+        return old
+    new = _OPPOSITES.get(word.casefold(), "1")
+    if word.isupper():
+        return new.upper()
+    return new.title() if word.istitle() else new
