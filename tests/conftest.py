@@ -1,0 +1,52 @@
+"""Fixtures that many tests share: certificates, and real slapd servers."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from support import certs, small
+from support.certs import Issued
+from support.relay import Relay
+from support.slapd import Slapd
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """The session's authority, and a server certificate by it for localhost and 127.0.0.1."""
+
+    ca: Issued
+    server: Issued
+
+
+@pytest.fixture(scope="session")
+def certificates() -> Certificates:
+    ca = certs.authority()
+    return Certificates(ca, certs.leaf(ca, *certs.LOCAL))
+
+
+@pytest.fixture(scope="session")
+def small_slapd(certificates: Certificates) -> Iterator[Slapd]:
+    """The organisation of `support.small`; shared, so leave it as it is."""
+    with Slapd(authority=certificates.ca, certificate=certificates.server) as server:
+        yield server
+
+
+@pytest.fixture
+def make_slapd(certificates: Certificates) -> Iterator[Callable[..., Slapd]]:
+    """Makes servers for one test, with options as `Slapd` has them."""
+    with contextlib.ExitStack() as stack:
+
+        def make(ldif: bytes = small.LDIF, **options: Any) -> Slapd:
+            options.setdefault("authority", certificates.ca)
+            return stack.enter_context(Slapd(ldif, **options))
+
+        yield make
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    async with Relay() as relay:
+        yield relay

@@ -1,0 +1,264 @@
+"""A real slapd of one's own: unprivileged, in a temporary folder, on free loopback ports.
+
+The packaged service is never touched. Only the process that was started here is ever stopped.
+"""
+
+import contextlib
+import random
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from support import certs, small
+from support.certs import Issued
+
+_MODULES = Path("/usr/lib/ldap")
+_SCHEMAS = Path("/etc/ldap/schema")
+_SLAPD = shutil.which("slapd", path="/usr/sbin:/usr/lib/openldap:/usr/bin:/sbin") or "/usr/sbin/slapd"
+_SLAPADD = str(Path(_SLAPD).with_name("slapadd"))
+_READY_WITHIN = 20.0
+_PORTS = range(20000, 32000)  # below the ports that the kernel gives to outgoing connections
+
+
+class SlapdFailed(Exception):
+    """slapd or slapadd did not do what was asked; the message has their own words."""
+
+
+class Slapd:
+    """A context manager. Options are fixed when it is made; entering loads the data and starts the server.
+
+    `ldif` is loaded by slapadd. `certificate` is what the server shows over LDAPS (`tls_port`) and StartTLS
+    (`port`); `ca` is the PEM file of who signed it. `anonymous_read` decides whether one must bind before
+    reading; `hidden` attributes are never shown to anonymous. `head` is extra configuration before the
+    database, `extra` in it. `sasl` lets people bind by SCRAM as their uid. `verify_client` is slapd's
+    `TLSVerifyClient`, with `client_ca` as the authority of clients. `stats` writes the access
+    log that `log()` reads.
+    """
+
+    def __init__(
+        self,
+        ldif: bytes = small.LDIF,
+        *,
+        base: str = small.BASE,
+        authority: Issued | None = None,
+        certificate: Issued | None = None,
+        tls: bool = True,
+        anonymous_read: bool = True,
+        hidden: tuple[str, ...] = (),
+        schemas: tuple[str, ...] = ("core", "cosine", "inetorgperson"),
+        modules: tuple[str, ...] = ("back_mdb",),
+        head: str = "",
+        extra: str = "",
+        sasl: bool = False,
+        verify_client: str = "never",
+        client_ca: bytes = b"",
+        stats: bool = True,
+    ) -> None:
+        self.base = base
+        self.admin_dn = f"cn=admin,{base}"
+        self.admin_password = "admin-secret"
+        self.host = "127.0.0.1"
+        self.port = 0
+        self.tls_port = 0
+        self.tls = tls
+        self.authority = authority or certs.authority()
+        self.certificate = certificate or certs.leaf(self.authority, *certs.LOCAL)
+        self._ldif = ldif
+        self._anonymous_read = anonymous_read
+        self._hidden = hidden
+        self._schemas = schemas
+        self._modules = modules
+        self._head = head
+        self._extra = extra
+        self._sasl = sasl
+        self._verify_client = verify_client
+        self._client_ca = client_ca
+        self._stats = stats
+        self._process: subprocess.Popen[bytes] | None = None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def folder(self) -> Path:
+        assert self._temporary is not None, "this slapd is not entered"
+        return Path(self._temporary.name)
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca.pem"
+
+    @property
+    def url(self) -> str:
+        return f"ldap://{self.host}:{self.port}"
+
+    @property
+    def tls_url(self) -> str:
+        return f"ldaps://{self.host}:{self.tls_port}"
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def __enter__(self) -> Self:
+        self._temporary = tempfile.TemporaryDirectory(prefix="quintet-slapd-")
+        try:
+            self._prepare()
+            self._start_on_free_ports()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
+
+    def stop(self) -> None:
+        """An orderly end (SIGTERM): slapd finishes what it does and closes."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def kill(self) -> None:
+        """A crash (SIGKILL): connections break in the middle of whatever they did."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def restart(self) -> None:
+        """Start again on the same ports, with the same data; stops it first when it runs."""
+        self.stop()
+        self._start()
+
+    def show(self, certificate: Issued) -> None:
+        """Show another certificate from the next `restart` on."""
+        self.certificate = certificate
+        self.certificate.write(self.folder, "server")
+
+    def log(self) -> str:
+        """The access log so far (slapd's `stats`), every start of this server included."""
+        return (self.folder / "slapd.log").read_text(errors="replace")
+
+    def _prepare(self) -> None:
+        (self.folder / "db").mkdir()
+        self.ca.write_bytes(self.authority.pem)
+        (self.folder / "client-ca.pem").write_bytes(self._client_ca or self.authority.pem)
+        self.certificate.write(self.folder, "server")
+        (self.folder / "slapd.conf").write_text(self._configuration())
+        (self.folder / "data.ldif").write_bytes(self._ldif)
+        done = subprocess.run(
+            [_SLAPADD, "-q", "-f", self.folder / "slapd.conf", "-l", self.folder / "data.ldif"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise SlapdFailed(f"slapadd: {done.stdout}{done.stderr}")
+
+    def _configuration(self) -> str:
+        folder = self.folder
+        lines = [f"include {_SCHEMAS / name}.schema" for name in self._schemas]
+        lines += [f"modulepath {_MODULES}", *(f"moduleload {name}" for name in self._modules)]
+        lines += [f"pidfile {folder / 'slapd.pid'}", f"argsfile {folder / 'slapd.args'}", "threads 4"]
+        if self.tls:
+            lines += [
+                f"TLSCACertificateFile {folder / 'client-ca.pem'}",
+                f"TLSCertificateFile {folder / 'server.pem'}",
+                f"TLSCertificateKeyFile {folder / 'server.key'}",
+                f"TLSVerifyClient {self._verify_client}",
+            ]
+        if self._sasl:
+            pattern = '"uid=([^,]*),cn=[^,]*,cn=auth"'
+            lines += [
+                "password-hash {CLEARTEXT}",
+                "sasl-host localhost",
+                f'authz-regexp {pattern} "ldap:///{self.base}??sub?(uid=$1)"',
+            ]
+        lines += [self._head, "database mdb", f'suffix "{self.base}"', f'rootdn "{self.admin_dn}"']
+        lines += [
+            f"rootpw {self.admin_password}",
+            f"directory {folder / 'db'}",
+            "maxsize 1073741824",
+            "dbnosync",
+        ]
+        lines += ["index objectClass eq"]
+        if "inetorgperson" in self._schemas:
+            lines += ["index cn,sn,givenName,uid,mail,member eq"]
+        lines += [*self._access(), self._extra]
+        return "\n".join(lines) + "\n"
+
+    def _access(self) -> list[str]:
+        lines = ["access to attrs=userPassword by self write by anonymous auth by * none"]
+        if self._hidden:
+            lines.append(f"access to attrs={','.join(self._hidden)} by users read by * none")
+        reader = "by * read" if self._anonymous_read else "by users read by anonymous auth by * none"
+        return [*lines, f"access to * {reader}"]
+
+    def _start_on_free_ports(self) -> None:
+        problem: SlapdFailed | None = None
+        for _ in range(5):
+            self.port, self.tls_port = _free_ports()
+            try:
+                self._start()
+            except SlapdFailed as error:
+                problem = error
+            else:
+                return
+        assert problem is not None
+        raise problem
+
+    def _start(self) -> None:
+        urls = f"{self.url}/ {self.tls_url}/" if self.tls else f"{self.url}/"
+        with (self.folder / "slapd.log").open("ab") as log:
+            begins = log.tell()
+            level = "stats" if self._stats else "none"
+            self._process = subprocess.Popen(
+                [_SLAPD, "-f", self.folder / "slapd.conf", "-h", urls, "-d", level],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+            )
+        deadline = time.monotonic() + _READY_WITHIN
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                said = (self.folder / "slapd.log").read_bytes()[begins:].decode(errors="replace")
+                raise SlapdFailed(f"slapd did not start on {urls}:\n{said}")
+            time.sleep(0.01)
+
+    def _answers(self) -> bool:
+        ports = (self.port, self.tls_port) if self.tls else (self.port,)
+        if not self.running:
+            return False
+        with contextlib.suppress(OSError):
+            for port in ports:
+                socket.create_connection((self.host, port), timeout=1).close()
+            return True
+        return False
+
+
+def _free_ports() -> tuple[int, int]:
+    found: list[int] = []
+    for port in random.sample(_PORTS, k=200):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == 2:
+            return found[0], found[1]
+    raise SlapdFailed("no two free ports on loopback")
