@@ -1,8 +1,8 @@
 """Distinguished names (RFC 4514): parse, compare by meaning, write.
 
-Two names are equal when a directory would say so: attribute types in any case or spelling (`cn`, `commonName`,
-`2.5.4.3`), values in any case and spacing, `#hex` or text, the parts of a multi-valued RDN in any order. Reading
-is tolerant as servers are: blanks around separators, the quotes and semicolons of LDAPv2 (RFC 4514 2.4, RFC 1779).
+Two names are equal when a directory would say so: attribute types in any case or spelling (`cn`,
+`commonName`, `2.5.4.3`), values in any case and spacing, `#hex` or text, the parts of a multi-valued RDN in
+any order. Reading is tolerant as servers are: blanks around separators, the quotes and semicolons of LDAPv2.
 """
 
 import re
@@ -17,8 +17,8 @@ from quintet.ldap.errors import BadName
 Rdn = tuple[tuple[str, str | bytes], ...]
 """One step of a name: (type, value) pairs, more than one when it is multi-valued.
 
-A value is text; octets that are no UTF-8 stand in it as surrogates (PEP 383). It is `bytes`, a whole BER value,
-where it was given as `#hex` and is no string.
+A value is text; octets that are no UTF-8 stand in it as surrogates (PEP 383). It is `bytes`, a whole BER
+value, where it was given as `#hex` and is no string.
 """
 
 _Key = tuple[frozenset[tuple[str, str | bytes]], ...]
@@ -84,9 +84,9 @@ class DN:
 
 
 def escape_value(text: str) -> str:
-    """`text` as an attribute value inside a name: escaped where RFC 4514 2.4 needs it, and in control characters.
+    """`text` as an attribute value inside a name: escaped where RFC 4514 2.4 needs it.
 
-    Raises BadName for half a surrogate pair.
+    Control characters are escaped, too. Raises BadName for half a surrogate pair.
     """
     return _NEEDS_ESCAPE.sub(_escape, text if text.isascii() else _clean(text))
 
@@ -94,9 +94,12 @@ def escape_value(text: str) -> str:
 # Grammar: RFC 4514 section 3.
 
 
-# distinguishedName = [ relativeDistinguishedName *( COMMA relativeDistinguishedName ) ]
-# relativeDistinguishedName = attributeTypeAndValue *( PLUS attributeTypeAndValue )
 def _parse(text: str) -> DN:
+    """`distinguishedName = [ relativeDistinguishedName *( COMMA relativeDistinguishedName ) ]`.
+
+    `relativeDistinguishedName = attributeTypeAndValue *( PLUS attributeTypeAndValue )`
+    `attributeTypeAndValue = attributeType EQUALS attributeValue`
+    """
     if not text.isascii():
         text = _clean(text)
     if not text.strip(_BLANKS):
@@ -105,7 +108,6 @@ def _parse(text: str) -> DN:
     rdn: list[tuple[str, str | bytes]] = []
     at = 0
     while True:
-        # attributeTypeAndValue = attributeType EQUALS attributeValue
         found = _TYPE.match(text, at)
         if found is None:
             raise BadName("here must stand an attribute type and '='", at)
@@ -134,8 +136,8 @@ _HEX_PAIRS = re.compile(r"(?:\\[0-9A-Fa-f]{2})+")
 _HEX_STRING = re.compile(r"#((?:[0-9A-Fa-f]{2})+)[ \t\r\n]*(?=[,;+]|\Z)")
 
 
-# attributeValue = string / hexstring
 def _value(text: str, at: int) -> tuple[str | bytes, int]:
+    """`attributeValue = string / hexstring`."""
     first = text[at : at + 1]
     if first == "#":
         found = _HEX_STRING.match(text, at)
@@ -150,8 +152,8 @@ def _value(text: str, at: int) -> tuple[str | bytes, int]:
     return _escaped(text, at, _PLAIN)
 
 
-# quotedvalue = DQUOTE *( quotechar / escaped ) DQUOTE (RFC 2253 section 4)
 def _quoted(text: str, at: int) -> tuple[str, int]:
+    """`<"> *( quotechar / pair ) <">` (RFC 2253 section 4)."""
     value, stop = _escaped(text, at + 1, _IN_QUOTES)
     if text[stop : stop + 1] != '"':
         raise BadName("the quote is never closed", at)
@@ -163,8 +165,8 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
     return value, stop
 
 
-# string = [ ( leadchar / pair ) [ *( stringchar / pair ) ( trailchar / pair ) ] ]
 def _escaped(text: str, at: int, plain: re.Pattern[str]) -> tuple[str, int]:
+    """`string = [ ( leadchar / pair ) [ *( stringchar / pair ) ( trailchar / pair ) ] ]`."""
     chunks: list[bytes] = []
     while True:
         found = plain.match(text, at)

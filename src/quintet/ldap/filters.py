@@ -1,11 +1,11 @@
 """Search filters as text (RFC 4515): `parse`, and `Template` for filters with `%s`.
 
-Reading is tolerant of blanks where servers are: around parentheses, operators and attributes. In a value every
-blank counts. Text that is no filter raises BadFilter, with the position of the fault.
+Reading is tolerant of blanks where servers are: around parentheses, operators and attributes. In a value
+every blank counts. Text that is no filter raises BadFilter, with the position of the fault.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import final
 from unicodedata import category
@@ -77,8 +77,8 @@ def _blanks(text: str, at: int) -> int:
     return found.end()
 
 
-# filter = LPAREN filtercomp RPAREN
 def _filter(text: str, at: int, depth: int) -> tuple[Filter, int]:
+    """`filter = LPAREN filtercomp RPAREN`."""
     if not depth:
         raise BadFilter(f"the filter nests deeper than {NESTING}", at)
     found, stop = _component(text, _blanks(text, at + 1), depth)
@@ -90,8 +90,8 @@ def _filter(text: str, at: int, depth: int) -> tuple[Filter, int]:
     return found, stop + 1
 
 
-# filtercomp = and / or / not / item
 def _component(text: str, at: int, depth: int) -> tuple[Filter, int]:
+    """`filtercomp = and / or / not / item`."""
     match text[at : at + 1]:
         # and = AMPERSAND filterlist
         case "&":
@@ -111,8 +111,8 @@ def _component(text: str, at: int, depth: int) -> tuple[Filter, int]:
     return _item(text, at)
 
 
-# filterlist = *filter (none: RFC 4526)
 def _list(text: str, at: int, depth: int) -> tuple[tuple[Filter, ...], int]:
+    """`filterlist = *filter` (RFC 4526: there may be none)."""
     inner = []
     at = _blanks(text, at)
     while text[at : at + 1] == "(":
@@ -122,15 +122,14 @@ def _list(text: str, at: int, depth: int) -> tuple[tuple[Filter, ...], int]:
     return tuple(inner), at
 
 
-# item = simple / present / substring / extensible
 def _item(text: str, at: int) -> tuple[Filter, int]:
+    """`item = simple / present / substring / extensible`."""
     if found := _SIMPLE.match(text, at):
         attribute, kind = found.groups()
         if kind == "=":
             return _equality(attribute, text, found.end())
         value, stop = _value(text, found.end())
-        simple = {"~=": Approximate, ">=": GreaterOrEqual, "<=": LessOrEqual}[kind]
-        return simple(attribute, _octets(value, found.end())), stop
+        return _ASSERTIONS[kind](attribute, _octets(value, found.end())), stop
     if (found := _EXTENSIBLE.match(text, at)) and (found[1] or found[3]):
         value, stop = _value(text, found.end())
         octets = _octets(value, found.end())
@@ -138,9 +137,18 @@ def _item(text: str, at: int) -> tuple[Filter, int]:
     raise BadFilter("here must stand an attribute and one of = ~= >= <= :=", at)
 
 
-# present = attr EQUALS ASTERISK
-# substring = attr EQUALS [initial] any [final]; any = ASTERISK *(assertionvalue ASTERISK)
+_ASSERTIONS: dict[str, Callable[[str, bytes], Filter]] = {
+    "~=": Approximate,
+    ">=": GreaterOrEqual,
+    "<=": LessOrEqual,
+}
+
+
 def _equality(attribute: str, text: str, at: int) -> tuple[Filter, int]:
+    """`present = attr EQUALS ASTERISK`, `substring = attr EQUALS [initial] any [final]`.
+
+    `any = ASTERISK *(assertionvalue ASTERISK)`
+    """
     value, stop = _value(text, at)
     first, *others = value.split("*")
     if not others:
@@ -162,8 +170,8 @@ def _value(text: str, at: int) -> tuple[str, int]:
     return found[0], stop
 
 
-# assertionvalue = valueencoding = 0*(normal / escaped)
 def _octets(value: str, at: int) -> bytes:
+    """`assertionvalue = valueencoding`, `valueencoding = 0*(normal / escaped)`."""
     try:
         first, *others = _ESCAPED.split(value)
         chunks = [first.encode("utf-8", "surrogateescape")]
@@ -178,11 +186,11 @@ def _octets(value: str, at: int) -> bytes:
 
 @final
 class Template:
-    """A filter in which every `%s` of a value stands for a name (reference 3.4), compiled to BER with holes once.
+    """A filter in which `%s` stands for a name (reference 3.4), compiled to BER with holes once.
 
-    A name fills the holes as octets, so no name can change the shape of the filter. `%` counts only before a small
-    `s`. Where the template has `%s*`, one `*` at the end of a name is dropped; all other stars are literal.
-    Two templates with the same text are equal. Raises BadFilter for text that is no filter.
+    A name fills the holes as octets, so no name can change the shape of the filter. Where the template has
+    `%s*`, one `*` at the end of a name is dropped; all other stars are literal. A `%` before anything but a
+    small `s` is literal, too. Two templates with the same text are equal. Raises BadFilter for text that is no filter.
     """
 
     __slots__ = ("_ber", "_frames", "_hole", "_trimmed", "text")
@@ -200,7 +208,10 @@ class Template:
         return len(self._trimmed)
 
     def encode(self, name: str | bytes) -> bytes:
-        """The BER of the filter for `name`. Raises BadFilter for one without a visible character: it would find all."""
+        """The BER of the filter for `name`.
+
+        Raises BadFilter for a name without a visible character: it might find everybody.
+        """
         octets = trimmed = _name_octets(name)
         if octets[-1:] == b"*" and True in self._trimmed:
             trimmed = octets[:-1]
@@ -219,7 +230,7 @@ class Template:
         return decode(self.encode(name))
 
     def _frame(self, length: int, trimmed: int) -> tuple[bytes, ...]:
-        """The octets before, between and after the holes, for a name of this length: only the lengths vary."""
+        """The octets around the holes for a name of this length: they depend on nothing else."""
         frame = self._frames.get((length, trimmed))
         if frame is None:
             sizes = [trimmed if trim else length for trim in self._trimmed]
@@ -254,13 +265,13 @@ def _name_octets(name: str | bytes) -> bytes:
 
 
 def _invisible(octets: bytes) -> bool:
-    """Whether a server may take this for nothing: blanks, control and format characters only (RFC 4518 2.2, 2.6)."""
+    """Whether a server may take this for nothing: blanks, controls, format characters (RFC 4518 2.2)."""
     name = octets.decode("utf-8", "surrogateescape")
     return all(category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp") for character in name)
 
 
 def _unused_octet(text: str) -> bytes:
-    """An octet that marks the holes: one that occurs in no value of the template, so nothing else is taken for it."""
+    """The octet that marks the holes: no value of the template has it, so nothing else looks like one."""
     used = _octets(re.sub(r"\\(?![0-9A-Fa-f]{2})", "", text), 0)
     for octet in range(0xFE, 0x7F, -1):
         if octet not in used:
@@ -276,7 +287,7 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _trimmed_holes(data: bytes, hole: bytes) -> Iterator[bool]:
-    """For each hole whether a `*` of the template follows it: it ends the initial or an inner part of a substring."""
+    """For each hole whether a `*` follows: it ends the first or an inner part of a substring filter."""
     for tag, content in _elements(data):
         if tag & 0x20:
             yield from _trimmed_holes(content, hole)
@@ -288,7 +299,7 @@ def _trimmed_holes(data: bytes, hole: bytes) -> Iterator[bool]:
 
 
 def _framed(data: bytes, hole: bytes, sizes: Iterator[int]) -> tuple[list[bytes], int]:
-    """`data` cut at its holes, with the lengths right for holes of `sizes`; and how long it is when they are filled."""
+    """`data` cut at its holes, with the lengths that holes of `sizes` need; and its filled length."""
     chunks, length = [b""], 0
     for tag, content in _elements(data):
         if tag & 0x20:
