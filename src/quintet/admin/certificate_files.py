@@ -1,0 +1,105 @@
+"""Reading certificates out of whatever file an administrator was given: PEM, DER or PKCS#7, one or many."""
+
+import base64
+import binascii
+import re
+import warnings
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import pkcs7
+
+MOST_BYTES = 16 * 1024 * 1024
+_BLOCK = re.compile(rb"-----BEGIN (?P<kind>[A-Z0-9 ]+)-----(?P<body>.*?)-----END (?P=kind)-----", re.DOTALL)
+_CERTIFICATES = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
+_STORES = ((b"\xfe\xed\xfe\xed", "a .jks store"), (b"\xce\xce\xce\xce", "a .jceks store"))
+
+
+class NoCertificates(ValueError):
+    """There is no certificate to be had from these bytes; the message says what they are."""
+
+
+def read_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
+    """All certificates in `data`, in their order, each once. Raises `NoCertificates`."""
+    if len(data) > MOST_BYTES:
+        raise NoCertificates("it is far too large for a file of certificates")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an unusual certificate is judged later, by what it is worth
+        found = _read(data)
+    return tuple(dict.fromkeys(found))
+
+
+def _read(data: bytes) -> list[x509.Certificate]:
+    if b"-----BEGIN " in data:
+        return _pem(data)
+    if data[:1] == b"\x30":
+        return _der(data)
+    try:
+        return _der(base64.b64decode(re.sub(rb"\s", b"", data), validate=True))
+    except (binascii.Error, NoCertificates):
+        raise NoCertificates(_what(data)) from None
+
+
+def _pem(data: bytes) -> list[x509.Certificate]:
+    found: list[x509.Certificate] = []
+    others = []
+    for number, block in enumerate(_BLOCK.finditer(data), 1):
+        kind = block["kind"]
+        try:
+            if kind in _CERTIFICATES:
+                found.append(_certificate(_decoded(block["body"])))
+            elif kind in (b"PKCS7", b"CMS"):
+                found += pkcs7.load_der_pkcs7_certificates(_decoded(block["body"]))
+            else:
+                others.append(kind.decode())
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise NoCertificates(f"its PEM block {number} ({kind.decode()}) is damaged: {error}") from None
+    if not found:
+        holds = f"holds {' and '.join(sorted(set(others)))}" if others else "is cut off"
+        raise NoCertificates(f"it is PEM, but {holds}, and no certificate")
+    return found
+
+
+def _decoded(body: bytes) -> bytes:
+    return base64.b64decode(re.sub(rb"\s", b"", body), validate=True)
+
+
+def _certificate(der: bytes) -> x509.Certificate:
+    """A certificate; what OpenSSL's "trusted" form adds behind it is left out."""
+    length = _length(der)
+    return x509.load_der_x509_certificate(der[:length])
+
+
+def _length(der: bytes) -> int:
+    """How many bytes the outermost sequence takes (X.690 8.1.3)."""
+    if len(der) < 2 or der[1] < 0x80:
+        return 2 + (der[1] if len(der) > 1 else 0)
+    octets = der[1] & 0x7F
+    return 2 + octets + int.from_bytes(der[2 : 2 + octets])
+
+
+def _der(data: bytes) -> list[x509.Certificate]:
+    try:
+        return [x509.load_der_x509_certificate(data)]
+    except ValueError:
+        pass
+    try:
+        found = pkcs7.load_der_pkcs7_certificates(data)
+    except (ValueError, UnsupportedAlgorithm):
+        raise NoCertificates(_what(data)) from None
+    if not found:
+        raise NoCertificates("it is PKCS#7, but holds no certificate")
+    return found
+
+
+def _what(data: bytes) -> str:
+    for start, name in _STORES:
+        if data.startswith(start):
+            return f"it is {name}, and no file of certificates"
+    if not data.strip():
+        return "it is empty"
+    if data.startswith(b"\x30") and b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01" in data[:60]:
+        return "it is a .p12 store, and no file of certificates"
+    if re.match(rb"\s*<(?:!doctype|html|\?xml)", data, re.IGNORECASE):
+        return "it is a web page or XML, and no file of certificates"
+    return "it is neither PEM, DER nor PKCS#7"
