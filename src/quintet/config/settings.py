@@ -73,12 +73,14 @@ class DirectorySettings:
 
     `start_tls` (`QUINTET_START_TLS`): where a connection is encrypted, StartTLS on `Port` instead of TLS on `SSLPort`.
     `allow_clear_service_bind` (`QUINTET_ALLOW_CLEAR_SERVICE_BIND`): Sametime's behaviour under "only passwords".
+    `guard_service_account`: a level is only being tried; the account's password stays off clear connections.
     `sasl_user` (`QUINTET_SASL_USER`): the service account's user name for SCRAM, when it is not the first value of its DN.
     """
 
     only_passwords: bool = False
     start_tls: bool = False
     allow_clear_service_bind: bool = False
+    guard_service_account: bool = False
     sasl_user: str | None = None
     connections_per_task: int = 1
     bind_connections: int = 2
