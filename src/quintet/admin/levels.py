@@ -1,0 +1,28 @@
+"""The settings as they would be at another protection level, with nothing written anywhere."""
+
+from dataclasses import replace
+
+from quintet.config.settings import Settings
+from quintet.directory.tasks import Protection
+
+
+def at_level(settings: Settings, level: Protection) -> Settings:
+    """These settings at `level`.
+
+    When that is not the level that the administrator set, the service account is never sent in clear for the
+    sake of trying: clear connections then bind as they would under `PASSWORDS`.
+    """
+    encrypt = level is not Protection.NONE
+    configured = Protection.of(
+        ssl_enabled=all(server.ssl_enabled for server in settings.servers),
+        only_passwords=settings.directory.only_passwords,
+    )
+    return replace(
+        settings,
+        servers=tuple(replace(server, ssl_enabled=encrypt) for server in settings.servers),
+        directory=replace(
+            settings.directory,
+            only_passwords=level is Protection.PASSWORDS,
+            guard_service_account=level is not configured,
+        ),
+    )

@@ -1,0 +1,52 @@
+"""Structured logs: one event a line, no secrets, DNs only at debug level."""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from quintet.secret import Secret
+
+_PERSONAL = frozenset({"dn", "name", "mail", "base", "filter", "bound_as"})
+_NEVER = frozenset({"password", "credentials", "secret", "token"})
+
+
+def configure(*, debug: bool = False, stream: TextIO | None = None) -> None:
+    """Set up logging for a service: JSON lines, or a readable form when a person watches."""
+    stream = stream or sys.stderr
+    level = logging.DEBUG if debug else logging.INFO
+    form: Processor
+    form = (
+        structlog.dev.ConsoleRenderer()
+        if stream.isatty()
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            keep_secrets if debug else keep_private,
+            form,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def keep_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Whatever is a secret, or bears the name of one, is left out."""
+    for key, value in event.items():
+        if key in _NEVER or isinstance(value, Secret):
+            event[key] = "***"
+    return event
+
+
+def keep_private(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """As `keep_secrets`; names of people and entries are left out, too."""
+    for key in _PERSONAL & event.keys():
+        del event[key]
+    return keep_secrets(logger, method, event)
