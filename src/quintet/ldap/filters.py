@@ -190,7 +190,7 @@ class Template:
 
     A name fills the holes as octets, so no name can change the shape of the filter. Where the template has
     `%s*`, one `*` at the end of a name is dropped; all other stars are literal. A `%` before anything but a
-    small `s` is literal, too. Two templates with the same text are equal. Raises BadFilter for text that is no filter.
+    small `s` is literal, too. Two templates with the same text are equal. Raises BadFilter.
     """
 
     __slots__ = ("_ber", "_frames", "_hole", "_trimmed", "text")
