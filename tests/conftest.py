@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from quintet.embedded import sample
 from support import certs, small
 from support.certs import Issued
 from support.relay import Relay
@@ -31,6 +32,13 @@ def certificates() -> Certificates:
 def small_slapd(certificates: Certificates) -> Iterator[Slapd]:
     """The organisation of `support.small`; shared, so leave it as it is."""
     with Slapd(authority=certificates.ca, certificate=certificates.server) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def slapd(certificates: Certificates) -> Iterator[Slapd]:
+    """The sample organisation of `quintet.embedded`; shared, so leave it as it is."""
+    with Slapd(sample.ldif(), authority=certificates.ca, certificate=certificates.server) as server:
         yield server
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from quintet.embedded import sample
 from support import certs, keytool, small
 from support.relay import Relay, in_thread
 from support.slapd import Slapd
@@ -30,6 +31,20 @@ def test_slapd_serves_its_data_in_clear_and_over_tls(small_slapd: Slapd) -> None
     secure = ldapsearch(small_slapd.tls_url, "(uid=alice)", "mail", ca=small_slapd.ca)
     assert "mail: alice@example.com" in clear.stdout
     assert secure.stdout == clear.stdout
+
+
+def test_the_sample_organisation_loads_into_slapd(slapd: Slapd) -> None:
+    found = ldapsearch(slapd.url, "(objectClass=inetOrgPerson)", "dn")
+    assert found.stdout.count("\ndn:") + 1 >= 480
+
+
+def test_people_of_the_sample_sign_in_at_slapd(slapd: Slapd) -> None:
+    found = ldapsearch(
+        slapd.url, "-s", "sub", "(&(objectClass=inetOrgPerson)(mail=*))", "uid", "-z", "1"
+    ).stdout
+    dn, uid = found.split("dn: ")[1].splitlines()[0], found.split("uid: ")[1].splitlines()[0]
+    done = ldapsearch(slapd.url, "-D", dn, "-w", sample.password_of(uid), "(uid=none)")
+    assert done.returncode == 0, done.stderr
 
 
 def test_slapd_offers_start_tls(small_slapd: Slapd) -> None:
