@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from quintet.ldap import _ber as ber
+from quintet.ldap import ber
 from quintet.ldap.errors import BadFilter
 from quintet.ldap.filters import (
     And,

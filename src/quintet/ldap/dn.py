@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import final
 
-from quintet.ldap import _ber as ber
+from quintet.ldap import ber
 from quintet.ldap.errors import BadName
 
 Rdn = tuple[tuple[str, str | bytes], ...]
@@ -58,7 +58,7 @@ class DN:
         """What stands for the meaning: equal for equal names, fit for a dict."""
         if self._key is None:
             self._key = tuple(
-                frozenset((_type_key(kind), _value_key(value)) for kind, value in rdn) for rdn in self.rdns
+                frozenset((type_key(kind), _value_key(value)) for kind, value in rdn) for rdn in self.rdns
             )
         return self._key
 
@@ -269,14 +269,18 @@ _SHORT = {spelling: names[0] for names in _SPELLINGS for spelling in names if ".
 _TYPES = {spelling.lower(): names[0].lower() for names in _SPELLINGS for spelling in names}
 
 
-def _type_key(kind: str) -> str:
+def type_key(kind: str) -> str:
+    """What stands for an attribute type, however it is spelled: `2.5.4.3` and `commonName` give `cn`."""
     kind = kind.lower()
     return _TYPES.get(kind, kind)
 
 
 def _value_key(value: str | bytes) -> str | bytes:
-    if isinstance(value, bytes):
-        return value
+    return fold(value) if isinstance(value, str) else value
+
+
+def fold(value: str) -> str:
+    """What stands for a text where case, spacing and compatibility forms do not count."""
     if not value.isascii():
         value = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
     return " ".join(value.casefold().split())

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quintet.ldap import _ber as ber
+from quintet.ldap import ber
 
 NESTING = 100
 """How deep a filter may nest, in text and in BER: far more than any server takes."""
@@ -162,7 +162,7 @@ class Extensible(Filter):
             parts.append(ber.octets(self.attribute.encode(), tag=0x82))
         parts.append(ber.octets(self.value, tag=0x83))
         if self.dn_attributes:
-            parts.append(ber.octets(b"\xff", tag=0x84))
+            parts.append(ber.boolean(True, tag=0x84))
         return ber.tlv(0xA9, *parts)
 
     def __str__(self) -> str:
@@ -189,40 +189,10 @@ def escape(value: bytes) -> str:
 
 def decode(data: bytes) -> Filter:
     """The tree for BER that someone sent. Raises BerError for whatever is no filter, or nests too deep."""
-    found, at = _decode(data, 0, len(data), NESTING)
-    if at != len(data):
-        raise ber.BerError("octets follow the filter")
+    reader = ber.Reader(data)
+    found = _read(reader, NESTING)
+    reader.finish()
     return found
-
-
-def _decode(data: bytes, at: int, end: int, depth: int) -> tuple[Filter, int]:
-    if not depth:
-        raise ber.BerError(f"the filter nests deeper than {NESTING}")
-    tag, at, stop = ber.header(data, at, end)
-    match tag:
-        case 0xA0 | 0xA1:
-            inner = []
-            while at < stop:
-                each, at = _decode(data, at, stop, depth - 1)
-                inner.append(each)
-            return (And if tag == 0xA0 else Or)(tuple(inner)), stop
-        case 0xA2:
-            negated, at = _decode(data, at, stop, depth - 1)
-            if at != stop:
-                raise ber.BerError("a negation holds exactly one filter")
-            return Not(negated), stop
-        case 0xA4:
-            return _substrings(data, at, stop), stop
-        case 0x87:
-            return Present(_text(data[at:stop])), stop
-        case 0xA9:
-            return _extensible(data, at, stop), stop
-    if tag not in _ASSERTIONS:
-        raise ber.BerError(f"no filter has the tag {tag:#04x}")
-    parts = _parts(data, at, stop)
-    if [part_tag for part_tag, _ in parts] != [0x04, 0x04]:
-        raise ber.BerError("an assertion holds an attribute and a value")
-    return _ASSERTIONS[tag](_text(parts[0][1]), parts[1][1]), stop
 
 
 _ASSERTIONS: dict[int, Callable[[str, bytes], Filter]] = {
@@ -233,54 +203,63 @@ _ASSERTIONS: dict[int, Callable[[str, bytes], Filter]] = {
 }
 
 
-def _substrings(data: bytes, at: int, end: int) -> Substrings:
-    parts = _parts(data, at, end)
-    if [tag for tag, _ in parts] != [0x04, 0x30]:
-        raise ber.BerError("a substring filter holds an attribute and a sequence")
-    pieces = _parts(parts[1][1], 0, len(parts[1][1]))
-    tags = [tag for tag, _ in pieces]
-    if not tags or not set(tags) <= {0x80, 0x81, 0x82} or 0x80 in tags[1:] or 0x82 in tags[:-1]:
-        raise ber.BerError("the parts of a substring filter are out of order")
-    return Substrings(
-        _text(parts[0][1]),
-        pieces[0][1] if tags[0] == 0x80 else None,
-        tuple(piece for tag, piece in pieces if tag == 0x81),
-        pieces[-1][1] if tags[-1] == 0x82 else None,
-    )
+def _read(reader: ber.Reader, depth: int) -> Filter:
+    if not depth:
+        raise ber.BerError(f"the filter nests deeper than {NESTING}")
+    tag, start, stop = reader.any()
+    inside = ber.Reader(reader.data, start, stop)
+    match tag:
+        case 0xA0 | 0xA1:
+            filters = []
+            while inside:
+                filters.append(_read(inside, depth - 1))
+            return And(tuple(filters)) if tag == 0xA0 else Or(tuple(filters))
+        case 0xA2:
+            negated = _read(inside, depth - 1)
+            inside.finish()
+            return Not(negated)
+        case 0xA4:
+            return _substrings(inside)
+        case 0x87:
+            return Present(_description(reader.data[start:stop]))
+        case 0xA9:
+            return _extensible(inside)
+    if tag not in _ASSERTIONS:
+        raise ber.BerError(f"no filter has the tag {tag:#04x}")
+    attribute, value = _description(inside.octets()), inside.octets()
+    inside.finish()
+    return _ASSERTIONS[tag](attribute, value)
 
 
-def _extensible(data: bytes, at: int, end: int) -> Extensible:
-    parts = _parts(data, at, end)
-    fields = dict(parts)
-    tags = [tag for tag, _ in parts]
-    if tags != sorted(fields) or not set(tags) <= {0x81, 0x82, 0x83, 0x84} or 0x83 not in fields:
-        raise ber.BerError("the parts of an extensible filter are out of order")
-    if 0x81 not in fields and 0x82 not in fields:
+def _substrings(reader: ber.Reader) -> Substrings:
+    attribute, parts = _description(reader.octets()), reader.inside()
+    reader.finish()
+    initial = parts.octets(0x80) if parts.next_is(0x80) else None
+    inner = []
+    while parts.next_is(0x81):
+        inner.append(parts.octets(0x81))
+    final = parts.octets(0x82) if parts.next_is(0x82) else None
+    parts.finish()
+    if initial is None and not inner and final is None:
+        raise ber.BerError("a substring filter has at least one part")
+    return Substrings(attribute, initial, tuple(inner), final)
+
+
+def _extensible(reader: ber.Reader) -> Extensible:
+    rule = _description(reader.octets(0x81)) if reader.next_is(0x81) else None
+    attribute = _description(reader.octets(0x82)) if reader.next_is(0x82) else None
+    value = reader.octets(0x83)
+    dn_attributes = reader.next_is(0x84) and reader.boolean(0x84)
+    reader.finish()
+    if rule is None and attribute is None:
         raise ber.BerError("an extensible filter has an attribute or a matching rule")
-    return Extensible(
-        _text(fields[0x82]) if 0x82 in fields else None,
-        _text(fields[0x81]) if 0x81 in fields else None,
-        fields[0x83],
-        fields.get(0x84, b"\x00") != b"\x00",
-    )
+    return Extensible(attribute, rule, value, dn_attributes)
 
 
-def _parts(data: bytes, at: int, end: int) -> list[tuple[int, bytes]]:
-    parts = []
-    while at < end:
-        tag, start, at = ber.header(data, at, end)
-        parts.append((tag, bytes(data[start:at])))
-    return parts
+_DESCRIPTION = re.compile(rb"(?:[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9_-]+)*")
 
 
-_DESCRIPTION = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9_-]+)*")
-
-
-def _text(data: bytes) -> str:
-    try:
-        text = bytes(data).decode("ascii")
-    except UnicodeDecodeError:
-        text = ""
-    if not _DESCRIPTION.fullmatch(text):
+def _description(octets: bytes) -> str:
+    if not _DESCRIPTION.fullmatch(octets):
         raise ber.BerError("an attribute description has characters that it must not have")
-    return text
+    return octets.decode()

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import final
 from unicodedata import category
 
-from quintet.ldap import _ber as ber
+from quintet.ldap import ber
 from quintet.ldap.errors import BadFilter
 from quintet.ldap.filter_tree import (
     NESTING,
