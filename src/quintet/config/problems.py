@@ -1,8 +1,8 @@
 """What is wrong with the settings: each with its place, and all of them at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 
@@ -53,3 +53,45 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     by_fold = {k.casefold(): k for k in known}
     found = get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.75)
     return by_fold[found[0]] if found else None
+
+
+class Findings:
+    """The problems found so far. Readers go on after an error, so that one run finds them all."""
+
+    def __init__(self) -> None:
+        self._found: dict[Problem, None] = {}
+
+    def error(self, place: Place, key: str | None, message: str) -> None:
+        self.add(Problem(Severity.ERROR, place, key, message))
+
+    def warning(self, place: Place, key: str | None, message: str) -> None:
+        self.add(Problem(Severity.WARNING, place, key, message))
+
+    def note(self, place: Place, key: str | None, message: str) -> None:
+        self.add(Problem(Severity.NOTE, place, key, message))
+
+    def add(self, problem: Problem) -> None:
+        """Adds `problem`, unless the very same was found before."""
+        self._found[problem] = None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All of them, errors first, else in the order of finding."""
+        order = list(Severity)
+        return tuple(sorted(self._found, key=lambda p: order.index(p.severity)))
+
+    @property
+    def failed(self) -> bool:
+        return any(p.severity is Severity.ERROR for p in self._found)
+
+
+def shown(text: str, most: int = 60) -> str:
+    """`text` in quotes, fit to be printed: on one line, not too long, without control characters."""
+    clean = "".join(c if c.isprintable() else "?" for c in text)
+    return f'"{clean}"' if len(clean) <= most else f'"{clean[:most]}…"'
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean X?" when a known name is near, else nothing."""
+    near = nearest(name, known) if len(name) <= 100 else None
+    return f"; did you mean {near}?" if near else ""

@@ -1,0 +1,328 @@
+"""Reading StCommunityConfig.xml (reference 3): the LDAP servers of the five tasks.
+
+The structure of the file is documented in part only, so the reader is tolerant: any outermost element, names
+in any case, settings as attributes or child elements, on the `Connection` or on `LDAP` as the default for all.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from quintet.config.known import COMMUNITY_SETTINGS, CONNECTION_SETTINGS, XmlSetting
+from quintet.config.problems import Findings, Place, meant, shown
+from quintet.config.readings import (
+    Value,
+    attribute,
+    choice,
+    flag,
+    has_wildcard,
+    hosts,
+    is_hook,
+    name,
+    number,
+    port,
+    template,
+    unquoted,
+)
+from quintet.config.settings import Account, Scope, ServerSettings
+from quintet.config.xml_tree import Element, one_value, own_values, read_tree
+from quintet.ldap.dn import DN
+from quintet.ldap.errors import BadName
+from quintet.ldap.filters import Template
+from quintet.secret import Secret
+
+FILE = "StCommunityConfig.xml"
+
+_SETTINGS = {setting.name: setting for setting in CONNECTION_SETTINGS}
+_KNOWN = {n.casefold() for s in CONNECTION_SETTINGS for n in s.names}
+_KNOWN_ANYWHERE = {n.casefold() for s in COMMUNITY_SETTINGS for n in s.names}
+_NAMES = tuple(s.name for s in (*CONNECTION_SETTINGS, *COMMUNITY_SETTINGS))
+_MOST_SERVERS = 200
+_SCOPES = {"recursive": Scope.SUBTREE, "onelevel": Scope.ONE}
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """What the file says. Servers stand in search order; intervals are seconds."""
+
+    servers: tuple[ServerSettings, ...]
+    refresh_interval: float = 3600.0
+    config_refresh_interval: float = 3600.0
+
+
+def read_community(data: bytes, findings: Findings, file: str = FILE) -> Community:
+    """The settings in `data`. Every problem goes into `findings`; what cannot be read gets its default."""
+    root = read_tree(data, findings, file)
+    if root is None:
+        return Community(())
+    found = list(_connections(root, ()))
+    if not found:
+        _tell_missing(root, findings, file)
+    if len(found) > _MOST_SERVERS:
+        findings.error(
+            Place(file), "Connection", f"there are {len(found)} servers; at most {_MOST_SERVERS} are read"
+        )
+        found = found[:_MOST_SERVERS]
+    servers = [_Reader(levels, findings, file).server(at) for at, levels in enumerate(found, 1)]
+    _check_names(found, findings, file)
+    _check_together(servers, findings)
+    return Community(
+        _in_search_order(servers, [_has_order(levels, file) for levels in found], findings),
+        _minutes(root, COMMUNITY_SETTINGS[0], findings, file),
+        _minutes(root, COMMUNITY_SETTINGS[1], findings, file),
+    )
+
+
+def _connections(element: Element, around: tuple[Element, ...]) -> Iterator[tuple[Element, ...]]:
+    """Each `Connection` with the elements around it, the nearest first, out to the outermost `LDAP`."""
+    inside = around or element.is_named("LDAP")
+    if element.is_named("Connection") and around:
+        yield (element, *around)
+    for child in element.children:
+        yield from _connections(child, (element, *around) if inside else ())
+
+
+def _tell_missing(root: Element, findings: Findings, file: str) -> None:
+    outside = next(root.named("Connection"), None)
+    sample = '<Connection HostName="ldap.example.com" Port="389" SearchOrder="1"/>'
+    if outside is not None:
+        findings.error(
+            Place(file, outside.line),
+            "Connection",
+            "stands outside the LDAP section; move it into <LDAP>…</LDAP>",
+        )
+    else:
+        findings.error(
+            Place(file, root.line), "Connection", f"there is no LDAP server; add one: <LDAP>{sample}</LDAP>"
+        )
+
+
+def _minutes(root: Element, setting: XmlSetting, findings: Findings, file: str) -> float:
+    found = [value for each in root.walk() for value in own_values(each, setting.names, file)]
+    value = one_value(found, findings)
+    return 60.0 * number(value, int(setting.default), findings, least=1, most=525_600)
+
+
+def _has_order(levels: tuple[Element, ...], file: str) -> bool:
+    return any(v.text.strip() for v in own_values(levels[0], ("SearchOrder",), file))
+
+
+class _Reader:
+    """One `Connection`: looks its settings up, on itself and then further out."""
+
+    def __init__(self, levels: tuple[Element, ...], findings: Findings, file: str) -> None:
+        self._levels = levels
+        self._findings = findings
+        self._file = file
+        self._place = Place(file, levels[0].line)
+
+    def _get(self, setting: str) -> Value | None:
+        for level in self._levels:
+            found = own_values(level, _SETTINGS[setting].names, self._file)
+            if found:
+                return one_value(found, self._findings)
+        return None
+
+    def server(self, nth: int) -> ServerSettings:
+        findings, get = self._findings, self._get
+        self._warn_of_old()
+        self._check_ports()
+        membership, member_of = self._membership()
+        login_filter = self._template("UserDnSearchFilter")
+        if has_wildcard(login_filter.text):
+            value = get("UserDnSearchFilter")
+            findings.warning(
+                value.place if value else self._place,
+                "UserDnSearchFilter",
+                "has a * beside a name, so that a login may find somebody else, or several; write =%s without *",
+            )
+        return ServerSettings(
+            hosts=hosts(get("HostName"), self._place, findings),
+            port=port(get("Port"), 389, findings),
+            ssl_port=port(get("SSLPort"), 636, findings),
+            ssl_enabled=flag(get("SSLEnabled"), default=False, findings=findings),
+            search_order=number(get("SearchOrder"), nth, findings, least=0),
+            account=self._account(),
+            person_base=name(get("PersonResolveBase"), findings),
+            person_scope=choice(get("PersonResolveScope"), _SCOPES, Scope.SUBTREE, findings),
+            person_filter=self._template("PersonResolveFilter"),
+            login_filter=login_filter,
+            person_class=self._attribute("PersonObjectClass"),
+            group_base=name(get("GroupResolveBase"), findings),
+            group_scope=choice(get("GroupResolveScope"), _SCOPES, Scope.SUBTREE, findings),
+            group_filter=self._template("GroupResolveFilter"),
+            group_class=self._attribute("GroupObjectClass"),
+            group_membership=membership,
+            member_of=member_of,
+            user_id_attribute=self._attribute("UserIdAttribute") or None,
+            name_attribute=self._attribute("NameAttribute"),
+            mail_attribute=self._attribute("EmailAttribute"),
+            group_name_attribute=self._attribute("GroupNameAttribute"),
+            group_member_attribute=self._attribute("GroupMemberAttribute"),
+            description_attribute=self._attribute("DescAttribute") or None,
+            place=self._place,
+        )
+
+    def _template(self, setting: str) -> Template:
+        return template(self._get(setting), _SETTINGS[setting].default, self._findings)
+
+    def _attribute(self, setting: str) -> str:
+        return attribute(self._get(setting), _SETTINGS[setting].default, self._findings)
+
+    def _membership(self) -> tuple[Template | None, str | None]:
+        """A value without parentheses is an attribute of the person (reference 3.5)."""
+        value = self._get("GroupMembership")
+        text = unquoted(value.text) if value is not None else ""
+        if value is None or not text or "(" in text or is_hook(text):
+            return self._template("GroupMembership"), None
+        member_of = attribute(Value(text, value.key, value.place), "", self._findings)
+        return (None, member_of) if member_of else (self._template_default(), None)
+
+    def _template_default(self) -> Template:
+        return Template(_SETTINGS["GroupMembership"].default)
+
+    def _account(self) -> Account | None:
+        bind_dn, password = self._get("BindEntryDn"), self._get("BindEntryPassword")
+        who = bind_dn.text.strip() if bind_dn else ""
+        if bind_dn is None or not who:
+            if password is not None and password.text:
+                self._findings.warning(
+                    password.place,
+                    password.key,
+                    "there is a password and no BindEntryDn, so the connections bind anonymously",
+                )
+            return None
+        if password is None or not password.text:
+            self._findings.error(
+                bind_dn.place,
+                bind_dn.key,
+                "there is no BindEntryPassword for this account; set one, or leave BindEntryDn blank to bind"
+                " anonymously",
+            )
+            return None
+        check_account(bind_dn, who, self._findings)
+        check_quotes(password, password.text, "the password", self._findings)
+        return Account(who, Secret(password.text))
+
+    def _check_ports(self) -> None:
+        enabled = flag(self._get("SSLEnabled"), default=False, findings=Findings())
+        setting, odd = ("SSLPort", "389") if enabled else ("Port", "636")
+        value = self._get(setting)
+        if value is not None and value.text.strip() == odd:
+            usual = "the clear port of LDAP" if enabled else "the TLS port of LDAP"
+            state = "on" if enabled else "off"
+            self._findings.warning(
+                value.place, value.key, f"{odd} is usually {usual}, and SSLEnabled is {state} here"
+            )
+
+    def _warn_of_old(self) -> None:
+        for setting, what in (
+            ("OrganizationName", "may keep people from logging in"),
+            ("HomeServerAttribute", "is not used any more"),
+        ):
+            value = self._get(setting)
+            if value is not None and value.text.strip():
+                self._findings.warning(value.place, value.key, f"{what}; it is ignored here: remove it")
+
+
+def check_account(value: Value, who: str, findings: Findings) -> None:
+    """Warns of an account that is neither a DN nor a mail form. Directories decide in the end."""
+    check_quotes(value, who, "the account", findings)
+    if "=" not in who:
+        if "@" not in who and "\\" not in who:
+            findings.warning(
+                value.place, value.key, f"{shown(who)} is neither a distinguished name nor a mail address"
+            )
+        return
+    try:
+        DN.parse(who)
+    except BadName as error:
+        findings.warning(value.place, value.key, f"{shown(who)} is no distinguished name: {error.what}")
+
+
+def check_quotes(value: Value, text: str, what: str, findings: Findings) -> None:
+    """Warns of typographic quotes around `text`, which come from copying (reference, D10 and D34)."""
+    marked = next((c for c in text[:1] + text[-1:] if c in "\u2018\u2019\u201c\u201d"), None)
+    if marked is not None:
+        findings.warning(
+            value.place,
+            value.key,
+            f"{what} begins or ends with a typographic quote (U+{ord(marked):04X}), which is taken as a part of"
+            " it; remove it",
+        )
+
+
+def _check_names(found: Iterable[tuple[Element, ...]], findings: Findings, file: str) -> None:
+    """A note for each name on a `Connection`, or around it, that nobody knows."""
+    for level in {id(level): level for levels in found for level in levels}.values():
+        for each in level.attributes:
+            if each.name.casefold() not in _KNOWN | _KNOWN_ANYWHERE:
+                _note_unknown(each.name, Place(file, each.line), findings)
+        for child in level.children:
+            holds_servers = child.is_named("LDAP") or next(child.named("Connection"), None) is not None
+            if not holds_servers and child.name.casefold() not in _KNOWN | _KNOWN_ANYWHERE:
+                _note_unknown(child.name, Place(file, child.line), findings)
+
+
+def _note_unknown(unknown: str, place: Place, findings: Findings) -> None:
+    findings.note(
+        place, unknown[:60], f"{shown(unknown)} is not known; it is kept and ignored{meant(unknown, _NAMES)}"
+    )
+
+
+def _check_together(servers: list[ServerSettings], findings: Findings) -> None:
+    for first, second in combinations(servers, 2):
+        same = {h.casefold() for h in first.hosts} & {h.casefold() for h in second.hosts}
+        if same:
+            findings.warning(
+                second.place,
+                "HostName",
+                f"{', '.join(sorted(same))} stands in line {first.place.line} too; host names must be unique."
+                " Several names of one directory go into one HostName, separated by commas",
+            )
+        _check_bases(first, second, findings)
+
+
+def _check_bases(first: ServerSettings, second: ServerSettings, findings: Findings) -> None:
+    for setting, one, other in (
+        ("PersonResolveBase", first.person_base, second.person_base),
+        ("GroupResolveBase", first.group_base, second.group_base),
+    ):
+        if one.is_under(other) or other.is_under(one):
+            findings.warning(
+                second.place,
+                setting,
+                f"{_base(other)} of {second.label} overlaps with {_base(one)} of {first.label} in line"
+                f" {first.place.line}; people and groups are found twice. Give the servers bases apart",
+            )
+
+
+def _base(base: DN) -> str:
+    return shown(str(base)) if base else "the blank base (the whole directory)"
+
+
+def _in_search_order(
+    servers: list[ServerSettings], given: list[bool], findings: Findings
+) -> tuple[ServerSettings, ...]:
+    """By `SearchOrder`; in the order of the file when a number is missing or stands twice (reference 3.3)."""
+    if len(servers) < 2:
+        return tuple(servers)
+    in_order = True
+    for server, has_order in zip(servers, given, strict=True):
+        if not has_order:
+            in_order = False
+            findings.warning(
+                server.place, "SearchOrder", "is missing; the servers are searched in the order of the file"
+            )
+    by_number: dict[int, ServerSettings] = {}
+    for server, has_order in zip(servers, given, strict=True):
+        first = by_number.setdefault(server.search_order, server)
+        if has_order and first is not server:
+            in_order = False
+            findings.warning(
+                server.place,
+                "SearchOrder",
+                f"{server.search_order} stands in line {first.place.line} and in line {server.place.line}; the"
+                " servers are searched in the order of the file. Give each its own number",
+            )
+    return tuple(sorted(servers, key=lambda s: s.search_order)) if in_order else tuple(servers)

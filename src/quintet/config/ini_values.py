@@ -1,0 +1,130 @@
+"""The values of sametime.ini that are in effect, each with its origin, and slips in their names.
+
+The environment wins over the file. A key counts only in its own section. An empty value is no value.
+"""
+
+from collections.abc import Iterable
+
+from quintet.config.ini import FILE, Entry, same_section
+from quintet.config.known import (
+    FOREIGN_PREFIXES,
+    FOREIGN_SECTIONS,
+    INI_KEYS,
+    KNOWN_INI,
+    LDAP_PREFIXES,
+    OTHER_PREFIXES,
+    IniKey,
+    Kind,
+)
+from quintet.config.problems import Findings, Place, meant, shown
+from quintet.config.readings import Value
+from quintet.tls.profile import Origin
+
+_FOREIGN = frozenset(same_section(name) for name in FOREIGN_SECTIONS)
+_OTHER_SCOPES = tuple(p.casefold() for p in (*OTHER_PREFIXES, *FOREIGN_PREFIXES))
+_NAMES = tuple(key.name for key in INI_KEYS)
+
+
+class IniValues:
+    """What the file and the environment say together."""
+
+    def __init__(self, file: Iterable[Entry], environment: Iterable[Entry]) -> None:
+        self._effective: dict[tuple[str, str], Entry] = {}
+        self._all = (*file, *environment)
+        for entry in self._all:
+            if entry.value:
+                self._effective[_name(entry)] = entry
+
+    def get(self, name: str) -> Value | None:
+        """The value of a known key in effect, from the first of its sections that has it."""
+        key = KNOWN_INI[name.casefold()]
+        for section in key.sections:
+            entry = self._effective.get((same_section(section), name.casefold()))
+            if entry is not None:
+                return Value(entry.value, entry.written, entry.place)
+        return None
+
+    def scoped(self, name: str) -> tuple[str, Origin] | None:
+        """The value of a TLS key for LDAP and where it came from: `STLDAP_` if set, else `ST_` (reference 2.4).
+
+        `name` is without its prefix: "TLS_TRUST_STORE_FILE".
+        """
+        for prefix in LDAP_PREFIXES:
+            value = self.get(prefix + name)
+            if value is not None:
+                return value.text, Origin(value.key, str(value.place))
+        return None
+
+    def check_names(self, findings: Findings) -> None:
+        """Tells of every key that is unknown, in the wrong section or not written as documented."""
+        for entry in self._all:
+            _check_name(entry, findings)
+
+
+def place_of(origin: Origin) -> Place:
+    """The place that an origin names."""
+    file, colon, line = origin.place.rpartition(":")
+    if colon and line.isdecimal():
+        return Place(file, int(line))
+    return Place(origin.place)
+
+
+def _name(entry: Entry) -> tuple[str, str]:
+    return same_section(entry.section or ""), entry.key.casefold()
+
+
+def _check_name(entry: Entry, findings: Findings) -> None:
+    section = same_section(entry.section or "")
+    known = KNOWN_INI.get(entry.key.casefold())
+    if known is None:
+        _unknown(entry, section, findings)
+        return
+    if section not in {same_section(s) for s in known.sections} and not _is_component(known, section):
+        where = f"[{entry.section}]" if entry.section is not None else "no section"
+        findings.warning(
+            entry.place,
+            entry.written,
+            f"{known.name} stands in {where}, where it has no effect; it belongs into"
+            f" [{known.sections[0]}] {_cure(entry, known)}",
+        )
+        return
+    if entry.key != known.name:
+        findings.warning(
+            entry.place, entry.written, f"the key is written {known.name}; it is read all the same"
+        )
+    if entry.value and known.unused and not entry.key.casefold().startswith(_OTHER_SCOPES):
+        findings.note(entry.place, entry.written, f"is accepted and ignored: {known.unused}")
+    _check_quotes(entry, known, findings)
+
+
+def _is_component(known: IniKey, section: str) -> bool:
+    """Whether this is the section of one component, `[Debug-StUsers]`, and the key may stand there."""
+    return known.name == "VP_TRACE_ALL" and section.startswith("debug_")
+
+
+def _cure(entry: Entry, known: IniKey) -> str:
+    if entry.place.file == FILE:
+        return f"of {FILE}"
+    return f"(STI__{known.sections[0]}__{known.name})"
+
+
+def _unknown(entry: Entry, section: str, findings: Findings) -> None:
+    if section in _FOREIGN or section.startswith("debug") or entry.key.casefold().startswith(_OTHER_SCOPES):
+        return
+    findings.note(
+        entry.place,
+        entry.written,
+        f"{shown(entry.key)} is not known; it is ignored{meant(entry.key, _NAMES)}",
+    )
+
+
+def _check_quotes(entry: Entry, known: IniKey, findings: Findings) -> None:
+    marked = next((c for c in entry.value[:1] + entry.value[-1:] if c in "\u2018\u2019\u201c\u201d"), None)
+    if marked is not None:
+        what = "the password" if known.kind is Kind.SECRET else "the value"
+        findings.warning(
+            entry.place,
+            entry.written,
+            f"{what} begins or ends with a typographic quote (U+{ord(marked):04X}), which is taken as a part of"
+            " it; write it without quotes",
+        )
