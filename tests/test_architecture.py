@@ -15,6 +15,7 @@ ARROWS: dict[str, set[str]] = {
     "secret": set(),
     "files": set(),
     "notify": set(),
+    "logs": set(),
     "ldap": set(),
     "tls": {"secret", "files"},
     "embedded": {"ldap"},
