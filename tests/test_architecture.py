@@ -15,7 +15,7 @@ ARROWS: dict[str, set[str]] = {
     "secret": set(),
     "files": set(),
     "notify": set(),
-    "logs": set(),
+    "logs": {"secret"},
     "ldap": set(),
     "tls": {"secret", "files"},
     "embedded": {"ldap"},
