@@ -20,33 +20,43 @@ from quintet.config.userinfo import read_user_info
 LARGEST = 4 * 1024 * 1024
 
 
-def load(folder: Path, environ: Mapping[str, str]) -> Settings:
+def load(folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, bytes] | None = None) -> Settings:
     """The settings in `folder`, with the variables of `environ` above them.
 
-    Raises BadSettings, with every problem of all files, when there is an error among them. Opens no connection.
+    `instead` gives contents by file name, in place of what the files hold: settings that are not written yet.
+    Raises BadSettings, with every problem of all files, when there is an error among them.
     """
-    settings, findings = _read(folder, environ)
+    settings, findings = _read(folder, environ, instead)
     if settings is None or findings.failed:
         raise BadSettings(folder, findings.problems)
     return settings
 
 
 def check(folder: Path, environ: Mapping[str, str]) -> tuple[Problem, ...]:
-    """Everything that is wrong with the settings or worth knowing, errors first. Changes and connects nothing."""
+    """Everything that is wrong with the settings or worth knowing, errors first. Opens no connection."""
     return _read(folder, environ)[1].problems
 
 
-def read_ini_values(folder: Path, environ: Mapping[str, str], findings: Findings) -> IniValues:
+def read_ini_values(
+    folder: Path,
+    environ: Mapping[str, str],
+    findings: Findings,
+    instead: Mapping[str, bytes] | None = None,
+) -> IniValues:
     """What sametime.ini and the environment say together."""
-    data = read_file(folder, ini.FILE, findings)
+    data = read_file(folder, ini.FILE, findings, instead)
     if data is None:
         findings.note(Place(ini.FILE), None, "there is no such file; the defaults and the environment count")
     entries = read_ini(data, findings) if data else ()
     return IniValues(entries, read_environment(environ, findings))
 
 
-def read_file(folder: Path, name: str, findings: Findings) -> bytes | None:
-    """The content of a file; None when there is none. One that cannot be read is an error and gives no bytes."""
+def read_file(
+    folder: Path, name: str, findings: Findings, instead: Mapping[str, bytes] | None = None
+) -> bytes | None:
+    """The content of a file; None when there is none, no bytes and an error when it cannot be read."""
+    if instead is not None and name in instead:
+        return instead[name]
     path = folder / name
     try:
         if not path.exists():
@@ -69,15 +79,17 @@ def read_file(folder: Path, name: str, findings: Findings) -> bytes | None:
     return data
 
 
-def _read(folder: Path, environ: Mapping[str, str]) -> tuple[Settings | None, Findings]:
+def _read(
+    folder: Path, environ: Mapping[str, str], instead: Mapping[str, bytes] | None = None
+) -> tuple[Settings | None, Findings]:
     findings = Findings()
     if not folder.is_dir():
         findings.error(Place(str(folder)), None, "there is no such folder; name the folder with the settings")
         return None, findings
-    values = read_ini_values(folder, environ, findings)
+    values = read_ini_values(folder, environ, findings, instead)
     values.check_names(findings)
-    servers = _community(folder, findings)
-    cards = _cards(folder, findings)
+    servers = _community(folder, findings, instead)
+    cards = _cards(folder, findings, instead)
     directory = read_directory(values, servers, findings)
     settings = Settings(
         folder=folder,
@@ -92,21 +104,21 @@ def _read(folder: Path, environ: Mapping[str, str]) -> tuple[Settings | None, Fi
     return replace(settings, problems=findings.problems), findings
 
 
-def _community(folder: Path, findings: Findings) -> Community:
-    data = read_file(folder, community.FILE, findings)
+def _community(folder: Path, findings: Findings, instead: Mapping[str, bytes] | None) -> Community:
+    data = read_file(folder, community.FILE, findings, instead)
     if data is None:
         findings.error(
             Place(community.FILE),
             None,
-            f"there is no such file in {folder}, and it names the LDAP servers{_misspelt(folder, community.FILE)};"
-            " put it there, or make one with: quintet init",
+            f"there is no such file in {folder}{_misspelt(folder, community.FILE)}, and it names the LDAP"
+            " servers; put it there, or make one with: quintet init",
         )
         return Community(())
     return read_community(data, findings) if data else Community(())
 
 
-def _cards(folder: Path, findings: Findings) -> CardSettings | None:
-    data = read_file(folder, userinfo.FILE, findings)
+def _cards(folder: Path, findings: Findings, instead: Mapping[str, bytes] | None) -> CardSettings | None:
+    data = read_file(folder, userinfo.FILE, findings, instead)
     if data is None:
         findings.note(
             Place(userinfo.FILE),
