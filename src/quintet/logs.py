@@ -13,10 +13,10 @@ _PERSONAL = frozenset({"dn", "name", "mail", "base", "filter", "bound_as"})
 _NEVER = frozenset({"password", "credentials", "secret", "token"})
 
 
-def configure(*, debug: bool = False, stream: TextIO | None = None) -> None:
-    """Set up logging for a service: JSON lines, or a readable form when a person watches."""
+def configure(*, debug: bool = False, quiet: bool = False, stream: TextIO | None = None) -> None:
+    """Set up logging: JSON lines, or a readable form when a person watches. `quiet`: only what is wrong."""
     stream = stream or sys.stderr
-    level = logging.DEBUG if debug else logging.INFO
+    level = logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO
     form: Processor
     form = (
         structlog.dev.ConsoleRenderer()

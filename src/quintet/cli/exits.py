@@ -1,0 +1,41 @@
+"""Exit codes, and which of them each kind of error means.
+
+A family of commands adds its own errors: `EXITS[CannotProtect] = Exit.USAGE`.
+"""
+
+from enum import IntEnum
+
+from quintet.config.problems import BadSettings
+from quintet.ldap.errors import BadFilter, BadName, LdapError
+
+
+class Exit(IntEnum):
+    DONE = 0
+    NO = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    BUG = 70
+    """EX_SOFTWARE of sysexits.h: an error that nobody foresaw."""
+
+
+class Wrong(Exception):
+    """The command line or the configuration asks for what cannot be done. `cure` says what to do instead."""
+
+    def __init__(self, what: str, cure: str | None = None) -> None:
+        super().__init__(what)
+        self.cure = cure
+
+
+EXITS: dict[type[BaseException], Exit] = {
+    Wrong: Exit.USAGE,
+    BadSettings: Exit.USAGE,
+    BadFilter: Exit.USAGE,
+    BadName: Exit.USAGE,
+    LdapError: Exit.UNREACHABLE,
+    OSError: Exit.USAGE,
+}
+"""The nearest class counts: an error's own, else the one that it is derived from."""
+
+
+def exit_of(error: BaseException) -> Exit:
+    return next((EXITS[kind] for kind in type(error).__mro__ if kind in EXITS), Exit.BUG)

@@ -1,0 +1,125 @@
+"""Printing: results on standard output, everything else on standard error.
+
+Whatever comes from a directory or a file goes through `printable` before it reaches a terminal, and is put
+into `rich.text.Text`, where no markup is read.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from quintet.cli.exits import Exit, exit_of
+from quintet.config.problems import BadSettings, Problem, Severity
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+# Joiners between letters, which some scripts need; they steer nothing.
+_HARMLESS = frozenset("\u200c\u200d")
+_UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
+
+
+def out() -> Console:
+    """Where results go."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def err() -> Console:
+    """Where everything else goes."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def printable(value: object) -> str:
+    """`value` on one line, without characters that would steer a terminal or turn text around."""
+    return "".join(c if c.isprintable() or c in _HARMLESS else _visible(c) for c in str(value))
+
+
+def _visible(character: str) -> str:
+    return " " if character.isspace() else character.encode("unicode_escape").decode()
+
+
+def text(value: object, style: str = "") -> Text:
+    """Foreign text, fit to be shown. None is a dash."""
+    return Text("–" if value is None else printable(value), style=style if value is not None else "dim")
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON document, and nothing else, on standard output."""
+    written = json.dumps(document, ensure_ascii=not _takes_unicode(), indent=2)
+    sys.stdout.write(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", written) + "\n")
+    sys.stdout.flush()
+
+
+def _takes_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def table(*headings: str, title: str | None = None) -> Table:
+    """An empty table in the one style that all commands have."""
+    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for heading in headings:
+        made.add_column(heading, overflow="fold")
+    return made
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows of foreign text on standard output; a `Text` keeps its style."""
+    made = table(*headings)
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else text(cell) for cell in row))
+    out().print(made)
+
+
+def say(message: RenderableType) -> None:
+    """A remark, on standard error."""
+    err().print(text(message) if isinstance(message, str) else message, soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    _labelled("warning", _COLOURS[Severity.WARNING], message)
+
+
+def tell(error: BaseException) -> None:
+    """What went wrong, on standard error: what, to what, why, and what to do next."""
+    if isinstance(error, BadSettings):
+        tell_problems(p for p in error.problems if p.severity is Severity.ERROR)
+        hint(
+            f"the settings in {error.folder.resolve()} are not used; quintet check shows all remarks on them"
+        )
+        return
+    if exit_of(error) is Exit.BUG:
+        _labelled(
+            "error", _COLOURS[Severity.ERROR], f"this should not happen: {type(error).__name__}: {error}"
+        )
+        hint("run it again with QUINTET_TRACEBACK=1 to see where, and report it")
+        return
+    _labelled("error", _COLOURS[Severity.ERROR], str(error))
+    cure = getattr(error, "cure", None)
+    if cure:
+        hint(cure)
+
+
+def tell_problems(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        _labelled(problem.severity.value, _COLOURS[problem.severity], str(problem))
+
+
+def hint(what: str) -> None:
+    """What to do next."""
+    _labelled("try", "bold green", what)
+
+
+def _labelled(label: str, style: str, message: str) -> None:
+    first, *others = message.splitlines() or [""]
+    shown = Text.assemble((f"{label}: ", style), printable(first))
+    for line in others:
+        shown.append(f"\n  {printable(line)}")
+    err().print(shown)
