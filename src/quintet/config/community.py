@@ -1,7 +1,7 @@
 """Reading StCommunityConfig.xml (reference 3): the LDAP servers of the five tasks.
 
 The structure of the file is documented in part only, so the reader is tolerant: any outermost element, names
-in any case, settings as attributes or child elements, on the `Connection` or on `LDAP` as the default for all.
+in any case, settings as attributes or child elements, on the `Connection` or on `LDAP` as the default of all.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,6 +13,7 @@ from quintet.config.problems import Findings, Place, meant, shown
 from quintet.config.readings import (
     Value,
     attribute,
+    check_quotes,
     choice,
     flag,
     has_wildcard,
@@ -134,7 +135,7 @@ class _Reader:
             findings.warning(
                 value.place if value else self._place,
                 "UserDnSearchFilter",
-                "has a * beside a name, so that a login may find somebody else, or several; write =%s without *",
+                "has a * beside a name, so that a login may find somebody else; write %s without *",
             )
         return ServerSettings(
             hosts=hosts(get("HostName"), self._place, findings),
@@ -240,18 +241,6 @@ def check_account(value: Value, who: str, findings: Findings) -> None:
         findings.warning(value.place, value.key, f"{shown(who)} is no distinguished name: {error.what}")
 
 
-def check_quotes(value: Value, text: str, what: str, findings: Findings) -> None:
-    """Warns of typographic quotes around `text`, which come from copying (reference, D10 and D34)."""
-    marked = next((c for c in text[:1] + text[-1:] if c in "\u2018\u2019\u201c\u201d"), None)
-    if marked is not None:
-        findings.warning(
-            value.place,
-            value.key,
-            f"{what} begins or ends with a typographic quote (U+{ord(marked):04X}), which is taken as a part of"
-            " it; remove it",
-        )
-
-
 def _check_names(found: Iterable[tuple[Element, ...]], findings: Findings, file: str) -> None:
     """A note for each name on a `Connection`, or around it, that nobody knows."""
     for level in {id(level): level for levels in found for level in levels}.values():
@@ -322,7 +311,7 @@ def _in_search_order(
             findings.warning(
                 server.place,
                 "SearchOrder",
-                f"{server.search_order} stands in line {first.place.line} and in line {server.place.line}; the"
-                " servers are searched in the order of the file. Give each its own number",
+                f"{server.search_order} stands in line {first.place.line} and in line {server.place.line};"
+                " the servers are searched in the order of the file. Give each its own number",
             )
     return tuple(sorted(servers, key=lambda s: s.search_order)) if in_order else tuple(servers)

@@ -17,7 +17,7 @@ from quintet.config.known import (
     Kind,
 )
 from quintet.config.problems import Findings, Place, meant, shown
-from quintet.config.readings import Value
+from quintet.config.readings import Value, check_quotes
 from quintet.tls.profile import Origin
 
 _FOREIGN = frozenset(same_section(name) for name in FOREIGN_SECTIONS)
@@ -45,7 +45,7 @@ class IniValues:
         return None
 
     def scoped(self, name: str) -> tuple[str, Origin] | None:
-        """The value of a TLS key for LDAP and where it came from: `STLDAP_` if set, else `ST_` (reference 2.4).
+        """The value of a TLS key for LDAP with its origin: `STLDAP_` if set, else `ST_` (reference 2.4).
 
         `name` is without its prefix: "TLS_TRUST_STORE_FILE".
         """
@@ -94,7 +94,8 @@ def _check_name(entry: Entry, findings: Findings) -> None:
         )
     if entry.value and known.unused and not entry.key.casefold().startswith(_OTHER_SCOPES):
         findings.note(entry.place, entry.written, f"is accepted and ignored: {known.unused}")
-    _check_quotes(entry, known, findings)
+    what = "the password" if known.kind is Kind.SECRET else "the value"
+    check_quotes(Value(entry.value, entry.written, entry.place), entry.value, what, findings)
 
 
 def _is_component(known: IniKey, section: str) -> bool:
@@ -116,15 +117,3 @@ def _unknown(entry: Entry, section: str, findings: Findings) -> None:
         entry.written,
         f"{shown(entry.key)} is not known; it is ignored{meant(entry.key, _NAMES)}",
     )
-
-
-def _check_quotes(entry: Entry, known: IniKey, findings: Findings) -> None:
-    marked = next((c for c in entry.value[:1] + entry.value[-1:] if c in "\u2018\u2019\u201c\u201d"), None)
-    if marked is not None:
-        what = "the password" if known.kind is Kind.SECRET else "the value"
-        findings.warning(
-            entry.place,
-            entry.written,
-            f"{what} begins or ends with a typographic quote (U+{ord(marked):04X}), which is taken as a part of"
-            " it; write it without quotes",
-        )

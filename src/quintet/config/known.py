@@ -31,8 +31,8 @@ class Kind(Enum):
 class IniKey:
     """A key of sametime.ini. The first of `sections` is the documented one.
 
-    `default` is as an administrator would write it, empty for none. `unused` tells why Quintet does not act on
-    the key; empty when it does.
+    `default` is as an administrator would write it, empty for none. `unused` tells why Quintet does not act
+    on the key; empty when it does.
     """
 
     name: str

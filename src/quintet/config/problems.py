@@ -15,7 +15,7 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a setting stands. `line` counts from 1; None in the environment, or where the whole file is meant."""
+    """Where a setting stands. `line` counts from 1; None in the environment, or for the whole file."""
 
     file: str
     line: int | None = None
@@ -92,6 +92,6 @@ def shown(text: str, most: int = 60) -> str:
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """ "; did you mean X?" when a known name is near, else nothing."""
+    """The words "; did you mean X?" when a known name is near, else nothing."""
     near = nearest(name, known) if len(name) <= 100 else None
     return f"; did you mean {near}?" if near else ""

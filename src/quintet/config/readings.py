@@ -11,6 +11,9 @@ from quintet.ldap.dn import DN
 from quintet.ldap.errors import BadFilter, BadName
 from quintet.ldap.filters import And, Filter, Not, Or, Substrings, Template, parse
 
+# Quotes that word processors make: single and double, opening and closing.
+TYPOGRAPHIC = "\u2018\u2019\u201c\u201d"
+
 _T = TypeVar("_T")
 
 _FLAGS = {"0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
@@ -141,7 +144,7 @@ def template(value: Value | None, default: str, findings: Findings) -> Template:
 
 
 def has_wildcard(text: str) -> bool:
-    """Whether the filter compares a part of a value: `(cn=%s*)`. Presence, `(objectclass=*)`, does not count."""
+    """Whether the filter compares a part of a value, as `(cn=%s*)` does. `(objectclass=*)` does not count."""
     return any(isinstance(each, Substrings) for each in _nodes(parse(text)))
 
 
@@ -199,6 +202,18 @@ def _is_ip_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def check_quotes(value: Value, text: str, what: str, findings: Findings) -> None:
+    """Warns of typographic quotes around `text`, which come from copying (reference, D10 and D34)."""
+    marked = next((c for c in text[:1] + text[-1:] if c in TYPOGRAPHIC), None)
+    if marked is not None:
+        findings.warning(
+            value.place,
+            value.key,
+            f"{what} begins or ends with a typographic quote (U+{ord(marked):04X}), which counts as a part"
+            " of it; remove it",
+        )
 
 
 def _refuse_hook(value: Value, findings: Findings) -> None:

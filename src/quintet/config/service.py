@@ -1,4 +1,4 @@
-"""The keys of `[Directory]`, `[Config]` and `[Debug]` that are about LDAP, apart from TLS (reference 2.9, 2.10)."""
+"""The keys of sametime.ini that are about LDAP, apart from TLS (reference 2.9, 2.10)."""
 
 from quintet.config.community import Community
 from quintet.config.ini_values import IniValues

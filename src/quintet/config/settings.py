@@ -32,8 +32,9 @@ class Account:
 class ServerSettings:
     """One `Connection` of StCommunityConfig.xml (reference 3.2). An empty base is the whole directory.
 
-    `hosts` are several names of one directory, in order of preference. `member_of` is set when `GroupMembership`
-    names an attribute instead of a filter. `user_id_attribute` is None when the ID is the DN.
+    `hosts` are several names of one directory, in order of preference. `member_of` is set when
+    `GroupMembership` names an attribute instead of a filter. `user_id_attribute` is None when the ID is
+    the DN.
     """
 
     hosts: tuple[str, ...]
@@ -71,10 +72,11 @@ class ServerSettings:
 class DirectorySettings:
     """The `[Directory]` keys (reference 2.9) and what goes with them. Intervals are seconds.
 
-    `start_tls` (`QUINTET_START_TLS`): where a connection is encrypted, StartTLS on `Port` instead of TLS on `SSLPort`.
-    `allow_clear_service_bind` (`QUINTET_ALLOW_CLEAR_SERVICE_BIND`): Sametime's behaviour under "only passwords".
+    `start_tls` (`QUINTET_START_TLS`): what is encrypted uses StartTLS on `Port`, not TLS on `SSLPort`.
+    `allow_clear_service_bind` (`QUINTET_ALLOW_CLEAR_SERVICE_BIND`): as Sametime does under "only passwords".
     `guard_service_account`: a level is only being tried; the account's password stays off clear connections.
-    `sasl_user` (`QUINTET_SASL_USER`): the service account's user name for SCRAM, when it is not the first value of its DN.
+    `sasl_user` (`QUINTET_SASL_USER`): the service account's user name for SCRAM, when it is not the first
+    value of its DN.
     """
 
     only_passwords: bool = False
@@ -136,7 +138,7 @@ class CardServer:
 
 @dataclass(frozen=True, slots=True)
 class CardStorage:
-    """One `Storage`: servers that share a mapping and a trust store. `max_instances` bounds its connections."""
+    """One `Storage`: servers that share a mapping and a trust store, with `max_instances` connections."""
 
     servers: tuple[CardServer, ...]
     details: tuple[Detail, ...]
@@ -157,7 +159,7 @@ class CardSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything an administrator set, checked. `problems` are the warnings and notes; errors never get this far."""
+    """Everything an administrator set, checked. `problems` are warnings and notes, never errors."""
 
     folder: Path
     servers: tuple[ServerSettings, ...]

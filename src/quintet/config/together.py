@@ -5,8 +5,8 @@ from quintet.config.problems import Findings, Place
 from quintet.config.settings import Settings
 
 _TRUST_KEYS = (
-    "STLDAP_TLS_TRUST_STORE_TYPE, STLDAP_TLS_TRUST_STORE_FILE and STLDAP_TLS_TRUST_STORE_PASSWORD (or the same"
-    " with ST_ in place of STLDAP_)"
+    "STLDAP_TLS_TRUST_STORE_TYPE, STLDAP_TLS_TRUST_STORE_FILE and STLDAP_TLS_TRUST_STORE_PASSWORD"
+    " (or the same with ST_ in place of STLDAP_)"
 )
 
 

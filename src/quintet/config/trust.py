@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from quintet.config.ini_values import IniValues, place_of
-from quintet.config.problems import Findings, Place
+from quintet.config.ini_values import IniValues
+from quintet.config.problems import Findings
 from quintet.config.settings import Settings
-from quintet.config.together import encrypts
 from quintet.secret import Secret
 from quintet.tls.profile import StoreKind, StoreRef, TlsProfile
 

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from quintet.config.community import check_account, check_quotes
+from quintet.config.community import check_account
 from quintet.config.known import (
     CARD_ELEMENTS,
     CARD_SERVER_SETTINGS,
@@ -14,7 +14,20 @@ from quintet.config.known import (
     XmlSetting,
 )
 from quintet.config.problems import Findings, Place, meant, shown
-from quintet.config.readings import Value, attribute, choice, flag, hosts, name, number, port, template, words
+from quintet.config.readings import (
+    TYPOGRAPHIC,
+    Value,
+    attribute,
+    check_quotes,
+    choice,
+    flag,
+    hosts,
+    name,
+    number,
+    port,
+    template,
+    words,
+)
 from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Detail, Scope
 from quintet.config.xml_tree import Element, one_value, own_values, read_tree
 from quintet.secret import Secret
@@ -27,14 +40,12 @@ _SCOPES = {"0": Scope.BASE, "1": Scope.ONE, "2": Scope.SUBTREE}
 _ELEMENTS = {element.casefold(): element for element in CARD_ELEMENTS}
 _IGNORED = {element.casefold() for element in IGNORED_CARD_ELEMENTS}
 _LINK = "MailAddress"
-# A text in quotes that curly ones would be: U+2018, U+2019, U+201C, U+201D.
-_CURLY = "\u2018\u2019\u201c\u201d"
 # SearchTimeout has no documented unit. So many seconds nobody waits: they must be milliseconds.
 _MILLISECONDS = 1000
 
 
 def read_user_info(data: bytes, folder: Path, findings: Findings, file: str = FILE) -> CardSettings | None:
-    """The settings in `data`; None when the file cannot be read or names no server. Paths count from `folder`."""
+    """The settings in `data`; None when it is unreadable or names no server. Paths count from `folder`."""
     root = read_tree(data, findings, file)
     if root is None:
         return None
@@ -208,7 +219,7 @@ class _Reader:
             findings.warning(
                 self._place(element),
                 "PersonObjectClass",
-                f"goes with UserIdAttribute={shown(user_id)} and is missing; any entry with that ID will be taken",
+                f"goes with UserIdAttribute={shown(user_id)} and is missing; any entry with that ID is taken",
             )
         bind_type = get("BindType")
         if bind_type is not None and bind_type.text.strip().casefold() not in ("", "simple"):
@@ -261,7 +272,7 @@ class _Reader:
         redo = "encode it anew: printf '%s' 'USER:PASSWORD' | base64 -w0"
         if text != value.text:
             findings.warning(place, key, "has blanks around it, which are taken off")
-        if any(c in _CURLY for c in text):
+        if any(c in TYPOGRAPHIC for c in text):
             findings.error(place, key, f"has typographic quotes in it, from copying; {redo}")
             return None
         if any(c.isspace() for c in text):
@@ -285,7 +296,7 @@ class _Reader:
 
     def _check_decoded(self, value: Value, who: str, password: str, redo: str) -> None:
         findings, place, key = self._findings, value.place, value.key
-        if who[0] in _CURLY or password[-1] in _CURLY:
+        if who[0] in TYPOGRAPHIC or password[-1] in TYPOGRAPHIC:
             findings.warning(place, key, f"decodes to text in typographic quotes; {redo}")
         if password != password.rstrip("\r\n"):
             findings.warning(
@@ -305,8 +316,8 @@ class _Reader:
                 self._findings.error(
                     encrypted.place,
                     "SslProperties",
-                    'SslEnabled is true and this Storage names no trust store; add <SslProperties KeyStorePath="'
-                    '/path/ldaptruststore.p12" KeyStorePassword="…"/> inside the Storage',
+                    "SslEnabled is true and this Storage names no trust store; add inside the Storage:"
+                    ' <SslProperties KeyStorePath="/path/ldaptruststore.p12" KeyStorePassword="…"/>',
                 )
             return TlsProfile()
         password = self._value(properties, "KeyStorePassword") if properties else None
@@ -333,8 +344,8 @@ class _Reader:
                 self._findings.warning(
                     self._place(element),
                     "Id",
-                    f"{shown(detail.id)} stands in line {found[detail.id][1]} and in line {element.line}; line"
-                    f" {element.line} counts",
+                    f"{shown(detail.id)} stands in line {found[detail.id][1]} and in line {element.line};"
+                    f" line {element.line} counts",
                 )
             found[detail.id] = (detail, element.line)
         return (detail for detail, _ in found.values())

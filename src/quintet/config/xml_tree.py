@@ -10,6 +10,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from lxml import etree
 
@@ -46,13 +47,13 @@ class Element:
         return self.name.casefold() in {name.casefold() for name in names}
 
     def walk(self) -> Iterator["Element"]:
-        """This element and all below it, in the order of the file."""
+        """The element and all below it, in the order of the file."""
         yield self
         for child in self.children:
             yield from child.walk()
 
     def named(self, *names: str) -> Iterator["Element"]:
-        """This element or those below it that bear one of these names, in any case."""
+        """The element or those below it that bear one of these names, in any case."""
         return (each for each in self.walk() if each.is_named(*names))
 
 
@@ -118,7 +119,7 @@ def read_tree(data: bytes, findings: Findings, file: str) -> Element | None:
 
 
 def _doctype(text: str) -> int | None:
-    """Where a document type stands. It can only stand before the outermost element (XML 1.0, production 22)."""
+    """Where a document type stands: only before the outermost element (XML 1.0, production 22)."""
     at = 0
     while found := _PROLOG.match(text, at):
         at = found.end()
@@ -137,30 +138,30 @@ def _parse(text: str, findings: Findings, file: str) -> "etree._Element | None":
     try:
         return etree.fromstring(text.encode("utf-8", "surrogatepass"), parser)
     except etree.XMLSyntaxError as error:
-        line, column = error.position
-        findings.error(Place(file, line or None), None, _malformed(text, line, column, str(error.msg)))
+        line, message = _malformed(text, *error.position, str(error.msg))
+        findings.error(Place(file, line or None), None, message)
         return None
 
 
-def _malformed(text: str, line: int, column: int, said: str) -> str:
+def _malformed(text: str, line: int, column: int, said: str) -> tuple[int, str]:
+    """The line at fault, and what is wrong there."""
     rows = re.split(r"\r\n|\r|\n", text)
     row = rows[line - 1] if 0 < line <= len(rows) else ""
     if re.search(r"<StorageType\s*=", row):
-        return f'{_at(line, column)}: <StorageType="LDAP"> is not XML; write <Storage type="LDAP">'
+        return _damage(line, column, '<StorageType="LDAP"> is not XML; write <Storage type="LDAP">')
     if "Entity" in said or "CharRef" in said:
         bare = next((m.start() for m in re.finditer("&", row) if not _REFERENCE.match(row, m.start())), None)
         if bare is not None:
-            return f"{_at(line, bare + 1)}: a bare & (ampersand) stands here; write &amp; for it"
+            return _damage(line, bare + 1, "a bare & (ampersand) stands here; write &amp; for it")
     for back, candidate in enumerate(reversed(rows[max(0, line - 3) : line])):
         quote = next((c for c in candidate if c in _QUOTES), None)
         if quote is not None and (back == 0 or "'<'" in said):
-            place = _at(line - back, candidate.index(quote) + 1)
-            return f'{place}: {_called(quote)} stands here; write a straight quote (") for it'
-    where = _at(line, column)
+            what = f'{_called(quote)} stands here; write a straight quote (") for it'
+            return _damage(line - back, candidate.index(quote) + 1, what)
     for part, meaning in _MEANINGS:
         if part in said:
-            return f"{where}: {meaning}"
-    return f"{where}: the text does not follow the rules of XML"
+            return _damage(line, column, meaning)
+    return _damage(line, column, "the text does not follow the rules of XML")
 
 
 # What libxml2 says, by a part of it that holds nothing of the file's text.
@@ -182,8 +183,8 @@ _MEANINGS = (
 )
 
 
-def _at(line: int, column: int) -> str:
-    return f"the XML is damaged in line {line}, column {column}"
+def _damage(line: int, column: int, what: str) -> tuple[int, str]:
+    return line, f"the XML is damaged in line {line}, column {column}: {what}"
 
 
 def _called(char: str) -> str:
@@ -202,7 +203,7 @@ def _lines(data: bytes, nodes: "list[etree._Element]") -> _Lines:
     try:
         markup = read_markup(data)
     except CannotEdit:
-        elements = [node.sourceline or 1 for node in nodes]
+        elements = [cast("int", node.sourceline) for node in nodes]
         return _Lines(elements, [[at] * len(node.attrib) for at, node in zip(elements, nodes, strict=True)])
     starts = [0, *(m.end() for m in re.finditer(r"\r\n|\r|\n", markup.source.text))]
 

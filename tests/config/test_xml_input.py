@@ -1,0 +1,192 @@
+"""XML that is damaged, hostile or strange (row C63, pitfall D15)."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quintet.config.problems import Findings, Problem, Severity
+from quintet.config.xml_tree import Element, read_tree
+
+FILE = "File.xml"
+
+
+def read(data: str | bytes) -> tuple[Element | None, tuple[Problem, ...]]:
+    findings = Findings()
+    raw = data.encode() if isinstance(data, str) else data
+    return read_tree(raw, findings, FILE), findings.problems
+
+
+def refused(data: str | bytes) -> Problem:
+    tree, problems = read(data)
+    assert tree is None
+    (problem,) = problems
+    assert problem.severity is Severity.ERROR
+    assert problem.place.file == FILE
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "words"),
+    [
+        ("<a>\n<b c=“1”/></a>", 2, 6, "left double quotation mark (U+201C)"),
+        ('<a>\n<b c="1”/>\n<d/></a>', 2, 8, "right double quotation mark (U+201D)"),
+        ("<a>\n<b c=‘1’/></a>", 2, 6, "left single quotation mark (U+2018)"),
+        ('<a>\n<b c="x & y"/></a>', 2, 9, "&amp;"),
+        ('<a>\n<b c="x&y=z"/></a>', 2, 8, "&amp;"),
+        ('<a>\n<b c="pass&word;1"/></a>', 2, 11, "&amp;"),
+        ("<a>\n<b>x & y</b></a>", 2, 6, "&amp;"),
+        ('<a>\n<b c="x<y"/></a>', 2, 8, "&lt;"),
+        ('<a>\n<b c="1" c="2"/></a>', 2, 15, "twice"),
+        ("<a>\n<b></a>", 2, 8, "end tag"),
+        ("<a>\n<b/>", 2, 5, "closed"),
+        ("<a/>\n<b/>", 2, 1, "follows the end"),
+        ("password=hunter2", 1, 1, "not XML"),
+        ("<a b=1/>", 1, 6, "quotes"),
+        ('<a b="\x01"/>', 1, 7, "control character"),
+        ('<a>\n<StorageType="LDAP"></a>', 2, 13, '<Storage type="LDAP">'),
+    ],
+)
+def test_c63_d15_damage_is_told_with_line_column_and_character(
+    text: str, line: int, column: int, words: str
+) -> None:
+    problem = refused(text)
+    assert problem.place.line == line
+    assert f"line {line}, column {column}" in problem.message
+    assert words in problem.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<a p="hunter2"hunter3 hunter4/>',
+        '<a p="x&hunter2;"/>',
+        "<a><p>x<hunter2</p></a>",
+        '<a p="hunter2“ b=”"/><hunter2>',
+        "<a p=hunter2/>",
+    ],
+)
+def test_no_piece_of_a_damaged_file_is_shown(text: str) -> None:
+    assert "hunter" not in str(refused(text))
+
+
+def test_an_empty_file_is_told() -> None:
+    assert "empty" in refused(" \n").message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+        '<?xml version="1.0"?><!-- c --><?pi x?>\n<!DOCTYPE a SYSTEM "http://127.0.0.1:9/x.dtd"><a/>',
+        '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a b="&x;"/>',
+        "<!doctype a><a/>",
+    ],
+)
+def test_a_document_type_is_refused(text: str) -> None:
+    assert "DOCTYPE" in refused(text).message
+
+
+def test_a_document_type_in_another_encoding_is_refused_too() -> None:
+    text = '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>'
+    assert "DOCTYPE" in refused(text.encode("utf-16")).message
+    assert read(text.encode("utf-16-le"))[0] is None
+
+
+@pytest.mark.parametrize("in_attribute", [True, False])
+def test_an_xml_bomb_does_not_go_off(in_attribute: bool) -> None:
+    levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 30))
+    use = '<a b="&e29;"/>' if in_attribute else "<a>&e29;</a>"
+    refused(f'<!DOCTYPE a [<!ENTITY e0 "boom">{levels}]>{use}')
+
+
+@pytest.fixture
+def visits() -> Iterator[tuple[int, list[str]]]:
+    seen: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_port, seen
+        server.shutdown()
+        thread.join()
+
+
+def test_nothing_is_fetched(visits: tuple[int, list[str]], tmp_path: Path) -> None:
+    port, seen = visits
+    url = f"http://127.0.0.1:{port}/x"
+    read(f'<!DOCTYPE a SYSTEM "{url}"><a/>')
+    read(f'<!DOCTYPE a [<!ENTITY x SYSTEM "{url}">]><a>&x;</a>')
+    tree, _ = read(f'<a xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="{url}"/></a>')
+    assert tree is not None
+    assert not seen
+
+
+def test_elements_nested_without_end_are_refused() -> None:
+    refused("<a>" * 10_000 + "</a>" * 10_000)
+
+
+def test_elements_without_end_are_refused() -> None:
+    assert "elements" in refused("<a>" + "<b/>" * 30_000 + "</a>").message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "<a b='ë'/>".encode(),
+        "\ufeff<a b='ë'/>".encode(),
+        "<?xml version='1.0' encoding='ISO-8859-1'?><a b='ë'/>".encode("latin-1"),
+        "<?xml version='1.0' encoding='UTF-16'?><a b='ë'/>".encode("utf-16"),
+        "\n <?xml version='1.0' encoding='utf-8'?><a b='ë'/>".encode(),
+    ],
+)
+def test_encodings_are_read(data: bytes) -> None:
+    tree, problems = read(data)
+    assert not problems
+    assert tree is not None
+    assert tree.attributes[0].value == "ë"
+
+
+def test_bytes_that_are_not_what_the_file_says_are_told_with_the_line() -> None:
+    problem = refused("<a>\n<b c='ë'/></a>".encode("latin-1"))
+    assert problem.place.line == 2
+    assert "UTF-8" in problem.message
+
+
+def test_every_element_and_attribute_knows_its_line() -> None:
+    tree, _ = read(
+        '<?xml version="1.0"?>\n<!-- c\n -->\n<a>\n  <b c="1"\n     d="2"><![CDATA[<x/>]]></b>\n</a>'
+    )
+    assert tree is not None
+    (child,) = tree.children
+    assert (tree.line, child.line) == (4, 5)
+    assert [(a.name, a.line) for a in child.attributes] == [("c", 5), ("d", 6)]
+    assert child.text == "<x/>"
+
+
+def test_namespaces_do_not_matter() -> None:
+    tree, _ = read('<x:a xmlns:x="urn:x" x:b="1"><c xmlns="urn:y"/></x:a>')
+    assert tree is not None
+    assert (tree.name, tree.attributes[0].name, tree.children[0].name) == ("a", "b", "c")
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(data: bytes) -> None:
+    read(data)
+
+
+@given(st.text('<>/="& \n!-[]?abAB\u201c', max_size=60))
+def test_no_markup_breaks_the_reader(text: str) -> None:
+    read(f"<a>{text}</a>")
