@@ -1,137 +1,129 @@
 """The three files and the environment as one `Settings`, or everything that is wrong with them."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+import errno
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from quintet.config import community, ini, userinfo
 from quintet.config.community import Community, read_community
 from quintet.config.environment import read_environment
 from quintet.config.ini import read_ini
 from quintet.config.ini_values import IniValues
-from quintet.config.problems import BadSettings, Findings, Place, Problem, nearest
+from quintet.config.problems import BadSettings, Findings, Place, Problem, Severity, nearest
 from quintet.config.service import read_directory, read_traces
 from quintet.config.settings import CardSettings, Settings
 from quintet.config.together import check_together
 from quintet.config.trust import check_stores, read_tls
 from quintet.config.userinfo import read_user_info
 
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
+
 # These files are a few kilobytes long. What is bigger was put there by mistake, or by somebody with ill will.
 LARGEST = 4 * 1024 * 1024
 
 
-def load(folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, bytes] | None = None) -> Settings:
+def load(folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, bytes] = _NOTHING) -> Settings:
     """The settings in `folder`, with the variables of `environ` above them.
 
-    `instead` gives contents by file name, in place of what the files hold: settings that are not written yet.
-    Raises BadSettings, with every problem of all files, when there is an error among them.
+    `instead` holds contents to read in place of the files of that name: to see whether they would do. Raises
+    BadSettings, with every problem of all files, when there is an error among them.
     """
-    settings, findings = _read(folder, environ, instead)
-    if settings is None or findings.failed:
-        raise BadSettings(folder, findings.problems)
+    settings, problems = read(folder, environ, instead=instead)
+    if settings is None or any(p.severity is Severity.ERROR for p in problems):
+        raise BadSettings(folder, problems)
     return settings
 
 
-def check(folder: Path, environ: Mapping[str, str]) -> tuple[Problem, ...]:
+def check(
+    folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, bytes] = _NOTHING
+) -> tuple[Problem, ...]:
     """Everything that is wrong with the settings or worth knowing, errors first. Opens no connection."""
-    return _read(folder, environ)[1].problems
+    return read(folder, environ, instead=instead)[1]
 
 
-def read_ini_values(
-    folder: Path,
-    environ: Mapping[str, str],
-    findings: Findings,
-    instead: Mapping[str, bytes] | None = None,
-) -> IniValues:
-    """What sametime.ini and the environment say together."""
-    data = read_file(folder, ini.FILE, findings, instead)
-    if data is None:
-        findings.note(Place(ini.FILE), None, "there is no such file; the defaults and the environment count")
-    entries = read_ini(data, findings) if data else ()
-    return IniValues(entries, read_environment(environ, findings))
+def read(
+    folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, bytes] = _NOTHING
+) -> tuple[Settings | None, tuple[Problem, ...]]:
+    """As much of the settings as can be read, and all problems: for whoever wants to find out what is wrong.
 
-
-def read_file(
-    folder: Path, name: str, findings: Findings, instead: Mapping[str, bytes] | None = None
-) -> bytes | None:
-    """The content of a file; None when there is none, no bytes and an error when it cannot be read."""
-    if instead is not None and name in instead:
-        return instead[name]
-    path = folder / name
-    try:
-        if not path.exists():
-            return None
-        if not path.is_file():
-            findings.error(Place(name), None, "this is no file")
-            return b""
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        findings.error(Place(name), None, f"the file cannot be read: {error.strerror}")
-        return b""
-    if len(data) > LARGEST:
-        findings.error(
-            Place(name),
-            None,
-            f"the file is larger than {LARGEST // 1024**2} MB; it is not read. Is it the right one?",
-        )
-        return b""
-    return data
-
-
-def _read(
-    folder: Path, environ: Mapping[str, str], instead: Mapping[str, bytes] | None = None
-) -> tuple[Settings | None, Findings]:
+    Where a setting has an error, its default stands in its place. None when there is no folder.
+    """
     findings = Findings()
     if not folder.is_dir():
         findings.error(Place(str(folder)), None, "there is no such folder; name the folder with the settings")
-        return None, findings
-    values = read_ini_values(folder, environ, findings, instead)
+        return None, findings.problems
+    files = Files(folder, instead, findings)
+    values = read_ini_values(files, environ)
     values.check_names(findings)
-    servers = _community(folder, findings, instead)
-    cards = _cards(folder, findings, instead)
-    directory = read_directory(values, servers, findings)
+    servers = _community(files)
     settings = Settings(
         folder=folder,
         servers=servers.servers,
         tls=read_tls(values, folder, findings),
-        directory=directory,
-        cards=cards,
+        directory=read_directory(values, servers, findings),
+        cards=_cards(files),
         traces=read_traces(values, findings),
     )
     check_together(settings, values, findings)
     check_stores(settings, findings)
-    return replace(settings, problems=findings.problems), findings
+    return replace(settings, problems=findings.problems), findings.problems
 
 
-def _community(folder: Path, findings: Findings, instead: Mapping[str, bytes] | None) -> Community:
-    data = read_file(folder, community.FILE, findings, instead)
-    if data is None:
-        findings.error(
-            Place(community.FILE),
-            None,
-            f"there is no such file in {folder}{_misspelt(folder, community.FILE)}, and it names the LDAP"
-            " servers; put it there, or make one with: quintet init",
-        )
-        return Community(())
-    return read_community(data, findings) if data else Community(())
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a folder, or what shall be read instead."""
+
+    folder: Path
+    instead: Mapping[str, bytes]
+    findings: Findings
+
+    def read(self, name: str, tell: Callable[[Place, None, str], None], absence: str) -> bytes | None:
+        """The content of a file. None when there is none, which `tell` is told, or when it cannot be read."""
+        try:
+            data = self.instead[name] if name in self.instead else self._from_disk(self.folder / name)
+        except FileNotFoundError:
+            tell(Place(name), None, f"there is no such file in {self.folder}{self._near(name)}; {absence}")
+            return None
+        except OSError as error:
+            self.findings.error(Place(name), None, f"the file cannot be read: {error.strerror}")
+            return None
+        if len(data) > LARGEST:
+            size = f"{LARGEST // 1024**2} MB"
+            self.findings.error(Place(name), None, f"the file is larger than {size}; is it the right one?")
+            return None
+        return data
+
+    def _near(self, name: str) -> str:
+        """A hint at a file with nearly this name, if there is one."""
+        try:
+            found = nearest(name, (each.name for each in self.folder.iterdir()))
+        except OSError:
+            return ""
+        return f" (there is {found}; names of files are case-sensitive)" if found else ""
+
+    @staticmethod
+    def _from_disk(path: Path) -> bytes:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is no regular file")
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
 
 
-def _cards(folder: Path, findings: Findings, instead: Mapping[str, bytes] | None) -> CardSettings | None:
-    data = read_file(folder, userinfo.FILE, findings, instead)
-    if data is None:
-        findings.note(
-            Place(userinfo.FILE),
-            None,
-            f"there is no such file{_misspelt(folder, userinfo.FILE)}; business cards are off",
-        )
-        return None
-    return read_user_info(data, folder, findings) if data else None
+def read_ini_values(files: Files, environ: Mapping[str, str]) -> IniValues:
+    """What sametime.ini and the environment say together."""
+    data = files.read(ini.FILE, files.findings.note, "defaults and environment count")
+    entries = read_ini(data, files.findings) if data is not None else ()
+    return IniValues(entries, read_environment(environ, files.findings))
 
 
-def _misspelt(folder: Path, name: str) -> str:
-    try:
-        near = nearest(name, (each.name for each in folder.iterdir()))
-    except OSError:
-        near = None
-    return f" (there is {near}; names of files are case-sensitive)" if near else ""
+def _community(files: Files) -> Community:
+    cure = "it names the LDAP servers: put it there, or make one with: quintet init"
+    data = files.read(community.FILE, files.findings.error, cure)
+    return Community(()) if data is None else read_community(data, files.findings)
+
+
+def _cards(files: Files) -> CardSettings | None:
+    data = files.read(userinfo.FILE, files.findings.note, "business cards are off")
+    return None if data is None else read_user_info(data, files.folder, files.findings)

@@ -2,20 +2,24 @@
 
 from pathlib import Path
 
-from quintet.config.ini_values import IniValues
-from quintet.config.problems import Findings
+from quintet.config.ini import FILE
+from quintet.config.ini_values import IniValues, place_of
+from quintet.config.known import LDAP_PREFIXES
+from quintet.config.problems import Findings, Place
 from quintet.config.settings import Settings
-from quintet.secret import Secret
-from quintet.tls.profile import StoreKind, StoreRef, TlsProfile
+from quintet.tls.profile import TlsProfile, resolve_profile
 
 
 def read_tls(values: IniValues, folder: Path, findings: Findings) -> TlsProfile:
-    """The profile that the keys give, `STLDAP_` over `ST_`, key by key. Relative paths count from `folder`."""
-    file, password = values.scoped("TLS_TRUST_STORE_FILE"), values.scoped("TLS_TRUST_STORE_PASSWORD")
-    if file is None:
-        return TlsProfile()
-    kind = StoreKind.JKS if file[0].casefold().endswith(".jks") else StoreKind.PKCS12
-    return TlsProfile(StoreRef(folder / file[0], kind, Secret(password[0]) if password else None))
+    """The profile that the keys give, `STLDAP_` over `ST_`. Relative paths count from `folder`."""
+    profile, problems = resolve_profile(values.scoped, base=folder)
+    for problem in problems:
+        tell = findings.error if problem.fatal else findings.warning
+        if problem.origin is None:
+            tell(Place(FILE), LDAP_PREFIXES[0] + problem.key, problem.message)
+        else:
+            tell(place_of(problem.origin), problem.origin.key, problem.message)
+    return profile
 
 
 def check_stores(settings: Settings, findings: Findings) -> None:
