@@ -1,0 +1,75 @@
+"""How a person is looked for at a server of the business cards (reference 4.3)."""
+
+from dataclasses import dataclass
+
+from quintet.config.settings import CardServer, CardStorage, Scope
+from quintet.ldap.dn import DN
+from quintet.ldap.errors import BadFilter, BadName
+from quintet.ldap.filters import And, Equality, Filter, Or
+
+_PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A search that finds the person, and nobody else."""
+
+    base: str
+    scope: Scope
+    filter: Filter | bytes
+
+
+def by_user(server: CardServer, user: str) -> Question | None:
+    """The search for a user as clients name people: by DN, by ID, else by name. None when it can find nobody.
+
+    Text in the form of a DN that is outside the server's base is no DN of this server: "Equal=Pay
+    Officer" is a name.
+    """
+    octets = _octets(user)
+    if not octets.strip():
+        return None
+    dn = _name(user)
+    if dn is not None and dn.is_under(server.base):
+        return Question(str(dn), Scope.BASE, _of_class(server.person_class or _PERSON))
+    if server.user_id_attribute is not None:
+        return _at(server, _with_class(server, Equality(server.user_id_attribute, octets)))
+    try:
+        return _at(server, server.filter.encode(octets))
+    except BadFilter:
+        return None
+
+
+def by_common_field(storage: CardStorage, server: CardServer, ident: str, value: str) -> Question | None:
+    """The search for who has `value` in the field that links the repositories."""
+    attributes = next((detail.attributes for detail in storage.details if detail.id == ident), ())
+    if not attributes or not value.strip():
+        return None
+    equal = tuple(Equality(attribute, _octets(value)) for attribute in attributes)
+    return _at(server, _with_class(server, equal[0] if len(equal) == 1 else Or(equal)))
+
+
+def _at(server: CardServer, wanted: Filter | bytes) -> Question:
+    return Question(str(server.base), server.scope, wanted)
+
+
+def _name(user: str) -> DN | None:
+    try:
+        return DN.parse(user) or None
+    except BadName:
+        return None
+
+
+def _with_class(server: CardServer, wanted: Filter) -> Filter:
+    return And((wanted, _of_class(server.person_class))) if server.person_class else wanted
+
+
+def _of_class(name: str) -> Filter:
+    return Equality("objectClass", name.encode())
+
+
+def _octets(text: str) -> bytes:
+    """UTF-8. Half a surrogate pair is no character, and no name has one."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return b""
