@@ -3,19 +3,20 @@
 ::
 
     LdapError
-    ├── BadFilter, BadName          you gave text that is no filter (RFC 4515) or no DN (RFC 4514); also ValueErrors
+    ├── BadFilter, BadName          you gave text that is no filter (RFC 4515) or DN (RFC 4514); ValueErrors
     ├── Misuse                      you asked for what the connection cannot do now (a search during a bind)
     ├── PeerViolation               the server broke the protocol: malformed BER, a wrong message id, too much
     ├── ConnectFailed               no connection came about: name, port, time
     │   └── TlsFailed               ... because of the TLS handshake
-    ├── ConnectionLost              it was there and went: reset, end of stream, notice of disconnection, closed
+    ├── ConnectionLost              it was there and went: reset, end of stream, notice, closed
     ├── TimedOut                    the operation's time was up; it was abandoned on the server
     ├── LimitReached                the server sent more than the caller allowed; it was abandoned
-    └── ResultError                 the server answered, and the answer was not success; one class for each code
+    └── ResultError                 the server answered, and not with success; one class for each code
         ├── OperationsError 1, ProtocolError 2, TimeLimitExceeded 3, SizeLimitExceeded 4,
         ├── AuthMethodNotSupported 7, StrongerAuthRequired 8, Referral 10, AdminLimitExceeded 11,
         ├── UnavailableCriticalExtension 12, ConfidentialityRequired 13,
-        ├── NoSuchAttribute 16, UndefinedAttributeType 17, InappropriateMatching 18, InvalidAttributeSyntax 21,
+        ├── NoSuchAttribute 16, UndefinedAttributeType 17, InappropriateMatching 18,
+        ├── InvalidAttributeSyntax 21,
         ├── NoSuchObject 32, InvalidDnSyntax 34, InappropriateAuthentication 48, InvalidCredentials 49,
         └── InsufficientAccessRights 50, Busy 51, Unavailable 52, UnwillingToPerform 53, Other 80
 """
@@ -23,6 +24,8 @@
 import re
 from collections.abc import Sequence
 from typing import ClassVar
+
+from quintet.ldap.results import SearchResult
 
 
 class LdapError(Exception):
@@ -95,7 +98,7 @@ class TimedOut(LdapError):
 
 
 class LimitReached(LdapError):
-    """The server sent more entries than the caller allows. The search was abandoned; the connection is good."""
+    """The server sent more entries than the caller allows. It was abandoned; the connection is good."""
 
 
 class ResultError(LdapError):
@@ -104,6 +107,9 @@ class ResultError(LdapError):
     code: ClassVar[int] = -1
     meaning: ClassVar[str] = "unknown result"
     _by_code: ClassVar[dict[int, type["ResultError"]]] = {}
+
+    partial: SearchResult | None = None
+    """What a search had brought before the server ended it so."""
 
     def __init_subclass__(cls) -> None:
         ResultError._by_code[cls.code] = cls

@@ -1,0 +1,327 @@
+"""One LDAP session without a socket: requests become bytes, bytes become events.
+
+It knows what may be sent when (RFC 4511 sections 4.2.1, 4.3, 4.14.1) and which answers are due. You broke it:
+Misuse is raised and nothing is sent. The peer broke it: a `Violation` is the last event there is.
+"""
+
+from enum import Enum, auto
+from typing import NamedTuple, assert_never
+
+from quintet.ldap import fast
+from quintet.ldap.ber import MAX_INT, NESTING, BerError
+from quintet.ldap.errors import Misuse
+from quintet.ldap.messages import (
+    NOTICE_OF_DISCONNECTION,
+    SASL_BIND_IN_PROGRESS,
+    START_TLS,
+    SUCCESS,
+    AbandonRequest,
+    BindRequest,
+    BindResponse,
+    CompareRequest,
+    CompareResponse,
+    Control,
+    ExtendedRequest,
+    ExtendedResponse,
+    IntermediateResponse,
+    Message,
+    Request,
+    Response,
+    Result,
+    SearchRequest,
+    SearchResultDone,
+    SearchResultEntry,
+    SearchResultReference,
+    UnbindRequest,
+    decode_content,
+    encode,
+    encode_controls,
+)
+
+MESSAGE_SIZE = 16 * 1024 * 1024
+_ABANDONED_KEPT = 10_000
+
+
+class State(Enum):
+    OPEN = auto()
+    BINDING = auto()
+    """From a bind request to its last answer. Between SASL's steps only the next step may go out."""
+    STARTING_TLS = auto()
+    """From the request to its answer."""
+    TLS_AGREED = auto()
+    """The server said yes: now TLS itself must speak, nothing else."""
+    CLOSED = auto()
+
+
+class Answer(NamedTuple):
+    """A response to the request `id`; no more will come when it is `final`. `size` counts its octets."""
+
+    id: int
+    op: Response
+    controls: tuple[Control, ...]
+    size: int
+    final: bool
+
+
+class Disconnection(NamedTuple):
+    """The server says that it will close (RFC 4511 4.4.1), and why."""
+
+    result: Result
+
+
+class Violation(NamedTuple):
+    """The server broke the protocol; what it sent from there on is not looked at."""
+
+    what: str
+
+
+Event = Answer | Disconnection | Violation
+
+_FINAL: dict[type, type] = {
+    BindRequest: BindResponse,
+    SearchRequest: SearchResultDone,
+    CompareRequest: CompareResponse,
+    ExtendedRequest: ExtendedResponse,
+}
+
+
+class Session:
+    """The client's side of one connection."""
+
+    def __init__(self, *, message_size: int = MESSAGE_SIZE, nesting: int = NESTING) -> None:
+        self.state = State.OPEN
+        self._message_size = message_size
+        self._nesting = nesting
+        self._last_id = 0
+        self._due: dict[int, type] = {}
+        self._abandoned: dict[int, type] = {}
+        self._out: list[bytes] = []
+        self._kept = bytearray()
+        self._needed = 0
+
+    @property
+    def outstanding(self) -> int:
+        """How many requests wait for their final answer; those abandoned do not."""
+        return len(self._due)
+
+    def send(self, op: Request, controls: tuple[Control, ...] = ()) -> int:
+        """Queue a request; its message id. Raises Misuse when it may not be sent now."""
+        match op:
+            case BindRequest():
+                self._check_alone("bind", State.OPEN, State.BINDING)
+            case ExtendedRequest(oid) if oid == START_TLS:
+                self._check_alone("StartTLS", State.OPEN)
+            case SearchRequest() | CompareRequest() | ExtendedRequest():
+                self._check_open()
+            case AbandonRequest() | UnbindRequest():
+                raise Misuse("abandon and unbind have methods of their own")
+            case _:
+                assert_never(op)
+        message_id = self._next_id()
+        self._out.append(encode(Message(message_id, op, controls)))
+        self._due[message_id] = _FINAL[type(op)]
+        if isinstance(op, BindRequest):
+            self.state = State.BINDING
+        elif isinstance(op, ExtendedRequest) and op.oid == START_TLS:
+            self.state = State.STARTING_TLS
+        return message_id
+
+    def search(self, frame: tuple[bytes, bytes], tree: bytes, controls: tuple[Control, ...] = ()) -> int:
+        """Queue a search from parts that are BER already: `fast.search_frame`, and the filter."""
+        if self.state is not State.OPEN:
+            self._check_open()
+        message_id = self._last_id + 1
+        if message_id > MAX_INT or message_id in self._due or self._abandoned:
+            message_id = self._next_id()
+        self._last_id = message_id
+        self._out.append(
+            fast.search_message(message_id, frame, tree, encode_controls(controls) if controls else b"")
+        )
+        self._due[message_id] = SearchResultDone
+        return message_id
+
+    def abandon(self, message_id: int) -> None:
+        """Queue an abandon request. Answers that come all the same are dropped, and the id rests.
+
+        Binds and StartTLS cannot be abandoned (RFC 4511 4.11).
+        """
+        if self.state is State.CLOSED or message_id not in self._due:
+            return
+        if self.state is not State.OPEN:
+            raise Misuse("a bind or StartTLS cannot be abandoned")
+        self._abandoned[message_id] = self._due.pop(message_id)
+        if len(self._abandoned) > _ABANDONED_KEPT:
+            del self._abandoned[next(iter(self._abandoned))]
+        self._out.append(encode(Message(self._next_id(), AbandonRequest(message_id))))
+
+    def unbind(self) -> None:
+        """Queue the last request there is."""
+        if self.state in (State.OPEN, State.BINDING, State.STARTING_TLS):
+            self._out.append(encode(Message(self._next_id(), UnbindRequest())))
+        self.state = State.CLOSED
+
+    def tls_established(self) -> None:
+        """From now on bytes come out of TLS."""
+        if self.state is not State.TLS_AGREED:
+            raise Misuse("the server has not agreed to TLS")
+        self.state = State.OPEN
+
+    def close(self) -> None:
+        """The transport is gone."""
+        self.state = State.CLOSED
+        self._kept = bytearray()
+        self._out.clear()
+
+    def data_to_send(self) -> bytes:
+        """Everything queued since the last call."""
+        out = self._out
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        return data
+
+    def receive(self, data: bytes) -> list[Event]:
+        """The events in the bytes that came. How they were cut into pieces makes no difference."""
+        if self._kept:
+            self._kept += data
+            if len(self._kept) < self._needed:
+                return []
+            data = bytes(self._kept)
+            self._kept = bytearray()
+        events: list[Event] = []
+        if self.state is State.CLOSED:
+            return events
+        try:
+            self._read(data, events)
+        except BerError as error:
+            self._violation(str(error), events)
+        return events
+
+    def _read(self, data: bytes, events: list[Event]) -> None:
+        at, end, due = 0, len(data), self._due
+        while at < end:
+            if self.state is State.TLS_AGREED:
+                self._violation("the server sent something in clear after it agreed to TLS", events)
+                return
+            size = self._size(data, at, end)
+            stop = at + size
+            if not size or stop > end:
+                self._kept += data[at:]
+                self._needed = size or end - at + 1
+                return
+            # The common answers first: short id, no controls.
+            start = at + (2 if data[at + 1] < 0x80 else 2 + (data[at + 1] & 0x7F))
+            op: Response | None = None
+            if (
+                start + 4 < stop
+                and data[start] == 0x02
+                and 0 < (count := data[start + 1]) <= 4
+                and data[start + 2] < 0x80
+            ):
+                op_at = start + 2 + count
+                message_id = int.from_bytes(data[start + 2 : op_at], "big")
+                if due.get(message_id) is SearchResultDone and op_at < stop:
+                    if data[op_at] == 0x64:
+                        if (op := fast.read_entry(data, op_at, stop)) is not None:
+                            events.append(Answer(message_id, op, (), size, False))
+                    elif (op := fast.read_done(data, op_at, stop)) is not None:
+                        del due[message_id]
+                        events.append(Answer(message_id, op, (), size, True))
+            if op is None and not self._read_any(data, start, stop, size, events):
+                return
+            at = stop
+
+    def _size(self, data: bytes, at: int, end: int) -> int:
+        """The size of the message that begins at `at`, or 0 while nobody can know.
+
+        Its size is refused here, before a single octet of it is kept.
+        """
+        if data[at] != 0x30:
+            raise BerError("this is not an LDAP message")
+        if at + 2 > end:
+            return 0
+        length = data[at + 1]
+        if length < 0x80:
+            return 2 + length
+        count = length & 0x7F
+        if not 0 < count <= 4:
+            raise BerError("an indefinite length" if not count else f"a length of {count} octets")
+        if at + 2 + count > end:
+            return 0
+        size = 2 + count + int.from_bytes(data[at + 2 : at + 2 + count], "big")
+        if size > self._message_size:
+            raise BerError(f"a message of {size} octets; {self._message_size} are allowed")
+        return size
+
+    def _read_any(self, data: bytes, start: int, stop: int, size: int, events: list[Event]) -> bool:
+        """Read a message by the book. Whether the session goes on."""
+        message = decode_content(data, start, stop, self._nesting)
+        op = message.op
+        if message.id == 0:
+            if isinstance(op, ExtendedResponse) and op.oid == NOTICE_OF_DISCONNECTION:
+                self.close()
+                events.append(Disconnection(op.result))
+                return False
+            if isinstance(op, ExtendedResponse):
+                return True  # an unsolicited notification that nobody here knows (RFC 4511 4.4)
+            return self._violation("an answer with message id 0", events)
+        abandoned = message.id not in self._due
+        final = self._abandoned.get(message.id) if abandoned else self._due[message.id]
+        if final is None:
+            return self._violation(f"an answer to message {message.id}, which nobody sent", events)
+        if type(op) is not final and not (
+            isinstance(op, IntermediateResponse)
+            or (final is SearchResultDone and isinstance(op, SearchResultEntry | SearchResultReference))
+        ):
+            return self._violation(f"a {type(op).__name__} where a {final.__name__} is due", events)
+        ends = type(op) is final
+        if abandoned:
+            if ends:
+                del self._abandoned[message.id]
+            return True
+        if ends:
+            del self._due[message.id]
+            self._advance(op)
+        assert not isinstance(op, Request)
+        events.append(Answer(message.id, op, message.controls, size, ends))
+        return True
+
+    def _advance(self, op: object) -> None:
+        if self.state is State.BINDING and isinstance(op, BindResponse):
+            if op.result.code != SASL_BIND_IN_PROGRESS:
+                self.state = State.OPEN
+        elif self.state is State.STARTING_TLS and isinstance(op, ExtendedResponse):
+            self.state = State.TLS_AGREED if op.result.code == SUCCESS else State.OPEN
+
+    def _violation(self, what: str, events: list[Event]) -> bool:
+        self.close()
+        events.append(Violation(what))
+        return False
+
+    def _check_open(self) -> None:
+        if self.state is not State.OPEN:
+            raise Misuse(_NOT_NOW[self.state])
+
+    def _check_alone(self, what: str, *states: State) -> None:
+        if self.state not in states:
+            raise Misuse(_NOT_NOW[self.state])
+        if self._due:
+            waiting = (
+                "the bind before has no answer yet" if self.state is State.BINDING else "others are under way"
+            )
+            raise Misuse(f"a {what} must be alone on the connection, and {waiting}")
+
+    def _next_id(self) -> int:
+        message_id = self._last_id
+        while True:
+            message_id = message_id + 1 if message_id < MAX_INT else 1
+            if message_id not in self._due and message_id not in self._abandoned:
+                self._last_id = message_id
+                return message_id
+
+
+_NOT_NOW = {
+    State.BINDING: "nothing else may be sent during a bind",
+    State.STARTING_TLS: "nothing else may be sent during StartTLS",
+    State.TLS_AGREED: "nothing else may be sent during StartTLS",
+    State.CLOSED: "the connection is closed",
+}
