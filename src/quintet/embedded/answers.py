@@ -10,6 +10,7 @@ from quintet.embedded.ldif import Entry
 from quintet.embedded.matching import attribute_key, compiled, normal
 from quintet.embedded.tree import NEVER_SHOWN, Node, Tree, parsed
 from quintet.ldap import ber
+from quintet.ldap.controls import PAGED_RESULTS, paged, read_paged
 from quintet.ldap.messages import (
     BASE_OBJECT,
     COMPARE_FALSE,
@@ -33,7 +34,6 @@ from quintet.ldap.messages import (
     Simple,
 )
 
-PAGED_RESULTS = "1.2.840.113556.1.4.319"
 MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2"
 _CONTROLS = (PAGED_RESULTS, MANAGE_DSA_IT)
 _OPEN_PAGES = 32
@@ -140,7 +140,7 @@ class Answers:
         self._check_access()
         if request.scope > 2:
             raise Failure(2, "there is no such scope")
-        page = next((_page(control) for control in controls if control.oid == PAGED_RESULTS), None)
+        page = _page(controls)
         nodes = self._begun(request) if page is None or not page[1] else self._continued(request, page[1])
         follow = all(control.oid != MANAGE_DSA_IT for control in controls)
         limits = [limit for limit in (request.size_limit, self.rules.size_limit) if limit]
@@ -163,8 +163,7 @@ class Answers:
             yield Message(number, SearchResultDone(Result()))
             return
         cookie = self._kept(request, nodes) if more else b""
-        value = ber.sequence(ber.integer(0), ber.octets(cookie))
-        yield Message(number, SearchResultDone(Result()), (Control(PAGED_RESULTS, value=value),))
+        yield Message(number, SearchResultDone(Result()), (paged(0, cookie, critical=False),))
 
     def _root(self, number: int, request: SearchRequest) -> Iterator[Message]:
         extensions = [WHO_AM_I, START_TLS] if self.offers_tls else [WHO_AM_I]
@@ -251,10 +250,8 @@ def _check_controls(controls: Sequence[Control]) -> None:
             raise Failure(12, f"there is no control {control.oid}")
 
 
-def _page(control: Control) -> tuple[int, bytes]:
-    """RFC 2696: how many entries, and the cookie."""
+def _page(controls: Sequence[Control]) -> tuple[int, bytes] | None:
     try:
-        reader = ber.Reader(control.value or b"").inside()
-        return reader.integer(), reader.octets()
+        return read_paged(controls)
     except ber.BerError:
         raise Failure(2, "the control for paged results is malformed") from None

@@ -89,7 +89,7 @@ Action = Wait | Delay | Silence | Drop | Cut | Garbage | WrongId | Answer | Endl
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`action` befalls operations of a kind (any without `operation`): not the first `after`, then `times`."""
+    """What befalls operations of one kind, or of any: not the first `after`, then so many `times`."""
 
     action: Action
     operation: Operation | None = None

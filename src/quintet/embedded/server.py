@@ -18,9 +18,9 @@ from quintet.embedded.tree import Tree
 class EmbeddedServer:
     """An async context manager: it serves `entries` while the context is open.
 
-    `port` is clear; with a `tls` context it offers StartTLS, and `tls_port` is LDAPS. Port 0 takes a free one.
-    `faults` may be exchanged at any time. Raises ValueError for entries that do not fit
-    together, OSError for a port that is taken.
+    `port` is clear; with a `tls` context it offers StartTLS, and `tls_port` is LDAPS. Port 0 takes a free
+    one. `faults` may be exchanged at any time. Raises ValueError for entries that do not fit together,
+    OSError for a port that is taken.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from typing import Final, final
 
 from quintet.embedded.answers import Answers, Rules, ending
 from quintet.embedded.faults import (
+    Action,
     Answer,
     Cut,
     Delay,
@@ -168,7 +169,10 @@ class Session(asyncio.Protocol):
                         task.cancel()
             case _:
                 self._alone = isinstance(message.op, BindRequest) or _is_start_tls(message)
-                task = asyncio.get_running_loop().create_task(self._perform(message))
+                kind = _KINDS[type(message.op)]
+                self._service.counts[kind] += 1
+                fault = self._service.faults.next(kind)
+                task = asyncio.get_running_loop().create_task(self._perform(message, fault))
                 self._tasks[task] = message.id
                 task.add_done_callback(self._done)
 
@@ -186,13 +190,11 @@ class Session(asyncio.Protocol):
 
     # answers
 
-    async def _perform(self, message: Message) -> None:
-        kind = _KINDS[type(message.op)]
-        self._service.counts[kind] += 1
+    async def _perform(self, message: Message, fault: Action | None) -> None:
         if self._alone:
             others = [task for task in self._tasks if task is not asyncio.current_task()]
             await asyncio.gather(*others, return_exceptions=True)
-        match self._service.faults.next(kind):
+        match fault:
             case None:
                 await self._send(self._answer(message))
             case Wait(event):
