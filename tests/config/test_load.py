@@ -1,0 +1,333 @@
+"""The files and the environment together (rows C2 to C6, C11, C12, C20, C26 to C29, C63, C81 to C84)."""
+
+import os
+import ssl
+from pathlib import Path
+
+import pytest
+
+from quintet.config.load import check, load, read
+from quintet.config.problems import BadSettings, Problem, Severity
+from quintet.config.settings import DirectorySettings, TraceSettings
+from quintet.directory.tasks import Protection, Task
+
+INI = "sametime.ini"
+COMMUNITY = "StCommunityConfig.xml"
+CARDS = "UserInfoConfig.xml"
+FLAG = "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"
+SECRET = "hunter2"
+
+
+def community(attributes: str = "") -> str:
+    return f'<R><LDAP>\n<Connection HostName="h" {attributes}/>\n</LDAP></R>'
+
+
+def cards(server: str = "", storage: str = "") -> str:
+    return (
+        f'<UserInformation><Resources><Storage type="LDAP">{storage}\n<StorageDetails HostName="h" {server}/>'
+        '<Details><Detail Id="Name" FieldName="cn"/><Detail Id="MailAddress" FieldName="mail"/></Details></Storage>'
+        '</Resources><ParamsSets><Set SetId="1" params="Name"/></ParamsSets></UserInformation>'
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path, INI, "[Config]\n")
+    write(tmp_path, COMMUNITY, community())
+    write(tmp_path, CARDS, cards())
+    return tmp_path
+
+
+def write(folder: Path, name: str, text: str | bytes) -> None:
+    (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
+
+
+def errors(folder: Path, **environ: str) -> list[Problem]:
+    return [p for p in check(folder, environ) if p.severity is Severity.ERROR]
+
+
+def warnings(folder: Path, **environ: str) -> list[Problem]:
+    return [p for p in check(folder, environ) if p.severity is Severity.WARNING]
+
+
+def only_error(folder: Path, **environ: str) -> Problem:
+    found = errors(folder, **environ)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def protection(folder: Path, **environ: str) -> Protection:
+    settings, _ = read(folder, environ)
+    assert settings is not None
+    return Protection.of(
+        ssl_enabled=settings.servers[0].ssl_enabled, only_passwords=settings.directory.only_passwords
+    )
+
+
+def test_c2_the_smallest_folder_encrypts_nothing_and_has_no_problem(folder: Path) -> None:
+    assert check(folder, {}) == ()
+    settings = load(folder, {})
+    assert settings.directory == DirectorySettings()
+    assert settings.traces == TraceSettings()
+    assert settings.folder == folder
+    assert protection(folder) is Protection.NONE
+
+
+def test_c3_ssl_enabled_encrypts_all_five(folder: Path) -> None:
+    write(folder, COMMUNITY, community('SSLEnabled="1"'))
+    assert all(protection(folder).encrypts(task) for task in Task)
+
+
+def test_c4_c12_the_flag_encrypts_authentication_alone(folder: Path) -> None:
+    write(folder, COMMUNITY, community('SSLEnabled="1"'))
+    level = protection(folder, **{f"STI__Directory__{FLAG}": "1"})
+    assert [task for task in Task if level.encrypts(task)] == [Task.AUTHENTICATE]
+
+
+def test_c4_the_flag_without_ssl_enabled_is_only_passwords_with_a_warning(folder: Path) -> None:
+    write(folder, INI, f"[Directory]\n{FLAG}=1\n")
+    assert protection(folder) is Protection.PASSWORDS
+    (problem,) = [p for p in warnings(folder) if p.key == "SSLEnabled"]
+    assert f"{INI}:2" in problem.message
+
+
+def test_c5_the_flag_in_another_section_changes_nothing(folder: Path) -> None:
+    write(folder, INI, f"[Config]\n{FLAG}=1\n")
+    assert protection(folder) is Protection.NONE
+    assert [p.key for p in warnings(folder)] == [FLAG]
+
+
+def test_c6_d6_clear_cards_beside_encrypted_connections_are_told(folder: Path) -> None:
+    write(folder, COMMUNITY, community('SSLEnabled="1"'))
+    (problem,) = [p for p in warnings(folder) if p.place.file == CARDS]
+    assert "in clear" in problem.message
+
+
+def test_c6_cards_follow_their_own_file_alone(folder: Path) -> None:
+    write(folder, COMMUNITY, community('SSLEnabled="1"'))
+    settings, _ = read(folder, {})
+    assert settings is not None
+    assert settings.cards is not None
+    assert not settings.cards.storages[0].servers[0].ssl_enabled
+
+
+def test_encrypting_without_a_trust_store_is_an_error_that_names_the_keys(folder: Path) -> None:
+    write(folder, COMMUNITY, community('SSLEnabled="1"'))
+    problem = only_error(folder)
+    assert problem.place.file == COMMUNITY
+    for part in ("TYPE", "FILE", "PASSWORD"):
+        assert f"STLDAP_TLS_TRUST_STORE_{part}" in problem.message
+
+
+def test_c20_no_key_store_is_demanded(folder: Path) -> None:
+    write(folder, COMMUNITY, community('SSLEnabled="1"'))
+    assert "KEY_STORE" not in " ".join(str(p) for p in check(folder, {}))
+
+
+def test_c27_the_default_versions_are_tls_1_2_and_our_extension(folder: Path) -> None:
+    write(folder, INI, "[Config]\nST_TLS_MIN_PROTOCOL_VERSION=\n")
+    tls = load(folder, {}).tls
+    assert (tls.minimum, tls.maximum) == (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+
+
+def test_c28_minimum_above_maximum_is_an_error(folder: Path) -> None:
+    write(folder, INI, "[Config]\nST_TLS_MIN_PROTOCOL_VERSION=0x304\nST_TLS_MAX_PROTOCOL_VERSION=0x303\n")
+    assert only_error(folder).place.file == INI
+
+
+def test_c28_sslv3_is_an_error_that_names_the_key_and_its_line(folder: Path) -> None:
+    write(folder, INI, "[Config]\n\nSTLDAP_TLS_MIN_PROTOCOL_VERSION=0x300\n")
+    problem = only_error(folder)
+    assert (problem.key, problem.place.line) == ("STLDAP_TLS_MIN_PROTOCOL_VERSION", 3)
+
+
+def test_c29_an_unknown_suite_is_an_error_with_file_and_line(folder: Path) -> None:
+    write(folder, INI, "[Config]\nST_TLS_CIPHER_SUITES=TLS_NO_SUCH\n")
+    problem = only_error(folder)
+    assert (problem.place.file, problem.place.line) == (INI, 2)
+    assert "TLS_NO_SUCH" in problem.message
+
+
+def test_c29_suites_from_the_environment_are_told_as_such(folder: Path) -> None:
+    problem = only_error(folder, STI__Config__STLDAP_TLS_CIPHER_SUITES="TLS_NO_SUCH")
+    assert (problem.place.file, problem.place.line) == ("environment", None)
+
+
+def test_d37_a_store_and_its_password_from_different_scopes_are_told(folder: Path) -> None:
+    write(folder, INI, "[Config]\nSTLDAP_TLS_TRUST_STORE_FILE=a.p12\nST_TLS_TRUST_STORE_PASSWORD=x\n")
+    assert any(p.key == "ST_TLS_TRUST_STORE_PASSWORD" for p in warnings(folder))
+
+
+def test_d37_one_scope_partly_in_the_environment_is_no_mixture(folder: Path) -> None:
+    write(folder, INI, "[Config]\nSTLDAP_TLS_TRUST_STORE_FILE=a.p12\n")
+    found = warnings(folder, STI__Config__STLDAP_TLS_TRUST_STORE_PASSWORD="x")
+    assert not any("scope" in p.message for p in found)
+
+
+def test_all_problems_of_all_files_are_told_in_one_go(folder: Path) -> None:
+    write(folder, INI, "[Directory]\nST_DB_LDAP_MAX_RESULTS=many\n[Config]\nST_TLS_SECURITY_LEVEL=9\n")
+    write(folder, COMMUNITY, community('Port="x"'))
+    write(folder, CARDS, cards('Port="y"'))
+    with pytest.raises(BadSettings) as raised:
+        load(folder, {})
+    assert {(p.place.file, p.key) for p in raised.value.problems} == {
+        (INI, "ST_DB_LDAP_MAX_RESULTS"),
+        (INI, "ST_TLS_SECURITY_LEVEL"),
+        (COMMUNITY, "Port"),
+        (CARDS, "Port"),
+    }
+    for name in (INI, COMMUNITY, CARDS):
+        assert name in str(raised.value)
+
+
+def test_errors_come_first(folder: Path) -> None:
+    write(folder, INI, "[Config]\nFOO=1\nst_community_id=1\n")
+    write(folder, COMMUNITY, community('Port="x"'))
+    order = [p.severity for p in check(folder, {})]
+    assert order == sorted(order, key=list(Severity).index)
+    assert len(set(order)) == 3
+
+
+def test_warnings_and_notes_stay_with_the_settings(folder: Path) -> None:
+    write(folder, INI, "[Config]\nFOO=1\n")
+    assert load(folder, {}).problems == check(folder, {})
+
+
+def test_without_the_community_file_there_is_an_error_with_a_cure(folder: Path) -> None:
+    (folder / COMMUNITY).rename(folder / COMMUNITY.lower())
+    problem = only_error(folder)
+    assert "quintet init" in problem.message
+    assert COMMUNITY.lower() in problem.message
+
+
+def test_without_sametime_ini_defaults_count_with_a_note(folder: Path) -> None:
+    (folder / INI).unlink()
+    assert [(p.severity, p.place.file) for p in check(folder, {})] == [(Severity.NOTE, INI)]
+    assert load(folder, {"STI__Directory__ST_DB_LDAP_MAX_RESULTS": "7"}).directory.max_results == 7
+
+
+def test_without_the_cards_file_there_are_no_cards_with_a_note(folder: Path) -> None:
+    (folder / CARDS).unlink()
+    assert [(p.severity, p.place.file) for p in check(folder, {})] == [(Severity.NOTE, CARDS)]
+    assert load(folder, {}).cards is None
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    assert "no such folder" in only_error(tmp_path / "nowhere").message
+
+
+def test_c63_damaged_xml_is_told_with_its_place_and_nothing_else_of_that_file(folder: Path) -> None:
+    write(folder, COMMUNITY, "<R>\n<LDAP>\n<Connection HostName=“h”/></LDAP></R>")
+    problem = only_error(folder)
+    assert str(problem.place) == f"{COMMUNITY}:3"
+
+
+@pytest.mark.parametrize("name", [INI, COMMUNITY, CARDS])
+def test_a_file_of_10_mb_is_refused(folder: Path, name: str) -> None:
+    write(folder, name, b"; x\n" * 2_500_000)
+    problem = only_error(folder)
+    assert problem.place.file == name
+    assert "larger" in problem.message
+
+
+@pytest.mark.parametrize("name", [INI, COMMUNITY, CARDS])
+def test_what_is_no_file_is_refused(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    assert "no regular file" in only_error(folder).message
+
+
+def test_contents_may_be_given_instead_of_files(folder: Path) -> None:
+    instead = {COMMUNITY: community('Port="1389"').encode()}
+    assert load(folder, {}, instead=instead).servers[0].port == 1389
+    assert load(folder, {}).servers[0].port == 389
+
+
+def test_d20_an_id_attribute_that_the_cards_lack_is_told(folder: Path) -> None:
+    write(folder, COMMUNITY, community('UserIdAttribute="entryUUID"'))
+    (problem,) = warnings(folder)
+    assert (problem.place.file, problem.key) == (CARDS, "UserIdAttribute")
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "field", "value"),
+    [
+        ("ST_DB_LDAP_CONNECTIONS_NUMBER", "3", "connections_per_task", 3),
+        ("ST_DB_LDAP_CONNECTIONS_NUMBER", "3", "bind_connections", 6),
+        ("ST_DB_LDAP_PENDING_MAX", "100", "pending_high", 100),
+        ("ST_DB_LDAP_PENDING_MAX", "10", "pending_low", 5),
+        ("ST_DB_LDAP_PENDING_LOW", "5", "pending_low", 5),
+        ("ST_DB_LDAP_MAX_RESULTS", "50", "max_results", 50),
+        ("ST_DB_LDAP_RESPRAY_INTERVAL", "10", "respray_interval", 600.0),
+        ("ST_DB_LDAP_RESPRAY_INTERVAL", "0", "respray_interval", None),
+        ("QUINTET_START_TLS", "1", "start_tls", True),
+        ("QUINTET_ALLOW_CLEAR_SERVICE_BIND", "1", "allow_clear_service_bind", True),
+        ("QUINTET_SASL_USER", "reader", "sasl_user", "reader"),
+        ("QUINTET_CONNECT_TIMEOUT", "2.5", "connect_timeout", 2.5),
+        ("QUINTET_OPERATION_TIMEOUT", "60", "operation_timeout", 60.0),
+        ("QUINTET_MAX_MEMBERS", "2000", "max_members", 2000),
+    ],
+)
+def test_c80_c81_keys_of_the_directory_section(
+    folder: Path, key: str, text: str, field: str, value: object
+) -> None:
+    write(folder, INI, f"[Directory]\n{key}={text}\n")
+    assert not warnings(folder)
+    assert getattr(load(folder, {}).directory, field) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("ST_DB_LDAP_CONNECTIONS_NUMBER", "0"),
+        ("ST_DB_LDAP_MAX_RESULTS", "-5"),
+        ("QUINTET_CONNECT_TIMEOUT", "0"),
+        ("QUINTET_OPERATION_TIMEOUT", "soon"),
+        ("QUINTET_START_TLS", "maybe"),
+        ("ST_DB_LDAP_PENDING_LOW", "60"),
+    ],
+)
+def test_bad_values_of_the_directory_section_are_told_with_key_and_line(
+    folder: Path, key: str, text: str
+) -> None:
+    write(folder, INI, f"[Directory]\n\n{key}={text}\n")
+    problem = only_error(folder)
+    assert (problem.key, str(problem.place)) == (key, f"{INI}:3")
+
+
+def test_c82_browsing_is_turned_off_in_the_debug_section(folder: Path) -> None:
+    write(folder, INI, "[debug]\nVPDIR_IGNORE_BROWSE=1\n")
+    assert not load(folder, {}).directory.browse
+
+
+def test_c83_resolve_lists(folder: Path) -> None:
+    write(folder, INI, "[Config]\nST_RESOLVE_BLACKLIST= *.Evil.org , x.org\nST_RESOLVE_WHITELIST=y.org\n")
+    directory = load(folder, {}).directory
+    assert directory.resolve_blacklist == ("*.evil.org", "x.org")
+    assert directory.resolve_whitelist == ("y.org",)
+
+
+def test_c84_traces(folder: Path) -> None:
+    write(folder, INI, "[Debug]\nVP_LDAP_TRACE=1\nST_TLS_DEBUG=1\nUSERINFO_DEBUG_LEVEL=5\n")
+    assert load(folder, {}).traces == TraceSettings(ldap=True, tls=True, user_info=True)
+
+
+def test_c61_c62_intervals_come_from_the_community_file(folder: Path) -> None:
+    text = community().replace("<R>", '<R><S DirRefreshInterval="240" ConfigRefreshInterval="1"/>')
+    write(folder, COMMUNITY, text)
+    directory = load(folder, {}).directory
+    assert (directory.refresh_interval, directory.config_refresh_interval) == (14400.0, 60.0)
+
+
+def test_no_secret_is_in_any_problem(folder: Path) -> None:
+    lines = "".join(
+        f"{prefix}TLS_{store}_STORE_PASSWORD={SECRET}\nST_TLS_{store}_STORE_PASSWRD={SECRET}\n"
+        for prefix in ("ST_", "STLDAP_", "st_")
+        for store in ("TRUST", "KEY")
+    )
+    write(folder, INI, f"[Config]\n{lines}[Directory]\n{lines}STLDAP_TLS_KEY_STORE_PASSWORD=\x01{SECRET}\n")
+    write(folder, COMMUNITY, community(f'BindEntryPassword="“{SECRET}” " BindPasswrd="{SECRET}"'))
+    write(folder, CARDS, cards(f'Password="{SECRET}" UserEncodedAuth="{SECRET}!" Pasword="{SECRET}"'))
+    found = check(folder, {"STI__Nowhere__ST_TLS_KEY_STORE_PASSWORD": SECRET, "STI__X": SECRET})
+    assert found
+    assert SECRET not in repr(found)
