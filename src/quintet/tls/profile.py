@@ -52,8 +52,9 @@ class TlsProfile:
     """Everything that decides a TLS connection, apart from the host.
 
     `suites` are OpenSSL names of TLS 1.2 and older, in order of preference; empty means our defaults.
-    `suites_13` likewise for TLS 1.3. `trusted_hosts` are names (with wildcards by component) of which one must match the
-    certificate, beside the configured host name. `origins` tells for each field name where it came from.
+    `suites_13` likewise for TLS 1.3. `trusted_hosts` are names (with wildcards by component), of which one
+    must match the certificate, beside the configured host name. `origins` tells for each field name
+    where it came from.
     """
 
     trust_store: StoreRef | None = None
@@ -102,8 +103,8 @@ def resolve_profile(value: Lookup, *, base: Path) -> tuple[TlsProfile, tuple[Tls
     """The profile that the TLS keys of the LDAP scope ask for (reference 2.3 to 2.8), and all that is wrong.
 
     `value` gives the text and the origin of a key, its prefix left out ("TLS_TRUST_STORE_FILE"), with the
-    scopes already resolved; None and blank both mean the default. Relative paths count from `base`. When a problem
-    is fatal, the profile holds defaults in its place and must not be used.
+    scopes already resolved; None and blank both mean the default. Relative paths count from `base`. When a
+    problem is fatal, the profile holds defaults in its place and must not be used.
     """
     reader = _Reader(value, base)
     return reader.profile(), tuple(reader.problems)
@@ -206,7 +207,7 @@ class _Reader:
                 self._tell(
                     key + part,
                     f"{name}_{written}",
-                    f"comes from the scope {_scope(other)}_, but {file.key} ({file.place}) from {_scope(file)}_,"
+                    f"comes from the scope {_scope(other)}_, but {file.key} ({file.place}) does not,"
                     " nearly always by mistake; write both with the same prefix",
                     fatal=False,
                 )
@@ -316,7 +317,7 @@ class _Reader:
     def _fit_versions(
         self, suites: tuple[Suite, ...], minimum: ssl.TLSVersion, maximum: ssl.TLSVersion
     ) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
-        """The versions that the suites leave: TLS 1.3 only if the list names a suite of it; so for the older."""
+        """The versions that the suites leave: TLS 1.3 only if the list names a suite of it, and so on."""
         if not suites:
             return minimum, maximum
         highest, lowest = maximum, minimum

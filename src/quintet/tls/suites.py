@@ -92,7 +92,7 @@ def find_suite(text: str) -> Suite:
     """The suite that `text` names: IANA's or Java's name, OpenSSL's, GSKit's short one, or its code.
 
     The prefix may be `TLS_`, `SSL_` or missing, `WITH_` may be missing, `-` stands for `_`, case is ignored.
-    Raises `BadSuite` for a name that is unknown (with the nearest known one), or too weak for any OpenSSL today.
+    Raises `BadSuite` for a name that is unknown (with the nearest known one), or for a suite too weak today.
     """
     folded = _fold(text)
     if folded in _BY_SPELLING:

@@ -1,0 +1,234 @@
+"""Java's own key store, `.jks`: version 1 and 2 read, version 2 written.
+
+The file: `FE ED FE ED`, version, count, entries, and a SHA-1 digest over the password, a phrase and all that
+comes before. Numbers are big-endian; texts are Java's modified UTF-8 behind a two-byte length. A private key
+is sealed by Sun's key protector: a key stream of chained SHA-1 digests over password and salt.
+"""
+
+import hashlib
+import hmac
+import os
+import struct
+import warnings
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from quintet.tls import der
+from quintet.tls.entries import Contents, Encoding, KeyEntry, PrivateKey, TrustedEntry
+from quintet.tls.store_errors import DamagedStore, UnsupportedStore, WrongPassword
+
+MAGIC = b"\xfe\xed\xfe\xed"
+_PHRASE = b"Mighty Aphrodite"
+_DIGEST = 20
+_KEY, _TRUSTED = 1, 2
+_X509 = "X.509"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KEY_PROTECTOR = der.oid("1.3.6.1.4.1.42.2.17.1.1")
+_ENCODING = Encoding(certificates="none", keys="Sun key protector (SHA-1)", digest="SHA-1")
+
+
+def read_jks(data: bytes, password: str) -> Contents:
+    """What the store holds. Raises `WrongPassword`, `DamagedStore` or `UnsupportedStore`."""
+    content, digest = data[:-_DIGEST], data[-_DIGEST:]
+    reader = _Reader(content, start=len(MAGIC))
+    version, entries = reader.number(), reader.number()
+    if version not in (1, 2):
+        raise UnsupportedStore(
+            f"it is a .jks store of version {version}", "convert it with keytool -importkeystore"
+        )
+    if not hmac.compare_digest(_digest(content, password), digest):
+        _raise_for_digest(reader, version, entries)
+    trusted: list[TrustedEntry] = []
+    keys: list[KeyEntry] = []
+    for _ in range(entries):
+        entry = _entry(reader, version, password)
+        if isinstance(entry, KeyEntry):
+            keys.append(entry)
+        else:
+            trusted.append(entry)
+    if reader.left:
+        raise DamagedStore(f"{reader.left} bytes follow the last entry")
+    return Contents(tuple(trusted), tuple(keys), _ENCODING)
+
+
+def write_jks(contents: Contents, password: str) -> bytes:
+    """The store, its digest and its keys under `password`. Raises `UnsupportedStore` for a long alias."""
+    entries: tuple[KeyEntry | TrustedEntry, ...] = (*contents.keys, *contents.trusted)
+    body = bytearray(MAGIC + struct.pack(">II", 2, len(entries)))
+    for entry in entries:
+        kind = _KEY if isinstance(entry, KeyEntry) else _TRUSTED
+        stamp = ((entry.created or datetime.now(UTC)) - _EPOCH) // timedelta(milliseconds=1)
+        body += struct.pack(">I", kind) + _text(entry.alias) + struct.pack(">q", stamp)
+        if isinstance(entry, KeyEntry):
+            sealed = entry.sealed if entry.key is None else _seal(entry.key, password)
+            body += _block(sealed or b"")
+            body += struct.pack(">I", 1 + len(entry.chain))
+            for certificate in (entry.certificate, *entry.chain):
+                body += _certificate(certificate)
+        else:
+            body += _certificate(entry.certificate)
+    return bytes(body) + _digest(bytes(body), password)
+
+
+def _digest(content: bytes, password: str) -> bytes:
+    return hashlib.sha1(_bytes(password) + _PHRASE + content, usedforsecurity=False).digest()
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-16-be", "surrogatepass")
+
+
+class _Reader:
+    """Takes numbers and blocks off the bytes, never past their end."""
+
+    def __init__(self, data: bytes, start: int) -> None:
+        self._data = data
+        self._at = start
+
+    @property
+    def left(self) -> int:
+        return len(self._data) - self._at
+
+    def take(self, size: int) -> bytes:
+        if size > self.left:
+            raise DamagedStore(f"{size - self.left} bytes are missing at the end")
+        self._at += size
+        return self._data[self._at - size : self._at]
+
+    def number(self, size: int = 4) -> int:
+        return int.from_bytes(self.take(size))
+
+    def stamp(self) -> datetime | None:
+        try:
+            return _EPOCH + timedelta(milliseconds=int.from_bytes(self.take(8), signed=True))
+        except OverflowError:
+            return None
+
+    def block(self) -> bytes:
+        return self.take(self.number())
+
+    def text(self) -> str:
+        """Modified UTF-8: NUL in two bytes, a letter beyond the BMP as two surrogates of three bytes each."""
+        raw = self.take(self.number(2)).replace(b"\xc0\x80", b"\0")
+        try:
+            return raw.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise DamagedStore("an alias is not text") from None
+
+
+def _raise_for_digest(reader: _Reader, version: int, entries: int) -> None:
+    """Tells a truncated store from one with another password: only the latter has all its entries."""
+    for _ in range(entries):
+        kind = reader.number()
+        reader.text()
+        reader.take(8)
+        certificates = 1
+        if kind == _KEY:
+            reader.block()
+            certificates = reader.number()
+        elif kind != _TRUSTED:
+            raise DamagedStore(f"an entry has the unknown type {kind}")
+        for _ in range(certificates):
+            if version == 2:
+                reader.text()
+            reader.block()
+    raise DamagedStore("bytes follow the last entry") if reader.left else WrongPassword
+
+
+def _entry(reader: _Reader, version: int, password: str) -> TrustedEntry | KeyEntry:
+    kind, alias, created = reader.number(), reader.text(), reader.stamp()
+    if kind == _TRUSTED:
+        return TrustedEntry(alias, _read_certificate(reader, version, alias), created=created)
+    if kind != _KEY:
+        raise DamagedStore(f"the entry {alias!r} has the unknown type {kind}")
+    sealed = reader.block()
+    certificates = reader.number()
+    if not certificates:
+        raise DamagedStore(f"the key {alias!r} has no certificate")
+    chain = [_read_certificate(reader, version, alias) for _ in range(certificates)]
+    key = _unseal(sealed, password, alias)
+    return KeyEntry(alias, key, chain[0], tuple(chain[1:]), None if key else sealed, created)
+
+
+def _read_certificate(reader: _Reader, version: int, alias: str) -> x509.Certificate:
+    kind = reader.text() if version == 2 else _X509
+    data = reader.block()
+    if kind not in (_X509, "X509"):
+        raise UnsupportedStore(
+            f"the entry {alias!r} has a certificate of type {kind!r}", "only X.509 is known"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an unusual certificate is judged later, by what it is worth
+        try:
+            return x509.load_der_x509_certificate(data)
+        except ValueError as error:
+            raise DamagedStore(f"the certificate of {alias!r} cannot be read: {error}") from None
+
+
+def _unseal(sealed: bytes, password: str, alias: str) -> PrivateKey | None:
+    """The key; None when another password, or another algorithm, protects it."""
+    try:
+        algorithm, data = der.parse(sealed).sequence()
+        used = algorithm.sequence()[0].expect(der.OID).content
+        protected = data.octets()
+    except (der.DerError, ValueError, IndexError):
+        raise DamagedStore(f"the key {alias!r} is not as a key must be") from None
+    if used != _KEY_PROTECTOR or len(protected) < 2 * _DIGEST:
+        return None
+    salt, hidden, check = protected[:_DIGEST], protected[_DIGEST:-_DIGEST], protected[-_DIGEST:]
+    plain = _stream(hidden, password, salt)
+    if not hmac.compare_digest(_sha1(_bytes(password) + plain), check):
+        return None
+    try:
+        key = serialization.load_der_private_key(plain, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise DamagedStore(f"the key {alias!r} is of no kind that we know") from None
+    if not isinstance(key, PrivateKey):
+        raise UnsupportedStore(f"the key {alias!r} is of no kind that TLS uses", "use an RSA or EC key")
+    return key
+
+
+def _seal(key: PrivateKey, password: str) -> bytes:
+    plain = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    salt = os.urandom(_DIGEST)
+    protected = salt + _stream(plain, password, salt) + _sha1(_bytes(password) + plain)
+    algorithm = der.sequence(der.tlv(der.OID, _KEY_PROTECTOR), der.tlv(der.NULL))
+    return der.sequence(algorithm, der.octets(protected))
+
+
+def _stream(data: bytes, password: str, salt: bytes) -> bytes:
+    """`data` combined with the key stream; doing it twice gives it back."""
+    secret, link, stream = _bytes(password), salt, bytearray()
+    while len(stream) < len(data):
+        link = _sha1(secret + link)
+        stream += link
+    combined = int.from_bytes(data) ^ int.from_bytes(stream[: len(data)])
+    return combined.to_bytes(len(data))
+
+
+def _sha1(data: bytes) -> bytes:
+    return hashlib.sha1(data, usedforsecurity=False).digest()
+
+
+def _text(text: str) -> bytes:
+    units = text.encode("utf-16-be", "surrogatepass")
+    halves = "".join(chr(unit) for (unit,) in struct.iter_unpack(">H", units))
+    raw = halves.encode("utf-8", "surrogatepass").replace(b"\0", b"\xc0\x80")
+    if len(raw) > 0xFFFF:
+        raise UnsupportedStore(
+            "an alias is too long for a .jks store", "choose one of fewer than 65,536 bytes"
+        )
+    return struct.pack(">H", len(raw)) + raw
+
+
+def _block(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
+
+
+def _certificate(certificate: x509.Certificate) -> bytes:
+    return _text(_X509) + _block(certificate.public_bytes(serialization.Encoding.DER))

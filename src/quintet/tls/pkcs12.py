@@ -1,0 +1,360 @@
+"""PKCS#12 stores, `.p12` and `.pfx` (RFC 7292), as `keytool`, `openssl` and others write them.
+
+Libraries read one key of a file only, and none tells the encoding or writes keys beside trusted certificates.
+So the walk through the file is ours; ciphers and certificates are theirs. Java marks a certificate as trusted
+by an attribute of its own (reference 2.6), which is read and written here.
+"""
+
+import secrets
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from quintet.tls import der
+from quintet.tls.entries import Contents, Encoding, KeyEntry, PrivateKey, TrustedEntry
+from quintet.tls.pbe import Password, digest_name_of, is_old, name_of
+from quintet.tls.store_errors import DamagedStore, StoreError, UnsupportedStore, WrongPassword
+
+_DATA = der.oid("1.2.840.113549.1.7.1")
+_SIGNED_DATA = der.oid("1.2.840.113549.1.7.2")
+_ENCRYPTED_DATA = der.oid("1.2.840.113549.1.7.6")
+_BAG = "1.2.840.113549.1.12.10.1."
+_KEY_BAG, _SHROUDED_KEY_BAG, _CERTIFICATE_BAG = (der.oid(f"{_BAG}{number}") for number in (1, 2, 3))
+_NESTED_BAG = der.oid(f"{_BAG}6")
+_X509 = der.oid("1.2.840.113549.1.9.22.1")
+_FRIENDLY_NAME = der.oid("1.2.840.113549.1.9.20")
+_LOCAL_KEY_ID = der.oid("1.2.840.113549.1.9.21")
+_JAVA_TRUSTED = der.oid("2.16.840.1.113894.746875.1.1")
+_ANY_USE = der.oid("2.5.29.37.0")
+_DEEPEST = 8
+_MOST_BAGS = 10_000
+
+
+@dataclass(slots=True)
+class _Bag:
+    """One bag of a file: its kind, its value, and those of its attributes that matter here."""
+
+    kind: bytes
+    value: der.Node
+    alias: str = ""
+    key_id: bytes | None = None
+    trusted: bool = False
+
+
+@dataclass(slots=True)
+class _Found:
+    """The bags of a file, sorted, and the algorithms met on the way."""
+
+    keys: list[tuple[_Bag, PrivateKey]] = field(default_factory=list)
+    certificates: list[tuple[_Bag, x509.Certificate]] = field(default_factory=list)
+    others: int = 0
+    bags: int = 0
+
+
+def is_pkcs12(data: bytes) -> bool:
+    """Whether the bytes are a PKCS#12 file by their outermost values."""
+    try:
+        version, content, *_ = der.parse(data).sequence()
+        return version.integer() == 3 and content.sequence()[0].content in (_DATA, _SIGNED_DATA)
+    except (der.DerError, ValueError, IndexError):
+        return False
+
+
+def encoding_of(data: bytes) -> Encoding:
+    """How the file is encrypted, told without its password (D1). Raises `StoreError`."""
+    with _Damage():
+        content, mac = _outer(data)
+        return _encoding(content, mac)
+    raise AssertionError
+
+
+def read_pkcs12(data: bytes, password: str) -> Contents:
+    """What the store holds. Raises `StoreError` of the kinds that a file can have."""
+    with _Damage():
+        content, mac = _outer(data)
+        opened = _unlocked(password, content, mac)
+        found = _Found()
+        for part in der.parse(content).sequence():
+            _collect(found, _decrypted(part, opened), opened, 0)
+        return _sorted(found, _encoding(content, mac))
+    raise AssertionError
+
+
+def write_pkcs12(contents: Contents, password: str, *, legacy: bool = False) -> bytes:
+    """The store under `password`; `legacy` in the encoding that Java before 8u301 and old Sametime read."""
+    used = Password(password)
+    keys = []
+    bags = [
+        _certificate_bag(entry.certificate, _name(entry.alias), _java_trust()) for entry in contents.trusted
+    ]
+    for own in contents.keys:
+        if own.key is None:
+            raise UnsupportedStore(
+                f"the key {own.alias!r} has a password of its own, which a .p12 store cannot keep",
+                "give it the store's password with keytool -keypasswd",
+            )
+        key_id = secrets.token_bytes(16)
+        attributes = (_name(own.alias), _attribute(_LOCAL_KEY_ID, der.octets(key_id)))
+        keys.append(_key_bag(own.key, used, legacy, *attributes))
+        bags.append(_certificate_bag(own.certificate, *attributes))
+        bags += [_certificate_bag(above) for above in own.chain]
+    parts = []
+    if bags:
+        parts.append(_encrypted_part(der.sequence(*bags), used, legacy=legacy))
+    if keys:
+        parts.append(_plain_part(der.sequence(*keys)))
+    content = der.sequence(*parts)
+    return der.sequence(der.integer(3), _plain_part(content), used.mac(content, legacy=legacy))
+
+
+class _Damage:
+    """Turns whatever reading damaged bytes raises into `DamagedStore`."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, StoreError):
+            return
+        if isinstance(error, der.DerError):
+            raise DamagedStore(str(error)) from None
+        if isinstance(error, ValueError | IndexError | TypeError | OverflowError | UnsupportedAlgorithm):
+            raise DamagedStore("its parts are not as they must be") from error
+
+
+def _outer(data: bytes) -> tuple[bytes, der.Node | None]:
+    """The authenticated content and the digest over it, if there is one (RFC 7292 4)."""
+    version, content, *rest = der.parse(data).sequence()
+    if version.integer() != 3:
+        raise UnsupportedStore("it is PKCS#12 of an unknown version", "make the store anew with keytool")
+    kind, wrapped = content.sequence()
+    if kind.content != _DATA:
+        raise UnsupportedStore(
+            "it is signed by a key instead of a password", "make the store anew with keytool"
+        )
+    return wrapped.children()[0].octets(), rest[0] if rest else None
+
+
+def _unlocked(password: str, content: bytes, mac: der.Node | None) -> Password:
+    candidates = (Password(password),) if password else (Password(""), Password.absent())
+    if mac is None:
+        return candidates[0]
+    for candidate in candidates:
+        if candidate.matches(mac, content):
+            return candidate
+    raise WrongPassword
+
+
+def _decrypted(part: der.Node, password: Password) -> bytes:
+    """The bags of one part of the file, in clear."""
+    kind, wrapped = part.sequence()
+    inner = wrapped.children()[0]
+    if kind.content == _DATA:
+        return inner.octets()
+    if kind.content == _ENCRYPTED_DATA:
+        algorithm, data = _encrypted(inner)
+        return password.decrypt(algorithm, data)
+    raise UnsupportedStore("a part of it is encrypted for a key", "make the store anew with keytool")
+
+
+def _encrypted(inner: der.Node) -> tuple[der.Node, bytes]:
+    """Algorithm and bytes of EncryptedData (RFC 5652 8)."""
+    _, information, *_ = inner.sequence()
+    _, algorithm, data = information.sequence()
+    # The content is an octet string under the tag [0]; it may come in parts.
+    return algorithm, data.octets(0x80)
+
+
+def _encoding(content: bytes, mac: der.Node | None) -> Encoding:
+    certificates: dict[str, bool] = {}
+    keys: dict[str, bool] = {}
+    for part in der.parse(content).sequence():
+        kind, wrapped = part.sequence()
+        inner = wrapped.children()[0]
+        if kind.content == _ENCRYPTED_DATA:
+            algorithm, _ = _encrypted(inner)
+            certificates[name_of(algorithm)] = is_old(algorithm)
+        elif kind.content == _DATA:
+            for bag in _bags(inner.octets()):
+                if bag.kind == _SHROUDED_KEY_BAG:
+                    algorithm = bag.value.sequence()[0]
+                    keys[name_of(algorithm)] = is_old(algorithm)
+    digest = digest_name_of(mac) if mac is not None else None
+    return Encoding(
+        certificates=", ".join(certificates) or None,
+        keys=", ".join(keys) or None,
+        digest=digest,
+        legacy=all(certificates.values()) and all(keys.values()) and digest in ("HMAC-SHA1", None),
+    )
+
+
+def _bags(data: bytes) -> Iterator[_Bag]:
+    for node in der.parse(data).sequence():
+        kind, wrapped, *attributes = node.sequence()
+        bag = _Bag(kind.expect(der.OID).content, wrapped.children()[0])
+        for attribute in attributes[0].expect(der.SET).children() if attributes else ():
+            oid, values = attribute.sequence()
+            first = next(iter(values.expect(der.SET).children()), None)
+            if oid.content == _FRIENDLY_NAME and first is not None:
+                bag.alias = first.expect(der.BMP_STRING).content.decode("utf-16-be", "replace")
+            elif oid.content == _LOCAL_KEY_ID and first is not None:
+                bag.key_id = first.octets()
+            elif oid.content == _JAVA_TRUSTED:
+                bag.trusted = True
+        yield bag
+
+
+def _collect(found: _Found, data: bytes, password: Password, depth: int) -> None:
+    if depth > _DEEPEST:
+        raise der.DerError("bags are nested too deeply")
+    for bag in _bags(data):
+        found.bags += 1
+        if found.bags > _MOST_BAGS:
+            raise der.DerError(f"it holds more than {_MOST_BAGS} bags")
+        if bag.kind == _CERTIFICATE_BAG:
+            kind, wrapped = bag.value.sequence()
+            if kind.content == _X509:
+                found.certificates.append((bag, _certificate(wrapped.children()[0].octets(), bag.alias)))
+            else:
+                found.others += 1
+        elif bag.kind == _SHROUDED_KEY_BAG:
+            algorithm, sealed = bag.value.sequence()
+            found.keys.append((bag, _key(password.decrypt(algorithm, sealed.octets()), bag.alias)))
+        elif bag.kind == _KEY_BAG:
+            found.keys.append((bag, _key(der.tlv(bag.value.tag, bag.value.content), bag.alias)))
+        elif bag.kind == _NESTED_BAG:
+            _collect(found, der.tlv(bag.value.tag, bag.value.content), password, depth + 1)
+        else:
+            found.others += 1
+
+
+def _certificate(data: bytes, alias: str) -> x509.Certificate:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an unusual certificate is judged later, by what it is worth
+        try:
+            return x509.load_der_x509_certificate(data)
+        except ValueError as error:
+            raise DamagedStore(f"the certificate {alias!r} cannot be read: {error}") from None
+
+
+def _key(data: bytes, alias: str) -> PrivateKey:
+    try:
+        key = serialization.load_der_private_key(data, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise DamagedStore(f"the key {alias!r} is of no kind that we know") from None
+    if not isinstance(key, PrivateKey):
+        raise UnsupportedStore(f"the key {alias!r} is of no kind that TLS uses", "use an RSA or EC key")
+    return key
+
+
+def _sorted(found: _Found, encoding: Encoding) -> Contents:
+    """Which certificates belong to keys, which are trusted; the aliases are made unique."""
+    loose = [certificate for bag, certificate in found.certificates if not bag.trusted]
+    aliases: set[str] = set()
+    keys, used, others = [], set[x509.Certificate](), found.others
+    for bag, key in found.keys:
+        own = _own_certificate(bag, key, found)
+        if own is None:
+            others += 1
+            continue
+        chain = _chain(own, loose)
+        used.update((own, *chain))
+        keys.append(KeyEntry(_unique(bag.alias, aliases), key, own, chain))
+    trusted = [
+        TrustedEntry(_unique(bag.alias, aliases), certificate, marked=bag.trusted)
+        for bag, certificate in found.certificates
+        if bag.trusted or certificate not in used
+    ]
+    return Contents(tuple(trusted), tuple(keys), encoding, others)
+
+
+def _own_certificate(bag: _Bag, key: PrivateKey, found: _Found) -> x509.Certificate | None:
+    """The certificate with the key's local ID, as is the rule; else one for the same public key."""
+    certificates = [(other, certificate) for other, certificate in found.certificates if not other.trusted]
+    for other, certificate in certificates:
+        if bag.key_id is not None and other.key_id == bag.key_id:
+            return certificate
+    public = _public(key.public_key())
+    return next((c for _, c in certificates if _public_of(c) == public), None)
+
+
+def _public_of(certificate: x509.Certificate) -> bytes | None:
+    try:
+        return _public(certificate.public_key())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def _public(key: object) -> bytes:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_bytes(serialization.Encoding.DER, form)  # type: ignore[attr-defined,no-any-return]
+
+
+def _chain(own: x509.Certificate, others: list[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    by_subject = {certificate.subject: certificate for certificate in reversed(others)}
+    chain: list[x509.Certificate] = []
+    top = own
+    while top.issuer != top.subject:
+        above = by_subject.get(top.issuer)
+        if above is None or above in chain or above == own:
+            break
+        chain.append(above)
+        top = above
+    return tuple(chain)
+
+
+def _unique(alias: str, taken: set[str]) -> str:
+    """The alias in the form in which Java compares them; a missing one is a number, as Java makes it."""
+    number = 1
+    unique = alias or str(number)
+    while unique.lower() in taken:
+        number += 1
+        unique = f"{alias}-{number}" if alias else str(number)
+    taken.add(unique.lower())
+    return unique
+
+
+def _plain_part(data: bytes) -> bytes:
+    return der.sequence(der.tlv(der.OID, _DATA), der.tlv(der.CONTEXT_0, der.octets(data)))
+
+
+def _encrypted_part(data: bytes, password: Password, *, legacy: bool) -> bytes:
+    algorithm, sealed = password.encrypt(data, legacy=legacy)
+    information = der.sequence(der.tlv(der.OID, _DATA), algorithm, der.tlv(0x80, sealed))
+    inner = der.sequence(der.integer(0), information)
+    return der.sequence(der.tlv(der.OID, _ENCRYPTED_DATA), der.tlv(der.CONTEXT_0, inner))
+
+
+def _bag(kind: bytes, value: bytes, attributes: tuple[bytes, ...]) -> bytes:
+    described = (der.tlv(der.SET, *sorted(attributes)),) if attributes else ()
+    return der.sequence(der.tlv(der.OID, kind), der.tlv(der.CONTEXT_0, value), *described)
+
+
+def _certificate_bag(certificate: x509.Certificate, *attributes: bytes) -> bytes:
+    data = der.octets(certificate.public_bytes(serialization.Encoding.DER))
+    value = der.sequence(der.tlv(der.OID, _X509), der.tlv(der.CONTEXT_0, data))
+    return _bag(_CERTIFICATE_BAG, value, attributes)
+
+
+def _key_bag(key: PrivateKey, password: Password, legacy: bool, *attributes: bytes) -> bytes:
+    plain = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    algorithm, sealed = password.encrypt(plain, legacy=legacy)
+    return _bag(_SHROUDED_KEY_BAG, der.sequence(algorithm, der.octets(sealed)), attributes)
+
+
+def _attribute(oid: bytes, value: bytes) -> bytes:
+    return der.sequence(der.tlv(der.OID, oid), der.tlv(der.SET, value))
+
+
+def _name(alias: str) -> bytes:
+    return _attribute(_FRIENDLY_NAME, der.tlv(der.BMP_STRING, alias.encode("utf-16-be", "surrogatepass")))
+
+
+def _java_trust() -> bytes:
+    return _attribute(_JAVA_TRUSTED, der.tlv(der.OID, _ANY_USE))

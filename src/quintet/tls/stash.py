@@ -1,0 +1,106 @@
+"""Stash files: the password of a store, kept out of the settings (reference 2.5).
+
+A stash hides its password from a glance, no more: whoever reads the file has it. So it is written for its
+owner only, and `exposed` tells when others can read it. GSKit's classic form is read as a courtesy.
+"""
+
+import base64
+import binascii
+import os
+import stat
+from pathlib import Path
+
+from quintet.files import PRIVATE
+from quintet.secret import Secret
+from quintet.tls.store_errors import StashError
+
+_MAGIC = b"QUINTET-STASH-1\n"
+_MASK = 0x5A
+_GSKIT_MASK = 0xF5
+_GSKIT_SIZES = (128, 129, 193)
+_MOST_BYTES = 65_536
+
+
+def read_stash(path: Path) -> Secret:
+    """The password in the stash. Raises `StashError`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise StashError(
+            "there is no such stash file", "set the password beside it once, to make it", path
+        ) from None
+    except OSError as error:
+        raise StashError(
+            f"the stash file cannot be read: {_why(error)}", "check its owner and mode", path
+        ) from None
+    password = _own(data) if data.startswith(_MAGIC) else _gskit(data)
+    if password is None:
+        raise StashError(
+            "this is no stash file, or a damaged one",
+            "remove it and set the password beside it once, to make it anew",
+            path,
+        )
+    return Secret(password)
+
+
+def write_stash(path: Path, password: Secret) -> None:
+    """Makes the stash, readable by its owner only. Raises `StashError`, also when there is a file already.
+
+    It appears at once and whole: a reader never finds a part of it.
+    """
+    masked = bytes(octet ^ _MASK for octet in password.reveal().encode("utf-8", "surrogatepass"))
+    data = _MAGIC + base64.b64encode(masked) + b"\n"
+    if len(data) > _MOST_BYTES:
+        raise StashError(
+            "the password is too long for a stash file", "choose one of fewer than 40,000 bytes", path
+        )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            path.hardlink_to(temporary)
+        finally:
+            temporary.unlink()
+    except FileExistsError:
+        raise StashError(
+            "the stash file is there already", "remove it first, if it is to be made anew", path
+        ) from None
+    except OSError as error:
+        raise StashError(
+            f"the stash file cannot be written: {_why(error)}", "check the folder", path
+        ) from None
+
+
+def exposed(path: Path) -> bool:
+    """Whether people other than the owner can read the file."""
+    try:
+        return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    except OSError:
+        return False
+
+
+def _own(data: bytes) -> str | None:
+    try:
+        masked = base64.b64decode(data[len(_MAGIC) :].strip(), validate=True)
+        return bytes(octet ^ _MASK for octet in masked).decode("utf-8", "surrogatepass")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _gskit(data: bytes) -> str | None:
+    """GSKit's: the password, a zero byte and padding, each byte exclusive-or 0xF5."""
+    if len(data) not in _GSKIT_SIZES:
+        return None
+    text, end, _ = bytes(octet ^ _GSKIT_MASK for octet in data).partition(b"\0")
+    if not end or not text or not text.isascii() or not text.decode("ascii").isprintable():
+        return None
+    return text.decode("ascii")
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__
