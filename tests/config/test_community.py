@@ -70,7 +70,8 @@ def test_c44_c61_c62_intervals_are_an_hour_unless_set_in_minutes() -> None:
     community, _ = read(connection(""))
     assert (community.refresh_interval, community.config_refresh_interval) == (3600, 3600)
     community, _ = read(
-        '<R><Settings DirRefreshInterval="240" ConfigRefreshInterval="5"/><LDAP><Connection HostName="h"/></LDAP></R>'
+        '<R><Settings DirRefreshInterval="240" ConfigRefreshInterval="5"/>'
+        '<LDAP><Connection HostName="h"/></LDAP></R>'
     )
     assert (community.refresh_interval, community.config_refresh_interval) == (14400, 300)
 
@@ -235,8 +236,10 @@ def test_c39_without_search_order_the_order_of_the_file_counts_with_a_warning() 
 
 def overlap(first: str, second: str) -> list[Problem]:
     text = (
-        f'<R><LDAP><Connection HostName="a" SearchOrder="1" GroupResolveBase="o=g" PersonResolveBase="{first}"/>'
-        f'<Connection HostName="b" SearchOrder="2" GroupResolveBase="o=h" PersonResolveBase="{second}"/></LDAP></R>'
+        "<R><LDAP>"
+        f'<Connection HostName="a" SearchOrder="1" GroupResolveBase="o=g" PersonResolveBase="{first}"/>'
+        f'<Connection HostName="b" SearchOrder="2" GroupResolveBase="o=h" PersonResolveBase="{second}"/>'
+        "</LDAP></R>"
     )
     return list(read(text)[1])
 

@@ -25,8 +25,8 @@ def community(attributes: str = "") -> str:
 def cards(server: str = "", storage: str = "") -> str:
     return (
         f'<UserInformation><Resources><Storage type="LDAP">{storage}\n<StorageDetails HostName="h" {server}/>'
-        '<Details><Detail Id="Name" FieldName="cn"/><Detail Id="MailAddress" FieldName="mail"/></Details></Storage>'
-        '</Resources><ParamsSets><Set SetId="1" params="Name"/></ParamsSets></UserInformation>'
+        '<Details><Detail Id="Name" FieldName="cn"/><Detail Id="MailAddress" FieldName="mail"/></Details>'
+        '</Storage></Resources><ParamsSets><Set SetId="1" params="Name"/></ParamsSets></UserInformation>'
     )
 
 
@@ -161,7 +161,7 @@ def test_d37_a_store_and_its_password_from_different_scopes_are_told(folder: Pat
 def test_d37_one_scope_partly_in_the_environment_is_no_mixture(folder: Path) -> None:
     write(folder, INI, "[Config]\nSTLDAP_TLS_TRUST_STORE_FILE=a.p12\n")
     found = warnings(folder, STI__Config__STLDAP_TLS_TRUST_STORE_PASSWORD="x")
-    assert not any("scope" in p.message for p in found)
+    assert not any("comes from the scope" in p.message for p in found)
 
 
 def test_all_problems_of_all_files_are_told_in_one_go(folder: Path) -> None:

@@ -214,7 +214,10 @@ def test_c69_the_id_attribute_goes_with_its_object_class() -> None:
 
 
 def test_c70_several_attributes_and_their_separator() -> None:
-    details = '<Detail Id="Name" FieldName=" cn, sn ,"/><Detail Id="MailAddress" FieldName="mail,x" DisplaySeparator=" / "/>'
+    details = (
+        '<Detail Id="Name" FieldName=" cn, sn ,"/>'
+        '<Detail Id="MailAddress" FieldName="mail,x" DisplaySeparator=" / "/>'
+    )
     found = cards(document(details=details)).storages[0].details
     assert [(d.attributes, d.separator) for d in found] == [(("cn", "sn"), " "), (("mail", "x"), " / ")]
 

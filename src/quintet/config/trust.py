@@ -1,13 +1,17 @@
 """TLS for LDAP: the keys of sametime.ini as a profile, and whether the stores that it names can be used."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from quintet.config.ini import FILE
 from quintet.config.ini_values import IniValues, place_of
 from quintet.config.known import LDAP_PREFIXES
-from quintet.config.problems import Findings, Place
+from quintet.config.problems import Findings, Place, meant, shown
 from quintet.config.settings import Settings
-from quintet.tls.profile import TlsProfile, resolve_profile
+from quintet.config.together import encrypts
+from quintet.tls.profile import Origin, StoreRef, TlsProfile, resolve_profile
+from quintet.tls.store_errors import StoreError
+from quintet.tls.stores import Store, open_store
 
 
 def read_tls(values: IniValues, folder: Path, findings: Findings) -> TlsProfile:
@@ -23,4 +27,86 @@ def read_tls(values: IniValues, folder: Path, findings: Findings) -> TlsProfile:
 
 
 def check_stores(settings: Settings, findings: Findings) -> None:
-    pass
+    """Whether each store opens and holds what it is for. Only a warning for one that nobody uses."""
+    used = encrypts(settings)
+    checker = _Checker(findings)
+    checker.trust_store(settings.tls, needed=used)
+    checker.key_store(settings.tls, needed=used)
+    for storage in settings.cards.storages if settings.cards else ():
+        checker.trust_store(storage.tls, needed=any(s.ssl_enabled for s in storage.servers))
+
+
+class _Checker:
+    """Opens every store once."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._opened: dict[StoreRef, Store | StoreError] = {}
+
+    def trust_store(self, profile: TlsProfile, *, needed: bool) -> None:
+        store = self._store(profile.trust_store, profile, "trust_store", needed=needed)
+        if store is not None and profile.trust_store is not None and not store.trusted:
+            self._tell(
+                profile.origins.get("trust_store"),
+                f"{profile.trust_store.path}: it holds no trusted certificate; add the LDAP server's with"
+                " quintet trust import, or get it with quintet trust fetch",
+                needed=needed,
+            )
+
+    def key_store(self, profile: TlsProfile, *, needed: bool) -> None:
+        store = self._store(profile.key_store, profile, "key_store", needed=needed)
+        if store is None or len(store.keys) < 2 or profile.key_label is None:
+            return
+        store_path = profile.key_store.path if profile.key_store else "the key store"
+        aliases = [key.alias for key in store.keys]
+        if profile.key_label.casefold() not in (alias.casefold() for alias in aliases):
+            self._tell(
+                profile.origins.get("key_label"),
+                f"{shown(profile.key_label)} is no key in {store_path}; the keys are"
+                f" {', '.join(aliases)}{meant(profile.key_label, aliases)}",
+                needed=needed,
+            )
+
+    def _store(self, ref: StoreRef | None, profile: TlsProfile, name: str, *, needed: bool) -> Store | None:
+        if ref is None:
+            return None
+        origin, stash = profile.origins.get(name), profile.origins.get(f"{name}_stash")
+        found = self._open(ref)
+        if isinstance(found, StoreError):
+            self._tell(origin, str(found), needed=needed)
+            return None
+        for note in found.notes:
+            if ref.stash is not None and note.startswith(f"{ref.stash}: "):
+                self._tell(stash, note, needed=False)
+            else:
+                self._findings.note(_place(origin), _key(origin), f"{ref.path}: {note}")
+        if ref.stash is not None and ref.password is not None and self._opens(replace(ref, password=None)):
+            self._tell(
+                profile.origins.get(f"{name}_password"),
+                f"the stash file {ref.stash} opens the store and is used; remove the clear password",
+                needed=False,
+            )
+        return found
+
+    def _opens(self, ref: StoreRef) -> bool:
+        return isinstance(self._open(ref), Store)
+
+    def _open(self, ref: StoreRef) -> Store | StoreError:
+        if ref not in self._opened:
+            try:
+                self._opened[ref] = open_store(ref)
+            except StoreError as error:
+                self._opened[ref] = error
+        return self._opened[ref]
+
+    def _tell(self, origin: Origin | None, message: str, *, needed: bool) -> None:
+        tell = self._findings.error if needed else self._findings.warning
+        tell(_place(origin), _key(origin), message)
+
+
+def _place(origin: Origin | None) -> Place:
+    return Place(FILE) if origin is None else place_of(origin)
+
+
+def _key(origin: Origin | None) -> str | None:
+    return origin.key if origin else None
