@@ -174,6 +174,7 @@ class Slapd:
         lines = [f"include {_SCHEMAS / name}.schema" for name in self._schemas]
         lines += [f"modulepath {_MODULES}", *(f"moduleload {name}" for name in self._modules)]
         lines += [f"pidfile {folder / 'slapd.pid'}", f"argsfile {folder / 'slapd.args'}", "threads 4"]
+        lines += ["loglevel 0"]  # nothing to syslog; what `-d` asks for goes to our own file
         if self.tls:
             lines += [
                 f"TLSCACertificateFile {folder / 'client-ca.pem'}",
@@ -225,7 +226,7 @@ class Slapd:
         urls = f"{self.url}/ {self.tls_url}/" if self.tls else f"{self.url}/"
         with (self.folder / "slapd.log").open("ab") as log:
             begins = log.tell()
-            level = "stats" if self._stats else "none"
+            level = "stats" if self._stats else "0"
             self._process = subprocess.Popen(
                 [_SLAPD, "-f", self.folder / "slapd.conf", "-h", urls, "-d", level],
                 stdin=subprocess.DEVNULL,
