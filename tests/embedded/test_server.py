@@ -8,14 +8,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import Certificates
 from quintet.embedded.answers import Rules
 from quintet.embedded.ldif import Entry, parse
 from quintet.embedded.server import EmbeddedServer
-from quintet.ldap import filters
+from quintet.ldap import filters, scram
+from quintet.ldap.channel_binding import tls_server_end_point
 from quintet.ldap.controls import paged, read_paged
 from quintet.ldap.messages import (
     AbandonRequest,
     BindRequest,
+    BindResponse,
     CompareRequest,
     Control,
     ExtendedRequest,
@@ -29,7 +32,6 @@ from quintet.ldap.messages import (
     Simple,
     UnbindRequest,
 )
-from support import certs
 from support.raw_client import RawClient, code
 
 ENTRIES = parse(
@@ -242,6 +244,59 @@ async def test_a_failed_bind_leaves_nobody_bound(client: RawClient) -> None:
     assert await whoami() == b""
 
 
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-1"])
+@pytest.mark.parametrize("user", ["Annie", ANN])
+async def test_scram_proves_both_sides(client: RawClient, mechanism: str, user: str) -> None:
+    assert await scram_bind(client, scram.Client(mechanism, user, "ann-secret")) == 0
+    (answer,) = await client.ask(ExtendedRequest("1.3.6.1.4.1.4203.1.11.3"))
+    assert isinstance(answer.op, ExtendedResponse)
+    assert answer.op.value == f"dn:{ANN}".encode()
+
+
+@pytest.mark.parametrize(("user", "password"), [("Annie", "wrong"), ("nobody", "x"), ("Bob Ray", "secret")])
+async def test_scram_fails_for_wrong_and_for_hashed_passwords(
+    client: RawClient, user: str, password: str
+) -> None:
+    assert await scram_bind(client, scram.Client("SCRAM-SHA-256", user, password)) == 49
+
+
+async def test_scram_can_be_left_out() -> None:
+    async with EmbeddedServer(ENTRIES, rules=Rules(scram=False)) as server, RawClient(server.port) as client:
+        root = entry(await client.find("", "(objectClass=*)", "+", scope=0))
+        assert "supportedSASLMechanisms" not in root
+        assert await scram_bind(client, scram.Client("SCRAM-SHA-256", "Annie", "ann-secret")) == 7
+
+
+async def test_scram_binds_to_tls(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext], certificates: Certificates
+) -> None:
+    async with EmbeddedServer(ENTRIES, tls=tls[0], certificate=certificates.server.der) as server:
+        assert server.tls_port is not None
+        async with RawClient(server.tls_port, tls[1]) as client:
+            root = entry(await client.find("", "(objectClass=*)", "supportedSASLMechanisms", scope=0))
+            assert b"SCRAM-SHA-256-PLUS" in root["supportedSASLMechanisms"]
+            assert client.peer_certificate is not None
+            binding = tls_server_end_point(client.peer_certificate)
+            bound = scram.Client("SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=binding)
+            assert await scram_bind(client, bound) == 0
+            wrong = scram.Client("SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=b"x" * 32)
+            assert await scram_bind(client, wrong) == 49
+
+
+async def scram_bind(client: RawClient, exchange: scram.Client) -> int:
+    """The result code in the end; the server's proof is checked on the way."""
+    first = await client.ask(BindRequest("", Sasl(exchange.mechanism, exchange.first())))
+    if code(first) != 14:
+        return code(first)
+    assert isinstance(first[0].op, BindResponse)
+    salted = exchange.salted(exchange.challenge(first[0].op.server_credentials or b""))
+    last = await client.ask(BindRequest("", Sasl(exchange.mechanism, exchange.final(salted))))
+    assert isinstance(last[0].op, BindResponse)
+    if code(last) == 0:
+        exchange.verify(last[0].op.server_credentials or b"")
+    return code(last)
+
+
 async def test_other_versions_and_mechanisms_are_refused(client: RawClient) -> None:
     assert code(await client.ask(BindRequest("", Simple(b""), 2))) == 2
     assert code(await client.ask(BindRequest("", Sasl("GSSAPI")))) == 7
@@ -353,13 +408,12 @@ async def test_referrals_are_told_or_shown_when_managed() -> None:
 
 
 @pytest.fixture
-def tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+def tls(tmp_path: Path, certificates: Certificates) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """The server's context, and a client's that trusts it."""
-    authority = certs.authority()
-    certificate, key = certs.leaf(authority, *certs.LOCAL).write(tmp_path, "server")
+    certificate, key = certificates.server.write(tmp_path, "server")
     ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ours.load_cert_chain(certificate, key)
-    theirs = ssl.create_default_context(cadata=authority.pem.decode())
+    theirs = ssl.create_default_context(cadata=certificates.ca.pem.decode())
     return ours, theirs
 
 

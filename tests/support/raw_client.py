@@ -70,6 +70,12 @@ class RawClient:
         size = int.from_bytes(head[2:], "big") if len(head) > 2 else head[1]
         return decode(head + await self.octets(size))
 
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """In DER."""
+        certificate: bytes | None = self._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return certificate
+
     async def rest(self) -> bytes:
         """All octets up to the end of the connection."""
         try:

@@ -8,13 +8,16 @@ from typing import final
 
 from quintet.embedded.ldif import Entry
 from quintet.embedded.matching import attribute_key, compiled, normal
+from quintet.embedded.sasl import Exchange, mechanisms
 from quintet.embedded.tree import NEVER_SHOWN, Node, Tree, parsed
 from quintet.ldap import ber
+from quintet.ldap.channel_binding import tls_server_end_point
 from quintet.ldap.controls import PAGED_RESULTS, paged, read_paged
 from quintet.ldap.messages import (
     BASE_OBJECT,
     COMPARE_FALSE,
     COMPARE_TRUE,
+    SASL_BIND_IN_PROGRESS,
     START_TLS,
     WHO_AM_I,
     BindRequest,
@@ -27,12 +30,15 @@ from quintet.ldap.messages import (
     Message,
     Response,
     Result,
+    Sasl,
     SearchRequest,
     SearchResultDone,
     SearchResultEntry,
     SearchResultReference,
     Simple,
+    utf8,
 )
+from quintet.ldap.scram import ScramFailed
 
 MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2"
 _CONTROLS = (PAGED_RESULTS, MANAGE_DSA_IT)
@@ -53,7 +59,7 @@ class Rules:
 
     `anonymous`: searches without a bind. `hidden`: attributes that only bound accounts see. `secure_binds`:
     no password in clear. `size_limit`: entries in one answer, 0 for no limit. `range_limit`: values of one
-    attribute in one entry, as Active Directory has it; None for no limit.
+    attribute in one entry, as Active Directory has it; None for no limit. `scram`: whether SCRAM is offered.
     """
 
     anonymous: bool = True
@@ -61,6 +67,7 @@ class Rules:
     secure_binds: bool = False
     size_limit: int = 0
     range_limit: int | None = None
+    scram: bool = True
 
 
 @final
@@ -71,10 +78,12 @@ class Answers:
     tree: Tree
     rules: Rules
     offers_tls: bool
+    certificate: bytes | None = None
     encrypted: bool = False
     bound: Node | None = None
     _pages: dict[bytes, tuple[SearchRequest, Iterator[Node | None]]] = field(default_factory=dict)
     _cookies: int = 0
+    _exchange: Exchange | None = None
 
     def to(self, message: Message) -> Iterator[Message | None]:
         """The responses to a request, in order; None for each entry that a search looked at in vain."""
@@ -99,7 +108,8 @@ class Answers:
         if request.version != 3:
             raise Failure(2, "only version 3 of LDAP is spoken here")
         if not isinstance(request.authentication, Simple):
-            raise Failure(7, f"there is no mechanism {request.authentication.mechanism}")
+            return self._sasl(request.authentication)
+        self._exchange = None
         password = request.authentication.password
         if not request.name and not password:
             if not self.rules.anonymous:
@@ -117,6 +127,30 @@ class Answers:
             raise Failure(49)
         self.bound = node
         return BindResponse(Result())
+
+    def _sasl(self, step: Sasl) -> BindResponse:
+        exchange, self._exchange = self._exchange, None
+        if step.mechanism not in self._mechanisms():
+            raise Failure(7, "there is no such mechanism here")
+        try:
+            if exchange is None or exchange.mechanism != step.mechanism:
+                exchange = Exchange(self.tree, step.mechanism, self._binding())
+            answer = exchange.answer(step.credentials or b"")
+        except ScramFailed as failed:
+            raise Failure(49, str(failed)) from None
+        if exchange.node is None:
+            self._exchange = exchange
+            return BindResponse(Result(SASL_BIND_IN_PROGRESS), answer)
+        self.bound = exchange.node
+        return BindResponse(Result(), answer)
+
+    def _mechanisms(self) -> Sequence[str]:
+        return mechanisms(bound=self._binding() is not None) if self.rules.scram else ()
+
+    def _binding(self) -> bytes | None:
+        if not self.encrypted or self.certificate is None:
+            return None
+        return tls_server_end_point(self.certificate)
 
     def _compare(self, request: CompareRequest) -> Result:
         self._check_access()
@@ -166,22 +200,18 @@ class Answers:
         yield Message(number, SearchResultDone(Result()), (paged(0, cookie, critical=False),))
 
     def _root(self, number: int, request: SearchRequest) -> Iterator[Message]:
-        extensions = [WHO_AM_I, START_TLS] if self.offers_tls else [WHO_AM_I]
-        root = Node(
-            Entry(
-                "",
-                {
-                    "objectClass": (b"top",),
-                    "namingContexts": tuple(node.name.encode() for node in self.tree.roots),
-                    "supportedLDAPVersion": (b"3",),
-                    "supportedControl": tuple(each.encode() for each in _CONTROLS),
-                    "supportedExtension": tuple(each.encode() for each in extensions),
-                    "vendorName": (b"Quintet",),
-                    "vendorVersion": (b"embedded directory",),
-                },
-            ),
-            0,
-        )
+        told = {
+            "objectClass": ["top"],
+            "namingContexts": [node.name for node in self.tree.roots],
+            "supportedLDAPVersion": ["3"],
+            "supportedControl": _CONTROLS,
+            "supportedExtension": [WHO_AM_I, START_TLS] if self.offers_tls else [WHO_AM_I],
+            "supportedSASLMechanisms": self._mechanisms(),
+            "vendorName": ["Quintet"],
+            "vendorVersion": ["embedded directory"],
+        }
+        given = {name: tuple(utf8(each) for each in values) for name, values in told.items() if values}
+        root = Node(Entry("", given), 0)
         if compiled(request.filter, root.keys())(root):
             yield Message(number, self._shown(root, request, follow=False))
         yield Message(number, SearchResultDone(Result()))

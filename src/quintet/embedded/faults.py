@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, final
 
 Operation = Literal["connect", "bind", "search", "compare", "extended"]
-"""`connect` is before the first octet, on a TLS port after the handshake."""
+"""`connect` is before the first octet, on a TLS port after the handshake. Silence, Drop, Garbage and Notice
+can befall it."""
 
 
 @dataclass(frozen=True, slots=True)

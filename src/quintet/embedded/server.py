@@ -20,7 +20,7 @@ class EmbeddedServer:
 
     `port` is clear; with a `tls` context it offers StartTLS, and `tls_port` is LDAPS. Port 0 takes a free
     one. `faults` may be exchanged at any time. Raises ValueError for entries that do not fit together,
-    OSError for a port that is taken.
+    OSError for a port that is taken. `certificate`, ours in DER, lets SCRAM bind to TLS.
     """
 
     def __init__(
@@ -28,13 +28,14 @@ class EmbeddedServer:
         entries: Iterable[Entry],
         *,
         tls: ssl.SSLContext | None = None,
+        certificate: bytes | None = None,
         rules: Rules | None = None,
         faults: Faults | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         tls_port: int = 0,
     ) -> None:
-        self._service = Service(Tree(entries), rules or Rules(), tls, faults or Faults())
+        self._service = Service(Tree(entries), rules or Rules(), tls, certificate, faults or Faults())
         self._host = host
         self._ports = port, tls_port
         self._servers: list[asyncio.Server] = []

@@ -63,6 +63,7 @@ class Service:
     tree: Tree
     rules: Rules
     tls: ssl.SSLContext | None
+    certificate: bytes | None
     faults: Faults
     counts: Counter[str] = field(default_factory=Counter)
     sessions: "set[Session]" = field(default_factory=set)
@@ -74,7 +75,9 @@ class Session(asyncio.Protocol):
 
     def __init__(self, service: Service, *, encrypted: bool) -> None:
         self._service = service
-        self._answers = Answers(service.tree, service.rules, service.tls is not None, encrypted)
+        self._answers = Answers(
+            service.tree, service.rules, service.tls is not None, service.certificate, encrypted
+        )
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._tasks: dict[asyncio.Task[None], int] = {}
@@ -93,7 +96,7 @@ class Session(asyncio.Protocol):
         match self._service.faults.next("connect"):
             case Drop():
                 transport.abort()
-            case Silence() | Wait():
+            case Silence():
                 transport.pause_reading()
             case Garbage(data):
                 transport.write(data)
