@@ -10,7 +10,7 @@ from quintet.cards.lookup import by_common_field, by_user
 from quintet.config.settings import CardServer, CardStorage, Detail, Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filter_tree import decode
-from quintet.ldap.filters import Filter, Template
+from quintet.ldap.filters import Equality, Filter, Template
 from quintet.tls.profile import TlsProfile
 
 SERVER = CardServer(
@@ -61,6 +61,13 @@ def test_c69_an_id_is_searched_with_the_class() -> None:
 def test_c69_an_id_without_a_class_is_searched_alone() -> None:
     found = asked(replace(WITH_ID, person_class=None), "10017")
     assert found == ("ou=people,o=example", Scope.ONE, "(employeeNumber=10017)")
+
+
+def test_c69_a_guid_is_searched_by_its_octets() -> None:
+    server = replace(WITH_ID, user_id_attribute="objectGUID", person_class=None)
+    question = by_user(server, "00112233-4455-6677-8899-aabbccddeeff")
+    assert question is not None
+    assert question.filter == Equality("objectGUID", bytes.fromhex("33221100554477668899aabbccddeeff"))
 
 
 @pytest.mark.parametrize("scope", Scope)

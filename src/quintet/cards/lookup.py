@@ -1,9 +1,10 @@
 """How a person is looked for at a server of the business cards (reference 4.3)."""
 
+import uuid
 from dataclasses import dataclass
 
 from quintet.config.settings import CardServer, CardStorage, Scope
-from quintet.ldap.dn import DN
+from quintet.ldap.dn import DN, type_key
 from quintet.ldap.errors import BadFilter, BadName
 from quintet.ldap.filters import And, Equality, Filter, Or
 
@@ -32,7 +33,8 @@ def by_user(server: CardServer, user: str) -> Question | None:
     if dn is not None and dn.is_under(server.base):
         return Question(str(dn), Scope.BASE, _of_class(server.person_class or _PERSON))
     if server.user_id_attribute is not None:
-        return _at(server, _with_class(server, Equality(server.user_id_attribute, octets)))
+        value = _id_octets(server.user_id_attribute, user) or octets
+        return _at(server, _with_class(server, Equality(server.user_id_attribute, value)))
     try:
         return _at(server, server.filter.encode(octets))
     except BadFilter:
@@ -65,6 +67,16 @@ def _with_class(server: CardServer, wanted: Filter) -> Filter:
 
 def _of_class(name: str) -> Filter:
     return Equality("objectClass", name.encode())
+
+
+def _id_octets(attribute: str, user: str) -> bytes | None:
+    """Active Directory's `objectGUID` is 16 octets, which people write in the usual form of a UUID."""
+    if type_key(attribute) != "objectguid":
+        return None
+    try:
+        return uuid.UUID(user).bytes_le
+    except ValueError:
+        return None
 
 
 def _octets(text: str) -> bytes:

@@ -6,7 +6,9 @@ A family of commands adds its own errors: `EXITS[CannotProtect] = Exit.USAGE`.
 from enum import IntEnum
 
 from quintet.config.problems import BadSettings
+from quintet.directory import errors as directory
 from quintet.ldap.errors import BadFilter, BadName, LdapError
+from quintet.tls.store_errors import StoreError
 
 
 class Exit(IntEnum):
@@ -32,6 +34,12 @@ EXITS: dict[type[BaseException], Exit] = {
     BadFilter: Exit.USAGE,
     BadName: Exit.USAGE,
     LdapError: Exit.UNREACHABLE,
+    StoreError: Exit.USAGE,
+    directory.DirectoryError: Exit.NO,
+    directory.BadPage: Exit.USAGE,
+    directory.Unreachable: Exit.UNREACHABLE,
+    directory.Untrusted: Exit.UNREACHABLE,
+    directory.ClearBindRefused: Exit.USAGE,
     OSError: Exit.USAGE,
 }
 """The nearest class counts: an error's own, else the one that it is derived from."""

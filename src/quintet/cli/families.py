@@ -1,5 +1,5 @@
 """All families of commands. Importing a family registers its commands, in the order of `quintet --help`."""
 
-from quintet.cli import checking
+from quintet.cli import check, connections, tasks, card, demo  # isort: skip
 
-__all__ = ["checking"]
+__all__ = ["card", "check", "connections", "demo", "tasks"]

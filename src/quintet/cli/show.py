@@ -7,7 +7,8 @@ into `rich.text.Text`, where no markup is read.
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -62,6 +63,17 @@ def _takes_unicode() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
+@contextmanager
+def empty_when_no(as_json: bool, document: Mapping[str, Any]) -> Iterator[None]:
+    """Around a question: when the answer is no, `--json` prints `document`. The error goes on its way."""
+    try:
+        yield
+    except Exception as error:
+        if as_json and exit_of(error) is Exit.NO:
+            print_json(document)
+        raise
+
+
 def table(*headings: str, title: str | None = None) -> Table:
     """An empty table in the one style that all commands have."""
     made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
@@ -101,8 +113,8 @@ def tell(error: BaseException) -> None:
         )
         hint("run it again with QUINTET_TRACEBACK=1 to see where, and report it")
         return
-    _labelled("error", _COLOURS[Severity.ERROR], str(error))
-    cure = getattr(error, "cure", None)
+    cure = getattr(error, "cure", None) or ""
+    _labelled("error", _COLOURS[Severity.ERROR], str(error).removesuffix(cure).rstrip(" .;"))
     if cure:
         hint(cure)
 

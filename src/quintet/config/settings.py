@@ -149,12 +149,16 @@ class CardStorage:
 
 @dataclass(frozen=True, slots=True)
 class CardSettings:
-    """UserInfoConfig.xml. `sets` maps a set number to Detail Ids; set 0 is for anonymous callers."""
+    """UserInfoConfig.xml. `sets` maps a set number to Detail Ids; set 0 is for anonymous callers.
+
+    `guard_account`: the level promises that no password crosses in clear, so the cards' account does not either.
+    """
 
     storages: tuple[CardStorage, ...]
     sets: Mapping[int, tuple[str, ...]]
     search_only_by_common_field: bool = False
     search_timeout: float | None = None
+    guard_account: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,36 @@
+"""Where the connections of the business cards go, by UserInfoConfig.xml alone (reference 4.3)."""
+
+from quintet.config.settings import CardServer, CardSettings, CardStorage
+from quintet.directory.endpoint import Binding, Endpoint, Line, Mode, stamps
+from quintet.ldap.limits import Address
+from quintet.tls.profile import TlsProfile
+
+LABEL = "business-card"
+_OPERATION_TIMEOUT = 30.0
+
+
+def line_of(settings: CardSettings, storage: CardStorage, server: CardServer) -> Line:
+    """The pool for one server."""
+    encrypted = server.ssl_enabled
+    binding = _binding(settings, server)
+    endpoint = Endpoint(
+        label=LABEL,
+        server=server.host,
+        address=Address(server.host, server.ssl_port if encrypted else server.port),
+        mode=Mode.LDAPS if encrypted else Mode.CLEAR,
+        profile=storage.tls if encrypted else TlsProfile(),
+        account=server.account,
+        binding=binding,
+        clear_password=binding is Binding.SIMPLE,
+        bases=(server.base,),
+        stores=stamps(storage.tls) if encrypted else (),
+    )
+    timeout = settings.search_timeout or _OPERATION_TIMEOUT
+    return Line((endpoint,), connections=storage.max_instances, operation_timeout=timeout)
+
+
+def _binding(settings: CardSettings, server: CardServer) -> Binding:
+    """As for the five tasks: where passwords are to be kept off clear connections, so is this account's."""
+    if server.account is None:
+        return Binding.ANONYMOUS
+    return Binding.HIDDEN if settings.guard_account and not server.ssl_enabled else Binding.SIMPLE

@@ -1,0 +1,71 @@
+"""One place where people's cards may be: a server, its mapping of attributes, its connections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from quintet.cards.lookup import Question
+from quintet.config.settings import CardServer, CardStorage, Detail
+from quintet.directory.link import Link
+from quintet.directory.opening import unreachable
+from quintet.directory.pool import Pool
+from quintet.ldap.errors import (
+    InvalidDnSyntax,
+    LimitReached,
+    NoSuchObject,
+    ResultError,
+    SizeLimitExceeded,
+)
+from quintet.ldap.messages import SearchResultEntry
+from quintet.ldap.results import SearchResult
+
+_log = structlog.get_logger()
+
+_NO_ATTRIBUTES = ("1.1",)
+_ENOUGH_TO_DOUBT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    storage: CardStorage
+    server: CardServer
+    pool: Pool
+
+    def details(self, ids: Sequence[str]) -> tuple[Detail, ...]:
+        """The mapping of those of the Ids that this repository knows."""
+        return tuple(detail for detail in self.storage.details if detail.id in ids)
+
+    async def find(self, question: Question, attributes: Sequence[str]) -> SearchResultEntry | None:
+        """The one entry that the question finds; None when it finds nobody, or more than one.
+
+        Raises Unreachable, Untrusted, ClearBindRefused.
+        """
+
+        async def search(link: Link) -> SearchResult:
+            return await link.connection.search(
+                question.base,
+                question.scope.value,
+                question.filter,
+                tuple(dict.fromkeys(attributes)) or _NO_ATTRIBUTES,
+                size_limit=_ENOUGH_TO_DOUBT,
+            )
+
+        try:
+            entries = (await self.pool.run(search)).entries
+        except (NoSuchObject, InvalidDnSyntax):
+            return None
+        except (SizeLimitExceeded, LimitReached):
+            self._log_several()
+            return None
+        except ResultError as error:
+            raise unreachable(error, self.pool.line.endpoints[0]) from error
+        if len(entries) > 1:
+            self._log_several()
+            return None
+        return entries[0] if entries else None
+
+    def _log_several(self) -> None:
+        _log.warning(
+            "a card was asked for, and several people were found, so none is shown", server=self.server.host
+        )

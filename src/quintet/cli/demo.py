@@ -1,0 +1,194 @@
+"""`quintet demo`: the five tasks and a card at the three levels, on a directory that comes along."""
+
+import asyncio
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from quintet.cards.cards import Cards
+from quintet.cli.app import app
+from quintet.cli.connections import encryption
+from quintet.cli.demo_directory import DemoDirectory, demo_directory, write_files, write_store
+from quintet.cli.documents import connection
+from quintet.cli.exits import Wrong
+from quintet.cli.setting import run
+from quintet.cli.show import AsJson, out, print_json, say, table, text
+from quintet.config.load import load
+from quintet.config.settings import Settings
+from quintet.directory.directory import Directory
+from quintet.directory.records import ConnectionStatus
+from quintet.directory.tasks import Protection, Task
+from quintet.embedded import sample
+
+LOGIN, TYPED, UNIT, GROUP = "jsmith", "joh", f"ou=Engineering,{sample.PEOPLE}", "Company"
+CARD = "business-card"
+_MEANING = {
+    Protection.ALL: "nobody on the wire can read anything",
+    Protection.PASSWORDS: "names can be read, passwords cannot",
+    Protection.NONE: "everything can be read, passwords too",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one level did: an answer for each task, and the connections that it came over."""
+
+    level: Protection
+    answers: dict[str, str]
+    connections: tuple[ConnectionStatus, ...]
+
+
+@app.command()
+def demo(
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write the settings into DIR and keep the directory running, to try commands on.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show all five tasks and a card at the three levels, on a directory that comes along."""
+    if keep is not None:
+        run(_stay(_new_folder(keep)))
+        return
+    rounds = run(_all_levels())
+    if as_json:
+        print_json({"levels": [_document(each) for each in rounds]})
+        return
+    for each in rounds:
+        _print_round(each)
+    _print_next()
+
+
+async def _all_levels() -> list[Round]:
+    async with demo_directory() as directory:
+        with tempfile.TemporaryDirectory(prefix="quintet-demo-") as name:
+            folder = Path(name)
+            password = write_store(folder, directory)
+            rounds = []
+            for level in (Protection.ALL, Protection.PASSWORDS, Protection.NONE):
+                write_files(folder, directory, level, password)
+                rounds.append(await _one_level(level, load(folder, {})))
+            return rounds
+
+
+async def _one_level(level: Protection, settings: Settings) -> Round:
+    assert settings.cards is not None
+    async with Directory(settings) as directory, Cards(settings.cards) as cards:
+        answers = {}
+        login = await directory.resolve_login(LOGIN)
+        answers[Task.RESOLVE_LOGIN.value] = f"{LOGIN} is {login.dn}"
+        person = await directory.authenticate(LOGIN, sample.password_of(LOGIN))
+        answers[Task.AUTHENTICATE.value] = f"{person.name}: the password is right"
+        found = await directory.resolve(TYPED)
+        answers[Task.RESOLVE_NAMES.value] = f'"{TYPED}": {len(found.matches)} matches'
+        page = await directory.browse(UNIT)
+        answers[Task.BROWSE.value] = f"Engineering: {len(page.entries)} entries"
+        group = (await directory.resolve(GROUP, people=False)).matches[0]
+        content = await directory.members(group.id)
+        answers[Task.GROUP_CONTENT.value] = (
+            f"{content.group.name}: {len(content.members)} people, {len(content.groups)} groups inside"
+        )
+        card = await cards.card(LOGIN)
+        answers[CARD] = f"{card.fields['Title'].value}, {len(card.fields)} fields"
+        return Round(level, answers, _one_each(directory.status() + cards.status()))
+
+
+def _one_each(found: tuple[ConnectionStatus, ...]) -> tuple[ConnectionStatus, ...]:
+    """One connection of each task: a pool may have opened several, all alike."""
+    first: dict[str, ConnectionStatus] = {}
+    for status in found:
+        first.setdefault(status.task, status)
+    return tuple(first.values())
+
+
+def _document(each: Round) -> dict[str, Any]:
+    return {
+        "protection": each.level.name.lower(),
+        "answers": each.answers,
+        "connections": [connection(status) for status in each.connections],
+    }
+
+
+def _print_round(each: Round) -> None:
+    console = out()
+    console.print(
+        Text.assemble(
+            (f"Protection: {each.level.name.lower()}", "bold"), (f" – {_MEANING[each.level]}", "dim")
+        )
+    )
+    made = table("connection", "what it was asked", "encryption", "bound as")
+    for status in each.connections:
+        made.add_row(
+            text(status.task),
+            text(each.answers[status.task]),
+            encryption(status),
+            text(status.bound_as or "nobody"),
+        )
+    console.print(made)
+
+
+def _print_next() -> None:
+    console = out()
+    console.print(Text("What to try next", "bold"))
+    console.print(text("Keep this directory running, and ask it yourself in a second terminal:"))
+    console.print(Text(f"  {program()} demo --keep demo-settings", "cyan"))
+
+
+async def _stay(folder: Path) -> None:
+    async with demo_directory() as directory:
+        write_files(folder, directory, Protection.ALL, write_store(folder, directory))
+        _print_invitation(folder, directory)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            say(f"The directory is gone. The settings are still in {folder}.")
+
+
+def _new_folder(folder: Path) -> Path:
+    """The folder, made if need be. Nobody's settings are overwritten. Raises Wrong."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Wrong(f"{folder} is there already, and not empty", "name a folder that does not exist yet")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder.resolve()
+
+
+def _print_invitation(folder: Path, directory: DemoDirectory) -> None:
+    console = out()
+    people = sum(b"inetOrgPerson" in entry.attributes["objectClass"] for entry in sample.entries())
+    ports = f"{directory.port} (clear) and {directory.tls_port} (TLS)"
+    console.print(text(f"A directory of {people} people listens on ports {ports} of localhost."))
+    console.print(text("In a second terminal, try:"))
+    for command in _invitation(folder):
+        console.print(Text(f"  {command}", "cyan"), soft_wrap=True)
+    console.print(text("Ctrl-C ends it."))
+
+
+def _invitation(folder: Path) -> Iterator[str]:
+    quintet = program()
+    yield f"export QUINTET_CONFIG={shlex.quote(str(folder))}"
+    yield f"{quintet} connections"
+    yield f"{quintet} resolve john"
+    yield f"echo {sample.password_of(LOGIN)} | {quintet} authenticate {LOGIN} --password-stdin"
+    yield f"{quintet} browse {shlex.quote(UNIT)}"
+    yield f"{quintet} members {shlex.quote(GROUP)}"
+    yield f"{quintet} card {LOGIN}"
+
+
+def program() -> str:
+    """How to call this program from here."""
+    found = shutil.which("quintet")
+    own = Path(sys.argv[0])
+    if found is not None and own.name == "quintet" and Path(found).resolve() == own.resolve():
+        return "quintet"
+    return shlex.quote(str(own.absolute())) if own.name == "quintet" else "quintet"

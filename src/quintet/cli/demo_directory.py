@@ -1,0 +1,210 @@
+"""A directory to try things on: the sample organisation on loopback, with TLS, and settings for it.
+
+Everything is made on the spot: an authority, a certificate by it, a trust store, the three files.
+"""
+
+import secrets
+import ssl
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from quintet.directory.tasks import Protection
+from quintet.embedded import sample
+from quintet.embedded.server import EmbeddedServer
+from quintet.files import replace_file
+from quintet.tls.stores import new_store, save_store
+
+STORE = "ldaptruststore.p12"
+HOST = "localhost"
+_VALID_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class DemoDirectory:
+    """A running directory. `port` is clear, `tls_port` is TLS; `authority` signed its certificate."""
+
+    port: int
+    tls_port: int
+    authority: x509.Certificate
+
+
+@asynccontextmanager
+async def demo_directory() -> AsyncIterator[DemoDirectory]:
+    """Serves the sample organisation on free ports of loopback while the context is open."""
+    authority, context = _certificates()
+    async with EmbeddedServer(sample.entries(), tls=context) as server:
+        assert server.tls_port is not None
+        yield DemoDirectory(server.port, server.tls_port, authority)
+
+
+def write_store(folder: Path, directory: DemoDirectory) -> str:
+    """Makes the trust store in `folder`; its password."""
+    password = secrets.token_urlsafe(12)
+    store = new_store().with_trusted("quintet demo authority", directory.authority)
+    save_store(folder / STORE, store, password)
+    return password
+
+
+def write_files(folder: Path, directory: DemoDirectory, level: Protection, password: str) -> None:
+    """Writes the three files for `level`, readable by nobody else: they hold passwords."""
+    for name, content in (
+        ("sametime.ini", _ini(level, password)),
+        ("StCommunityConfig.xml", _community(directory, level)),
+        ("UserInfoConfig.xml", _userinfo(directory, level, password)),
+    ):
+        replace_file(folder / name, content.encode())
+
+
+def _ini(level: Protection, password: str) -> str:
+    only = "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS=1\n" if level is Protection.PASSWORDS else ""
+    return f"""[Config]
+STLDAP_TLS_TRUST_STORE_TYPE=p12
+STLDAP_TLS_TRUST_STORE_FILE={STORE}
+STLDAP_TLS_TRUST_STORE_PASSWORD={password}
+
+[Directory]
+{only}"""
+
+
+def _community(directory: DemoDirectory, level: Protection) -> str:
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<StCommunityConfig>
+  <Settings DirRefreshInterval="60" ConfigRefreshInterval="60"/>
+  <LDAP>
+    <Connection HostName="{HOST}" Port="{directory.port}"
+        SSLEnabled="{int(level is not Protection.NONE)}" SSLPort="{directory.tls_port}" SearchOrder="1"
+        BindEntryDn={quoteattr(sample.READER)} BindEntryPassword={quoteattr(sample.READER_PASSWORD)}
+        PersonResolveBase="{sample.PEOPLE}" PersonResolveScope="recursive"
+        PersonResolveFilter="(&amp;(objectclass=inetOrgPerson)(|(cn=%s*)(givenName=%s*)(sn=%s*)(mail=%s*)))"
+        UserDnSearchFilter="(&amp;(objectclass=inetOrgPerson)(|(uid=%s)(mail=%s)))"
+        PersonObjectClass="inetOrgPerson" NameAttribute="displayName" EmailAttribute="mail"
+        GroupResolveBase="{sample.GROUPS}" GroupResolveScope="recursive"
+        GroupResolveFilter="(&amp;(objectclass=groupOfNames)(cn=%s*))"
+        GroupMembership="(&amp;(objectclass=groupOfNames)(member=%s))"
+        GroupObjectClass="groupOfNames" GroupNameAttribute="cn" GroupMemberAttribute="member"/>
+  </LDAP>
+</StCommunityConfig>
+"""
+
+
+def _userinfo(directory: DemoDirectory, level: Protection, password: str) -> str:
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<UserInformation>
+  <ReadStConfigUpdates value="false"/>
+  <Resources>
+    <Storage type="LDAP">
+      <CommonField CommonFieldName="MailAddress"/>
+      <StorageDetails HostName="{HOST}" Port="{directory.port}"
+          SslEnabled="{str(level is Protection.ALL).lower()}" SslPort="{directory.tls_port}"
+          UserName={quoteattr(sample.READER)} Password={quoteattr(sample.READER_PASSWORD)}
+          BaseDN="{sample.PEOPLE}" Scope="2" PersonObjectClass="inetOrgPerson"
+          SearchFilter="(&amp;(objectclass=inetOrgPerson)(|(uid=%s)(mail=%s)(cn=%s)))"/>
+      <SslProperties KeyStorePath="{STORE}" KeyStorePassword={quoteattr(password)}/>
+      <Details>
+        <Detail Id="MailAddress" FieldName="mail" Type="text/plain"/>
+        <Detail Id="Name" FieldName="displayName" Type="text/plain"/>
+        <Detail Id="Title" FieldName="title" Type="text/plain"/>
+        <Detail Id="Location" FieldName="postalAddress" Type="text/plain"/>
+        <Detail Id="Telephone" FieldName="telephoneNumber,mobile" Type="text/plain" DisplaySeparator=" / "/>
+        <Detail Id="Company" FieldName="ou" Type="text/plain"/>
+        <Detail Id="Photo" FieldName="jpegPhoto" Type="image/jpeg"/>
+      </Details>
+    </Storage>
+  </Resources>
+  <ParamsSets>
+    <Set SetId="0" params="Name,Company"/>
+    <Set SetId="1" params="MailAddress,Name,Title,Location,Telephone,Company,Photo"/>
+  </ParamsSets>
+</UserInformation>
+"""
+
+
+def _certificates() -> tuple[x509.Certificate, ssl.SSLContext]:
+    """An authority whose key is not kept, and what the server needs to show a certificate by it."""
+    authority_key, server_key = (
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP256R1()),
+    )
+    authority_name = _name("Quintet demo authority")
+    authority = (
+        _builder(authority_name, authority_name, authority_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    names = x509.SubjectAlternativeName([x509.DNSName(HOST), x509.IPAddress(IPv4Address("127.0.0.1"))])
+    server = (
+        _builder(_name(HOST), authority_name, server_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(names, critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+        )
+        .sign(authority_key, hashes.SHA256())
+    )
+    return authority, _server_context(server, server_key)
+
+
+def _server_context(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> ssl.SSLContext:
+    """`ssl` reads keys from files only: one that nobody else can read, and that is gone at once."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        file.write(pem + certificate.public_bytes(serialization.Encoding.PEM))
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Quintet demo"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common),
+        ]
+    )
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=_VALID_DAYS))
+    )
+
+
+def _usage(*, signs: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

@@ -1,0 +1,177 @@
+"""The tasks of the directory from the command line: sign in, add person or group, browse, open a group."""
+
+import sys
+from getpass import getpass
+from typing import Annotated
+
+import typer
+
+from quintet.cli.app import app
+from quintet.cli.documents import kind_of, person_or_group
+from quintet.cli.exits import Exit, Wrong
+from quintet.cli.setting import run, settings_of
+from quintet.cli.show import AsJson, empty_when_no, out, print_json, print_table, text, warn
+from quintet.config.settings import Settings
+from quintet.directory.directory import Directory
+from quintet.directory.errors import Unreachable
+from quintet.directory.records import Membership, Page, Person, Resolution
+from quintet.secret import Secret
+
+_LONGEST_PASSWORD = 4096
+
+
+@app.command()
+def authenticate(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The login name, as people type it.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Sign somebody in: look the name up and try the password."""
+    settings = settings_of(context)
+    password = _read_password() if password_stdin else _ask_password(name)
+    with empty_when_no(as_json, {"person": None}):
+        person = run(_authenticate(settings, name, password))
+    if as_json:
+        print_json({"person": person_or_group(person)})
+        return
+    out().print(text("The password is right.", "green"))
+    _print_people([person])
+
+
+@app.command()
+def resolve(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A name, or the beginning of one.")],
+    people: Annotated[bool, typer.Option("--people", help="Only people.")] = False,
+    groups: Annotated[bool, typer.Option("--groups", help="Only groups.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find people and groups, as "Add Person or Group" does."""
+    both = people == groups
+    found = run(_resolve(settings_of(context), name, people=people or both, groups=groups or both))
+    if not found.matches and found.unavailable:
+        servers = ", ".join(found.unavailable)
+        raise Unreachable(f"nobody who could be asked knows the name, and {servers} could not be asked")
+    if as_json:
+        print_json(
+            {
+                "matches": [person_or_group(match) for match in found.matches],
+                "exact": found.exact,
+                "complete": found.complete,
+            }
+        )
+    elif found.matches:
+        print_table(
+            ("", "name", "mail", "id"),
+            [
+                (kind_of(match), match.name, match.mail if isinstance(match, Person) else None, match.id)
+                for match in found.matches
+            ],
+        )
+    _warn_of_gaps(found.unavailable)
+    if found.truncated:
+        warn("there are more matches than the limit (ST_DB_LDAP_MAX_RESULTS); give more of the name")
+    if not found.matches:
+        if not as_json:
+            out().print(text("Nobody and nothing has that name."))
+        raise typer.Exit(Exit.NO)
+
+
+@app.command()
+def browse(
+    context: typer.Context,
+    dn: Annotated[str | None, typer.Argument(help="Where to look; without it, the bases.")] = None,
+    page_size: Annotated[int, typer.Option(min=1, max=10_000, help="Entries on a page.")] = 100,
+    page: Annotated[str | None, typer.Option(help="Which page: the token that the last one gave.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List one level of the directory, containers first."""
+    found = run(_browse(settings_of(context), dn, page_size, page))
+    if as_json:
+        entries = [{"kind": kind_of(each), "dn": each.dn, "name": each.name} for each in found.entries]
+        print_json({"entries": entries, "next": found.next})
+    else:
+        print_table(("", "name", "dn"), [(kind_of(each), each.name, each.dn) for each in found.entries])
+        if found.next is not None:
+            out().print(text(f"There is more: --page {found.next}"), soft_wrap=True)
+    _warn_of_gaps(found.unavailable)
+
+
+@app.command()
+def members(
+    context: typer.Context,
+    group: Annotated[str, typer.Argument(help="The group's name or DN.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show who is in a public group, groups inside it opened."""
+    settings = settings_of(context)
+    with empty_when_no(as_json, {"group": None, "members": [], "truncated": False, "missing": []}):
+        found = run(_members(settings, group))
+    if as_json:
+        print_json(
+            {
+                "group": person_or_group(found.group),
+                "members": [person_or_group(member) for member in found.members],
+                "truncated": found.truncated,
+                "missing": list(found.missing),
+            }
+        )
+        return
+    out().print(text(f"{found.group.name}: {len(found.members)} people", "bold"))
+    if found.members:
+        _print_people(found.members)
+    for nested in found.groups:
+        out().print(text(f"opened: {nested.name}"))
+    for missing in found.missing:
+        warn(f"the directory does not hold {missing}, which the group names")
+    if found.truncated:
+        warn(f"the group is larger than the limit of {found.limit} members; the rest is not shown")
+
+
+async def _authenticate(settings: Settings, name: str, password: Secret) -> Person:
+    async with Directory(settings) as directory:
+        return await directory.authenticate(name, password.reveal())
+
+
+async def _resolve(settings: Settings, name: str, *, people: bool, groups: bool) -> Resolution:
+    async with Directory(settings) as directory:
+        return await directory.resolve(name, people=people, groups=groups)
+
+
+async def _browse(settings: Settings, dn: str | None, page_size: int, token: str | None) -> Page:
+    async with Directory(settings) as directory:
+        return await directory.browse(dn, page_size=page_size, token=token)
+
+
+async def _members(settings: Settings, group: str) -> Membership:
+    async with Directory(settings) as directory:
+        return await directory.members(group)
+
+
+def _ask_password(name: str) -> Secret:
+    if not sys.stdin.isatty():
+        raise Wrong("there is no terminal to ask for the password at", "give it with --password-stdin")
+    try:
+        return Secret(getpass(f"Password of {name!a}: ", stream=sys.stderr))
+    except EOFError:
+        raise Wrong("no password was given") from None
+
+
+def _read_password() -> Secret:
+    """The first line of standard input, without its end."""
+    line = sys.stdin.buffer.readline(_LONGEST_PASSWORD + 2)
+    if len(line.rstrip(b"\r\n")) > _LONGEST_PASSWORD:
+        raise Wrong(f"the password is longer than {_LONGEST_PASSWORD} octets")
+    return Secret(line.rstrip(b"\r\n").decode("utf-8", "surrogateescape"))
+
+
+def _print_people(people: list[Person] | tuple[Person, ...]) -> None:
+    print_table(("name", "mail", "id"), [(person.name, person.mail, person.id) for person in people])
+
+
+def _warn_of_gaps(unavailable: tuple[str, ...]) -> None:
+    for server in unavailable:
+        warn(f"{server} could not be asked, so the answer may lack something; quintet connections tells why")
