@@ -5,6 +5,7 @@ Most attributes are text, compared without case and with spacing folded. The few
 
 import re
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Protocol
 
 from quintet.ldap.dn import DN, fold, type_key
@@ -22,6 +23,7 @@ from quintet.ldap.filters import (
     Present,
     Substrings,
 )
+from quintet.ldap.messages import utf8
 
 Normal = object
 """A value in the form in which equal ones are equal: text, octets or a DN."""
@@ -57,6 +59,9 @@ class Candidate(Protocol):
 
     def values(self, key: str) -> tuple[Normal, ...]:
         """The normal forms of an attribute's values; none when it is absent."""
+
+    def raw(self, key: str) -> tuple[bytes, ...]:
+        """The values themselves."""
 
     def keys(self) -> Collection[str]:
         """The keys of all attributes."""
@@ -215,6 +220,7 @@ _BIT_OR = "1.2.840.113556.1.4.804"
 _IGNORING_CASE = frozenset(
     {"caseignorematch", "2.5.13.2", "caseignoreia5match", "1.3.6.1.4.1.1466.109.114.2"}
 )
+_CASE_EXACT = frozenset({"caseexactmatch", "2.5.13.5"})
 _NAME_MATCH = frozenset({"distinguishednamematch", "2.5.13.1"})
 
 
@@ -228,12 +234,12 @@ def _extensible(tree: Extensible, known: Collection[str]) -> Predicate:
 
     def outcome(entry: Candidate) -> Outcome:
         for each in (key,) if key is not None else entry.keys():
-            if each in known and any(test(each, value) for value in entry.values(each)):
+            if each in known and any(map(partial(test, each), entry.values(each), entry.raw(each))):
                 return True
         if not tree.dn_attributes:
             return False
         return any(
-            test(type_key(kind), normal(type_key(kind), value.encode("utf-8", "surrogateescape")))
+            test(type_key(kind), normal(type_key(kind), utf8(value)), utf8(value))
             for rdn in entry.dn.rdns
             for kind, value in rdn
             if isinstance(value, str) and key in (None, type_key(kind))
@@ -242,20 +248,24 @@ def _extensible(tree: Extensible, known: Collection[str]) -> Predicate:
     return outcome
 
 
-def _rule(rule: str, value: bytes) -> Callable[[str, Normal], bool] | None:
+def _rule(rule: str, value: bytes) -> Callable[[str, Normal, bytes], bool] | None:
+    """The test that a matching rule makes of a key, a value's normal form and the value itself."""
     if not rule:
         forms: dict[str, Normal] = {}
-        return lambda key, each: each == forms.setdefault(key, normal(key, value))
+        return lambda key, each, _: each == forms.setdefault(key, normal(key, value))
     if rule in _IGNORING_CASE:
         text = normal("", value)
-        return lambda _, each: each == text
+        return lambda _key, each, _: each == text
+    if rule in _CASE_EXACT:
+        exact = value.split()
+        return lambda _key, _each, raw: raw.split() == exact
     if rule in _NAME_MATCH:
         name = normal("member", value)
-        return lambda _, each: each == name
+        return lambda _key, each, _: each == name
     if rule in (_BIT_AND, _BIT_OR) and re.fullmatch(rb"[0-9]{1,20}", value):
         bits = int(value)
         every = rule == _BIT_AND
-        return lambda _, each: _has_bits(each, bits, every)
+        return lambda _key, each, _: _has_bits(each, bits, every)
     return None
 
 
