@@ -179,3 +179,9 @@ def test_an_origin_leads_back_to_its_place() -> None:
 
 def test_no_key_is_in_the_table_twice() -> None:
     assert len(KNOWN_INI) == len(INI_KEYS)
+
+
+def test_straight_quotes_around_a_value_are_told() -> None:
+    (problem,) = problems(STI__Config__ST_TLS_TRUST_STORE_FILE='"/a/b.p12"')
+    assert problem.severity is Severity.WARNING
+    assert "quotes" in problem.message

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from quintet.config.load import check, load, read
-from quintet.config.problems import BadSettings, Problem, Severity
+from quintet.config.problems import BadSettings, Findings, Problem, Severity
 from quintet.config.settings import DirectorySettings, TraceSettings
 from quintet.directory.tasks import Protection, Task
 
@@ -331,3 +331,38 @@ def test_no_secret_is_in_any_problem(folder: Path) -> None:
     found = check(folder, {"STI__Nowhere__ST_TLS_KEY_STORE_PASSWORD": SECRET, "STI__X": SECRET})
     assert found
     assert SECRET not in repr(found)
+
+
+def test_d25_cards_in_another_order_than_the_servers_are_told(folder: Path) -> None:
+    servers = "".join(
+        f'<Connection HostName="{host}" SearchOrder="{at}" PersonResolveBase="o={host}"'
+        f' GroupResolveBase="o={host}"/>'
+        for at, host in enumerate("ab")
+    )
+    write(folder, COMMUNITY, f"<R><LDAP>{servers}</LDAP></R>")
+    listed = cards().replace('HostName="h"', 'HostName="b"')
+    write(folder, CARDS, listed.replace("<Details>", '<StorageDetails HostName="a"/><Details>'))
+    (problem,) = warnings(folder)
+    assert "one order" in problem.message
+    listed = cards().replace('HostName="h"', 'HostName="a"')
+    write(folder, CARDS, listed.replace("<Details>", '<StorageDetails HostName="b"/><Details>'))
+    assert not warnings(folder)
+
+
+def test_c59_the_leave_to_send_the_accounts_password_in_clear_is_told_every_time(folder: Path) -> None:
+    write(folder, INI, f"[Directory]\n{FLAG}=1\nQUINTET_ALLOW_CLEAR_SERVICE_BIND=1\n")
+    (problem,) = [p for p in warnings(folder) if p.key == "QUINTET_ALLOW_CLEAR_SERVICE_BIND"]
+    assert str(problem.place) == f"{INI}:3"
+
+
+def test_a_file_that_is_wrong_throughout_gives_a_bounded_list(folder: Path) -> None:
+    write(folder, INI, "prose\n" * 15_000 + "[Config]\nST_TLS_SECURITY_LEVEL=9\n")
+    found = check(folder, {})
+    assert len(found) <= Findings.MOST + 2
+    assert found[0].key == "ST_TLS_SECURITY_LEVEL"
+    assert "more are not listed" in found[-1].message
+
+
+def test_a_file_of_too_many_lines_is_refused(folder: Path) -> None:
+    write(folder, INI, "A=1\n" * 30_000)
+    assert "lines" in only_error(folder).message

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from quintet.config.known import COMMUNITY_SETTINGS, CONNECTION_SETTINGS, XmlSetting
-from quintet.config.problems import Findings, Place, meant, shown
+from quintet.config.problems import Findings, Place, shown
 from quintet.config.readings import (
     Value,
     attribute,
@@ -255,7 +255,9 @@ def _check_names(found: Iterable[tuple[Element, ...]], findings: Findings, file:
 
 def _note_unknown(unknown: str, place: Place, findings: Findings) -> None:
     findings.note(
-        place, unknown[:60], f"{shown(unknown)} is not known; it is kept and ignored{meant(unknown, _NAMES)}"
+        place,
+        unknown[:60],
+        f"{shown(unknown)} is not known; it is kept and ignored{findings.meant(unknown, _NAMES)}",
     )
 
 

@@ -15,6 +15,7 @@ FILE = "sametime.ini"
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _HEADER = re.compile(r"\s*\[([^\]]*)\]")
+_MOST_LINES = 20_000
 _COMMENTS = (";", "#")
 
 
@@ -97,6 +98,9 @@ def read_ini(data: bytes, findings: Findings, file: str = FILE) -> tuple[Entry, 
     if source.encoding == "iso-8859-1":
         findings.note(Place(file), None, "the file is not UTF-8; it is read as ISO 8859-1 (Latin 1)")
     lines = parse_ini(source.text)
+    if len(lines) > _MOST_LINES:
+        findings.error(Place(file), None, f"the file has more than {_MOST_LINES} lines; is it the right one?")
+        return ()
     _check_layout(lines, findings, file)
     return _last(lines, findings, file)
 

@@ -16,7 +16,7 @@ from quintet.config.known import (
     IniKey,
     Kind,
 )
-from quintet.config.problems import Findings, Place, meant, shown
+from quintet.config.problems import Findings, Place, shown
 from quintet.config.readings import Value, check_quotes
 from quintet.tls.profile import Origin
 
@@ -95,6 +95,10 @@ def _check_name(entry: Entry, findings: Findings) -> None:
     if entry.value and known.unused and not entry.key.casefold().startswith(_OTHER_SCOPES):
         findings.note(entry.place, entry.written, f"is accepted and ignored: {known.unused}")
     what = "the password" if known.kind is Kind.SECRET else "the value"
+    if len(entry.value) > 1 and entry.value[0] == entry.value[-1] == '"':
+        findings.warning(
+            entry.place, entry.written, f"the quotes around {what} count as a part of it; remove them"
+        )
     check_quotes(Value(entry.value, entry.written, entry.place), entry.value, what, findings)
 
 
@@ -115,5 +119,5 @@ def _unknown(entry: Entry, section: str, findings: Findings) -> None:
     findings.note(
         entry.place,
         entry.written,
-        f"{shown(entry.key)} is not known; it is ignored{meant(entry.key, _NAMES)}",
+        f"{shown(entry.key)} is not known; it is ignored{findings.meant(entry.key, _NAMES)}",
     )

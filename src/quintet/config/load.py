@@ -14,14 +14,14 @@ from quintet.config.ini_values import IniValues
 from quintet.config.problems import BadSettings, Findings, Place, Problem, Severity, nearest
 from quintet.config.service import read_directory, read_traces
 from quintet.config.settings import CardSettings, Settings
-from quintet.config.together import check_together
+from quintet.config.together import check_together, encrypts
 from quintet.config.trust import check_stores, read_tls
 from quintet.config.userinfo import read_user_info
 
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 # These files are a few kilobytes long. What is bigger was put there by mistake, or by somebody with ill will.
-LARGEST = 4 * 1024 * 1024
+LARGEST = 1024 * 1024
 
 
 def load(folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, bytes] = _NOTHING) -> Settings:
@@ -51,7 +51,11 @@ def read(
     Where a setting has an error, its default stands in its place. None when there is no folder.
     """
     findings = Findings()
-    if not folder.is_dir():
+    try:
+        found = folder.is_dir()
+    except OSError:
+        found = False
+    if not found:
         findings.error(Place(str(folder)), None, "there is no such folder; name the folder with the settings")
         return None, findings.problems
     files = Files(folder, instead, findings)
@@ -66,6 +70,8 @@ def read(
         cards=_cards(files),
         traces=read_traces(values, findings),
     )
+    if settings.cards and encrypts(settings) and not settings.directory.allow_clear_service_bind:
+        settings = replace(settings, cards=replace(settings.cards, guard_account=True))
     check_together(settings, values, findings)
     check_stores(settings, findings)
     return replace(settings, problems=findings.problems), findings.problems

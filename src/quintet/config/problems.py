@@ -56,10 +56,19 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 class Findings:
-    """The problems found so far. Readers go on after an error, so that one run finds them all."""
+    """The problems found so far. Readers go on after an error, so that one run finds them all.
+
+    A file that is wrong throughout must not fill the memory: past `MOST` problems, the rest are only counted.
+    """
+
+    MOST = 1000
+    _MOST_HINTS = 100
 
     def __init__(self) -> None:
         self._found: dict[Problem, None] = {}
+        self._more = 0
+        self._hints = 0
+        self.failed = False
 
     def error(self, place: Place, key: str | None, message: str) -> None:
         self.add(Problem(Severity.ERROR, place, key, message))
@@ -72,26 +81,35 @@ class Findings:
 
     def add(self, problem: Problem) -> None:
         """Adds `problem`, unless the very same was found before."""
-        self._found[problem] = None
+        first_error = problem.severity is Severity.ERROR and not self.failed
+        if problem in self._found:
+            return
+        if len(self._found) < self.MOST or first_error:
+            self._found[problem] = None
+        else:
+            self._more += 1
+        self.failed = self.failed or first_error
+
+    def meant(self, name: str, known: Iterable[str]) -> str:
+        """The words "; did you mean X?" when a known name is near, else nothing."""
+        self._hints += 1
+        if self._hints > self._MOST_HINTS or len(name) > 100:
+            return ""
+        near = nearest(name, known)
+        return f"; did you mean {near}?" if near else ""
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """All of them, errors first, else in the order of finding."""
         order = list(Severity)
-        return tuple(sorted(self._found, key=lambda p: order.index(p.severity)))
-
-    @property
-    def failed(self) -> bool:
-        return any(p.severity is Severity.ERROR for p in self._found)
+        found = sorted(self._found, key=lambda p: order.index(p.severity))
+        if self._more:
+            last = found[-1].place
+            found.append(Problem(Severity.NOTE, Place(last.file), None, f"{self._more} more are not listed"))
+        return tuple(found)
 
 
 def shown(text: str, most: int = 60) -> str:
     """`text` in quotes, fit to be printed: on one line, not too long, without control characters."""
     clean = "".join(c if c.isprintable() else "?" for c in text)
     return f'"{clean}"' if len(clean) <= most else f'"{clean[:most]}…"'
-
-
-def meant(name: str, known: Iterable[str]) -> str:
-    """The words "; did you mean X?" when a known name is near, else nothing."""
-    near = nearest(name, known) if len(name) <= 100 else None
-    return f"; did you mean {near}?" if near else ""

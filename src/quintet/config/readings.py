@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from quintet.config.problems import Findings, Place, meant, shown
+from quintet.config.problems import Findings, Place, shown
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import BadFilter, BadName
 from quintet.ldap.filters import And, Filter, Not, Or, Substrings, Template, parse
@@ -82,7 +82,7 @@ def choice(value: Value | None, choices: Mapping[str, _T], default: _T, findings
     by_fold = {name.casefold(): each for name, each in choices.items()}
     if text.casefold() in by_fold:
         return by_fold[text.casefold()]
-    _unreadable(value, " or ".join(choices), findings, meant(text, choices))
+    _unreadable(value, " or ".join(choices), findings, findings.meant(text, choices))
     return default
 
 

@@ -1,8 +1,10 @@
 """What shows only when the files are looked at together: protection, trust, cards beside the rest."""
 
+from itertools import pairwise
+
 from quintet.config.ini_values import IniValues
 from quintet.config.problems import Findings, Place
-from quintet.config.settings import Settings
+from quintet.config.settings import CardServer, Settings
 
 _TRUST_KEYS = (
     "STLDAP_TLS_TRUST_STORE_TYPE, STLDAP_TLS_TRUST_STORE_FILE and STLDAP_TLS_TRUST_STORE_PASSWORD"
@@ -33,11 +35,11 @@ def _check_only_passwords(settings: Settings, values: IniValues, findings: Findi
                 f"is 0, yet {value.key} at {value.place} asks to encrypt passwords; it is read as 'only"
                 " passwords': logins go over TLS, the rest in clear. Set SSLEnabled to 1 to say so",
             )
-    anonymous = all(s.account is None for s in settings.servers)
-    if settings.directory.allow_clear_service_bind and not anonymous:
+    allowed = values.get("QUINTET_ALLOW_CLEAR_SERVICE_BIND")
+    if allowed is not None and settings.directory.allow_clear_service_bind:
         findings.warning(
-            value.place,
-            "QUINTET_ALLOW_CLEAR_SERVICE_BIND",
+            allowed.place,
+            allowed.key,
             "is 1: the bind account's own password crosses the clear connections",
         )
 
@@ -67,6 +69,7 @@ def _check_cards(settings: Settings, findings: Findings) -> None:
                 "business cards cross in clear, while the other connections are encrypted; set SslEnabled to"
                 ' "true" and name a trust store in SslProperties, or use quintet protect --cards',
             )
+    _check_order(settings, servers, findings)
     identified = next((s for s in settings.servers if s.user_id_attribute), None)
     for server in servers:
         if identified is not None and server.user_id_attribute is None:
@@ -75,4 +78,18 @@ def _check_cards(settings: Settings, findings: Findings) -> None:
                 "UserIdAttribute",
                 f"is missing, while {identified.place} sets UserIdAttribute={identified.user_id_attribute};"
                 " cards will be empty. Set UserIdAttribute and PersonObjectClass here too",
+            )
+
+
+def _check_order(settings: Settings, cards: list[CardServer], findings: Findings) -> None:
+    """Both files must list the servers in one order (reference 3.3, D25)."""
+    order = {host.casefold(): at for at, server in enumerate(settings.servers) for host in server.hosts}
+    found = [(order[card.host.casefold()], card) for card in cards if card.host.casefold() in order]
+    for (before, first), (after, second) in pairwise(found):
+        if after < before:
+            findings.warning(
+                second.place,
+                "StorageDetails",
+                f"{second.host} stands below {first.host}, and their SearchOrder says otherwise"
+                f" ({settings.servers[after].place}); list them in one order in both files",
             )

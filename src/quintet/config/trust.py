@@ -6,7 +6,7 @@ from pathlib import Path
 from quintet.config.ini import FILE
 from quintet.config.ini_values import IniValues, place_of
 from quintet.config.known import LDAP_PREFIXES
-from quintet.config.problems import Findings, Place, meant, shown
+from quintet.config.problems import Findings, Place, shown
 from quintet.config.settings import Settings
 from quintet.config.together import encrypts
 from quintet.tls.profile import Origin, StoreRef, TlsProfile, resolve_profile
@@ -63,7 +63,7 @@ class _Checker:
             self._tell(
                 profile.origins.get("key_label"),
                 f"{shown(profile.key_label)} is no key in {store_path}; the keys are"
-                f" {', '.join(aliases)}{meant(profile.key_label, aliases)}",
+                f" {', '.join(aliases)}{self._findings.meant(profile.key_label, aliases)}",
                 needed=needed,
             )
 

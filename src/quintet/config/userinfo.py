@@ -13,7 +13,7 @@ from quintet.config.known import (
     IGNORED_CARD_ELEMENTS,
     XmlSetting,
 )
-from quintet.config.problems import Findings, Place, meant, shown
+from quintet.config.problems import Findings, Place, shown
 from quintet.config.readings import (
     TYPOGRAPHIC,
     Value,
@@ -132,7 +132,9 @@ class _Reader:
 
     def _unknown(self, unknown: str, place: Place, known: Iterable[str]) -> None:
         self._findings.note(
-            place, unknown[:60], f"{shown(unknown)} is not known; it is ignored{meant(unknown, known)}"
+            place,
+            unknown[:60],
+            f"{shown(unknown)} is not known; it is ignored{self._findings.meant(unknown, known)}",
         )
 
     def storages(self) -> Iterator[CardStorage]:
@@ -173,10 +175,11 @@ class _Reader:
         link = common.text.strip() if common is not None else _LINK
         ids = [d.id for d in details]
         if common is not None and link not in ids and details:
+            hint = self._findings.meant(link, ids)
             self._findings.warning(
                 common.place,
                 common.key,
-                f"{shown(link)} is no Detail Id of the Storage in line {element.line}{meant(link, ids)}",
+                f"{shown(link)} is no Detail Id of the Storage in line {element.line}{hint}",
             )
         return CardStorage(
             servers=servers,
@@ -357,7 +360,7 @@ class _Reader:
             self._findings.error(place, "Id", "is missing in Detail")
             return None
         own = ident.text.strip()
-        if own not in DETAIL_IDS and (near := meant(own, DETAIL_IDS)):
+        if own not in DETAIL_IDS and (near := self._findings.meant(own, DETAIL_IDS)):
             self._findings.warning(
                 ident.place,
                 ident.key,
@@ -415,5 +418,5 @@ class _Reader:
                 self._findings.warning(
                     params.place,
                     params.key,
-                    f"{shown(each)} is no Detail Id; it is left out{meant(each, ids)}",
+                    f"{shown(each)} is no Detail Id; it is left out{self._findings.meant(each, ids)}",
                 )

@@ -23,7 +23,7 @@ _DECLARATION = re.compile(r"\A\s*<\?xml\s[^>]*\?>")
 _PROLOG = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
 _QUOTES = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2032\u2033"
 _REFERENCE = re.compile(r"&(#[0-9]+|#x[0-9A-Fa-f]+|lt|gt|amp|quot|apos);")
-_MOST_ELEMENTS = 20_000
+_MOST_PARTS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,9 @@ def read_tree(data: bytes, findings: Findings, file: str) -> Element | None:
     if root is None:
         return None
     nodes = [node for node in root.iter() if isinstance(node.tag, str)]
-    if len(nodes) > _MOST_ELEMENTS:
-        findings.error(
-            Place(file), None, f"the file has more than {_MOST_ELEMENTS} elements; is it the right one?"
-        )
+    if len(nodes) + sum(len(node.attrib) for node in nodes) > _MOST_PARTS:
+        what = f"the file has more than {_MOST_PARTS} elements and attributes; is it the right one?"
+        findings.error(Place(file), None, what)
         return None
     return _build(root, _lines(data, nodes))
 
