@@ -82,7 +82,7 @@ def test_c16_the_origin_of_the_store_is_told_with_the_profile(folder: Path) -> N
     origin = load(folder, {VARIABLE: PASSWORD}).tls.origins
     assert (origin["trust_store"].key, origin["trust_store"].place) == (FILE, f"{INI}:2")
     assert (origin["trust_store_password"].key, origin["trust_store_password"].place) == (
-        CLEAR,
+        VARIABLE,
         "environment",
     )
 

@@ -52,7 +52,7 @@ class IniValues:
         for prefix in LDAP_PREFIXES:
             value = self.get(prefix + name)
             if value is not None:
-                return value.text, Origin(prefix + name, str(value.place))
+                return value.text, Origin(value.key, str(value.place))
         return None
 
     def check_names(self, findings: Findings) -> None:

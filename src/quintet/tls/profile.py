@@ -95,6 +95,7 @@ _VERSIONS = {
 }
 _SSL_3 = 0x300
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9}")
+_SCOPE = re.compile(r"(ST[A-Z]*)_TLS_")
 _HOST = re.compile(r"[\w*.:-]+")
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
 
@@ -380,4 +381,6 @@ def _number(text: str) -> int | None:
 
 
 def _scope(origin: Origin) -> str:
-    return origin.key.partition("_")[0].upper()
+    """The prefix of a key, also where it is the end of a variable's name."""
+    found = _SCOPE.search(origin.key.upper())
+    return found[1] if found else origin.key
