@@ -56,7 +56,7 @@ from quintet.ldap.pending import (
 )
 from quintet.ldap.results import Page, SearchResult
 from quintet.ldap.trace import Trace
-from quintet.ldap.wire import Wire
+from quintet.ldap.wire import NO_TEXT, Wire
 
 __all__ = ["Address", "Connection", "Limits", "Page", "SearchResult", "connect"]
 
@@ -235,7 +235,7 @@ class Connection:
         steps: bool = False,
     ) -> BindResponse:
         request = BindRequest(dn if name is None else name, authentication)
-        answer = await self._ask("bind", dn, request, timeout, wait=False)
+        answer = await self._ask("bind", dn, request, timeout, at_once=True)
         assert isinstance(answer, BindResponse)
         if answer.result.code != SUCCESS and not (steps and answer.result.code == SASL_BIND_IN_PROGRESS):
             raise self._result_error("bind", dn, answer)
@@ -270,11 +270,9 @@ class Connection:
                 base, scope, tuple(attributes), deref, size_limit, time_limit, types_only
             )
         except UnicodeError as error:
-            raise Misuse("half a surrogate pair is no text", operation="search") from error
+            raise Misuse(NO_TEXT, operation="search") from error
         deadline = self._deadline(timeout)
         tree = filter if type(filter) is bytes else _encoded(filter)
-        if wire.held:
-            await wire.admit("search", base, deadline)
         pending = PendingSearch(
             self._loop,
             base,
@@ -317,8 +315,6 @@ class Connection:
         frame = fast.search_frame(base, scope, tuple(attributes), deref, size_limit, time_limit, types_only)
         tree = _encoded(filter)
         seconds = self._limits.timeout if timeout is None else timeout
-        if wire.held:
-            await wire.admit("search", base, self._loop.time() + seconds)
         pending = PendingStream(self._loop, base, references)
         wire.begin_search(pending, frame, tree, tuple(controls))
         try:
@@ -414,7 +410,7 @@ class Connection:
         if self.encrypted:
             raise Misuse("this connection is encrypted already", operation="StartTLS")
         deadline = self._deadline(timeout)
-        answer = await self._ask("StartTLS", None, ExtendedRequest(START_TLS), timeout, wait=False)
+        answer = await self._ask("StartTLS", None, ExtendedRequest(START_TLS), timeout, at_once=True)
         if answer.result.code != SUCCESS:
             raise self._result_error("StartTLS", None, answer)
         try:
@@ -440,6 +436,7 @@ class Connection:
 
     @property
     def in_flight(self) -> int:
+        """How many operations wait for their answer; those that wait for their turn are not among them."""
         return len(self._wire.pending)
 
     @property
@@ -497,22 +494,20 @@ class Connection:
         request: Request,
         timeout: float | None,
         *,
-        wait: bool = True,
+        at_once: bool = False,
         intermediate: Intermediate | None = None,
     ) -> FinalResponse:
-        """Send a request that has one answer. With `wait`, it takes its turn behind others."""
+        """Send a request that has one answer. Unless `at_once`, it takes its turn behind others."""
         wire = self._wire
         deadline = self._deadline(timeout)
-        if wait and wire.held:
-            await wire.admit(verb, dn, deadline)
         pending = PendingAnswer(self._loop, verb, dn, deadline, intermediate)
         try:
-            wire.begin(pending, request)
+            wire.begin(pending, request, at_once=at_once)
         except LdapError as error:
             error.server, error.operation, error.dn = wire.server, verb, dn
             raise
         except UnicodeError as error:
-            raise Misuse("half a surrogate pair is no text", operation=verb) from error
+            raise Misuse(NO_TEXT, operation=verb) from error
         try:
             return await pending.future
         except asyncio.CancelledError:

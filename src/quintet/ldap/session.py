@@ -208,8 +208,9 @@ class Session:
                 self._kept += data[at:]
                 self._needed = size or end - at + 1
                 return
-            # The common answers first: short id, no controls.
-            start = at + (2 if data[at + 1] < 0x80 else 2 + (data[at + 1] & 0x7F))
+            length = data[at + 1]
+            start = at + 2 if length < 0x80 else at + 2 + (length & 0x7F)
+            # The common answers first: a search's, without controls.
             op: Response | None = None
             if (
                 start + 4 < stop

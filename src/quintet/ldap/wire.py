@@ -5,10 +5,12 @@
 
 import asyncio
 import ssl
-from collections import deque
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 from typing import final
 
-from quintet.ldap.errors import ConnectionLost, LdapError, PeerViolation, TimedOut, TlsFailed
+from quintet.ldap.errors import ConnectionLost, LdapError, Misuse, PeerViolation, TimedOut, TlsFailed
 from quintet.ldap.limits import Limits
 from quintet.ldap.messages import (
     BindResponse,
@@ -25,7 +27,7 @@ from quintet.ldap.trace import Closed, Encrypted, Ended, Received, Sent, Trace
 
 
 @final
-class Wire(asyncio.Protocol):
+class Wire(asyncio.BufferedProtocol):
     def __init__(
         self, loop: asyncio.AbstractEventLoop, server: str, limits: Limits, trace: Trace | None
     ) -> None:
@@ -44,10 +46,11 @@ class Wire(asyncio.Protocol):
         self.held = False
         """Whether new operations have to wait: too many are under way, or the socket takes no more."""
         self._session = Session(message_size=limits.message_size, nesting=limits.nesting)
+        self._buffer = memoryview(bytearray(_BUFFER))
         self._writable = True
         self._flushing = False
-        self._admitted = 0
-        self._waiting: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._high = limits.pending_high
+        self._waiting: OrderedDict[Pending, Callable[[], int]] = OrderedDict()
         self._check_at = NEVER
         self._timer: asyncio.TimerHandle | None = None
         self._streams: set[PendingStream] = set()
@@ -55,14 +58,15 @@ class Wire(asyncio.Protocol):
 
     # What operations use.
 
-    def begin(self, pending: Pending, op: Request, controls: tuple[Control, ...] = ()) -> None:
-        """Send a request now. Raises Misuse or ConnectionLost, and then nothing was sent."""
+    def begin(
+        self, pending: Pending, op: Request, controls: tuple[Control, ...] = (), *, at_once: bool = False
+    ) -> None:
+        """Send a request, or let it wait for its turn. Raises Misuse or ConnectionLost: nothing was sent."""
         self.check()
-        try:
-            pending.id = self._session.send(op, controls)
-        except BaseException:
-            self._release()
-            raise
+        if self.held and not at_once:
+            self._wait(pending, partial(self._session.send, op, controls))
+            return
+        pending.id = self._session.send(op, controls)
         self._begun(pending)
 
     def begin_search(
@@ -75,13 +79,24 @@ class Wire(asyncio.Protocol):
         """As `begin`, for a search from its encoded parts."""
         if self.over:
             self.check()
+        if self.held:
+            self._wait(pending, partial(self._session.search, frame, tree, controls))
+            return
         pending.id = self._session.search(frame, tree, controls)
         self._begun(pending)
 
+    def _wait(self, pending: Pending, send: Callable[[], int]) -> None:
+        self._waiting[pending] = send
+        if pending.deadline < self._check_at:
+            self._check_deadlines_at(pending.deadline)
+        if self._streams:
+            self.pace()
+
     def _begun(self, pending: Pending) -> None:
-        self.pending[pending.id] = pending
+        under_way = self.pending
+        under_way[pending.id] = pending
         self.operations += 1
-        if len(self.pending) + self._admitted >= self.limits.pending_high:
+        if len(under_way) >= self._high:
             self.held = True
         if pending.deadline < self._check_at:
             self._check_deadlines_at(pending.deadline)
@@ -95,27 +110,9 @@ class Wire(asyncio.Protocol):
         if self.trace is not None:
             self.trace(Sent(pending.id, pending.verb))
 
-    async def admit(self, verb: str, dn: str | None, deadline: float) -> None:
-        """Wait for one's turn. The operation must begin at once after it."""
-        waiter = self.loop.create_future()
-        self._waiting.append((waiter, deadline))
-        if deadline < self._check_at:
-            self._check_deadlines_at(deadline)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._admitted -= 1
-                self._release()  # the place goes to the next one
-            raise
-        except LdapError as error:
-            error.operation, error.dn = verb, dn
-            raise
-        self._admitted -= 1
-
     def give_up(self, pending: Pending, why: str = "abandoned") -> None:
         """The caller no longer wants the answer. The server is told where the protocol allows it."""
-        if self.pending.get(pending.id) is not pending:
+        if self._waiting.pop(pending, None) is not None or self.pending.get(pending.id) is not pending:
             return
         if self._session.state is not State.OPEN:
             return  # a bind or StartTLS: its answer will still come, and nothing else may go before it
@@ -140,7 +137,7 @@ class Wire(asyncio.Protocol):
     def pace(self) -> None:
         """Stop or go on reading, by how much lies unread in streams."""
         buffered = sum(stream.buffered for stream in self._streams)
-        alone = len(self.pending) == len(self._streams)
+        alone = len(self.pending) == len(self._streams) and not self._waiting
         most = self.limits.stream_buffer if alone else self.limits.stream_most
         reading = buffered <= most
         if reading is not self._reading and self.transport is not None and not self.over:
@@ -222,15 +219,12 @@ class Wire(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         kind = type(told) if isinstance(told, PeerViolation) else ConnectionLost
-        for pending in self.pending.values():
+        for pending in (*self.pending.values(), *self._waiting):
             error = kind(told.what, server=self.server, operation=pending.verb, dn=pending.dn)
             error.__cause__ = told.__cause__ or reason
             pending.fail(error)
         self.pending.clear()
         self._streams.clear()
-        for waiter, _ in self._waiting:
-            if not waiter.done():
-                waiter.set_exception(ConnectionLost(told.what, server=self.server))
         self._waiting.clear()
         if self.trace is not None:
             self.trace(Closed(reason.what if reason is not None else None))
@@ -249,7 +243,14 @@ class Wire(asyncio.Protocol):
             self._finish(lost, lost)
         self._set_lost()
 
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 (asyncio's signature)
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._buffer[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
+        """Bytes came, cut anywhere."""
         if self.over:
             return
         pending = self.pending
@@ -318,17 +319,19 @@ class Wire(asyncio.Protocol):
 
     def _release(self) -> None:
         """Let waiting operations begin when enough others have ended, up to the high mark."""
-        if self.over or not self._writable or len(self.pending) + self._admitted > self.limits.pending_low:
+        if self.over or not self._writable or len(self.pending) > self.limits.pending_low:
             return
-        room = self.limits.pending_high - len(self.pending) - self._admitted
+        self.held = False
         waiting = self._waiting
-        while waiting and room > 0:
-            waiter, _ = waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                self._admitted += 1
-                room -= 1
-        self.held = bool(waiting)
+        while waiting and not self.held:
+            pending, send = waiting.popitem(last=False)
+            try:
+                pending.id = send()
+            except (LdapError, UnicodeError) as error:
+                what = str(error) if isinstance(error, LdapError) else NO_TEXT
+                pending.fail(Misuse(what, server=self.server, operation=pending.verb, dn=pending.dn))
+            else:
+                self._begun(pending)
 
     def _check_deadlines_at(self, when: float) -> None:
         if self._timer is not None:
@@ -344,15 +347,12 @@ class Wire(asyncio.Protocol):
             self._time_out(pending)
             if self.over:
                 return
-        for waiter, deadline in self._waiting:
-            if deadline <= now and not waiter.done():
-                waiter.set_exception(TimedOut("the time was up before its turn came", server=self.server))
-        self._waiting = deque(each for each in self._waiting if not each[0].done())
-        first = min(
-            min((each.deadline for each in self.pending.values()), default=NEVER),
-            min((deadline for _, deadline in self._waiting), default=NEVER),
-        )
-        if first < NEVER:
+        for pending in [each for each in self._waiting if each.deadline <= now]:
+            del self._waiting[pending]
+            what = "the time was up before its turn came"
+            pending.fail(TimedOut(what, server=self.server, operation=pending.verb, dn=pending.dn))
+        first = min((each.deadline for each in (*self.pending.values(), *self._waiting)), default=NEVER)
+        if first < self._check_at:
             self._check_deadlines_at(first)
 
     def _time_out(self, pending: Pending) -> None:
@@ -363,6 +363,11 @@ class Wire(asyncio.Protocol):
         else:  # what cannot be abandoned leaves the connection in a state that nobody knows
             self.end(ConnectionLost(f"{what} to a {pending.verb}"))
 
+
+NO_TEXT = "half a surrogate pair is no text"
+
+_BUFFER = 64 * 1024
+"""One for the life of the connection: asyncio's other way makes one of 256 KiB for every read."""
 
 _TLS_HANDSHAKE = 60.0
 _TIMER_SLACK = 0.001
