@@ -151,7 +151,7 @@ class CardStorage:
 class CardSettings:
     """UserInfoConfig.xml. `sets` maps a set number to Detail Ids; set 0 is for anonymous callers.
 
-    `guard_account`: the level promises that no password crosses in clear, so the cards' account does not either.
+    `guard_account`: the level promises that no password crosses in clear, so the account's does not either.
     """
 
     storages: tuple[CardStorage, ...]
