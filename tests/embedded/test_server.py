@@ -31,6 +31,7 @@ from quintet.ldap.messages import (
     SearchResultReference,
     Simple,
     UnbindRequest,
+    encode,
 )
 from support.raw_client import RawClient, code
 
@@ -432,6 +433,19 @@ async def test_start_tls(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
             assert await client.start_tls(tls[1]) == 0
             assert await client.bind(ANN, "ann-secret") == 0
         assert server.counts["start_tls"] == 1
+
+
+async def test_what_came_in_clear_behind_start_tls_is_thrown_away(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    search = SearchRequest("o=example", 2, filters.parse("(cn=*)"))
+    start = ExtendedRequest("1.3.6.1.4.1.1466.20037")
+    async with EmbeddedServer(ENTRIES, tls=tls[0]) as server, RawClient(server.port) as client:
+        client.send_octets(encode(Message(1, start)) + encode(Message(2, search)))
+        assert code([await client.receive()]) == 0
+        await client.secure(tls[1])
+        assert names(await client.find("o=example", "(sn=lee)")) == [ANN]
+        assert server.counts["search"] == 1
 
 
 async def test_start_tls_is_refused_without_a_certificate(client: RawClient) -> None:

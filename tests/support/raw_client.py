@@ -108,8 +108,12 @@ class RawClient:
         """The result code; when it is 0, TLS is on."""
         result = code(await self.ask(ExtendedRequest("1.3.6.1.4.1.1466.20037")))
         if result == 0:
-            await self._writer.start_tls(context, server_hostname="localhost")
+            await self.secure(context)
         return result
+
+    async def secure(self, context: ssl.SSLContext) -> None:
+        """Go on in TLS."""
+        await self._writer.start_tls(context, server_hostname="localhost")
 
 
 def code(answer: list[Message]) -> int:

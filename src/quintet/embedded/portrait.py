@@ -8,6 +8,8 @@ import colorsys
 import hashlib
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
 
 Colour = tuple[int, int, int]
 """Red, green, blue; 0 to 255."""
@@ -63,16 +65,18 @@ _DC_CODES = ("00", "010", "011", "100", "101", "110", "1110", "11110", "111110")
 
 
 def _scan(blocks: Sequence[Sequence[Colour]]) -> bytes:
-    bits = []
-    before = [0, 0, 0]
-    for row in blocks:
-        for colour in row:
-            for component, value in enumerate(_luminance_and_chrominance(colour)):
-                bits.append(_difference(value - before[component]) + "0")
-                before[component] = value
-    stream = "".join(bits)
+    middle: Colour = (128, 128, 128)
+    colours = [middle, *chain.from_iterable(blocks)]
+    stream = "".join(map(_block, colours, colours[1:]))
     stream += "1" * (-len(stream) % 8)
     return int(stream, 2).to_bytes(len(stream) // 8, "big").replace(b"\xff", b"\xff\0")
+
+
+@lru_cache(256)
+def _block(before: Colour, colour: Colour) -> str:
+    """The bits of a block behind one of another colour: only the differences are written."""
+    pairs = zip(_luminance_and_chrominance(colour), _luminance_and_chrominance(before), strict=True)
+    return "".join(f"{_difference(here - there)}0" for here, there in pairs)
 
 
 def _difference(value: int) -> str:
