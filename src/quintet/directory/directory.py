@@ -1,0 +1,228 @@
+"""The five tasks, over five connections to each server, protected as chosen.
+
+Each task is a module of its own; here they meet the pools, which a reload replaces.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self, final
+
+from quintet.config.settings import Settings
+from quintet.directory import members as group_content
+from quintet.directory import memberships, resolving, signing_in
+from quintet.directory.browsing import Browsing
+from quintet.directory.endpoint import Binding, Line, lines_of, weakest
+from quintet.directory.errors import ClearBindRefused, DirectoryError, Unreachable, Why
+from quintet.directory.opening import Opening, Route
+from quintet.directory.pool import Pool
+from quintet.directory.records import ConnectionStatus, Group, Membership, Page, Person, Resolution
+from quintet.directory.securing import Contexts
+from quintet.directory.tasks import Protection, Task
+from quintet.directory.trace import Trace
+from quintet.directory.view import Server, View
+
+__all__ = ["Directory", "Route"]
+
+_DRAIN = 60.0
+
+
+@final
+class _Generation:
+    """A view and how many requests work with it; its own pools are closed when the last one is done."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.users = 0
+        self.unused = asyncio.Event()
+        self.unused.set()
+
+
+@final
+class Directory:
+    """Open it with `async with`, or with `open` and `close`.
+
+    `route` dials elsewhere while names are checked against the configured hosts; `trace` is told what happens.
+    All tasks raise `DirectoryError`s: Unreachable, Untrusted and ClearBindRefused when a server could not be
+    asked, and what each names.
+    """
+
+    def __init__(self, settings: Settings, *, route: Route | None = None, trace: Trace | None = None) -> None:
+        self._contexts = Contexts()
+        self._opening = Opening(self._contexts, route=route, trace=trace)
+        self._trace = trace
+        self._browsing = Browsing()
+        self._draining: set[asyncio.Task[None]] = set()
+        self._opened = False
+        self._settings = settings
+        self._generation: _Generation | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Make ready. Connections are opened when they are needed, or by `connect_all`.
+
+        Where an account meets clear connections, one of these is opened at once: raises ClearBindRefused
+        when the account's password would have to be shown. A server that is down does not hinder.
+        """
+        self._generation = _Generation(self._view(self._settings, {}))
+        try:
+            await self._check_clear_binds(self._generation.view)
+        except ClearBindRefused:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close every connection. What is under way ends with Unreachable."""
+        generation, self._generation = self._generation, None
+        for task in self._draining:
+            task.cancel()
+        await asyncio.gather(*self._draining, return_exceptions=True)
+        if generation is not None:
+            await asyncio.gather(*(pool.close() for pool in _pools(generation.view)))
+
+    # The tasks.
+
+    async def authenticate(self, name: str, password: str) -> Person:
+        """The person, if the password is theirs. Raises Refused, in the same words whatever was wrong."""
+        async with self._use() as view:
+            return await signing_in.authenticate(view, name, password)
+
+    async def resolve_login(self, name: str) -> Person:
+        """The one person with this login name. Raises UnknownName, AmbiguousName."""
+        async with self._use() as view:
+            return await signing_in.resolve_login(view, name)
+
+    async def resolve(self, name: str, *, people: bool = True, groups: bool = True) -> Resolution:
+        """People and groups for a name as typed."""
+        async with self._use() as view:
+            return await resolving.resolve(view, name, people=people, groups=groups)
+
+    async def browse(self, dn: str | None = None, *, page_size: int = 100, token: str | None = None) -> Page:
+        """One page of the level below `dn`, or of the top. Raises BrowsingOff, OutsideBases, UnknownName, BadPage."""
+        async with self._use() as view:
+            return await self._browsing.browse(view, dn, page_size=page_size, token=token)
+
+    async def members(self, group: str, *, limit: int | None = None) -> Membership:
+        """The content of a public group, by name or DN. Raises UnknownGroup, AmbiguousName."""
+        async with self._use() as view:
+            return await group_content.members(view, group, limit=limit)
+
+    async def groups_of(self, person: Person, *, depth: int = 4) -> tuple[Group, ...]:
+        """The groups that a person belongs to, `depth` levels of nesting included (-1 none)."""
+        async with self._use() as view:
+            return await memberships.groups_of(view, person, depth=depth)
+
+    # Looking after it.
+
+    @property
+    def protection(self) -> Protection:
+        """The level of the server that encrypts least."""
+        return weakest(self._settings)
+
+    def status(self) -> tuple[ConnectionStatus, ...]:
+        """Every connection, by task and server."""
+        if self._generation is None:
+            return ()
+        servers = self._generation.view.servers
+        return tuple(row for task in Task for server in servers for row in server.pools[task].status())
+
+    async def connect_all(self) -> tuple[ConnectionStatus, ...]:
+        """Open the connections of every task at every server; what failed is told in the rows."""
+        async with self._use() as view:
+            await asyncio.gather(*(pool.connect() for pool in _pools(view)), return_exceptions=True)
+        return self.status()
+
+    async def reload(self, settings: Settings) -> None:
+        """Work with these settings from now on. Pools that a change does not touch go on as they are.
+
+        Requests under way end on the connections that they have. Raises ClearBindRefused, and then the old
+        settings stay.
+        """
+        old = self._generation
+        if old is None:
+            raise _not_open()
+        kept = {pool.line: pool for pool in _pools(old.view)}
+        view = self._view(settings, kept)
+        try:
+            await self._check_clear_binds(view)
+        except ClearBindRefused:
+            await asyncio.gather(*(pool.close() for pool in _pools(view) if pool not in kept.values()))
+            raise
+        self._settings = settings
+        self._generation = _Generation(view)
+        self._browsing.forget()
+        now = set(_pools(view))
+        retired = [pool for pool in _pools(old.view) if pool not in now]
+        self._contexts.keep_only(each for pool in now for each in pool.line.endpoints)
+        if retired:
+            task = asyncio.get_running_loop().create_task(_retire(old, retired))
+            self._draining.add(task)
+            task.add_done_callback(self._draining.discard)
+
+    # Inside.
+
+    @asynccontextmanager
+    async def _use(self) -> AsyncIterator[View]:
+        generation = self._generation
+        if generation is None:
+            raise _not_open()
+        generation.users += 1
+        generation.unused.clear()
+        try:
+            yield generation.view
+        finally:
+            generation.users -= 1
+            if not generation.users:
+                generation.unused.set()
+
+    def _view(self, settings: Settings, kept: Mapping[Line, Pool]) -> View:
+        pools = {
+            key: kept.get(line) or Pool(line, self._opening, trace=self._trace)
+            for key, line in lines_of(settings).items()
+        }
+        servers = tuple(
+            Server(server, {task: pools[task, nth] for task in Task})
+            for nth, server in enumerate(settings.servers)
+        )
+        return View(settings, servers, self._trace)
+
+    async def _check_clear_binds(self, view: View) -> None:
+        """Raises ClearBindRefused when an account cannot bind on a clear connection without being shown."""
+        pools = [
+            server.pools[Task.RESOLVE_LOGIN]
+            for server in view.servers
+            if server.pools[Task.RESOLVE_LOGIN].line.endpoints[0].binding is Binding.HIDDEN
+        ]
+        for outcome in await asyncio.gather(*(pool.connect() for pool in pools), return_exceptions=True):
+            if isinstance(outcome, ClearBindRefused):
+                raise outcome
+            if isinstance(outcome, BaseException) and not isinstance(outcome, DirectoryError):
+                raise outcome
+
+
+def _pools(view: View) -> list[Pool]:
+    return [pool for server in view.servers for pool in server.pools.values()]
+
+
+async def _retire(generation: _Generation, pools: list[Pool]) -> None:
+    """Close what the new settings do not use, when nobody works with it any more."""
+    try:
+        async with asyncio.timeout(_DRAIN):
+            await generation.unused.wait()
+    except TimeoutError:
+        pass
+    finally:
+        await asyncio.gather(*(pool.close() for pool in pools))
+
+
+def _not_open() -> Unreachable:
+    return Unreachable.because(Why.CLOSED, "open the directory first")

@@ -1,0 +1,221 @@
+"""Walk 4: the content of a public group. Nested groups are opened once, circles broken, limits told.
+
+Members are looked up at the group's own server only, and below its bases (row C42).
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import final
+
+from quintet.directory.asking import answered_badly, ask_all
+from quintet.directory.entries import (
+    group,
+    group_attributes,
+    has_class,
+    identity,
+    lies_under,
+    parsed,
+    person,
+    person_attributes,
+    values,
+)
+from quintet.directory.errors import AmbiguousName, UnknownGroup
+from quintet.directory.ranges import all_values
+from quintet.directory.records import Group, Membership, Person
+from quintet.directory.signing_in import filled_filter
+from quintet.directory.tasks import Task
+from quintet.directory.view import Server, View
+from quintet.ldap.dn import DN, type_key
+from quintet.ldap.errors import InvalidDnSyntax, LdapError, Referral
+from quintet.ldap.filters import And, Equality, Filter, Or
+from quintet.ldap.filters import decode as decode_filter
+from quintet.ldap.messages import SearchResultEntry
+
+DEEPEST = 50
+"""Groups within groups within groups. Deeper ones are not opened, and the answer is called truncated."""
+
+_AT_ONCE = 50
+_LOOKS_PER_MEMBER = 4
+_TASK = Task.GROUP_CONTENT
+_UID_FORM = "memberuid"
+_BIT_STRING = re.compile(r"#'[01]*'B\Z")
+
+
+async def members(view: View, name: str, *, limit: int | None = None) -> Membership:
+    """The members of the group with this name or DN; at most `limit` people (the settings' by default).
+
+    Raises UnknownGroup, AmbiguousName, Unreachable and its kin.
+    """
+    most = view.directory.max_members if limit is None else limit
+    if most < 1:
+        raise ValueError("the limit must be at least 1")
+    server, entry = await _find_group(view, name.strip())
+    try:
+        return await _Opening(server, most).open(entry)
+    except LdapError as error:
+        raise answered_badly(error, server, _TASK.value) from error
+
+
+async def _find_group(view: View, name: str) -> tuple[Server, SearchResultEntry]:
+    typed = parsed(name) if "=" in name else None
+    inside = [s for s in view.servers if typed and typed.is_under(s.settings.group_base)]
+
+    async def by_dn(server: Server) -> Sequence[SearchResultEntry]:
+        entry = await server.read(_TASK, name, _is_group(server), _group_attributes(server))
+        return (entry,) if entry else ()
+
+    async def by_name(server: Server) -> Sequence[SearchResultEntry]:
+        settings = server.settings
+        filled = filled_filter(settings.group_filter.encode, name)
+        if filled is None:
+            return ()
+        exact = And((decode_filter(filled), Equality(settings.group_name_attribute, name.encode())))
+        found = await server.search(
+            _TASK,
+            settings.group_base,
+            settings.group_scope.value,
+            exact,
+            _group_attributes(server),
+            limit=2,
+        )
+        return found.entries
+
+    answers = await ask_all(inside or view.servers, by_dn if inside else by_name)
+    once = {
+        identity(entry.dn): (server, entry)
+        for server, entries in reversed(answers.given)
+        for entry in entries
+    }
+    if len(once) > 1:
+        raise AmbiguousName(
+            "several groups have this name", task=_TASK.value, cure="Give the group's distinguished name"
+        )
+    if once:
+        return next(iter(once.values()))
+    if answers.failures:
+        raise answers.failures[0][1]
+    raise UnknownGroup("no public group has this name", task=_TASK.value)
+
+
+@final
+@dataclass(slots=True)
+class _Opening:
+    """One group being opened: breadth first, in the order in which the directory names the members."""
+
+    server: Server
+    most: int
+    people: dict[DN | str, Person] = field(default_factory=dict)
+    groups: dict[DN | str, Group] = field(default_factory=dict)
+    missing: dict[DN | str, str] = field(default_factory=dict)
+    truncated: bool = False
+    _seen: set[DN | str] = field(default_factory=set)
+    _queue: deque[tuple[SearchResultEntry, int]] = field(default_factory=deque)
+
+    async def open(self, entry: SearchResultEntry) -> Membership:
+        settings = self.server.settings
+        self._seen.add(identity(entry.dn))
+        self._queue.append((entry, 1))
+        while self._queue and not self.truncated:
+            await self._open_one(*self._queue.popleft())
+        return Membership(
+            group=group(entry, settings),
+            members=tuple(islice(self.people.values(), self.most)),
+            groups=tuple(self.groups.values()),
+            missing=tuple(self.missing.values()),
+            truncated=self.truncated,
+            limit=self.most,
+        )
+
+    async def _open_one(self, entry: SearchResultEntry, depth: int) -> None:
+        batch: list[str] = []
+        async for value in all_values(self.server, _TASK, entry, self.server.settings.group_member_attribute):
+            name = _without_bits(value.decode("utf-8", "surrogateescape").strip())
+            key = identity(name)
+            if not name or key in self._seen:
+                continue
+            if len(self._seen) > _LOOKS_PER_MEMBER * self.most + DEEPEST:
+                self.truncated = True
+                break
+            self._seen.add(key)
+            batch.append(name)
+            if len(batch) >= _AT_ONCE:
+                await self._take(batch, depth)
+                batch = []
+            if self.truncated:
+                return
+        if batch:
+            await self._take(batch, depth)
+
+    async def _take(self, names: Sequence[str], depth: int) -> None:
+        settings = self.server.settings
+        found = await asyncio.gather(*(self._look_up(name) for name in names))
+        for name, entry in zip(names, found, strict=True):
+            if entry is None:
+                self.missing[identity(name)] = name
+                continue
+            key = identity(entry.dn)
+            if not self._is_group_entry(entry):
+                self.people.setdefault(key, person(entry, settings))
+                if len(self.people) > self.most:
+                    self.truncated = True
+                    return
+            elif key not in self.groups:
+                self._seen.add(key)
+                self.groups[key] = group(entry, settings)
+                if depth < DEEPEST:
+                    self._queue.append((entry, depth + 1))
+                else:
+                    self.truncated = True
+
+    async def _look_up(self, name: str) -> SearchResultEntry | None:
+        server = self.server
+        settings = server.settings
+        asked = (*_group_attributes(server), *person_attributes(settings))
+        if type_key(settings.group_member_attribute) == _UID_FORM:
+            return await self._by_uid(name)
+        dn = parsed(name)
+        if not dn or not lies_under(dn, server.bases):
+            return None
+        try:
+            return await server.read(_TASK, name, Or((_is_person(server), _is_group(server))), asked)
+        except (InvalidDnSyntax, Referral):
+            return None
+
+    async def _by_uid(self, uid: str) -> SearchResultEntry | None:
+        """RFC 2307: posixGroup names its members by their `uid`."""
+        settings = self.server.settings
+        found = await self.server.search(
+            _TASK,
+            settings.person_base,
+            settings.person_scope.value,
+            And((_is_person(self.server), Equality("uid", uid.encode("utf-8", "surrogateescape")))),
+            ("objectClass", *person_attributes(settings)),
+            limit=2,
+        )
+        return found.entries[0] if len(found.entries) == 1 else None
+
+    def _is_group_entry(self, entry: SearchResultEntry) -> bool:
+        settings = self.server.settings
+        return has_class(entry, settings.group_class) or bool(values(entry, settings.group_member_attribute))
+
+
+def _group_attributes(server: Server) -> tuple[str, ...]:
+    settings = server.settings
+    return ("objectClass", settings.group_member_attribute, *group_attributes(settings))
+
+
+def _is_group(server: Server) -> Filter:
+    return Equality("objectClass", server.settings.group_class.encode())
+
+
+def _is_person(server: Server) -> Filter:
+    return Equality("objectClass", server.settings.person_class.encode())
+
+
+def _without_bits(name: str) -> str:
+    """`uniqueMember` may end with a bit string that tells apart who had the name before (RFC 4517 3.3.21)."""
+    return _BIT_STRING.sub("", name)

@@ -1,0 +1,92 @@
+"""The groups that a person belongs to, for policies (reference 3.5): by a filter, or by an attribute like `memberOf`."""
+
+import asyncio
+from collections.abc import Sequence
+
+from quintet.directory.asking import answered_badly
+from quintet.directory.entries import group, group_attributes, identity, lies_under, parsed
+from quintet.directory.opening import ANYTHING
+from quintet.directory.ranges import all_values
+from quintet.directory.records import Group, Person
+from quintet.directory.tasks import Task
+from quintet.directory.view import Server, View
+from quintet.ldap.dn import DN
+from quintet.ldap.errors import BadFilter, LdapError
+from quintet.ldap.messages import SearchResultEntry
+
+DEEPEST = 10
+MOST_GROUPS = 1000
+_TASK = Task.GROUP_CONTENT
+_AT_ONCE = 50
+
+
+async def groups_of(view: View, person: Person, *, depth: int = 4) -> tuple[Group, ...]:
+    """The person's groups, the nearest first; at most MOST_GROUPS.
+
+    `depth` levels of groups around these are followed: 4 by default, 10 at most, -1 (or 0) none. Raises
+    Unreachable and its kin.
+    """
+    if not -1 <= depth <= DEEPEST:
+        raise ValueError(f"depth is -1 to {DEEPEST}")
+    server = next((each for each in view.servers if each.label == person.server), None)
+    if server is None:
+        return ()
+    found: dict[DN | str, SearchResultEntry] = {}
+    level: list[str] = [person.dn]
+    try:
+        for _ in range(1 + max(0, depth)):
+            above: list[str] = []
+            for begin in range(0, len(level), _AT_ONCE):
+                names = level[begin : begin + _AT_ONCE]
+                for entries in await asyncio.gather(*(_directly(server, name) for name in names)):
+                    for entry in entries:
+                        key = identity(entry.dn)
+                        if key not in found and len(found) < MOST_GROUPS:
+                            found[key] = entry
+                            above.append(entry.dn)
+            level = above
+    except LdapError as error:
+        raise answered_badly(error, server, _TASK.value) from error
+    return tuple(group(entry, server.settings) for entry in found.values())
+
+
+async def _directly(server: Server, dn: str) -> Sequence[SearchResultEntry]:
+    settings = server.settings
+    if settings.member_of:
+        return await _by_attribute(server, dn, settings.member_of)
+    if settings.group_membership is None:
+        return ()
+    try:
+        filled = settings.group_membership.encode(dn)
+    except BadFilter:
+        return ()
+    found = await server.search(
+        _TASK,
+        settings.group_base,
+        settings.group_scope.value,
+        filled,
+        group_attributes(settings),
+        limit=MOST_GROUPS,
+    )
+    return found.entries
+
+
+async def _by_attribute(server: Server, dn: str, attribute: str) -> Sequence[SearchResultEntry]:
+    settings = server.settings
+    holder = await server.read(_TASK, dn, ANYTHING, (attribute,))
+    if holder is None:
+        return ()
+    names: list[str] = []
+    async for value in all_values(server, _TASK, holder, attribute):
+        text = value.decode("utf-8", "surrogateescape")
+        name = parsed(text)
+        if name and lies_under(name, (settings.group_base,)) and len(names) < MOST_GROUPS:
+            names.append(text)
+    entries: list[SearchResultEntry] = []
+    for begin in range(0, len(names), _AT_ONCE):
+        part = names[begin : begin + _AT_ONCE]
+        read = await asyncio.gather(
+            *(server.read(_TASK, name, ANYTHING, group_attributes(settings)) for name in part)
+        )
+        entries += (entry for entry in read if entry is not None)
+    return entries

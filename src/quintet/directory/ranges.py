@@ -1,0 +1,50 @@
+"""All values of an attribute that a server hands out in parts, as Active Directory does: `member;range=0-1499`."""
+
+import re
+from collections.abc import AsyncIterator
+
+from quintet.directory.opening import ANYTHING
+from quintet.directory.tasks import Task
+from quintet.directory.view import Server
+from quintet.ldap.dn import type_key
+from quintet.ldap.messages import SearchResultEntry
+
+_RANGE = re.compile(r"range=(\d{1,9})-(\d{1,9}|\*)", re.IGNORECASE)
+
+
+async def all_values(
+    server: Server, task: Task, entry: SearchResultEntry, attribute: str
+) -> AsyncIterator[bytes]:
+    """The values in the entry, then those that have to be asked for. A server that repeats itself is not followed."""
+    expected = 0
+    at: SearchResultEntry | None = entry
+    while at is not None:
+        plain, ranged, last = _parts(at, attribute)
+        if not expected:
+            for value in plain:
+                yield value
+        if ranged is None or (expected and not ranged):
+            return
+        for value in ranged:
+            yield value
+        if last is None or last < expected:
+            return
+        expected = last + 1
+        asked = f"{attribute};range={expected}-*"
+        at = await server.read(task, entry.dn, ANYTHING, (asked,))
+
+
+def _parts(entry: SearchResultEntry, attribute: str) -> tuple[list[bytes], list[bytes] | None, int | None]:
+    """The values without a range, those with one, and the last number of the range; None when it is the end."""
+    wanted = type_key(attribute)
+    plain: list[bytes] = []
+    for name, values in entry.attributes.items():
+        kind, _, options = name.partition(";")
+        if type_key(kind) != wanted:
+            continue
+        found = _RANGE.search(options)
+        if found is None:
+            plain += values
+        else:
+            return plain, values, None if found[2] == "*" else int(found[2])
+    return plain, None, None

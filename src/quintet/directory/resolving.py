@@ -1,0 +1,144 @@
+"""Walk 2: a name as typed becomes people and groups, out of every server in `SearchOrder`."""
+
+import asyncio
+from dataclasses import dataclass
+
+from quintet.config.settings import DirectorySettings
+from quintet.directory.asking import ask_all
+from quintet.directory.entries import (
+    group,
+    group_attributes,
+    identity,
+    parsed,
+    person,
+    person_attributes,
+    same,
+    texts,
+)
+from quintet.directory.records import Group, Person, Resolution
+from quintet.directory.signing_in import filled_filter
+from quintet.directory.tasks import Task
+from quintet.directory.view import Server, View
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A record and whether the name as typed is its name, mail or ID."""
+
+    record: Person | Group
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    matches: tuple[_Match, ...] = ()
+    cut: bool = False
+
+
+async def resolve(view: View, name: str, *, people: bool = True, groups: bool = True) -> Resolution:
+    """All matches, those first whose name is the name as typed; people before groups, servers in order.
+
+    One `*` at the end is dropped, others are literal. Raises Unreachable and its kin when no server answers.
+    """
+    name = name.strip()
+    if not may_be_resolved(name, view.directory):
+        return Resolution((), exact=False, complete=True)
+    limit = view.directory.max_results
+
+    async def question(server: Server) -> tuple[_Part, _Part]:
+        return await asyncio.gather(
+            _people(server, name, limit) if people else _nothing(),
+            _groups(server, name, limit) if groups else _nothing(),
+        )
+
+    answers = await ask_all(view.servers, question)
+    parts = [part for _, both in answers.given for part in both]
+    matches = _merged([match for nth in (0, 1) for _, both in answers.given for match in both[nth].matches])
+    truncated = any(part.cut for part in parts) or len(matches) > limit
+    return Resolution(
+        tuple(match.record for match in matches[:limit]),
+        exact=sum(match.exact for match in matches) == 1,
+        complete=not (truncated or answers.failures),
+        truncated=truncated,
+        unavailable=answers.unavailable,
+    )
+
+
+def may_be_resolved(name: str, directory: DirectorySettings) -> bool:
+    """Row C83: whether the lists of mail domains let this name be looked up. Names without a domain pass."""
+    domain = name.rstrip("*").rpartition("@")[2].strip().casefold().rstrip(".") if "@" in name else None
+    if domain is None:
+        return True
+    if any(_covers(each, domain) for each in directory.resolve_blacklist):
+        return False
+    allowed = directory.resolve_whitelist
+    return not allowed or any(_covers(each, domain) for each in allowed)
+
+
+def _covers(listed: str, domain: str) -> bool:
+    """`*.d.org` covers d.org and all below it, `d.org` only itself."""
+    listed = listed.strip().casefold()
+    if listed.startswith("*."):
+        return domain == listed[2:] or domain.endswith(listed[1:])
+    return domain == listed
+
+
+async def _nothing() -> _Part:
+    return _Part()
+
+
+async def _people(server: Server, name: str, limit: int) -> _Part:
+    settings = server.settings
+    filled = filled_filter(settings.person_filter.encode, name)
+    if filled is None:
+        return _Part()
+    found = await server.search(
+        Task.RESOLVE_NAMES,
+        settings.person_base,
+        settings.person_scope.value,
+        filled,
+        person_attributes(settings),
+        limit=limit,
+    )
+    return _Part(
+        tuple(
+            _match(record, name, (record.id, *texts(entry, settings.name_attribute), record.mail or ""))
+            for entry in found.entries
+            for record in (person(entry, settings),)
+        ),
+        found.cut,
+    )
+
+
+async def _groups(server: Server, name: str, limit: int) -> _Part:
+    settings = server.settings
+    filled = filled_filter(settings.group_filter.encode, name)
+    if filled is None:
+        return _Part()
+    found = await server.search(
+        Task.RESOLVE_NAMES,
+        settings.group_base,
+        settings.group_scope.value,
+        filled,
+        group_attributes(settings),
+        limit=limit,
+    )
+    return _Part(
+        tuple(
+            _match(group(entry, settings), name, texts(entry, settings.group_name_attribute))
+            for entry in found.entries
+        ),
+        found.cut,
+    )
+
+
+def _match(record: Person | Group, name: str, called: tuple[str, ...] | list[str]) -> _Match:
+    typed = parsed(name) if "=" in name else None
+    exact = any(same(name, each) for each in called) or (typed is not None and typed == parsed(record.dn))
+    return _Match(record, exact)
+
+
+def _merged(matches: list[_Match]) -> list[_Match]:
+    """Each entry once, although two searches or two servers gave it; exact ones first."""
+    once = {(type(match.record), identity(match.record.dn)): match for match in reversed(matches)}
+    return sorted(reversed(once.values()), key=lambda match: not match.exact)

@@ -1,0 +1,109 @@
+"""TLS for the pools: contexts made once for each profile, and words for a handshake that failed."""
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import final
+
+from cryptography import x509
+
+from quintet.directory.endpoint import Endpoint, Mode, Stamp
+from quintet.directory.errors import Untrusted
+from quintet.ldap.connection import connect
+from quintet.ldap.errors import LdapError, TlsFailed
+from quintet.tls.context import inspection_context, make_context
+from quintet.tls.explain import explain, peer_chain
+from quintet.tls.profile import TlsProfile
+from quintet.tls.store_errors import StoreError
+from quintet.tls.stores import open_store
+
+_Key = tuple[TlsProfile, tuple[Stamp, ...]]
+
+
+@final
+class Contexts:
+    """The contexts in use. A profile whose store file has changed is another one."""
+
+    def __init__(self) -> None:
+        self._made: dict[_Key, ssl.SSLContext] = {}
+
+    def of(self, endpoint: Endpoint) -> ssl.SSLContext | None:
+        """The context for an endpoint, None where it is in clear. Raises Untrusted."""
+        if endpoint.mode is Mode.CLEAR:
+            return None
+        key = (endpoint.profile, endpoint.stores)
+        context = self._made.get(key)
+        if context is None:
+            try:
+                context = self._made[key] = make_context(endpoint.profile)
+            except (StoreError, ssl.SSLError, OSError, ValueError) as error:
+                raise Untrusted(
+                    str(error),
+                    task=endpoint.label,
+                    server=endpoint.server,
+                    address=str(endpoint.address),
+                    cure="Mend the store or the TLS keys of sametime.ini; quintet check names the place",
+                ) from error
+        return context
+
+    def keep_only(self, endpoints: Iterable[Endpoint]) -> None:
+        """Forget the contexts that none of these needs."""
+        used = {(each.profile, each.stores) for each in endpoints}
+        self._made = {key: context for key, context in self._made.items() if key in used}
+
+
+async def untrusted(
+    endpoint: Endpoint, error: TlsFailed, *, via: tuple[str, int] | None, timeout: float
+) -> Untrusted:
+    """The failed handshake in words. The server is asked once more, to show its certificates; nothing is sent to it."""
+    cause = _root(error)
+    chain = await _chain(endpoint, via, timeout)
+    trust = None
+    with suppress(StoreError):
+        trust = open_store(endpoint.profile.trust_store) if endpoint.profile.trust_store else None
+    told = explain(
+        cause,
+        host=endpoint.address.host,
+        port=endpoint.address.port,
+        chain=chain,
+        trust=trust,
+        profile=endpoint.profile,
+    )
+    found = Untrusted(
+        told.sentence.rstrip("."),
+        task=endpoint.label,
+        server=endpoint.server,
+        address=str(endpoint.address),
+        cure=told.cure,
+    )
+    found.explanation = told
+    return found
+
+
+def _root(error: BaseException) -> BaseException:
+    """The error that `ssl` or the system raised, beneath ours."""
+    at: BaseException = error
+    while at.__cause__ is not None and not isinstance(at, ssl.SSLError):
+        at = at.__cause__
+    return at
+
+
+async def _chain(
+    endpoint: Endpoint, via: tuple[str, int] | None, timeout: float
+) -> Sequence[x509.Certificate]:
+    """What the server shows to someone who checks nothing; empty when there is no TLS with it at all."""
+    with suppress(LdapError, ssl.SSLError, OSError, asyncio.TimeoutError, ValueError):
+        connection = await connect(
+            endpoint.address,
+            tls=inspection_context(endpoint.profile),
+            start_tls=endpoint.mode is Mode.STARTTLS,
+            via=via,
+            timeout=timeout,
+        )
+        try:
+            shown = connection.ssl_object
+            return peer_chain(shown) if shown is not None else ()
+        finally:
+            await connection.close()
+    return ()

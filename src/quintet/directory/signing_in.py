@@ -1,0 +1,166 @@
+"""Walk 1: a login name and a password become a person, or a refusal that says nothing more.
+
+Only the configured filter decides who may log in. Sametime's shortcut, which searches mail-like names in the
+mail attribute alone, is left out: it goes past a filter that bars people (reference 2.9). So are DNs as login
+names, unless the filter finds them.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+
+from quintet.directory.asking import answered_badly
+from quintet.directory.entries import person, person_attributes
+from quintet.directory.errors import AmbiguousName, DirectoryError, Refused, UnknownName
+from quintet.directory.records import Person
+from quintet.directory.tasks import Task
+from quintet.directory.trace import SignedIn
+from quintet.directory.view import Server, View
+from quintet.ldap.dn import DN
+from quintet.ldap.errors import BadFilter, LdapError, ResultError
+
+LONGEST_NAME = 1024
+"""Octets. Nobody's name is longer, and a server may close the connection over a huge filter."""
+
+_LONGEST_PASSWORD = 4096
+
+# What a server answers to a bind that it will not take from this person (RFC 4511 appendix A):
+# constraint violation (locked), no such entry, a name that is none, no password there, wrong, no access, unwilling.
+_NO = frozenset({19, 32, 34, 48, 49, 50, 53})
+
+
+async def resolve_login(view: View, name: str) -> Person:
+    """The one person with this login name, at the first server that has it.
+
+    Raises UnknownName, AmbiguousName; Unreachable when nobody was found and a server could not be asked.
+    """
+    server, found = await _find(view, name)
+    if found is None or server is None:
+        raise UnknownName("nobody has this login name", task=Task.RESOLVE_LOGIN.value)
+    return found
+
+
+async def authenticate(view: View, name: str, password: str) -> Person:
+    """The person, if the password is theirs.
+
+    Raises Refused for whatever is wrong with name or password, in the same words and, as far as it is up to us,
+    after the same time: for a name that nobody has, a bind is made for an entry that does not exist.
+    Raises Unreachable and its kin when the directory could not tell.
+    """
+    started = time.perf_counter()
+    try:
+        found = await _sign_in(view, name, password)
+    except Refused as error:
+        _tell(view, "refused", error.reason, started)
+        raise
+    except DirectoryError as error:
+        _tell(view, "unreachable", str(error), started)
+        raise
+    _tell(view, "ok", "", started)
+    return found
+
+
+async def _sign_in(view: View, name: str, password: str) -> Person:
+    if not _may_be_sent(password):
+        raise Refused(reason="an empty or impossible password")
+    if not name.strip():
+        raise Refused(reason="an empty name")
+    reason = "nobody has this name"
+    try:
+        server, found = await _find(view, name)
+    except AmbiguousName:
+        server, found, reason = None, None, "several people have this name"
+    if found is None or server is None:
+        await _bind_nobody(view.servers[0], password)
+        raise Refused(reason=reason)
+    try:
+        await server.bind(found.dn, password)
+    except ResultError as error:
+        if error.result_code in _NO:
+            raise Refused(reason=error.reason or error.meaning) from None
+        raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
+    except LdapError as error:
+        raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
+    return found
+
+
+async def _find(view: View, name: str) -> tuple[Server | None, Person | None]:
+    """The server and the person with this login name; None when no server has it."""
+    failure: DirectoryError | None = None
+    for server in view.servers:
+        try:
+            found = await _find_at(server, name)
+        except AmbiguousName:
+            raise
+        except DirectoryError as error:
+            failure = failure or error
+            continue
+        if found is not None:
+            return server, found
+    if failure is not None:
+        raise failure
+    return None, None
+
+
+async def _find_at(server: Server, name: str) -> Person | None:
+    settings = server.settings
+    filled = filled_filter(settings.login_filter.encode, name)
+    if filled is None:
+        return None
+    try:
+        found = await server.search(
+            Task.RESOLVE_LOGIN,
+            settings.person_base,
+            settings.person_scope.value,
+            filled,
+            person_attributes(settings),
+            limit=2,
+        )
+    except LdapError as error:
+        raise answered_badly(error, server, Task.RESOLVE_LOGIN.value) from error
+    if len(found.entries) > 1 or found.cut:
+        raise AmbiguousName(
+            "several entries have this login name",
+            task=Task.RESOLVE_LOGIN.value,
+            server=server.label,
+            cure="UserDnSearchFilter must find exactly one entry for each person",
+        )
+    return person(found.entries[0], settings) if found.entries else None
+
+
+async def _bind_nobody(server: Server, password: str) -> None:
+    """Take as long as a wrong password does. Nobody's account counts a failure."""
+    base = server.settings.person_base
+    nobody = DN(((("cn", f"nobody-{secrets.token_hex(12)}"),), *base.rdns))
+    try:
+        await server.bind(str(nobody), password)
+    except ResultError as error:
+        if error.result_code in _NO:
+            return
+        raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
+    except LdapError as error:
+        raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
+
+
+def filled_filter(fill: Callable[[str], bytes], name: str) -> bytes | None:
+    """The filter for a name as typed; None for a name that is never searched for."""
+    name = name.strip()
+    try:
+        if not 0 < len(name.encode("utf-8", "surrogateescape")) <= LONGEST_NAME:
+            return None
+        return fill(name)
+    except (BadFilter, UnicodeError):
+        return None
+
+
+def _may_be_sent(password: str) -> bool:
+    """RFC 4513 5.1.2: an empty password would succeed as nobody. A NUL ends a text for some servers."""
+    try:
+        return 0 < len(password.encode()) <= _LONGEST_PASSWORD and "\0" not in password
+    except UnicodeEncodeError:
+        return False
+
+
+def _tell(view: View, outcome: str, reason: str, started: float) -> None:
+    if view.trace:
+        view.trace(SignedIn(outcome, reason, time.perf_counter() - started))

@@ -1,0 +1,98 @@
+"""What one request works with: settings and their pools, which a reload replaces and never changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quintet.config.settings import DirectorySettings, ServerSettings, Settings
+from quintet.directory.link import Link
+from quintet.directory.opening import guarded_bind
+from quintet.directory.pool import Pool
+from quintet.directory.tasks import Task
+from quintet.directory.trace import Trace
+from quintet.ldap.dn import DN
+from quintet.ldap.errors import NoSuchObject, SizeLimitExceeded
+from quintet.ldap.filters import Filter
+from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
+from quintet.ldap.results import SearchResult
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The entries of a search; `cut` when there were more than the limit, ours or the server's."""
+
+    entries: Sequence[SearchResultEntry]
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One directory, as the tasks see it: its settings, and a pool for each task."""
+
+    settings: ServerSettings
+    pools: dict[Task, Pool]
+
+    @property
+    def label(self) -> str:
+        return self.settings.label
+
+    @property
+    def bases(self) -> tuple[DN, ...]:
+        """The bases for people and groups, once each."""
+        return tuple(dict.fromkeys((self.settings.person_base, self.settings.group_base)))
+
+    async def search(
+        self,
+        task: Task,
+        base: DN | str,
+        scope: int,
+        filter: Filter | bytes,  # noqa: A002 (LDAP's own word)
+        attributes: Sequence[str],
+        *,
+        limit: int = 0,
+    ) -> Found:
+        """A search over the task's connection, made again once if that breaks. A base that is not there is empty."""
+        name = str(base)
+
+        async def operation(link: Link) -> SearchResult:
+            return await link.connection.search(name, scope, filter, attributes, size_limit=limit)
+
+        try:
+            found = await self.pools[task].run(operation)
+        except SizeLimitExceeded as error:
+            partial = error.partial
+            return Found(partial.entries if partial else (), cut=True)
+        except NoSuchObject:
+            return Found(())
+        return Found(found.entries)
+
+    async def read(
+        self,
+        task: Task,
+        dn: DN | str,
+        filter: Filter | bytes,  # noqa: A002 (LDAP's own word)
+        attributes: Sequence[str],
+    ) -> SearchResultEntry | None:
+        """One entry by its name; None when it is not there, or the filter does not fit it."""
+        found = await self.search(task, dn, BASE_OBJECT, filter, attributes)
+        return found.entries[0] if found.entries else None
+
+    async def bind(self, dn: str, password: str) -> None:
+        """Check a person's password. The connection serves the next bind as it is."""
+
+        async def operation(link: Link) -> None:
+            await guarded_bind(link.connection, link.endpoint, dn, password)
+
+        await self.pools[Task.AUTHENTICATE].run(operation, "bind")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The servers in `SearchOrder`, and the settings that hold for all."""
+
+    settings: Settings
+    servers: tuple[Server, ...]
+    trace: Trace | None = None
+
+    @property
+    def directory(self) -> DirectorySettings:
+        return self.settings.directory
