@@ -222,7 +222,7 @@ def save_store(
     legacy: bool = False,
     backup: bool = True,
 ) -> Path | None:
-    """Writes the store in one step, mode 0600 when it is new; gives the path of the old file, if one was kept.
+    """Writes the store in one step, mode 0600 when it is new. Gives the path of the old file, if it was kept.
 
     Raises `StoreError`; the old file is then whole.
     """
@@ -259,7 +259,7 @@ def _read(path: Path) -> bytes:
 
 
 def _stashed(ref: StoreRef) -> tuple[Secret | None, str | None]:
-    """The password in the stash, and why there is none. A stash yet to be made is no failure (reference 2.5)."""
+    """The password in the stash, or why there is none. A stash yet to be made is no failure."""
     if ref.stash is None or (ref.password is not None and not ref.stash.exists()):
         return None, None
     try:
@@ -305,7 +305,7 @@ def _not_a_store(data: bytes) -> NotAStore:
 
 
 def _is_certificate(data: bytes) -> bool:
-    """Whether this is one certificate: a sequence of to-be-signed part, algorithm, signature (RFC 5280 4.1)."""
+    """Whether this is one certificate (RFC 5280 4.1)."""
     try:
         x509.load_der_x509_certificate(data)
     except ValueError:

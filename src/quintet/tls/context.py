@@ -1,0 +1,281 @@
+"""From a profile and its stores to an `ssl.SSLContext`, wholly in memory.
+
+OpenSSL checks the chain. Host name, listed names and what the level asks of the certificates are checked
+at the end of the handshake, before anyone gets the connection: no byte of LDAP goes to a wrong server.
+"""
+
+import os
+import ssl
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from quintet.tls.certificates import name_text
+from quintet.tls.chains import verified_chain
+from quintet.tls.fips import fips_is_active
+from quintet.tls.levels import weakness
+from quintet.tls.names import Names, is_for_host, is_listed, names_of
+from quintet.tls.profile import SecurityLevel, TlsProfile
+from quintet.tls.store_errors import NoSuchEntry, StoreError, StoreMissing
+from quintet.tls.stores import KeyEntry, Store, open_store
+from quintet.tls.suites import SUITES
+
+# Trusted certificates need not be roots: an imported leaf or intermediate is an anchor, too. X509_STRICT is
+# left out, for it refuses roots that many made at home.
+_VERIFY = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+_SUITE_B = {SecurityLevel.SUITE_B_128: "SUITEB128", SecurityLevel.SUITE_B_192: "SUITEB192"}
+_OP_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on
+
+
+class BadProfile(Exception):
+    """The profile asks for what cannot be had here."""
+
+
+class RefusedByCheck(ssl.SSLCertVerificationError):
+    """OpenSSL was content with the chain, our own checks are not."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(1, message)
+        self.verify_code = 50  # X509_V_ERR_APPLICATION_VERIFICATION
+        self.verify_message = message
+
+
+class WrongName(RefusedByCheck):
+    """The certificate is sound, but another host's. `names` are those that it bears."""
+
+    def __init__(self, certificate: x509.Certificate, host: str | None, names: Names) -> None:
+        super().__init__(f"the certificate {name_text(certificate.subject)} is for {names}, not for {host}")
+        self.certificate = certificate
+        self.host = host
+        self.names = names
+
+
+class TooWeak(RefusedByCheck):
+    """A certificate of the chain is weaker than the level allows; `why` says how."""
+
+    def __init__(self, certificate: x509.Certificate, why: str) -> None:
+        super().__init__(f"the certificate {name_text(certificate.subject)} is too weak: {why}")
+        self.certificate = certificate
+        self.why = why
+
+
+class UnlistedSuite(RefusedByCheck):
+    """The server chose a suite of TLS 1.3 that is not listed. Python cannot keep it from being offered."""
+
+    def __init__(self, suite: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"the server chose {suite}, but only {', '.join(allowed)} may be used")
+        self.suite = suite
+
+
+class _CheckedObject(ssl.SSLObject):
+    """What asyncio speaks TLS through."""
+
+    def do_handshake(self) -> None:
+        super().do_handshake()
+        _check(self)
+
+
+class _CheckedSocket(ssl.SSLSocket):
+    """The same for plain sockets."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        super().do_handshake(block)
+        _check(self)
+
+
+class _CheckedContext(ssl.SSLContext):
+    """A context whose connections are checked against `profile` before they can be used."""
+
+    sslobject_class = _CheckedObject
+    sslsocket_class = _CheckedSocket
+    profile: TlsProfile
+
+
+def make_context(
+    profile: TlsProfile, *, trust: Store | None = None, key: Store | None = None
+) -> ssl.SSLContext:
+    """The context of a client, by `profile`. Stores that are not given are opened as the profile names them.
+
+    Only the certificates of the trust store are trusted, never the machine's own. The host name that the
+    connection is made with must match the certificate, or one of `trusted_hosts`. Raises `StoreError` or
+    `BadProfile`.
+    """
+    if profile.fips and not fips_is_active():
+        raise BadProfile(
+            f"FIPS 140 is asked for, and {ssl.OPENSSL_VERSION} does not run with its FIPS provider here:"
+            " switch that on in openssl.cnf, or set TLS_FIPS_COMPLIANCE to 0"
+        )
+    if trust is None:
+        if profile.trust_store is None:
+            raise StoreMissing(
+                "no trust store is set, so no server can be trusted",
+                "run quintet trust fetch HOST:PORT, or set STLDAP_TLS_TRUST_STORE_FILE",
+            )
+        trust = open_store(profile.trust_store)
+    if key is None and profile.key_store is not None:
+        key = open_store(profile.key_store)
+    context = _CheckedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.profile = profile
+    context.check_hostname = False  # we do it ourselves, because listed names count as well
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags = _VERIFY
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    _set_versions(context, profile.minimum, profile.maximum)
+    _set_suites(context, profile)
+    _trust(context, trust, profile)
+    if key is not None:
+        _present(context, chosen_key(key, profile), profile)
+    return context
+
+
+def inspection_context(profile: TlsProfile) -> ssl.SSLContext:
+    """A context that takes any certificate, version and suite, to see what a server has and explain it.
+
+    Never for more than a handshake. Of the profile only FIPS counts.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.options |= _OP_LEGACY_SERVER_CONNECT
+    lowest = ssl.TLSVersion.TLSv1_2 if profile.fips else ssl.TLSVersion.TLSv1
+    _set_versions(context, lowest, ssl.TLSVersion.TLSv1_3)
+    context.set_ciphers("DEFAULT" if profile.fips else "ALL:@SECLEVEL=0")
+    return context
+
+
+def chosen_key(store: Store, profile: TlsProfile) -> KeyEntry:
+    """Which key of the key store to present (reference 2.3, KEY_LABEL). Raises `NoSuchEntry`."""
+    path = profile.key_store.path if profile.key_store else None
+    usable = [entry for entry in store.keys if entry.key is not None]
+    if not usable:
+        raise NoSuchEntry(
+            "the key store holds no key that can be used", "import one with its certificate", path
+        )
+    if len(usable) == 1:
+        return usable[0]
+    aliases = ", ".join(entry.alias for entry in usable)
+    if profile.key_label is None:
+        raise NoSuchEntry(f"it holds several keys: {aliases}", "name one with TLS_KEY_LABEL", path)
+    for entry in usable:
+        if entry.alias.lower() == profile.key_label.lower():
+            return entry
+    raise NoSuchEntry(
+        f"it holds no key {profile.key_label!r}", f"set TLS_KEY_LABEL to one of {aliases}", path
+    )
+
+
+def _check(connection: ssl.SSLObject | ssl.SSLSocket) -> None:
+    """What OpenSSL does not check. Raises `RefusedByCheck`."""
+    context, host, chain = connection.context, connection.server_hostname, verified_chain(connection)
+    assert isinstance(context, _CheckedContext)
+    profile, leaf = context.profile, chain[0]
+    names = names_of(leaf)
+    if not (host and is_for_host(names, host)) and not is_listed(names, profile.trusted_hosts):
+        raise WrongName(leaf, host, names)
+    for certificate in chain:
+        why = weakness(certificate, profile.level, anchor=certificate == chain[-1])
+        if why is not None:
+            raise TooWeak(certificate, why)
+    agreed = connection.cipher()
+    _check_suite(profile, agreed[0] if agreed else "no suite")
+
+
+def _check_suite(profile: TlsProfile, used: str) -> None:
+    """TLS 1.3 suites cannot be chosen in Python, and Suite B comes as a whole: so the choice is checked."""
+    allowed = (*profile.suites, *profile.suites_13) or tuple(
+        suite.openssl for suite in SUITES if suite.most >= profile.level
+    )
+    if used not in allowed:
+        raise UnlistedSuite(used, allowed)
+
+
+def _set_versions(context: ssl.SSLContext, lowest: ssl.TLSVersion, highest: ssl.TLSVersion) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # old versions are the administrator's choice
+        context.minimum_version = lowest
+        context.maximum_version = highest
+
+
+def _set_suites(context: ssl.SSLContext, profile: TlsProfile) -> None:
+    if profile.level in _SUITE_B:
+        context.set_ciphers(_SUITE_B[profile.level])
+        return
+    names = profile.suites or tuple(
+        suite.openssl for suite in SUITES if not suite.is_13 and suite.most >= profile.level
+    )
+    # OpenSSL's own level 2 is ours: 112 bits and no SHA-1. Below, what is too weak we judge ourselves.
+    strength = 2 if profile.level >= SecurityLevel.SP800_131A_STRICT else 0
+    try:
+        context.set_ciphers(f"{':'.join(names)}:@SECLEVEL={strength}")
+    except ssl.SSLError:
+        raise BadProfile(
+            f"{ssl.OPENSSL_VERSION} knows none of the suites {', '.join(names)}: change TLS_CIPHER_SUITES"
+        ) from None
+
+
+def _trust(context: ssl.SSLContext, trust: Store, profile: TlsProfile) -> None:
+    path = profile.trust_store.path if profile.trust_store else None
+    if not trust.trusted:
+        raise NoSuchEntry(
+            "the trust store holds no trusted certificate", "run quintet trust fetch HOST:PORT", path
+        )
+    der = (certificate.public_bytes(serialization.Encoding.DER) for certificate in trust.certificates)
+    try:
+        context.load_verify_locations(cadata=b"".join(der))
+    except ssl.SSLError as error:
+        raise StoreError(
+            f"a certificate in it is not taken by {ssl.OPENSSL_VERSION}: {error.reason}", "remove it", path
+        ) from error
+
+
+def _present(context: ssl.SSLContext, entry: KeyEntry, profile: TlsProfile) -> None:
+    assert entry.key is not None
+    parts = [
+        certificate.public_bytes(serialization.Encoding.PEM)
+        for certificate in (entry.certificate, *entry.chain)
+    ]
+    parts.append(
+        entry.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    try:
+        with _readable_by_openssl(b"".join(parts)) as path:
+            context.load_cert_chain(path)
+    except ssl.SSLError as error:
+        reason = (error.reason or str(error)).lower().replace("_", " ")
+        raise StoreError(
+            f"the key {entry.alias!r} cannot be used: {reason}",
+            "check that it belongs to its certificate and is strong enough for the level",
+            profile.key_store.path if profile.key_store else None,
+        ) from error
+
+
+@contextmanager
+def _readable_by_openssl(data: bytes) -> Iterator[str]:
+    """A path under which only this process finds `data`: Python's `ssl` takes keys from files only."""
+    try:
+        handle = os.memfd_create("key", os.MFD_CLOEXEC)
+    except (AttributeError, OSError):
+        handle = -1
+    if handle >= 0 and Path(f"/proc/self/fd/{handle}").exists():
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            yield f"/proc/self/fd/{handle}"
+        return
+    if handle >= 0:
+        os.close(handle)
+    handle, name = tempfile.mkstemp()  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        yield name
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
