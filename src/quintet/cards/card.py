@@ -8,7 +8,8 @@ import structlog
 from quintet.cards.fields import Field, fields_of
 from quintet.cards.lookup import Question, by_common_field, by_user
 from quintet.cards.repository import Repository
-from quintet.config.settings import CardServer, CardSettings
+from quintet.config.settings import CardSettings
+from quintet.directory.entries import sametime_id
 from quintet.directory.errors import DirectoryError, UnknownName
 from quintet.ldap.messages import SearchResultEntry
 
@@ -80,7 +81,7 @@ async def make_card(
         raise UnknownName("nobody is found by this name, or more than one")
     home, entry = search.first
     return Card(
-        id=_id(home.server, entry),
+        id=sametime_id(entry, home.server),
         dn=entry.dn,
         fields={ident: fields[ident] for ident in ids if ident in fields},
         unavailable=tuple(repository.server.host for repository, _ in failures),
@@ -99,14 +100,6 @@ async def _entry(
         if entry is not None:
             return entry
     return None
-
-
-def _id(server: CardServer, entry: SearchResultEntry) -> str:
-    wanted = (server.user_id_attribute or "").lower()
-    for name, values in entry.attributes.items():
-        if name.lower() == wanted and values:
-            return values[0].decode(errors="replace")
-    return entry.dn
 
 
 def _text(field: Field | None) -> str | None:

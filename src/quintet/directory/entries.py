@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable
 
-from quintet.config.settings import ServerSettings
+from quintet.config.settings import CardServer, ServerSettings
 from quintet.directory.records import Group, Person
 from quintet.ldap.dn import DN, fold, type_key
 from quintet.ldap.errors import BadName
@@ -58,7 +58,7 @@ def group(entry: SearchResultEntry, server: ServerSettings) -> Group:
     return Group(id=entry.dn, dn=entry.dn, name=name, server=server.label)
 
 
-def sametime_id(entry: SearchResultEntry, server: ServerSettings) -> str:
+def sametime_id(entry: SearchResultEntry, server: ServerSettings | CardServer) -> str:
     """The ID of a person (reference 3.7): the value of `UserIdAttribute`, or the DN where that is blank or missing.
 
     `objectGUID` is 16 octets and becomes the usual text form; other octets that are no text become hexadecimal.
