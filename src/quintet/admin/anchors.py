@@ -3,7 +3,6 @@
 import re
 import ssl
 import unicodedata
-import warnings
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,10 +10,16 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+
+from quintet.tls.certificates import (
+    fingerprint,
+    has_issued,
+    is_authority,
+    is_self_signed,
+    load_certificate,
+    name_text,
+)
 
 _HEX = re.compile(r"[0-9A-F]{64}")
 
@@ -33,7 +38,7 @@ class Found(Enum):
 class Anchor:
     """The certificate that makes a chain believed; None when it is `NOWHERE` to be found.
 
-    `wanted` is the name of the missing one, `address` where its issuer says that it can be fetched.
+    `wanted` is its name, be it found or missing, `address` where its issuer says that it can be fetched.
     """
 
     found: Found
@@ -51,22 +56,22 @@ def choose_anchor(
     top = chain[0]
     rest = list(chain[1:])
     while not is_self_signed(top):
-        above = next((c for c in rest if issued(c, top)), None)
+        above = next((c for c in rest if has_issued(c, top)), None)
         if above is None:
             break
         rest.remove(above)
         top = above
     trusted = list(trusted)
     if top in trusted:
-        return Anchor(Found.IN_STORE, top, shown(top.subject))
+        return Anchor(Found.IN_STORE, top, name_text(top.subject))
     if is_self_signed(top):
         found = Found.SELF_SIGNED if top == chain[0] else Found.IN_CHAIN
-        return Anchor(found, top, shown(top.subject))
+        return Anchor(found, top, name_text(top.subject))
     for found, known in ((Found.IN_STORE, trusted), (Found.ON_MACHINE, roots)):
-        root = next((c for c in known if issued(c, top)), None)
+        root = next((c for c in known if has_issued(c, top)), None)
         if root is not None:
-            return Anchor(found, root, shown(root.subject))
-    return Anchor(Found.NOWHERE, None, shown(top.issuer), _issuer_address(top))
+            return Anchor(found, root, name_text(root.subject))
+    return Anchor(Found.NOWHERE, None, name_text(top.issuer), _issuer_address(top))
 
 
 def machine_roots() -> Iterator[x509.Certificate]:
@@ -74,12 +79,8 @@ def machine_roots() -> Iterator[x509.Certificate]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
     for data in context.get_ca_certs(binary_form=True):
-        root = None
-        with warnings.catch_warnings(), suppress(ValueError):
-            warnings.simplefilter("ignore")  # some public roots are older than today's rules for them
-            root = x509.load_der_x509_certificate(data)
-        if root is not None:
-            yield root
+        with suppress(ValueError):
+            yield load_certificate(data)
 
 
 def useless(certificate: x509.Certificate, now: datetime | None = None) -> str | None:
@@ -87,47 +88,14 @@ def useless(certificate: x509.Certificate, now: datetime | None = None) -> str |
     now = now or datetime.now(UTC)
     if not is_authority(certificate) and not is_self_signed(certificate):
         return (
-            f"it is a server's own certificate, and was issued by {shown(certificate.issuer)!r}: "
-            "import the certificate of that issuer"
+            f"it is a server's own certificate, which {name_text(certificate.issuer)!r} issued, and would "
+            "help until the server gets its next one: import the certificate of that issuer"
         )
     if certificate.not_valid_after_utc < now:
         return f"it expired on {certificate.not_valid_after_utc:%Y-%m-%d}: get the one that took its place"
     if certificate.not_valid_before_utc > now:
         return f"it is valid only from {certificate.not_valid_before_utc:%Y-%m-%d} on"
     return None
-
-
-def is_self_signed(certificate: x509.Certificate) -> bool:
-    return certificate.subject == certificate.issuer and issued(certificate, certificate)
-
-
-def is_authority(certificate: x509.Certificate) -> bool:
-    """Whether it may issue others. Roots older than X.509 version 3 say nothing about it."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
-        return False
-
-
-def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Whether `issuer` signed `certificate`, be it with SHA-1."""
-    if certificate.issuer != issuer.subject:
-        return False
-    key, how = issuer.public_key(), certificate.signature_algorithm_parameters
-    digest = certificate.signature_hash_algorithm
-    try:
-        if isinstance(key, rsa.RSAPublicKey) and digest and not isinstance(how, ec.ECDSA | None):
-            key.verify(certificate.signature, certificate.tbs_certificate_bytes, how, digest)
-        else:
-            certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def fingerprint(certificate: x509.Certificate) -> str:
-    """SHA-256 over the whole certificate, as `openssl` and `keytool` print it."""
-    return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def has_fingerprint(certificate: x509.Certificate, text: str) -> bool:
@@ -148,11 +116,6 @@ def alias_for(certificate: x509.Certificate, taken: Container[str], wanted: str 
     while alias.casefold() in taken:
         alias, number = f"{base}-{number}", number + 1
     return alias
-
-
-def shown(name: x509.Name) -> str:
-    """A subject or issuer as people write it (RFC 4514)."""
-    return name.rfc4514_string() or "(no name)"
 
 
 def _common_name(certificate: x509.Certificate) -> str:

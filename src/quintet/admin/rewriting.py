@@ -44,9 +44,12 @@ def only_one(folder: Path, *, wait: float = 3.0) -> Iterator[None]:
     """Keeps other commands from changing the files of `folder` meanwhile.
 
     Waits `wait` seconds for one that does so now, then raises `Busy`. The lock is on the folder itself: it
-    leaves no file behind, and ends with the process.
+    leaves no file behind, and ends with the process. Raises `CannotWrite` without a folder.
     """
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise CannotWrite(f"the folder {folder} cannot be opened: {error.strerror}") from error
     try:
         until = time.monotonic() + wait
         while not _locked(handle):

@@ -1,0 +1,309 @@
+"""The trust store: which one it is, what opens it, and what becomes of it.
+
+Changes are worked out on a `Store` first. `save` then writes all that belongs to one change, or nothing.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+
+from quintet.admin.anchors import alias_for, useless
+from quintet.admin.rewriting import CannotWrite, Rewrite, rewrite
+from quintet.config.edit_ini import remove_key, set_key
+from quintet.config.environment import ENVIRONMENT
+from quintet.config.load import read
+from quintet.config.problems import BadSettings
+from quintet.config.source import CannotEdit
+from quintet.secret import Secret
+from quintet.tls.profile import Origin, StoreKind, StoreRef, TlsProfile
+from quintet.tls.stash import read_stash, write_stash
+from quintet.tls.store_errors import StashError, StoreError, StoreMissing
+from quintet.tls.stores import Store, new_store, open_store, read_store, write_store
+
+DEFAULT_STORE, DEFAULT_STASH = "ldaptruststore.p12", "ldaptruststore.sth"
+INI, SECTION, PREFIX = "sametime.ini", "Config", "STLDAP_TLS_TRUST_STORE_"
+
+
+class CannotTrust(Exception):
+    """The command cannot be done; nothing was changed. `cure` says what to do instead."""
+
+    def __init__(self, what: str, cure: str | None = None) -> None:
+        super().__init__(what)
+        self.cure = cure
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The store that a command works on. `old` is its file's content, None when there is no file yet.
+
+    `stash` is to be written with the store, and `ini` gives keys of sametime.ini that shall name it.
+    """
+
+    path: Path
+    kind: StoreKind
+    password: Secret
+    store: Store
+    old: bytes | None
+    stash: Path | None = None
+    ini: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """A store with certificates added, and those that were left out, each with the reason."""
+
+    store: Store
+    added: tuple[tuple[str, x509.Certificate], ...]
+    left_out: tuple[tuple[x509.Certificate, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stashed:
+    """A password that lies in a stash now. `variable` in the environment still has it, and should go."""
+
+    path: Path
+    backups: tuple[Path, ...]
+    variable: str | None
+
+
+def profile_of(folder: Path, environ: Mapping[str, str]) -> TlsProfile:
+    """How TLS to LDAP is set, even where other settings are wrong. Raises `BadSettings` without a folder."""
+    settings, problems = read(folder, environ)
+    if settings is None:
+        raise BadSettings(folder, problems)
+    return settings.tls
+
+
+def settings_store(folder: Path, environ: Mapping[str, str]) -> Target:
+    """The trust store of the settings. Raises `CannotTrust` when none is set, or `StoreError`."""
+    ref = profile_of(folder, environ).trust_store
+    if ref is None:
+        raise CannotTrust(
+            "no trust store is set in sametime.ini",
+            "quintet trust fetch HOST:PORT or quintet trust import FILE makes one; --store FILE works on any",
+        )
+    return _opened(ref)
+
+
+def settings_store_or_new(folder: Path, environ: Mapping[str, str]) -> Target:
+    """The same; where none is set, or its file is missing, one that is yet to be made."""
+    ref = profile_of(folder, environ).trust_store
+    if ref is None:
+        path, stash = folder.resolve() / DEFAULT_STORE, folder.resolve() / DEFAULT_STASH
+        ini = {"TYPE": "p12", "FILE": str(path), "PASSWORD_STASH_FILE": str(stash)}
+        ref = StoreRef(path, StoreKind.PKCS12, stash=stash)
+        if path.exists():
+            raise CannotTrust(
+                f"{path} is there, but sametime.ini does not name it",
+                f"set {PREFIX}TYPE, {PREFIX}FILE and {PREFIX}PASSWORD in [{SECTION}], or use --store {path}",
+            )
+    else:
+        ini = {}
+        with suppress(StoreMissing):
+            return _opened(ref)
+        if ref.password is None and ref.stash is None:
+            ref = StoreRef(ref.path, ref.kind, stash=ref.path.with_suffix(".sth"))
+            ini = {"PASSWORD_STASH_FILE": str(ref.stash)}
+    if ref.stash is not None and ref.stash.exists():
+        password, stash_to_write = read_stash(ref.stash), None
+    else:
+        password = ref.password or Secret(secrets.token_urlsafe(24))
+        stash_to_write = ref.stash
+    return Target(ref.path, ref.kind, password, new_store(ref.kind), None, stash_to_write, ini)
+
+
+def file_store(path: Path, password: Callable[[], Secret]) -> Target:
+    """The store in a file. Raises `StoreError`."""
+    ref = StoreRef(path, kind_by_name(path))
+    data = _bytes(ref)
+    if data is None:
+        raise StoreMissing("there is no such file", "make it with quintet trust create", path)
+    secret = password()
+    try:
+        return Target(path, ref.kind, secret, read_store(data, secret, ref.kind), data)
+    except StoreError as error:
+        error.path = path
+        raise
+
+
+def new_file_store(path: Path, password: Callable[[], Secret]) -> Target:
+    """A store that is yet to be made. Raises `CannotTrust` when there is a file."""
+    if path.exists():
+        raise CannotTrust(f"{path} is there already", "remove it first, or name another file")
+    return Target(path, kind_by_name(path), password(), new_store(kind_by_name(path)), None)
+
+
+def kind_by_name(path: Path) -> StoreKind:
+    """The format that the file's ending stands for."""
+    match path.suffix.lower():
+        case ".p12" | ".pfx":
+            return StoreKind.PKCS12
+        case ".jks":
+            return StoreKind.JKS
+        case _:
+            raise CannotTrust(
+                f"{path} ends neither in .p12, .pfx nor .jks", "give the store one of these names"
+            )
+
+
+def add(
+    store: Store, certificates: Sequence[x509.Certificate], *, alias: str | None = None, force: bool = False
+) -> Additions:
+    """The store with those certificates that help; with `force`, with all that it does not hold yet."""
+    added: list[tuple[str, x509.Certificate]] = []
+    left_out: list[tuple[x509.Certificate, str]] = []
+    held = {entry.certificate: entry.alias for entry in store.trusted}
+    for certificate in certificates:
+        reason = None if force else useless(certificate)
+        if certificate in held:
+            reason = f"it is in the store already, as {held[certificate]!r}"
+        if reason is not None:
+            left_out.append((certificate, reason))
+            continue
+        taken = {e.alias.casefold() for e in store.trusted} | {e.alias.casefold() for e in store.keys}
+        name = alias_for(certificate, taken, alias)
+        store = store.with_trusted(name, certificate)
+        added.append((name, certificate))
+    return Additions(store, tuple(added), tuple(left_out))
+
+
+def without(store: Store, aliases: Iterable[str]) -> Store:
+    """The store without these entries. Raises `NoSuchEntry`."""
+    for alias in aliases:
+        store = store.without(alias)
+    return store
+
+
+def save(target: Target, store: Store, *, folder: Path, legacy: bool | None = None) -> tuple[Path, ...]:
+    """Writes the store, and with a new one its stash and its keys in sametime.ini: all or nothing.
+
+    `legacy` is for old Java and Sametime; None keeps the encoding that the store had. Returns the backups.
+    Raises `CannotWrite` or `StoreError`.
+    """
+    if legacy is None:
+        legacy = target.old is not None and target.store.encoding.legacy
+    data = write_store(store, target.password, kind=target.kind, legacy=legacy)
+    changes = [Rewrite(target.path, target.old, data)]
+    if target.ini:
+        changes.append(_named_in_ini(folder / INI, target.ini))
+    if target.stash is None:
+        return rewrite(changes)
+    return _with_stash(target.stash, target.password, changes)
+
+
+def convert(target: Target, to: Path, *, legacy: bool = False) -> tuple[Path, ...]:
+    """Writes the store in the format of `to`, which may be its own file; the password stays the same.
+
+    Raises `CannotTrust` when `to` is another file that exists, `CannotWrite` or `StoreError`.
+    """
+    same = to.resolve() == target.path.resolve()
+    if to.exists() and not same:
+        raise CannotTrust(f"{to} is there already", "remove it first, or name another file")
+    data = write_store(target.store, target.password, kind=kind_by_name(to), legacy=legacy)
+    return rewrite([Rewrite(to, target.old if same else None, data)])
+
+
+def stash(folder: Path, environ: Mapping[str, str]) -> Stashed:
+    """Moves the password of the settings' store out of sametime.ini into a stash file.
+
+    Raises `CannotTrust`, `StoreError` or `CannotWrite`.
+    """
+    profile = profile_of(folder, environ)
+    target = settings_store(folder, environ)
+    ref = profile.trust_store
+    assert ref is not None
+    if ref.stash is not None and ref.stash.exists():
+        raise CannotTrust(f"the password is in {ref.stash} already")
+    path = ref.stash or ref.path.with_suffix(".sth")
+    clear = profile.origins["trust_store_password"]
+    ini = _read(folder / INI)
+    changes = []
+    try:
+        data = remove_key(ini or b"", SECTION, clear.key)
+        if ref.stash is None:
+            prefix = "ST_" if profile.origins["trust_store"].key.upper().startswith("ST_") else "STLDAP_"
+            data = set_key(data, SECTION, f"{prefix}TLS_TRUST_STORE_PASSWORD_STASH_FILE", str(path))
+    except CannotEdit as error:
+        raise CannotTrust(f"{folder / INI}: {error}") from error
+    if data != (ini or b""):
+        changes.append(Rewrite(folder / INI, ini, data))
+    return Stashed(path, _with_stash(path, target.password, changes), _variable(clear, environ))
+
+
+def _with_stash(path: Path, password: Secret, changes: Sequence[Rewrite]) -> tuple[Path, ...]:
+    """Writes the stash and the other files: all or nothing."""
+    write_stash(path, password)
+    try:
+        return rewrite(changes)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _variable(origin: Origin, environ: Mapping[str, str]) -> str | None:
+    """The name of the variable that the value comes from, None when it is from the file."""
+    if origin.place != str(ENVIRONMENT):
+        return None
+    key = origin.key.casefold()
+    return next((name for name in environ if name.casefold().endswith(key)), origin.key)
+
+
+def _opened(ref: StoreRef) -> Target:
+    data = _bytes(ref)
+    store = open_store(ref)
+    return Target(ref.path, ref.kind, password_of(ref), store, data)
+
+
+def password_of(ref: StoreRef) -> Secret:
+    """The password that opens the store: the stash's, or the clear one where that is the one that does.
+
+    Raises `StoreError`.
+    """
+    stashed = None
+    if ref.stash is not None:
+        try:
+            stashed = read_stash(ref.stash)
+        except StashError:
+            if ref.password is None:
+                raise
+    candidates = [secret for secret in (stashed, ref.password) if secret is not None]
+    if not candidates:
+        raise StoreError("no password is set for it", f"set {PREFIX}PASSWORD in [{SECTION}]", ref.path)
+    data = _bytes(ref)
+    for secret in candidates[:-1]:
+        with suppress(StoreError):
+            if data is not None:
+                read_store(data, secret, ref.kind)
+                return secret
+    return candidates[-1]
+
+
+def _bytes(ref: StoreRef) -> bytes | None:
+    try:
+        return _read(ref.path)
+    except OSError as error:
+        raise StoreError(
+            f"it cannot be read: {error.strerror}", "name the store file itself", ref.path
+        ) from None
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _named_in_ini(path: Path, keys: Mapping[str, str]) -> Rewrite:
+    old = _read(path)
+    data = old or b""
+    try:
+        for key, value in keys.items():
+            data = set_key(data, SECTION, PREFIX + key, value)
+    except CannotEdit as error:
+        raise CannotWrite(f"{path}: {error}; nothing was written") from error
+    return Rewrite(path, old, data)

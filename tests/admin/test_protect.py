@@ -1,0 +1,179 @@
+"""`protect` works out what must change in the three files, and nothing else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from quintet.admin.protect import CARDS, COMMUNITY, INI, CannotProtect, carry_out, make_plan
+from quintet.config.load import load
+from quintet.config.problems import BadSettings
+from quintet.directory.tasks import Protection
+from support import keytool
+from support.folder import settings_folder
+from support.slapd import Slapd
+
+NOTHING: Mapping[str, str] = {}
+FLAG = b"ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS=1\n"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, small_slapd: Slapd) -> Path:
+    path = tmp_path_factory.mktemp("store") / "ldaptruststore.p12"
+    return keytool.trust_store(path, {"ldap": small_slapd.authority})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, small_slapd: Slapd, store: Path) -> Path:
+    return settings_folder(tmp_path / "settings", small_slapd, level="none", store=store)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in (INI, COMMUNITY, CARDS)}
+
+
+def test_all_switches_ssl_on_and_touches_nothing_else(folder: Path) -> None:
+    before = contents(folder)
+    carry_out(make_plan(folder, NOTHING, Protection.ALL))
+    assert contents(folder) == before | {
+        COMMUNITY: before[COMMUNITY].replace(b'SSLEnabled="0"', b'SSLEnabled="1"')
+    }
+
+
+def test_c4_c5_passwords_sets_the_flag_in_its_section(folder: Path) -> None:
+    before = contents(folder)
+    carry_out(make_plan(folder, NOTHING, Protection.PASSWORDS))
+    assert (folder / INI).read_bytes() == before[INI] + FLAG
+    assert load(folder, NOTHING).directory.only_passwords
+
+
+@pytest.mark.parametrize("level", list(Protection))
+@pytest.mark.parametrize("after", list(Protection))
+def test_every_level_can_follow_every_other(folder: Path, level: Protection, after: Protection) -> None:
+    carry_out(make_plan(folder, NOTHING, level))
+    plan = make_plan(folder, NOTHING, after)
+    carry_out(plan)
+    settings = load(folder, NOTHING)
+    assert settings == plan.settings
+    assert {
+        Protection.of(ssl_enabled=s.ssl_enabled, only_passwords=settings.directory.only_passwords)
+        for s in settings.servers
+    } == {after}
+    assert make_plan(folder, NOTHING, after).rewrites == ()
+
+
+def test_there_and_back_gives_the_same_files(folder: Path) -> None:
+    before = contents(folder)
+    carry_out(make_plan(folder, NOTHING, Protection.PASSWORDS, cards=True))
+    carry_out(make_plan(folder, NOTHING, Protection.NONE, cards=False))
+    assert contents(folder) == before
+
+
+def test_the_old_files_stay_as_backups(folder: Path) -> None:
+    before = contents(folder)
+    backups = carry_out(make_plan(folder, NOTHING, Protection.PASSWORDS))
+    assert {p.name: p.read_bytes() for p in backups} == {f"{n}.bak": before[n] for n in (INI, COMMUNITY)}
+
+
+def test_c6_cards_stay_as_they_are_unless_asked_for(folder: Path) -> None:
+    plan = make_plan(folder, NOTHING, Protection.ALL)
+    assert [r.path.name for r in plan.rewrites] == [COMMUNITY]
+
+
+def test_c68_cards_are_switched_with_their_own_store(folder: Path) -> None:
+    before = contents(folder)
+    carry_out(make_plan(folder, NOTHING, Protection.NONE, cards=True))
+    assert contents(folder) == before | {CARDS: before[CARDS].replace(b'"false" SslPort', b'"true" SslPort')}
+
+
+def test_c68_cards_without_a_store_get_that_of_the_five_connections(folder: Path) -> None:
+    old = (folder / CARDS).read_text()
+    start, stop = old.index("      <SslProperties"), old.index("      <Details>")
+    (folder / CARDS).write_text(old[:start] + old[stop:])
+    (folder / CARDS).chmod(0o644)
+    plan = make_plan(folder, NOTHING, Protection.ALL, cards=True)
+    carry_out(plan)
+    settings = load(folder, NOTHING)
+    assert settings.cards is not None
+    ours, theirs = settings.tls.trust_store, settings.cards.storages[0].tls.trust_store
+    assert ours is not None
+    assert theirs is not None
+    assert (theirs.path, theirs.password) == (ours.path, ours.password)
+    assert "store-secret" not in plan.difference
+    assert (folder / CARDS).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_difference_shows_just_the_switch(folder: Path) -> None:
+    shown = make_plan(folder, NOTHING, Protection.PASSWORDS).difference
+    changed = [line for line in shown.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    assert [line.strip()[:12] for line in changed] == ["+ST_DB_LDAP_", "-    <Connec", "+    <Connec"]
+    assert "secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "level", "cure"),
+    [
+        ("STI__Directory__ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS", "1", Protection.ALL, "set it to 0"),
+        ("STI__DIRECTORY__st_db_ldap_ssl_only_for_passwords", "1", Protection.NONE, "set it to 0"),
+        ("STI_Directory_ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS", "0", Protection.PASSWORDS, "set it to 1"),
+    ],
+)
+def test_c12_a_variable_that_overrides_the_file_is_named_with_the_cure(
+    folder: Path, name: str, value: str, level: Protection, cure: str
+) -> None:
+    before = contents(folder)
+    with pytest.raises(CannotProtect, match=f"the variable {name} .* overrides .* {cure}"):
+        make_plan(folder, {name: value}, level)
+    assert contents(folder) == before
+
+
+def test_a_variable_that_says_the_same_is_no_obstacle(folder: Path) -> None:
+    environ = {"STI__Directory__ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS": "1"}
+    assert make_plan(folder, environ, Protection.PASSWORDS).settings.directory.only_passwords
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        (COMMUNITY, None, r"there is no StCommunityConfig\.xml"),
+        (COMMUNITY, b"<a>\n<b>\n</a>", r"StCommunityConfig\.xml:3: the XML is damaged"),
+        (COMMUNITY, b"<a/>", r"StCommunityConfig\.xml: there is no Connection"),
+        (CARDS, None, r"there is no UserInfoConfig\.xml"),
+        (CARDS, b"<a", r"UserInfoConfig\.xml:1: the XML is damaged"),
+    ],
+)
+def test_c63_a_missing_or_damaged_file_is_named(
+    folder: Path, name: str, content: bytes | None, what: str
+) -> None:
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    with pytest.raises(CannotProtect, match=what):
+        make_plan(folder, NOTHING, Protection.ALL, cards=True)
+
+
+def test_settings_that_would_not_do_are_refused_with_their_problems(folder: Path) -> None:
+    (folder / INI).write_text("[Config]\n")
+    with pytest.raises(BadSettings, match="quintet trust fetch"):
+        make_plan(folder, NOTHING, Protection.ALL)
+
+
+def test_a_folder_without_an_ini_file_is_given_one_only_when_needed(folder: Path) -> None:
+    environ = {
+        f"STI__Config__{key}": value
+        for key, value in (
+            line.split("=", 1) for line in (folder / INI).read_text().splitlines() if "=" in line
+        )
+    }
+    (folder / INI).unlink()
+    assert [r.path.name for r in make_plan(folder, environ, Protection.ALL).rewrites] == [COMMUNITY]
+    carry_out(make_plan(folder, environ, Protection.PASSWORDS))
+    assert (folder / INI).read_bytes() == b"[Directory]\n" + FLAG
+
+
+def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
+    (folder / COMMUNITY).unlink()
+    (folder / COMMUNITY).mkdir()
+    with pytest.raises(CannotProtect, match=r"StCommunityConfig\.xml cannot be read: Is a directory"):
+        make_plan(folder, NOTHING, Protection.ALL)
