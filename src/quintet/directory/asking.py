@@ -25,7 +25,7 @@ class Answers(Generic[T]):
 
 
 async def ask_all(servers: Sequence[Server], question: Callable[[Server], Awaitable[T]]) -> Answers[T]:
-    """Put the question to all servers at once. When none at all can answer, the first one's error is raised."""
+    """Put the question to all servers at once. When none can answer, the first one's error is raised."""
     outcomes = await asyncio.gather(*(_ask(server, question) for server in servers))
     given, failures = [], []
     for server, outcome in zip(servers, outcomes, strict=True):

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import final
 
@@ -109,7 +110,10 @@ class Browsing:
             raise answered_badly(error, server, Task.BROWSE.value) from error
 
     async def _page(self, server: Server, place: _Place, page_size: int) -> Page:
-        """Fill a page, from as many kinds as it takes. Walks at one server go one by one: cookies do not mix."""
+        """Fill a page, from as many kinds as it takes.
+
+        Walks at one server go one by one: some servers keep one cookie for each connection.
+        """
         records: list[Container | Group | Person] = []
         lock = self._walks.setdefault(place.server, asyncio.Lock())
         kind, shown, more = place.kind, place.shown, False
@@ -280,23 +284,21 @@ def _token(place: _Place) -> str:
 
 
 def _read_token(token: str) -> _Place:
-    """Raises BadPage. The check finds damage; what a token may show is decided by the bases, not by the token."""
-    try:
-        if len(token) > _LONGEST_TOKEN:
-            raise ValueError("too long")
-        data = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), b"-_", validate=True)
-        if _check(data[6:]) != data[:6]:
-            raise ValueError("damaged")
-        match json.loads(data[6:]):
-            case [int(server), str(dn), int(kind), int(shown)] if (
-                server >= 0 and 0 <= kind < _KINDS and shown >= 0
-            ):
-                return _Place(server, dn, kind, shown)
-        raise ValueError("something else")
-    except (ValueError, UnicodeError) as error:
-        raise BadPage(
-            "the token for the next page is damaged", task=Task.BROWSE.value, cure="Begin with the first page"
-        ) from error
+    """Raises BadPage. The check finds damage; what may be shown is decided by the bases, not by the token."""
+    data = b""
+    if len(token) <= _LONGEST_TOKEN and token.isascii():
+        with suppress(ValueError):
+            data = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
+    if data[:6] == _check(data[6:]):
+        with suppress(ValueError):
+            match json.loads(data[6:]):
+                case [int(server), str(dn), int(kind), int(shown)] if (
+                    server >= 0 and 0 <= kind < _KINDS and shown >= 0
+                ):
+                    return _Place(server, dn, kind, shown)
+    raise BadPage(
+        "the token for the next page is damaged", task=Task.BROWSE.value, cure="Begin with the first page"
+    )
 
 
 def _check(text: bytes) -> bytes:

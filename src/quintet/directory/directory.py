@@ -43,9 +43,9 @@ class _Generation:
 class Directory:
     """Open it with `async with`, or with `open` and `close`.
 
-    `route` dials elsewhere while names are checked against the configured hosts; `trace` is told what happens.
-    All tasks raise `DirectoryError`s: Unreachable, Untrusted and ClearBindRefused when a server could not be
-    asked, and what each names.
+    `route` dials elsewhere while names are checked against the configured hosts; `trace` is told what
+    happens. All tasks raise `DirectoryError`s: Unreachable, Untrusted and ClearBindRefused when a server could
+    not be asked, and what each names.
     """
 
     def __init__(self, settings: Settings, *, route: Route | None = None, trace: Trace | None = None) -> None:
@@ -107,7 +107,10 @@ class Directory:
             return await resolving.resolve(view, name, people=people, groups=groups)
 
     async def browse(self, dn: str | None = None, *, page_size: int = 100, token: str | None = None) -> Page:
-        """One page of the level below `dn`, or of the top. Raises BrowsingOff, OutsideBases, UnknownName, BadPage."""
+        """One page of the level below `dn`, or of the top.
+
+        Raises BrowsingOff, OutsideBases, UnknownName, BadPage.
+        """
         async with self._use() as view:
             return await self._browsing.browse(view, dn, page_size=page_size, token=token)
 

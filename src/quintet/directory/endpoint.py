@@ -44,7 +44,7 @@ Stamp = tuple[str, int, int]
 class Endpoint:
     """One host for the connections of one task.
 
-    `clear_password`: a password may cross even though the mode is `CLEAR`, because the administrator chose so.
+    `clear_password`: a password may cross although the mode is `CLEAR`: the administrator chose so.
     `bases` are what an anonymous connection must be able to read. `stores` changes when a store file does.
     """
 
@@ -67,10 +67,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one pool is made from. `endpoints` are hosts of one directory, in order of preference; times in seconds.
+    """What one pool is made from. `endpoints` are hosts of one directory, in order of preference.
 
-    `exclusive`: one operation at a time on a connection, as binds want it. `connections` are opened when there
-    is use for them, and `most` under load; what is above `connections` goes again when it is idle.
+    `exclusive`: one operation at a time on a connection, as binds want it. `connections` are opened when
+    there is use for them, and `most` under load; what is above `connections` goes again when it is idle.
+    Times are in seconds.
     """
 
     endpoints: tuple[Endpoint, ...]

@@ -14,7 +14,7 @@ _DISTINGUISHED_NAME = "distinguishedname"
 
 
 def values(entry: SearchResultEntry, attribute: str) -> list[bytes]:
-    """The values of an attribute, in whatever case or spelling the server names it; options are left aside."""
+    """The values of an attribute, in whatever case or spelling the server names it. Options are ignored."""
     wanted = type_key(attribute)
     for name, found in entry.attributes.items():
         if type_key(name.partition(";")[0]) == wanted:
@@ -59,9 +59,10 @@ def group(entry: SearchResultEntry, server: ServerSettings) -> Group:
 
 
 def sametime_id(entry: SearchResultEntry, server: ServerSettings | CardServer) -> str:
-    """The ID of a person (reference 3.7): the value of `UserIdAttribute`, or the DN where that is blank or missing.
+    """The ID of a person (reference 3.7): the value of `UserIdAttribute`; the DN where there is none.
 
-    `objectGUID` is 16 octets and becomes the usual text form; other octets that are no text become hexadecimal.
+    `objectGUID` is 16 octets and becomes the usual text form; other octets that are no text become
+    hexadecimal.
     """
     attribute = server.user_id_attribute
     if not attribute:

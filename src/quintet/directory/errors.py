@@ -104,7 +104,7 @@ class Why(Enum):
 
 
 class Unreachable(DirectoryError):
-    """The directory could not be asked. `why` tells the kinds apart, `retry_in` when it is tried again (seconds)."""
+    """The directory could not be asked. `why` tells the kinds apart, `retry_in` is in seconds."""
 
     why: Why = Why.NETWORK
     retry_in: float | None = None
@@ -131,7 +131,7 @@ class Unreachable(DirectoryError):
 
 
 class Untrusted(DirectoryError):
-    """No TLS that could be trusted. `explanation` tells the reason and the certificate at fault, where known."""
+    """No TLS that could be trusted. `explanation` tells the reason and the certificate at fault."""
 
     explanation: "Explanation | None" = None
 

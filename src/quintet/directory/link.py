@@ -1,14 +1,16 @@
 """One connection in a pool: who uses it, how old it may grow, and what can be told of it."""
 
 from datetime import UTC
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from cryptography import x509
 
 from quintet.directory.endpoint import Endpoint
 from quintet.directory.opening import Ready
 from quintet.directory.records import Certificate, ConnectionStatus, State
-from quintet.ldap.connection import Connection
+
+if TYPE_CHECKING:
+    from quintet.ldap.connection import Connection
 
 
 @final

@@ -1,7 +1,8 @@
-"""The groups that a person belongs to, for policies (reference 3.5): by a filter, or by an attribute like `memberOf`."""
+"""The groups of a person, for policies (reference 3.5): by a filter, or by an attribute like `memberOf`."""
 
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from quintet.directory.asking import answered_badly
 from quintet.directory.entries import group, group_attributes, identity, lies_under, parsed
@@ -10,9 +11,11 @@ from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Person
 from quintet.directory.tasks import Task
 from quintet.directory.view import Server, View
-from quintet.ldap.dn import DN
 from quintet.ldap.errors import BadFilter, LdapError
 from quintet.ldap.messages import SearchResultEntry
+
+if TYPE_CHECKING:
+    from quintet.ldap.dn import DN
 
 DEEPEST = 10
 MOST_GROUPS = 1000

@@ -33,7 +33,7 @@ from quintet.ldap.limits import Limits
 from quintet.ldap.messages import BASE_OBJECT
 
 Route = Callable[[str, str, int], tuple[str, int]]
-"""(task, host, port) to the address to dial instead. Names are checked against the configured host all the same."""
+"""(task, host, port) to the address to dial instead. Names are still checked against the configured host."""
 
 ANYTHING = Present("objectClass").encode()
 
@@ -101,7 +101,7 @@ class Opening:
                 limits=limits,
             )
         except TlsFailed as error:
-            raise await untrusted(endpoint, error, via=via, timeout=line.connect_timeout) from error
+            raise await untrusted(endpoint, error, via=via, seconds=line.connect_timeout) from error
         except LdapError as error:
             raise unreachable(error, endpoint) from error
         try:

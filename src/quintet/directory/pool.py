@@ -1,7 +1,7 @@
 """The connections that serve one task at one server.
 
-`_assign` decides everything: who gets which connection, whether another one is opened, who is told that there is
-none. `run` uses a connection and repeats what is safe to repeat. `keep` looks after the idle ones.
+`_assign` decides everything: who gets which connection, whether another one is opened, who is told that
+there is none. `run` uses a connection and repeats what is safe to repeat. `keep` looks after the idle ones.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ Operation = Callable[[Link], Awaitable[T]]
 
 @final
 class Pool:
-    """Connections are opened when they are needed, or by `connect`. Close it with `close`, or `drain` first."""
+    """Connections are opened when they are needed, or by `connect`. Close it with `close` or `drain`."""
 
     def __init__(self, line: Line, opener: Opener, *, trace: Trace | None = None) -> None:
         self.line = line
@@ -68,8 +68,9 @@ class Pool:
     async def run(self, operation: Operation[T], name: str = "search") -> T:
         """Give the operation a connection, and once more another one when the first was no good.
 
-        So it must be safe to repeat: a search, a compare, a bind. Results that the server gave (`ResultError`)
-        go to the caller, apart from "busy" and "unavailable". Raises Unreachable, Untrusted, ClearBindRefused.
+        So it must be safe to repeat: a search, a compare, a bind. Results that the server gave
+        (`ResultError`) go to the caller, apart from "busy" and "unavailable". Raises Unreachable, Untrusted,
+        ClearBindRefused.
         """
         if self._callers >= MOST_CALLERS:
             raise self._error(Why.OVERLOADED)
@@ -183,7 +184,7 @@ class Pool:
         self._waiting.clear()
 
     def _free(self) -> Link | None:
-        """The connection for the next operation: an idle one where it must be, else the one with least to do."""
+        """The connection for the next operation: an idle one where it must be, else the least busy."""
         best: Link | None = None
         now = self._now()
         for link in tuple(self._links):
@@ -226,7 +227,7 @@ class Pool:
             self._assign()
 
     async def _open_first_that_works(self, hosts: tuple[Host, ...] | None = None) -> Link:
-        """Try the hosts in their order, leaving out those that failed a moment ago. Raises the first one's error."""
+        """Try the hosts in order, but not those that failed a moment ago. Raises the first one's error."""
         failure: DirectoryError | None = None
         for host in hosts or self._hosts:
             now = self._now()
@@ -285,7 +286,7 @@ class Pool:
                 self._retire(each, "busy" if isinstance(error, ResultError) else "lost")
 
     def _doubt(self, link: Link) -> None:
-        """An operation got no answer in time: is the connection still alive?"""
+        """Find out whether the connection is alive: an operation got no answer in time."""
         if link.usable and not link.doubted and not self.closed:
             link.doubted = True
             self._background(self._probe(link))
@@ -330,7 +331,7 @@ class Pool:
             await self.keep()
 
     async def keep(self) -> None:
-        """One round of upkeep: what is dead or old goes, what is idle is probed, and the first host is tried again."""
+        """One round of upkeep: dead and old ones go, idle ones are probed, the first host is tried again."""
         self._free()
         now = self._now()
         idle = [link for link in self._links if not link.users]
@@ -371,7 +372,7 @@ class Pool:
     # From outside.
 
     async def connect(self) -> None:
-        """Open the connections of this pool now, even while its hosts are left alone. Raises what `run` raises."""
+        """Open a connection now, even while the hosts are left alone. Raises what `run` raises."""
         self._free()
         for host in self._hosts:
             host.retry_at = 0.0
@@ -415,10 +416,10 @@ class Pool:
             error=error,
         )
 
-    async def drain(self, timeout: float) -> None:
-        """Wait until nobody uses the pool, `timeout` seconds at most, and close it."""
+    async def drain(self, seconds: float) -> None:
+        """Wait until nobody uses the pool, `seconds` at most, and close it."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 await self._idle.wait()
         await self.close()
 

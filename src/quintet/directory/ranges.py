@@ -1,4 +1,4 @@
-"""All values of an attribute that a server hands out in parts, as Active Directory does: `member;range=0-1499`."""
+"""All values of an attribute that comes in parts, as in Active Directory: `member;range=0-1499`."""
 
 import re
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ _RANGE = re.compile(r"range=(\d{1,9})-(\d{1,9}|\*)", re.IGNORECASE)
 async def all_values(
     server: Server, task: Task, entry: SearchResultEntry, attribute: str
 ) -> AsyncIterator[bytes]:
-    """The values in the entry, then those that have to be asked for. A server that repeats itself is not followed."""
+    """The values in the entry, then those to be asked for. A server that repeats itself is not followed."""
     expected = 0
     at: SearchResultEntry | None = entry
     while at is not None:
@@ -35,7 +35,7 @@ async def all_values(
 
 
 def _parts(entry: SearchResultEntry, attribute: str) -> tuple[list[bytes], list[bytes] | None, int | None]:
-    """The values without a range, those with one, and the last number of the range; None when it is the end."""
+    """The values without a range, those with one, and the range's last number; None at the end."""
     wanted = type_key(attribute)
     plain: list[bytes] = []
     for name, values in entry.attributes.items():

@@ -140,5 +140,7 @@ def _match(record: Person | Group, name: str, called: tuple[str, ...] | list[str
 
 def _merged(matches: list[_Match]) -> list[_Match]:
     """Each entry once, although two searches or two servers gave it; exact ones first."""
-    once = {(type(match.record), identity(match.record.dn)): match for match in reversed(matches)}
-    return sorted(reversed(once.values()), key=lambda match: not match.exact)
+    once: dict[object, _Match] = {}
+    for match in matches:
+        once.setdefault((type(match.record), identity(match.record.dn)), match)
+    return sorted(once.values(), key=lambda match: not match.exact)

@@ -54,11 +54,11 @@ class Contexts:
 
 
 async def untrusted(
-    endpoint: Endpoint, error: TlsFailed, *, via: tuple[str, int] | None, timeout: float
+    endpoint: Endpoint, error: TlsFailed, *, via: tuple[str, int] | None, seconds: float
 ) -> Untrusted:
-    """The failed handshake in words. The server is asked once more, to show its certificates; nothing is sent to it."""
+    """The failed handshake in words. The server is asked once more, only to show its certificates."""
     cause = _root(error)
-    chain = await _chain(endpoint, via, timeout)
+    chain = await _chain(endpoint, via, seconds)
     trust = None
     with suppress(StoreError):
         trust = open_store(endpoint.profile.trust_store) if endpoint.profile.trust_store else None
@@ -90,7 +90,7 @@ def _root(error: BaseException) -> BaseException:
 
 
 async def _chain(
-    endpoint: Endpoint, via: tuple[str, int] | None, timeout: float
+    endpoint: Endpoint, via: tuple[str, int] | None, seconds: float
 ) -> Sequence[x509.Certificate]:
     """What the server shows to someone who checks nothing; empty when there is no TLS with it at all."""
     with suppress(LdapError, ssl.SSLError, OSError, asyncio.TimeoutError, ValueError):
@@ -99,7 +99,7 @@ async def _chain(
             tls=inspection_context(endpoint.profile),
             start_tls=endpoint.mode is Mode.STARTTLS,
             via=via,
-            timeout=timeout,
+            timeout=seconds,
         )
         try:
             shown = connection.ssl_object

@@ -24,8 +24,8 @@ LONGEST_NAME = 1024
 
 _LONGEST_PASSWORD = 4096
 
-# What a server answers to a bind that it will not take from this person (RFC 4511 appendix A):
-# constraint violation (locked), no such entry, a name that is none, no password there, wrong, no access, unwilling.
+# What a server answers to a bind that it will not take from this person (RFC 4511 appendix A): constraint
+# violation (locked), no such entry, a name that is none, no password there, wrong, no access, unwilling.
 _NO = frozenset({19, 32, 34, 48, 49, 50, 53})
 
 
@@ -43,8 +43,8 @@ async def resolve_login(view: View, name: str) -> Person:
 async def authenticate(view: View, name: str, password: str) -> Person:
     """The person, if the password is theirs.
 
-    Raises Refused for whatever is wrong with name or password, in the same words and, as far as it is up to us,
-    after the same time: for a name that nobody has, a bind is made for an entry that does not exist.
+    Raises Refused for whatever is wrong with name or password, in the same words and, as far as it is up to
+    us, after the same time: for a name that nobody has, a bind is made for an entry that does not exist.
     Raises Unreachable and its kin when the directory could not tell.
     """
     started = time.perf_counter()

@@ -50,7 +50,7 @@ class Server:
         *,
         limit: int = 0,
     ) -> Found:
-        """A search over the task's connection, made again once if that breaks. A base that is not there is empty."""
+        """A search over the task's connection, repeated once if that breaks. No base, no entries."""
         name = str(base)
 
         async def operation(link: Link) -> SearchResult:
