@@ -1,0 +1,136 @@
+"""slapd is killed and started again while requests run: no wrong answer, nothing lost that can be retried."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from quintet.config.load import load
+from quintet.directory.directory import Directory
+from quintet.directory.errors import Refused, Unreachable
+from support import small
+from support.folder import settings_folder
+from support.slapd import Slapd
+
+pytestmark = pytest.mark.real
+
+PEOPLE = ("alice", "bob", "carol", "dave", "erin")
+SOON = 20.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the callers saw. "Unavailable" is an honest answer while the server is down, a wrong one never."""
+
+    right: int = 0
+    unavailable: int = 0
+    wrong: list[str] = field(default_factory=list)
+    counted: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@pytest.fixture
+async def directory(
+    tmp_path: Path, make_slapd: Callable[..., Slapd]
+) -> AsyncIterator[tuple[Directory, Slapd]]:
+    server = make_slapd()
+    async with Directory(load(settings_folder(tmp_path, server), {})) as directory:
+        yield directory, server
+
+
+async def ask(directory: Directory, uid: str, tally: Tally) -> None:
+    """One request of each kind for one person; every answer is looked at."""
+    dn = small.person_dn(uid)
+    try:
+        found = await directory.resolve_login(uid)
+        signed_in = await directory.authenticate(uid, f"{uid}-secret")
+        matches = await directory.resolve(f"{uid}@example.com", groups=False)
+    except Unreachable:
+        tally.unavailable += 1
+        return
+    except Refused as error:
+        tally.wrong.append(f"{uid} was refused: {error}")
+        return
+    resolved = [match.dn for match in matches.matches]
+    if found.dn != dn or signed_in.dn != dn or (resolved != [dn] and matches.complete):
+        tally.wrong.append(f"{uid}: {found.dn}, {signed_in.dn}, {resolved}")
+    elif matches.complete:
+        tally.right += 1
+    else:
+        tally.unavailable += 1
+
+
+async def load_until(over: asyncio.Event, directory: Directory, tally: Tally) -> None:
+    async def caller(uid: str) -> None:
+        while not over.is_set():
+            await ask(directory, uid, tally)
+            tally.counted.set()
+
+    async with asyncio.TaskGroup() as group:
+        for uid in PEOPLE:
+            group.create_task(caller(uid))
+
+
+async def further(tally: Tally, *, right: int = 0, unavailable: int = 0) -> None:
+    """Wait for that many more answers of the kind."""
+    right, unavailable = right + tally.right, unavailable + tally.unavailable
+    async with asyncio.timeout(SOON):
+        while tally.right < right or tally.unavailable < unavailable:
+            tally.counted.clear()
+            await tally.counted.wait()
+
+
+async def test_a_killed_server_gives_no_wrong_answer_and_service_comes_back_by_itself(
+    directory: tuple[Directory, Slapd],
+) -> None:
+    quintet, server = directory
+    tally, over = Tally(), asyncio.Event()
+    load_on = asyncio.create_task(load_until(over, quintet, tally))
+    try:
+        for _ in range(2):
+            await further(tally, right=20)
+            server.kill()
+            await further(tally, unavailable=1)
+            await asyncio.to_thread(server.restart)
+        await further(tally, right=20)
+    finally:
+        over.set()
+        await load_on
+    assert tally.wrong == []
+
+
+async def test_a_quick_restart_loses_no_request_that_can_be_retried(
+    directory: tuple[Directory, Slapd],
+) -> None:
+    """The connections break while idle: searches and binds that come next are made on new ones, unseen."""
+    quintet, server = directory
+    tally = Tally()
+    for uid in PEOPLE:
+        await ask(quintet, uid, tally)
+    for _ in range(3):
+        server.kill()
+        server.restart()
+        for uid in PEOPLE:
+            await ask(quintet, uid, tally)
+    assert (tally.wrong, tally.unavailable) == ([], 0)
+
+
+async def test_an_outage_is_said_to_be_one_and_never_a_wrong_password(
+    directory: tuple[Directory, Slapd],
+) -> None:
+    quintet, server = directory
+    await quintet.authenticate("alice", "alice-secret")
+    server.kill()
+    with pytest.raises(Unreachable):
+        await quintet.authenticate("alice", "alice-secret")
+
+
+async def test_the_status_tells_of_the_reconnects(directory: tuple[Directory, Slapd]) -> None:
+    quintet, server = directory
+    await quintet.connect_all()
+    server.kill()
+    server.restart()
+    for uid in PEOPLE:
+        await ask(quintet, uid, Tally())
+    assert sum(each.reconnects for each in quintet.status()) > 0
