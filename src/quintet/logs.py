@@ -14,15 +14,19 @@ _NEVER = frozenset({"password", "credentials", "secret", "token"})
 
 
 def configure(*, debug: bool = False, quiet: bool = False, stream: TextIO | None = None) -> None:
-    """Set up logging: JSON lines, or a readable form when a person watches. `quiet`: only what is wrong."""
+    """Set up logging: JSON lines, or a readable form when a person watches.
+
+    `quiet` is for commands: only what is wrong, each as a plain sentence.
+    """
     stream = stream or sys.stderr
     level = logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO
     form: Processor
-    form = (
-        structlog.dev.ConsoleRenderer()
-        if stream.isatty()
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
+    if quiet:
+        form = plainly
+    elif stream.isatty():
+        form = structlog.dev.ConsoleRenderer()
+    else:
+        form = structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -50,3 +54,11 @@ def keep_private(logger: WrappedLogger, method: str, event: EventDict) -> EventD
     for key in _PERSONAL & event.keys():
         del event[key]
     return keep_secrets(logger, method, event)
+
+
+def plainly(_: WrappedLogger, __: str, event: EventDict) -> str:
+    """The event as one line for a person at a terminal, with nothing in it that steers one."""
+    level, what = event.pop("level", "info"), event.pop("event", "")
+    event.pop("timestamp", None)
+    details = ", ".join(f"{key}: {value!r}" for key, value in event.items())
+    return f"{level}: {what} ({details})" if details else f"{level}: {what}"

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from quintet.cards.fields import Field, fields_of
 from quintet.cards.lookup import Question, by_common_field, by_user
 from quintet.cards.repository import Repository
@@ -12,8 +10,6 @@ from quintet.config.settings import CardSettings
 from quintet.directory.entries import sametime_id
 from quintet.directory.errors import DirectoryError, UnknownName
 from quintet.ldap.messages import SearchResultEntry
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +62,6 @@ async def make_card(
         try:
             entry = await _entry(search, repository, gaps, later=repository is not repositories[0])
         except DirectoryError as error:
-            _log.warning("business cards: a server could not be asked", why=error.what, server=error.server)
             failures.append((repository, error))
             continue
         if entry is None:

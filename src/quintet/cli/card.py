@@ -12,7 +12,7 @@ from quintet.cards.sets import ANONYMOUS, AUTHENTICATED
 from quintet.cli.app import app
 from quintet.cli.exits import Exit, Wrong
 from quintet.cli.setting import run, settings_of
-from quintet.cli.show import AsJson, empty_when_no, out, print_json, say, table, text, warn
+from quintet.cli.show import AsJson, asking, out, print_json, say, table, text, warn
 from quintet.config.settings import CardSettings
 
 
@@ -31,7 +31,7 @@ def card(
     settings = settings_of(context)
     if settings.cards is None:
         raise Wrong("business cards are off", "put UserInfoConfig.xml into the folder of the settings")
-    with empty_when_no(as_json, {"id": None, "fields": {}}):
+    with asking(name, as_json=as_json, no={"id": None, "fields": {}}):
         found = run(_card(settings.cards, name, set_id))
     if as_json:
         print_json(

@@ -53,9 +53,18 @@ def print_connections(protection: Protection, found: Iterable[ConnectionStatus])
         out().print(
             text(f"{address} shows {certificate.subject}, by {certificate.issuer}; {_validity(certificate)}")
         )
+    for error, tasks in _errors(found).items():
+        out().print(Text.assemble((f"{', '.join(tasks)}: ", "bold red"), printable(error)))
+
+
+def _errors(found: Iterable[ConnectionStatus]) -> dict[str, list[str]]:
+    """What went wrong, and with which connections: they mostly fail for one reason."""
+    errors: dict[str, list[str]] = {}
     for status in found:
         if status.error is not None:
-            out().print(Text.assemble((f"{status.task}: ", "bold red"), printable(status.error)))
+            what = status.error.removeprefix(f"{status.task} at {status.address}: ")
+            errors.setdefault(what, []).append(status.task)
+    return errors
 
 
 def connection_table(found: Iterable[ConnectionStatus]) -> Table:

@@ -87,20 +87,18 @@ async def _one_level(level: Protection, settings: Settings) -> Round:
     async with Directory(settings) as directory, Cards(settings.cards) as cards:
         answers = {}
         login = await directory.resolve_login(LOGIN)
-        answers[Task.RESOLVE_LOGIN.value] = f"{LOGIN} is {login.dn}"
+        answers[Task.RESOLVE_LOGIN.value] = f"{LOGIN}: {login.name}"
         person = await directory.authenticate(LOGIN, sample.password_of(LOGIN))
-        answers[Task.AUTHENTICATE.value] = f"{person.name}: the password is right"
+        answers[Task.AUTHENTICATE.value] = f"{person.name}: password right"
         found = await directory.resolve(TYPED)
         answers[Task.RESOLVE_NAMES.value] = f'"{TYPED}": {len(found.matches)} matches'
         page = await directory.browse(UNIT)
         answers[Task.BROWSE.value] = f"Engineering: {len(page.entries)} entries"
         group = (await directory.resolve(GROUP, people=False)).matches[0]
         content = await directory.members(group.id)
-        answers[Task.GROUP_CONTENT.value] = (
-            f"{content.group.name}: {len(content.members)} people, {len(content.groups)} groups inside"
-        )
+        answers[Task.GROUP_CONTENT.value] = f"{content.group.name}: {len(content.members)} people"
         card = await cards.card(LOGIN)
-        answers[CARD] = f"{card.fields['Title'].value}, {len(card.fields)} fields"
+        answers[CARD] = f"{card.fields['Name'].value!s}: {len(card.fields)} fields"
         return Round(level, answers, _one_each(directory.status() + cards.status()))
 
 

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from quintet.cli.exits import Exit, exit_of
 from quintet.config.problems import BadSettings, Problem, Severity
+from quintet.directory.errors import Unreachable
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -52,6 +53,11 @@ def text(value: object, style: str = "") -> Text:
     return Text("–" if value is None else printable(value), style=style if value is not None else "dim")
 
 
+def named(name: str, dn: str) -> Text:
+    """A name, and below it the DN."""
+    return Text.assemble(text(name), "\n", text(dn, "dim")) if name != dn else text(name)
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """One JSON document, and nothing else, on standard output."""
     written = json.dumps(document, ensure_ascii=not _takes_unicode(), indent=2)
@@ -64,13 +70,15 @@ def _takes_unicode() -> bool:
 
 
 @contextmanager
-def empty_when_no(as_json: bool, document: Mapping[str, Any]) -> Iterator[None]:
-    """Around a question: when the answer is no, `--json` prints `document`. The error goes on its way."""
+def asking(about: str, *, as_json: bool, no: Mapping[str, Any]) -> Iterator[None]:
+    """Around a question. When the answer is no, `--json` prints `no`; the error tells who was asked for."""
     try:
         yield
     except Exception as error:
-        if as_json and exit_of(error) is Exit.NO:
-            print_json(document)
+        if exit_of(error) is Exit.NO:
+            error.add_note(f"asked for: {about}")
+            if as_json:
+                print_json(no)
         raise
 
 
@@ -113,8 +121,13 @@ def tell(error: BaseException) -> None:
         )
         hint("run it again with QUINTET_TRACEBACK=1 to see where, and report it")
         return
+    if isinstance(error, Unreachable):
+        error.retry_in = None  # a command is over by then
     cure = getattr(error, "cure", None) or ""
-    _labelled("error", _COLOURS[Severity.ERROR], str(error).removesuffix(cure).rstrip(" .;"))
+    what = str(error).removesuffix(cure).rstrip(" .;") if cure else str(error)
+    _labelled("error", _COLOURS[Severity.ERROR], what)
+    for note in getattr(error, "__notes__", ()):
+        say(f"  {note}")
     if cure:
         hint(cure)
 

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from quintet.cli.app import app
-from quintet.cli.documents import kind_of, person_or_group
+from quintet.cli.documents import Document, kind_of, person_or_group
 from quintet.cli.exits import Exit, Wrong
 from quintet.cli.setting import run, settings_of
-from quintet.cli.show import AsJson, empty_when_no, out, print_json, print_table, text, warn
+from quintet.cli.show import AsJson, asking, named, out, print_json, print_table, text, warn
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
 from quintet.directory.errors import Unreachable
-from quintet.directory.records import Membership, Page, Person, Resolution
+from quintet.directory.records import Group, Membership, Page, Person, Resolution
 from quintet.secret import Secret
 
 _LONGEST_PASSWORD = 4096
@@ -31,8 +31,8 @@ def authenticate(
 ) -> None:
     """Sign somebody in: look the name up and try the password."""
     settings = settings_of(context)
-    password = _read_password() if password_stdin else _ask_password(name)
-    with empty_when_no(as_json, {"person": None}):
+    password = read_password() if password_stdin else ask_password(name)
+    with asking(name, as_json=as_json, no={"person": None}):
         person = run(_authenticate(settings, name, password))
     if as_json:
         print_json({"person": person_or_group(person)})
@@ -65,11 +65,8 @@ def resolve(
         )
     elif found.matches:
         print_table(
-            ("", "name", "mail", "id"),
-            [
-                (kind_of(match), match.name, match.mail if isinstance(match, Person) else None, match.id)
-                for match in found.matches
-            ],
+            ("", "name", "mail"),
+            [(kind_of(match), named(match.name, match.dn), _mail(match)) for match in found.matches],
         )
     _warn_of_gaps(found.unavailable)
     if found.truncated:
@@ -94,7 +91,7 @@ def browse(
         entries = [{"kind": kind_of(each), "dn": each.dn, "name": each.name} for each in found.entries]
         print_json({"entries": entries, "next": found.next})
     else:
-        print_table(("", "name", "dn"), [(kind_of(each), each.name, each.dn) for each in found.entries])
+        print_table(("", "name"), [(kind_of(each), named(each.name, each.dn)) for each in found.entries])
         if found.next is not None:
             out().print(text(f"There is more: --page {found.next}"), soft_wrap=True)
     _warn_of_gaps(found.unavailable)
@@ -108,7 +105,8 @@ def members(
 ) -> None:
     """Show who is in a public group, groups inside it opened."""
     settings = settings_of(context)
-    with empty_when_no(as_json, {"group": None, "members": [], "truncated": False, "missing": []}):
+    nothing: Document = {"group": None, "members": [], "truncated": False, "missing": []}
+    with asking(group, as_json=as_json, no=nothing):
         found = run(_members(settings, group))
     if as_json:
         print_json(
@@ -151,7 +149,7 @@ async def _members(settings: Settings, group: str) -> Membership:
         return await directory.members(group)
 
 
-def _ask_password(name: str) -> Secret:
+def ask_password(name: str) -> Secret:
     if not sys.stdin.isatty():
         raise Wrong("there is no terminal to ask for the password at", "give it with --password-stdin")
     try:
@@ -160,7 +158,7 @@ def _ask_password(name: str) -> Secret:
         raise Wrong("no password was given") from None
 
 
-def _read_password() -> Secret:
+def read_password() -> Secret:
     """The first line of standard input, without its end."""
     line = sys.stdin.buffer.readline(_LONGEST_PASSWORD + 2)
     if len(line.rstrip(b"\r\n")) > _LONGEST_PASSWORD:
@@ -169,7 +167,11 @@ def _read_password() -> Secret:
 
 
 def _print_people(people: list[Person] | tuple[Person, ...]) -> None:
-    print_table(("name", "mail", "id"), [(person.name, person.mail, person.id) for person in people])
+    print_table(("name", "mail"), [(named(person.name, person.dn), person.mail) for person in people])
+
+
+def _mail(found: Person | Group) -> str | None:
+    return found.mail if isinstance(found, Person) else None
 
 
 def _warn_of_gaps(unavailable: tuple[str, ...]) -> None:
