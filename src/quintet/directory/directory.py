@@ -44,8 +44,8 @@ class Directory:
     """Open it with `async with`, or with `open` and `close`.
 
     `route` dials elsewhere while names are checked against the configured hosts; `trace` is told what
-    happens. All tasks raise `DirectoryError`s: Unreachable, Untrusted and ClearBindRefused when a server could
-    not be asked, and what each names.
+    happens. All tasks raise `DirectoryError`s: Unreachable, Untrusted and ClearBindRefused when a server
+    could not be asked, and what each names.
     """
 
     def __init__(self, settings: Settings, *, route: Route | None = None, trace: Trace | None = None) -> None:

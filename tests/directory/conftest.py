@@ -1,0 +1,44 @@
+"""The small organisation in memory, and directories that use it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from support.directories import server_settings, settings, small_entries
+
+from quintet.directory.directory import Directory
+from quintet.embedded.server import EmbeddedServer
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def serve(stack: AsyncExitStack) -> Callable[..., Awaitable[EmbeddedServer]]:
+    """Starts servers: `await serve()` has the small organisation, LDIF texts are added to it."""
+
+    async def start(*more: str, **options: Any) -> EmbeddedServer:
+        return await stack.enter_async_context(EmbeddedServer(small_entries(*more), **options))
+
+    return start
+
+
+@pytest.fixture
+def directory_of(stack: AsyncExitStack) -> Callable[..., Awaitable[Directory]]:
+    """Opens directories over servers, in the order in which they are given."""
+
+    async def start(
+        *servers: EmbeddedServer | int, server: dict[str, Any] | None = None, **options: Any
+    ) -> Directory:
+        trace = options.pop("trace", None)
+        ports = [each if isinstance(each, int) else each.port for each in servers]
+        made = [
+            server_settings(port, order=nth, **(server or {})) for nth, port in enumerate(ports, 1)
+        ]
+        return await stack.enter_async_context(Directory(settings(made, **options), trace=trace))
+
+    return start

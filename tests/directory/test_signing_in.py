@@ -1,0 +1,146 @@
+"""Walk 1: names and passwords to people, and what a refusal gives away."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from support import small
+from support.directories import DEAD
+
+from quintet.directory.directory import Directory
+from quintet.directory.errors import AmbiguousName, Refused, UnknownName, Unreachable
+from quintet.directory.trace import Event, SignedIn
+from quintet.embedded.faults import Answer, Drop, failing
+from quintet.embedded.server import EmbeddedServer
+
+Serve = Callable[..., Awaitable[EmbeddedServer]]
+DirectoryOf = Callable[..., Awaitable[Directory]]
+
+
+async def test_the_right_password_gives_the_person(serve: Serve, directory_of: DirectoryOf) -> None:
+    directory = await directory_of(await serve())
+    alice = await directory.authenticate("alice", "alice-secret")
+    assert (alice.id, alice.name, alice.mail) == (
+        small.person_dn("alice"),
+        "Alice Adams",
+        "alice@example.com",
+    )
+
+
+@pytest.mark.parametrize("uid", ["comma", "odd", "jose"])
+async def test_odd_names_sign_in(serve: Serve, directory_of: DirectoryOf, uid: str) -> None:
+    directory = await directory_of(await serve())
+    assert (await directory.authenticate(uid, f"{uid}-secret")).mail == f"{uid}@example.com"
+
+
+async def test_unknown_name_wrong_password_and_ambiguous_name_are_told_alike(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    server = await serve()
+    directory = await directory_of(server)
+    said, binds = set(), []
+    for name, password in (("alice", "wrong"), ("nobody", "wrong"), ("smith", "wrong")):
+        before = server.counts["bind"]
+        with pytest.raises(Refused) as refused:
+            await directory.authenticate(name, password)
+        said.add((str(refused.value), repr(refused.value)))
+        binds.append(server.counts["bind"] - before)
+    assert len(said) == 1
+    # The first also opened the login connection, which binds anonymously.
+    assert binds == [2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("alice", ""), ("", "x"), ("  ", "x"), ("alice", "\0"), ("alice", "\ud800"), ("*", "x")],
+)
+async def test_what_is_empty_never_binds_as_anybody(
+    serve: Serve, directory_of: DirectoryOf, name: str, password: str
+) -> None:
+    directory = await directory_of(await serve())
+    with pytest.raises(Refused):
+        await directory.authenticate(name, password)
+
+
+async def test_an_empty_password_reaches_no_server(directory_of: DirectoryOf) -> None:
+    directory = await directory_of(DEAD)
+    with pytest.raises(Refused):
+        await directory.authenticate("alice", "")
+
+
+async def test_the_sub_code_of_active_directory_goes_to_the_trace_only(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    server = await serve()
+    told: list[Event] = []
+    directory = await directory_of(server, trace=told.append)
+    await directory.authenticate("alice", "alice-secret")
+    server.faults = failing(Answer(49, "80090308: LdapErr: DSID-0C, data 775, v1db1"), "bind")
+    with pytest.raises(Refused) as refused:
+        await directory.authenticate("alice", "alice-secret")
+    assert "locked" not in str(refused.value)
+    assert "locked" in [event.reason for event in told if isinstance(event, SignedIn)][-1]
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody"])
+async def test_a_directory_that_fails_is_never_called_a_wrong_password(
+    serve: Serve, directory_of: DirectoryOf, name: str
+) -> None:
+    server = await serve()
+    directory = await directory_of(server)
+    await directory.resolve_login("alice")
+    for fault in (Drop(), Answer(80), Answer(52), Answer(51), Answer(8)):
+        server.faults = failing(fault, "bind")
+        with pytest.raises(Unreachable):
+            await directory.authenticate(name, "alice-secret")
+        server.faults = failing(Answer(0), "compare")
+        await directory.connect_all()
+
+
+async def test_c48_a_login_name_is_one_person_or_a_clear_refusal(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    directory = await directory_of(await serve())
+    assert (await directory.resolve_login("alice")).dn == small.person_dn("alice")
+    with pytest.raises(AmbiguousName):
+        await directory.resolve_login("smith")
+    with pytest.raises(UnknownName):
+        await directory.resolve_login("nobody")
+
+
+@pytest.mark.parametrize("name", ["ali*", "*", "alice)(uid=*", "al\\69ce", "a" * 100_000, "\0", "\ud800"])
+async def test_c47_no_name_can_widen_the_login_filter(
+    serve: Serve, directory_of: DirectoryOf, name: str
+) -> None:
+    directory = await directory_of(await serve())
+    with pytest.raises(UnknownName):
+        await directory.resolve_login(name)
+
+
+async def test_c39_the_first_server_with_the_name_signs_in(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    zoe = (
+        "dn: uid=zoe,o=example\nobjectClass: inetOrgPerson\nuid: zoe\ncn: Zoe Z\nsn: Z\n"
+        "userPassword: zoe-secret\n"
+    )
+    first, second = await serve(), await serve(zoe)
+    directory = await directory_of(first, second)
+    await directory.authenticate("zoe", "zoe-secret")
+    await directory.authenticate("alice", "alice-secret")
+    assert first.counts["bind"] > 0
+
+
+async def test_c40_a_server_that_is_down_does_not_hide_the_others(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    directory = await directory_of(DEAD, await serve())
+    assert (await directory.authenticate("alice", "alice-secret")).name == "Alice Adams"
+    with pytest.raises(Unreachable):
+        await directory.authenticate("nobody", "x")
+    with pytest.raises(Refused):
+        await directory.authenticate("alice", "wrong")
+
+
+async def test_c51_the_id_is_the_attribute_that_is_set(serve: Serve, directory_of: DirectoryOf) -> None:
+    directory = await directory_of(await serve(), server={"user_id_attribute": "UID"})
+    assert (await directory.resolve_login("alice@example.com")).id == "alice"
