@@ -1,0 +1,188 @@
+"""What would someone listening on the wire read? Asked of the wire itself.
+
+A recording relay stands between Quintet and the server. The five tasks and a card run through it with a
+marked name and a marked password, and once more with a person and a group that are there, so that answers
+pass, too. What the relay recorded is then read as a listener would.
+"""
+
+import functools
+import operator
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from quintet.admin.levels import at_level
+from quintet.admin.listening import Marks, Overheard, listen
+from quintet.admin.relay import Recording, Relay
+from quintet.cards import endpoint as card_endpoint
+from quintet.cards.cards import Cards
+from quintet.config.settings import CardSettings, Settings
+from quintet.directory.directory import Directory
+from quintet.directory.endpoint import Endpoint, lines_of
+from quintet.directory.errors import (
+    AmbiguousName,
+    BrowsingOff,
+    DirectoryError,
+    OutsideBases,
+    Refused,
+    UnknownGroup,
+    UnknownName,
+)
+from quintet.directory.records import ConnectionStatus, Container, Group, Person
+from quintet.directory.tasks import Protection, Task
+from quintet.secret import Secret
+
+CARD = card_endpoint.LABEL
+_MOST_LEVELS = 12
+_NO = (Refused, UnknownName, AmbiguousName, UnknownGroup, BrowsingOff, OutsideBases)
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A real sign-in, where the administrator wants one to be listened to."""
+
+    name: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOverheard:
+    """What the connections of one task gave away. `error` tells why it could not be run as it should."""
+
+    task: str
+    overheard: Overheard | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The answer, task by task, and the recordings that it rests on."""
+
+    protection: Protection
+    tasks: tuple[TaskOverheard, ...]
+    recordings: tuple[Recording, ...]
+
+
+@dataclass(slots=True)
+class _Round:
+    """What has been found and what has failed so far, first failures first."""
+
+    marks: Marks
+    person: Person | None = None
+    group: Group | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def task(self, *tasks: str) -> AsyncIterator[None]:
+        """An answer of "no" is an answer; whatever else goes wrong is noted for the tasks."""
+        try:
+            yield
+        except _NO:
+            return
+        except DirectoryError as error:
+            for task in {error.task or tasks[0], *tasks}:
+                self.errors.setdefault(task, str(error))
+
+    def note(self, rows: tuple[ConnectionStatus, ...]) -> None:
+        for row in rows:
+            if row.error is not None:
+                self.errors.setdefault(row.task, row.error)
+
+
+async def eavesdrop(
+    settings: Settings, *, level: Protection | None = None, sign_in: SignIn | None = None
+) -> Report:
+    """Run everything through the relay and read what passed.
+
+    With `level`, as if that level were set; nothing is written. Nobody's account counts a failed sign-in: the
+    bind is for a DN that does not exist. Raises ClearBindRefused when the settings do not let it start.
+    """
+    tried = settings if level is None else at_level(settings, level)
+    marks = Marks(f"quintet-{secrets.token_hex(6)}", secrets.token_urlsafe(18))
+    this = _Round(marks)
+    async with Relay() as relay:
+        for each in _endpoints(tried):
+            await relay.open_door(each.label, each.address.host, each.address.port)
+        async with Directory(tried, route=relay.route) as directory:
+            protection = directory.protection
+            this.note(await directory.connect_all())
+            await _ask_marked(directory, this)
+            await _ask_real(directory, this, sign_in)
+        if tried.cards is not None:
+            async with Cards(tried.cards, route=relay.route) as cards:
+                await _ask_cards(cards, this)
+    heard = [(recording.task, listen(recording, marks)) for recording in relay.recordings]
+    tasks = tuple(_summed(task, heard, this.errors.get(task)) for task in _tasks(tried.cards))
+    return Report(protection, tasks, tuple(relay.recordings))
+
+
+async def _ask_marked(directory: Directory, this: _Round) -> None:
+    name, password = this.marks.name, this.marks.password
+    async with this.task(Task.RESOLVE_LOGIN.value, Task.AUTHENTICATE.value):
+        await directory.authenticate(name, password)
+    async with this.task(Task.RESOLVE_NAMES.value):
+        await directory.resolve(name)
+    async with this.task(Task.GROUP_CONTENT.value):
+        await directory.members(name)
+    async with this.task(Task.BROWSE.value):
+        await _look_around(directory, this)
+
+
+async def _look_around(directory: Directory, this: _Round) -> None:
+    """Browse, level by level, until a person and a group are found."""
+    levels: list[str | None] = [None]
+    for _ in range(_MOST_LEVELS):
+        if not levels or (this.person and this.group):
+            return
+        for found in (await directory.browse(levels.pop(0))).entries:
+            match found:
+                case Container():
+                    levels.append(found.dn)
+                case Person():
+                    this.person = this.person or found
+                case Group():
+                    this.group = this.group or found
+
+
+async def _ask_real(directory: Directory, this: _Round, sign_in: SignIn | None) -> None:
+    if this.person is not None:
+        async with this.task(Task.RESOLVE_LOGIN.value):
+            await directory.resolve_login(this.person.mail or this.person.name)
+        async with this.task(Task.RESOLVE_NAMES.value):
+            await directory.resolve(this.person.name)
+    if this.group is not None:
+        async with this.task(Task.GROUP_CONTENT.value):
+            await directory.members(this.group.dn)
+    if sign_in is not None:
+        async with this.task(Task.RESOLVE_LOGIN.value, Task.AUTHENTICATE.value):
+            await directory.authenticate(sign_in.name, sign_in.password.reveal())
+
+
+async def _ask_cards(cards: Cards, this: _Round) -> None:
+    this.note(await cards.connect_all())
+    async with this.task(CARD):
+        await cards.card(this.marks.name)
+    if this.person is not None:
+        async with this.task(CARD):
+            await cards.card(this.person.id)
+
+
+def _endpoints(settings: Settings) -> Iterator[Endpoint]:
+    for line in lines_of(settings).values():
+        yield from line.endpoints
+    if settings.cards is not None:
+        for storage in settings.cards.storages:
+            for server in storage.servers:
+                yield from card_endpoint.line_of(settings.cards, storage, server).endpoints
+
+
+def _tasks(cards: CardSettings | None) -> list[str]:
+    return [task.value for task in Task] + ([CARD] if cards is not None else [])
+
+
+def _summed(task: str, heard: list[tuple[str, Overheard]], error: str | None) -> TaskOverheard:
+    mine = [overheard for of, overheard in heard if of == task]
+    if not mine:
+        return TaskOverheard(task, None, error or "no connection came about")
+    return TaskOverheard(task, functools.reduce(operator.or_, mine), error)
