@@ -17,6 +17,8 @@ from pathlib import Path
 
 from quintet.files import PRIVATE
 
+WAIT = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
@@ -40,18 +42,18 @@ class Busy(Exception):
 
 
 @contextmanager
-def only_one(folder: Path, *, wait: float = 3.0) -> Iterator[None]:
+def only_one(folder: Path, *, wait: float | None = None) -> Iterator[None]:
     """Keeps other commands from changing the files of `folder` meanwhile.
 
-    Waits `wait` seconds for one that does so now, then raises `Busy`. The lock is on the folder itself: it
-    leaves no file behind, and ends with the process. Raises `CannotWrite` without a folder.
+    Waits `wait` seconds (`WAIT`) for one that does so now, then raises `Busy`. The lock is on the folder
+    itself: it leaves no file behind, and ends with the process. Raises `CannotWrite` without a folder.
     """
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise CannotWrite(f"the folder {folder} cannot be opened: {error.strerror}") from error
     try:
-        until = time.monotonic() + wait
+        until = time.monotonic() + (WAIT if wait is None else wait)
         while not _locked(handle):
             if time.monotonic() >= until:
                 raise Busy(f"another command is changing the settings in {folder}; try again when it is done")

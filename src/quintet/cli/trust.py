@@ -1,0 +1,372 @@
+"""`quintet trust`: looks into trust stores, and changes them."""
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography import x509
+
+from quintet.admin import trust as stores
+from quintet.admin.anchors import (
+    Anchor,
+    Found,
+    choose_anchor,
+    has_fingerprint,
+    machine_roots,
+)
+from quintet.admin.certificate_files import NoCertificates, read_certificates
+from quintet.admin.fetching import CannotFetch, fetch, verify
+from quintet.admin.listing import rows_of
+from quintet.admin.rewriting import only_one
+from quintet.admin.trust import CannotTrust, Target
+from quintet.cli.app import app
+from quintet.cli.asking import PasswordFile, Yes, agree, ask_password, read_password
+from quintet.cli.certificates import entry_document, facts_document, print_chain, print_entries
+from quintet.cli.exits import EXITS, Exit, Wrong
+from quintet.cli.setting import folder_of, run
+from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
+from quintet.secret import Secret
+from quintet.tls.certificates import facts_of, fingerprint, is_authority, name_text
+from quintet.tls.store_errors import NoSuchEntry, StoreError
+
+
+class NotAccepted(CannotTrust):
+    """The fingerprint that was accepted is not that of the certificate to import."""
+
+
+EXITS[CannotTrust] = Exit.USAGE
+EXITS[NotAccepted] = Exit.NO
+EXITS[CannotFetch] = Exit.UNREACHABLE
+EXITS[NoCertificates] = Exit.USAGE
+EXITS[StoreError] = Exit.USAGE
+EXITS[NoSuchEntry] = Exit.NO
+
+trust = typer.Typer(
+    name="trust",
+    help="Look into the trust store, and change it. Without --store, it is that of the settings.",
+    no_args_is_help=True,
+)
+app.add_typer(trust)
+
+StoreFile = Annotated[
+    Path | None, typer.Option("--store", metavar="FILE", help="Another store: .p12, .pfx or .jks.")
+]
+_ADDRESS = re.compile(
+    r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/@\[\]]+))(?::(?P<port>[0-9]{1,5}))?"
+)
+
+
+@trust.command("list")
+def list_entries(
+    context: typer.Context,
+    store: StoreFile = None,
+    password_file: PasswordFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what is in a store: names, keys, validity, and who can read it."""
+    target = _existing(context, store, password_file)
+    rows = rows_of(target.store)
+    if as_json:
+        entries = [entry_document(row) for row in rows]
+        print_json({"store": str(target.path), "kind": target.store.kind.value, "entries": entries})
+        return
+    print_entries(rows)
+    plural = "entry" if len(rows) == 1 else "entries"
+    out().print(text(f"{target.path}: {len(rows)} {plural}"), soft_wrap=True)
+    for note in target.store.notes:
+        warn(note)
+
+
+@trust.command("fetch")
+def fetch_certificate(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="The LDAP server and its TLS port.")],
+    starttls: Annotated[
+        bool, typer.Option("--starttls", help="Begin in clear, on the clear port, and change to TLS.")
+    ] = False,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            "--accept", metavar="FINGERPRINT", help="Import the certificate with this SHA-256 fingerprint."
+        ),
+    ] = None,
+    store: StoreFile = None,
+    password_file: PasswordFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Get the certificate that makes a server trusted, out of the chain that it shows, and import it."""
+    folder = folder_of(context)
+    host, port = _host_and_port(address, 389 if starttls else 636)
+    server = run(fetch(host, port, start_tls=starttls))
+    with only_one(store.parent if store else folder):
+        target = _existing_or_new(context, store, password_file)
+        anchor = choose_anchor(server.chain, target.store.certificates, machine_roots())
+        if not as_json:
+            print_chain(server, f"{host}:{port}")
+        taken = _taken(anchor, server.chain, accept, ask=not as_json)
+        alias = None
+        changed = target.store
+        if taken is not None:
+            additions = stores.add(target.store, [taken])
+            for _, reason in additions.left_out:
+                raise CannotTrust(f"{name_text(taken.subject)} would not help: {reason}")
+            alias, changed = additions.added[0][0], additions.store
+            _made(target, stores.save(target, changed, folder=folder), quiet=as_json)
+    believed = taken is not None or anchor.found is Found.IN_STORE
+    problem = None
+    if believed:
+        why = run(
+            verify(
+                host,
+                port,
+                profile=stores.profile_of(folder, os.environ),
+                trust=changed,
+                chain=server.chain,
+                start_tls=starttls,
+            )
+        )
+        problem = None if why is None else str(why)
+    if as_json:
+        print_json(
+            {
+                "address": f"{host}:{port}",
+                "tls_version": server.tls_version,
+                "cipher": server.cipher,
+                "chain": [facts_document(facts_of(each)) for each in server.chain],
+                "anchor": {
+                    "found": anchor.found.name.lower().replace("_", "-"),
+                    "subject": anchor.wanted,
+                    "fingerprint": fingerprint(anchor.certificate) if anchor.certificate else None,
+                },
+                "imported": alias,
+                "store": str(target.path) if alias else None,
+                "trusted": believed and problem is None,
+                "problem": problem,
+            }
+        )
+    else:
+        _conclude(anchor, alias, problem, f"{host}:{port}")
+    if not believed and (accept is not None or anchor.certificate is None):
+        raise typer.Exit(Exit.NO)
+
+
+@trust.command("import")
+def import_files(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="PEM, DER or PKCS#7.")],
+    alias: Annotated[str | None, typer.Option("--alias", help="The entry's name in the store.")] = None,
+    store: StoreFile = None,
+    password_file: PasswordFile = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Import even certificates that would not help.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Import certificates from files. A certificate that would not help is refused, with the reason."""
+    folder = folder_of(context)
+    certificates = [one for file in files for one in _read(file)]
+    with only_one(store.parent if store else folder):
+        target = _existing_or_new(context, store, password_file)
+        additions = stores.add(target.store, certificates, alias=alias, force=force)
+        for certificate, reason in additions.left_out:
+            warn(f"{name_text(certificate.subject)} is left out: {reason}")
+        if not additions.added:
+            say("Nothing was changed.")
+            raise typer.Exit(Exit.NO)
+        for name, certificate in additions.added:
+            say(f"{name}: {name_text(certificate.subject)}")
+            say(f"  SHA-256 {fingerprint(certificate)}")
+        agree(f"Import into {target.path}?", yes=yes)
+        _made(target, stores.save(target, additions.store, folder=folder))
+    names = ", ".join(name for name, _ in additions.added)
+    out().print(text(f"Imported: {names}"), soft_wrap=True)
+
+
+@trust.command("remove")
+def remove_entries(
+    context: typer.Context,
+    aliases: Annotated[list[str], typer.Argument(metavar="ALIAS...")],
+    store: StoreFile = None,
+    password_file: PasswordFile = None,
+    yes: Yes = False,
+) -> None:
+    """Remove entries from a store."""
+    folder = folder_of(context)
+    with only_one(store.parent if store else folder):
+        target = _existing(context, store, password_file)
+        left = stores.without(target.store, aliases)
+        agree(f"Remove {', '.join(printable(a) for a in aliases)} from {target.path}?", yes=yes)
+        _made(target, stores.save(target, left, folder=folder))
+    out().print(text(f"Removed: {', '.join(aliases)}"), soft_wrap=True)
+
+
+@trust.command("create")
+def create_store(
+    context: typer.Context,
+    store: StoreFile = None,
+    password_file: PasswordFile = None,
+    legacy: Annotated[
+        bool, typer.Option("--legacy", help="In the old encoding, which Sametime can read.")
+    ] = False,
+) -> None:
+    """Make an empty store."""
+    folder = folder_of(context)
+    with only_one(store.parent if store else folder):
+        if store is not None:
+            target = stores.new_file_store(store, _password(store, password_file, twice=True))
+        else:
+            target = stores.settings_store_or_new(folder, os.environ)
+            if target.old is not None:
+                raise CannotTrust(f"{target.path} is there already", "import certificates into it")
+        _made(target, stores.save(target, target.store, folder=folder, legacy=legacy))
+
+
+@trust.command("convert")
+def convert_store(
+    context: typer.Context,
+    to: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="The new file: .p12, .pfx or .jks; without it, the same file."),
+    ] = None,
+    legacy: Annotated[
+        bool, typer.Option("--legacy", help="Into the old encoding, which Sametime can read.")
+    ] = False,
+    store: StoreFile = None,
+    password_file: PasswordFile = None,
+    yes: Yes = False,
+) -> None:
+    """Write a store in another format or encoding. The password stays the same."""
+    with only_one(store.parent if store else folder_of(context)):
+        target = _existing(context, store, password_file)
+        if to is None:
+            agree(f"Write {target.path} anew, {'in the old' if legacy else 'in the new'} encoding?", yes=yes)
+        backups = stores.convert(target, to or target.path, legacy=legacy)
+    out().print(text(f"Written: {to or target.path}{_kept(backups)}"), soft_wrap=True)
+    if to is not None and store is None:
+        hint(f"to use it, name it in sametime.ini: ..._TRUST_STORE_FILE={to.resolve()}")
+
+
+@trust.command("stash")
+def stash_password(
+    context: typer.Context,
+    yes: Yes = False,
+) -> None:
+    """Move the password of the settings' store out of sametime.ini into a stash file."""
+    folder = folder_of(context)
+    with only_one(folder):
+        agree("Write a stash file, and remove the password from sametime.ini?", yes=yes)
+        stashed = stores.stash(folder, os.environ)
+    out().print(text(f"Written: {stashed.path}{_kept(stashed.backups)}"), soft_wrap=True)
+    if stashed.variable is not None:
+        warn(f"the variable {stashed.variable} still holds the password; remove it from the environment")
+
+
+def _existing(context: typer.Context, store: Path | None, password_file: Path | None) -> Target:
+    if store is not None:
+        return stores.file_store(store, _password(store, password_file))
+    return stores.settings_store(folder_of(context), os.environ)
+
+
+def _existing_or_new(context: typer.Context, store: Path | None, password_file: Path | None) -> Target:
+    if store is None:
+        return stores.settings_store_or_new(folder_of(context), os.environ)
+    if not store.exists():
+        return stores.new_file_store(store, _password(store, password_file, twice=True))
+    return stores.file_store(store, _password(store, password_file))
+
+
+def _password(store: Path, file: Path | None, *, twice: bool = False) -> Callable[[], Secret]:
+    """How to come by the password: from the file, else by asking, once it is known to be needed."""
+    if file is not None:
+        return partial(read_password, file)
+    return partial(ask_password, f"Password of {printable(store)}", twice=twice)
+
+
+def _read(file: Path) -> tuple[x509.Certificate, ...]:
+    try:
+        return read_certificates(file.read_bytes())
+    except NoCertificates as error:
+        raise NoCertificates(f"{file}: {error}") from error
+
+
+def _host_and_port(text: str, default: int) -> tuple[str, int]:
+    """HOST:PORT, HOST alone, or an IPv6 address in brackets."""
+    found = _ADDRESS.fullmatch(text.strip())
+    if found is None:
+        raise Wrong(f"{text!r} is no HOST:PORT", "write for example ldap.example.com:636")
+    port = int(found["port"] or default)
+    if not 0 < port < 65536:
+        raise Wrong(f"{port} is no port", "ports go from 1 to 65535")
+    return found["bracketed"] or found["host"], port
+
+
+def _taken(
+    anchor: Anchor, chain: Iterable[x509.Certificate], accept: str | None, *, ask: bool
+) -> x509.Certificate | None:
+    """The certificate to import, when there is one and somebody stands up for it.
+
+    The authorities of the chain can be accepted, too, but only by their own fingerprints.
+    """
+    if anchor.found is Found.IN_STORE:
+        return None
+    certificate = anchor.certificate
+    if accept is None:
+        if certificate is None or not ask:
+            return None
+        say(f"To be trusted: {name_text(certificate.subject)}, {anchor.found.value}")
+        say(f"  SHA-256 {fingerprint(certificate)}")
+        agree(
+            "Did the people who run the server give you this fingerprint? Import the certificate?", yes=False
+        )
+        return certificate
+    choices = [*([certificate] if certificate else ()), *(c for c in chain if is_authority(c))]
+    try:
+        accepted = next((c for c in choices if has_fingerprint(c, accept)), None)
+    except ValueError as error:
+        raise Wrong(str(error)) from None
+    if accepted is None and certificate is not None:
+        raise NotAccepted(
+            f"the certificate to import, {name_text(certificate.subject)}, has another fingerprint: "
+            f"{fingerprint(certificate)}",
+            "ask whoever runs the server for the right one; somebody may stand in between",
+        )
+    return accepted
+
+
+def _conclude(anchor: Anchor, alias: str | None, problem: str | None, place: str) -> None:
+    if alias is not None:
+        out().print(text(f"Imported as {alias}."), soft_wrap=True)
+    elif anchor.found is Found.IN_STORE:
+        out().print(text(f"The trust store holds {anchor.wanted} already."), soft_wrap=True)
+    else:
+        say(f"{place} does not send the certificate that must be trusted: {anchor.wanted}")
+        where = f" ({anchor.address} should have it)" if anchor.address else ""
+        hint(f"get it from whoever issued the chain{where}, then: quintet trust import FILE")
+        return
+    if problem is None:
+        out().print(text(f"{place} is trusted now.", "green"), soft_wrap=True)
+    else:
+        warn(f"{place} still would not be trusted: {problem}")
+
+
+def _made(target: Target, backups: Iterable[Path], *, quiet: bool = False) -> None:
+    """Tells what was written beside the store itself."""
+    if quiet:
+        return
+    if target.old is None:
+        say(f"Made the store {target.path}")
+    if target.stash is not None:
+        say(f"Its password is in {target.stash}")
+    if target.ini:
+        say(f"sametime.ini names it now: {', '.join(stores.PREFIX + key for key in target.ini)}")
+    for path in backups:
+        say(f"The old file is {path}")
+
+
+def _kept(backups: Iterable[Path]) -> str:
+    names = ", ".join(path.name for path in backups)
+    return f" (the old file: {names})" if names else ""
