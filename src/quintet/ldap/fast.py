@@ -58,12 +58,19 @@ _cached_frame = lru_cache(512)(_frame)
 
 def search_message(message_id: int, frame: tuple[bytes, bytes], tree: bytes, controls: bytes = b"") -> bytes:
     """The message for a search; `tree` is the filter in BER, `controls` the encoded controls."""
+    before, after = _opened(frame, len(tree))
+    number = (
+        (0x02020000 | message_id).to_bytes(4, "big") if 0x80 <= message_id < 0x8000 else integer(message_id)
+    )
+    length = len(number) + len(before) + len(tree) + len(after) + len(controls)
+    return b"".join((head(0x30, length), number, before, tree, after, controls))
+
+
+@lru_cache(1024)
+def _opened(frame: tuple[bytes, bytes], tree: int) -> tuple[bytes, bytes]:
+    """The frame with the head of the request before it, for a filter of `tree` octets."""
     before, after = frame
-    length = len(before) + len(tree) + len(after)
-    opening = head(0x63, length)
-    number = integer(message_id)
-    length += len(opening) + len(number) + len(controls)
-    return b"".join((head(0x30, length), number, opening, before, tree, after, controls))
+    return head(0x63, len(before) + tree + len(after)) + before, after
 
 
 def read_done(data: bytes, at: int, stop: int) -> SearchResultDone | None:

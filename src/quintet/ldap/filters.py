@@ -215,7 +215,7 @@ class Template:
         octets = trimmed = _name_octets(name)
         if octets[-1:] == b"*" and True in self._trimmed:
             trimmed = octets[:-1]
-        if _invisible(trimmed):
+        if not trimmed.isalnum() and _invisible(trimmed):
             raise BadFilter("an empty name is never searched for")
         frame = self._frame(len(octets), len(trimmed))
         if trimmed is octets:
