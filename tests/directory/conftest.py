@@ -36,9 +36,7 @@ def directory_of(stack: AsyncExitStack) -> Callable[..., Awaitable[Directory]]:
     ) -> Directory:
         trace = options.pop("trace", None)
         ports = [each if isinstance(each, int) else each.port for each in servers]
-        made = [
-            server_settings(port, order=nth, **(server or {})) for nth, port in enumerate(ports, 1)
-        ]
+        made = [server_settings(port, order=nth, **(server or {})) for nth, port in enumerate(ports, 1)]
         return await stack.enter_async_context(Directory(settings(made, **options), trace=trace))
 
     return start

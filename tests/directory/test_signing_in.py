@@ -116,9 +116,7 @@ async def test_c47_no_name_can_widen_the_login_filter(
         await directory.resolve_login(name)
 
 
-async def test_c39_the_first_server_with_the_name_signs_in(
-    serve: Serve, directory_of: DirectoryOf
-) -> None:
+async def test_c39_the_first_server_with_the_name_signs_in(serve: Serve, directory_of: DirectoryOf) -> None:
     zoe = (
         "dn: uid=zoe,o=example\nobjectClass: inetOrgPerson\nuid: zoe\ncn: Zoe Z\nsn: Z\n"
         "userPassword: zoe-secret\n"

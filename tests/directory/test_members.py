@@ -1,0 +1,211 @@
+"""Walk 4: the content of public groups; and the groups of a person."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import small
+from support.directories import DEAD
+
+from quintet.directory.directory import Directory
+from quintet.directory.errors import AmbiguousName, UnknownGroup, Unreachable
+from quintet.directory.members import _without_bits
+from quintet.embedded.answers import Rules
+from quintet.embedded.server import EmbeddedServer
+from quintet.ldap.dn import DN
+from quintet.ldap.filters import Template
+
+Serve = Callable[..., Awaitable[EmbeddedServer]]
+DirectoryOf = Callable[..., Awaitable[Directory]]
+
+
+def person_ldif(uid: str) -> str:
+    return (
+        f"dn: uid={uid},ou=people,o=example\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid}\nsn: {uid}\n"
+    )
+
+
+def group_ldif(name: str, *members: str, kind: str = "groupOfNames", attribute: str = "member") -> str:
+    lines = [f"dn: cn={name},ou=groups,o=example", f"objectClass: {kind}", f"cn: {name}"]
+    return "\n".join([*lines, *(f"{attribute}: {member}" for member in members)]) + "\n"
+
+
+CROWD = [person_ldif(f"p{nth}") for nth in range(30)]
+BIG = group_ldif("big", *(f"uid=p{nth},ou=people,o=example" for nth in range(30)))
+
+
+async def test_c53_nested_groups_are_opened_once(serve: Serve, directory_of: DirectoryOf) -> None:
+    found = await (await directory_of(await serve())).members("everybody")
+    assert [member.name for member in found.members] == [
+        "Erin Evans",
+        "Alice Adams",
+        "Bob Brown",
+        "José Núñez",
+        "Carol Clark",
+        "Dave Davis",
+    ]
+    assert [group.name for group in found.groups] == ["engineers", "sales"]
+    assert (found.missing, found.truncated) == ((), False)
+
+
+async def test_c53_circles_are_broken(serve: Serve, directory_of: DirectoryOf) -> None:
+    found = await (await directory_of(await serve())).members("circle-a")
+    assert {member.name for member in found.members} == {"Alice Adams", "Bob Brown"}
+    assert [group.name for group in found.groups] == ["circle-b"]
+
+
+async def test_a_group_may_be_given_by_its_name_in_any_spelling(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    directory = await directory_of(await serve())
+    by_dn = await directory.members("CN = Engineers , ou=GROUPS,o=Example")
+    assert by_dn.members == (await directory.members("engineers")).members
+
+
+async def test_odd_names_of_groups_and_members_work(serve: Serve, directory_of: DirectoryOf) -> None:
+    directory = await directory_of(await serve())
+    for name in (small.ODD_GROUP, small.group_dn(small.ODD_GROUP)):
+        found = await directory.members(name)
+        assert {DN.parse(member.dn) for member in found.members} == {
+            DN.parse(small.person_dn(uid)) for uid in ("comma", "odd", "alice")
+        }
+
+
+async def test_members_that_are_not_there_are_listed(serve: Serve, directory_of: DirectoryOf) -> None:
+    found = await (await directory_of(await serve())).members("ghosts")
+    assert found.missing == (small.person_dn("nobody"),)
+    assert [member.name for member in found.members] == ["Alice Adams"]
+
+
+async def test_only_the_whole_name_opens_a_group(serve: Serve, directory_of: DirectoryOf) -> None:
+    directory = await directory_of(await serve())
+    for name in ("engineer", "engineers*x", "", "*", "cn=nothing,ou=groups,o=example", "x" * 100_000):
+        with pytest.raises(UnknownGroup):
+            await directory.members(name)
+
+
+async def test_two_groups_of_one_name_are_ambiguous(serve: Serve, directory_of: DirectoryOf) -> None:
+    twin = (
+        "dn: cn=engineers,o=example\nobjectClass: groupOfNames\ncn: engineers\n"
+        f"member: {small.person_dn('alice')}\n"
+    )
+    directory = await directory_of(await serve(twin))
+    with pytest.raises(AmbiguousName):
+        await directory.members("engineers")
+    assert len((await directory.members("cn=engineers,o=example")).members) == 1
+
+
+async def test_c54_as_many_members_as_the_limit_are_not_cut(serve: Serve, directory_of: DirectoryOf) -> None:
+    found = await (await directory_of(await serve(*CROWD, BIG))).members("big", limit=30)
+    assert (len(found.members), found.truncated) == (30, False)
+
+
+async def test_c54_more_members_than_the_limit_are_told(serve: Serve, directory_of: DirectoryOf) -> None:
+    found = await (await directory_of(await serve(*CROWD, BIG), max_members=29)).members("big")
+    assert (len(found.members), found.truncated, found.limit) == (29, True, 29)
+
+
+async def test_a_group_of_ghosts_ends(serve: Serve, directory_of: DirectoryOf) -> None:
+    ghosts = group_ldif("phantoms", *(f"uid=g{nth},ou=people,o=example" for nth in range(300)))
+    found = await (await directory_of(await serve(ghosts))).members("phantoms", limit=10)
+    assert found.truncated
+    assert len(found.missing) < 300
+
+
+async def test_ranges_are_followed_to_their_end(serve: Serve, directory_of: DirectoryOf) -> None:
+    server = await serve(*CROWD, BIG, rules=Rules(range_limit=7))
+    found = await (await directory_of(server)).members("big")
+    assert [member.name for member in found.members] == [f"p{nth}" for nth in range(30)]
+
+
+async def test_unique_members_may_carry_bits(serve: Serve, directory_of: DirectoryOf) -> None:
+    group = group_ldif(
+        "unique",
+        f"{small.person_dn('alice')}#'0101'B",
+        small.person_dn("bob"),
+        kind="groupOfUniqueNames",
+        attribute="uniqueMember",
+    )
+    directory = await directory_of(
+        await serve(group),
+        server={
+            "group_class": "groupOfUniqueNames",
+            "group_member_attribute": "uniqueMember",
+            "group_filter": Template("(&(objectclass=groupOfUniqueNames)(cn=%s*))"),
+        },
+    )
+    found = await directory.members("unique")
+    assert [member.name for member in found.members] == ["Alice Adams", "Bob Brown"]
+
+
+async def test_posix_groups_name_members_by_uid(serve: Serve, directory_of: DirectoryOf) -> None:
+    group = group_ldif("posix", "alice", "bob", "*", "gone", kind="posixGroup", attribute="memberUid")
+    directory = await directory_of(
+        await serve(group),
+        server={
+            "group_class": "posixGroup",
+            "group_member_attribute": "memberUid",
+            "group_filter": Template("(&(objectclass=posixGroup)(cn=%s*))"),
+        },
+    )
+    found = await directory.members("posix")
+    assert [member.name for member in found.members] == ["Alice Adams", "Bob Brown"]
+    assert found.missing == ("*", "gone")
+
+
+async def test_c42_members_outside_the_bases_are_not_looked_up(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    """A mixed group is not supported: what lies elsewhere is named as missing."""
+    directory = await directory_of(
+        await serve(),
+        server={"person_base": DN.parse("ou=staff,o=example"), "group_base": DN.parse(small.GROUPS)},
+    )
+    found = await directory.members("sales")
+    assert (found.members, len(found.missing)) == ((), 2)
+
+
+async def test_c40_a_group_that_may_be_on_a_server_that_is_down_is_not_called_unknown(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    directory = await directory_of(DEAD, await serve())
+    assert (await directory.members("sales")).members
+    with pytest.raises(Unreachable):
+        await directory.members("nothing of the sort")
+
+
+@pytest.mark.parametrize("member_of", [None, "memberOf"])
+async def test_c55_the_groups_of_a_person(
+    serve: Serve, directory_of: DirectoryOf, member_of: str | None
+) -> None:
+    directory = await directory_of(await serve(), server={"member_of": member_of})
+    alice = await directory.resolve_login("alice")
+    direct = await directory.groups_of(alice, depth=-1)
+    assert {group.name for group in direct} == {"engineers", "circle-a", small.ODD_GROUP, "ghosts"}
+    nested = await directory.groups_of(alice)
+    assert {group.name for group in nested} - {group.name for group in direct} == {"everybody", "circle-b"}
+
+
+@pytest.mark.parametrize(("depth", "found"), [(-1, 1), (1, 2), (4, 5), (10, 7)])
+async def test_c56_nesting_is_followed_so_far(
+    serve: Serve, directory_of: DirectoryOf, depth: int, found: int
+) -> None:
+    chain = [group_ldif("g0", small.person_dn("erin"))]
+    chain += [group_ldif(f"g{nth}", f"cn=g{nth - 1},ou=groups,o=example") for nth in range(1, 7)]
+    directory = await directory_of(await serve(*chain))
+    groups = await directory.groups_of(await directory.resolve_login("erin"), depth=depth)
+    assert len([group for group in groups if group.name.startswith("g")]) == found
+
+
+async def test_c56_more_than_ten_levels_are_not_to_be_had(serve: Serve, directory_of: DirectoryOf) -> None:
+    directory = await directory_of(await serve())
+    with pytest.raises(ValueError, match="depth"):
+        await directory.groups_of(await directory.resolve_login("erin"), depth=11)
+
+
+@given(st.text(), st.text("01"))
+def test_bits_are_taken_off_and_nothing_else(name: str, bits: str) -> None:
+    plain = _without_bits(name)
+    assert _without_bits(f"{plain}#'{bits}'B") == plain
+    assert name.startswith(plain)

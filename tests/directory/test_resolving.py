@@ -1,0 +1,138 @@
+"""Walk 2: names as typed to people and groups."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import small
+from support.directories import DEAD, settings
+
+from quintet.directory.directory import Directory
+from quintet.directory.errors import Unreachable
+from quintet.directory.records import Group, Person
+from quintet.directory.resolving import may_be_resolved
+from quintet.embedded.faults import Answer, failing
+from quintet.embedded.server import EmbeddedServer
+from quintet.ldap.filters import Template
+
+Serve = Callable[..., Awaitable[EmbeddedServer]]
+DirectoryOf = Callable[..., Awaitable[Directory]]
+EVERYBODY = Template("(|(objectclass=inetOrgPerson)(cn=%s))")
+
+
+async def test_c49_a_prefix_finds_several_people(serve: Serve, directory_of: DirectoryOf) -> None:
+    found = await (await directory_of(await serve())).resolve("smi")
+    assert {match.name for match in found.matches} == {"John Smith", "Johanna Smith"}
+    assert (found.exact, found.complete) == (False, True)
+
+
+async def test_c50_groups_are_found_beside_people(serve: Serve, directory_of: DirectoryOf) -> None:
+    group = "dn: cn=Alice fans,ou=groups,o=example\nobjectClass: groupOfNames\ncn: Alice fans\nmember: o=example\n"
+    found = await (await directory_of(await serve(group))).resolve("alice")
+    assert [type(match) for match in found.matches] == [Person, Group]
+
+
+async def test_only_what_is_asked_for_is_searched(serve: Serve, directory_of: DirectoryOf) -> None:
+    server = await serve()
+    directory = await directory_of(server)
+    assert (await directory.resolve("engineers", groups=False)).matches == ()
+    assert server.counts["search"] == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["Alice Adams", "alice  adams ", "ALICE@example.com", small.person_dn("alice")]
+)
+async def test_one_match_called_as_typed_is_exact(serve: Serve, directory_of: DirectoryOf, name: str) -> None:
+    directory = await directory_of(
+        await serve(),
+        server={"person_filter": EVERYBODY},
+    )
+    found = await directory.resolve(name)
+    assert (found.exact, found.matches[0].name) == (True, "Alice Adams")
+
+
+async def test_one_star_at_the_end_is_dropped_and_others_are_letters(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    directory = await directory_of(await serve())
+    assert len((await directory.resolve("smith*")).matches) == 2
+    assert (await directory.resolve("s*th")).matches == ()
+    assert (await directory.resolve("Star*")).matches[0].name == "Star* (Paren) \\Slash #1"
+    assert (await directory.resolve("*")).matches == ()
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 100_000, "\0\0", "\ud800", ")(cn=*"])
+async def test_c47_odd_names_find_nothing(serve: Serve, directory_of: DirectoryOf, name: str) -> None:
+    found = await (await directory_of(await serve())).resolve(name)
+    assert (found.matches, found.complete) == ((), True)
+
+
+async def test_an_entry_that_two_servers_hold_comes_once(serve: Serve, directory_of: DirectoryOf) -> None:
+    found = await (await directory_of(await serve(), await serve())).resolve("alice")
+    assert len(found.matches) == 1
+
+
+async def test_c40_a_server_that_is_down_makes_the_answer_incomplete(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    found = await (await directory_of(await serve(), DEAD)).resolve("alice")
+    assert [match.name for match in found.matches] == ["Alice Adams"]
+    assert (found.complete, found.unavailable) == (False, ("127.0.0.1",))
+
+
+async def test_no_server_at_all_is_no_answer(directory_of: DirectoryOf) -> None:
+    with pytest.raises(Unreachable):
+        await (await directory_of(DEAD, DEAD)).resolve("alice")
+
+
+async def test_c81_a_cut_list_is_told(serve: Serve, directory_of: DirectoryOf) -> None:
+    found = await (await directory_of(await serve(), max_results=1)).resolve("smith")
+    assert (len(found.matches), found.truncated, found.complete) == (1, True, False)
+
+
+async def test_c81_as_many_as_the_limit_is_not_cut(serve: Serve, directory_of: DirectoryOf) -> None:
+    found = await (await directory_of(await serve(), max_results=2)).resolve("smith")
+    assert (len(found.matches), found.truncated, found.complete) == (2, False, True)
+
+
+async def test_a_servers_own_limit_is_told_too(serve: Serve, directory_of: DirectoryOf) -> None:
+    server = await serve()
+    directory = await directory_of(server)
+    server.faults = failing(Answer(4, after_entries=1), "search")
+    found = await directory.resolve("smith", groups=False)
+    assert (len(found.matches), found.truncated) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("black", "white", "name", "may"),
+    [
+        ((), (), "a@d.org", True),
+        (("d.org",), (), "a@D.org", False),
+        (("d.org",), (), "a@sub.d.org", True),
+        (("*.d.org",), (), "a@sub.d.org", False),
+        (("*.d.org",), (), "a@d.org*", False),
+        (("*.d.org",), (), "a@bad.org", True),
+        ((), ("d.org",), "a@d.org", True),
+        ((), ("d.org",), "a@e.org", False),
+        ((), ("d.org",), "alice", True),
+    ],
+)
+def test_c83_lists_of_domains(
+    *, black: tuple[str, ...], white: tuple[str, ...], name: str, may: bool
+) -> None:
+    directory = settings((), resolve_blacklist=black, resolve_whitelist=white).directory
+    assert may_be_resolved(name, directory) is may
+
+
+async def test_c83_a_listed_domain_reaches_no_server(serve: Serve, directory_of: DirectoryOf) -> None:
+    server = await serve()
+    directory = await directory_of(server, resolve_blacklist=("example.com",))
+    assert (await directory.resolve("alice@example.com")).matches == ()
+    assert server.counts["search"] == 0
+
+
+@given(st.text())
+def test_any_name_can_be_judged_by_the_lists(name: str) -> None:
+    directory = settings((), resolve_blacklist=("*.d.org",)).directory
+    assert may_be_resolved(name, directory) in (True, False)
