@@ -7,12 +7,31 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from quintet.admin.probing import Speaks, probe
-from quintet.ldap.connection import Address, connect
+from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.errors import LdapError, ResultError, TlsFailed
 from quintet.tls.context import inspection_context, make_context
 from quintet.tls.explain import Explanation, explain, peer_chain
 from quintet.tls.profile import TlsProfile
 from quintet.tls.stores import Store
+
+PATIENCE = 6.0
+"""Seconds to wait for a connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An LDAP server, and how TLS with it begins."""
+
+    host: str
+    port: int
+    start_tls: bool = False
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    async def connect(self, context: ssl.SSLContext) -> Connection:
+        address = Address(self.host, self.port)
+        return await connect(address, tls=context, start_tls=self.start_tls, timeout=PATIENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,74 +47,66 @@ class CannotFetch(Exception):
     """No certificate came. The message says what is there instead, and what to do."""
 
 
-async def fetch(host: str, port: int, *, start_tls: bool = False, patience: float = 6.0) -> Shown:
-    """The chain that the server shows. Waits `patience` seconds for it. Raises `CannotFetch`."""
-    context = inspection_context(TlsProfile())
+async def fetch(peer: Peer) -> Shown:
+    """The chain that the server shows. Raises `CannotFetch`."""
     try:
-        async with await connect(
-            Address(host, port), tls=context, start_tls=start_tls, timeout=patience
-        ) as connection:
+        async with await peer.connect(inspection_context(TlsProfile())) as connection:
             secured = connection.ssl_object
             chain = peer_chain(secured) if secured is not None else ()
             shown = Shown(tuple(chain), connection.tls_version, connection.cipher)
     except LdapError as error:
-        raise CannotFetch(await _why(error, host, port, start_tls=start_tls, patience=patience)) from error
+        raise CannotFetch(await _why(error, peer)) from error
     if not shown.chain:
-        raise CannotFetch(f"{host}:{port} shows no certificate")
+        raise CannotFetch(f"{peer} shows no certificate")
     return shown
 
 
 async def verify(
-    host: str,
-    port: int,
-    *,
-    profile: TlsProfile,
-    trust: Store,
-    chain: tuple[x509.Certificate, ...],
-    start_tls: bool = False,
-    patience: float = 6.0,
+    peer: Peer, *, profile: TlsProfile, trust: Store, chain: tuple[x509.Certificate, ...]
 ) -> Explanation | None:
-    """Connects once more and believes only `trust`: None when that works, else why it does not."""
-    context = make_context(profile, trust=trust)
+    """Connects once more and believes only `trust`: None when that works, else why it does not.
+
+    `chain` is what the server showed before. Raises `CannotFetch`.
+    """
     try:
-        async with await connect(Address(host, port), tls=context, start_tls=start_tls, timeout=patience):
+        async with await peer.connect(make_context(profile, trust=trust)):
             return None
     except TlsFailed as error:
-        return explain(error, host=host, port=port, chain=chain, trust=trust, profile=profile)
+        return explain(error, host=peer.host, port=peer.port, chain=chain, trust=trust, profile=profile)
     except LdapError as error:
-        raise CannotFetch(await _why(error, host, port, start_tls=start_tls, patience=patience)) from error
+        raise CannotFetch(await _why(error, peer)) from error
 
 
-async def _why(error: LdapError, host: str, port: int, *, start_tls: bool, patience: float) -> str:
-    place, cause = f"{host}:{port}", _root_cause(error)
+async def _why(error: LdapError, peer: Peer) -> str:
+    cause = _root_cause(error)
     if isinstance(cause, socket.gaierror):
-        return f"the name {host!r} is not known here: check its spelling, or give the address"
+        return f"the name {peer.host!r} is not known here: check its spelling, or give the address"
     if isinstance(cause, ConnectionRefusedError):
-        return f"nothing listens at {place}: check the port, which is usually {389 if start_tls else 636}"
+        usual = 389 if peer.start_tls else 636
+        return f"nothing listens at {peer}: check the port, which is usually {usual}"
     if isinstance(error, ResultError):
-        return f"{place} refuses StartTLS ({error.what}): use its TLS port, usually 636, without --starttls"
-    if start_tls and await _speaks_tls(host, port, patience):
-        return f"{place} is a TLS port: leave out --starttls"
-    answer = await probe(host, port, patience=min(patience, 3.0))
+        return f"{peer} refuses StartTLS ({error.what}): use its TLS port, usually 636, without --starttls"
+    if peer.start_tls and await _speaks_tls(peer):
+        return f"{peer} is a TLS port: leave out --starttls"
+    answer = await probe(peer.host, peer.port, patience=min(PATIENCE, 3.0))
     sample = f" ({answer.sample!r})" if answer.sample else ""
     match answer.speaks:
-        case Speaks.LDAP if not start_tls:
+        case Speaks.LDAP if not peer.start_tls:
             return (
-                f"{place} is a clear LDAP port, no TLS port: use the TLS port, usually 636, "
+                f"{peer} is a clear LDAP port, no TLS port: use the TLS port, usually 636, "
                 "or add --starttls if the server offers it"
             )
         case Speaks.TLS | Speaks.LDAP:
-            return f"the TLS handshake with {place} fails: {_reason(cause)}"
+            return f"the TLS handshake with {peer} fails: {_reason(cause)}"
         case Speaks.NOTHING:
-            return f"nothing answers at {place}: a firewall may be in the way"
+            return f"nothing answers at {peer}: a firewall may be in the way"
         case _:
-            return f"at {place} {answer.speaks.value}{sample}: check host and port"
+            return f"at {peer} {answer.speaks.value}{sample}: check host and port"
 
 
-async def _speaks_tls(host: str, port: int, patience: float) -> bool:
-    context = inspection_context(TlsProfile())
+async def _speaks_tls(peer: Peer) -> bool:
     try:
-        async with await connect(Address(host, port), tls=context, timeout=patience):
+        async with await Peer(peer.host, peer.port).connect(inspection_context(TlsProfile())):
             return True
     except LdapError:
         return False

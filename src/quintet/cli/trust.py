@@ -19,7 +19,7 @@ from quintet.admin.anchors import (
     machine_roots,
 )
 from quintet.admin.certificate_files import NoCertificates, read_certificates
-from quintet.admin.fetching import CannotFetch, fetch, verify
+from quintet.admin.fetching import CannotFetch, Peer, fetch, verify
 from quintet.admin.listing import rows_of
 from quintet.admin.rewriting import only_one
 from quintet.admin.trust import CannotTrust, Target
@@ -100,13 +100,13 @@ def fetch_certificate(
 ) -> None:
     """Get the certificate that makes a server trusted, out of the chain that it shows, and import it."""
     folder = folder_of(context)
-    host, port = _host_and_port(address, 389 if starttls else 636)
-    server = run(fetch(host, port, start_tls=starttls))
+    peer = _peer(address, starttls=starttls)
+    server = run(fetch(peer))
     with only_one(store.parent if store else folder):
         target = _existing_or_new(context, store, password_file)
         anchor = choose_anchor(server.chain, target.store.certificates, machine_roots())
         if not as_json:
-            print_chain(server, f"{host}:{port}")
+            print_chain(server, str(peer))
         taken = _taken(anchor, server.chain, accept, ask=not as_json)
         alias = None
         changed = target.store
@@ -119,21 +119,13 @@ def fetch_certificate(
     believed = taken is not None or anchor.found is Found.IN_STORE
     problem = None
     if believed:
-        why = run(
-            verify(
-                host,
-                port,
-                profile=stores.profile_of(folder, os.environ),
-                trust=changed,
-                chain=server.chain,
-                start_tls=starttls,
-            )
-        )
+        profile = stores.profile_of(folder, os.environ)
+        why = run(verify(peer, profile=profile, trust=changed, chain=server.chain))
         problem = None if why is None else str(why)
     if as_json:
         print_json(
             {
-                "address": f"{host}:{port}",
+                "address": str(peer),
                 "tls_version": server.tls_version,
                 "cipher": server.cipher,
                 "chain": [facts_document(facts_of(each)) for each in server.chain],
@@ -149,7 +141,7 @@ def fetch_certificate(
             }
         )
     else:
-        _conclude(anchor, alias, problem, f"{host}:{port}")
+        _conclude(anchor, alias, problem, str(peer))
     if not believed and (accept is not None or anchor.certificate is None):
         raise typer.Exit(Exit.NO)
 
@@ -293,15 +285,15 @@ def _read(file: Path) -> tuple[x509.Certificate, ...]:
         raise NoCertificates(f"{file}: {error}") from error
 
 
-def _host_and_port(text: str, default: int) -> tuple[str, int]:
+def _peer(text: str, *, starttls: bool) -> Peer:
     """HOST:PORT, HOST alone, or an IPv6 address in brackets."""
     found = _ADDRESS.fullmatch(text.strip())
     if found is None:
         raise Wrong(f"{text!r} is no HOST:PORT", "write for example ldap.example.com:636")
-    port = int(found["port"] or default)
+    port = int(found["port"] or (389 if starttls else 636))
     if not 0 < port < 65536:
         raise Wrong(f"{port} is no port", "ports go from 1 to 65535")
-    return found["bracketed"] or found["host"], port
+    return Peer(found["bracketed"] or found["host"], port, starttls)
 
 
 def _taken(
