@@ -25,7 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 # Joiners between letters, which some scripts need; they steer nothing.
 _HARMLESS = frozenset("\u200c\u200d")
-_UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_BEYOND_ASCII = re.compile("[^\n -~]")
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
 
 
@@ -61,8 +61,13 @@ def named(name: str, dn: str) -> Text:
 def print_json(document: Mapping[str, Any]) -> None:
     """One JSON document, and nothing else, on standard output."""
     written = json.dumps(document, ensure_ascii=not _takes_unicode(), indent=2)
-    sys.stdout.write(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", written) + "\n")
+    sys.stdout.write(_BEYOND_ASCII.sub(_escaped, written) + "\n")
     sys.stdout.flush()
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    return character if character.isprintable() or character in _HARMLESS else json.dumps(character)[1:-1]
 
 
 def _takes_unicode() -> bool:

@@ -1,0 +1,260 @@
+"""What holds for every command: where settings come from, exit codes, one JSON document, no traceback."""
+
+import json
+import os
+import pty
+import select
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quintet.cli.exits import EXITS, Exit, Wrong, exit_of
+from quintet.cli.show import print_json, printable, tell, text
+from quintet.config.problems import BadSettings
+from quintet.directory.errors import (
+    ClearBindRefused,
+    DirectoryError,
+    Refused,
+    UnknownGroup,
+    UnknownName,
+    Unreachable,
+    Untrusted,
+)
+from support.command import PLAIN, PROGRAM, Quintet, run_program
+from support.folder import settings_folder
+from support.slapd import Slapd
+
+COMMANDS = (
+    ("check",),
+    ("connections",),
+    ("resolve", "alice"),
+    ("browse",),
+    ("members", "sales"),
+    ("card", "alice"),
+)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
+def test_an_empty_folder_is_2_and_says_what_is_missing(quintet: Quintet, arguments: tuple[str, ...]) -> None:
+    ran = quintet(*arguments)
+    assert ran.code == 2
+    assert "StCommunityConfig.xml" in ran.out + ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("resolve",),
+        ("--nonsense",),
+        ("card", "alice", "--set", "2"),
+        ("browse", "--page-size", "many"),
+        (),
+    ],
+    ids=str,
+)
+def test_wrong_usage_is_2_on_standard_error(quintet: Quintet, arguments: tuple[str, ...]) -> None:
+    ran = quintet(*arguments)
+    assert ran.code == 2
+    assert ran.err or not arguments
+
+
+def test_help_and_version_are_0(quintet: Quintet) -> None:
+    assert quintet("--help").code == 0
+    assert quintet("--version").out.startswith("quintet ")
+    for arguments in COMMANDS:
+        assert quintet(arguments[0], "--help").code == 0
+
+
+def test_check_prints_every_problem_with_its_place(quintet: Quintet, tmp_path: Path) -> None:
+    (tmp_path / "sametime.ini").write_text("[Directory]\nST_DB_LDAP_PENDING_MAX=many\n")
+    (tmp_path / "StCommunityConfig.xml").write_text("<StCommunityConfig>\n<LDAP>\n")
+    ran = quintet("check", "--json")
+    assert ran.code == 2
+    problems = ran.document["problems"]
+    assert all(set(each) == {"severity", "file", "line", "key", "message"} for each in problems)
+    errors = {each["file"]: each for each in problems if each["severity"] == "error"}
+    assert errors["sametime.ini"]["line"] == 2
+    assert errors["sametime.ini"]["key"] == "ST_DB_LDAP_PENDING_MAX"
+    assert errors["StCommunityConfig.xml"]["line"] is not None
+    assert "sametime.ini:2" in quintet("check").out
+
+
+@pytest.mark.real
+def test_sound_settings_are_0(quintet: Quintet, sound_folder: Path) -> None:
+    ran = quintet("--config", sound_folder, "check", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert [each for each in ran.document["problems"] if each["severity"] == "error"] == []
+
+
+@pytest.mark.real
+def test_the_folder_comes_from_the_option_else_the_variable_else_where_one_is(
+    quintet: Quintet, sound_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert quintet("check").code == 2
+    monkeypatch.setenv("QUINTET_CONFIG", str(sound_folder))
+    assert quintet("check").code == 0
+    assert quintet("--config", tmp_path, "check").code == 2
+    monkeypatch.delenv("QUINTET_CONFIG")
+    monkeypatch.chdir(sound_folder)
+    assert quintet("check").code == 0
+
+
+@pytest.mark.real
+def test_warnings_keep_out_of_the_document(quintet: Quintet, tmp_path: Path, small_slapd: Slapd) -> None:
+    folder = settings_folder(
+        tmp_path / "settings",
+        small_slapd,
+        level="passwords",
+        directory={"QUINTET_ALLOW_CLEAR_SERVICE_BIND": "1"},
+    )
+    ran = quintet("--config", folder, "resolve", "alice", "--json")
+    assert ran.code == 0
+    assert [match["name"] for match in ran.document["matches"]] == ["Alice Adams"]
+    assert "QUINTET_ALLOW_CLEAR_SERVICE_BIND" in ran.err
+
+
+@pytest.mark.real
+def test_the_installed_program_behaves_the_same(sound_folder: Path) -> None:
+    ran = run_program("resolve", "José", "--json", environ={"QUINTET_CONFIG": str(sound_folder)})
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.document["matches"][0]["name"] == "José Núñez"
+    ascii_only = run_program(
+        "resolve",
+        "jose@example.com",
+        "--json",
+        environ={"QUINTET_CONFIG": str(sound_folder), "PYTHONIOENCODING": "ascii"},
+    )
+    assert ascii_only.document["matches"][0]["name"] == "José Núñez"
+
+
+@pytest.mark.real
+def test_a_password_typed_at_a_terminal_is_not_echoed(sound_folder: Path) -> None:
+    mine, theirs = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [PROGRAM, "--config", sound_folder, "authenticate", "alice"],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, **PLAIN},
+            start_new_session=True,
+        )
+        seen = read_until(mine, b"Password")
+        os.write(mine, b"alice-secret\n")
+        seen += read_until(mine, b"Alice Adams")
+        assert process.wait(30) == 0
+    finally:
+        os.close(theirs)
+        os.close(mine)
+    assert b"alice-secret" not in seen
+
+
+def read_until(terminal: int, wanted: bytes) -> bytes:
+    seen, deadline = b"", time.monotonic() + 30
+    while wanted not in seen:
+        ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, seen
+        seen += os.read(terminal, 4096)
+    return seen
+
+
+@pytest.mark.real
+def test_ctrl_c_is_130_without_a_traceback(tmp_path: Path) -> None:
+    with Slapd() as server:
+        folder = settings_folder(tmp_path, server, level="none")
+        port = server.port
+    with socket.create_server(("127.0.0.1", port)) as silent:
+        silent.settimeout(30)
+        process = subprocess.Popen(
+            [PROGRAM, "--config", folder, "resolve", "alice"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **PLAIN},
+        )
+        with silent.accept()[0]:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert b"Traceback" not in err
+
+
+@given(st.text())
+def test_what_is_printable_steers_nothing(value: str) -> None:
+    assert all(c.isprintable() or c in "\u200c\u200d" for c in printable(value))
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", categories=["L", "N", "P"])))
+def test_letters_stay_as_they_are(value: str) -> None:
+    assert printable(value) == value
+
+
+def test_markup_is_not_read() -> None:
+    assert text("[red]x[/red]").plain == "[red]x[/red]"
+
+
+@given(st.dictionaries(st.text(), st.text() | st.none() | st.booleans() | st.lists(st.text())))
+def test_a_document_is_read_back_as_it_was_and_steers_nothing(document: dict[str, object]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        written: list[str] = []
+        patch.setattr("sys.stdout", Stdout(written))
+        print_json(document)
+    printed = "".join(written)
+    assert json.loads(printed) == document
+    assert all(c.isprintable() or c in "\n\u200c\u200d" for c in printed)
+
+
+class Stdout:
+    encoding = "utf-8"
+
+    def __init__(self, written: list[str]) -> None:
+        self._written = written
+
+    def write(self, data: str) -> int:
+        self._written.append(data)
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Refused(), Exit.NO),
+        (UnknownName("x"), Exit.NO),
+        (UnknownGroup("x"), Exit.NO),
+        (DirectoryError("x"), Exit.NO),
+        (Wrong("x"), Exit.USAGE),
+        (BadSettings(Path(), ()), Exit.USAGE),
+        (ClearBindRefused("x"), Exit.USAGE),
+        (Unreachable("x"), Exit.UNREACHABLE),
+        (Untrusted("x"), Exit.UNREACHABLE),
+        (RuntimeError("x"), Exit.BUG),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_kind_of_error_has_its_code(error: Exception, code: Exit) -> None:
+    assert exit_of(error) is code
+    assert set(EXITS.values()) <= set(Exit)
+
+
+def test_an_error_says_its_cure_once(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(Wrong("it is broken", "mend it"))
+    tell(UnknownName("nobody has it", cure="Ask for somebody else"))
+    said = capsys.readouterr().err
+    assert said.count("mend it") == said.count("Ask for somebody else") == 1
+
+
+def test_a_bug_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(ZeroDivisionError("division by zero"))
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said
+    assert "Traceback" not in said
