@@ -1,0 +1,134 @@
+"""The face: status, opening everything, reloading."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support import small
+from support.directories import DEAD, server_settings, settings
+
+from quintet.directory.directory import Directory
+from quintet.directory.endpoint import lines_of
+from quintet.directory.errors import Unreachable
+from quintet.directory.records import State
+from quintet.directory.tasks import Protection, Task
+from quintet.embedded.faults import Faults, Wait, failing
+from quintet.embedded.server import EmbeddedServer
+from quintet.ldap.filters import Template
+from quintet.tls.profile import StoreKind, StoreRef, TlsProfile
+
+Serve = Callable[..., Awaitable[EmbeddedServer]]
+DirectoryOf = Callable[..., Awaitable[Directory]]
+
+
+async def test_c1_connect_all_opens_one_connection_a_task(serve: Serve, directory_of: DirectoryOf) -> None:
+    server = await serve()
+    rows = await (await directory_of(server)).connect_all()
+    assert [row.task for row in rows] == [task.value for task in Task]
+    assert {row.state for row in rows} == {State.CONNECTED}
+    assert server.counts["connections"] == len(Task)
+
+
+async def test_connect_all_tells_of_every_connection_that_failed(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    rows = await (await directory_of(await serve(), DEAD)).connect_all()
+    assert len(rows) == 2 * len(Task)
+    failed = [row for row in rows if row.error]
+    assert [row.task for row in failed] == [task.value for task in Task]
+    assert all("nothing listens there" in (row.error or "") for row in failed)
+
+
+async def test_before_anything_is_asked_nothing_is_open(serve: Serve, directory_of: DirectoryOf) -> None:
+    server = await serve()
+    rows = (await directory_of(server)).status()
+    assert {row.state for row in rows} == {State.IDLE}
+    assert server.counts["connections"] == 0
+
+
+async def test_status_counts_operations(serve: Serve, directory_of: DirectoryOf) -> None:
+    directory = await directory_of(await serve())
+    for _ in range(3):
+        await directory.resolve("alice", groups=False)
+    (row,) = [row for row in directory.status() if row.task == Task.RESOLVE_NAMES.value]
+    assert row.operations == 4
+    assert (row.encrypted, row.certificate, row.in_flight) == (False, None, 0)
+
+
+async def test_a_directory_that_is_not_open_says_so() -> None:
+    directory = Directory(settings([server_settings(DEAD)]))
+    with pytest.raises(Unreachable):
+        await directory.resolve("alice")
+    assert directory.status() == ()
+
+
+async def test_c2_the_level_is_told() -> None:
+    assert Directory(settings([server_settings(DEAD)])).protection is Protection.NONE
+
+
+async def test_closing_while_requests_run_ends_them(serve: Serve, directory_of: DirectoryOf) -> None:
+    server = await serve()
+    directory = await directory_of(server)
+    await directory.resolve("alice")
+    server.faults = failing(Wait(asyncio.Event()), "search")
+    work = asyncio.create_task(directory.resolve("alice"))
+    await asyncio.sleep(0)
+    await directory.close()
+    with pytest.raises(Unreachable):
+        await work
+
+
+async def test_reload_keeps_the_pools_that_nothing_touches(serve: Serve, directory_of: DirectoryOf) -> None:
+    server = await serve()
+    directory = await directory_of(server)
+    await directory.connect_all()
+    given = settings([server_settings(server.port, login_filter=Template("(uid=%s)"))])
+    await directory.reload(given)
+    await directory.connect_all()
+    assert server.counts["connections"] == len(Task)
+    assert (await directory.resolve_login("alice")).dn == small.person_dn("alice")
+
+
+async def test_reload_replaces_what_a_change_touches(serve: Serve, directory_of: DirectoryOf) -> None:
+    old, new = await serve(), await serve()
+    directory = await directory_of(old)
+    await directory.connect_all()
+    await directory.reload(settings([server_settings(new.port)]))
+    await directory.connect_all()
+    assert new.counts["connections"] == len(Task)
+    while old.connected:
+        await asyncio.sleep(0)
+
+
+async def test_reload_lets_requests_end_on_the_connections_that_they_have(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    old, new = await serve(), await serve()
+    directory = await directory_of(old)
+    await directory.resolve("alice")
+    gate = asyncio.Event()
+    old.faults = failing(Wait(gate), "search")
+    work = asyncio.create_task(directory.members("everybody"))
+    while old.counts["search"] < 3:
+        await asyncio.sleep(0)
+    await directory.reload(settings([server_settings(new.port)]))
+    assert (await directory.resolve("alice")).matches
+    gate.set()
+    old.faults = Faults()
+    assert len((await work).members) == 6
+    assert new.counts["search"] == 2
+
+
+def test_a_store_that_changed_makes_other_lines(tmp_path: Path) -> None:
+    store = tmp_path / "trust.p12"
+    store.write_bytes(b"one")
+    given = replace(
+        settings([server_settings(DEAD, ssl_enabled=True)]),
+        tls=TlsProfile(trust_store=StoreRef(store, StoreKind.PKCS12)),
+    )
+    before = lines_of(given)
+    assert lines_of(given) == before
+    store.write_bytes(b"another")
+    assert lines_of(given) != before

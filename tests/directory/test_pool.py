@@ -1,0 +1,355 @@
+"""How connections are opened, kept, shared, repeated and given up, on a server that does wrong on demand."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support import small
+from support.directories import DEAD, server_settings, settings
+
+from quintet.directory import pool as pool_module
+from quintet.directory.backoff import FIRST, LONGEST, Host
+from quintet.directory.endpoint import Line, lines_of
+from quintet.directory.errors import Unreachable, Why
+from quintet.directory.link import Link
+from quintet.directory.opening import ANYTHING, Opening
+from quintet.directory.pool import Pool
+from quintet.directory.records import State
+from quintet.directory.securing import Contexts
+from quintet.directory.tasks import Task
+from quintet.directory.trace import Event, Gone, Opened, OpenFailed, Retried
+from quintet.embedded.faults import (
+    Answer,
+    Cut,
+    Drop,
+    Fault,
+    Faults,
+    Garbage,
+    Notice,
+    Silence,
+    Wait,
+    WrongId,
+    failing,
+)
+from quintet.embedded.server import EmbeddedServer
+from quintet.ldap.limits import Address
+
+Serve = Callable[..., Awaitable[EmbeddedServer]]
+MakePool = Callable[..., Pool]
+
+
+def line_to(*ports: int, task: Task = Task.RESOLVE_NAMES, **changes: Any) -> Line:
+    line = lines_of(settings([server_settings(ports[0])]))[task, 0]
+    endpoints = tuple(replace(line.endpoints[0], address=Address("127.0.0.1", port)) for port in ports)
+    return replace(line, endpoints=endpoints, **changes)
+
+
+@pytest.fixture
+def told() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def make(stack: AsyncExitStack, told: list[Event]) -> MakePool:
+    def make(line: Line) -> Pool:
+        pool = Pool(line, Opening(Contexts()), trace=told.append)
+        stack.push_async_callback(pool.close)
+        return pool
+
+    return make
+
+
+async def look(link: Link) -> str:
+    """A search with one answer: who gave it."""
+    found = await link.connection.search(small.BASE, 0, ANYTHING, ("o",))
+    assert [entry.dn for entry in found.entries] == [small.BASE]
+    return str(link.endpoint.address.port)
+
+
+async def sign_in(link: Link) -> None:
+    await link.connection.bind(small.person_dn("alice"), "alice-secret")
+
+
+def bindings(port: int, **changes: Any) -> Line:
+    return line_to(port, task=Task.AUTHENTICATE, **changes)
+
+
+async def test_c80_many_operations_share_one_connection(serve: Serve, make: MakePool) -> None:
+    server = await serve()
+    pool = make(line_to(server.port))
+    await asyncio.gather(*(pool.run(look) for _ in range(200)))
+    assert server.counts["connections"] == 1
+
+
+async def test_binds_get_more_connections_under_load_and_no_more_than_the_most(
+    serve: Serve, make: MakePool
+) -> None:
+    server = await serve()
+    gate = asyncio.Event()
+    pool = make(bindings(server.port, connections=2, most=4))
+    await pool.run(sign_in, "bind")
+    assert server.counts["connections"] == 1
+    server.faults = failing(Wait(gate), "bind")
+    work = [asyncio.create_task(pool.run(sign_in, "bind")) for _ in range(50)]
+    while server.counts["bind"] < 5:
+        await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(*work)
+    assert (server.counts["connections"], server.counts["bind"]) == (4, 51)
+
+
+async def test_one_bind_after_another_needs_one_connection(serve: Serve, make: MakePool) -> None:
+    server = await serve()
+    pool = make(bindings(server.port, connections=2, most=8))
+    for _ in range(10):
+        await pool.run(sign_in, "bind")
+    assert server.counts["connections"] == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Drop(), Cut(5, drop=True), Garbage(), WrongId(), Notice(), Answer(51), Answer(52)],
+    ids=lambda fault: type(fault).__name__,
+)
+@pytest.mark.parametrize("kind", ["search", "bind"])
+async def test_what_fails_once_is_made_again_unseen(
+    serve: Serve, make: MakePool, told: list[Event], fault: Any, kind: Any
+) -> None:
+    server = await serve()
+    pool = make(line_to(server.port) if kind == "search" else bindings(server.port))
+    await pool.run(look if kind == "search" else sign_in)
+    server.faults = failing(fault, kind, times=1)
+    await pool.run(look if kind == "search" else sign_in)
+    assert len([event for event in told if isinstance(event, Retried)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [(Drop(), Why.LOST), (Garbage(), Why.LOST), (Answer(51), Why.BUSY), (Answer(52), Why.BUSY)],
+    ids=str,
+)
+async def test_what_fails_twice_is_told(serve: Serve, make: MakePool, fault: Any, why: Why) -> None:
+    server = await serve()
+    pool = make(line_to(server.port))
+    await pool.run(look)
+    server.faults = failing(fault, "search")
+    with pytest.raises(Unreachable) as unreachable:
+        await pool.run(look)
+    assert unreachable.value.why is why
+    assert server.faults._seen[server.faults.faults[0]] == 2
+
+
+async def test_siblings_of_a_dead_connection_are_not_tried(serve: Serve, make: MakePool) -> None:
+    """All connections die at once when a server restarts; the repetition must not meet the next dead one."""
+    server = await serve()
+    pool = make(bindings(server.port, connections=4, most=4))
+    gate = asyncio.Event()
+    server.faults = failing(Wait(gate), "bind")
+    work = [asyncio.create_task(pool.run(sign_in)) for _ in range(4)]
+    while server.counts["bind"] < 4:
+        await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(*work)
+    server.faults = failing(Drop(), "bind", times=1)
+    await pool.run(sign_in)
+    assert len(pool.status()) == 1
+
+
+async def test_a_silent_server_is_given_up_and_its_connection_too(serve: Serve, make: MakePool) -> None:
+    server = await serve()
+    pool = make(line_to(server.port, operation_timeout=0.05, connect_timeout=0.05))
+    await pool.run(look)
+    server.faults = failing(Silence(), "search")
+    with pytest.raises(Unreachable) as unreachable:
+        await pool.run(look)
+    assert unreachable.value.why is Why.TIMED_OUT
+    while pool.status()[0].state is State.CONNECTED:
+        await asyncio.sleep(0)
+    server.faults = Faults()
+    assert await pool.run(look)
+
+
+async def test_a_refused_connection_says_so_and_when_it_is_tried_again(
+    make: MakePool, told: list[Event]
+) -> None:
+    pool = make(line_to(DEAD))
+    with pytest.raises(Unreachable, match="nothing listens there"):
+        await pool.run(look)
+    with pytest.raises(Unreachable, match="tried again in") as unreachable:
+        await pool.run(look)
+    assert unreachable.value.retry_in is not None
+    assert len([event for event in told if isinstance(event, OpenFailed)]) == 1
+    assert pool.status()[0].state is State.WAITING
+
+
+async def test_a_host_name_that_nobody_knows_is_told(make: MakePool) -> None:
+    line = line_to(DEAD)
+    endpoint = replace(line.endpoints[0], address=Address("nowhere.invalid", 389))
+    with pytest.raises(Unreachable) as unreachable:
+        await make(replace(line, endpoints=(endpoint,))).run(look)
+    assert unreachable.value.why is Why.NAME
+
+
+async def test_callers_wait_for_one_and_the_same_attempt(make: MakePool, told: list[Event]) -> None:
+    pool = make(line_to(DEAD))
+    outcomes = await asyncio.gather(*(pool.run(look) for _ in range(20)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Unreachable}
+    assert len({id(outcome) for outcome in outcomes}) == 20
+    assert len([event for event in told if isinstance(event, OpenFailed)]) == 1
+
+
+def test_the_pauses_grow_differ_and_are_bounded() -> None:
+    host = Host(line_to(DEAD).endpoints[0])
+    pauses = [host.failed(Unreachable.because(Why.REFUSED), 0.0) for _ in range(20)]
+    assert pauses[0] <= 1.3 * FIRST
+    assert all(pause <= 1.3 * LONGEST for pause in pauses)
+    assert min(pauses[-5:]) >= 0.7 * LONGEST
+    assert len(set(pauses)) > 15
+
+
+async def test_another_host_takes_over_and_the_first_is_returned_to(
+    serve: Serve, make: MakePool, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "RETURN_AFTER", 0.0)
+    first, second = await serve(), await serve()
+    pool = make(line_to(first.port, second.port))
+    assert await pool.run(look) == str(first.port)
+    first.faults = Faults((Fault(Drop(), "connect"), Fault(Drop(), "search"), Fault(Drop(), "bind")))
+    assert await pool.run(look) == str(second.port)
+    first.faults = Faults()
+    pool._hosts[0].retry_at = 0.0
+    await pool.keep()
+    assert await pool.run(look) == str(first.port)
+    assert "moved" in [event.reason for event in told if isinstance(event, Gone)]
+
+
+@pytest.mark.parametrize("code", [51, 52])
+async def test_a_busy_host_is_passed_over(serve: Serve, make: MakePool, code: int) -> None:
+    first, second = await serve(), await serve()
+    first.faults = failing(Answer(code), "search")
+    assert await make(line_to(first.port, second.port)).run(look) == str(second.port)
+
+
+async def test_old_connections_are_replaced(serve: Serve, make: MakePool, told: list[Event]) -> None:
+    server = await serve()
+    pool = make(line_to(server.port, lifetime=1000.0))
+    await pool.run(look)
+    pool._links[0].expires = 0.0
+    await pool.run(look)
+    assert [event.reason for event in told if isinstance(event, Gone)][:1] == ["old"]
+
+
+async def test_lifetimes_differ(serve: Serve, make: MakePool) -> None:
+    server = await serve()
+    pools = [make(line_to(server.port, lifetime=1000.0)) for _ in range(5)]
+    await asyncio.gather(*(pool.connect() for pool in pools))
+    left = {round(pool._links[0].expires - pool._links[0].opened_at, 6) for pool in pools}
+    assert len(left) > 1
+    assert all(800 <= each <= 1000 for each in left)
+
+
+async def test_idle_connections_are_probed_and_the_dead_ones_go(
+    serve: Serve, make: MakePool, told: list[Event]
+) -> None:
+    server = await serve()
+    pool = make(line_to(server.port, idle_probe=0.0, connect_timeout=0.05))
+    await pool.run(look)
+    await pool.keep()
+    assert pool.status()[0].state is State.CONNECTED
+    server.faults = failing(Silence(), "search")
+    await pool.keep()
+    assert [event.reason for event in told if isinstance(event, Gone)] == ["doubtful"]
+
+
+async def test_what_load_had_opened_goes_again_when_idle(serve: Serve, make: MakePool) -> None:
+    server = await serve()
+    pool = make(bindings(server.port, connections=1, most=4, idle_probe=0.0))
+    await asyncio.gather(*(pool.run(sign_in) for _ in range(40)))
+    assert len(pool.status()) > 1
+    await pool.keep()
+    assert len(pool.status()) == 1
+
+
+async def test_a_connection_that_the_server_closed_is_not_handed_out(
+    serve: Serve, make: MakePool, told: list[Event]
+) -> None:
+    server = await serve()
+    pool = make(line_to(server.port))
+    await pool.run(look)
+    await server.disconnect()
+    while pool.status()[0].state is State.CONNECTED:
+        await asyncio.sleep(0)
+    assert await pool.run(look)
+    assert len([event for event in told if isinstance(event, Opened)]) == 2
+    assert pool.status()[0].reconnects == 1
+
+
+async def test_cancelled_callers_leave_nothing_behind(serve: Serve, make: MakePool) -> None:
+    server = await serve()
+    gate = asyncio.Event()
+    server.faults = failing(Wait(gate), "bind")
+    pool = make(bindings(server.port, connections=1, most=1))
+    work = [asyncio.create_task(pool.run(sign_in)) for _ in range(10)]
+    while not server.counts["bind"]:
+        await asyncio.sleep(0)
+    for task in work:
+        task.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+    gate.set()
+    server.faults = Faults()
+    await pool.run(sign_in)
+    assert (len(pool._waiting), pool._callers) == (0, 0)
+
+
+async def test_there_is_a_bound_to_those_who_wait(
+    serve: Serve, make: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "MOST_CALLERS", 3)
+    pool = make(line_to((await serve()).port))
+    outcomes = await asyncio.gather(*(pool.run(look) for _ in range(5)), return_exceptions=True)
+    assert [each.why for each in outcomes if isinstance(each, Unreachable)] == [Why.OVERLOADED] * 2
+
+
+async def test_who_waits_too_long_for_a_connection_is_told(serve: Serve, make: MakePool) -> None:
+    server = await serve()
+    server.faults = failing(Silence(), "bind")
+    pool = make(bindings(server.port, connections=1, most=1, operation_timeout=0.05))
+    outcomes = await asyncio.gather(*(pool.run(sign_in) for _ in range(3)), return_exceptions=True)
+    assert {each.why for each in outcomes if isinstance(each, Unreachable)} == {Why.TIMED_OUT}
+    assert len(outcomes) == 3
+
+
+async def test_a_closed_pool_says_so(serve: Serve, make: MakePool) -> None:
+    pool = make(line_to((await serve()).port))
+    await pool.run(look)
+    await pool.close()
+    with pytest.raises(Unreachable) as unreachable:
+        await pool.run(look)
+    assert unreachable.value.why is Why.CLOSED
+    assert pool.status()[0].state is State.CLOSED
+
+
+async def test_draining_lets_the_last_operation_end(serve: Serve, make: MakePool) -> None:
+    server = await serve()
+    gate = asyncio.Event()
+    pool = make(line_to(server.port))
+    await pool.run(look)
+    server.faults = failing(Wait(gate), "search")
+    last = asyncio.create_task(pool.run(look))
+    while server.counts["search"] < 2:
+        await asyncio.sleep(0)
+    drained = asyncio.create_task(pool.drain(5.0))
+    await asyncio.sleep(0)
+    gate.set()
+    await drained
+    assert await last
+
+
+async def test_memory_does_not_grow_with_operations(serve: Serve, make: MakePool) -> None:
+    pool = make(line_to((await serve()).port))
+    for _ in range(50):
+        await asyncio.gather(*(pool.run(look) for _ in range(10)))
+    assert (len(pool._links), len(pool._waiting), len(pool._opening), len(pool._closing)) == (1, 0, 0, 0)
