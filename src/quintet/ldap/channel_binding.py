@@ -1,5 +1,6 @@
 """The channel binding `tls-server-end-point` (RFC 5929 section 4): a hash of the server's certificate."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
@@ -7,6 +8,25 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
 TLS_SERVER_END_POINT: Final = "tls-server-end-point"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What binds an authentication to its TLS: the kind by name, and its data."""
+
+    name: str
+    data: bytes
+
+
+def of_certificate(certificate: bytes) -> Binding | None:
+    """The binding by RFC 5929 for a server's certificate in DER, where it defines one."""
+    digest = tls_server_end_point(certificate)
+    return Binding(TLS_SERVER_END_POINT, digest) if digest is not None else None
+
+
+def as_openldap(binding: Binding) -> Binding:
+    """The same in OpenLDAP's own terms: it names every binding "ldap", and puts the kind before the data."""
+    return Binding("ldap", f"{binding.name}:".encode() + binding.data)
 
 
 def tls_server_end_point(certificate: bytes) -> bytes | None:

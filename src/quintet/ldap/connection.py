@@ -8,13 +8,12 @@ except a bind that nobody answers, after which it is closed. Errors are those of
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
 from typing import Self, final
 
-from quintet.ldap import fast, scram
+from quintet.ldap import channel_binding, fast, scram
 from quintet.ldap.ber import BerError
-from quintet.ldap.channel_binding import tls_server_end_point
 from quintet.ldap.controls import paged, read_paged
 from quintet.ldap.errors import (
     AuthMethodNotSupported,
@@ -173,21 +172,29 @@ class Connection:
             raise Misuse("SCRAM needs a user and a password", operation="bind")
         offered = () if mechanism is not None else await self._sasl_mechanisms(timeout)
         certificate = self.peer_certificate
-        binding = tls_server_end_point(certificate) if certificate is not None else None
+        binding = channel_binding.of_certificate(certificate) if certificate is not None else None
         chosen = mechanism or scram.choose(offered, bound=binding is not None)
         if chosen is None:
             raise AuthMethodNotSupported(
                 "the server offers no SCRAM", server=self._wire.server, operation="bind", dn=user
             )
         plus_offered = f"{chosen}-PLUS" in offered if mechanism is None else None
-        try:
+
+        async def attempt(binding: channel_binding.Binding | None) -> None:
             client = scram.Client(
                 chosen, user, password, authzid=authzid, binding=binding, plus_offered=plus_offered
             )
-        except scram.ScramFailed as error:
-            raise Misuse(str(error), operation="bind", dn=user) from error
-        try:
             await self._scram(client, user, timeout)
+
+        try:
+            try:
+                await attempt(binding)
+            except ResultError as error:
+                if binding is None or _OPENLDAPS_BINDING not in error.diagnostic:
+                    raise
+                await attempt(channel_binding.as_openldap(binding))
+        except scram.ScramUnfit as error:
+            raise Misuse(str(error), operation="bind", dn=user) from error
         except scram.ScramFailed as error:
             failed = PeerViolation(str(error), server=self._wire.server, operation="bind", dn=user)
             self._wire.end(failed)
@@ -305,7 +312,7 @@ class Connection:
         controls: Sequence[Control] = (),
         timeout: float | None = None,
         references: list[str] | None = None,
-    ) -> AsyncIterator[SearchResultEntry]:
+    ) -> AsyncGenerator[SearchResultEntry, None]:
         """Entries one by one, in bounded memory: a slow reader slows the server down.
 
         `timeout` is for each wait for the server. Search references are added to `references`. Leave early
@@ -528,6 +535,8 @@ class Connection:
 
 
 _ANYTHING = Present("objectClass").encode()
+
+_OPENLDAPS_BINDING = "Expected: ldap"
 
 _QUICK_ITERATIONS = 20_000
 """About ten milliseconds. More are hashed in a thread, so that the loop goes on."""

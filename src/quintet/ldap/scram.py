@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from quintet.ldap.channel_binding import TLS_SERVER_END_POINT
+from quintet.ldap.channel_binding import TLS_SERVER_END_POINT, Binding
 from quintet.ldap.saslprep import saslprep
 
 FEWEST_ITERATIONS: Final = 4096
@@ -30,6 +30,10 @@ _HASHES = {"SCRAM-SHA-1": "sha1", "SCRAM-SHA-256": "sha256"}
 
 class ScramFailed(Exception):
     """The other side did not keep to SCRAM, or could not prove that it knows the password."""
+
+
+class ScramUnfit(ScramFailed):
+    """SCRAM has no place for what its user gave: the mechanism, the name or the password."""
 
 
 def choose(offered: Sequence[str], *, bound: bool) -> str | None:
@@ -61,27 +65,27 @@ class Client:
         password: str | bytes,
         *,
         authzid: str = "",
-        binding: bytes | None = None,
+        binding: Binding | None = None,
         plus_offered: bool | None = None,
         nonce: str | None = None,
     ) -> None:
         """`binding` is the channel's, where there is TLS; `plus_offered` is None when nobody asked.
 
-        Raises ScramFailed for a mechanism, name or password that SCRAM has no place for.
+        Raises ScramUnfit.
         """
         if _plain(mechanism) not in _HASHES:
-            raise ScramFailed(f"{mechanism} is no SCRAM that we know")
+            raise ScramUnfit(f"{mechanism} is no SCRAM that we know")
         if _is_plus(mechanism) and binding is None:
-            raise ScramFailed(f"{mechanism} needs TLS, and a certificate that can be bound to")
+            raise ScramUnfit(f"{mechanism} needs TLS, and a certificate that can be bound to")
         self.mechanism = mechanism
         self._password = _prepared_password(password)
-        if _is_plus(mechanism):
-            flag = f"p={TLS_SERVER_END_POINT}"
+        if _is_plus(mechanism) and binding is not None:
+            flag = f"p={binding.name}"
         else:
             # "y": we could have, had the server offered it. A server that did offer it sees an attack.
             flag = "y" if binding is not None and plus_offered is False else "n"
         self._gs2 = f"{flag},{'a=' + _saslname(authzid) if authzid else ''},".encode()
-        self._binding = binding if _is_plus(mechanism) and binding is not None else b""
+        self._binding = binding.data if _is_plus(mechanism) and binding is not None else b""
         self._nonce = nonce or secrets.token_urlsafe(24)
         self._bare = f"n={_saslname(user)},r={self._nonce}".encode()
         self._server_first = b""
@@ -160,7 +164,7 @@ def credentials(
 class Server:
     """The other half: `first`, then `final`. `user` and `authzid` are known after `first`.
 
-    `lookup` gives the credentials of a user; `binding` is the channel's, None without TLS; `plus_offered`
+    `lookup` gives the credentials of a user; `binding` is the hash of our certificate; `plus_offered`
     tells whether clients could see the PLUS mechanisms.
     """
 
@@ -179,7 +183,7 @@ class Server:
         self.user = ""
         self.authzid = ""
         self._lookup = lookup
-        self._binding = binding if _is_plus(mechanism) and binding is not None else b""
+        self._binding = binding if _is_plus(mechanism) else None
         self._plus_offered = plus_offered
         self._nonce = nonce or secrets.token_urlsafe(24)
         self._gs2 = b""
@@ -194,9 +198,9 @@ class Server:
         if found is None:
             raise ScramFailed("the client's first message is not of SCRAM's form")
         self._gs2, flag, authzid, bare, user, nonce = found.groups()
-        if _is_plus(self.mechanism) != flag.startswith(b"p="):
+        if flag.startswith(b"p=") != (self._binding is not None):
             raise ScramFailed("the channel binding does not fit the mechanism")
-        if flag.startswith(b"p=") and flag[2:] != TLS_SERVER_END_POINT.encode():
+        if self._binding is not None and flag[2:] != TLS_SERVER_END_POINT.encode():
             raise ScramFailed("this kind of channel binding is not known here")
         if flag == b"y" and self._plus_offered:
             raise ScramFailed("somebody hid the PLUS mechanisms from the client")
@@ -213,7 +217,7 @@ class Server:
     def final(self, client_final: bytes) -> bytes:
         """The answer to the client's proof. Raises ScramFailed when it does not hold."""
         without_proof, separator, proof = client_final.rpartition(b",p=")
-        bound = base64.b64encode(self._gs2 + self._binding)
+        bound = base64.b64encode(self._gs2 + (self._binding or b""))
         if (
             self._credentials is None
             or not separator
@@ -269,7 +273,7 @@ def _saslname(text: str) -> str:
     try:
         return saslprep(text).replace("=", "=3D").replace(",", "=2C")
     except ValueError as error:
-        raise ScramFailed(f"the name cannot be used: {error}") from None
+        raise ScramUnfit(f"the name cannot be used: {error}") from None
 
 
 def _name(data: bytes) -> str:
@@ -288,4 +292,4 @@ def _prepared_password(password: str | bytes) -> bytes:
     try:
         return saslprep(text).encode()
     except ValueError:
-        raise ScramFailed("the password has characters that SASLprep prohibits (RFC 4013)") from None
+        raise ScramUnfit("the password has characters that SASLprep prohibits (RFC 4013)") from None

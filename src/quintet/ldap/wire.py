@@ -157,16 +157,11 @@ class Wire(asyncio.BufferedProtocol):
 
     async def upgrade(self, context: ssl.SSLContext, server_hostname: str, *, agreed: bool) -> None:
         """TLS from here on; `agreed` when StartTLS led here. Raises TlsFailed, and the connection is over."""
-        assert self.transport is not None
+        if isinstance(self.reason, PeerViolation):
+            raise self.reason  # it came with the answer to StartTLS
+        self.check()
         try:
-            transport = await self.loop.start_tls(
-                self.transport,
-                self,
-                context,
-                server_hostname=server_hostname,
-                ssl_handshake_timeout=_TLS_HANDSHAKE,
-                ssl_shutdown_timeout=self.limits.close,
-            )
+            transport = await self._handshake(context, server_hostname)
         except (OSError, ValueError) as error:
             self._set_lost()  # asyncio tells the protocol only about connections that were made
             failed = TlsFailed(f"no TLS: {_words(error)}", server=self.server)
@@ -176,7 +171,6 @@ class Wire(asyncio.BufferedProtocol):
             self._set_lost()
             self.end(ConnectionLost("TLS was cut short"))
             raise
-        assert transport is not None
         self.transport = transport
         if agreed:
             self._session.tls_established()
@@ -184,6 +178,20 @@ class Wire(asyncio.BufferedProtocol):
             found: ssl.SSLObject = transport.get_extra_info("ssl_object")
             cipher = found.cipher()
             self.trace(Encrypted(found.version() or "", cipher[0] if cipher else ""))
+
+    async def _handshake(self, context: ssl.SSLContext, server_hostname: str) -> asyncio.Transport:
+        assert self.transport is not None
+        transport = await self.loop.start_tls(
+            self.transport,
+            self,
+            context,
+            server_hostname=server_hostname,
+            ssl_handshake_timeout=_TLS_HANDSHAKE,
+            ssl_shutdown_timeout=self.limits.close,
+        )
+        if transport is None:
+            raise ConnectionResetError("the connection ended during the handshake")
+        return transport
 
     async def close(self) -> None:
         """Unbind, and wait until the connection is gone, but not for long."""

@@ -1,0 +1,727 @@
+"""The connection against a server that a test plays by hand: order, limits, faults and how things end."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from quintet.ldap import ber
+from quintet.ldap.connection import Address, Connection, Limits, connect
+from quintet.ldap.controls import paged
+from quintet.ldap.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    InvalidCredentials,
+    LdapError,
+    LimitReached,
+    Misuse,
+    PeerViolation,
+    Referral,
+    SizeLimitExceeded,
+    TimedOut,
+    TlsFailed,
+)
+from quintet.ldap.filters import Present
+from quintet.ldap.messages import (
+    NOTICE_OF_DISCONNECTION,
+    START_TLS,
+    AbandonRequest,
+    BindRequest,
+    BindResponse,
+    CompareResponse,
+    ExtendedRequest,
+    ExtendedResponse,
+    IntermediateResponse,
+    Message,
+    Operation,
+    Result,
+    SearchRequest,
+    SearchResultDone,
+    SearchResultEntry,
+    SearchResultReference,
+    UnbindRequest,
+    decode,
+    encode,
+)
+from quintet.ldap.trace import Closed, Received, Sent, TraceEvent
+
+ANY = Present("cn")
+DONE = SearchResultDone(Result())
+
+
+def entry(number: int, size: int = 1) -> SearchResultEntry:
+    return SearchResultEntry(f"cn={number}", {"cn": [b"x" * size]})
+
+
+class Peer:
+    """The server's end of one connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def get(self) -> Message:
+        start = await self.reader.readexactly(2)
+        length = start[1]
+        if length >= 0x80:
+            more = await self.reader.readexactly(length & 0x7F)
+            start, length = start + more, int.from_bytes(more, "big")
+        return decode(start + await self.reader.readexactly(length))
+
+    async def expect(self, kind: type) -> Message:
+        message = await self.get()
+        assert isinstance(message.op, kind), message
+        return message
+
+    def put(self, message_id: int, *ops: Operation) -> None:
+        self.writer.write(b"".join(encode(Message(message_id, op)) for op in ops))
+
+    async def gone(self) -> None:
+        """Until the client has closed."""
+        while await self.reader.read(65536):
+            pass
+
+
+Play = Callable[[Peer], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def served(play: Play, **options: Any) -> AsyncIterator[Connection]:
+    """A connection to a server that plays its part once; a failure of that part fails the test."""
+    async with serving(play) as address:
+        connection = await connect(address, **options)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(play: Play) -> AsyncIterator[Address]:
+    tasks: list[asyncio.Task[None]] = []
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.append(asyncio.current_task())  # type: ignore[arg-type]  # a task it is
+        try:
+            await play(Peer(reader, writer))
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    try:
+        yield Address(*server.sockets[0].getsockname()[:2])
+    finally:
+        server.close()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, AssertionError):
+                raise outcome
+        await server.wait_closed()
+
+
+async def silence(peer: Peer) -> None:
+    await peer.gone()
+
+
+async def test_many_searches_are_under_way_at_once_and_answered_in_any_order() -> None:
+    async def play(peer: Peer) -> None:
+        asked = [await peer.expect(SearchRequest) for _ in range(5)]
+        for message in reversed(asked):
+            peer.put(message.id, entry(message.id), DONE)
+        await peer.gone()
+
+    async with served(play) as connection:
+        found = await asyncio.gather(*(connection.search("", 2, ANY) for _ in range(5)))
+        assert [each.entries for each in found] == [[entry(number)] for number in range(1, 6)]
+        assert (connection.operations, connection.in_flight) == (5, 0)
+
+
+async def test_requests_of_one_turn_leave_in_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(silence) as connection:
+        transport = connection._wire.transport
+        writes: list[bytes] = []
+        monkeypatch.setattr(transport, "write", writes.append)
+        tasks = [asyncio.create_task(connection.search("", 2, ANY)) for _ in range(5)]
+        await asyncio.sleep(0)  # the searches begin
+        await asyncio.sleep(0)  # and their turn is over
+        assert len(writes) == 1
+        assert writes[0].count(encode(Message(1, SearchRequest("", 2, ANY)))[5:]) == 5
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_above_the_high_mark_operations_wait_until_the_low_mark() -> None:
+    seen: list[int] = []
+
+    async def play(peer: Peer) -> None:
+        seen.extend([(await peer.expect(SearchRequest)).id for _ in range(6)])
+        assert connection.in_flight == 6
+        for number in (1, 2):
+            peer.put(number, DONE)
+        compare = asyncio.create_task(peer.get())
+        done, _ = await asyncio.wait([compare], timeout=0.05)
+        assert not done, "it began while four were under way"
+        peer.put(3, DONE)
+        seen.append((await compare).id)
+        for number in (4, 5, 6, 7):
+            peer.put(number, DONE)
+        await peer.gone()
+
+    async with served(play, limits=Limits(pending_high=6, pending_low=3)) as connection:
+        await asyncio.gather(*(connection.search("", 2, ANY) for _ in range(7)))
+        assert seen == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_an_operation_whose_turn_does_not_come_times_out_unsent() -> None:
+    async def play(peer: Peer) -> None:
+        await peer.expect(SearchRequest)
+        await peer.expect(UnbindRequest)
+
+    async with served(play, limits=Limits(pending_high=1, pending_low=0)) as connection:
+        first = asyncio.create_task(connection.search("", 2, ANY))
+        await asyncio.sleep(0)
+        with pytest.raises(TimedOut, match="turn"):
+            await connection.search("", 2, ANY, timeout=0.01)
+        assert connection.operations == 1
+        await connection.close()
+        with pytest.raises(ConnectionLost):
+            await first
+
+
+async def test_a_waiting_operation_that_is_cancelled_is_never_sent() -> None:
+    async def play(peer: Peer) -> None:
+        await peer.expect(SearchRequest)
+        peer.put(1, DONE)
+        assert (await peer.expect(SearchRequest)).op.base == "third"  # type: ignore[union-attr]
+        peer.put(2, DONE)
+        await peer.expect(UnbindRequest)
+
+    async with served(play, limits=Limits(pending_high=1, pending_low=0)) as connection:
+        tasks = [asyncio.create_task(connection.search(base, 2, ANY)) for base in ("", "second", "third")]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(done[1], asyncio.CancelledError)
+
+
+async def test_a_search_out_of_time_is_abandoned_and_the_connection_is_good() -> None:
+    async def play(peer: Peer) -> None:
+        late = await peer.expect(SearchRequest)
+        assert (await peer.expect(AbandonRequest)).op == AbandonRequest(late.id)
+        again = await peer.expect(SearchRequest)
+        peer.put(late.id, entry(1), DONE)
+        peer.put(again.id, entry(2), DONE)
+        await peer.gone()
+
+    async with served(play) as connection:
+        with pytest.raises(TimedOut) as caught:
+            await connection.search("o=x", 2, ANY, timeout=0.01)
+        assert (caught.value.operation, caught.value.dn) == ("search", "o=x")
+        assert caught.value.server == str(connection.address)
+        assert (await connection.search("", 2, ANY)).entries == [entry(2)]
+
+
+async def test_a_cancelled_search_is_abandoned_and_the_connection_is_good() -> None:
+    async def play(peer: Peer) -> None:
+        first = await peer.expect(SearchRequest)
+        task.cancel()
+        assert (await peer.expect(AbandonRequest)).op == AbandonRequest(first.id)
+        peer.put((await peer.expect(SearchRequest)).id, DONE)
+        await peer.gone()
+
+    async with served(play) as connection:
+        task = asyncio.create_task(connection.search("", 2, ANY))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await connection.search("", 2, ANY)
+
+
+async def test_deadlines_are_kept_each_for_its_own() -> None:
+    async with served(silence) as connection:
+        long = asyncio.create_task(connection.search("", 2, ANY, timeout=0.06))
+        await asyncio.sleep(0)
+        with pytest.raises(TimedOut):
+            await connection.search("", 2, ANY, timeout=0.01)
+        assert not long.done()
+        with pytest.raises(TimedOut):
+            await long
+
+
+async def test_a_bind_without_an_answer_ends_the_connection() -> None:
+    async with served(silence) as connection:
+        with pytest.raises(TimedOut):
+            await connection.bind("cn=a", "x", timeout=0.01)
+        assert connection.closed
+        assert "in time" in str(connection.close_reason)
+
+
+async def test_after_a_cancelled_bind_one_can_bind_again() -> None:
+    async def play(peer: Peer) -> None:
+        first = await peer.expect(BindRequest)
+        task.cancel()
+        peer.put(first.id, BindResponse(Result(49)))
+        peer.put((await peer.expect(BindRequest)).id, BindResponse(Result()))
+        await peer.gone()
+
+    answered = asyncio.Event()
+
+    def watch(event: TraceEvent) -> None:
+        if isinstance(event, Received):
+            answered.set()
+
+    async with served(play, trace=watch) as connection:
+        task = asyncio.create_task(connection.bind("cn=a", "x"))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await answered.wait()
+        await connection.bind("cn=b", "y")
+
+
+async def test_a_search_during_a_bind_is_misuse() -> None:
+    async def play(peer: Peer) -> None:
+        first = await peer.expect(BindRequest)
+        with pytest.raises(Misuse):
+            await connection.search("", 2, ANY)
+        peer.put(first.id, BindResponse(Result()))
+        await peer.gone()
+
+    async with served(play) as connection:
+        await connection.bind("cn=a", "x")
+
+
+@pytest.mark.parametrize(("dn", "password"), [("cn=a", ""), ("cn=a", b""), ("", "x")])
+async def test_a_name_without_a_password_never_reaches_the_wire(dn: str, password: str) -> None:
+    async def play(peer: Peer) -> None:
+        await peer.expect(UnbindRequest)
+
+    async with served(play) as connection:
+        with pytest.raises(Misuse):
+            await connection.bind(dn, password)
+
+
+async def test_a_refused_bind_tells_who_where_and_why_but_no_password() -> None:
+    async def play(peer: Peer) -> None:
+        result = Result(49, "", "80090308: LdapErr: DSID-0C09, comment: AcceptSecurityContext, data 533, v3")
+        peer.put((await peer.expect(BindRequest)).id, BindResponse(result))
+        await peer.gone()
+
+    events: list[TraceEvent] = []
+    async with served(play, trace=events.append) as connection:
+        with pytest.raises(InvalidCredentials, match="disabled") as caught:
+            await connection.bind("cn=a", "hunter2")
+        assert caught.value.dn == "cn=a"
+        assert "hunter2" not in f"{caught.value!r} {caught.value} {caught.value.__dict__} {events}"
+
+
+async def test_partial_entries_come_with_the_error() -> None:
+    async def play(peer: Peer) -> None:
+        peer.put((await peer.get()).id, entry(1), SearchResultDone(Result(4)))
+        await peer.gone()
+
+    async with served(play) as connection:
+        with pytest.raises(SizeLimitExceeded) as caught:
+            await connection.search("o=x", 2, ANY)
+        assert caught.value.partial is not None
+        assert caught.value.partial.entries == [entry(1)]
+        assert caught.value.server == str(connection.address)
+
+
+async def test_references_are_told_and_counted_and_not_followed() -> None:
+    async def play(peer: Peer) -> None:
+        peer.put((await peer.get()).id, SearchResultReference(("ldap://a/", "ldap://b/")), entry(1), DONE)
+        await peer.gone()
+
+    async with served(play) as connection:
+        found = await connection.search("", 2, ANY)
+        assert found.references == ["ldap://a/", "ldap://b/"]
+        assert connection.references == 1
+
+
+async def test_a_referral_is_an_error_with_its_addresses() -> None:
+    async def play(peer: Peer) -> None:
+        peer.put((await peer.get()).id, SearchResultDone(Result(10, "", "", ("ldap://a/",))))
+        await peer.gone()
+
+    async with served(play) as connection:
+        with pytest.raises(Referral) as caught:
+            await connection.search("", 2, ANY)
+        assert caught.value.referrals == ("ldap://a/",)
+
+
+@pytest.mark.parametrize("limits", [Limits(entries=3), Limits(collected=150)], ids=["entries", "octets"])
+async def test_a_search_that_brings_too_much_is_abandoned(limits: Limits) -> None:
+    async def play(peer: Peer) -> None:
+        first = await peer.expect(SearchRequest)
+        peer.put(first.id, *map(entry, range(20)))
+        assert (await peer.expect(AbandonRequest)).op == AbandonRequest(first.id)
+        peer.put((await peer.expect(SearchRequest)).id, entry(1), DONE)
+        await peer.gone()
+
+    async with served(play, limits=limits) as connection:
+        with pytest.raises(LimitReached) as caught:
+            await connection.search("o=x", 2, ANY)
+        assert (caught.value.operation, caught.value.dn) == ("search", "o=x")
+        assert (await connection.search("", 2, ANY)).entries == [entry(1)]
+
+
+async def test_intermediate_responses_go_to_who_asked_for_them() -> None:
+    middle = IntermediateResponse("1.2", b"x")
+
+    async def play(peer: Peer) -> None:
+        for _ in range(2):
+            peer.put((await peer.get()).id, middle, ExtendedResponse(Result(), None, b"v"))
+        await peer.gone()
+
+    async with served(play) as connection:
+        heard: list[IntermediateResponse] = []
+        assert (await connection.extended("1.1", intermediate=heard.append)).value == b"v"
+        assert (await connection.extended("1.1")).value == b"v"
+        assert heard == [middle]
+
+
+async def test_compare_says_yes_and_no() -> None:
+    async def play(peer: Peer) -> None:
+        for code in (6, 5):
+            peer.put((await peer.get()).id, CompareResponse(Result(code)))
+        await peer.gone()
+
+    async with served(play) as connection:
+        assert await connection.compare("cn=a", "cn", "a")
+        assert not await connection.compare("cn=a", "cn", "b")
+
+
+async def test_pages_are_asked_for_by_their_cookie() -> None:
+    async def play(peer: Peer) -> None:
+        for cookie, following in ((b"", b"next"), (b"next", b"")):
+            message = await peer.get()
+            assert message.controls == (paged(2, cookie),)
+            answer = Message(message.id, DONE, (paged(7, following, critical=False),))
+            peer.put(message.id, entry(1))
+            peer.writer.write(encode(answer))
+        await peer.gone()
+
+    async with served(play) as connection:
+        page = await connection.search_page("", 2, ANY, page_size=2)
+        assert (page.cookie, page.estimate, len(page.entries)) == (b"next", 7, 1)
+        assert (await connection.search_page("", 2, ANY, page_size=2, cookie=page.cookie)).cookie == b""
+
+
+# Streams
+
+
+async def test_a_stream_hands_on_entries_one_by_one() -> None:
+    async def play(peer: Peer) -> None:
+        peer.put((await peer.get()).id, entry(1), SearchResultReference(("ldap://a/",)), entry(2), DONE)
+        await peer.gone()
+
+    async with served(play) as connection:
+        references: list[str] = []
+        found = [each async for each in connection.stream("", 2, ANY, references=references)]
+        assert (found, references) == ([entry(1), entry(2)], ["ldap://a/"])
+
+
+async def test_a_slow_reader_of_a_stream_slows_the_server_down() -> None:
+    async def play(peer: Peer) -> None:
+        message = await peer.get()
+        for number in range(2000):
+            peer.put(message.id, entry(number, 10_000))
+            await peer.writer.drain()
+            sent.append(number)
+        peer.put(message.id, DONE)
+        await peer.gone()
+
+    sent: list[int] = []
+    limits = Limits(stream_buffer=50_000)
+    async with served(play, limits=limits) as connection:
+        count = 0
+        async with contextlib.aclosing(connection.stream("", 2, ANY)) as stream:
+            async for each in stream:
+                assert each.dn == f"cn={count}"
+                assert sum(each.buffered for each in connection._wire._streams) < 50_000 + 2 * 65536
+                count += 1
+        assert count == 2000
+
+
+async def test_who_asks_between_two_entries_of_a_stream_is_answered() -> None:
+    async def play(peer: Peer) -> None:
+        stream = await peer.get()
+        peer.put(stream.id, *(entry(number, 1000) for number in range(100)))
+        other = await peer.get()
+        peer.put(other.id, entry(7), DONE)
+        peer.put(stream.id, DONE)
+        await peer.gone()
+
+    async with served(play, limits=Limits(stream_buffer=2000)) as connection:
+        count = 0
+        async for _ in connection.stream("", 2, ANY):
+            if not count:
+                assert (await connection.search("", 2, ANY, timeout=5)).entries == [entry(7)]
+            count += 1
+        assert count == 100
+
+
+async def test_leaving_a_stream_early_abandons_it() -> None:
+    async def play(peer: Peer) -> None:
+        message = await peer.expect(SearchRequest)
+        peer.put(message.id, entry(1), entry(2))
+        assert (await peer.expect(AbandonRequest)).op == AbandonRequest(message.id)
+        await peer.gone()
+
+    async with served(play) as connection:
+        async with contextlib.aclosing(connection.stream("", 2, ANY)) as stream:
+            async for _ in stream:
+                break
+        assert connection.in_flight == 0
+
+
+async def test_a_stream_that_stalls_is_out_of_time() -> None:
+    async def play(peer: Peer) -> None:
+        peer.put((await peer.get()).id, entry(1))
+        await peer.expect(AbandonRequest)
+        await peer.gone()
+
+    async with served(play) as connection:
+        async with contextlib.aclosing(connection.stream("", 2, ANY, timeout=0.02)) as stream:
+            assert await anext(stream) == entry(1)
+            with pytest.raises(TimedOut):
+                await anext(stream)
+        assert not connection.closed
+
+
+# How it ends
+
+
+async def test_close_unbinds_and_ends_what_is_under_way() -> None:
+    async def play(peer: Peer) -> None:
+        await peer.expect(SearchRequest)
+        closing.set()
+        await peer.expect(UnbindRequest)
+        assert await peer.reader.read() == b""
+
+    closing = asyncio.Event()
+    async with served(play) as connection:
+        task = asyncio.create_task(connection.search("o=x", 2, ANY))
+        await closing.wait()
+        await connection.close()
+        with pytest.raises(ConnectionLost, match="closed"):
+            await task
+        assert (connection.closed, connection.close_reason) == (True, None)
+        with pytest.raises(ConnectionLost):
+            await connection.search("", 2, ANY)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"HTTP/1.1 400\r\n\r\n", b"\x30\x80", encode(Message(99, DONE)), b"\x30\x84\x7f\xff\xff\xff"],
+    ids=["HTTP", "indefinite length", "wrong id", "two gigabytes"],
+)
+async def test_a_peer_that_breaks_the_protocol_is_left(garbage: bytes) -> None:
+    async def play(peer: Peer) -> None:
+        await peer.get()
+        peer.writer.write(garbage)
+        await peer.gone()
+
+    async with served(play) as connection:
+        with pytest.raises(PeerViolation) as caught:
+            await connection.search("o=x", 2, ANY)
+        assert (caught.value.operation, caught.value.dn) == ("search", "o=x")
+        assert isinstance(connection.close_reason, PeerViolation)
+
+
+async def test_half_an_answer_and_the_end_is_a_lost_connection() -> None:
+    async def play(peer: Peer) -> None:
+        await peer.get()
+        peer.writer.write(encode(Message(1, entry(1)))[:10])
+
+    async with served(play) as connection:
+        with pytest.raises(ConnectionLost, match="closed the connection"):
+            await connection.search("", 2, ANY)
+        assert isinstance(connection.close_reason, ConnectionLost)
+
+
+async def test_a_notice_of_disconnection_is_the_reason() -> None:
+    async def play(peer: Peer) -> None:
+        await peer.get()
+        peer.put(0, ExtendedResponse(Result(52, "", "maintenance"), NOTICE_OF_DISCONNECTION))
+        await peer.gone()
+
+    async with served(play) as connection:
+        with pytest.raises(ConnectionLost, match="maintenance"):
+            await connection.search("", 2, ANY)
+        assert "maintenance" in str(connection.close_reason)
+
+
+async def test_a_server_that_never_closes_is_not_waited_for() -> None:
+    async def play(peer: Peer) -> None:
+        transport = peer.writer.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        await stop.wait()
+
+    stop = asyncio.Event()
+    async with serving(play) as address:
+        connection = await connect(address, limits=Limits(close=0.05))
+        async with asyncio.timeout(5):
+            await connection.close()
+        stop.set()
+
+
+async def test_nobody_there_is_connect_failed() -> None:
+    async with serving(silence) as address:
+        pass
+    with pytest.raises(ConnectFailed) as caught:
+        await connect(address)
+    assert not isinstance(caught.value, TlsFailed)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert str(address) in str(caught.value)
+
+
+async def test_a_name_that_does_not_resolve_is_connect_failed() -> None:
+    with pytest.raises(ConnectFailed):
+        await connect(Address("no-such-host.invalid", 389))
+
+
+async def test_a_host_name_that_is_none_is_connect_failed() -> None:
+    with pytest.raises(ConnectFailed):
+        await connect(Address("a" * 70 + ".example", 389))
+
+
+async def test_no_handshake_in_time_is_tls_failed() -> None:
+    async with serving(silence) as address:
+        with pytest.raises(TlsFailed, match="within"):
+            await connect(address, tls=ssl.create_default_context(), timeout=0.05)
+
+
+async def test_something_else_than_tls_is_tls_failed_with_its_cause() -> None:
+    async def play(peer: Peer) -> None:
+        await peer.reader.read(10)
+        peer.writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await peer.gone()
+
+    async with serving(play) as address:
+        with pytest.raises(TlsFailed) as caught:
+            await connect(address, tls=ssl.create_default_context())
+        assert isinstance(caught.value.__cause__, ssl.SSLError)
+
+
+async def test_an_end_in_the_handshake_is_tls_failed() -> None:
+    async def play(peer: Peer) -> None:
+        await peer.reader.read(10)
+
+    async with serving(play) as address:
+        with pytest.raises(TlsFailed):
+            await connect(address, tls=ssl.create_default_context())
+
+
+async def test_a_server_without_start_tls_is_tls_failed() -> None:
+    async def play(peer: Peer) -> None:
+        peer.put((await peer.expect(ExtendedRequest)).id, ExtendedResponse(Result(2, "", "unsupported")))
+        await peer.gone()
+
+    async with serving(play) as address:
+        with pytest.raises(TlsFailed, match="unsupported"):
+            await connect(address, tls=ssl.create_default_context(), start_tls=True)
+
+
+async def test_a_response_injected_before_tls_is_refused() -> None:
+    async def play(peer: Peer) -> None:
+        message = await peer.expect(ExtendedRequest)
+        peer.put(message.id, ExtendedResponse(Result(), START_TLS), BindResponse(Result()))
+        await peer.gone()
+
+    async with serving(play) as address:
+        with pytest.raises(PeerViolation, match="in clear"):
+            await connect(address, tls=ssl.create_default_context(), start_tls=True)
+
+
+async def test_start_tls_without_a_context_is_misuse() -> None:
+    with pytest.raises(Misuse):
+        await connect(Address("127.0.0.1", 1), start_tls=True)
+
+
+async def test_via_dials_elsewhere_and_keeps_the_name() -> None:
+    async with serving(silence) as address:
+        there = Address("ldap.example", 636)
+        async with await connect(there, via=(address.host, address.port)) as connection:
+            assert connection.address == there
+
+
+async def test_a_trace_tells_what_happened_without_secrets() -> None:
+    async def play(peer: Peer) -> None:
+        peer.put((await peer.get()).id, entry(1), DONE)
+        await peer.gone()
+
+    events: list[TraceEvent] = []
+    async with served(play, trace=events.append) as connection:
+        await connection.search("", 2, ANY)
+    kinds = [type(each) for each in events]
+    assert kinds == [Sent, Received, Received, Closed]
+    assert [each.code for each in events if isinstance(each, Received)] == [None, 0]
+
+
+async def test_text_that_utf8_cannot_carry_is_misuse_and_harms_nothing() -> None:
+    async def play(peer: Peer) -> None:
+        peer.put((await peer.get()).id, DONE)
+        await peer.gone()
+
+    async with served(play) as connection:
+        for ask in (
+            lambda: connection.search("cn=\ud800", 2, ANY),
+            lambda: connection.compare("cn=\ud800", "cn", "x"),
+            lambda: connection.bind("cn=\ud800", "x"),
+        ):
+            with pytest.raises(Misuse, match="surrogate"):
+                await ask()
+        await connection.search("", 2, ANY)
+
+
+async def test_writes_that_pile_up_hold_new_operations_back() -> None:
+    async def play(peer: Peer) -> None:
+        for _ in range(2):
+            peer.put((await peer.get()).id, DONE)
+        await peer.gone()
+
+    async with served(play) as connection:
+        connection._wire.pause_writing()
+        task = asyncio.create_task(connection.search("", 2, ANY))
+        await asyncio.sleep(0)
+        assert connection.operations == 0
+        connection._wire.resume_writing()
+        await task
+        await connection.search("", 2, ANY)
+
+
+def test_marks_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="below"):
+        Limits(pending_high=5, pending_low=5)
+
+
+def test_an_address_is_written_as_people_do() -> None:
+    assert (str(Address("a", 1)), str(Address("::1", 1))) == ("a:1", "[::1]:1")
+
+
+@pytest.mark.parametrize("value", [b"", b"\x30\x80", ber.sequence(b"\x02\x01\x05")])
+async def test_a_broken_control_for_pages_is_the_peers_fault(value: bytes) -> None:
+    async def play(peer: Peer) -> None:
+        message = await peer.get()
+        broken = type(paged(1))(paged(1).oid, False, value)
+        peer.writer.write(encode(Message(message.id, DONE, (broken,))))
+        await peer.gone()
+
+    async with served(play) as connection:
+        with pytest.raises(PeerViolation, match="pages"):
+            await connection.search_page("", 2, ANY, page_size=1)
+
+
+async def test_a_server_that_asks_for_more_steps_of_a_simple_bind_is_refused() -> None:
+    async def play(peer: Peer) -> None:
+        peer.put((await peer.get()).id, BindResponse(Result(14)))
+        await peer.gone()
+
+    async with served(play) as connection:
+        with pytest.raises(LdapError):
+            await connection.bind("cn=a", "x")

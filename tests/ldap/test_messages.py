@@ -1,0 +1,153 @@
+"""Every message survives BER; whatever is none raises BerError and nothing else."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quintet.ldap import ber, fast
+from quintet.ldap.ber import BerError
+from quintet.ldap.filters import Present
+from quintet.ldap.messages import (
+    BindRequest,
+    BindResponse,
+    Control,
+    ExtendedResponse,
+    Message,
+    Operation,
+    Result,
+    Sasl,
+    SearchRequest,
+    SearchResultDone,
+    SearchResultEntry,
+    Simple,
+    decode,
+    encode,
+    encode_controls,
+)
+from support.ldap_messages import blobs, entries, filters, messages, some_texts, texts
+
+
+@given(messages)
+def test_a_message_survives_ber(message: Message) -> None:
+    assert decode(encode(message)) == message
+
+
+@given(st.binary(max_size=300))
+def test_octets_of_any_kind_raise_nothing_but_ber_error(data: bytes) -> None:
+    with contextlib.suppress(BerError):
+        decode(data)
+
+
+@given(messages, st.data())
+def test_a_damaged_message_raises_nothing_but_ber_error(message: Message, data: st.DataObject) -> None:
+    octets = bytearray(encode(message))
+    for _ in range(data.draw(st.integers(1, 3))):
+        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(BerError):
+        decode(bytes(octets))
+
+
+@given(messages, st.data())
+def test_a_message_that_is_cut_off_is_refused(message: Message, data: st.DataObject) -> None:
+    octets = encode(message)
+    with pytest.raises(BerError):
+        decode(octets[: data.draw(st.integers(0, len(octets) - 1))])
+
+
+def test_octets_after_a_message_are_refused() -> None:
+    with pytest.raises(BerError):
+        decode(encode(Message(1, SearchResultDone(Result()))) + b"\x00")
+
+
+def test_a_message_that_nests_too_deep_is_refused() -> None:
+    deep = b""
+    for _ in range(20):
+        deep = ber.tlv(0x30, deep)
+    data = ber.sequence(ber.integer(1), ber.tlv(0x65, b"\x0a\x01\x00\x04\x00\x04\x00", deep))
+    assert decode(data, nesting=30).op == SearchResultDone(Result())
+    with pytest.raises(BerError, match="deeper"):
+        decode(data, nesting=10)
+
+
+def test_elements_of_a_later_protocol_are_skipped() -> None:
+    data = ber.sequence(ber.integer(1), ber.tlv(0x65, b"\x0a\x01\x00\x04\x00\x04\x00", b"\x8c\x01x"))
+    assert decode(data) == Message(1, SearchResultDone(Result()))
+
+
+@pytest.mark.parametrize("message_id", [b"\x02\x01\xff", b"\x02\x00", b"\x02\x05\x01\x00\x00\x00\x00"])
+def test_a_message_id_out_of_range_is_refused(message_id: bytes) -> None:
+    with pytest.raises(BerError):
+        decode(ber.sequence(message_id, b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00"))
+
+
+def test_the_same_attribute_twice_in_an_entry_has_all_values() -> None:
+    part = ber.sequence(ber.octets(b"cn"), ber.tlv(0x31, ber.octets(b"a")))
+    data = ber.sequence(ber.integer(1), ber.tlv(0x64, ber.octets(b""), ber.sequence(part, part)))
+    assert decode(data).op == SearchResultEntry("", {"cn": [b"a", b"a"]})
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        BindRequest("cn=a", Simple(b"hunter2")),
+        BindRequest("cn=a", Sasl("PLAIN", b"hunter2")),
+        BindResponse(Result(), b"hunter2"),
+    ],
+)
+def test_a_secret_never_shows(op: Operation) -> None:
+    assert "hunter2" not in repr(Message(1, op)) + str(op)
+
+
+@given(texts, st.integers(0, 2), filters, some_texts, st.integers(1, 2**31 - 1), st.booleans())
+def test_the_fast_search_is_the_same_as_the_plain_one(
+    base: str,
+    scope: int,
+    tree: Present,
+    attributes: tuple[str, ...],
+    message_id: int,
+    with_controls: bool,
+) -> None:
+    controls = (Control("1.2.3", True, b"x"),) if with_controls else ()
+    plain = Message(message_id, SearchRequest(base, scope, tree, attributes), controls)
+    frame = fast.search_frame(base, scope, attributes)
+    encoded = encode_controls(controls) if controls else b""
+    assert fast.search_message(message_id, frame, tree.encode(), encoded) == encode(plain)
+
+
+def op_of(entry: SearchResultEntry) -> bytes:
+    data = encode(Message(1, entry))
+    _, at, _ = ber.header(data, 0, len(data))
+    return data[at + 3 :]
+
+
+@given(entries)
+def test_the_fast_entry_is_the_same_as_the_plain_one(entry: SearchResultEntry) -> None:
+    data = op_of(entry)
+    assert fast.read_entry(data, 0, len(data)) in (entry, None)
+
+
+@given(st.lists(blobs, max_size=3), st.integers(0, 70_000))
+def test_the_fast_way_reads_every_common_length(values: list[bytes], size: int) -> None:
+    entry = SearchResultEntry("cn=x", {"photo": [b"\xff" * size, *values]})
+    data = op_of(entry)
+    assert fast.read_entry(data, 0, len(data)) == entry
+
+
+@given(entries, st.data())
+def test_what_the_fast_way_reads_from_damage_is_what_the_plain_way_reads(
+    entry: SearchResultEntry, data: st.DataObject
+) -> None:
+    octets = bytearray(op_of(entry))
+    for _ in range(data.draw(st.integers(1, 3))):
+        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    # What follows in the buffer belongs to the next message and must never be taken for this one's.
+    found = fast.read_entry(bytes(octets) + op_of(entry), 0, len(octets))
+    if found is not None and octets[0] == 0x64:
+        assert decode(ber.sequence(ber.integer(1), bytes(octets))).op == found
+
+
+def test_a_disconnection_notice_is_read() -> None:
+    op = ExtendedResponse(Result(52, "", "going down"), "1.3.6.1.4.1.1466.20036")
+    assert decode(encode(Message(0, op))) == Message(0, op)

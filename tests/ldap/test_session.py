@@ -1,0 +1,337 @@
+"""The session: what may be sent when, which answers are due, and what a broken peer looks like."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quintet.ldap import ber, fast
+from quintet.ldap.errors import Misuse
+from quintet.ldap.filters import Present
+from quintet.ldap.messages import (
+    NOTICE_OF_DISCONNECTION,
+    START_TLS,
+    AbandonRequest,
+    BindRequest,
+    BindResponse,
+    CompareResponse,
+    Control,
+    ExtendedRequest,
+    ExtendedResponse,
+    IntermediateResponse,
+    Message,
+    Operation,
+    Result,
+    Sasl,
+    SearchRequest,
+    SearchResultDone,
+    SearchResultEntry,
+    SearchResultReference,
+    Simple,
+    UnbindRequest,
+    decode,
+    encode,
+)
+from quintet.ldap.session import Answer, Disconnection, Event, Session, State, Violation
+from support.ldap_messages import entries
+
+SEARCH = SearchRequest("o=x", 2, Present("cn"))
+BIND = BindRequest("cn=a", Simple(b"x"))
+TLS = ExtendedRequest(START_TLS)
+DONE = SearchResultDone(Result())
+ENTRY = SearchResultEntry("cn=a", {"cn": [b"a"]})
+
+
+def answer(message_id: int, op: Operation, *controls: Control) -> bytes:
+    return encode(Message(message_id, op, controls))
+
+
+def sent(session: Session) -> list[Message]:
+    data, found, at = session.data_to_send(), [], 0
+    while at < len(data):
+        _, _, stop = ber.header(data, at, len(data))
+        found.append(decode(data[at:stop]))
+        at = stop
+    return found
+
+
+def searching(count: int = 1, **options: int) -> Session:
+    session = Session(**options)
+    for _ in range(count):
+        session.send(SEARCH)
+    session.data_to_send()
+    return session
+
+
+def violation(events: Sequence[Event]) -> str:
+    assert isinstance(events[-1], Violation)
+    return events[-1].what
+
+
+def test_requests_get_ids_of_their_own_and_leave_together() -> None:
+    session = Session()
+    assert [session.send(SEARCH), session.send(SEARCH)] == [1, 2]
+    assert sent(session) == [Message(1, SEARCH), Message(2, SEARCH)]
+    assert session.data_to_send() == b""
+
+
+def test_a_search_from_parts_is_the_search() -> None:
+    session = Session()
+    session.search(fast.search_frame("o=x", 2, ()), SEARCH.filter.encode())
+    assert sent(session) == [Message(1, SEARCH)]
+
+
+def test_answers_come_in_any_order_and_end_what_they_answer() -> None:
+    session = searching(2)
+    events = session.receive(answer(2, ENTRY) + answer(1, DONE) + answer(2, DONE))
+    assert [(each.id, each.op, each.final) for each in events if isinstance(each, Answer)] == [
+        (2, ENTRY, False),
+        (1, DONE, True),
+        (2, DONE, True),
+    ]
+    assert session.outstanding == 0
+
+
+@pytest.mark.parametrize("op", [SEARCH, TLS, ExtendedRequest("1.2"), BIND])
+def test_during_a_bind_nothing_else_is_sent(op: BindRequest) -> None:
+    session = Session()
+    session.send(BIND)
+    session.data_to_send()
+    with pytest.raises(Misuse):
+        session.send(op)
+    assert session.data_to_send() == b""
+
+
+def test_between_the_steps_of_a_sasl_bind_only_the_next_step_is_sent() -> None:
+    session = Session()
+    session.send(BindRequest("", Sasl("SCRAM-SHA-1", b"a")))
+    session.receive(answer(1, BindResponse(Result(14), b"b")))
+    with pytest.raises(Misuse):
+        session.send(SEARCH)
+    with pytest.raises(Misuse):
+        session.search(fast.search_frame("", 0, ()), b"\x87\x01a")
+    session.send(BindRequest("", Sasl("SCRAM-SHA-1", b"c")))
+    session.receive(answer(2, BindResponse(Result())))
+    session.send(SEARCH)
+
+
+def test_a_bind_waits_for_nobody_and_nobody_is_disturbed_by_it() -> None:
+    session = searching()
+    with pytest.raises(Misuse, match="alone"):
+        session.send(BIND)
+    with pytest.raises(Misuse, match="alone"):
+        session.send(TLS)
+
+
+def test_a_failed_bind_leaves_the_session_open() -> None:
+    session = Session()
+    session.send(BIND)
+    session.receive(answer(1, BindResponse(Result(49))))
+    assert session.state is State.OPEN
+
+
+def test_between_the_agreement_and_tls_nothing_is_sent() -> None:
+    session = Session()
+    session.send(TLS)
+    session.receive(answer(1, ExtendedResponse(Result())))
+    assert session.state is State.TLS_AGREED
+    with pytest.raises(Misuse):
+        session.send(SEARCH)
+    session.tls_established()
+    session.send(SEARCH)
+
+
+def test_a_refused_start_tls_leaves_the_session_open() -> None:
+    session = Session()
+    session.send(TLS)
+    session.receive(answer(1, ExtendedResponse(Result(52))))
+    session.send(SEARCH)
+
+
+@pytest.mark.parametrize("extra", [b"\x30", answer(2, DONE)])
+def test_clear_octets_after_the_start_tls_response_are_an_attack(extra: bytes) -> None:
+    session = Session()
+    session.send(TLS)
+    assert "in clear" in violation(session.receive(answer(1, ExtendedResponse(Result())) + extra))
+
+
+def test_clear_octets_that_come_later_than_the_start_tls_response_are_an_attack() -> None:
+    session = Session()
+    session.send(TLS)
+    session.receive(answer(1, ExtendedResponse(Result())))
+    assert "in clear" in violation(session.receive(answer(2, DONE)))
+
+
+def test_after_unbind_nothing_is_sent_or_read() -> None:
+    session = searching()
+    session.unbind()
+    assert [type(each.op) for each in sent(session)] == [UnbindRequest]
+    with pytest.raises(Misuse, match="closed"):
+        session.send(SEARCH)
+    assert session.receive(answer(1, DONE)) == []
+    session.unbind()
+    assert session.data_to_send() == b""
+
+
+def test_what_is_abandoned_is_told_and_its_late_answers_are_dropped() -> None:
+    session = searching()
+    session.abandon(1)
+    assert sent(session) == [Message(2, AbandonRequest(1))]
+    assert session.outstanding == 0
+    assert session.receive(answer(1, ENTRY) + answer(1, DONE)) == []
+    assert "nobody sent" in violation(session.receive(answer(1, DONE)))
+
+
+def test_an_answered_request_is_not_abandoned() -> None:
+    session = searching()
+    session.receive(answer(1, DONE))
+    session.abandon(1)
+    assert session.data_to_send() == b""
+
+
+def test_a_bind_is_never_abandoned() -> None:
+    session = Session()
+    session.send(BIND)
+    with pytest.raises(Misuse):
+        session.abandon(1)
+
+
+def test_ids_begin_again_after_the_largest_and_pass_over_those_in_use() -> None:
+    session = searching(3)
+    session.abandon(1)
+    session.receive(answer(3, DONE))
+    session._last_id = ber.MAX_INT - 1
+    frame = fast.search_frame("o=x", 2, ())
+    assert session.send(SEARCH) == ber.MAX_INT
+    assert [session.search(frame, b"\x87\x02cn") for _ in range(2)] == [3, 4]
+
+
+def test_ids_pass_over_those_in_use_on_the_fast_way() -> None:
+    session = searching(2)
+    session._last_id = 0
+    assert session.search(fast.search_frame("o=x", 2, ()), b"\x87\x02cn") == 3
+
+
+def test_what_is_remembered_of_abandoned_requests_is_bounded() -> None:
+    session = Session()
+    for _ in range(10_100):
+        session.abandon(session.send(SEARCH))
+        session.data_to_send()
+    assert len(session._abandoned) == 10_000
+
+
+def test_a_notice_of_disconnection_is_told_and_ends_the_session() -> None:
+    session = searching()
+    notice = ExtendedResponse(Result(52, "", "down"), NOTICE_OF_DISCONNECTION)
+    events = session.receive(answer(1, ENTRY) + answer(0, notice) + answer(1, DONE))
+    assert events[1:] == [Disconnection(Result(52, "", "down"))]
+    assert session.state is State.CLOSED
+
+
+def test_another_unsolicited_notification_is_passed_over() -> None:
+    session = searching()
+    assert session.receive(answer(0, ExtendedResponse(Result(), "1.2.3"))) == []
+    assert len(session.receive(answer(1, DONE))) == 1
+
+
+def test_intermediate_responses_and_references_are_handed_over() -> None:
+    session = searching()
+    middle, reference = IntermediateResponse("1.2", b"x"), SearchResultReference(("ldap://a",))
+    events = session.receive(answer(1, middle) + answer(1, reference))
+    assert [each.op for each in events if isinstance(each, Answer)] == [middle, reference]
+    assert session.outstanding == 1
+
+
+def test_controls_come_with_their_answer() -> None:
+    session = searching()
+    control = Control("1.2.3", False, b"x")
+    (event,) = session.receive(answer(1, DONE, control))
+    assert isinstance(event, Answer)
+    assert event.controls == (control,)
+    assert event.final
+
+
+WRONG = {
+    "an id that nobody sent": answer(777, DONE),
+    "an entry for an id that nobody sent": answer(777, ENTRY),
+    "id 0": answer(0, DONE),
+    "the answer to something else": answer(1, CompareResponse(Result())),
+    "a request": answer(1, SEARCH),
+    "a negative id that is ours without its sign": b"\x30\x0c\x02\x01\x81"
+    b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00",
+    "text": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "TLS": b"\x15\x03\x01\x00\x02\x02\x28",
+    "an indefinite length": b"\x30\x80",
+    "five octets of length": b"\x30\x85\x00\x00\x00\x00\x01",
+    "an inner length past the end": b"\x30\x05\x02\x01\x01\x65\x7f",
+    "an empty message": b"\x30\x00",
+    "an unknown operation": b"\x30\x05\x02\x01\x01\x7e\x00",
+}
+
+
+@pytest.mark.parametrize("data", WRONG.values(), ids=WRONG.keys())
+def test_a_broken_peer_is_a_violation_and_the_end(data: bytes) -> None:
+    session = searching(129)
+    assert violation(session.receive(data))
+    assert session.state is State.CLOSED
+    assert session.receive(answer(1, DONE)) == []
+
+
+def test_an_entry_after_the_end_of_its_search_is_a_violation() -> None:
+    session = searching()
+    assert "nobody sent" in violation(session.receive(answer(1, DONE) + answer(1, ENTRY)))
+
+
+def test_answers_before_a_violation_still_count() -> None:
+    session = searching()
+    events = session.receive(answer(1, ENTRY) + b"garbage")
+    assert isinstance(events[0], Answer)
+    assert isinstance(events[1], Violation)
+
+
+def test_a_message_above_the_limit_is_refused_at_its_header() -> None:
+    session = searching(message_size=1000)
+    assert "1000 are allowed" in violation(session.receive(b"\x30\x82\x03\xe5"))
+
+
+def test_a_message_at_the_limit_is_read() -> None:
+    entry = SearchResultEntry("cn=a", {"cn": [b"x" * 970]})
+    data = answer(1, entry)
+    session = searching(message_size=len(data))
+    assert isinstance(session.receive(data)[0], Answer)
+
+
+def test_deep_nesting_is_a_violation() -> None:
+    deep = b""
+    for _ in range(200):
+        deep = ber.tlv(0x30, deep)
+    session = searching(nesting=100)
+    data = ber.sequence(ber.integer(1), ber.tlv(0x65, b"\x0a\x01\x00\x04\x00\x04\x00", deep))
+    assert "deeper" in violation(session.receive(data))
+
+
+def test_a_large_message_in_tiny_pieces_is_put_together_once() -> None:
+    session = searching()
+    entry = SearchResultEntry("cn=a", {"photo": [bytes(200_000)]})
+    data = answer(1, entry)
+    events = [event for at in range(0, len(data), 7) for event in session.receive(data[at : at + 7])]
+    assert [each.op for each in events if isinstance(each, Answer)] == [entry]
+
+
+@given(st.lists(entries, max_size=6), st.binary(max_size=30), st.data())
+def test_how_the_octets_are_cut_makes_no_difference(
+    found: list[SearchResultEntry], tail: bytes, data: st.DataObject
+) -> None:
+    octets = b"".join(answer(1, each) for each in found) + answer(1, DONE) + tail
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(octets)), max_size=10)))
+    pieces = [octets[a:b] for a, b in zip([0, *cuts], [*cuts, len(octets)], strict=True)]
+    session = searching()
+    events = [event for piece in pieces for event in session.receive(piece)]
+    assert events == searching().receive(octets)
+
+
+@given(st.binary(max_size=300))
+def test_octets_of_any_kind_end_in_a_violation_or_in_waiting(data: bytes) -> None:
+    for event in searching().receive(data):
+        assert isinstance(event, Answer | Violation | Disconnection)
