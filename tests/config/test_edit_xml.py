@@ -147,6 +147,19 @@ def test_an_empty_store_element_is_filled() -> None:
     )
 
 
+def test_a_store_that_is_named_in_child_elements_is_filled_there() -> None:
+    inside = "<SslProperties><KeyStorePath/><KeyStorePassword>x</KeyStorePassword></SslProperties>"
+    file = f"<U><Storage><StorageDetails SslEnabled='1' SslPort='1'/>{inside}</Storage></U>"
+    expected = file.replace("<KeyStorePath/>", "<KeyStorePath>p</KeyStorePath>").replace(">x<", ">q<")
+    assert switch_cards(file.encode(), ssl_enabled=True, store=("p", "q")) == expected.encode()
+
+
+def test_only_storages_of_type_ldap_are_switched() -> None:
+    file = CARDS.replace(b'type="LDAP"', b'type="NOTES"')
+    with pytest.raises(CannotEdit, match="no Storage of type LDAP"):
+        switch_cards(file, ssl_enabled=True)
+
+
 def test_switching_cards_off_leaves_port_and_store() -> None:
     on = switch_cards(CARDS, ssl_enabled=True, store=("p", "q"))
     assert switch_cards(on, ssl_enabled=False) == on.replace(b'"True"', b'"False"').replace(

@@ -194,6 +194,8 @@ def remove_entries(
         agree(f"Remove {', '.join(printable(a) for a in aliases)} from {target.path}?", yes=yes)
         _made(target, stores.save(target, left, folder=folder))
     out().print(text(f"Removed: {', '.join(aliases)}"), soft_wrap=True)
+    if not left.trusted:
+        warn(f"{target.path} holds no trusted certificate now, so no server is trusted by it")
 
 
 @trust.command("create")

@@ -41,57 +41,69 @@ def switch_connections(data: bytes, *, ssl_enabled: bool) -> bytes:
 
 
 def switch_cards(data: bytes, *, ssl_enabled: bool, store: tuple[str, str] | None = None) -> bytes:
-    """UserInfoConfig.xml with TLS on or off for every `StorageDetails`.
+    """UserInfoConfig.xml with TLS on or off for every `StorageDetails` of an LDAP storage.
 
     `store` is path and password of a trust store: each `Storage` without `SslProperties` is given it.
     Raises `CannotEdit` when the file is damaged or names no server.
     """
     markup = read_markup(data)
-    servers = [e for e in markup.elements if e.is_named("StorageDetails")]
-    if not servers:
-        raise CannotEdit("there is no StorageDetails in the file")
+    storages = _storages(markup)
     changes: list[Change] = []
-    for server in servers:
+    for server in (server for servers in storages.values() for server in servers):
         near = ("SslPort", "Port", "HostName")
         on = "true" if ssl_enabled else "false"
         changes += _switch(markup, server, [], ("SslEnabled", "SSL"), near, on)
         if ssl_enabled and not _holders(markup, server, [], ("SslPort",)):
             changes.append(SetAttribute(server, "SslPort", "636", ("SslEnabled", *near)))
     if ssl_enabled and store is not None:
-        changes += _stores(markup, servers, *store)
+        for storage, servers in storages.items():
+            changes += _with_store(markup, storage, servers[-1], *store)
     return edit(markup, changes)
 
 
 def storages_without_store(data: bytes) -> int:
-    """How many `Storage` elements of UserInfoConfig.xml name no store of their own."""
+    """How many LDAP storages of UserInfoConfig.xml name no store of their own. Raises `CannotEdit`."""
     markup = read_markup(data)
-    servers = [e for e in markup.elements if e.is_named("StorageDetails")]
-    return len(list(_without_store(markup, servers)))
+    return sum(not _names_store(markup, _properties(markup, storage)) for storage in _storages(markup))
 
 
-def _stores(markup: Markup, servers: list[Element], path: str, password: str) -> Iterator[Change]:
+def _storages(markup: Markup) -> dict[Element, list[Element]]:
+    """The LDAP storages, each with its servers."""
+    found: dict[Element, list[Element]] = {}
+    for storage in markup.elements:
+        kind = storage.get("type")
+        if storage.is_named("Storage") and (kind is None or kind.value.strip().casefold() in ("", "ldap")):
+            servers = [e for e in markup.inside(storage) if e.is_named("StorageDetails")]
+            if servers:
+                found[storage] = servers
+    if not found:
+        raise CannotEdit("there is no Storage of type LDAP with a StorageDetails")
+    return found
+
+
+def _properties(markup: Markup, storage: Element) -> Element | None:
+    return next((e for e in markup.inside(storage) if e.is_named("SslProperties")), None)
+
+
+def _names_store(markup: Markup, properties: Element | None) -> bool:
+    return properties is not None and any(
+        holder.value.strip() for holder in _holders(markup, properties, [], ("KeyStorePath",))
+    )
+
+
+def _with_store(
+    markup: Markup, storage: Element, last: Element, path: str, password: str
+) -> Iterator[Change]:
     values = {"KeyStorePath": path, "KeyStorePassword": password}
-    for storage, last in _without_store(markup, servers):
-        existing = next((e for e in markup.children(storage) if e.is_named("SslProperties")), None)
-        if existing is None:
-            yield AddSibling(last, "SslProperties", tuple(values.items()))
-        else:
-            for name, value in values.items():
-                found = existing.get(name)
-                yield SetAttribute(existing, found.name if found else name, value)
-
-
-def _without_store(markup: Markup, servers: list[Element]) -> Iterator[tuple[Element, Element]]:
-    """Each element that holds servers and names no store, with the last of its servers."""
-    last = {s.parent: s for s in servers}
-    for parent, server in last.items():
-        storage = markup.parent(server)
-        if storage is None or parent is None:
-            raise CannotEdit("StorageDetails is the outermost element")
-        properties = [e for e in markup.children(storage) if e.is_named("SslProperties")]
-        paths = [a for p in properties for a in p.all("KeyStorePath") if a.value.strip()]
-        if not paths:
-            yield storage, server
+    properties = _properties(markup, storage)
+    if properties is None:
+        yield AddSibling(last, "SslProperties", tuple(values.items()))
+    elif not _names_store(markup, properties):
+        for name, value in values.items():
+            holders = _holders(markup, properties, [], (name,))
+            yield from (holder.change(value) for holder in holders)
+            if not holders:
+                yield SetAttribute(properties, name, value)
 
 
 def _defaults(markup: Markup, connection: Element) -> list[Element]:

@@ -80,6 +80,10 @@ class Markup:
     def children(self, element: Element) -> list[Element]:
         return [e for e in self.elements if e.parent == element.index]
 
+    def inside(self, element: Element) -> Iterator[Element]:
+        """All elements below `element`, in the order of the file."""
+        return (e for e in self.elements[element.index + 1 :] if e.start < element.stop)
+
     def content(self, element: Element) -> str:
         return self.source.text[element.tag_stop : element.content_stop]
 
