@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from quintet.config.community import read_community
 from quintet.config.edit_switches import storages_without_store, switch_cards, switch_connections
 from quintet.config.edit_xml import AddSibling, SetAttribute, SetText, edit
 from quintet.config.markup import read_markup
+from quintet.config.problems import Findings
 from quintet.config.source import CannotEdit
 
 COMMUNITY = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -105,6 +107,25 @@ def test_c43_each_alias_and_each_word_for_a_switch_is_kept(name: str, off: str, 
 )
 def test_c43_the_setting_is_changed_where_it_takes_effect(before: str, after: str) -> None:
     assert switch_connections(connection(before), ssl_enabled=True) == connection(after)
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<Connection HostName='a'/>",
+        "<Connection HostName='a' SSL='No' SSLEnabled='0'/>",
+        "<Connection HostName='a' SSLEnabled='1'><SSL>0</SSL><sslenabled value='0'/></Connection>",
+        "<SSL>1</SSL><Connection HostName='a'/><Connection HostName='b' SslEnabled='FALSE'/>",
+        "<x SSL='0'><Connection HostName='a'/></x><x><SSL value='1'/><Connection HostName='b'/></x>",
+        "<LDAP><Connection HostName='a'/></LDAP><SSLEnabled>true</SSLEnabled>",
+    ],
+)
+def test_c43_the_reader_finds_what_was_set(inside: str, on: bool) -> None:
+    changed = switch_connections(connection(inside), ssl_enabled=on)
+    servers = read_community(changed, Findings()).servers
+    assert servers
+    assert {server.ssl_enabled for server in servers} == {on}
 
 
 def test_a_value_with_a_comment_inside_is_refused_with_its_line() -> None:

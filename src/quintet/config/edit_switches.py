@@ -107,13 +107,10 @@ def _with_store(
 
 
 def _defaults(markup: Markup, connection: Element) -> list[Element]:
-    """The elements from the connection's parent out to its `LDAP`, where defaults may stand."""
-    found = []
-    for above in markup.ancestors(connection):
-        found.append(above)
-        if above.is_named("LDAP"):
-            break
-    return found
+    """The elements from the connection's parent out to its outermost `LDAP`, where defaults may stand."""
+    around = list(markup.ancestors(connection))
+    last = max(at for at, element in enumerate(around) if element.is_named("LDAP"))
+    return around[: last + 1]
 
 
 @dataclass(frozen=True, slots=True)
