@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from quintet.admin.levels import at_level
 from quintet.admin.listening import Marks, Overheard, listen
 from quintet.admin.relay import Recording, Relay
+from quintet.admin.sampling import sample
 from quintet.cards import endpoint as card_endpoint
 from quintet.cards.cards import Cards
 from quintet.config.settings import CardSettings, Settings
@@ -29,12 +30,11 @@ from quintet.directory.errors import (
     UnknownGroup,
     UnknownName,
 )
-from quintet.directory.records import ConnectionStatus, Container, Group, Person
+from quintet.directory.records import ConnectionStatus, Group, Person
 from quintet.directory.tasks import Protection, Task
 from quintet.secret import Secret
 
 CARD = card_endpoint.LABEL
-_MOST_LEVELS = 12
 _NO = (Refused, UnknownName, AmbiguousName, UnknownGroup, BrowsingOff, OutsideBases)
 
 
@@ -126,23 +126,8 @@ async def _ask_marked(directory: Directory, this: _Round) -> None:
     async with this.task(Task.GROUP_CONTENT.value):
         await directory.members(name)
     async with this.task(Task.BROWSE.value):
-        await _look_around(directory, this)
-
-
-async def _look_around(directory: Directory, this: _Round) -> None:
-    """Browse, level by level, until a person and a group are found."""
-    levels: list[str | None] = [None]
-    for _ in range(_MOST_LEVELS):
-        if not levels or (this.person and this.group):
-            return
-        for found in (await directory.browse(levels.pop(0))).entries:
-            match found:
-                case Container():
-                    levels.append(found.dn)
-                case Person():
-                    this.person = this.person or found
-                case Group():
-                    this.group = this.group or found
+        found = await sample(directory)
+        this.person, this.group = next(iter(found.people), None), found.group
 
 
 async def _ask_real(directory: Directory, this: _Round, sign_in: SignIn | None) -> None:

@@ -124,6 +124,11 @@ class Directory:
         async with self._use() as view:
             return await memberships.groups_of(view, person, depth=depth)
 
+    async def bind_nobody(self, password: str) -> None:
+        """What a sign-in with a wrong password costs, at nobody's expense: the entry does not exist."""
+        async with self._use() as view:
+            await signing_in.bind_nobody(view.servers[0], password)
+
     # Looking after it.
 
     @property

@@ -71,7 +71,7 @@ async def _sign_in(view: View, name: str, password: str) -> Person:
     except AmbiguousName:
         server, found, reason = None, None, "several people have this name"
     if found is None or server is None:
-        await _bind_nobody(view.servers[0], password)
+        await bind_nobody(view.servers[0], password)
         raise Refused(reason=reason)
     try:
         await server.bind(found.dn, password)
@@ -128,7 +128,7 @@ async def _find_at(server: Server, name: str) -> Person | None:
     return person(found.entries[0], settings) if found.entries else None
 
 
-async def _bind_nobody(server: Server, password: str) -> None:
+async def bind_nobody(server: Server, password: str) -> None:
     """Take as long as a wrong password does. Nobody's account counts a failure."""
     base = server.settings.person_base
     nobody = DN(((("cn", f"nobody-{secrets.token_hex(12)}"),), *base.rdns))

@@ -1,0 +1,1 @@
+"""What does it cost not to show them? The three levels measured against the configured server."""

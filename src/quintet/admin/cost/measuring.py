@@ -1,0 +1,193 @@
+"""The three levels, measured in turns against a live directory, gently.
+
+Every slice is a burst: `BURST` operations of one task at one level, `AT_ONCE` of them under way at a time.
+Its rate is what this connection can do when it is asked; the pauses between bursts keep the average below the
+rate that the administrator allows. Rounds go through all levels and tasks, and each begins with another,
+so that a busy minute of the server falls on all of them.
+"""
+
+import asyncio
+import secrets
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import cycle
+
+from quintet.admin.levels import at_level
+from quintet.admin.sampling import Sample, sample
+from quintet.config.settings import Settings
+from quintet.directory.directory import Directory
+from quintet.directory.endpoint import Mode, lines_of
+from quintet.directory.errors import AmbiguousName, DirectoryError, UnknownName
+from quintet.directory.securing import Contexts
+from quintet.directory.tasks import Protection, Task
+from quintet.ldap.connection import connect
+from quintet.ldap.errors import LdapError
+
+BURST = 32
+AT_ONCE = 8
+LEVELS = (Protection.NONE, Protection.PASSWORDS, Protection.ALL)
+_PEOPLE = 25
+_HANDSHAKES = 7
+_LEAST_ROUNDS = 3
+
+Operation = Callable[[], Awaitable[object]]
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """One slice: operations a second, the time of each operation (ms), CPU of this side (ms each)."""
+
+    per_second: float
+    times_ms: tuple[float, ...]
+    cpu_ms: float
+
+
+@dataclass(slots=True)
+class Level:
+    """What was measured at one level. `error` tells why it was not; `skipped` why single tasks were not."""
+
+    protection: Protection
+    bursts: dict[Task, list[Burst]] = field(default_factory=dict)
+    error: str | None = None
+    skipped: dict[Task, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Everything measured. `handshake_ms` is the median of what TLS adds to opening a connection."""
+
+    levels: tuple[Level, ...]
+    handshake_ms: float | None
+    rounds: int
+    operations: int
+    seconds: float
+
+
+async def measure(
+    settings: Settings, *, seconds: float = 30.0, rate: float = 200.0, progress: Progress = lambda _: None
+) -> Measured:
+    """Measure for about `seconds`, with at most `rate` operations a second on average.
+
+    At least three rounds are made, however short the time. Sign-ins are binds for an entry that does
+    not exist: nobody's account counts a failure. A level that cannot be opened is told, not measured.
+    """
+    started = time.perf_counter()
+    async with AsyncExitStack() as stack:
+        levels, open_levels = await _open(settings, stack)
+        people = await _sample(open_levels)
+        plan = [(level, _operations(directory, people)) for level, directory in open_levels]
+        for level, operations in plan:
+            level.skipped = {
+                task: "nothing was found to ask about" for task in Task if task not in operations
+            }
+        handshake = await _handshake(settings)
+        rounds, made = 0, 0
+        while plan and (rounds < _LEAST_ROUNDS or time.perf_counter() - started < seconds):
+            for level, operations in plan[rounds % len(plan) :] + plan[: rounds % len(plan)]:
+                for task, operation in operations.items():
+                    burst = await _burst(operation)
+                    level.bursts.setdefault(task, []).append(burst)
+                    made += BURST
+                    await asyncio.sleep(max(0.0, started + made / rate - time.perf_counter()))
+                    progress(min(1.0, (time.perf_counter() - started) / seconds))
+            rounds += 1
+    return Measured(tuple(levels), handshake, rounds, made, time.perf_counter() - started)
+
+
+async def _open(
+    settings: Settings, stack: AsyncExitStack
+) -> tuple[list[Level], list[tuple[Level, Directory]]]:
+    levels, opened = [], []
+    for protection in LEVELS:
+        level = Level(protection)
+        levels.append(level)
+        try:
+            directory = await stack.enter_async_context(Directory(at_level(settings, protection)))
+        except DirectoryError as error:
+            level.error = str(error)
+            continue
+        failed = [row.error for row in await directory.connect_all() if row.error]
+        if failed:
+            level.error = failed[0]
+        else:
+            opened.append((level, directory))
+    return levels, opened
+
+
+async def _sample(levels: Sequence[tuple[Level, Directory]]) -> Sample:
+    for _, directory in levels:
+        with suppress(DirectoryError):
+            return await sample(directory, people=_PEOPLE)
+    return Sample()
+
+
+def _operations(directory: Directory, found: Sample) -> dict[Task, Operation]:
+    """What stands for each task. Whom it is about goes round, so that no cache answers for all."""
+    password = secrets.token_urlsafe(12)
+    operations: dict[Task, Operation] = {Task.AUTHENTICATE: lambda: directory.bind_nobody(password)}
+    if found.people:
+        logins = cycle(person.mail or person.name for person in found.people)
+        names = cycle(person.name for person in found.people)
+
+        async def resolve_login() -> None:
+            with suppress(UnknownName, AmbiguousName):
+                await directory.resolve_login(next(logins))
+
+        operations[Task.RESOLVE_LOGIN] = resolve_login
+        operations[Task.RESOLVE_NAMES] = lambda: directory.resolve(next(names), groups=False)
+    if found.place is not None:
+        operations[Task.BROWSE] = lambda: directory.browse(found.place, page_size=20)
+    if found.group is not None:
+        group = found.group.dn
+        operations[Task.GROUP_CONTENT] = lambda: directory.members(group, limit=20)
+    return operations
+
+
+async def _burst(operation: Operation) -> Burst:
+    times: list[float] = []
+    left = iter(range(BURST))
+
+    async def work() -> None:
+        for _ in left:
+            began = time.perf_counter()
+            await operation()
+            times.append((time.perf_counter() - began) * 1000)
+
+    cpu, began = time.process_time(), time.perf_counter()
+    async with asyncio.TaskGroup() as workers:
+        for _ in range(AT_ONCE):
+            workers.create_task(work())
+    elapsed = time.perf_counter() - began
+    return Burst(BURST / elapsed, tuple(times), (time.process_time() - cpu) * 1000 / BURST)
+
+
+async def _handshake(settings: Settings) -> float | None:
+    """The median of what TLS adds to opening a connection, in ms; None where there is no TLS."""
+    endpoint = lines_of(at_level(settings, Protection.ALL))[Task.RESOLVE_NAMES, 0].endpoints[0]
+    plain: list[float] = []
+    encrypted: list[float] = []
+    try:
+        context = Contexts().of(endpoint)
+        for _ in range(_HANDSHAKES):
+            async with _timed(plain):
+                _, writer = await asyncio.open_connection(endpoint.address.host, endpoint.address.port)
+            writer.transport.abort()
+            async with _timed(encrypted):
+                connection = await connect(
+                    endpoint.address, tls=context, start_tls=endpoint.mode is Mode.STARTTLS
+                )
+            await connection.close()
+    except (DirectoryError, LdapError, OSError):
+        return None
+    return statistics.median(encrypted) - statistics.median(plain)
+
+
+@asynccontextmanager
+async def _timed(into: list[float]) -> AsyncIterator[None]:
+    began = time.perf_counter()
+    yield
+    into.append((time.perf_counter() - began) * 1000)

@@ -1,0 +1,42 @@
+"""A few people and a group that are there, found by browsing, for what has to be asked about somebody."""
+
+from dataclasses import dataclass
+
+from quintet.directory.directory import Directory
+from quintet.directory.records import Container, Group, Person
+
+_MOST_LEVELS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """`place` is a level that holds people, or None when none was found."""
+
+    people: tuple[Person, ...] = ()
+    group: Group | None = None
+    place: str | None = None
+
+
+async def sample(directory: Directory, *, people: int = 1) -> Sample:
+    """Browse, level by level, until so many people and a group are found, or a dozen levels are seen.
+
+    Raises what `Directory.browse` raises.
+    """
+    levels: list[str | None] = [None]
+    found: list[Person] = []
+    group: Group | None = None
+    place: str | None = None
+    for _ in range(_MOST_LEVELS):
+        if not levels or (len(found) >= people and group):
+            break
+        level = levels.pop(0)
+        for entry in (await directory.browse(level)).entries:
+            match entry:
+                case Container():
+                    levels.append(entry.dn)
+                case Person():
+                    found.append(entry)
+                    place = place or level
+                case Group():
+                    group = group or entry
+    return Sample(tuple(found[:people]), group, place)
