@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from support.directories import server_settings, settings, small_entries
 
 from quintet.directory.directory import Directory
 from quintet.embedded.server import EmbeddedServer
+from support.directories import server_settings, settings, small_entries
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 @pytest.fixture
 def serve(stack: AsyncExitStack) -> Callable[..., Awaitable[EmbeddedServer]]:
-    """Starts servers: `await serve()` has the small organisation, LDIF texts are added to it."""
+    """Starts servers with the small organisation, and with the LDIF texts that it is given."""
 
     async def start(*more: str, **options: Any) -> EmbeddedServer:
         return await stack.enter_async_context(EmbeddedServer(small_entries(*more), **options))

@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import small
-from support.directories import DEAD
 
 from quintet.directory.browsing import _Place, _read_token, _token
 from quintet.directory.directory import Directory
@@ -14,12 +12,17 @@ from quintet.directory.errors import BadPage, BrowsingOff, OutsideBases, Unknown
 from quintet.directory.records import Container, Group, Person
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
+from support import small
+from support.directories import DEAD
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]
 
 INNER = "dn: ou=inner,ou=people,o=example\nobjectClass: organizationalUnit\nou: inner\n"
-MIXED = "dn: cn=crew,ou=people,o=example\nobjectClass: groupOfNames\ncn: crew\nmember: uid=bob,ou=people,o=example\n"
+MIXED = (
+    "dn: cn=crew,ou=people,o=example\nobjectClass: groupOfNames\ncn: crew\n"
+    "member: uid=bob,ou=people,o=example\n"
+)
 
 
 async def pages(directory: Directory, dn: str, size: int) -> list[list[str]]:

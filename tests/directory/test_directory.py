@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support import small
-from support.directories import DEAD, server_settings, settings
 
 from quintet.directory.directory import Directory
 from quintet.directory.endpoint import lines_of
@@ -18,6 +16,8 @@ from quintet.embedded.faults import Faults, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.filters import Template
 from quintet.tls.profile import StoreKind, StoreRef, TlsProfile
+from support import small
+from support.directories import DEAD, server_settings, settings, until
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]
@@ -98,8 +98,7 @@ async def test_reload_replaces_what_a_change_touches(serve: Serve, directory_of:
     await directory.reload(settings([server_settings(new.port)]))
     await directory.connect_all()
     assert new.counts["connections"] == len(Task)
-    while old.connected:
-        await asyncio.sleep(0)
+    await until(lambda: not old.connected)
 
 
 async def test_reload_lets_requests_end_on_the_connections_that_they_have(
@@ -111,8 +110,7 @@ async def test_reload_lets_requests_end_on_the_connections_that_they_have(
     gate = asyncio.Event()
     old.faults = failing(Wait(gate), "search")
     work = asyncio.create_task(directory.members("everybody"))
-    while old.counts["search"] < 3:
-        await asyncio.sleep(0)
+    await until(lambda: old.counts["search"] >= 3)
     await directory.reload(settings([server_settings(new.port)]))
     assert (await directory.resolve("alice")).matches
     gate.set()

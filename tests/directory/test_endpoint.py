@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from support.directories import server_settings, settings
 
 from quintet.config.settings import Account, Settings
 from quintet.directory.endpoint import Binding, Mode, lines_of, weakest
 from quintet.directory.tasks import Protection, Task
 from quintet.secret import Secret
+from support.directories import server_settings, settings
 
 ACCOUNT = Account("cn=reader,o=example", Secret("reader-secret"))
 CLEAR, SECURE = 389, 636

@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import small
-from support.directories import DEAD
 
 from quintet.directory.directory import Directory
 from quintet.directory.errors import AmbiguousName, UnknownGroup, Unreachable
@@ -15,6 +13,8 @@ from quintet.embedded.answers import Rules
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
+from support import small
+from support.directories import DEAD
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]

@@ -1,14 +1,11 @@
 """How new connections make themselves known, and that no password slips out: rows C4, C57, C59."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from support import small
-from support.directories import server_settings, settings
-from support.relay import Relay
 
 from quintet.config.settings import Account
 from quintet.directory.directory import Directory
@@ -21,13 +18,16 @@ from quintet.embedded.answers import Rules
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.connection import Address, connect
 from quintet.secret import Secret
+from support import small
+from support.directories import server_settings, settings
+from support.relay import Relay
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 ACCOUNT = Account(small.READER_DN, Secret(small.READER_PASSWORD))
 
 
 @pytest.fixture
-async def open_directory(stack: AsyncExitStack) -> AsyncIterator[Callable[..., Awaitable[Directory]]]:
+def open_directory(stack: AsyncExitStack) -> Callable[..., Awaitable[Directory]]:
     async def start(
         server: EmbeddedServer, relay: Relay, account: Account | None = ACCOUNT, **options: Any
     ) -> Directory:
@@ -35,7 +35,7 @@ async def open_directory(stack: AsyncExitStack) -> AsyncIterator[Callable[..., A
         given = settings([server_settings(server.port, account=account)], **options)
         return await stack.enter_async_context(Directory(given, route=relay.route, trace=trace))
 
-    yield start
+    return start
 
 
 Start = Callable[..., Awaitable[Directory]]

@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support import small
-from support.directories import DEAD, server_settings, settings
 
 from quintet.directory import pool as pool_module
 from quintet.directory.backoff import FIRST, LONGEST, Host
@@ -36,6 +34,8 @@ from quintet.embedded.faults import (
 )
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.limits import Address
+from support import small
+from support.directories import DEAD, server_settings, settings, until
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 MakePool = Callable[..., Pool]
@@ -94,8 +94,7 @@ async def test_binds_get_more_connections_under_load_and_no_more_than_the_most(
     assert server.counts["connections"] == 1
     server.faults = failing(Wait(gate), "bind")
     work = [asyncio.create_task(pool.run(sign_in, "bind")) for _ in range(50)]
-    while server.counts["bind"] < 5:
-        await asyncio.sleep(0)
+    await until(lambda: server.counts["bind"] >= 5)
     gate.set()
     await asyncio.gather(*work)
     assert (server.counts["connections"], server.counts["bind"]) == (4, 51)
@@ -149,8 +148,7 @@ async def test_siblings_of_a_dead_connection_are_not_tried(serve: Serve, make: M
     gate = asyncio.Event()
     server.faults = failing(Wait(gate), "bind")
     work = [asyncio.create_task(pool.run(sign_in)) for _ in range(4)]
-    while server.counts["bind"] < 4:
-        await asyncio.sleep(0)
+    await until(lambda: server.counts["bind"] >= 4)
     gate.set()
     await asyncio.gather(*work)
     server.faults = failing(Drop(), "bind", times=1)
@@ -166,8 +164,7 @@ async def test_a_silent_server_is_given_up_and_its_connection_too(serve: Serve, 
     with pytest.raises(Unreachable) as unreachable:
         await pool.run(look)
     assert unreachable.value.why is Why.TIMED_OUT
-    while pool.status()[0].state is State.CONNECTED:
-        await asyncio.sleep(0)
+    await until(lambda: pool.status()[0].state is not State.CONNECTED)
     server.faults = Faults()
     assert await pool.run(look)
 
@@ -280,8 +277,7 @@ async def test_a_connection_that_the_server_closed_is_not_handed_out(
     pool = make(line_to(server.port))
     await pool.run(look)
     await server.disconnect()
-    while pool.status()[0].state is State.CONNECTED:
-        await asyncio.sleep(0)
+    await until(lambda: pool.status()[0].state is not State.CONNECTED)
     assert await pool.run(look)
     assert len([event for event in told if isinstance(event, Opened)]) == 2
     assert pool.status()[0].reconnects == 1
@@ -293,8 +289,7 @@ async def test_cancelled_callers_leave_nothing_behind(serve: Serve, make: MakePo
     server.faults = failing(Wait(gate), "bind")
     pool = make(bindings(server.port, connections=1, most=1))
     work = [asyncio.create_task(pool.run(sign_in)) for _ in range(10)]
-    while not server.counts["bind"]:
-        await asyncio.sleep(0)
+    await until(lambda: server.counts["bind"])
     for task in work:
         task.cancel()
     await asyncio.gather(*work, return_exceptions=True)
@@ -339,8 +334,7 @@ async def test_draining_lets_the_last_operation_end(serve: Serve, make: MakePool
     await pool.run(look)
     server.faults = failing(Wait(gate), "search")
     last = asyncio.create_task(pool.run(look))
-    while server.counts["search"] < 2:
-        await asyncio.sleep(0)
+    await until(lambda: server.counts["search"] >= 2)
     drained = asyncio.create_task(pool.drain(5.0))
     await asyncio.sleep(0)
     gate.set()

@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import small
-from support.directories import DEAD, settings
 
 from quintet.directory.directory import Directory
 from quintet.directory.errors import Unreachable
@@ -15,6 +13,8 @@ from quintet.directory.resolving import may_be_resolved
 from quintet.embedded.faults import Answer, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.filters import Template
+from support import small
+from support.directories import DEAD, settings
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]
@@ -28,7 +28,10 @@ async def test_c49_a_prefix_finds_several_people(serve: Serve, directory_of: Dir
 
 
 async def test_c50_groups_are_found_beside_people(serve: Serve, directory_of: DirectoryOf) -> None:
-    group = "dn: cn=Alice fans,ou=groups,o=example\nobjectClass: groupOfNames\ncn: Alice fans\nmember: o=example\n"
+    group = (
+        "dn: cn=Alice fans,ou=groups,o=example\nobjectClass: groupOfNames\ncn: Alice fans\n"
+        "member: o=example\n"
+    )
     found = await (await directory_of(await serve(group))).resolve("alice")
     assert [type(match) for match in found.matches] == [Person, Group]
 

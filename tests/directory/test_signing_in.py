@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from support import small
-from support.directories import DEAD
 
 from quintet.directory.directory import Directory
 from quintet.directory.errors import AmbiguousName, Refused, UnknownName, Unreachable
 from quintet.directory.trace import Event, SignedIn
 from quintet.embedded.faults import Answer, Drop, failing
 from quintet.embedded.server import EmbeddedServer
+from support import small
+from support.directories import DEAD
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]

@@ -1,6 +1,7 @@
 """Settings for servers in memory, without files: clear ones, all in the organisation of `support.small`."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,9 @@ def server_settings(port: int, *, order: int = 1, **changes: Any) -> ServerSetti
         person_base=DN.parse(small.BASE),
         person_scope=Scope.SUBTREE,
         person_filter=Template("(&(objectclass=inetOrgPerson)(|(cn=%s*)(givenname=%s*)(sn=%s*)(mail=%s*)))"),
-        login_filter=Template("(&(objectclass=inetOrgPerson)(|(uid=%s)(cn=%s)(givenname=%s)(sn=%s)(mail=%s)))"),
+        login_filter=Template(
+            "(&(objectclass=inetOrgPerson)(|(uid=%s)(cn=%s)(givenname=%s)(sn=%s)(mail=%s)))"
+        ),
         person_class="inetOrgPerson",
         group_base=DN.parse(small.BASE),
         group_scope=Scope.SUBTREE,
@@ -60,3 +63,10 @@ def settings(servers: Iterable[ServerSettings], **directory: Any) -> Settings:
         cards=None,
         traces=TraceSettings(),
     )
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let everything else go on until the condition holds; what never comes fails the test."""
+    async with asyncio.timeout(5.0):
+        while not condition():
+            await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from quintet.directory.endpoint import Endpoint, Mode, Stamp
 from quintet.directory.errors import Untrusted
 from quintet.ldap.connection import connect
 from quintet.ldap.errors import LdapError, TlsFailed
-from quintet.tls.context import inspection_context, make_context
+from quintet.tls.context import BadProfile, inspection_context, make_context
 from quintet.tls.explain import explain, peer_chain
 from quintet.tls.profile import TlsProfile
 from quintet.tls.store_errors import StoreError
@@ -37,7 +37,7 @@ class Contexts:
         if context is None:
             try:
                 context = self._made[key] = make_context(endpoint.profile)
-            except (StoreError, ssl.SSLError, OSError, ValueError) as error:
+            except (StoreError, BadProfile, ssl.SSLError, OSError, ValueError) as error:
                 raise Untrusted(
                     str(error),
                     task=endpoint.label,
