@@ -5,12 +5,13 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from quintet.cards.cards import Cards
@@ -32,8 +33,8 @@ LOGIN, TYPED, UNIT, GROUP = "jsmith", "joh", f"ou=Engineering,{sample.PEOPLE}", 
 CARD = "business-card"
 _MEANING = {
     Protection.ALL: "nobody on the wire can read anything",
-    Protection.PASSWORDS: "names can be read, passwords cannot",
-    Protection.NONE: "everything can be read, passwords too",
+    Protection.PASSWORDS: "names can be read, but no password",
+    Protection.NONE: "everything can be read, even passwords",
 }
 
 
@@ -61,16 +62,15 @@ def demo(
     if keep is not None:
         run(_stay(_new_folder(keep)))
         return
-    rounds = run(_all_levels())
+    rounds = run(all_levels())
     if as_json:
         print_json({"levels": [_document(each) for each in rounds]})
-        return
-    for each in rounds:
-        _print_round(each)
-    _print_next()
+    else:
+        print_rounds(out(), rounds)
 
 
-async def _all_levels() -> list[Round]:
+async def all_levels() -> list[Round]:
+    """The demonstration itself: everything once at each level."""
     async with demo_directory() as directory:
         with tempfile.TemporaryDirectory(prefix="quintet-demo-") as name:
             folder = Path(name)
@@ -118,13 +118,22 @@ def _document(each: Round) -> dict[str, Any]:
     }
 
 
-def _print_round(each: Round) -> None:
-    console = out()
-    console.print(
-        Text.assemble(
-            (f"Protection: {each.level.name.lower()}", "bold"), (f" – {_MEANING[each.level]}", "dim")
-        )
-    )
+def print_rounds(console: Console, rounds: Iterable[Round]) -> None:
+    console.print(f"A made-up organisation of {_headcount()} people, served from memory on this machine.\n")
+    for each in rounds:
+        _print_round(console, each)
+    console.print(Text("What to try next", "bold"))
+    console.print("Keep this directory running, and ask it yourself in a second terminal:")
+    console.print(Text(f"  {program()} demo --keep demo-settings", "cyan"), soft_wrap=True)
+
+
+def _headcount() -> int:
+    return sum(b"inetOrgPerson" in entry.attributes["objectClass"] for entry in sample.entries())
+
+
+def _print_round(console: Console, each: Round) -> None:
+    meaning = (f": {_MEANING[each.level]}", "dim")
+    console.print(Text.assemble((f"Protection {each.level.name.lower()}", "bold"), meaning))
     made = table("connection", "what it was asked", "encryption", "bound as")
     for status in each.connections:
         made.add_row(
@@ -134,13 +143,6 @@ def _print_round(each: Round) -> None:
             text(status.bound_as or "nobody"),
         )
     console.print(made)
-
-
-def _print_next() -> None:
-    console = out()
-    console.print(Text("What to try next", "bold"))
-    console.print(text("Keep this directory running, and ask it yourself in a second terminal:"))
-    console.print(Text(f"  {program()} demo --keep demo-settings", "cyan"))
 
 
 async def _stay(folder: Path) -> None:
@@ -163,9 +165,8 @@ def _new_folder(folder: Path) -> Path:
 
 def _print_invitation(folder: Path, directory: DemoDirectory) -> None:
     console = out()
-    people = sum(b"inetOrgPerson" in entry.attributes["objectClass"] for entry in sample.entries())
     ports = f"{directory.port} (clear) and {directory.tls_port} (TLS)"
-    console.print(text(f"A directory of {people} people listens on ports {ports} of localhost."))
+    console.print(text(f"A directory of {_headcount()} people listens on ports {ports} of localhost."))
     console.print(text("In a second terminal, try:"))
     for command in _invitation(folder):
         console.print(Text(f"  {command}", "cyan"), soft_wrap=True)
@@ -181,6 +182,9 @@ def _invitation(folder: Path) -> Iterator[str]:
     yield f"{quintet} browse {shlex.quote(UNIT)}"
     yield f"{quintet} members {shlex.quote(GROUP)}"
     yield f"{quintet} card {LOGIN}"
+    yield f"{quintet} eavesdrop"
+    yield f"{quintet} protect passwords --yes"
+    yield f"{quintet} eavesdrop"
 
 
 def program() -> str:
