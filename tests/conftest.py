@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import structlog
 
 from quintet.embedded import sample
 from support import certs, small
@@ -20,6 +21,13 @@ class Certificates:
 
     ca: Issued
     server: Issued
+
+
+@pytest.fixture(autouse=True)
+def logs_of_its_own() -> Iterator[None]:
+    """A command under test sets up logging for its own standard error, which is gone after the test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
