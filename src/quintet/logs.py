@@ -18,12 +18,11 @@ def configure(*, debug: bool = False, quiet: bool = False, stream: TextIO | None
 
     `quiet` is for commands: only what is wrong, each as a plain sentence.
     """
-    stream = stream or sys.stderr
     level = logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO
     form: Processor
     if quiet:
         form = plainly
-    elif stream.isatty():
+    elif (stream or sys.stderr).isatty():
         form = structlog.dev.ConsoleRenderer()
     else:
         form = structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -36,7 +35,8 @@ def configure(*, debug: bool = False, quiet: bool = False, stream: TextIO | None
             form,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        # Standard error may be exchanged after this; so it is looked up for each line.
+        logger_factory=lambda *_: structlog.PrintLogger(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
 
