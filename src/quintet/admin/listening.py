@@ -11,7 +11,7 @@ from quintet.admin.relay import Direction, Recording
 from quintet.ldap import ber, messages
 
 MASK = "●●●●●●●●"
-_MOST_EVIDENCE = 4
+_MOST_OF_A_KIND = 3
 _TLS_HANDSHAKE = b"\x16\x03"
 
 
@@ -42,11 +42,19 @@ class Overheard:
             self.filters or other.filters,
             self.values or other.values,
             self.passwords or other.passwords,
-            (self.evidence + tuple(e for e in other.evidence if e not in self.evidence))[
-                : 2 * _MOST_EVIDENCE
-            ],
+            _first_of_each_kind(self.evidence + other.evidence),
             self.bytes_seen + other.bytes_seen,
         )
+
+
+def _first_of_each_kind(evidence: tuple[str, ...]) -> tuple[str, ...]:
+    """A few excerpts of each kind, which their first word names: password, search, entry."""
+    kept: list[str] = []
+    for line in dict.fromkeys(evidence):
+        kind = line.partition(" ")[0]
+        if sum(each.partition(" ")[0] == kind for each in kept) < _MOST_OF_A_KIND:
+            kept.append(line)
+    return tuple(kept)
 
 
 def listen(recording: Recording, marks: Marks) -> Overheard:
@@ -101,11 +109,10 @@ def _ends(data: bytes) -> Iterator[int]:
 def _read(message: messages.Message, encrypted: bool) -> Overheard:
     match message.op:
         case messages.BindRequest(name=name, authentication=messages.Simple(password=password)):
-            shown = f"password {MASK}" if password else "no password"
-            who = f"bind as {name!r}" if name else "bind as nobody"
-            return Overheard(
-                encrypted, names=bool(name), passwords=bool(password), evidence=(f"{who}, {shown}",)
-            )
+            if not password:
+                return Overheard(encrypted, names=bool(name))
+            evidence = (f"password {MASK} in a bind as {name!r}",)
+            return Overheard(encrypted, names=bool(name), passwords=True, evidence=evidence)
         case messages.BindRequest(
             name=name, authentication=messages.Sasl(mechanism=mechanism, credentials=sent)
         ):

@@ -6,6 +6,7 @@ It passes on what it gets and opens nothing: TLS stays end to end.
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
@@ -80,7 +81,8 @@ class Relay:
             if me is not None:
                 self._visits.add(me)
                 me.add_done_callback(self._visits.discard)
-            await self._pass_on(key, reader, writer)
+            with suppress(asyncio.CancelledError):  # the relay closes; streams would log it as an error
+                await self._pass_on(key, reader, writer)
 
         self._doors[key] = await asyncio.start_server(visit, "127.0.0.1", 0, limit=_CHUNK)
 

@@ -19,7 +19,7 @@ from quintet.config.settings import Settings
 from quintet.directory.tasks import Task
 from quintet.files import replace_file
 
-_BAR = 24
+_BAR = 14
 
 
 @app.command()
@@ -93,7 +93,9 @@ def _level(level: Level) -> dict[str, Any]:
 
 def _print(measured: Measured) -> None:
     found = {level.protection.name.lower(): figures(level) for level in measured.levels}
-    rows = table("task", "level", "per second", "", "p50 ms", "p99 ms", "CPU ms")
+    rows = table("task", "level", "per s", "", "p50 ms", "p99 ms", "CPU ms")
+    for each in rows.columns:
+        each.no_wrap = True
     for column in (2, 4, 5, 6):
         rows.columns[column].justify = "right"
     for task in Task:

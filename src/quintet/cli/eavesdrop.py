@@ -97,11 +97,19 @@ def _print(report: Report, *, tried: bool) -> None:
         rows.add_row(text(task.task), _wire(task), _reads(task))
     out().print(rows)
     for task in report.tasks:
-        for line in (task.overheard.evidence if task.overheard else ())[:2]:
-            out().print(Text.assemble((f"{task.task}: ", "bold"), text(line)))
+        for line in _telling(task):
+            shown = Text.assemble((f"{task.task}: ", "bold"), text(line))
+            out().print(shown, no_wrap=True, overflow="ellipsis")
         if task.error is not None:
             warn(f"{task.task} could not be run as it should, so this row proves little: {task.error}")
     out().print(text(_conclusion(report), "bold"))
+
+
+def _telling(task: TaskOverheard) -> list[str]:
+    """The first excerpt of each kind: a password, a question, an answer."""
+    evidence = task.overheard.evidence if task.overheard is not None else ()
+    firsts = {line.partition(" ")[0]: line for line in reversed(evidence)}
+    return list(firsts.values())[::-1]
 
 
 def _wire(task: TaskOverheard) -> Text:
