@@ -14,6 +14,7 @@ SUCCESSFUL: Final = SearchResultDone(Result())
 _SUCCESSFUL_BER: Final = b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00"
 
 _LONGEST_CACHED_BASE = 1024
+_LONGEST_CACHED_FRAME = 4096
 _MOST_NAMES = 4096
 
 
@@ -58,7 +59,8 @@ _cached_frame = lru_cache(512)(_frame)
 
 def search_message(message_id: int, frame: tuple[bytes, bytes], tree: bytes, controls: bytes = b"") -> bytes:
     """The message for a search; `tree` is the filter in BER, `controls` the encoded controls."""
-    before, after = _opened(frame, len(tree))
+    opened = _cached_opening if len(frame[0]) <= _LONGEST_CACHED_FRAME else _opening
+    before, after = opened(frame, len(tree))
     number = (
         (0x02020000 | message_id).to_bytes(4, "big") if 0x80 <= message_id < 0x8000 else integer(message_id)
     )
@@ -66,11 +68,13 @@ def search_message(message_id: int, frame: tuple[bytes, bytes], tree: bytes, con
     return b"".join((head(0x30, length), number, before, tree, after, controls))
 
 
-@lru_cache(1024)
-def _opened(frame: tuple[bytes, bytes], tree: int) -> tuple[bytes, bytes]:
+def _opening(frame: tuple[bytes, bytes], tree: int) -> tuple[bytes, bytes]:
     """The frame with the head of the request before it, for a filter of `tree` octets."""
     before, after = frame
     return head(0x63, len(before) + tree + len(after)) + before, after
+
+
+_cached_opening = lru_cache(1024)(_opening)
 
 
 def read_done(data: bytes, at: int, stop: int) -> SearchResultDone | None:
@@ -87,6 +91,8 @@ def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
     Nothing is checked on the way but tags. Every element must end where its holder says, and that is checked
     once it has been read: what ran past its end never ends there.
     """
+    if data[at] != 0x64:
+        return None
     try:
         length = data[at + 1]
         at += 2

@@ -85,6 +85,8 @@ _FINAL: dict[type, type] = {
 }
 
 
+_IN_CLEAR = "the server sent something in clear after it agreed to TLS"
+
 _new = tuple.__new__  # what Answer(...) comes to, at a third of the time
 
 
@@ -182,6 +184,11 @@ class Session:
         out.clear()
         return data
 
+    @property
+    def needed(self) -> int:
+        """How long the message is whose beginning came already; 0 without one."""
+        return self._needed if self._kept else 0
+
     def receive(self, data: bytes) -> list[Event]:
         """The events in the bytes that came. How they were cut into pieces makes no difference."""
         if self._kept:
@@ -193,6 +200,9 @@ class Session:
         events: list[Event] = []
         if self.state is State.CLOSED:
             return events
+        if self.state is State.TLS_AGREED:
+            self._violation(_IN_CLEAR, events)
+            return events
         try:
             self._read(data, events)
         except BerError as error:
@@ -201,10 +211,8 @@ class Session:
 
     def _read(self, data: bytes, events: list[Event]) -> None:
         at, end, due = 0, len(data), self._due
+        read_entry, read_done = fast.read_entry, fast.read_done
         while at < end:
-            if self.state is State.TLS_AGREED:
-                self._violation("the server sent something in clear after it agreed to TLS", events)
-                return
             size = self._size(data, at, end)
             stop = at + size
             if not size or stop > end:
@@ -213,26 +221,25 @@ class Session:
                 return
             length = data[at + 1]
             start = at + 2 if length < 0x80 else at + 2 + (length & 0x7F)
+            at = stop
             # The common answers first: a search's, without controls.
-            op: Response | None = None
-            if (
-                start + 4 < stop
-                and data[start] == 0x02
-                and 0 < (count := data[start + 1]) <= 4
-                and data[start + 2] < 0x80
-            ):
+            if start + 6 < stop and data[start] == 0x02 and 0 < (count := data[start + 1]) <= 4:
                 op_at = start + 2 + count
-                message_id = int.from_bytes(data[start + 2 : op_at], "big")
-                if due.get(message_id) is SearchResultDone and op_at < stop:
-                    if data[op_at] == 0x64:
-                        if (op := fast.read_entry(data, op_at, stop)) is not None:
-                            events.append(_new(Answer, (message_id, op, (), size, False)))
-                    elif (op := fast.read_done(data, op_at, stop)) is not None:
+                message_id = int.from_bytes(data[start + 2 : op_at], "big", signed=True)
+                if due.get(message_id) is SearchResultDone:
+                    op: SearchResultEntry | SearchResultDone | None
+                    if (op := read_entry(data, op_at, stop)) is not None:
+                        events.append(_new(Answer, (message_id, op, (), size, False)))
+                        continue
+                    if (op := read_done(data, op_at, stop)) is not None:
                         del due[message_id]
                         events.append(_new(Answer, (message_id, op, (), size, True)))
-            if op is None and not self._read_any(data, start, stop, size, events):
+                        continue
+            if not self._read_any(data, start, stop, size, events):
                 return
-            at = stop
+            if self.state is State.TLS_AGREED and at < end:
+                self._violation(_IN_CLEAR, events)
+                return
 
     def _size(self, data: bytes, at: int, end: int) -> int:
         """The size of the message that begins at `at`, or 0 while nobody can know.

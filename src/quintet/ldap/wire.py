@@ -47,6 +47,7 @@ class Wire(asyncio.BufferedProtocol):
         """Whether new operations have to wait: too many are under way, or the socket takes no more."""
         self._session = Session(message_size=limits.message_size, nesting=limits.nesting)
         self._buffer = memoryview(bytearray(_BUFFER))
+        self._small_buffer = self._buffer[:_SMALL_BUFFER]
         self._writable = True
         self._flushing = False
         self._high = limits.pending_high
@@ -252,7 +253,9 @@ class Wire(asyncio.BufferedProtocol):
         self._set_lost()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 (asyncio's signature)
-        return self._buffer
+        """Small while much is under way, so that the next requests leave before all answers are read."""
+        small = len(self.pending) > _FEW and self._session.needed <= _SMALL_BUFFER
+        return self._small_buffer if small else self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         self.data_received(bytes(self._buffer[:nbytes]))
@@ -374,6 +377,8 @@ class Wire(asyncio.BufferedProtocol):
 
 NO_TEXT = "half a surrogate pair is no text"
 
+_FEW = 8
+_SMALL_BUFFER = 8 * 1024
 _BUFFER = 64 * 1024
 """One for the life of the connection: asyncio's other way makes one of 256 KiB for every read."""
 
