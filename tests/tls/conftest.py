@@ -1,11 +1,13 @@
-"""TLS servers in this process, to shake hands with."""
+"""TLS servers in this process, to shake hands with. In threads: asyncio's own server sends no alerts."""
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import threading
 import warnings
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,64 @@ import pytest
 
 from support.certs import Issued
 
-Serve = Callable[..., AbstractAsyncContextManager[int]]
+Serve = Callable[..., AbstractContextManager[int]]
+ShakeHands = Callable[..., Any]
 
 
-def server_context(
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    """Starts TLS servers that greet with "hello" whoever gets through, as context managers of their port."""
+
+    @contextmanager
+    def serving(issued: Issued, **options: Any) -> Iterator[int]:
+        with _listening(_greeter(_server_context(issued, tmp_path, **options))) as port:
+            yield port
+
+    return serving
+
+
+@pytest.fixture
+def answer() -> Callable[[bytes | None], AbstractContextManager[int]]:
+    """Starts servers that answer with `data` and close; for None they say nothing and stay."""
+
+    @contextmanager
+    def answering(data: bytes | None) -> Iterator[int]:
+        def speak(connection: socket.socket) -> None:
+            connection.recv(4096)
+            if data is None:
+                connection.recv(4096)
+            else:
+                connection.sendall(data)
+
+        with _listening(speak) as port:
+            yield port
+
+    return answering
+
+
+@pytest.fixture
+def shake_hands() -> ShakeHands:
+    return _shake_hands
+
+
+async def _shake_hands(
+    context: ssl.SSLContext, port: int, host: str | None = "localhost", **options: Any
+) -> tuple[str, str, ssl.SSLObject]:
+    """Version, suite and the connection, when the greeting comes through; else raises what stopped it."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=context, server_hostname=host, **options
+    )
+    try:
+        assert await reader.readexactly(5) == b"hello"
+        secured = writer.get_extra_info("ssl_object")
+        return secured.version(), secured.cipher()[0], secured
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError, ssl.SSLError):
+            await writer.wait_closed()
+
+
+def _server_context(
     issued: Issued,
     folder: Path,
     *,
@@ -24,15 +80,12 @@ def server_context(
     maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
     ciphers: str = "ALL:@SECLEVEL=0",
     clients: Issued | None = None,
-    curve: str | None = None,
 ) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version, context.maximum_version = minimum, maximum
     context.set_ciphers(ciphers)
-    if curve:
-        context.set_ecdh_curve(curve)
     certificate, key = issued.write(folder, "server")
     context.load_cert_chain(certificate, key)
     if clients is not None:
@@ -41,58 +94,47 @@ def server_context(
     return context
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Serve:
-    """`async with serve(issued, ...) as port`: a TLS server that greets with "hello", whoever gets through."""
+def _greeter(context: ssl.SSLContext) -> Callable[[socket.socket], None]:
+    def greet(connection: socket.socket) -> None:
+        with context.wrap_socket(connection.dup(), server_side=True) as secured:
+            secured.sendall(b"hello")
+            secured.recv(1)
 
-    @asynccontextmanager
-    async def serving(issued: Issued, **options: Any) -> AsyncIterator[int]:
-        context = server_context(issued, tmp_path, **options)
-        async with listening(greet, context) as port:
-            yield port
-
-    return serving
+    return greet
 
 
-async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError, ssl.SSLError):
-        writer.write(b"hello")
-        await writer.drain()
-        await reader.read()
-    writer.close()
-    with contextlib.suppress(OSError, ssl.SSLError):
-        await writer.wait_closed()
+@contextmanager
+def _listening(serve_one: Callable[[socket.socket], None]) -> Iterator[int]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    open_now: set[socket.socket] = set()
 
+    def handle(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError, ssl.SSLError):
+            serve_one(connection)
+        open_now.discard(connection)
 
-@asynccontextmanager
-async def listening(answer: Any, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    tasks: set[asyncio.Task[None]] = set()
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connection.settimeout(10)
+                open_now.add(connection)
+                worker = threading.Thread(target=handle, args=(connection,), daemon=True)
+                workers.append(worker)
+                worker.start()
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        await answer(reader, writer)
-
-    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the server's own view of failures
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
+    workers: list[threading.Thread] = []
+    main = threading.Thread(target=accept, daemon=True)
+    main.start()
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield listener.getsockname()[1]
     finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def shake_hands(context: ssl.SSLContext, port: int, host: str | None = "localhost") -> tuple[str, str]:
-    """Version and suite, when the greeting comes through; else raises what the handshake raised."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=host)
-    try:
-        assert await reader.readexactly(5) == b"hello"
-        version, (suite, *_) = writer.get_extra_info("ssl_object").version(), writer.get_extra_info("cipher")
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError, ssl.SSLError):
-            await writer.wait_closed()
-    return version, suite
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        main.join(5)
+        for connection in list(open_now):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for worker in workers:
+            worker.join(5)

@@ -28,7 +28,6 @@ from quintet.tls.suites import SUITES
 # Trusted certificates need not be roots: an imported leaf or intermediate is an anchor, too. X509_STRICT is
 # left out, for it refuses roots that many made at home.
 _VERIFY = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-_SUITE_B = {SecurityLevel.SUITE_B_128: "SUITEB128", SecurityLevel.SUITE_B_192: "SUITEB192"}
 _OP_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on
 
 
@@ -186,7 +185,7 @@ def _check(connection: ssl.SSLObject | ssl.SSLSocket) -> None:
 
 
 def _check_suite(profile: TlsProfile, used: str) -> None:
-    """TLS 1.3 suites cannot be chosen in Python, and Suite B comes as a whole: so the choice is checked."""
+    """Python cannot choose among the suites of TLS 1.3, so the server's choice is checked."""
     allowed = (*profile.suites, *profile.suites_13) or tuple(
         suite.openssl for suite in SUITES if suite.most >= profile.level
     )
@@ -202,8 +201,8 @@ def _set_versions(context: ssl.SSLContext, lowest: ssl.TLSVersion, highest: ssl.
 
 
 def _set_suites(context: ssl.SSLContext, profile: TlsProfile) -> None:
-    if profile.level in _SUITE_B:
-        context.set_ciphers(_SUITE_B[profile.level])
+    if profile.level >= SecurityLevel.SUITE_B_128:
+        context.set_ciphers(_suite_b(profile))
         return
     names = profile.suites or tuple(
         suite.openssl for suite in SUITES if not suite.is_13 and suite.most >= profile.level
@@ -218,13 +217,33 @@ def _set_suites(context: ssl.SSLContext, profile: TlsProfile) -> None:
         ) from None
 
 
+def _suite_b(profile: TlsProfile) -> str:
+    """OpenSSL's mode for Suite B, which pairs AES-128 with P-256, AES-256 with P-384 (RFC 6460)."""
+    if profile.level is SecurityLevel.SUITE_B_192 or profile.suites == ("ECDHE-ECDSA-AES256-GCM-SHA384",):
+        return "SUITEB192"
+    return "SUITEB128ONLY" if profile.suites == ("ECDHE-ECDSA-AES128-GCM-SHA256",) else "SUITEB128"
+
+
 def _trust(context: ssl.SSLContext, trust: Store, profile: TlsProfile) -> None:
     path = profile.trust_store.path if profile.trust_store else None
     if not trust.trusted:
         raise NoSuchEntry(
             "the trust store holds no trusted certificate", "run quintet trust fetch HOST:PORT", path
         )
-    der = (certificate.public_bytes(serialization.Encoding.DER) for certificate in trust.certificates)
+    reasons = {
+        entry.alias: weakness(entry.certificate, profile.level, anchor=True) for entry in trust.trusted
+    }
+    if all(reasons.values()):
+        told = "; ".join(f"{alias}: {why}" for alias, why in list(reasons.items())[:5])
+        raise BadProfile(
+            f"no certificate of the trust store does for TLS_SECURITY_LEVEL {profile.level:d} ({told}):"
+            " import a stronger one, or lower the level"
+        )
+    der = [certificate.public_bytes(serialization.Encoding.DER) for certificate in trust.certificates]
+    # Python takes an error that another connection of this thread left behind for one of its own, once.
+    with suppress(ssl.SSLError):
+        context.load_verify_locations(cadata=b"".join(der))
+        return
     try:
         context.load_verify_locations(cadata=b"".join(der))
     except ssl.SSLError as error:

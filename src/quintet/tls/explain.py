@@ -15,7 +15,7 @@ from quintet.tls.chains import unverified_chain as peer_chain
 from quintet.tls.context import TooWeak, UnlistedSuite, WrongName
 from quintet.tls.levels import weakness
 from quintet.tls.names import as_address, names_of
-from quintet.tls.profile import TlsProfile, version_name
+from quintet.tls.profile import SecurityLevel, TlsProfile, version_name
 from quintet.tls.stores import Store
 from quintet.tls.suites import suite_by_openssl_name
 
@@ -168,7 +168,7 @@ class _Case:
                 Reason.SILENT,
                 self.place,
                 f"{self.place} accepts connections and says nothing during the TLS handshake",
-                "Check that the port is the server's TLS port, usually 636, and that no firewall is in the way",
+                "Check that it is the server's TLS port, usually 636, and that no firewall is in the way",
             )
         if isinstance(error, ConnectionError | EOFError):
             return self._closed()
@@ -229,17 +229,17 @@ class _Case:
             return self.tell(
                 Reason.UNKNOWN_ISSUER,
                 subject,
-                f"the trust store holds a certificate named {issuer}, but {subject} of {self.place} was signed"
-                " by another key of that name; the CA was probably renewed",
+                f"the trust store holds {issuer}, but another key of that name signed {subject}"
+                f" of {self.place}; the CA was probably renewed",
                 f"Import its new certificate: {self.fetch}, or quintet trust import FILE",
             )
         if self._lacks_intermediate(top):
             return self.tell(
                 Reason.MISSING_INTERMEDIATE,
                 issuer,
-                f"{self.place} does not send the intermediate certificate {issuer}, which issued {subject}"
-                " and links it to the trust store",
-                "Let the server send its whole chain, or import the intermediate here:"
+                f"{subject} of {self.place} was issued by {issuer}, an intermediate that the server does not"
+                " send and the trust store does not hold",
+                "Let the server send its whole chain, or import the certificate of that issuer here:"
                 " quintet trust import FILE",
             )
         return self.tell(
@@ -263,8 +263,8 @@ class _Case:
     def _lacks_intermediate(self, top: x509.Certificate) -> bool:
         """Whether the missing issuer of `top` probably stands between it and a trusted root.
 
-        A server's own certificate came alone, or out of order, and a trusted authority is of the same house as
-        its issuer. The certificate itself does not tell whether its issuer is a root.
+        A certificate does not tell whether its issuer is a root. So it is taken for an intermediate when the
+        server's own certificate came alone, and an authority of the same house as its issuer is trusted.
         """
         if is_authority(top):
             return False
@@ -292,7 +292,8 @@ class _Case:
         return self.tell(
             Reason.NOT_YET_VALID,
             subject,
-            f"the certificate {subject} of {self.place} is not yet valid{when}; our clock says {now:%Y-%m-%d %H:%M}",
+            f"the certificate {subject} of {self.place} is not yet valid{when};"
+            f" our clock says {now:%Y-%m-%d %H:%M} UTC",
             "Check the clocks of this machine and of the one that issued it; else wait, or replace it",
         )
 
@@ -319,13 +320,15 @@ class _Case:
 
     def _too_weak(self, certificate: x509.Certificate | None, why: str) -> Explanation:
         subject = self._subject_of(certificate)
-        lower = " or set a lower STLDAP_TLS_SECURITY_LEVEL" if self.profile.level else ""
+        lower = ", or set a lower STLDAP_TLS_SECURITY_LEVEL" if self.profile.level else ""
+        suite_b = self.profile.level >= SecurityLevel.SUITE_B_128
+        wanted = "an EC key, signed by ECDSA" if suite_b else "a key of 2048 bits or more and SHA-256"
         return self.tell(
             Reason.TOO_WEAK,
             subject,
             f"the certificate {subject} of {self.place} is too weak for TLS_SECURITY_LEVEL"
             f" {self.profile.level:d}: {why}",
-            f"Replace it by one with a key of 2048 bits or more and SHA-256{',' if lower else ''}{lower}",
+            f"Replace it by one with {wanted}{lower}",
         )
 
     def _weak_in_chain(self, otherwise: str) -> Explanation:
@@ -357,6 +360,15 @@ class _Case:
             return self._not_tls()
         if _any(_WEAK, text):
             return self._weak_in_chain((error.reason or str(error)).lower().replace("_", " "))
+        if "WRONG_CURVE" in text and self.profile.level:
+            return self.tell(
+                Reason.NO_COMMON_SUITE,
+                self.place,
+                f"{self.place} pairs a suite with a curve that level {self.profile.level:d} does not:"
+                " AES-128 goes with P-256, AES-256 with P-384",
+                "Set STLDAP_TLS_CIPHER_SUITES=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 when the server's"
+                " certificate is on P-384, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 when it is on P-256",
+            )
         if "UNSAFE_LEGACY_RENEGOTIATION" in text:
             return self.tell(
                 Reason.OTHER,
@@ -378,6 +390,11 @@ class _Case:
             "Enable TLS 1.2 on the server, or change STLDAP_TLS_MIN_PROTOCOL_VERSION or"
             " STLDAP_TLS_MAX_PROTOCOL_VERSION here",
         )
+
+    def _offered_versions(self) -> tuple[str, ...]:
+        """As `SSLObject.version` calls them: "TLSv1.2"."""
+        lowest, highest = self.profile.minimum, self.profile.maximum
+        return tuple(v.name.replace("_", ".") for v in ssl.TLSVersion if lowest <= v <= highest and v > 0)
 
     def _no_suite(self) -> Explanation:
         client = "" if self.profile.key_store else ", or it demands a client certificate"
@@ -430,9 +447,13 @@ class _Case:
         )
 
     def _closed(self) -> Explanation:
-        what = _protocol(self.seen.first_bytes)
-        if what is not None:
+        if _protocol(self.seen.first_bytes) is not None:
             return self._not_tls()
+        # Some servers (Schannel) close without a word about versions and suites.
+        if self.seen.version and self.seen.version not in self._offered_versions():
+            return self._no_version()
+        if self.seen.suite and self.profile.suites and self.seen.suite not in self.profile.suites:
+            return self._no_suite()
         return self.tell(
             Reason.CLOSED,
             self.place,

@@ -249,9 +249,7 @@ def _read(path: Path) -> bytes:
             "there is no such file", "make it with quintet trust fetch HOST:PORT, or correct the path", path
         ) from None
     except PermissionError:
-        raise StoreUnreadable(
-            "it must not be read by this user", "give the user the right to read it", path
-        ) from None
+        raise StoreUnreadable("this user must not read it", "give the user the right to", path) from None
     except (OSError, ValueError) as error:
         what = "it is a folder" if path.is_dir() else f"it cannot be read: {error}"
         raise StoreUnreadable(what, "name the store file itself", path) from None
