@@ -1,0 +1,119 @@
+"""What `quintet check` says of the files, as findings: by row of the reference where there is one."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from quintet.admin.doctor.report import Report
+from quintet.admin.doctor.stores import opened
+from quintet.config import community, userinfo
+from quintet.config.problems import Problem, Severity
+from quintet.config.settings import Settings
+from quintet.tls.profile import StoreRef
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Which code a problem has. Patterns are searched for; an empty one fits all."""
+
+    code: str
+    file: str = ""
+    key: str = ""
+    message: str = ""
+
+    def fits(self, problem: Problem) -> bool:
+        return (
+            re.search(self.file, problem.place.file) is not None
+            and re.search(self.key, problem.key or "", re.IGNORECASE) is not None
+            and re.search(self.message, problem.message) is not None
+        )
+
+
+_XML = r"\.xml$"
+_USER_INFO = f"^{re.escape(userinfo.FILE)}$"
+_COMMUNITY = f"^{re.escape(community.FILE)}$"
+_STORE_KEY = r"_(TRUST|KEY)_STORE_"
+
+_RULES = (
+    _Rule("D15", _XML, "^$", r"column|not well-formed|is not XML|document type|the file is empty|UTF-8"),
+    _Rule("D10", _USER_INFO, "^UserEncodedAuth$"),
+    _Rule("D35", "", "", r"\bstash file .* opens the store and is used"),
+    _Rule("D37", "", _STORE_KEY, r"comes from the scope"),
+    _Rule("D5", "", _STORE_KEY, r"no trust store is set"),
+    _Rule(
+        "D5", "", _STORE_KEY, r"has no effect (without|where)|it belongs into|single underscores|no section"
+    ),
+    _Rule("D5", "", _STORE_KEY, r"is of the form|stands in .* where it has no effect"),
+    _Rule("D5", "", _STORE_KEY, r"the store has no password here"),
+    _Rule("D6", _USER_INFO, "^SslEnabled$", "cross in clear"),
+    _Rule("D20", _USER_INFO, "^UserIdAttribute$", "is missing"),
+    _Rule("D24", _COMMUNITY, "^OrganizationName$"),
+    _Rule("D25", "", "^(SearchOrder|StorageDetails)$", "order|stands in line"),
+    _Rule("D26", _COMMUNITY, "Base$", "overlaps"),
+    _Rule("D30", _COMMUNITY, "^UserDnSearchFilter$", r"has a \*"),
+    _Rule("D32", _USER_INFO, "", "is no Detail Id|none of the fixed Ids"),
+    _Rule("D34", "", "", r"quotes|typographic"),
+    _Rule("D8", _COMMUNITY, "^(SSL)?Port$", "is usually"),
+    _Rule("Q5", _COMMUNITY, "^HostName$", "host names must be unique"),
+    _Rule("D36", "", "QUINTET_ALLOW_CLEAR_SERVICE_BIND"),
+)
+
+
+def examine(problems: Iterable[Problem], settings: Settings | None, report: Report) -> None:
+    """Every problem of the files as one finding."""
+    paths = _Paths.of(settings)
+    for problem in problems:
+        code = paths.code_of(problem) or next((r.code for r in _RULES if r.fits(problem)), None)
+        if code is None:
+            code = {Severity.ERROR: "Q1", Severity.WARNING: "Q2", Severity.NOTE: "Q3"}[problem.severity]
+        seen, cure = _parts(problem)
+        report.add(code, seen, cure, severity=problem.severity)
+
+
+def damaged(problems: Iterable[Problem]) -> frozenset[str]:
+    """The files that have an error: what they would have said is not known."""
+    return frozenset(p.place.file for p in problems if p.severity is Severity.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """Whether a problem is about a store or a stash: its message begins with that path."""
+
+    stores: tuple[Path, ...]
+    stashes: tuple[Path, ...]
+    ours_opens: bool
+
+    @classmethod
+    def of(cls, settings: Settings | None) -> "_Paths":
+        refs = tuple(_refs(settings)) if settings else ()
+        stashes = tuple(ref.stash for ref in refs if ref.stash is not None)
+        ours = settings.tls.trust_store if settings else None
+        return cls(tuple(ref.path for ref in refs), stashes, ours is not None and opened(ours) is not None)
+
+    def code_of(self, problem: Problem) -> str | None:
+        if any(problem.message.startswith(f"{path}: ") for path in self.stashes):
+            return "D35"
+        if not any(problem.message.startswith(f"{path}: ") for path in self.stores):
+            return None
+        if problem.severity is Severity.NOTE:
+            return "Q4"
+        return "D7" if self.ours_opens and problem.place.file == userinfo.FILE else "D4"
+
+
+def _refs(settings: Settings) -> Iterator[StoreRef]:
+    profiles = [settings.tls]
+    profiles += [storage.tls for storage in settings.cards.storages] if settings.cards else []
+    for profile in profiles:
+        yield from (ref for ref in (profile.trust_store, profile.key_store) if ref is not None)
+
+
+def _parts(problem: Problem) -> tuple[str, str]:
+    """What is wrong, and what to do about it: messages end with their cure, if they have one."""
+    key = f"{problem.key} " if problem.key else ""
+    what, _, cure = problem.message.rpartition("; ")
+    if not what:
+        what, _, cure = problem.message.rpartition(". ")
+    if not what or not re.match(r"[a-zA-Z]", cure):
+        return f"{problem.place}: {key}{problem.message}", f"correct {key}in {problem.place}"
+    return f"{problem.place}: {key}{what}", f"in {problem.place}: {cure}"

@@ -1,0 +1,260 @@
+"""Whether each address can be reached, and speaks what the settings say it speaks."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from quintet.admin.doctor.report import Report
+from quintet.admin.doctor.stores import check_dates, opened
+from quintet.admin.probing import Speaks, probe
+from quintet.config.problems import Severity
+from quintet.directory.endpoint import Endpoint, Mode
+from quintet.directory.opening import ANYTHING
+from quintet.ldap.connection import Connection, connect
+from quintet.ldap.errors import ConfidentialityRequired, LdapError, ResultError, TlsFailed
+from quintet.ldap.limits import Address
+from quintet.ldap.messages import BASE_OBJECT
+from quintet.tls.context import BadProfile, inspection_context, make_context
+from quintet.tls.explain import Reason, Seen, explain, peer_chain
+from quintet.tls.levels import verdicts
+from quintet.tls.profile import TlsProfile
+from quintet.tls.store_errors import StoreError
+
+PATIENCE = 5.0
+"""Seconds for a connection, and for a handshake."""
+
+_CODES = {
+    Reason.UNKNOWN_ISSUER: "Q10",
+    Reason.SELF_SIGNED: "Q10",
+    Reason.MISSING_INTERMEDIATE: "Q10",
+    Reason.EXPIRED: "D40",
+    Reason.NOT_YET_VALID: "D40",
+    Reason.WRONG_NAME: "Q11",
+    Reason.NAME_ONLY_IN_CN: "Q11",
+    Reason.TOO_WEAK: "D38",
+    Reason.NO_COMMON_VERSION: "D3",
+    Reason.NO_COMMON_SUITE: "D2",
+    Reason.NOT_TLS: "D8",
+    Reason.CLOSED: "D8",
+    Reason.SILENT: "D8",
+    Reason.CLIENT_CERTIFICATE_WANTED: "Q12",
+    Reason.CLIENT_CERTIFICATE_REFUSED: "Q12",
+    Reason.OTHER: "Q13",
+}
+
+Way = tuple[Address, Mode, TlsProfile]
+
+
+def way_of(endpoint: Endpoint) -> Way:
+    """What decides whether an address can be used; several tasks share it."""
+    return endpoint.address, endpoint.mode, endpoint.profile
+
+
+async def examine(endpoints: Iterable[Endpoint], report: Report) -> frozenset[Way]:
+    """Every address once; those that can be used."""
+    ways = {way_of(each): each for each in endpoints}
+    reached = await _reach({each.address for each in ways.values()}, report)
+    good: set[Way] = set()
+
+    async def one(way: Way, endpoint: Endpoint) -> None:
+        async def work() -> None:
+            if await _speaks(endpoint, report):
+                good.add(way)
+
+        await report.check(f"the connection to {endpoint.address}", work)
+
+    await asyncio.gather(*(one(way, each) for way, each in ways.items() if each.address in reached))
+    return frozenset(good)
+
+
+# TCP.
+
+
+async def _reach(addresses: Iterable[Address], report: Report) -> frozenset[Address]:
+    addresses = tuple(addresses)
+    hosts = tuple({each.host for each in addresses})
+    known = {host for host, yes in zip(hosts, await _all(_resolves, hosts, report), strict=True) if yes}
+    named = tuple(each for each in addresses if each.host in known)
+    return frozenset(
+        each for each, yes in zip(named, await _all(_answers, named, report), strict=True) if yes
+    )
+
+
+async def _all(check: object, over: Sequence[object], report: Report) -> list[bool]:
+    assert callable(check)
+    return list(await asyncio.gather(*(check(each, report) for each in over)))
+
+
+async def _resolves(host: str, report: Report) -> bool:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, TimeoutError) as error:
+        why = getattr(error, "strerror", None) or (f"no answer within {PATIENCE:g} s")
+        report.add("D16", f"{host} does not resolve here: {why}")
+        return False
+    return True
+
+
+async def _answers(address: Address, report: Report) -> bool:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+    except ConnectionRefusedError:
+        report.add(
+            "D17",
+            f"{address} refuses connections: the machine is there, and nothing listens on port {address.port}",
+            "start the LDAP server, or correct Port, SSLPort or SslPort",
+        )
+        return False
+    except TimeoutError:
+        report.add("D17", f"{address} is silent: no answer within {PATIENCE:g} s, which a firewall does")
+        return False
+    except OSError as error:
+        report.add("D17", f"{address} cannot be reached: {error.strerror or error}")
+        return False
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+# LDAP and TLS.
+
+
+async def _speaks(endpoint: Endpoint, report: Report) -> bool:
+    if endpoint.mode is Mode.CLEAR:
+        return await _speaks_clear(endpoint.address, report)
+    try:
+        context = make_context(endpoint.profile)
+    except (StoreError, BadProfile, ssl.SSLError, OSError, ValueError) as error:
+        if not report.has("D4", "D5", "D7", "D35"):
+            report.add("Q13", f"TLS to {endpoint.address} cannot be set up: {error}")
+        report.skip(f"TLS to {endpoint.address}", "its stores cannot be used")
+        return False
+    start_tls = endpoint.mode is Mode.STARTTLS
+    try:
+        connection = await connect(endpoint.address, tls=context, start_tls=start_tls, timeout=PATIENCE)
+    except TlsFailed as error:
+        if isinstance(error.__cause__, ResultError):
+            report.add("Q15", f"{endpoint.address}: {error.__cause__.what}")
+        else:
+            await _explain(endpoint, error, report)
+        return False
+    async with connection:
+        for certificate in peer_chain(connection.ssl_object):
+            check_dates(certificate, f"shown by {endpoint.address}", report)
+        return await _knows_ldap(connection, endpoint.address, "speaks TLS, but not LDAP behind it", report)
+
+
+async def _speaks_clear(address: Address, report: Report) -> bool:
+    connection = await connect(address, timeout=PATIENCE)
+    async with connection:
+        try:
+            await connection.search("", BASE_OBJECT, ANYTHING, ("1.1",), timeout=PATIENCE)
+        except ConfidentialityRequired as error:
+            report.add("Q16", f"{address}: {error.what}")
+            return False
+        except ResultError:
+            return True
+        except LdapError:
+            pass
+        else:
+            return True
+    if (await _inspect(address, TlsProfile(), start_tls=False)).chain:
+        report.add(
+            "D8",
+            f"{address} is set as a clear port, and a TLS server answers there",
+            f"set Port to the clear port, usually 389; or use {address.port} as SSLPort with SSLEnabled=1",
+        )
+        return False
+    await _add_mixed_up(address, "does not answer LDAP in clear", report)
+    return False
+
+
+async def _knows_ldap(connection: Connection, address: Address, otherwise: str, report: Report) -> bool:
+    try:
+        await connection.search("", BASE_OBJECT, ANYTHING, ("1.1",), timeout=PATIENCE)
+    except ResultError:
+        return True
+    except LdapError:
+        report.add("D8", f"{address} {otherwise}", "correct SSLPort: it is the port of another service")
+        return False
+    return True
+
+
+async def _add_mixed_up(address: Address, what: str, report: Report) -> None:
+    answer = await probe(address.host, address.port, patience=PATIENCE / 2)
+    sample = f' ("{answer.sample}")' if answer.sample else ""
+    report.add("D8", f"{address} {what}; {answer.speaks.value} there{sample}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Inspected:
+    """What a server shows to someone who checks nothing."""
+
+    chain: tuple[x509.Certificate, ...] = ()
+    seen: Seen = Seen()
+
+
+async def _inspect(address: Address, profile: TlsProfile, *, start_tls: bool) -> _Inspected:
+    """A handshake up to the newest version that the settings allow; if that fails, up to any."""
+    for capped in (True, False):
+        context = inspection_context(profile)
+        with suppress(ValueError):
+            if capped:
+                context.maximum_version = profile.maximum
+        with suppress(LdapError, ssl.SSLError, OSError, ValueError):
+            connection = await connect(address, tls=context, start_tls=start_tls, timeout=PATIENCE)
+            async with connection:
+                return _Inspected(
+                    peer_chain(connection.ssl_object), Seen(connection.tls_version, connection.cipher)
+                )
+    return _Inspected()
+
+
+async def _explain(endpoint: Endpoint, error: TlsFailed, report: Report) -> None:
+    address, profile = endpoint.address, endpoint.profile
+    found = await _inspect(address, profile, start_tls=endpoint.mode is Mode.STARTTLS)
+    told = explain(
+        error,
+        host=address.host,
+        port=address.port,
+        chain=found.chain,
+        trust=opened(profile.trust_store) if profile.trust_store else None,
+        profile=profile,
+        seen=found.seen,
+    )
+    code = _CODES[told.reason]
+    if code == "D8":
+        await _add_not_tls(address, report)
+        return
+    seen = told.sentence
+    if code == "D38":
+        seen += f". The chain: {'; '.join(_verdict(each, profile) for each in found.chain)}"
+    report.add(code, seen, told.cure, severity=Severity.ERROR)
+
+
+async def _add_not_tls(address: Address, report: Report) -> None:
+    answer = await probe(address.host, address.port, patience=PATIENCE / 2)
+    if answer.speaks is not Speaks.LDAP:
+        await _add_mixed_up(address, "is set as a TLS port, and no TLS server answers", report)
+        return
+    report.add(
+        "D8",
+        f"{address} is set as a TLS port, and an LDAP server answers in clear there",
+        f"set SSLPort to the server's TLS port, usually 636; {address.port} is its Port. If the server offers"
+        " StartTLS, QUINTET_START_TLS=1 uses it",
+    )
+
+
+def _verdict(certificate: x509.Certificate, profile: TlsProfile) -> str:
+    why = verdicts(certificate).get(profile.level)
+    name = certificate.subject.rfc4514_string()
+    return f"{name}: {why or 'good'}"

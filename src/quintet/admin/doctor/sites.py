@@ -1,0 +1,57 @@
+"""The directories to look at: each `Connection`, and each `StorageDetails` of the cards."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from quintet.cards.endpoint import line_of as card_line
+from quintet.config.problems import Place
+from quintet.config.settings import Account, CardServer, CardStorage, ServerSettings, Settings
+from quintet.directory.endpoint import Endpoint, Line, lines_of
+from quintet.directory.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One directory as one of its users sees it. `line` says how it is reached for searches.
+
+    `endpoints` are all its addresses, those of the other tasks included.
+    """
+
+    place: Place
+    line: Line
+    endpoints: tuple[Endpoint, ...]
+    account: Account | None
+    server: ServerSettings | None = None
+    card: CardServer | None = None
+    storage: CardStorage | None = None
+
+    @property
+    def name(self) -> str:
+        what = "business cards at" if self.card else "the server"
+        return f"{what} {self.line.server} ({self.place})"
+
+    @property
+    def account_keys(self) -> str:
+        return (
+            "UserName and Password (or UserEncodedAuth)" if self.card else "BindEntryDn and BindEntryPassword"
+        )
+
+    def at(self, endpoint: Endpoint) -> Line:
+        """The line to one host alone."""
+        return replace(self.line, endpoints=(endpoint,))
+
+
+def sites_of(settings: Settings) -> Iterator[Site]:
+    """The servers in their order, then those of the cards."""
+    lines = lines_of(settings)
+    for nth, server in enumerate(settings.servers):
+        if server.hosts:
+            every = tuple(endpoint for task in Task for endpoint in lines[task, nth].endpoints)
+            line = lines[Task.RESOLVE_NAMES, nth]
+            yield Site(server.place, line, every, server.account, server=server)
+    for storage in settings.cards.storages if settings.cards else ():
+        for card in storage.servers:
+            if card.host:
+                assert settings.cards is not None
+                line = card_line(settings.cards, storage, card)
+                yield Site(card.place, line, line.endpoints, card.account, card=card, storage=storage)
