@@ -39,6 +39,7 @@ CLIENTS: dict[str, tuple[str, ...]] = {
 }
 WAYS = ("clear", "tls")
 FASTER, KEEPS = 1.4, 0.85
+UNEVEN = 1.5
 MEMORY_SEARCHES = 10_000
 Rates = dict[str, dict[str, list[float]]]
 
@@ -215,6 +216,11 @@ def show(console: Console, result: dict[str, Any]) -> None:
         console.print(
             f"Memory, {way}: {grown:+,.0f} KiB from {memory['searches']:,} searches to four times as many"
         )
+    for name, ways in result["spread"].items():
+        if any(most > UNEVEN * least for least, most in ways.values()):
+            console.print(
+                f"[yellow]Uneven rounds of {name}: the machine is busy. Measure again when it is quiet.[/]"
+            )
     for goal in result["goals"]:
         verdict = "[green]met[/]" if goal["met"] else "[red]not met[/]"
         console.print(f"Goal: {goal['name']} at least {goal['wanted']}: {goal['measured']} ({verdict})")
@@ -234,8 +240,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="script/bench", description="Compare Quintet's searches with its peers'."
     )
-    parser.add_argument("--rounds", type=int, default=9, help="how often each client has its turn")
-    parser.add_argument("--seconds", type=float, default=1.0, help="how long a turn is")
+    parser.add_argument("--rounds", type=int, default=15, help="how often each client has its turn")
+    parser.add_argument("--seconds", type=float, default=0.5, help="how long a turn is")
     parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where the result goes")
     parser.add_argument("--clients", nargs="+", choices=CLIENTS, default=list(CLIENTS), help="who takes part")
     return parser.parse_args()
