@@ -56,7 +56,7 @@ def seen(answer: list[Message]) -> tuple[int, Seen]:
         "(2.5.4.3=John Smith)",
         r"(cn=Night\2aShift Lead)",
         r"(cn=#1 help desk)",
-        r"(cn=Lee, Bruce*)",
+        r"(cn=Lee, Barry*)",
         r'(cn=jane "jj"*)',
         r"(cn=Back\5cSlash*)",
         "(cn=jürgen groß)",

@@ -60,7 +60,7 @@ _PLACES = (
 )
 
 _SPECIAL = (  # given name, family name, common name, uid, unit: names that are hard on parsers
-    ("Bruce", "Lee", "Lee, Bruce Jr.", "blee", ("Sales", "Americas")),
+    ("Barry", "Lee", "Lee, Barry Jr.", "blee", ("Sales", "Americas")),
     ("Jane", "Jones", 'Jane "JJ" Jones', "jjones", ("Customer Care",)),
     ("John", "Smith", "John Smith (Contractor)", "jsmith.ext", ("Engineering", "Platform")),
     ("John", "Smith", "John Smith", "jsmith", ("Finance",)),
