@@ -278,7 +278,8 @@ class Connection:
             )
         except UnicodeError as error:
             raise Misuse(NO_TEXT, operation="search") from error
-        deadline = self._deadline(timeout)
+        now = wire.last_used = self._loop.time()
+        deadline = now + (limits.timeout if timeout is None else timeout)
         tree = filter if type(filter) is bytes else _encoded(filter)
         pending = PendingSearch(
             self._loop,

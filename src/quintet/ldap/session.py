@@ -213,14 +213,17 @@ class Session:
         at, end, due = 0, len(data), self._due
         read_entry, read_done = fast.read_entry, fast.read_done
         while at < end:
-            size = self._size(data, at, end)
+            if at + 3 <= end and data[at] == 0x30 and (length := data[at + 1]) <= 0x81 and length != 0x80:
+                start = at + 2 if length < 0x80 else at + 3
+                size = start - at + (length if length < 0x80 else data[at + 2])
+            else:
+                size = self._size(data, at, end)
+                start = at + 2 + (data[at + 1] & 0x7F) if size else at
             stop = at + size
             if not size or stop > end:
                 self._kept += data[at:]
                 self._needed = size or end - at + 1
                 return
-            length = data[at + 1]
-            start = at + 2 if length < 0x80 else at + 2 + (length & 0x7F)
             at = stop
             # The common answers first: a search's, without controls.
             if start + 6 < stop and data[start] == 0x02 and 0 < (count := data[start + 1]) <= 4:
