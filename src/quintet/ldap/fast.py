@@ -86,13 +86,13 @@ _names: dict[bytes, str] = {}
 
 
 def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
-    """The search result entry that fills `data[at:end]`; None when `messages` should look at it.
+    """The search result entry that begins at `at` and fills the octets up to `end`.
+
+    None when `messages` should look at it.
 
     Nothing is checked on the way but tags. Every element must end where its holder says, and that is checked
     once it has been read: what ran past its end never ends there.
     """
-    if data[at] != 0x64:
-        return None
     try:
         length = data[at + 1]
         at += 2

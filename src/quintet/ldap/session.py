@@ -231,10 +231,11 @@ class Session:
                 message_id = int.from_bytes(data[start + 2 : op_at], "big", signed=True)
                 if due.get(message_id) is SearchResultDone:
                     op: SearchResultEntry | SearchResultDone | None
-                    if (op := read_entry(data, op_at, stop)) is not None:
-                        events.append(_new(Answer, (message_id, op, (), size, False)))
-                        continue
-                    if (op := read_done(data, op_at, stop)) is not None:
+                    if data[op_at] == 0x64:
+                        if (op := read_entry(data, op_at, stop)) is not None:
+                            events.append(_new(Answer, (message_id, op, (), size, False)))
+                            continue
+                    elif (op := read_done(data, op_at, stop)) is not None:
                         del due[message_id]
                         events.append(_new(Answer, (message_id, op, (), size, True)))
                         continue

@@ -8,7 +8,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
-from typing import final
+from typing import cast, final
 
 from quintet.ldap.errors import ConnectionLost, LdapError, Misuse, PeerViolation, TimedOut, TlsFailed
 from quintet.ldap.limits import Limits
@@ -241,8 +241,7 @@ class Wire(asyncio.BufferedProtocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one, but not by inheritance
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.over:
