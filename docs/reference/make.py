@@ -1,0 +1,366 @@
+#!/usr/bin/env python3
+"""Makes the pages of this folder that only repeat the code: settings, commands, findings, exits, errors.
+
+Without arguments it writes them; with --check it writes nothing, and exits with 1 when one is out of date.
+"""
+
+import enum
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import ModuleType, UnionType
+
+import typer
+from typer.models import ArgumentInfo, DefaultPlaceholder, OptionInfo, ParameterInfo
+
+from quintet.admin.doctor.catalogue import CATALOGUE
+from quintet.cli import app as command_line
+from quintet.cli import families
+from quintet.cli.exits import EXITS, Exit
+from quintet.config import known, problems
+from quintet.config.known import IniKey, XmlSetting
+from quintet.directory import errors as directory_errors
+from quintet.ldap import errors as ldap_errors
+from quintet.tls import store_errors
+
+FOLDER = Path(__file__).parent
+_MADE = "<!-- Made by script/docs from the code. Changes belong there. -->\n"
+_OURS = "Quintet"
+
+
+def settings() -> str:
+    ini = [key for key in known.INI_KEYS if not _is_tls(key)]
+    ours = [key for key in ini if key.source == _OURS]
+    effective = [key for key in ini if key not in ours and not key.unused]
+    tls = [key for key in known.INI_KEYS if key.name.startswith("STLDAP_TLS_")]
+    return _page(
+        "Settings",
+        "Quintet reads three files from one folder. All of them are Sametime's; only the keys that begin with"
+        " `QUINTET_` are ours.",
+        "Every key of `sametime.ini` can come from the environment instead, as `STI__Section__KEY`, for"
+        " example `STI__Config__STLDAP_TLS_TRUST_STORE_FILE`. The environment wins over the file. `quintet"
+        " check` names every key that is misspelt, misplaced or wrong.",
+        "## sametime.ini: TLS",
+        "Section `[Config]`. Each key has two scopes: `STLDAP_…` is for LDAP alone, `ST_…` is for the whole"
+        " server. LDAP takes `STLDAP_…`, and where that is not set, `ST_…`; key by key."
+        f" (`{'…` and `'.join(known.OTHER_PREFIXES)}…` are known, and do not concern LDAP.)"
+        " [How to choose](../how-to/tls-scopes.md).",
+        _ini_table(tls, lambda key: f"`{key.name}`"),
+        "## sametime.ini: the directory and the rest",
+        _ini_table(effective, lambda key: f"`{key.name}` `[{key.sections[0]}]`"),
+        "## sametime.ini: keys of Quintet",
+        "Sametime does not know these, and ignores them.",
+        _ini_table(ours, lambda key: f"`{key.name}` `[{key.sections[0]}]`"),
+        "## sametime.ini: known, and without effect",
+        _table(
+            ("key", "meaning", "why it has no effect"),
+            (
+                (f"`{key.name}` `[{key.sections[0]}]`", key.meaning, key.unused)
+                for key in [*(key for key in tls if key.unused), *(key for key in ini if key.unused)]
+            ),
+        ),
+        "## StCommunityConfig.xml",
+        "Attributes of `Connection`, or of an element around it as the default for all inside. One"
+        " `Connection` is one directory; [several servers](../how-to/several-servers.md) have one each.",
+        _xml_table(known.CONNECTION_SETTINGS),
+        "Anywhere in the file:",
+        _xml_table(known.COMMUNITY_SETTINGS),
+        "## UserInfoConfig.xml",
+        "Attributes of `StorageDetails`. Cards take nothing from the other two files but the trust store.",
+        _xml_table(known.CARD_SERVER_SETTINGS),
+        "The elements, and the attributes that they may have:",
+        _table(
+            ("element", "attributes"),
+            ((f"`{name}`", _codes(attributes)) for name, attributes in known.CARD_ELEMENTS.items()),
+        ),
+        f"The `Id` of a `Detail` is one of {_codes(known.DETAIL_IDS)}, in these very letters.",
+    )
+
+
+def _is_tls(key: IniKey) -> bool:
+    return key.name.partition("_")[2] in known.TLS_NAMES
+
+
+def _ini_table(keys: Iterable[IniKey], shown: Callable[[IniKey], str]) -> str:
+    rows = ((shown(key), key.kind.value, _code(key.default), key.meaning) for key in keys if not key.unused)
+    return _table(("key", "value", "default", "meaning"), rows)
+
+
+def _xml_table(found: Iterable[XmlSetting]) -> str:
+    rows = (
+        (
+            _codes(each.names[:1]) + (f" (also {_codes(each.aliases)})" if each.aliases else ""),
+            each.kind.value,
+            _code(each.default),
+            each.meaning,
+        )
+        for each in found
+    )
+    return _table(("name", "value", "default", "meaning"), rows)
+
+
+def commands() -> str:
+    assert families.__all__
+    return _page(
+        "Commands",
+        "`quintet [--config DIR] COMMAND …`. `DIR` is the folder with the three files; without `--config`"
+        " it is what `QUINTET_CONFIG` names, else the current folder.",
+        "Results go to standard output, everything else to standard error. With `--json`, standard output"
+        " is one JSON document and nothing else. Every command says with its [exit code](exit-codes.md) how"
+        " it went. `-h` shows its help.",
+        f"Where an error must be looked into, `{command_line.TRACEBACK_VARIABLE}=1` shows the traceback.",
+        *_commands_of(command_line.app, "quintet"),
+    )
+
+
+def _commands_of(app: typer.Typer, path: str) -> Iterator[str]:
+    for command in app.registered_commands:
+        assert command.callback is not None
+        name = command.name or command.callback.__name__.replace("_", "-")
+        yield from _command(f"{path} {name}", command.callback)
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        info = group.typer_instance.info
+        yield f"## {path} {info.name}"
+        yield _plain(info.help)
+        yield from _commands_of(group.typer_instance, f"{path} {info.name}")
+
+
+def _command(path: str, callback: Callable[..., object]) -> Iterator[str]:
+    hints = typing.get_type_hints(callback, include_extras=True)
+    arguments, options = [], []
+    for name, parameter in inspect.signature(callback).parameters.items():
+        info = next((each for each in _metadata(hints[name]) if isinstance(each, ParameterInfo)), None)
+        if isinstance(info, ArgumentInfo):
+            arguments.append((info, name, parameter, hints[name]))
+        elif isinstance(info, OptionInfo):
+            options.append((info, name, parameter, hints[name]))
+    usage = [path, "[OPTIONS]" if options else ""]
+    usage += [_argument(info, name, parameter) for info, name, parameter, _ in arguments]
+    yield f"{'#' * len(path.split())} {path}"
+    yield f"`{' '.join(word for word in usage if word)}`"
+    yield _plain(inspect.getdoc(callback))
+    rows = [
+        (f"`{_argument(info, name, parameter)}`", _meaning(info, hint, parameter))
+        for info, name, parameter, hint in arguments
+    ]
+    rows += [
+        (_option(info, name, hint), _meaning(info, hint, parameter))
+        for info, name, parameter, hint in options
+    ]
+    if rows:
+        yield _table(("", ""), rows)
+
+
+def _argument(info: ArgumentInfo, name: str, parameter: inspect.Parameter) -> str:
+    shown = info.metavar or name.upper()
+    optional = parameter.default is not inspect.Parameter.empty
+    return f"[{shown.strip('[]')}]" if optional else shown
+
+
+def _option(info: OptionInfo, name: str, hint: object) -> str:
+    flag = bool in (_bare(hint), *typing.get_args(_bare(hint)))
+    # In an annotation, Typer keeps the first name that is given where the default would be.
+    given = [each for each in (info.default, *(info.param_decls or ())) if isinstance(each, str)]
+    names = given or ["--" + name.replace("_", "-")]
+    value = "" if flag else f" {info.metavar or _value(hint)}"
+    return ", ".join(f"`{each}{value if each.startswith('--') else ''}`" for each in names)
+
+
+def _meaning(info: ParameterInfo, hint: object, parameter: inspect.Parameter) -> str:
+    kind = _class(hint)
+    parts = [info.help or ""]
+    if kind is not None and issubclass(kind, enum.Enum):
+        parts.append(f"One of {_codes(str(each.value) for each in kind)}.")
+    if info.min is not None and info.max is not None and info.max < 10**9:
+        parts.append(f"From {info.min:,} to {info.max:,}.")
+    default = parameter.default
+    if isinstance(default, int | float) and not isinstance(default, bool):
+        parts.append(f"Default: {default:,}.")
+    return " ".join(part for part in parts if part)
+
+
+def _metadata(hint: object) -> tuple[object, ...]:
+    return getattr(hint, "__metadata__", ())
+
+
+def _bare(hint: object) -> object:
+    return typing.get_args(hint)[0] if _metadata(hint) else hint
+
+
+def _class(hint: object) -> type | None:
+    bare = _bare(hint)
+    choices = typing.get_args(bare) if isinstance(bare, UnionType) else (bare,)
+    return next((each for each in choices if isinstance(each, type) and each is not type(None)), None)
+
+
+def _value(hint: object) -> str:
+    kind = _class(hint)
+    return "NUMBER" if kind in (int, float) else "LEVEL" if kind and issubclass(kind, enum.Enum) else "TEXT"
+
+
+def findings() -> str:
+    severities = {each.severity for each in CATALOGUE.values()}
+    order = [each for each in problems.Severity if each in severities]
+    return _page(
+        "Findings of `quintet doctor`",
+        "Codes that begin with D are pitfalls of Sametime that its documents and its users tell of; those"
+        " with Q are what LDAP has taught others. A finding in the command's output has the exact place,"
+        " what was seen, and mostly a more exact cure than here. It changes nothing; the exit code is 1 when"
+        " one is an error.",
+        _table(
+            ("code", "", "what"),
+            (
+                (f"[{code}](#{code.lower()})", kind.severity.value, kind.title)
+                for code, kind in CATALOGUE.items()
+            ),
+        ),
+        f"The severities: {', '.join(each.value for each in order)}.",
+        *(
+            part
+            for code, kind in CATALOGUE.items()
+            for part in (
+                f"### {code}",
+                f"**{_escaped(kind.title)}** ({kind.severity.value}): {_escaped(kind.why)}.",
+                f"Cure: {_escaped(kind.cure)}.",
+            )
+        ),
+    )
+
+
+_EXIT_MEANINGS = {
+    Exit.DONE: "done, or the answer is yes",
+    Exit.NO: "the answer is no: refused, not found, not agreed to; or `doctor` found an error",
+    Exit.USAGE: "the command line or the configuration is wrong",
+    Exit.UNREACHABLE: "the directory cannot be reached or cannot be trusted",
+    Exit.BUG: "nobody foresaw this error, so it is a fault of Quintet",
+}
+
+
+def exit_codes() -> str:
+    by_code: dict[Exit, list[str]] = {code: [] for code in Exit}
+    for error in sorted(EXITS, key=lambda each: each.__name__):
+        by_code[EXITS[error]].append(error.__name__)
+    return _page(
+        "Exit codes",
+        _table(
+            ("code", "meaning", "errors that lead to it"),
+            ((str(code.value), _EXIT_MEANINGS[code], _codes(by_code[code])) for code in Exit),
+        ),
+        "An error that is not listed has the code of the nearest class above it in the [tree of"
+        " errors](errors.md). Ctrl-C ends with 130, as everywhere.",
+    )
+
+
+def errors() -> str:
+    trees = (
+        ("The five tasks and cards: `quintet.directory.errors`", directory_errors.DirectoryError),
+        ("Stores and stash files: `quintet.tls.store_errors`", store_errors.StoreError),
+        ("Settings: `quintet.config.problems`", problems.BadSettings),
+        ("LDAP: `quintet.ldap.errors`", ldap_errors.LdapError),
+    )
+    parts = [
+        part
+        for title, root in trees
+        for part in (f"## {title}", _table(("error", "meaning", "exit"), _tree(root)))
+    ]
+    return _page(
+        "Errors",
+        "What the library raises, and the exit code with which the command line ends on it. What stands"
+        " further right is derived from what stands above it. On the command line an error is told in a"
+        " sentence, with what to do next; there is no traceback.",
+        *parts,
+    )
+
+
+def _tree(root: type[BaseException], depth: int = 0) -> Iterator[tuple[str, str, str]]:
+    indent = "&nbsp;" * 4 * depth
+    yield f"{indent}`{root.__name__}`", _meaning_of(root), str(_exit(root))
+    for each in root.__subclasses__():
+        if each.__module__ == root.__module__:
+            yield from _tree(each, depth + 1)
+
+
+def _exit(kind: type[BaseException]) -> int:
+    return next(EXITS[each] for each in kind.__mro__ if each in EXITS).value
+
+
+_BRANCH = re.compile(r"[├└]── (?P<name>\w+)\s{2,}(?P<meaning>\S.*)")
+
+
+def _meaning_of(kind: type[BaseException]) -> str:
+    """What its own docstring says, else its result code, else the tree that its module draws."""
+    if kind.__doc__:
+        return _plain(inspect.cleandoc(kind.__doc__).split("\n\n")[0])
+    if issubclass(kind, ldap_errors.ResultError):
+        return f"result code {kind.code}: {kind.meaning}"
+    drawn = {
+        match["name"]: match["meaning"] for match in _BRANCH.finditer(_doc_of(sys.modules[kind.__module__]))
+    }
+    return drawn[kind.__name__]
+
+
+def _doc_of(module: ModuleType) -> str:
+    return module.__doc__ or ""
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join((f"# {title}", _MADE.rstrip(), *parts)) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *(tuple(map(_cell, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _plain(text: str | DefaultPlaceholder | None) -> str:
+    return (
+        " ".join(line.strip() for line in text.splitlines() if line.strip()) if isinstance(text, str) else ""
+    )
+
+
+def _escaped(text: str) -> str:
+    """What Markdown would take for emphasis or a tag, as it is."""
+    return re.sub(r"([*_<>])", r"\\\1", text)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings,
+    "commands.md": commands,
+    "findings.md": findings,
+    "exit-codes.md": exit_codes,
+    "errors.md": errors,
+}
+
+
+def main() -> int:
+    check = "--check" in sys.argv[1:]
+    stale = [
+        name
+        for name, make in PAGES.items()
+        if not (FOLDER / name).exists() or (FOLDER / name).read_text(encoding="utf-8") != make()
+    ]
+    for name in stale:
+        if not check:
+            (FOLDER / name).write_text(PAGES[name](), encoding="utf-8")
+        sys.stderr.write(f"{name} {'is out of date: run script/docs' if check else 'written'}\n")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
