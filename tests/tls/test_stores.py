@@ -439,6 +439,23 @@ def test_a_folder_is_told(tmp_path: Path) -> None:
         open_store(ref(tmp_path))
 
 
+def test_a_pipe_in_its_place_is_told_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "trust.p12")
+    with pytest.raises(StoreUnreadable, match="no regular file"):
+        open_store(ref(tmp_path / "trust.p12"))
+
+
+def test_a_bag_of_countless_attributes_is_refused() -> None:
+    attribute = der.sequence(der.tlv(der.OID, b"\x2a"), der.tlv(der.SET))
+    value = der.tlv(der.CONTEXT_0, der.sequence())
+    bag = der.sequence(der.tlv(der.OID, b"\x2a"), value, der.tlv(der.SET, attribute * 21))
+    data = der.tlv(der.OID, der.oid("1.2.840.113549.1.7.1"))
+    inner = der.sequence(data, der.tlv(der.CONTEXT_0, der.octets(der.sequence(bag))))
+    outer = der.sequence(data, der.tlv(der.CONTEXT_0, der.octets(der.sequence(inner))))
+    with pytest.raises(DamagedStore, match="more than 20 attributes"):
+        read_store(der.sequence(der.integer(3), outer), PASSWORD)
+
+
 def test_a_file_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")

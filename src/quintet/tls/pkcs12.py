@@ -31,7 +31,7 @@ _LOCAL_KEY_ID = der.oid("1.2.840.113549.1.9.21")
 _JAVA_TRUSTED = der.oid("2.16.840.1.113894.746875.1.1")
 _ANY_USE = der.oid("2.5.29.37.0")
 _DEEPEST = 8
-_MOST_BAGS = 10_000
+_MOST_BAGS, _MOST_ATTRIBUTES = 10_000, 20
 
 
 @dataclass(slots=True)
@@ -196,7 +196,10 @@ def _bags(data: bytes) -> Iterator[_Bag]:
     for node in der.parse(data).sequence():
         kind, wrapped, *attributes = node.sequence()
         bag = _Bag(kind.expect(der.OID).content, wrapped.children()[0])
-        for attribute in attributes[0].expect(der.SET).children() if attributes else ():
+        described = attributes[0].expect(der.SET).children() if attributes else ()
+        if len(described) > _MOST_ATTRIBUTES:
+            raise der.DerError(f"a bag has more than {_MOST_ATTRIBUTES} attributes")
+        for attribute in described:
             oid, values = attribute.sequence()
             first = next(iter(values.expect(der.SET).children()), None)
             if oid.content == _FRIENDLY_NAME and first is not None:

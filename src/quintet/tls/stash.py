@@ -12,7 +12,7 @@ from pathlib import Path
 
 from quintet.files import PRIVATE
 from quintet.secret import Secret
-from quintet.tls.store_errors import StashError
+from quintet.tls.store_errors import StashError, StashMissing
 
 _MAGIC = b"QUINTET-STASH-1\n"
 _MASK = 0x5A
@@ -24,13 +24,15 @@ _MOST_BYTES = 65_536
 def read_stash(path: Path) -> Secret:
     """The password in the stash. Raises `StashError`."""
     try:
+        if path.exists() and not path.is_file():
+            raise StashError("this is no file", "name the stash file itself", path)
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except FileNotFoundError:
-        raise StashError(
+        raise StashMissing(
             "there is no such stash file", "set the password beside it once, to make it", path
         ) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise StashError(
             f"the stash file cannot be read: {_why(error)}", "check its owner and mode", path
         ) from None
@@ -80,11 +82,13 @@ def exposed(path: Path) -> bool:
     """Whether people other than the owner can read the file."""
     try:
         return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
 def _own(data: bytes) -> str | None:
+    if not data.endswith(b"\n", len(_MAGIC)):
+        return None  # cut off
     try:
         masked = base64.b64decode(data[len(_MAGIC) :].strip(), validate=True)
         return bytes(octet ^ _MASK for octet in masked).decode("utf-8", "surrogatepass")
@@ -102,5 +106,5 @@ def _gskit(data: bytes) -> str | None:
     return text.decode("ascii")
 
 
-def _why(error: OSError) -> str:
-    return error.strerror or type(error).__name__
+def _why(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)

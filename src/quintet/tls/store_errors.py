@@ -12,7 +12,8 @@ StoreError
 ├── NoSuchEntry        no entry has that alias, or none is of use
 ├── EntryExists        an entry has that alias already
 ├── CannotWrite        the file could not be written; the old one is whole
-└── StashError         the stash file is missing, damaged, or already there
+└── StashError         the stash file is damaged, cannot be read, or is already there
+    └── StashMissing   there is no such stash file
 """
 
 from pathlib import Path
@@ -81,4 +82,8 @@ class CannotWrite(StoreError):
 
 
 class StashError(StoreError):
+    pass
+
+
+class StashMissing(StashError):
     pass

@@ -21,6 +21,7 @@ from quintet.tls.store_errors import (
     NoSuchEntry,
     NotAStore,
     StashError,
+    StashMissing,
     StoreError,
     StoreMissing,
     StoreUnreadable,
@@ -40,6 +41,7 @@ __all__ = [
     "NotAStore",
     "PrivateKey",
     "StashError",
+    "StashMissing",
     "Store",
     "StoreError",
     "StoreKind",
@@ -242,6 +244,9 @@ def save_store(
 
 def _read(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():
+            what = "it is a folder" if path.is_dir() else "it is no regular file"
+            raise StoreUnreadable(what, "name the store file itself", path)
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
@@ -251,21 +256,20 @@ def _read(path: Path) -> bytes:
     except PermissionError:
         raise StoreUnreadable("this user must not read it", "give the user the right to", path) from None
     except (OSError, ValueError) as error:
-        what = "it is a folder" if path.is_dir() else f"it cannot be read: {error}"
-        raise StoreUnreadable(what, "name the store file itself", path) from None
+        raise StoreUnreadable(f"it cannot be read: {error}", "name the store file itself", path) from None
     return data
 
 
 def _stashed(ref: StoreRef) -> tuple[Secret | None, str | None]:
     """The password in the stash, or why there is none. A stash yet to be made is no failure."""
-    if ref.stash is None or (ref.password is not None and not ref.stash.exists()):
+    if ref.stash is None:
         return None, None
     try:
         return read_stash(ref.stash), None
     except StashError as error:
         if ref.password is None:
             raise
-        return None, error.what
+        return None, None if isinstance(error, StashMissing) else error.what
 
 
 def _notes(kind: StoreKind, contents: Contents) -> tuple[str, ...]:
