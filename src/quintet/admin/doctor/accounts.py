@@ -88,20 +88,20 @@ def _tell(outcome: Outcome, refusal: ResultError, outcomes: Sequence[Outcome], r
     if isinstance(refusal, StrongerAuthRequired | ConfidentialityRequired):
         report.add("Q16", f"{site.name}: {refusal.what}")
         return
-    other = _same_account_elsewhere(outcome, outcomes)
-    if other is not None:
-        report.add(
-            "D12",
-            f"{account.name} binds with the password of {other.site.place}, and not with that of {site.place}",
-            f"write the password of {other.site.place.file} at {site.place} as well",
-        )
-        return
     password = account.password.reveal()
     if isinstance(refusal, InvalidCredentials) and site.card is None and _is_base64(password):
         report.add(
             "D11",
             f"{site.place}: {account.name} is refused, and BindEntryPassword decodes as base64 to readable text",
             f"in {site.place}: BindEntryPassword in clear text, as base64 -d shows it",
+        )
+        return
+    other = _same_account_elsewhere(outcome, outcomes)
+    if other is not None:
+        report.add(
+            "D12",
+            f"{account.name} binds with the password of {other.site.place}, and not with that of {site.place}",
+            f"write the password of {other.site.place.file} at {site.place} as well",
         )
         return
     report.add("D9", f"{site.name} refuses {account.name}: {refusal.what}", _cure(site, refusal))

@@ -4,15 +4,25 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from quintet.admin.doctor import accounts, files, handshakes, stores
+from quintet.admin.doctor import accounts, cards, files, groups, handshakes, people, stores
 from quintet.admin.doctor.accounts import Outcome
 from quintet.admin.doctor.finding import Finding
 from quintet.admin.doctor.handshakes import Way, way_of
+from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
+from quintet.admin.doctor.people import Examined
 from quintet.admin.doctor.report import Report
+from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
 from quintet.admin.doctor.sites import Site, sites_of
-from quintet.config.load import read
-from quintet.config.settings import Settings
+from quintet.config.ini_values import IniValues
+from quintet.config.load import Files, read, read_ini_values
+from quintet.config.problems import Findings
+from quintet.config.settings import ServerSettings, Settings
 from quintet.directory.endpoint import Endpoint
+from quintet.directory.entries import sametime_id
+from quintet.directory.opening import Ready
+from quintet.ldap.messages import SearchResultEntry
+
+_LONG = 60.0
 
 
 async def examine(
@@ -28,17 +38,20 @@ async def examine(
     files.examine(problems, settings, report)
     if settings is not None:
         stores.examine(settings, report, for_sametime=for_sametime)
-        await _directories(settings, files.damaged(problems), report)
+        values = read_ini_values(Files(folder, {}, Findings()), environ)
+        await _directories(settings, values, files.damaged(problems), report)
     return report.findings
 
 
-async def _directories(settings: Settings, damaged: frozenset[str], report: Report) -> None:
+async def _directories(
+    settings: Settings, values: IniValues, damaged: frozenset[str], report: Report
+) -> None:
     sites = tuple(sites_of(settings))
     good = await handshakes.examine((each for site in sites for each in site.endpoints), report)
     ready = tuple(_usable(sites, good, damaged, report))
     outcomes = await accounts.examine(ready, settings, report)
     try:
-        await _data(outcomes, settings, report)
+        await _data(outcomes, settings, values, report)
     finally:
         await asyncio.gather(*(each.ready.connection.close() for each in outcomes if each.ready))
 
@@ -59,7 +72,73 @@ def _usable(
     return found
 
 
-async def _data(outcomes: Sequence[Outcome], settings: Settings, report: Report) -> None:
-    for outcome in outcomes:
-        if outcome.ready is None:
-            report.skip(f"searches of {outcome.site.name}", "its account is not accepted")
+async def _data(outcomes: Sequence[Outcome], settings: Settings, values: IniValues, report: Report) -> None:
+    asked = [(each.site, each.ready) for each in outcomes if each.ready is not None]
+    for each in outcomes:
+        if each.ready is None:
+            report.skip(f"searches of {each.site.name}", "its account is not accepted")
+    roots: list[tuple[Site, Root]] = []
+    samples: dict[str, tuple[tuple[str, str], ...]] = {}
+
+    async def one(site: Site, ready: Ready) -> None:
+        async def look() -> None:
+            root = await read_root(ready.connection, site)
+            check_kind(site, root, report)
+            if site.server is not None:
+                roots.append((site, root))
+
+        await report.check(f"the root of {site.name}", look)
+        if site.server is not None:
+            samples[site.line.server] = await _server(site, site.server, ready, settings, report)
+
+    await asyncio.gather(*(one(site, ready) for site, ready in asked))
+    compare(roots, report)
+    known = [person for sample in samples.values() for person in sample]
+    await asyncio.gather(*(_card(site, ready, asked, known, report) for site, ready in asked))
+    check_mail_shortcut(settings, values, report)
+
+
+async def _server(
+    site: Site, server: ServerSettings, ready: Ready, settings: Settings, report: Report
+) -> tuple[tuple[str, str], ...]:
+    """ID and DN of some people."""
+    if report.has("D19"):
+        report.skip(f"searches of {site.name}", "its base is empty")
+        return ()
+    each = Examined(site, server, ready.connection, ready.bound_as is None, report)
+    sample: list[SearchResultEntry] = []
+
+    async def look_at_people() -> None:
+        sample.extend(await people.examine(each, settings))
+
+    async def look_at_groups() -> None:
+        await groups.examine(each)
+
+    await report.check(f"the people of {site.name}", look_at_people, seconds=_LONG)
+    await report.check(f"the groups of {site.name}", look_at_groups, seconds=_LONG)
+    return tuple((sametime_id(entry, server), entry.dn) for entry in sample[:3])
+
+
+async def _card(
+    site: Site,
+    ready: Ready,
+    others: Sequence[tuple[Site, Ready]],
+    known: Sequence[tuple[str, str]],
+    report: Report,
+) -> None:
+    if site.card is None or site.storage is None:
+        return
+    bound = next((r.connection for s, r in others if s.server and r.bound_as and _same_host(s, site)), None)
+    looked_at = cards.Cards(
+        site, site.card, site.storage, ready.connection, ready.bound_as is None, bound, report
+    )
+
+    async def look() -> None:
+        await cards.examine(looked_at, known)
+
+    await report.check(site.name, look, seconds=_LONG)
+
+
+def _same_host(one: Site, other: Site) -> bool:
+    hosts = {endpoint.address.host.casefold() for endpoint in one.endpoints}
+    return any(endpoint.address.host.casefold() in hosts for endpoint in other.endpoints)

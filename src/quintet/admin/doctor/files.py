@@ -59,11 +59,16 @@ _RULES = (
     _Rule("D36", "", "QUINTET_ALLOW_CLEAR_SERVICE_BIND"),
 )
 
+_FOR_SAMETIME = ("USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES",)
+"""Keys that Quintet ignores and a cure of ours asks for."""
+
 
 def examine(problems: Iterable[Problem], settings: Settings | None, report: Report) -> None:
     """Every problem of the files as one finding."""
     paths = _Paths.of(settings)
     for problem in problems:
+        if problem.severity is Severity.NOTE and problem.key in _FOR_SAMETIME:
+            continue
         code = paths.code_of(problem) or next((r.code for r in _RULES if r.fits(problem)), None)
         if code is None:
             code = {Severity.ERROR: "Q1", Severity.WARNING: "Q2", Severity.NOTE: "Q3"}[problem.severity]

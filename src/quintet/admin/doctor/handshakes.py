@@ -5,13 +5,14 @@ import socket
 import ssl
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography import x509
 
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.stores import check_dates, opened
 from quintet.admin.probing import Speaks, probe
+from quintet.cards.endpoint import LABEL as CARDS
 from quintet.config.problems import Severity
 from quintet.directory.endpoint import Endpoint, Mode
 from quintet.directory.opening import ANYTHING
@@ -200,7 +201,7 @@ class _Inspected:
     """What a server shows to someone who checks nothing."""
 
     chain: tuple[x509.Certificate, ...] = ()
-    seen: Seen = Seen()
+    seen: Seen = field(default_factory=Seen)
 
 
 async def _inspect(address: Address, profile: TlsProfile, *, start_tls: bool) -> _Inspected:
@@ -234,6 +235,9 @@ async def _explain(endpoint: Endpoint, error: TlsFailed, report: Report) -> None
     code = _CODES[told.reason]
     if code == "D8":
         await _add_not_tls(address, report)
+        return
+    if code == "Q10" and endpoint.label == CARDS and report.has("D7"):
+        report.skip(f"TLS to {address} for business cards", "their trust store lacks certificates")
         return
     seen = told.sentence
     if code == "D38":

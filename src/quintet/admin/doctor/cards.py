@@ -1,0 +1,180 @@
+"""The business cards: whether each field has something to show, photos fit, and people get a card."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quintet.admin.doctor.asking import ask, listed
+from quintet.admin.doctor.people import sees_attribute
+from quintet.admin.doctor.report import Report
+from quintet.admin.doctor.sites import Site
+from quintet.cards.lookup import by_user
+from quintet.cards.photos import UnfitPhoto, photo_type
+from quintet.config.problems import Severity
+from quintet.config.settings import CardServer, CardStorage, Detail, Scope
+from quintet.directory.entries import texts, values
+from quintet.ldap.connection import Connection
+from quintet.ldap.errors import (
+    AdminLimitExceeded,
+    InsufficientAccessRights,
+    LdapError,
+    NoSuchObject,
+    UnwillingToPerform,
+)
+from quintet.ldap.filters import Present
+
+_PHOTOS = 10
+_URLS = ("PhotoURL", "ImagePath")
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """A server of the cards. `bound` is a connection with an account to the same host, if there is one."""
+
+    site: Site
+    card: CardServer
+    storage: CardStorage
+    connection: Connection
+    anonymous: bool
+    bound: Connection | None
+    report: Report
+
+
+async def examine(cards: Cards, people: Sequence[tuple[str, str]]) -> None:
+    """D18, D31, D33, Q20, Q23. `people` are ID and DN of some whom the five tasks find. Raises LdapError."""
+    if not await _base_is_readable(cards):
+        return
+    await _check_fields(cards)
+    for detail in cards.storage.details:
+        if detail.type.startswith("image/"):
+            await _check_photos(cards, detail)
+        elif detail.id in _URLS:
+            await _check_urls(cards, detail)
+    await _check_people(cards, people)
+
+
+async def _base_is_readable(cards: Cards) -> bool:
+    base, place = cards.card.base, cards.site.place
+    if not base:
+        return True
+    try:
+        found = await ask(cards.connection, base, Scope.BASE, Present("objectClass"), limit=1)
+        what = None if found.entries else "the server shows no such entry"
+    except (NoSuchObject, InsufficientAccessRights) as error:
+        what = error.what
+    if what is not None:
+        cards.report.add(
+            "Q20", f"{place}: BaseDN {str(base)!r} cannot be read: {what}", f"in {place}: correct BaseDN"
+        )
+    return what is None
+
+
+async def _check_fields(cards: Cards) -> None:
+    hidden: list[str] = []
+    absent: list[str] = []
+    for detail in cards.storage.details:
+        if await _seen(cards, cards.connection, detail) is not False:
+            continue
+        names = f"{detail.id} ({', '.join(detail.attributes)})"
+        shown = cards.bound is not None and await _seen(cards, cards.bound, detail)
+        (hidden if shown and cards.anonymous else absent).append(names)
+    place = cards.site.place
+    if hidden:
+        cards.report.add(
+            "D18",
+            f"{place}: strangers do not see {listed(hidden, 10)}; the account of the other connections does",
+            f'in {place}: UserName and Password of an account that may read; or let "Anonymous users can query"'
+            " (Domino) include these attributes",
+        )
+    if absent:
+        severity = Severity.WARNING if len(absent) == len(cards.storage.details) else Severity.NOTE
+        cards.report.add(
+            "Q23",
+            f"{place}: nobody below {str(cards.card.base) or 'the root'!r} shows {listed(absent, 10)}",
+            f"correct FieldName of these Details in {place.file}, or remove them",
+            severity=severity,
+        )
+
+
+async def _seen(cards: Cards, connection: Connection, detail: Detail) -> bool | None:
+    """Whether anybody has any of the attributes of a field; None when the server does not tell."""
+    answers = [
+        await sees_attribute(connection, str(cards.card.base), cards.card.scope, attribute)
+        for attribute in detail.attributes
+    ]
+    return True if any(answers) else None if None in answers else False
+
+
+async def _check_photos(cards: Cards, detail: Detail) -> None:
+    unfit: list[str] = []
+    for attribute in detail.attributes:
+        try:
+            found = await ask(
+                cards.connection,
+                cards.card.base,
+                cards.card.scope,
+                Present(attribute),
+                (attribute,),
+                limit=_PHOTOS,
+            )
+        except (AdminLimitExceeded, UnwillingToPerform):
+            return
+        for entry in found.entries:
+            for value in values(entry, attribute)[:1]:
+                try:
+                    photo_type(value)
+                except UnfitPhoto as error:
+                    unfit.append(f"{entry.dn}: {error}")
+    if unfit:
+        cards.report.add(
+            "D31", f"of {_PHOTOS} photos ({detail.id}) at most, {len(unfit)} do not fit: {listed(unfit, 3)}"
+        )
+
+
+async def _check_urls(cards: Cards, detail: Detail) -> None:
+    secure: list[str] = []
+    for attribute in detail.attributes:
+        try:
+            found = await ask(
+                cards.connection,
+                cards.card.base,
+                cards.card.scope,
+                Present(attribute),
+                (attribute,),
+                limit=_PHOTOS,
+            )
+        except (AdminLimitExceeded, UnwillingToPerform):
+            return
+        secure += [
+            text for entry in found.entries for text in texts(entry, attribute) if text.startswith("https:")
+        ]
+    if secure:
+        cards.report.add(
+            "D31",
+            f"{detail.id} has addresses that begin with https, such as {secure[0]}",
+            "serve the photos by http; or add the web server's CA to the proxy's trust store proxytruststore.p12",
+        )
+
+
+async def _check_people(cards: Cards, people: Sequence[tuple[str, str]]) -> None:
+    """D33: somebody whom the five tasks find must have a card."""
+    tried: list[str] = []
+    for ident, dn in people:
+        question = by_user(cards.card, ident)
+        if question is None:
+            continue
+        try:
+            found = await ask(cards.connection, question.base, question.scope, question.filter, limit=2)
+        except (NoSuchObject, LdapError):
+            continue
+        if len(found.entries) == 1 and not found.more:
+            return
+        tried.append(f"{dn} (as {ident!r}: {len(found.entries)} entries)" if ident != dn else dn)
+    if tried and not cards.report.has("D20", "Q20", "D19"):
+        cards.report.add(
+            "D33",
+            f"{cards.site.place}: operation 3 for {listed(tried, 2)} finds no card; the search is {_search(cards)}",
+        )
+
+
+def _search(cards: Cards) -> str:
+    return f"base {str(cards.card.base)!r}, scope {cards.card.scope.value}, {cards.card.filter.text}"

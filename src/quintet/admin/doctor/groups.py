@@ -1,0 +1,183 @@
+"""The public groups of a server: their class, their size, where their members are."""
+
+from quintet.admin.doctor.asking import ask, listed, of_class
+from quintet.admin.doctor.people import LIMITS, Examined, base_is_readable, tell_references
+from quintet.directory.entries import first, lies_under, parsed
+from quintet.ldap.dn import type_key
+from quintet.ldap.errors import LdapError
+from quintet.ldap.messages import SearchResultEntry
+
+MOST_MEMBERS = 1000
+_MOST_GROUPS = 200
+_SAMPLE = 20
+_CLASSES = {
+    "groupOfNames": "member",
+    "groupOfUniqueNames": "uniqueMember",
+    "group": "member",
+    "dominoGroup": "member",
+    "posixGroup": "memberUid",
+}
+
+
+async def examine(each: Examined) -> None:
+    """D22, D28, Q20, Q22, Q23, Q28 and Q30. Raises LdapError."""
+    server = each.server
+    if server.group_base != server.person_base and await base_is_readable(each, "GroupResolveBase") is None:
+        return
+    attributes = (server.group_name_attribute, server.group_member_attribute)
+    wanted = of_class(server.group_class)
+    try:
+        found = await ask(
+            each.connection, server.group_base, server.group_scope, wanted, attributes, limit=_MOST_GROUPS
+        )
+    except LIMITS as error:
+        each.report.add("Q25", f"{each.site.line.server} does not list the groups: {error.what}")
+        return
+    tell_references(each, found)
+    if not found.entries:
+        await _find_other_class(each)
+        return
+    _check_attributes(each, found.entries)
+    _check_sizes(each, found.entries)
+    _check_places(each, found.entries)
+    await _check_filter(each, found.entries)
+
+
+async def _find_other_class(each: Examined) -> None:
+    server = each.server
+    for other, member in _CLASSES.items():
+        if other.casefold() == server.group_class.casefold():
+            continue
+        try:
+            found = await ask(
+                each.connection, server.group_base, server.group_scope, of_class(other), limit=1
+            )
+        except LdapError:
+            continue
+        if found.entries:
+            each.report.add(
+                "D22",
+                f"{each.place}: no {server.group_class} below {str(server.group_base)!r}, yet there is"
+                f" {found.entries[0].dn}, which is a {other}",
+                f'in {each.place}: GroupObjectClass="{other}" GroupMemberAttribute="{member}"'
+                f' GroupResolveFilter="(&amp;(objectclass={other})(cn=%s*))"'
+                f' GroupMembership="(&amp;(objectclass={other})({member}=%s))"',
+            )
+            return
+    code = "Q29" if each.anonymous else "Q28"
+    each.report.add(
+        code, f"{each.place}: no {server.group_class} below {str(server.group_base) or 'the root'!r}"
+    )
+
+
+def _check_attributes(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
+    server = each.server
+    if not any(first(entry, server.group_name_attribute) for entry in groups):
+        each.report.add(
+            "Q23",
+            f"{each.place}: none of {len(groups)} groups has {server.group_name_attribute} (GroupNameAttribute)",
+            f"in {each.place}: correct GroupNameAttribute",
+        )
+    if not any(_members(entry, server.group_member_attribute) for entry in groups):
+        each.report.add(
+            "Q23",
+            f"{each.place}: none of {len(groups)} groups has {server.group_member_attribute}"
+            " (GroupMemberAttribute)",
+            f"in {each.place}: correct GroupMemberAttribute",
+        )
+
+
+def _members(entry: SearchResultEntry, attribute: str) -> list[bytes]:
+    """All values that came, with `member;range=0-1499` of Active Directory (reference 3.5) counted."""
+    wanted = type_key(attribute)
+    return [
+        value
+        for name, values in entry.attributes.items()
+        if type_key(name.partition(";")[0]) == wanted
+        for value in values
+    ]
+
+
+def _check_sizes(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
+    large: list[tuple[int, str]] = []
+    for entry in groups:
+        count = len(_members(entry, each.server.group_member_attribute))
+        if count > MOST_MEMBERS or any(_is_cut(name) for name in entry.attributes):
+            large.append((count, entry.dn))
+    large.sort(reverse=True)
+    if large:
+        shown = [f"{dn} has {count} members or more" for count, dn in large]
+        each.report.add("D28", f"{each.site.line.server}: {listed(shown, 3)}")
+
+
+def _is_cut(attribute: str) -> bool:
+    """Whether this is a part of the values that ends at 1,000 or above."""
+    _, _, option = attribute.casefold().partition(";range=")
+    low, _, high = option.partition("-")
+    return low == "0" and high.isdecimal() and int(high) >= MOST_MEMBERS - 1
+
+
+def _check_places(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
+    """Q30: members must be of the same server and base (reference 3.3)."""
+    bases = (each.server.person_base, each.server.group_base)
+    outside: list[str] = []
+    for entry in groups:
+        for value in _members(entry, each.server.group_member_attribute)[:MOST_MEMBERS]:
+            name = parsed(value.decode("utf-8", "replace"))
+            if name and not lies_under(name, bases):
+                outside.append(f"{name} in {entry.dn}")
+                break
+    if outside:
+        each.report.add(
+            "Q30", f"{each.place}: members that lie below none of the bases: {listed(outside, 3)}"
+        )
+
+
+async def _check_filter(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
+    """Q22, by a real search for a group that the directory has; Q24 when it is refused."""
+    server = each.server
+    names = [name for entry in groups[:3] if (name := first(entry, server.group_name_attribute))]
+    for name in names:
+        try:
+            found = await ask(
+                each.connection,
+                server.group_base,
+                server.group_scope,
+                server.group_filter.encode(name),
+                limit=_SAMPLE,
+            )
+        except LIMITS as error:
+            each.report.add("Q24", f"{each.place}: GroupResolveFilter is refused: {error.what}")
+            return
+        if found.entries or found.more:
+            break
+    else:
+        if names:
+            each.report.add(
+                "Q22",
+                f"{each.place}: GroupResolveFilter does not find {listed(names)}",
+                f"in {each.place}: compare GroupResolveFilter={server.group_filter.text!r} with these groups",
+                why="groups that the directory has cannot be added to a list",
+            )
+    if server.group_membership is not None:
+        await _check_membership(each)
+
+
+async def _check_membership(each: Examined) -> None:
+    """GroupMembership serves policies; it is asked for with a DN, and only has to be accepted."""
+    server, template = each.server, each.server.group_membership
+    assert template is not None
+    try:
+        await ask(
+            each.connection,
+            server.group_base,
+            server.group_scope,
+            template.encode(f"cn=quintet-doctor,{server.person_base}"),
+            limit=1,
+        )
+    except LIMITS as error:
+        each.report.add(
+            "Q24",
+            f"{each.place}: GroupMembership {template.text!r} is refused: {error.what}",
+            f"index {server.group_member_attribute} for equality at the server",
+        )

@@ -1,0 +1,122 @@
+"""What a server says about itself, and what the settings must heed for its kind."""
+
+from dataclasses import dataclass
+
+from quintet.admin.doctor.asking import SECONDS, ask
+from quintet.admin.doctor.report import Report
+from quintet.admin.doctor.sites import Site
+from quintet.config.settings import Scope
+from quintet.directory.entries import first, texts
+from quintet.ldap.connection import Connection
+from quintet.ldap.dn import type_key
+from quintet.ldap.errors import LdapError
+from quintet.ldap.filters import Present
+from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
+
+_ASKED = (
+    "namingContexts",
+    "defaultNamingContext",
+    "rootDomainNamingContext",
+    "supportedCapabilities",
+    "vendorName",
+    "vendorVersion",
+    "supportedControl",
+)
+_AD_CAPABILITY = "1.2.840.113556.1.4.800"
+_UNIQUE = ("entryUUID", "objectGUID", "nsUniqueId")
+_PAGED = "1.2.840.113556.1.4.319"
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A server's root DSE. `identity` tells directories apart: contexts, and the ID of the base entry."""
+
+    active_directory: bool = False
+    domino: bool = False
+    naming_context: str | None = None
+    contexts: frozenset[str] = frozenset()
+    pages: bool = True
+    identity: tuple[str, ...] = ()
+
+
+async def read_root(connection: Connection, site: Site) -> Root:
+    """Raises LdapError."""
+    found = await connection.search("", BASE_OBJECT, Present("objectClass"), _ASKED, timeout=SECONDS)
+    entry = found.entries[0] if found.entries else SearchResultEntry("", {})
+    vendor = " ".join(texts(entry, "vendorName") + texts(entry, "vendorVersion")).casefold()
+    controls = texts(entry, "supportedControl")
+    return Root(
+        active_directory=_AD_CAPABILITY in texts(entry, "supportedCapabilities")
+        or first(entry, "rootDomainNamingContext") is not None,
+        domino="domino" in vendor or "lotus" in vendor,
+        naming_context=first(entry, "defaultNamingContext") or first(entry, "namingContexts"),
+        contexts=frozenset(texts(entry, "namingContexts")),
+        pages=not controls or _PAGED in controls,
+        identity=await _identity(connection, site),
+    )
+
+
+async def _identity(connection: Connection, site: Site) -> tuple[str, ...]:
+    if site.server is None or not site.server.person_base:
+        return ()
+    try:
+        found = await ask(
+            connection, site.server.person_base, Scope.BASE, Present("objectClass"), _UNIQUE, limit=1
+        )
+    except LdapError:
+        return ()
+    wanted = {type_key(name) for name in _UNIQUE}
+    return tuple(
+        f"{type_key(name)}={value.hex()}"
+        for entry in found.entries
+        for name, values in entry.attributes.items()
+        if type_key(name) in wanted
+        for value in values
+    )
+
+
+def check_kind(site: Site, root: Root, report: Report) -> None:
+    """D19, D21 and D23: what Active Directory and Domino want set, or not set."""
+    server, card, place = site.server, site.card, site.place
+    if root.active_directory:
+        context = root.naming_context or "its defaultNamingContext"
+        if server is not None and not server.person_base:
+            cure = f'in {place}: PersonResolveBase="{context}" GroupResolveBase="{context}"'
+            report.add("D19", f"{site.name} is Active Directory, and PersonResolveBase is empty", cure)
+        if card is not None and not card.base:
+            report.add(
+                "D19",
+                f"{site.name} is Active Directory, and BaseDN is empty",
+                f'in {place}: BaseDN="{context}"',
+            )
+        if server is not None and server.user_id_attribute is None:
+            report.add(
+                "D21",
+                f"{site.name} is Active Directory, and UserIdAttribute is blank",
+                f'in {place}: UserIdAttribute="distinguishedName", and the same in UserInfoConfig.xml',
+            )
+    if root.domino and server is not None and server.group_base:
+        report.add(
+            "D23",
+            f"{site.name} is Domino, and GroupResolveBase is {str(server.group_base)!r}",
+            f'in {place}: GroupResolveBase=""',
+        )
+    if server is not None and not root.pages:
+        report.add("Q27", f"{site.name} does not list the control for pages among supportedControl")
+
+
+def compare(roots: list[tuple[Site, Root]], report: Report) -> None:
+    """D27: two entries for one directory. That their bases overlap is then no finding of its own."""
+    for at, (first_site, one) in enumerate(roots):
+        for second_site, other in roots[at + 1 :]:
+            if not one.identity or one.identity != other.identity or one.contexts != other.contexts:
+                continue
+            left, right = first_site.line.server, second_site.line.server
+            report.add(
+                "D27",
+                f"{first_site.place} ({left}) and {second_site.place} ({right}) have the same naming contexts and"
+                f" the same base entry ({one.identity[0]})",
+                f'remove the Connection at {second_site.place}, and write HostName="{left},{right}" at'
+                f" {first_site.place}",
+            )
+            report.discard("D26")

@@ -1,0 +1,113 @@
+"""Findings that come from the three files alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+Make = Callable[..., Path]
+Edit = Callable[[Path, str, str], None]
+
+STLDAP = "STLDAP_TLS_TRUST_STORE"
+
+
+async def test_a_sound_folder_has_no_findings(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder()) == set()
+
+
+async def test_a_missing_folder_is_one_error(tmp_path: Path, doctor: Any) -> None:
+    assert await doctor.codes(tmp_path / "nowhere") == {"Q1"}
+
+
+async def test_d5_keys_in_another_section_do_not_count(make_folder: Make, edit: Edit, doctor: Any) -> None:
+    folder = make_folder()
+    edit(folder / "sametime.ini", "[Config]", "[Debug]")
+
+    assert await doctor.codes(folder) == {"D5", "Q90"}
+    assert any("belongs into [Config]" in each.cure or "belongs into" in each.seen for each in doctor.found)
+
+
+async def test_d5_variables_with_single_underscores_are_told(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder(), {f"STI_Config_{STLDAP}_TYPE": "p12"}) == {"D5"}
+
+
+async def test_d6_cards_in_clear_beside_encrypted_connections(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder(cards_encrypted=False)) == {"D6"}
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        "4oCcY249cmVhZGVyLG89ZXhhbXBsZTpyZWFkZXItUXVpbnRldDHigJ0=",
+        "Y249cmVhZGVyLG89ZXhhbXBsZTpyZWFkZXItUXVpbnRldDEK",
+        "“Y249cmVhZGVyLG89ZXhhbXBsZTpyZWFkZXItUXVpbnRldDE=”",
+        "Y249cmVhZGVyLG89ZXhhbXBsZQ==",
+    ],
+    ids=["quotes inside", "line feed at the end", "quotes around", "no password"],
+)
+async def test_d10_encoded_account_is_not_what_it_should_be(
+    make_folder: Make, edit: Edit, doctor: Any, encoded: str
+) -> None:
+    folder = make_folder()
+    edit(folder / "UserInfoConfig.xml", 'UserName="cn=reader,o=example"', f'UserEncodedAuth="{encoded}"')
+    edit(folder / "UserInfoConfig.xml", 'Password="reader-Quintet1"', "")
+
+    assert await doctor.codes(folder) == {"D10", "Q90"}
+
+
+@pytest.mark.parametrize("name", ["StCommunityConfig.xml", "UserInfoConfig.xml"])
+async def test_d15_damaged_xml(make_folder: Make, edit: Edit, doctor: Any, name: str) -> None:
+    folder = make_folder()
+    edit(folder / name, "(&amp;(objectclass", "(&(objectclass")
+
+    assert await doctor.codes(folder) == {"D15"}
+    assert name in doctor.one("D15").seen
+
+
+async def test_d20_the_id_is_not_the_dn_and_cards_do_not_know(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder(connection={"UserIdAttribute": "uid"})) == {"D20"}
+
+
+async def test_d24_organization_name_has_a_value(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder(connection={"OrganizationName": "Example"})) == {"D24"}
+
+
+async def test_d30_the_login_filter_has_a_wildcard(make_folder: Make, doctor: Any) -> None:
+    folder = make_folder(connection={"UserDnSearchFilter": "(&(objectclass=inetOrgPerson)(uid=%s*))"})
+
+    assert await doctor.codes(folder) == {"D30"}
+
+
+async def test_d32_an_id_in_another_letter_case(make_folder: Make, edit: Edit, doctor: Any) -> None:
+    folder = make_folder()
+    edit(folder / "UserInfoConfig.xml", 'params="MailAddress,', 'params="mailAddress,')
+
+    assert await doctor.codes(folder) == {"D32"}
+
+
+async def test_d34_curly_quotes_round_a_value(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder(config={"ST_COMMUNITY_ID": "“sametime”"})) == {"D34"}
+
+
+async def test_d37_file_and_password_from_different_scopes(
+    make_folder: Make, edit: Edit, doctor: Any
+) -> None:
+    folder = make_folder()
+    edit(folder / "sametime.ini", f"{STLDAP}_PASSWORD", "ST_TLS_TRUST_STORE_PASSWORD")
+
+    assert await doctor.codes(folder) == {"D37"}
+
+
+async def test_d39_a_filter_that_the_mail_shortcut_goes_around(make_folder: Make, doctor: Any) -> None:
+    login = {"UserDnSearchFilter": "(&(objectclass=inetOrgPerson)(telephoneNumber=*)(|(uid=%s)(mail=%s)))"}
+
+    assert await doctor.codes(make_folder(connection=login)) == {"D39"}
+    off = make_folder(connection=login, directory={"USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES": "0"})
+    assert await doctor.codes(off) == set()
+
+
+async def test_an_error_without_a_row_has_a_code_of_ours(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder(config={"STLDAP_TLS_SECURITY_LEVEL": "9"})) == {"Q1"}
