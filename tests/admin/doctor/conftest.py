@@ -35,12 +35,12 @@ def make_folder(tmp_path: Path, slapd: Slapd, trust_store: Path) -> FolderMaker:
     """A sound folder for the sample organisation."""
 
     def make(**options: Any) -> Path:
-        options = {
+        chosen: dict[str, Any] = {
             "store": trust_store,
             "account": (sample.READER, sample.READER_PASSWORD),
             "cards_encrypted": True,
         } | options
-        return settings_folder(tmp_path / "settings", slapd, **options)
+        return settings_folder(tmp_path / "settings", slapd, **chosen)
 
     return make
 
@@ -50,8 +50,8 @@ def small_folder(tmp_path: Path, trust_store: Path) -> FolderMaker:
     """A sound folder for another server, with the organisation of `support.small`, which has no photos."""
 
     def make(server: Slapd, **options: Any) -> Path:
-        options = {"store": trust_store, "account": SERVICE, "cards_encrypted": True} | options
-        folder = settings_folder(tmp_path / "settings", server, **options)
+        chosen: dict[str, Any] = {"store": trust_store, "account": SERVICE, "cards_encrypted": True} | options
+        folder = settings_folder(tmp_path / "settings", server, **chosen)
         edit(
             folder / "UserInfoConfig.xml",
             '        <Detail Id="Photo" FieldName="jpegPhoto" Type="image/jpeg"/>\n',

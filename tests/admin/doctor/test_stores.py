@@ -1,5 +1,6 @@
 """Findings about stores and stashes, made by keytool as administrators make them."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ async def test_d4_a_store_that_cannot_be_used(
     make_folder: Make, trust_store: Path, tmp_path: Path, doctor: Any, spoil: Callable[[Path], None]
 ) -> None:
     store = tmp_path / "store.p12"
-    store.write_bytes(trust_store.read_bytes())
+    shutil.copyfile(trust_store, store)
     spoil(store)
 
     assert await doctor.codes(make_folder(store=store)) == {"D4", "Q90"}
@@ -109,7 +110,7 @@ async def test_d35_others_can_read_the_stash(
     stash.chmod(0o644)
 
     assert await doctor.codes(_stashed(make_folder, edit, stash)) == {"D35"}
-    assert f"chmod 600" in doctor.one("D35").cure
+    assert "chmod 600" in doctor.one("D35").cure
 
 
 async def test_d35_the_stash_is_not_there(make_folder: Make, edit: Edit, tmp_path: Path, doctor: Any) -> None:

@@ -92,7 +92,8 @@ def _tell(outcome: Outcome, refusal: ResultError, outcomes: Sequence[Outcome], r
     if isinstance(refusal, InvalidCredentials) and site.card is None and _is_base64(password):
         report.add(
             "D11",
-            f"{site.place}: {account.name} is refused, and BindEntryPassword decodes as base64 to readable text",
+            f"{site.place}: {account.name} is refused, and BindEntryPassword decodes as base64 to"
+            " readable text",
             f"in {site.place}: BindEntryPassword in clear text, as base64 -d shows it",
         )
         return
@@ -100,25 +101,28 @@ def _tell(outcome: Outcome, refusal: ResultError, outcomes: Sequence[Outcome], r
     if other is not None:
         report.add(
             "D12",
-            f"{account.name} binds with the password of {other.site.place}, and not with that of {site.place}",
+            f"{account.name} binds with the password of {other.site.place}, and not with that of"
+            f" {site.place}",
             f"write the password of {other.site.place.file} at {site.place} as well",
         )
         return
-    report.add("D9", f"{site.name} refuses {account.name}: {refusal.what}", _cure(site, refusal))
+    sites = [each.site for each in outcomes if each.refusal is refusal]
+    names = " and ".join(each.name for each in sites)
+    report.add("D9", f"{account.name} is refused by {names}: {refusal.what}", _cure(sites, refusal))
 
 
-def _cure(site: Site, refusal: ResultError) -> str:
-    keys, place = site.account_keys, site.place
-    template = (
-        "An old password that comes back was restored by helm upgrade: change the secret's template, too"
-    )
+def _cure(sites: Sequence[Site], refusal: ResultError) -> str:
+    where = ", and ".join(f"{each.account_keys} at {each.place}" for each in sites)
     if isinstance(refusal, InvalidCredentials):
-        return f"correct {keys} at {place}. {template}"
+        return (
+            f"correct {where}. An old password that comes back was restored by helm upgrade: change the"
+            " secret's template, too"
+        )
     if isinstance(refusal, NoSuchObject):
-        return f"correct the name of the account at {place}: the directory has no such entry"
+        return f"correct {where}: the directory has no such entry"
     if isinstance(refusal, UnwillingToPerform):
-        return f"ask the directory's administrator why this account may not bind ({keys} at {place})"
-    return f"check {keys} at {place}"
+        return f"ask the directory's administrator why this account may not bind ({where})"
+    return f"check {where}"
 
 
 def _same_account_elsewhere(outcome: Outcome, outcomes: Sequence[Outcome]) -> Outcome | None:

@@ -82,7 +82,8 @@ async def _check_fields(cards: Cards) -> None:
         cards.report.add(
             "D18",
             f"{place}: strangers do not see {listed(hidden, 10)}; the account of the other connections does",
-            f'in {place}: UserName and Password of an account that may read; or let "Anonymous users can query"'
+            f'in {place}: UserName and Password of an account that may read; or let "Anonymous users'
+            ' can query"'
             " (Domino) include these attributes",
         )
     if absent:
@@ -151,7 +152,8 @@ async def _check_urls(cards: Cards, detail: Detail) -> None:
         cards.report.add(
             "D31",
             f"{detail.id} has addresses that begin with https, such as {secure[0]}",
-            "serve the photos by http; or add the web server's CA to the proxy's trust store proxytruststore.p12",
+            "serve the photos by http; or add the web server's CA to the proxy's trust store"
+            " proxytruststore.p12",
         )
 
 
@@ -172,7 +174,8 @@ async def _check_people(cards: Cards, people: Sequence[tuple[str, str]]) -> None
     if tried and not cards.report.has("D20", "Q20", "D19"):
         cards.report.add(
             "D33",
-            f"{cards.site.place}: operation 3 for {listed(tried, 2)} finds no card; the search is {_search(cards)}",
+            f"{cards.site.place}: operation 3 for {listed(tried, 2)} finds no card; the search is"
+            f" {_search(cards)}",
         )
 
 

@@ -35,7 +35,8 @@ _KINDS = (
         _E,
         "A store cannot be used",
         "without its certificates no LDAP server can be trusted, so encrypted connections fail",
-        "make the store with quintet trust fetch HOST:PORT. In a container check that the secret exists in this"
+        "make the store with quintet trust fetch HOST:PORT. In a container check that the secret"
+        " exists in this"
         " namespace, that ldapConfigSecret names it, and that the volume is mounted",
     ),
     Kind(
@@ -56,7 +57,8 @@ _KINDS = (
         "D7",
         _W,
         "The cards' trust store differs from that of the other connections",
-        "logins work and business cards fail, or the other way round, when one of the two lacks a certificate",
+        "logins work and business cards fail, or the other way round, when one of the two lacks a"
+        " certificate",
         "let KeyStorePath and KeyStorePassword of SslProperties name the store of sametime.ini",
     ),
     Kind(
@@ -78,7 +80,8 @@ _KINDS = (
         "D10",
         _E,
         "UserEncodedAuth is not what it should be",
-        "it must be base64 of user:password and nothing else; quotes, blanks and line feeds become part of it",
+        "it must be base64 of user:password and nothing else; quotes, blanks and line feeds become"
+        " part of it",
         "printf %s 'USER:PASSWORD' | base64 -w0",
     ),
     Kind(
@@ -115,7 +118,8 @@ _KINDS = (
         _E,
         "The server's port does not answer",
         "no connection comes about, so nothing that needs this server works",
-        "check that the server runs and that no firewall is in the way; in Kubernetes it must let the range of"
+        "check that the server runs and that no firewall is in the way; in Kubernetes it must let the"
+        " range of"
         " pod addresses through",
     ),
     Kind(
@@ -144,7 +148,8 @@ _KINDS = (
         "D21",
         _W,
         "The DN is the ID with Active Directory",
-        "Active Directory writes DNs now in one spelling and now in another: people appear twice in a list, are"
+        "Active Directory writes DNs now in one spelling and now in another: people appear twice in a"
+        " list, are"
         " not seen online, and get only the default policy",
         'set UserIdAttribute="distinguishedName" (or objectGUID, which survives renames)',
     ),
@@ -201,7 +206,8 @@ _KINDS = (
         "D29",
         _W,
         "People without mail, or with the same mail",
-        "every person needs a mail address of their own: audio, video, calendar and cards fail for the others",
+        "every person needs a mail address of their own: audio, video, calendar and cards fail for"
+        " the others",
         "give each person an address of their own in the directory",
     ),
     Kind(
@@ -215,7 +221,8 @@ _KINDS = (
         "D31",
         _W,
         "Photos that clients do not show",
-        "photos must be JPEG or GIF below 45 KB (better 10 KB), and a photo's URL must be http; web and mobile"
+        "photos must be JPEG or GIF below 45 KB (better 10 KB), and a photo's URL must be http; web"
+        " and mobile"
         " clients show URLs only",
         "make the photos smaller, or serve them by URL: map PhotoURL and ImagePath",
     ),
@@ -252,7 +259,8 @@ _KINDS = (
         "D36",
         _W,
         "The account binds on clear connections",
-        'under "only passwords" four of five connections are clear; a simple bind there shows the account\'s own'
+        'under "only passwords" four of five connections are clear; a simple bind there shows the'
+        " account's own"
         " password to whoever listens",
         "quintet protect all, or let the server offer SCRAM, or let anonymous connections read the bases",
     ),
@@ -274,7 +282,8 @@ _KINDS = (
         "D39",
         _W,
         "Mail addresses bypass the login filter in Sametime",
-        "Sametime looks up names with @ by mail alone, so people whom the filter bars can log in; Quintet always"
+        "Sametime looks up names with @ by mail alone, so people whom the filter bars can log in;"
+        " Quintet always"
         " applies the filter",
         "set USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES=0 in [Directory] of sametime.ini",
     ),
@@ -401,7 +410,8 @@ _KINDS = (
         "Q24",
         _W,
         "A search is slow or refused: an index is missing",
-        "without an index every search reads all entries; under load the directory becomes slow for everybody",
+        "without an index every search reads all entries; under load the directory becomes slow for"
+        " everybody",
         "index the attributes of the filter for equality and for initial substrings",
     ),
     Kind(
@@ -416,7 +426,8 @@ _KINDS = (
         _W,
         "The server refers to other servers",
         "referrals are not followed: what lies behind them is not found",
-        "add a Connection for the other server, or use a port that has everything (Active Directory: 3268, 3269)",
+        "add a Connection for the other server, or use a port that has everything (Active Directory:"
+        " 3268, 3269)",
     ),
     Kind(
         "Q27",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quintet.admin.doctor import accounts, cards, files, groups, handshakes, people, stores
 from quintet.admin.doctor.accounts import Outcome
@@ -20,7 +21,9 @@ from quintet.config.settings import ServerSettings, Settings
 from quintet.directory.endpoint import Endpoint
 from quintet.directory.entries import sametime_id
 from quintet.directory.opening import Ready
-from quintet.ldap.messages import SearchResultEntry
+
+if TYPE_CHECKING:
+    from quintet.ldap.messages import SearchResultEntry
 
 _LONG = 60.0
 

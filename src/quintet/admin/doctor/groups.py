@@ -75,7 +75,8 @@ def _check_attributes(each: Examined, groups: tuple[SearchResultEntry, ...]) -> 
     if not any(first(entry, server.group_name_attribute) for entry in groups):
         each.report.add(
             "Q23",
-            f"{each.place}: none of {len(groups)} groups has {server.group_name_attribute} (GroupNameAttribute)",
+            f"{each.place}: none of {len(groups)} groups has {server.group_name_attribute}"
+            " (GroupNameAttribute)",
             f"in {each.place}: correct GroupNameAttribute",
         )
     if not any(_members(entry, server.group_member_attribute) for entry in groups):

@@ -17,7 +17,7 @@ from quintet.config.problems import Severity
 from quintet.directory.endpoint import Endpoint, Mode
 from quintet.directory.opening import ANYTHING
 from quintet.ldap.connection import Connection, connect
-from quintet.ldap.errors import ConfidentialityRequired, LdapError, ResultError, TlsFailed
+from quintet.ldap.errors import ConfidentialityRequired, ConnectionLost, LdapError, ResultError, TlsFailed
 from quintet.ldap.limits import Address
 from quintet.ldap.messages import BASE_OBJECT
 from quintet.tls.context import BadProfile, inspection_context, make_context
@@ -110,7 +110,8 @@ async def _answers(address: Address, report: Report) -> bool:
     except ConnectionRefusedError:
         report.add(
             "D17",
-            f"{address} refuses connections: the machine is there, and nothing listens on port {address.port}",
+            f"{address} refuses connections: the machine is there, and nothing listens on port"
+            f" {address.port}",
             "start the LDAP server, or correct Port, SSLPort or SslPort",
         )
         return False
@@ -151,7 +152,7 @@ async def _speaks(endpoint: Endpoint, report: Report) -> bool:
     async with connection:
         for certificate in peer_chain(connection.ssl_object):
             check_dates(certificate, f"shown by {endpoint.address}", report)
-        return await _knows_ldap(connection, endpoint.address, "speaks TLS, but not LDAP behind it", report)
+        return await _knows_ldap(connection, endpoint, report)
 
 
 async def _speaks_clear(address: Address, report: Report) -> bool:
@@ -179,13 +180,25 @@ async def _speaks_clear(address: Address, report: Report) -> bool:
     return False
 
 
-async def _knows_ldap(connection: Connection, address: Address, otherwise: str, report: Report) -> bool:
+async def _knows_ldap(connection: Connection, endpoint: Endpoint, report: Report) -> bool:
+    """Whether LDAP is behind TLS. With TLS 1.3 a server refuses our certificate only after the handshake."""
+    address, ours = endpoint.address, endpoint.profile.key_store
     try:
         await connection.search("", BASE_OBJECT, ANYTHING, ("1.1",), timeout=PATIENCE)
     except ResultError:
         return True
+    except ConnectionLost:
+        shown = f"it was shown that of {ours.path}" if ours else "and we have none"
+        report.add(
+            "Q12",
+            f"{address} closes each connection right after the TLS handshake, as servers do that demand a"
+            f" certificate of the client; {shown}",
+        )
+        return False
     except LdapError:
-        report.add("D8", f"{address} {otherwise}", "correct SSLPort: it is the port of another service")
+        report.add(
+            "D8", f"{address} speaks TLS, but not LDAP in it", "correct SSLPort: another service is there"
+        )
         return False
     return True
 

@@ -153,7 +153,8 @@ async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchRe
     if everybody.more and len(everybody.entries) < most:
         each.report.add(
             "Q25",
-            f"{each.site.line.server} ends a list after {len(everybody.entries)} entries; Sametime asks for {most}",
+            f"{each.site.line.server} ends a list after {len(everybody.entries)} entries; Sametime"
+            f" asks for {most}",
         )
     _check_duplicates(each, everybody.entries)
 
@@ -230,7 +231,8 @@ async def _check_ambiguous(
             each.report.add(
                 "D30",
                 f"{each.place}: UserDnSearchFilter finds several people for {name!r}",
-                f"in {each.place}: take givenname and sn out of UserDnSearchFilter={each.server.login_filter.text!r}",
+                f"in {each.place}: take givenname and sn out of"
+                f" UserDnSearchFilter={each.server.login_filter.text!r}",
             )
             return
 

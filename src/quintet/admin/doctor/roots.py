@@ -1,5 +1,6 @@
 """What a server says about itself, and what the settings must heed for its kind."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from quintet.admin.doctor.asking import SECONDS, ask
@@ -105,8 +106,9 @@ def check_kind(site: Site, root: Root, report: Report) -> None:
         report.add("Q27", f"{site.name} does not list the control for pages among supportedControl")
 
 
-def compare(roots: list[tuple[Site, Root]], report: Report) -> None:
+def compare(roots: Iterable[tuple[Site, Root]], report: Report) -> None:
     """D27: two entries for one directory. That their bases overlap is then no finding of its own."""
+    roots = sorted(roots, key=lambda each: each[0].place.line or 0)
     for at, (first_site, one) in enumerate(roots):
         for second_site, other in roots[at + 1 :]:
             if not one.identity or one.identity != other.identity or one.contexts != other.contexts:
@@ -114,7 +116,8 @@ def compare(roots: list[tuple[Site, Root]], report: Report) -> None:
             left, right = first_site.line.server, second_site.line.server
             report.add(
                 "D27",
-                f"{first_site.place} ({left}) and {second_site.place} ({right}) have the same naming contexts and"
+                f"{first_site.place} ({left}) and {second_site.place} ({right}) have the same naming"
+                " contexts and"
                 f" the same base entry ({one.identity[0]})",
                 f'remove the Connection at {second_site.place}, and write HostName="{left},{right}" at'
                 f" {first_site.place}",

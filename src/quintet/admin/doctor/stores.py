@@ -156,7 +156,8 @@ def _compare(settings: Settings, report: Report) -> None:
             report.add(
                 "D7",
                 f"{server.place}: {'; '.join(parts)}",
-                f'in {server.place.file}: <SslProperties KeyStorePath="{ours.path}" with its KeyStorePassword',
+                f'in {server.place.file}: <SslProperties KeyStorePath="{ours.path}" with its'
+                " KeyStorePassword",
                 severity=Severity.ERROR if missing else Severity.WARNING,
             )
 
