@@ -56,7 +56,7 @@ def print_findings(found: Sequence[Finding]) -> None:
         if group:
             out().print(text(_HEADINGS[severity], _STYLES[severity]))
             _print_group(group)
-    counts = [f"{_count(found, severity)} {severity.value}s" for severity in Severity]
+    counts = [_count(found, severity) for severity in Severity]
     out().print(text(", ".join(counts)))
 
 
@@ -65,16 +65,17 @@ def _print_group(group: Iterable[Finding]) -> None:
         out().print()
         head = Table.grid(padding=(0, 1))
         head.add_row(text(each.code, _STYLES[each.severity]), text(each.title, "bold"))
-        out().print(Padding(head, (0, 0, 0, _INDENT)))
+        out().print(Padding(head, (0, 0, 0, _INDENT), expand=False))
         body = Table.grid(padding=(0, 2))
         for label, value in (("seen", each.seen), ("why", each.why), ("cure", each.cure)):
             body.add_row(text(label, "dim"), text(value))
-        out().print(Padding(body, (0, 0, 0, 2 * _INDENT)))
+        out().print(Padding(body, (0, 0, 0, 2 * _INDENT), expand=False))
     out().print()
 
 
-def _count(found: Iterable[Finding], severity: Severity) -> int:
-    return sum(each.severity is severity for each in found)
+def _count(found: Iterable[Finding], severity: Severity) -> str:
+    number = sum(each.severity is severity for each in found)
+    return f"{number} {severity.value}{'' if number == 1 else 's'}"
 
 
 def _document(each: Finding) -> dict[str, str]:

@@ -103,7 +103,9 @@ def _tell(outcome: Outcome, refusal: ResultError, outcomes: Sequence[Outcome], r
             "D12",
             f"{account.name} binds with the password of {other.site.place}, and not with that of"
             f" {site.place}",
-            f"write the password of {other.site.place.file} at {site.place} as well",
+            f"write the password of {other.site.place.file} at {site.place} as well; in containers in"
+            " the secret"
+            " or the environment, and in the override secret extra-community-config, too",
         )
         return
     sites = [each.site for each in outcomes if each.refusal is refusal]

@@ -1,5 +1,6 @@
 """The business cards: whether each field has something to show, photos fit, and people get a card."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,8 +72,9 @@ async def _base_is_readable(cards: Cards) -> bool:
 async def _check_fields(cards: Cards) -> None:
     hidden: list[str] = []
     absent: list[str] = []
-    for detail in cards.storage.details:
-        if await _seen(cards, cards.connection, detail) is not False:
+    details = cards.storage.details
+    for detail, seen in zip(details, await _all_seen(cards, cards.connection, details), strict=True):
+        if seen is not False:
             continue
         names = f"{detail.id} ({', '.join(detail.attributes)})"
         shown = cards.bound is not None and await _seen(cards, cards.bound, detail)
@@ -94,6 +96,10 @@ async def _check_fields(cards: Cards) -> None:
             f"correct FieldName of these Details in {place.file}, or remove them",
             severity=severity,
         )
+
+
+async def _all_seen(cards: Cards, connection: Connection, details: Sequence[Detail]) -> list[bool | None]:
+    return list(await asyncio.gather(*(_seen(cards, connection, detail) for detail in details)))
 
 
 async def _seen(cards: Cards, connection: Connection, detail: Detail) -> bool | None:

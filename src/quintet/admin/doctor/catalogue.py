@@ -461,7 +461,7 @@ _KINDS = (
         "Q90",
         _N,
         "Not examined",
-        "an earlier finding is in the way",
+        "an earlier finding, or a limit of the server, is in the way",
         "mend that first, then run quintet doctor again",
     ),
     Kind(

@@ -40,7 +40,11 @@ async def examine(
     settings, problems = read(folder, environ)
     files.examine(problems, settings, report)
     if settings is not None:
-        stores.examine(settings, report, for_sametime=for_sametime)
+
+        async def look_at_stores() -> None:
+            stores.examine(settings, report, for_sametime=for_sametime)
+
+        await report.check("the stores", look_at_stores)
         values = read_ini_values(Files(folder, {}, Findings()), environ)
         await _directories(settings, values, files.damaged(problems), report)
     return report.findings
@@ -105,7 +109,7 @@ async def _server(
     site: Site, server: ServerSettings, ready: Ready, settings: Settings, report: Report
 ) -> tuple[tuple[str, str], ...]:
     """ID and DN of some people."""
-    if report.has("D19"):
+    if not server.person_base and report.has("D19"):
         report.skip(f"searches of {site.name}", "its base is empty")
         return ()
     each = Examined(site, server, ready.connection, ready.bound_as is None, report)

@@ -73,7 +73,27 @@ def examine(problems: Iterable[Problem], settings: Settings | None, report: Repo
         if code is None:
             code = {Severity.ERROR: "Q1", Severity.WARNING: "Q2", Severity.NOTE: "Q3"}[problem.severity]
         seen, cure = _parts(problem)
-        report.add(code, seen, cure, severity=problem.severity)
+        report.add(code, seen, _exact(code, problem, cure), severity=problem.severity)
+
+
+def _exact(code: str, problem: Problem, cure: str) -> str:
+    """The cure, and what cannot be seen from here although it causes the same."""
+    place = problem.place
+    if code == "D24":
+        return f"in {place}: remove {problem.key}"
+    if code == "D6":
+        return (
+            f'in {place}: SslEnabled="true", with a trust store in SslProperties; quintet protect does'
+            " both with"
+            " --cards, and quintet connections shows which connections are encrypted"
+        )
+    if code == "D4" and "there is no such file" in problem.message:
+        return (
+            f"{cure}. In a container check that the secret is in this namespace, that ldapConfigSecret"
+            " names it"
+            " and is not commented out, and that the volume is mounted"
+        )
+    return cure
 
 
 def damaged(problems: Iterable[Problem]) -> frozenset[str]:

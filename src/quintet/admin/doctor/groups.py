@@ -1,7 +1,7 @@
 """The public groups of a server: their class, their size, where their members are."""
 
 from quintet.admin.doctor.asking import ask, listed, of_class
-from quintet.admin.doctor.people import LIMITS, Examined, base_is_readable, tell_references
+from quintet.admin.doctor.people import LIMITS, Examined, base_is_readable, tell_references, tell_unlisted
 from quintet.directory.entries import first, lies_under, parsed
 from quintet.ldap.dn import type_key
 from quintet.ldap.errors import LdapError
@@ -31,7 +31,7 @@ async def examine(each: Examined) -> None:
             each.connection, server.group_base, server.group_scope, wanted, attributes, limit=_MOST_GROUPS
         )
     except LIMITS as error:
-        each.report.add("Q25", f"{each.site.line.server} does not list the groups: {error.what}")
+        tell_unlisted(each, server.group_class, error)
         return
     tell_references(each, found)
     if not found.entries:

@@ -20,14 +20,16 @@ from quintet.ldap.connection import Connection, connect
 from quintet.ldap.errors import ConfidentialityRequired, ConnectionLost, LdapError, ResultError, TlsFailed
 from quintet.ldap.limits import Address
 from quintet.ldap.messages import BASE_OBJECT
+from quintet.tls.certificates import facts_of
 from quintet.tls.context import BadProfile, inspection_context, make_context
 from quintet.tls.explain import Reason, Seen, explain, peer_chain
-from quintet.tls.levels import verdicts
 from quintet.tls.profile import TlsProfile
 from quintet.tls.store_errors import StoreError
 
 PATIENCE = 5.0
 """Seconds for a connection, and for a handshake."""
+
+_ALL = 6
 
 _CODES = {
     Reason.UNKNOWN_ISSUER: "Q10",
@@ -67,7 +69,7 @@ async def examine(endpoints: Iterable[Endpoint], report: Report) -> frozenset[Wa
             if await _speaks(endpoint, report):
                 good.add(way)
 
-        await report.check(f"the connection to {endpoint.address}", work)
+        await report.check(f"the connection to {endpoint.address}", work, seconds=_ALL * PATIENCE)
 
     await asyncio.gather(*(one(way, each) for way, each in ways.items() if each.address in reached))
     return frozenset(good)
@@ -224,12 +226,15 @@ async def _inspect(address: Address, profile: TlsProfile, *, start_tls: bool) ->
         with suppress(ValueError):
             if capped:
                 context.maximum_version = profile.maximum
-        with suppress(LdapError, ssl.SSLError, OSError, ValueError):
+        try:
             connection = await connect(address, tls=context, start_tls=start_tls, timeout=PATIENCE)
-            async with connection:
-                return _Inspected(
-                    peer_chain(connection.ssl_object), Seen(connection.tls_version, connection.cipher)
-                )
+        except (LdapError, ssl.SSLError, OSError, ValueError) as error:
+            if isinstance(error.__cause__, TimeoutError):
+                break
+            continue
+        async with connection:
+            chain = peer_chain(connection.ssl_object)
+            return _Inspected(chain, Seen(connection.tls_version, connection.cipher))
     return _Inspected()
 
 
@@ -272,6 +277,6 @@ async def _add_not_tls(address: Address, report: Report) -> None:
 
 
 def _verdict(certificate: x509.Certificate, profile: TlsProfile) -> str:
-    why = verdicts(certificate).get(profile.level)
-    name = certificate.subject.rfc4514_string()
-    return f"{name}: {why or 'good'}"
+    facts = facts_of(certificate)
+    why = facts.verdicts.get(profile.level)
+    return f"{facts.subject}, {facts.key}, {facts.hash}, until {facts.not_after:%Y-%m-%d}: {why or 'good'}"

@@ -1,6 +1,6 @@
 """The people of a server: that they are found, by every filter, with all that is asked of them."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from quintet.admin.doctor.asking import Found, ask, both, listed, of_class
@@ -23,7 +23,7 @@ from quintet.ldap.messages import SearchResultEntry
 
 _SAMPLE = 30
 _WITHOUT_MAIL = 20
-_NAMES = 6
+_NAMES = 12
 _SLOW = 1.0
 _TIMES_SLOWER = 20
 _LOGIN_NAMES = ("uid", "sAMAccountName", "userPrincipalName", "mail", "cn", "displayName", "sn", "givenName")
@@ -87,6 +87,16 @@ def _tell_base(each: Examined, setting: str, base: str, what: str) -> None:
     each.report.add("Q20", f"{each.place}: {setting} {base!r} cannot be read: {what}", cure)
 
 
+def tell_unlisted(each: Examined, object_class: str, error: LdapError) -> None:
+    """Q24: not even entries of a class can be listed."""
+    each.report.add(
+        "Q24",
+        f"{each.site.line.server} refuses a search for {object_class}: {error.what}",
+        "index objectClass for equality at the server, and let the account's limits allow it. slapd: index"
+        " objectClass eq",
+    )
+
+
 def tell_references(each: Examined, found: Found) -> None:
     if found.references:
         each.report.add(
@@ -99,7 +109,13 @@ async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
     server = each.server
     asked = tuple(dict.fromkeys((*person_attributes(server), *_LOGIN_NAMES, "sn", "givenName")))
     wanted = of_class(server.person_class)
-    found = await ask(each.connection, server.person_base, server.person_scope, wanted, asked, limit=_SAMPLE)
+    try:
+        found = await ask(
+            each.connection, server.person_base, server.person_scope, wanted, asked, limit=_SAMPLE
+        )
+    except LIMITS as error:
+        tell_unlisted(each, server.person_class, error)
+        return ()
     tell_references(each, found)
     if not found.entries:
         depth = "one level below" if server.person_scope is Scope.ONE else "below"
@@ -132,21 +148,15 @@ async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchRe
         return
     people = of_class(server.person_class)
     most = settings.directory.max_results
+    without = await _without_mail(each)
     try:
-        without = await ask(
-            each.connection,
-            server.person_base,
-            server.person_scope,
-            both(people, Not(Present(mail))),
-            limit=_WITHOUT_MAIL,
-        )
         everybody = await ask(
             each.connection, server.person_base, server.person_scope, people, (mail,), limit=most
         )
     except LIMITS as error:
         each.report.add("Q25", f"{each.site.line.server} does not list the people: {error.what}")
         return
-    if without.entries:
+    if without is not None and without.entries:
         count = f"{len(without.entries)}{' or more' if without.more else ''}"
         who = listed([entry.dn for entry in without.entries])
         each.report.add("D29", f"{count} people without {mail}: {who}")
@@ -157,6 +167,19 @@ async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchRe
             f" asks for {most}",
         )
     _check_duplicates(each, everybody.entries)
+
+
+async def _without_mail(each: Examined) -> Found | None:
+    """None when the server does not answer: it has to look at everybody."""
+    server = each.server
+    wanted = both(of_class(server.person_class), Not(Present(server.mail_attribute)))
+    try:
+        return await ask(
+            each.connection, server.person_base, server.person_scope, wanted, limit=_WITHOUT_MAIL
+        )
+    except LIMITS as error:
+        each.report.skip(f"people without {server.mail_attribute} at {server.label}", error.what)
+        return None
 
 
 def _check_duplicates(each: Examined, people: tuple[SearchResultEntry, ...]) -> None:
@@ -219,11 +242,9 @@ async def _check_ambiguous(
 ) -> None:
     if each.report.has("D30"):
         return
-    names: dict[str, None] = {}
-    for kind in ("givenName", "sn"):
-        kinds = (value for entry in sample if (value := first(entry, kind)))
-        names.update(dict.fromkeys(list(dict.fromkeys(kinds))[:_NAMES]))
-    for name in names:
+    kinds = ("givenName", "sn")
+    counted = Counter(value for kind in kinds for entry in sample if (value := first(entry, kind)))
+    for name, _ in counted.most_common(_NAMES):
         found = await _by_filter(each, "UserDnSearchFilter", each.server.login_filter, name, base_seconds, 2)
         if found is None:
             return
