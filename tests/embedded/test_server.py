@@ -13,7 +13,7 @@ from quintet.embedded.answers import Rules
 from quintet.embedded.ldif import Entry, parse
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap import filters, scram
-from quintet.ldap.channel_binding import tls_server_end_point
+from quintet.ldap.channel_binding import Binding, of_certificate
 from quintet.ldap.controls import paged, read_paged
 from quintet.ldap.messages import (
     AbandonRequest,
@@ -277,10 +277,13 @@ async def test_scram_binds_to_tls(
             root = entry(await client.find("", "(objectClass=*)", "supportedSASLMechanisms", scope=0))
             assert b"SCRAM-SHA-256-PLUS" in root["supportedSASLMechanisms"]
             assert client.peer_certificate is not None
-            binding = tls_server_end_point(client.peer_certificate)
+            binding = of_certificate(client.peer_certificate)
+            assert binding is not None
             bound = scram.Client("SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=binding)
             assert await scram_bind(client, bound) == 0
-            wrong = scram.Client("SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=b"x" * 32)
+            wrong = scram.Client(
+                "SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=Binding(binding.name, b"x" * 32)
+            )
             assert await scram_bind(client, wrong) == 49
 
 

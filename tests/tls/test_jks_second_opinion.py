@@ -1,16 +1,14 @@
-"""Our `.jks` beside that of `pyjks`, where that is installed.
+"""Our `.jks` beside that of `pyjks`, which `script/setup` installs without its C parts."""
 
-It does without its C parts: `pip install --no-deps pyjks javaobj-py3 pyasn1 pyasn1-modules`.
-"""
+import importlib
 
-import pytest
 from cryptography.hazmat.primitives import serialization
 
 from quintet.tls.entries import Contents, KeyEntry, TrustedEntry
 from quintet.tls.jks import read_jks, write_jks
 from support import certs
 
-jks = pytest.importorskip("jks", reason="pyjks is not installed")
+jks = importlib.import_module("jks")  # by name, since it has no types
 CA = certs.authority()
 LEAF = certs.leaf(CA, *certs.LOCAL)
 PKCS8 = LEAF.key.private_bytes(

@@ -13,7 +13,7 @@ from quintet.directory.errors import Untrusted
 from quintet.ldap.connection import connect
 from quintet.ldap.errors import LdapError, TlsFailed
 from quintet.tls.context import BadProfile, inspection_context, make_context
-from quintet.tls.explain import explain, peer_chain
+from quintet.tls.explain import Seen, explain, peer_chain
 from quintet.tls.profile import TlsProfile
 from quintet.tls.store_errors import StoreError
 from quintet.tls.stores import open_store
@@ -58,7 +58,7 @@ async def untrusted(
 ) -> Untrusted:
     """The failed handshake in words. The server is asked once more, only to show its certificates."""
     cause = _root(error)
-    chain = await _chain(endpoint, via, seconds)
+    chain, seen = await _look(endpoint, via, seconds)
     trust = None
     with suppress(StoreError):
         trust = open_store(endpoint.profile.trust_store) if endpoint.profile.trust_store else None
@@ -69,6 +69,7 @@ async def untrusted(
         chain=chain,
         trust=trust,
         profile=endpoint.profile,
+        seen=seen,
     )
     found = Untrusted(
         told.sentence.rstrip("."),
@@ -89,10 +90,10 @@ def _root(error: BaseException) -> BaseException:
     return at
 
 
-async def _chain(
+async def _look(
     endpoint: Endpoint, via: tuple[str, int] | None, seconds: float
-) -> Sequence[x509.Certificate]:
-    """What the server shows to someone who checks nothing; empty when there is no TLS with it at all."""
+) -> tuple[Sequence[x509.Certificate], Seen]:
+    """What the server shows to someone who checks nothing; nothing when there is no TLS with it at all."""
     with suppress(LdapError, ssl.SSLError, OSError, asyncio.TimeoutError, ValueError):
         connection = await connect(
             endpoint.address,
@@ -103,7 +104,8 @@ async def _chain(
         )
         try:
             shown = connection.ssl_object
-            return peer_chain(shown) if shown is not None else ()
+            chain = peer_chain(shown) if shown is not None else ()
+            return chain, Seen(connection.tls_version, connection.cipher)
         finally:
             await connection.close()
-    return ()
+    return (), Seen()
