@@ -1,6 +1,7 @@
 """Findings about what the directory holds, and how it answers."""
 
 import base64
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,10 @@ Edit = Callable[[Path, str, str], None]
 def second(folder: Path, edit: Edit, **changes: str) -> None:
     """A second Connection like the first, but for `changes`."""
     file = folder / "StCommunityConfig.xml"
-    line = next(each for each in file.read_text().splitlines() if "<Connection" in each)
+    line = next(each for each in file.read_text(encoding="utf-8").splitlines() if "<Connection" in each)
     other = line
     for name, value in changes.items():
-        before, _, rest = other.partition(f'{name}="')
-        other = f'{before}{name}="{value}"{rest[rest.index(chr(34)) + 1 - 1 + 1 :]}'
+        other = re.sub(rf'\b{name}="[^"]*"', f'{name}="{value}"', other, count=1)
     edit(file, line, f"{line}\n{other}")
 
 
@@ -261,3 +261,28 @@ async def test_strangers_see_no_mail(small_folder: Make, make_slapd: MakeSlapd, 
     server = make_slapd(hidden=("mail",))
 
     assert "Q29" in await doctor.codes(small_folder(server, account=None))
+
+
+async def test_one_host_name_twice(make_folder: Make, edit: Edit, partner: Slapd, doctor: Any) -> None:
+    folder = make_folder()
+    second(folder, edit, SearchOrder="2", **partner_of(partner) | {"HostName": "localhost"})
+
+    assert await doctor.codes(folder) == {"Q5"}
+
+
+async def test_a_group_with_a_member_of_another_place(
+    small_folder: Make, make_slapd: MakeSlapd, doctor: Any
+) -> None:
+    group = f"\ndn: cn=mixed,{small.GROUPS}\nobjectClass: groupOfNames\ncn: mixed\nmember: uid=x,o=partner\n"
+
+    assert await doctor.codes(small_folder(make_slapd(small.LDIF + group.encode()))) == {"Q30"}
+
+
+async def test_no_groups_at_all(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder(connection={"GroupResolveBase": "ou=people,o=example"})) == {"Q28"}
+
+
+async def test_people_cannot_even_be_listed(small_folder: Make, make_slapd: MakeSlapd, doctor: Any) -> None:
+    server = make_slapd(extra="limits * size.unchecked=5")
+
+    assert await doctor.codes(small_folder(server)) == {"Q24"}

@@ -146,7 +146,7 @@ async def test_d38_a_certificate_is_too_weak_for_the_level(
     server = make_slapd(certificate=certs.sha1(slapd.authority))
     folder = small_folder(server, config={"STLDAP_TLS_SECURITY_LEVEL": "2"})
 
-    assert "D38" in await doctor.codes(folder)
+    assert await doctor.codes(folder) == {"D38", "Q90"}
     assert "SHA-1" in doctor.one("D38").seen.upper().replace("SHA1", "SHA-1")
 
 
@@ -174,3 +174,20 @@ async def test_starttls_that_the_server_does_not_offer(
     folder = small_folder(server, directory={"QUINTET_START_TLS": "1"}, cards_encrypted=False)
 
     assert await doctor.codes(folder) == {"Q15", "D6", "Q90"}
+
+
+@pytest.mark.parametrize("demand", ["ssf=128", "simple_bind=128"])
+async def test_the_server_wants_encrypted_connections(
+    small_folder: Make, make_slapd: MakeSlapd, doctor: Any, demand: str
+) -> None:
+    server = make_slapd(head=f"security {demand}")
+
+    assert "Q16" in await doctor.codes(small_folder(server, level="none"))
+    assert not {"D8", "D9", "Q91"} & {each.code for each in doctor.found}
+
+
+async def test_two_hosts_of_one_server_of_which_one_is_unknown(make_folder: Make, doctor: Any) -> None:
+    """What can be examined is; the other host is told."""
+    folder = make_folder(connection={"HostName": "no-such-host.invalid,localhost"})
+
+    assert await doctor.codes(folder) == {"D16"}
