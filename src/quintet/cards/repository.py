@@ -49,6 +49,7 @@ class Repository:
                 question.filter,
                 tuple(dict.fromkeys(attributes)) or _NO_ATTRIBUTES,
                 size_limit=_ENOUGH_TO_DOUBT,
+                max_entries=_ENOUGH_TO_DOUBT,
             )
 
         try:

@@ -26,7 +26,7 @@ from quintet.directory.tasks import Task
 from quintet.directory.view import Server, View
 from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import LdapError, NoSuchObject, ResultError
+from quintet.ldap.errors import LdapError, LimitReached, NoSuchObject, ResultError
 from quintet.ldap.filters import And, Equality, Filter, Not, Or
 from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
 
@@ -35,6 +35,7 @@ _COOKIES_KEPT = 256
 _COOKIE_AGE = 300.0
 _KINDS = 3
 _LONGEST_TOKEN = 8192
+_MOST_EMPTY_PAGES = 100
 
 _CONTAINER_CLASSES = (
     "organizationalUnit",
@@ -155,12 +156,16 @@ class Browsing:
             connection: Connection, cookie: bytes, skip: int
         ) -> tuple[Sequence[SearchResultEntry], bool]:
             taken: list[SearchResultEntry] = []
+            empty = 0
             while True:
                 size = min(skip, LARGEST_PAGE) if skip else wanted - len(taken)
                 page = await connection.search_page(
                     place.dn, Scope.ONE.value, filters, attributes, page_size=size, cookie=cookie
                 )
                 cookie = page.cookie
+                empty = 0 if page.entries else empty + 1
+                if empty > _MOST_EMPTY_PAGES:
+                    raise LimitReached(f"more than {_MOST_EMPTY_PAGES} empty pages one after the other")
                 if skip:
                     skip_now = min(skip, len(page.entries))
                     skip -= skip_now
@@ -214,7 +219,7 @@ async def _roots(server: Server) -> tuple[Container, ...]:
         # Asked all the same, so that a server that is down is told.
         names = [name for name in outer if await server.read(Task.BROWSE, name, ANYTHING, ("1.1",))]
     else:
-        root = await server.search(Task.BROWSE, "", BASE_OBJECT, ANYTHING, ("namingContexts",))
+        root = await server.search(Task.BROWSE, "", BASE_OBJECT, ANYTHING, ("namingContexts",), limit=1)
         names = [
             name
             for entry in root.entries

@@ -40,6 +40,7 @@ DEEPEST = 50
 
 _AT_ONCE = 50
 _LOOKS_PER_MEMBER = 4
+_REPETITIONS_PER_MEMBER = 100
 _TASK = Task.GROUP_CONTENT
 _UID_FORM = "memberuid"
 _BIT_STRING = re.compile(r"#'[01]*'B\Z")
@@ -113,6 +114,7 @@ class _Opening:
     missing: dict[DN | str, str] = field(default_factory=dict)
     truncated: bool = False
     _seen: set[DN | str] = field(default_factory=set)
+    _again: int = 0
     _queue: deque[tuple[SearchResultEntry, int]] = field(default_factory=deque)
 
     async def open(self, entry: SearchResultEntry) -> Membership:
@@ -136,6 +138,10 @@ class _Opening:
             name = _without_bits(value.decode("utf-8", "surrogateescape").strip())
             key = identity(name)
             if not name or key in self._seen:
+                self._again += 1
+                if self._again > _REPETITIONS_PER_MEMBER * self.most:
+                    self.truncated = True
+                    break
                 continue
             if len(self._seen) > _LOOKS_PER_MEMBER * self.most + DEEPEST:
                 self.truncated = True

@@ -37,6 +37,9 @@ Route = Callable[[str, str, int], tuple[str, int]]
 
 ANYTHING = Present("objectClass").encode()
 
+_COLLECTED = 32 * 1024 * 1024
+"""Octets. No task needs as many in one answer; a server that sends more is not to fill our memory."""
+
 WAYS_OUT = (
     "Ways out: encrypt all (quintet protect all); let the server offer SASL SCRAM to the account"
     " (QUINTET_SASL_USER names its user); let anonymous connections read the bases; or set"
@@ -90,6 +93,7 @@ class Opening:
             pending_high=line.pending_high,
             pending_low=line.pending_low,
             timeout=line.operation_timeout,
+            collected=_COLLECTED,
         )
         try:
             connection = await connect(

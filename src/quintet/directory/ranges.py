@@ -7,16 +7,22 @@ from quintet.directory.opening import ANYTHING
 from quintet.directory.tasks import Task
 from quintet.directory.view import Server
 from quintet.ldap.dn import type_key
+from quintet.ldap.errors import LimitReached
 from quintet.ldap.messages import SearchResultEntry
 
+_MOST_PARTS = 1000
 _RANGE = re.compile(r"range=(\d{1,9})-(\d{1,9}|\*)", re.IGNORECASE)
 
 
 async def all_values(
     server: Server, task: Task, entry: SearchResultEntry, attribute: str
 ) -> AsyncIterator[bytes]:
-    """The values in the entry, then those to be asked for. A server that repeats itself is not followed."""
+    """The values in the entry, then those to be asked for. A server that repeats itself is not followed.
+
+    Raises LimitReached for one that does not come to an end.
+    """
     expected = 0
+    asked_for = 0
     at: SearchResultEntry | None = entry
     while at is not None:
         plain, ranged, last = _parts(at, attribute)
@@ -29,6 +35,9 @@ async def all_values(
             yield value
         if last is None or last < expected:
             return
+        asked_for += 1
+        if asked_for > _MOST_PARTS:
+            raise LimitReached(f"{attribute} of {entry.dn!r} comes in more than {_MOST_PARTS} parts")
         expected = last + 1
         asked = f"{attribute};range={expected}-*"
         at = await server.read(task, entry.dn, ANYTHING, (asked,))

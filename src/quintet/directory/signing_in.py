@@ -8,6 +8,7 @@ names, unless the filter finds them.
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from quintet.directory.asking import answered_badly
 from quintet.directory.entries import person, person_attributes
@@ -17,7 +18,7 @@ from quintet.directory.tasks import Task
 from quintet.directory.trace import SignedIn
 from quintet.directory.view import Server, View
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import BadFilter, LdapError, ResultError
+from quintet.ldap.errors import BadFilter, LdapError, Referral, ResultError
 
 LONGEST_NAME = 1024
 """Octets. Nobody's name is longer, and a server may close the connection over a huge filter."""
@@ -77,11 +78,19 @@ async def _sign_in(view: View, name: str, password: str) -> Person:
         await server.bind(found.dn, password)
     except ResultError as error:
         if error.result_code in _NO:
+            await _ask_the_rest(view, server, name)
             raise Refused(reason=error.reason or error.meaning) from None
         raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
     except LdapError as error:
         raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
     return found
+
+
+async def _ask_the_rest(view: View, server: Server, name: str) -> None:
+    """Look the name up where an unknown one would have been, too, so that a refusal takes as long."""
+    for other in view.servers[view.servers.index(server) + 1 :]:
+        with suppress(DirectoryError):
+            await _find_at(other, name)
 
 
 async def _find(view: View, name: str) -> tuple[Server | None, Person | None]:
@@ -135,7 +144,7 @@ async def bind_nobody(server: Server, password: str) -> None:
     try:
         await server.bind(str(nobody), password)
     except ResultError as error:
-        if error.result_code in _NO:
+        if error.result_code in _NO or isinstance(error, Referral):
             return
         raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
     except LdapError as error:

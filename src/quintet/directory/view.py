@@ -10,7 +10,7 @@ from quintet.directory.pool import Pool
 from quintet.directory.tasks import Task
 from quintet.directory.trace import Trace
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import NoSuchObject, SizeLimitExceeded
+from quintet.ldap.errors import LimitReached, NoSuchObject, SizeLimitExceeded
 from quintet.ldap.filters import Filter
 from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
 from quintet.ldap.results import SearchResult
@@ -50,15 +50,20 @@ class Server:
         *,
         limit: int = 0,
     ) -> Found:
-        """A search over the task's connection, repeated once if that breaks. No base, no entries."""
+        """A search over the task's connection, repeated once if that breaks. No base, no entries.
+
+        The limit holds for servers that do not keep to it, too.
+        """
         name = str(base)
 
         async def operation(link: Link) -> SearchResult:
-            return await link.connection.search(name, scope, filter, attributes, size_limit=limit)
+            return await link.connection.search(
+                name, scope, filter, attributes, size_limit=limit, max_entries=limit or None
+            )
 
         try:
             found = await self.pools[task].run(operation)
-        except SizeLimitExceeded as error:
+        except (SizeLimitExceeded, LimitReached) as error:
             partial = error.partial
             return Found(partial.entries if partial else (), cut=True)
         except NoSuchObject:
@@ -73,7 +78,7 @@ class Server:
         attributes: Sequence[str],
     ) -> SearchResultEntry | None:
         """One entry by its name; None when it is not there, or the filter does not fit it."""
-        found = await self.search(task, dn, BASE_OBJECT, filter, attributes)
+        found = await self.search(task, dn, BASE_OBJECT, filter, attributes, limit=1)
         return found.entries[0] if found.entries else None
 
     async def bind(self, dn: str, password: str) -> None:

@@ -100,6 +100,9 @@ class TimedOut(LdapError):
 class LimitReached(LdapError):
     """The server sent more entries than the caller allows. It was abandoned; the connection is good."""
 
+    partial: SearchResult | None = None
+    """What had come until then, as far as the caller allows it."""
+
 
 class ResultError(LdapError):
     """The server's answer, where it is not success (RFC 4511 4.1.9 and appendix A)."""
@@ -277,5 +280,5 @@ def explain_active_directory(diagnostic: str) -> str | None:
 
 
 def _shown(text: str, most: int = 300) -> str:
-    text = "".join(c if c.isprintable() else " " for c in text).strip()
+    text = "".join(c if c.isprintable() else " " for c in text[: 2 * most]).strip()
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -9,6 +9,7 @@ protocol may add at the end of a message are skipped (RFC 4511 section 4).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from quintet.ldap import ber
@@ -19,6 +20,9 @@ from quintet.ldap.filter_tree import decode as decode_filter
 BASE_OBJECT: Final = 0
 SINGLE_LEVEL: Final = 1
 WHOLE_SUBTREE: Final = 2
+
+_MOST_CONTROLS: Final = 100
+"""Of one message. Nobody has as many to say, and each costs far more than its few octets."""
 
 SUCCESS: Final = 0
 COMPARE_FALSE: Final = 5
@@ -212,7 +216,10 @@ def decode_content(data: bytes, start: int, stop: int, nesting: int = NESTING) -
     op = decoder(Reader(data, op_start, op_stop))
     controls: tuple[Control, ...] = ()
     if reader.next_is(0xA0):
-        controls = tuple(_decode_control(each) for each in reader.inside(0xA0).each())
+        inner = reader.inside(0xA0)
+        controls = tuple(_decode_control(each) for each in islice(inner.each(), _MOST_CONTROLS))
+        if inner:
+            raise BerError(f"a message with more than {_MOST_CONTROLS} controls")
     return Message(message_id, op, controls)
 
 

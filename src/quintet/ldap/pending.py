@@ -21,6 +21,7 @@ from quintet.ldap.results import SearchResult
 from quintet.ldap.session import Answer
 
 NEVER = float("inf")
+_MOST_REFERENCES = 100_000
 
 Intermediate = Callable[[IntermediateResponse], None]
 FinalResponse = BindResponse | CompareResponse | ExtendedResponse
@@ -127,9 +128,9 @@ class PendingSearch(Pending):
             self.entries.append(op)
             self.size += answer.size
             if len(self.entries) > self.most_entries:
-                return LimitReached(f"more than {self.most_entries} entries")
+                return self._enough(f"more than {self.most_entries} entries")
             if self.size > self.most_bytes:
-                return LimitReached(f"more than {self.most_bytes} octets of entries")
+                return self._enough(f"more than {self.most_bytes} octets of entries")
         elif type(op) is SearchResultDone:
             if not self.future.done():
                 result = op.result
@@ -144,10 +145,15 @@ class PendingSearch(Pending):
             self.references.extend(op.uris)
             self.size += answer.size
             if self.size > self.most_bytes:
-                return LimitReached(f"more than {self.most_bytes} octets of references")
+                return self._enough(f"more than {self.most_bytes} octets of references")
         elif self.intermediate is not None and isinstance(op, IntermediateResponse):
             self.loop.call_soon(self.intermediate, op)
         return None
+
+    def _enough(self, what: str) -> LimitReached:
+        error = LimitReached(what)
+        error.partial = SearchResult(self.entries[: self.most_entries], self.references, Result())
+        return error
 
     def fail(self, error: LdapError) -> None:
         fail_future(self.future, error)
@@ -176,7 +182,7 @@ class PendingStream(Pending):
         self.outcome: LdapError | None = None
         self.waiter: asyncio.Future[None] | None = None
 
-    def take(self, answer: Answer) -> None:
+    def take(self, answer: Answer) -> LdapError | None:
         op = answer.op
         if isinstance(op, SearchResultEntry):
             self.queue.append((op, answer.size))
@@ -187,7 +193,10 @@ class PendingStream(Pending):
                 self.outcome = self.result_error(op.result)
         elif isinstance(op, SearchResultReference) and self.references is not None:
             self.references.extend(op.uris)
+            if len(self.references) > _MOST_REFERENCES:
+                return LimitReached(f"more than {_MOST_REFERENCES} references")
         self._wake()
+        return None
 
     def fail(self, error: LdapError) -> None:
         self.over = True
