@@ -1,10 +1,16 @@
 """Findings that come from the three files alone."""
 
+import base64
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from quintet.embedded import sample
+from support import small
+from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
 
@@ -28,6 +34,14 @@ async def test_d5_keys_in_another_section_do_not_count(make_folder: Make, edit: 
 
     assert await doctor.codes(folder) == {"D5", "Q90"}
     assert any("belongs into [Config]" in each.cure or "belongs into" in each.seen for each in doctor.found)
+
+
+async def test_d5_no_keys_at_all(make_folder: Make, doctor: Any) -> None:
+    folder = make_folder()
+    (folder / "sametime.ini").write_text("[Config]\n")
+
+    assert await doctor.codes(folder) == {"D5", "Q90"}
+    assert "STLDAP_TLS_TRUST_STORE_FILE" in doctor.one("D5").seen + doctor.one("D5").cure
 
 
 async def test_d5_variables_with_single_underscores_are_told(make_folder: Make, doctor: Any) -> None:
@@ -56,6 +70,16 @@ async def test_d10_encoded_account_is_not_what_it_should_be(
     edit(folder / "UserInfoConfig.xml", 'Password="reader-Quintet1"', "")
 
     assert await doctor.codes(folder) == {"D10", "Q90"}
+    assert not any(secret in repr(doctor.found) for secret in (sample.READER_PASSWORD, encoded))
+
+
+async def test_d10_blanks_around_the_encoded_account(make_folder: Make, edit: Edit, doctor: Any) -> None:
+    encoded = base64.b64encode(f"{sample.READER}:{sample.READER_PASSWORD}".encode()).decode()
+    folder = make_folder()
+    edit(folder / "UserInfoConfig.xml", f'UserName="{sample.READER}"', f'UserEncodedAuth=" {encoded}"')
+    edit(folder / "UserInfoConfig.xml", f'Password="{sample.READER_PASSWORD}"', "")
+
+    assert await doctor.codes(folder) == {"D10"}
 
 
 @pytest.mark.parametrize("name", ["StCommunityConfig.xml", "UserInfoConfig.xml"])
@@ -73,6 +97,31 @@ async def test_d20_the_id_is_not_the_dn_and_cards_do_not_know(make_folder: Make,
 
 async def test_d24_organization_name_has_a_value(make_folder: Make, doctor: Any) -> None:
     assert await doctor.codes(make_folder(connection={"OrganizationName": "Example"})) == {"D24"}
+
+
+async def test_d25_cards_list_the_servers_in_another_order(
+    make_folder: Make, edit: Edit, partner: Slapd, doctor: Any
+) -> None:
+    folder = make_folder()
+    theirs = {
+        "localhost": "127.0.0.1",
+        'SearchOrder="1"': 'SearchOrder="2"',
+        "o=example": "o=partner",
+        sample.READER_PASSWORD: small.READER_PASSWORD,
+    }
+    for name, element, comes_first in (
+        ("StCommunityConfig.xml", "<Connection", False),
+        ("UserInfoConfig.xml", "<StorageDetails", True),
+    ):
+        text = (folder / name).read_text(encoding="utf-8")
+        line = next(each for each in text.splitlines() if element in each)
+        other = re.sub(r'\bPort="\d+', f'Port="{partner.port}', line)
+        other = re.sub(r'(?i)sslPort="\d+', f'SSLPort="{partner.tls_port}', other)
+        for old, new in theirs.items():
+            other = other.replace(old, new)
+        edit(folder / name, line, f"{other}\n{line}" if comes_first else f"{line}\n{other}")
+
+    assert await doctor.codes(folder) == {"D25"}
 
 
 async def test_d30_the_login_filter_has_a_wildcard(make_folder: Make, doctor: Any) -> None:

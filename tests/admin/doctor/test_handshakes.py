@@ -150,6 +150,11 @@ async def test_d38_a_certificate_is_too_weak_for_the_level(
     assert "SHA-1" in doctor.one("D38").seen.upper().replace("SHA1", "SHA-1")
 
 
+async def test_d38_suite_b_takes_no_rsa(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder(config={"STLDAP_TLS_SECURITY_LEVEL": "3"})) == {"D38", "Q90"}
+    assert "RSA 2048" in doctor.one("D38").seen
+
+
 async def test_d40_the_server_certificate_ends_soon(
     small_folder: Make, make_slapd: MakeSlapd, slapd: Slapd, doctor: Any
 ) -> None:

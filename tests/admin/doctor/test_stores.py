@@ -9,6 +9,7 @@ import pytest
 
 from quintet.secret import Secret
 from quintet.tls.stash import write_stash
+from quintet.tls.stores import new_store, save_store
 from support import certs, keytool
 from support.slapd import Slapd
 
@@ -59,6 +60,13 @@ async def test_d4_a_store_that_cannot_be_used(
 
     assert await doctor.codes(make_folder(store=store)) == {"D4", "Q90"}
     assert str(store) in doctor.one("D4").seen
+
+
+async def test_d4_a_store_without_certificates(make_folder: Make, tmp_path: Path, doctor: Any) -> None:
+    store = tmp_path / "empty.p12"
+    save_store(store, new_store(), keytool.PASSWORD)
+
+    assert await doctor.codes(make_folder(store=store)) == {"D4", "Q90"}
 
 
 async def test_d4_a_wrong_password(make_folder: Make, edit: Edit, doctor: Any) -> None:

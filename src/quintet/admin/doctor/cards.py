@@ -40,17 +40,21 @@ class Cards:
     report: Report
 
 
-async def examine(cards: Cards, people: Sequence[tuple[str, str]]) -> None:
-    """D18, D31, D33, Q20, Q23. `people` are ID and DN of some whom the five tasks find. Raises LdapError."""
+async def examine(cards: Cards, people: Sequence[tuple[str, str]]) -> list[str]:
+    """D18, D31, D33 and Q20; gives the fields that nobody has anything for.
+
+    `people` are ID and DN of some whom the five tasks find. Raises LdapError.
+    """
     if not await _base_is_readable(cards):
-        return
-    await _check_fields(cards)
+        return []
+    absent = await _check_fields(cards)
     for detail in cards.storage.details:
         if detail.type.startswith("image/"):
             await _check_photos(cards, detail)
         elif detail.id in _URLS:
             await _check_urls(cards, detail)
     await _check_people(cards, people)
+    return absent
 
 
 async def _base_is_readable(cards: Cards) -> bool:
@@ -69,7 +73,8 @@ async def _base_is_readable(cards: Cards) -> bool:
     return what is None
 
 
-async def _check_fields(cards: Cards) -> None:
+async def _check_fields(cards: Cards) -> list[str]:
+    """Fields that nobody has; those that are only hidden are told."""
     hidden: list[str] = []
     absent: list[str] = []
     details = cards.storage.details
@@ -88,11 +93,22 @@ async def _check_fields(cards: Cards) -> None:
             ' can query"'
             " (Domino) include these attributes",
         )
-    if absent:
-        severity = Severity.WARNING if len(absent) == len(cards.storage.details) else Severity.NOTE
-        cards.report.add(
+    return absent
+
+
+def tell_absent(looked_at: Sequence[tuple[Cards, Sequence[str]]], report: Report) -> None:
+    """Q23 for fields that no server of a Storage has anything for."""
+    storages = {id(cards.storage): cards for cards, _ in looked_at}
+    for key, cards in storages.items():
+        nobody = [set(absent) for other, absent in looked_at if id(other.storage) == key]
+        fields = sorted(set.intersection(*nobody))
+        if not fields:
+            continue
+        severity = Severity.WARNING if len(fields) == len(cards.storage.details) else Severity.NOTE
+        place = cards.site.place
+        report.add(
             "Q23",
-            f"{place}: nobody below {str(cards.card.base) or 'the root'!r} shows {listed(absent, 10)}",
+            f"{place}: nobody below {str(cards.card.base) or 'the root'!r} shows {listed(fields, 10)}",
             f"correct FieldName of these Details in {place.file}, or remove them",
             severity=severity,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from quintet.admin.doctor import accounts, cards, files, groups, handshakes, people, stores
 from quintet.admin.doctor.accounts import Outcome
+from quintet.admin.doctor.cards import Cards
 from quintet.admin.doctor.finding import Finding
 from quintet.admin.doctor.handshakes import Way, way_of
 from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
@@ -101,7 +102,8 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, values: IniValu
     await asyncio.gather(*(one(site, ready) for site, ready in asked))
     compare(roots, report)
     known = [person for sample in samples.values() for person in sample]
-    await asyncio.gather(*(_card(site, ready, asked, known, report) for site, ready in asked))
+    looked_at = await asyncio.gather(*(_card(site, ready, asked, known, report) for site, ready in asked))
+    cards.tell_absent([each for each in looked_at if each is not None], report)
     check_mail_shortcut(settings, values, report)
 
 
@@ -132,18 +134,19 @@ async def _card(
     others: Sequence[tuple[Site, Ready]],
     known: Sequence[tuple[str, str]],
     report: Report,
-) -> None:
+) -> tuple[Cards, list[str]] | None:
+    """What was looked at, with the fields that nobody has."""
     if site.card is None or site.storage is None:
-        return
+        return None
     bound = next((r.connection for s, r in others if s.server and r.bound_as and _same_host(s, site)), None)
-    looked_at = cards.Cards(
-        site, site.card, site.storage, ready.connection, ready.bound_as is None, bound, report
-    )
+    looked_at = Cards(site, site.card, site.storage, ready.connection, ready.bound_as is None, bound, report)
+    absent: list[str] = []
 
     async def look() -> None:
-        await cards.examine(looked_at, known)
+        absent.extend(await cards.examine(looked_at, known))
 
     await report.check(site.name, look, seconds=_LONG)
+    return looked_at, absent
 
 
 def _same_host(one: Site, other: Site) -> bool:

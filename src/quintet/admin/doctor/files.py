@@ -114,7 +114,7 @@ class _Paths:
         refs = tuple(_refs(settings)) if settings else ()
         stashes = tuple(ref.stash for ref in refs if ref.stash is not None)
         ours = settings.tls.trust_store if settings else None
-        return cls(tuple(ref.path for ref in refs), stashes, ours is not None and opened(ours) is not None)
+        return cls(tuple(ref.path for ref in refs), stashes, _holds_certificates(ours))
 
     def code_of(self, problem: Problem) -> str | None:
         if any(problem.message.startswith(f"{path}: ") for path in self.stashes):
@@ -124,6 +124,11 @@ class _Paths:
         if problem.severity is Severity.NOTE:
             return "Q4"
         return "D7" if self.ours_opens and problem.place.file == userinfo.FILE else "D4"
+
+
+def _holds_certificates(ref: StoreRef | None) -> bool:
+    store = opened(ref) if ref is not None else None
+    return store is not None and bool(store.trusted)
 
 
 def _refs(settings: Settings) -> Iterator[StoreRef]:

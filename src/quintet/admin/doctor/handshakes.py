@@ -23,6 +23,7 @@ from quintet.ldap.messages import BASE_OBJECT
 from quintet.tls.certificates import facts_of
 from quintet.tls.context import BadProfile, inspection_context, make_context
 from quintet.tls.explain import Reason, Seen, explain, peer_chain
+from quintet.tls.levels import weakness
 from quintet.tls.profile import TlsProfile
 from quintet.tls.store_errors import StoreError
 
@@ -138,7 +139,9 @@ async def _speaks(endpoint: Endpoint, report: Report) -> bool:
     try:
         context = make_context(endpoint.profile)
     except (StoreError, BadProfile, ssl.SSLError, OSError, ValueError) as error:
-        if not report.has("D4", "D5", "D7", "D35"):
+        if isinstance(error, BadProfile) and endpoint.profile.level:
+            report.add("D38", f"TLS to {endpoint.address} cannot be set up: {error}")
+        elif not report.has("D4", "D5", "D7", "D35"):
             report.add("Q13", f"TLS to {endpoint.address} cannot be set up: {error}")
         report.skip(f"TLS to {endpoint.address}", "its stores cannot be used")
         return False
@@ -250,17 +253,31 @@ async def _explain(endpoint: Endpoint, error: TlsFailed, report: Report) -> None
         profile=profile,
         seen=found.seen,
     )
-    code = _CODES[told.reason]
+    code, seen, cure = _CODES[told.reason], told.sentence, told.cure
+    weak = [each for each in found.chain if _weak(each, profile)]
+    if code == "D38" or (weak and code in ("D2", "D8", "Q13")):
+        code = "D38"
+        level = f"TLS_SECURITY_LEVEL is {profile.level:d}"
+        seen = (
+            f"{seen}. {level}, and the chain is: {'; '.join(_verdict(each, profile) for each in found.chain)}"
+        )
+        cure = f"replace the certificate of {address}, or lower STLDAP_TLS_SECURITY_LEVEL"
     if code == "D8":
         await _add_not_tls(address, report)
         return
-    if code == "Q10" and endpoint.label == CARDS and report.has("D7"):
-        report.skip(f"TLS to {address} for business cards", "their trust store lacks certificates")
-        return
-    seen = told.sentence
-    if code == "D38":
-        seen += f". The chain: {'; '.join(_verdict(each, profile) for each in found.chain)}"
-    report.add(code, seen, told.cure, severity=Severity.ERROR)
+    if code == "Q10" and endpoint.label == CARDS:
+        if report.has("D7"):
+            report.skip(f"TLS to {address} for business cards", "their trust store lacks certificates")
+            return
+        cure = (
+            f"quintet trust fetch {address} --store {profile.trust_store.path if profile.trust_store else ''}"
+        )
+    report.add(code, seen, cure, severity=Severity.ERROR)
+
+
+def _weak(certificate: x509.Certificate, profile: TlsProfile) -> bool:
+    anchor = certificate.subject == certificate.issuer
+    return bool(profile.level) and weakness(certificate, profile.level, anchor=anchor) is not None
 
 
 async def _add_not_tls(address: Address, report: Report) -> None:
