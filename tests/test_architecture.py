@@ -24,6 +24,7 @@ ARROWS: dict[str, set[str]] = {
     "cards": {"directory", "config", "ldap", "tls", "secret"},
     "admin": {"cards", "directory", "config", "ldap", "tls", "secret", "files", "notify"},
     "community": {"cards", "directory", "config", "ldap", "tls", "secret", "files"},
+    "telling": {"directory", "config"},
     "http": {"cards", "directory", "config", "ldap", "tls", "secret", "files"},
 }
 ON_TOP = {"cli", "server", "__main__", "__init__"}

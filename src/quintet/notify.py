@@ -22,6 +22,20 @@ def stopping() -> None:
     _send("STOPPING=1")
 
 
+def alive() -> None:
+    """To be told more often than every `watchdog` seconds, or the service manager starts it anew."""
+    _send("WATCHDOG=1")
+
+
+def watchdog() -> float | None:
+    """How many seconds without `alive` mean that the service hangs; None when nobody watches it."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    meant = os.environ.get("WATCHDOG_PID", "")
+    if not microseconds.isdecimal() or int(microseconds) == 0 or (meant and meant != str(os.getpid())):
+        return None
+    return int(microseconds) / 1_000_000
+
+
 def _send(message: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):

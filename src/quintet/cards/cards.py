@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Self, final
 
@@ -67,6 +67,13 @@ class Cards:
         """Close every connection. Requests under way end with an error."""
         for repository in self._current.repositories:
             await repository.pool.close()
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until every request is answered, `seconds` at most, and close."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._current.idle.wait()
+        await self.close()
 
     async def card(
         self,

@@ -1,7 +1,10 @@
 """`quintet connections`: open all connections and show what each is like."""
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -10,9 +13,10 @@ from rich.text import Text
 from quintet.cards.cards import Cards
 from quintet.cli.app import app
 from quintet.cli.documents import connection
-from quintet.cli.exits import Exit
-from quintet.cli.setting import run, settings_of
-from quintet.cli.show import AsJson, out, print_json, printable, table, text
+from quintet.cli.exits import Exit, Wrong
+from quintet.cli.setting import folder_of, run, settings_of
+from quintet.cli.show import AsJson, encryption, out, print_json, printable, table, text
+from quintet.cli.watch import watch_connections
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
 from quintet.directory.records import Certificate, ConnectionStatus
@@ -20,8 +24,21 @@ from quintet.directory.tasks import Protection
 
 
 @app.command()
-def connections(context: typer.Context, as_json: AsJson = False) -> None:
+def connections(
+    context: typer.Context,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show those of the running server, until Ctrl-C.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Open every connection and tell how it is encrypted, to whom, and as whom."""
+    if watch:
+        if as_json:
+            raise Wrong(
+                "--watch shows a table that changes, which is no JSON document", "leave one of them out"
+            )
+        run(watch_connections(folder_of(context), os.environ, partial(settings_of, context)))
+        return
     protection, found = run(open_all(settings_of(context)))
     if as_json:
         print_json(
@@ -78,13 +95,6 @@ def connection_table(found: Iterable[ConnectionStatus]) -> Table:
             text(status.state.value),
         )
     return made
-
-
-def encryption(status: ConnectionStatus) -> Text:
-    """How a connection is protected, in a word."""
-    if status.error is not None and status.tls_version is None and status.encrypted:
-        return text("failed", "bold red")
-    return text(status.tls_version or "TLS", "green") if status.encrypted else text("clear", "yellow")
 
 
 def _validity(certificate: Certificate) -> str:

@@ -16,12 +16,11 @@ from rich.text import Text
 
 from quintet.cards.cards import Cards
 from quintet.cli.app import app
-from quintet.cli.connections import encryption
 from quintet.cli.demo_directory import DemoDirectory, demo_directory, write_files, write_store
 from quintet.cli.documents import connection
 from quintet.cli.exits import Wrong
 from quintet.cli.setting import run
-from quintet.cli.show import AsJson, out, print_json, say, table, text
+from quintet.cli.show import AsJson, encryption, out, print_json, say, table, text
 from quintet.config.load import load
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory

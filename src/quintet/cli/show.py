@@ -20,6 +20,7 @@ from rich.text import Text
 from quintet.cli.exits import Exit, exit_of
 from quintet.config.problems import BadSettings, Problem, Severity
 from quintet.directory.errors import Unreachable
+from quintet.directory.records import ConnectionStatus
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -85,6 +86,13 @@ def asking(about: str, *, as_json: bool, no: Mapping[str, Any]) -> Iterator[None
             if as_json:
                 print_json(no)
         raise
+
+
+def encryption(status: ConnectionStatus) -> Text:
+    """How a connection is protected, in a word."""
+    if status.error is not None and status.tls_version is None and status.encrypted:
+        return text("failed", "bold red")
+    return text(status.tls_version or "TLS", "green") if status.encrypted else text("clear", "yellow")
 
 
 def table(*headings: str, title: str | None = None) -> Table:

@@ -5,7 +5,7 @@ Each task is a module of its own; here they meet the pools, which a reload repla
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Self, final
 
@@ -88,6 +88,16 @@ class Directory:
         await asyncio.gather(*self._draining, return_exceptions=True)
         if generation is not None:
             await asyncio.gather(*(pool.close() for pool in _pools(generation.view)))
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until every request is answered, `seconds` at most, and close."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                if self._generation is not None:
+                    await self._generation.unused.wait()
+                if self._draining:
+                    await asyncio.wait(self._draining)
+        await self.close()
 
     # The tasks.
 

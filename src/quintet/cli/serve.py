@@ -1,0 +1,30 @@
+"""`quintet serve`: keep the connections of a community open, until it is told to stop."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from quintet import logs
+from quintet.admin.running import AlreadyRunning
+from quintet.cli.app import app
+from quintet.cli.exits import EXITS, Exit
+from quintet.cli.setting import folder_of, run
+from quintet.server import serve as serve_folder
+
+EXITS[AlreadyRunning] = Exit.USAGE
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Log every operation, and the DNs that it is about.")
+    ] = False,
+) -> None:
+    """Open all connections and keep them open, log what happens, and read changed settings by itself.
+
+    SIGHUP reads the settings at once; SIGTERM stops, when the requests under way are answered.
+    """
+    logs.configure(debug=debug)
+    run(serve_folder(folder_of(context), os.environ))
