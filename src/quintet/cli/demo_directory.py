@@ -27,7 +27,7 @@ from quintet.tls.stores import new_store, save_store
 
 STORE = "ldaptruststore.p12"
 HOST = "localhost"
-_VALID_DAYS = 30
+_VALID_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,16 @@ async def test_d2_no_common_suite(make_folder: Make, doctor: Any) -> None:
     assert "STLDAP_TLS_CIPHER_SUITES=TLS_ECDHE_RSA" in doctor.one("D2").cure
 
 
+async def test_d2_sametime_itself_offers_two_suites_only(
+    small_folder: Make, make_slapd: MakeSlapd, doctor: Any
+) -> None:
+    folder = small_folder(make_slapd(head="TLSCipherSuite NORMAL:-RSA"))
+
+    assert await doctor.codes(folder) == set()
+    assert await doctor.codes(folder, for_sametime=True) == {"D1", "D2"}
+    assert "STLDAP_TLS_CIPHER_SUITES=TLS_ECDHE_RSA_WITH_" in doctor.one("D2").cure
+
+
 async def test_d3_no_common_version(small_folder: Make, make_slapd: MakeSlapd, doctor: Any) -> None:
     old = make_slapd(head="TLSCipherSuite NORMAL:-VERS-TLS1.3")
     only_13 = {"STLDAP_TLS_MIN_PROTOCOL_VERSION": "0x304", "STLDAP_TLS_MAX_PROTOCOL_VERSION": "0x304"}

@@ -47,16 +47,24 @@ async def examine(
 
         await report.check("the stores", look_at_stores)
         values = read_ini_values(Files(folder, {}, Findings()), environ)
-        await _directories(settings, values, files.damaged(problems), report)
+        sites = tuple(sites_of(settings))
+        good = await handshakes.examine(_endpoints(sites), report)
+        if for_sametime:
+            await report.check(
+                "handshakes as Sametime", lambda: handshakes.try_as_sametime(_endpoints(sites), good, report)
+            )
+        ready = _usable(sites, good, files.damaged(problems), report)
+        await _directories(ready, settings, values, report)
     return report.findings
 
 
+def _endpoints(sites: Sequence[Site]) -> list[Endpoint]:
+    return [endpoint for site in sites for endpoint in site.endpoints]
+
+
 async def _directories(
-    settings: Settings, values: IniValues, damaged: frozenset[str], report: Report
+    ready: Sequence[tuple[Site, Endpoint]], settings: Settings, values: IniValues, report: Report
 ) -> None:
-    sites = tuple(sites_of(settings))
-    good = await handshakes.examine((each for site in sites for each in site.endpoints), report)
-    ready = tuple(_usable(sites, good, damaged, report))
     outcomes = await accounts.examine(ready, settings, report)
     try:
         await _data(outcomes, settings, values, report)

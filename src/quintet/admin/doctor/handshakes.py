@@ -26,11 +26,14 @@ from quintet.tls.explain import Reason, Seen, explain, peer_chain
 from quintet.tls.levels import weakness
 from quintet.tls.profile import TlsProfile
 from quintet.tls.store_errors import StoreError
+from quintet.tls.suites import suite_by_openssl_name
 
 PATIENCE = 5.0
 """Seconds for a connection, and for a handshake."""
 
 _ALL = 6
+_SAMETIME = "AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0"
+"""What Sametime 12 offers to LDAP servers (reference 2.6)."""
 
 _CODES = {
     Reason.UNKNOWN_ISSUER: "Q10",
@@ -74,6 +77,40 @@ async def examine(endpoints: Iterable[Endpoint], report: Report) -> frozenset[Wa
 
     await asyncio.gather(*(one(way, each) for way, each in ways.items() if each.address in reached))
     return frozenset(good)
+
+
+async def try_as_sametime(endpoints: Iterable[Endpoint], good: frozenset[Way], report: Report) -> None:
+    """D2 for Sametime itself, which offers two suites of TLS 1.2 unless the settings name others."""
+    for way, each in {way_of(each): each for each in endpoints}.items():
+        if way not in good or each.mode is Mode.CLEAR or each.profile.suites:
+            continue
+        start_tls = each.mode is Mode.STARTTLS
+        if await _handshake(each.address, _SAMETIME, start_tls=start_tls) is not None:
+            continue
+        chosen = await _handshake(each.address, "ALL:@SECLEVEL=0", start_tls=start_tls)
+        suite = suite_by_openssl_name(chosen) if chosen else None
+        report.add(
+            "D2",
+            f"{each.address} takes neither TLS_RSA_WITH_AES_256_GCM_SHA384 nor TLS_RSA_WITH_AES_128_CBC_SHA,"
+            f" which are all that Sametime offers; with TLS 1.2 it chooses {suite.name if suite else chosen}",
+            f"set STLDAP_TLS_CIPHER_SUITES={suite.name} in [Config] of sametime.ini"
+            if suite
+            else f"let {each.address} speak TLS 1.2",
+            severity=Severity.WARNING,
+        )
+
+
+async def _handshake(address: Address, suites: str, *, start_tls: bool) -> str | None:
+    """The suite that a handshake with TLS 1.2 comes to; None when it fails. Nothing is checked or sent."""
+    context = inspection_context(TlsProfile())
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.set_ciphers(suites)
+        connection = await connect(address, tls=context, start_tls=start_tls, timeout=PATIENCE)
+    except (LdapError, ssl.SSLError, OSError, ValueError):
+        return None
+    async with connection:
+        return connection.cipher
 
 
 # TCP.
@@ -155,8 +192,12 @@ async def _speaks(endpoint: Endpoint, report: Report) -> bool:
             await _explain(endpoint, error, report)
         return False
     async with connection:
+        cure = (
+            f"renew it on {endpoint.address}; if its issuer is new as well: quintet trust fetch"
+            f" {endpoint.address}"
+        )
         for certificate in peer_chain(connection.ssl_object):
-            check_dates(certificate, f"shown by {endpoint.address}", report)
+            check_dates(certificate, f"shown by {endpoint.address}", cure, report)
         return await _knows_ldap(connection, endpoint, report)
 
 

@@ -34,26 +34,34 @@ def examine(settings: Settings, report: Report, *, for_sametime: bool) -> None:
     for each in _opened(settings):
         if for_sametime:
             _check_encoding(each, report)
+        path = each.ref.path
         for entry in each.store.trusted:
-            check_dates(entry.certificate, f"{entry.alias} in {each.ref.path}", report)
+            check_dates(
+                entry.certificate,
+                f"{entry.alias} in {path}",
+                f"quintet trust import FILE --store {path} with the one that takes its place; then"
+                f" quintet trust remove '{entry.alias}' --store {path}",
+                report,
+            )
         for key in each.store.keys:
             for certificate in (key.certificate, *key.chain):
-                check_dates(certificate, f"{key.alias} in {each.ref.path}", report)
+                cure = f"have our certificate renewed, and put it into {path} with its key"
+                check_dates(certificate, f"{key.alias} in {path}", cure, report)
                 _check_level(settings.tls, certificate, each, report)
     _check_stash(settings, report)
     _compare(settings, report)
 
 
-def check_dates(certificate: x509.Certificate, where: str, report: Report) -> None:
+def check_dates(certificate: x509.Certificate, where: str, cure: str, report: Report) -> None:
     """D40, for a certificate in a store or of a server."""
     ends, begins = certificate.not_valid_after_utc, certificate.not_valid_before_utc
     now = datetime.now(UTC)
     days = (ends - now).days
     who = f"{name_text(certificate.subject)} ({where})"
     if ends < now:
-        report.add("D40", f"{who} expired on {ends:%Y-%m-%d}", severity=Severity.ERROR)
+        report.add("D40", f"{who} expired on {ends:%Y-%m-%d}", cure, severity=Severity.ERROR)
     elif days < SOON:
-        report.add("D40", f"{who} expires on {ends:%Y-%m-%d}, in {days} days")
+        report.add("D40", f"{who} expires on {ends:%Y-%m-%d}, in {days} days", cure)
     elif begins > now:
         report.add(
             "D40",
