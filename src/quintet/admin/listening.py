@@ -42,19 +42,19 @@ class Overheard:
             self.filters or other.filters,
             self.values or other.values,
             self.passwords or other.passwords,
-            _first_of_each_kind(self.evidence + other.evidence),
+            _fullest_of_each_kind(self.evidence + other.evidence),
             self.bytes_seen + other.bytes_seen,
         )
 
 
-def _first_of_each_kind(evidence: tuple[str, ...]) -> tuple[str, ...]:
+def _fullest_of_each_kind(evidence: tuple[str, ...]) -> tuple[str, ...]:
     """A few excerpts of each kind, which their first word names: password, search, entry."""
-    kept: list[str] = []
+    by_kind: dict[str, list[str]] = {}
     for line in dict.fromkeys(evidence):
-        kind = line.partition(" ")[0]
-        if sum(each.partition(" ")[0] == kind for each in kept) < _MOST_OF_A_KIND:
-            kept.append(line)
-    return tuple(kept)
+        by_kind.setdefault(line.partition(" ")[0], []).append(line)
+    return tuple(
+        line for lines in by_kind.values() for line in sorted(lines, key=len, reverse=True)[:_MOST_OF_A_KIND]
+    )
 
 
 def listen(recording: Recording, marks: Marks) -> Overheard:

@@ -106,7 +106,7 @@ def _print(report: Report, *, tried: bool) -> None:
 
 
 def _telling(task: TaskOverheard) -> list[str]:
-    """The first excerpt of each kind: a password, a question, an answer."""
+    """The fullest excerpt of each kind: a password, a question, an answer."""
     evidence = task.overheard.evidence if task.overheard is not None else ()
     firsts = {line.partition(" ")[0]: line for line in reversed(evidence)}
     return list(firsts.values())[::-1]
