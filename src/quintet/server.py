@@ -42,9 +42,9 @@ class Server:
     Entering raises BadSettings and ClearBindRefused. A directory that is down does not hinder.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, debug: bool = False) -> None:
         self.folder = folder.resolve()
-        self.telling = Telling()
+        self.telling = Telling(debug=debug)
         self._environ = environ
         self._changing = asyncio.Lock()
         self.settings = load(self.folder, environ)
@@ -125,10 +125,10 @@ def _stamps(settings: Settings) -> tuple[Stamp, ...]:
 # The process around it.
 
 
-async def serve(folder: Path, environ: Mapping[str, str]) -> None:
+async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False) -> None:
     """Serve until SIGTERM or SIGINT comes. SIGHUP reads the settings again, and so does time.
 
-    Raises AlreadyRunning, BadSettings, ClearBindRefused.
+    `debug` logs every operation. Raises AlreadyRunning, BadSettings, ClearBindRefused.
     """
     stop, again = asyncio.Event(), asyncio.Event()
     telling = Telling()
@@ -142,7 +142,7 @@ async def serve(folder: Path, environ: Mapping[str, str]) -> None:
             telling.log.warning("other commands cannot find this server", why=str(error))
         telling.problems(stash_passwords(folder, environ))
         async with AsyncExitStack() as stack:
-            server = await _unless(stop, stack.enter_async_context(Server(folder, environ)))
+            server = await _unless(stop, stack.enter_async_context(Server(folder, environ, debug=debug)))
             if server is not None:
                 await stack.enter_async_context(_watched(server, environ))
                 await _first_attempt(server, stop)

@@ -19,14 +19,17 @@ _QUIET_ENDS = ("idle", "old", "moved", "closed")
 
 @final
 class Telling:
-    """A `Trace` for the directory and the cards. `traces` says what is told besides."""
+    """A `Trace` for the directory and the cards. `traces` says what is told besides; `debug` tells all."""
 
-    def __init__(self, traces: TraceSettings | None = None) -> None:
+    def __init__(self, traces: TraceSettings | None = None, *, debug: bool = False) -> None:
         self.traces = traces or TraceSettings()
+        self._debug = debug
         self.log: Any = structlog.get_logger()
         self._failing: dict[tuple[str, str, str], str] = {}
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Operated) and not self._traced(event):
+            return  # most events by far are of this kind, and nobody wants them
         details = {key: _rounded(value) for key, value in asdict(event).items()}
         match event:
             case Opened():
@@ -45,8 +48,10 @@ class Telling:
                 tell = self.log.debug if event.outcome == "ok" else self.log.info
                 tell("sign-in", **details)
             case Operated():
-                traced = self.traces.user_info if event.task == CARDS else self.traces.ldap
-                (self.log.info if traced else self.log.debug)("operation", **details)
+                self.log.info("operation", **details)
+
+    def _traced(self, event: Operated) -> bool:
+        return self._debug or (self.traces.user_info if event.task == CARDS else self.traces.ldap)
 
     def problems(self, found: tuple[Problem, ...]) -> None:
         """Every remark on the settings."""

@@ -19,7 +19,7 @@ EXITS[AlreadyRunning] = Exit.USAGE
 def serve(
     context: typer.Context,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Log every operation, and the DNs that it is about.")
+        bool, typer.Option("--debug", help="Log every operation, and what else is told at debug level.")
     ] = False,
 ) -> None:
     """Open all connections and keep them open, log what happens, and read changed settings by itself.
@@ -27,4 +27,4 @@ def serve(
     SIGHUP reads the settings at once; SIGTERM stops, when the requests under way are answered.
     """
     logs.configure(debug=debug)
-    run(serve_folder(folder_of(context), os.environ))
+    run(serve_folder(folder_of(context), os.environ, debug=debug))
