@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quintet.admin.doctor import handshakes
+from quintet.admin.doctor import handshakes, reaching
 from support import certs
 from support.certs import Issued
 from support.slapd import Slapd
@@ -66,6 +66,15 @@ async def test_d2_sametime_itself_offers_two_suites_only(
     assert "STLDAP_TLS_CIPHER_SUITES=TLS_ECDHE_RSA_WITH_" in doctor.one("D2").cure
 
 
+async def test_d3_sametime_itself_has_nothing_newer_than_tls_1_2(
+    small_folder: Make, make_slapd: MakeSlapd, doctor: Any
+) -> None:
+    folder = small_folder(make_slapd(head="TLSCipherSuite NORMAL:-VERS-ALL:+VERS-TLS1.3"))
+
+    assert await doctor.codes(folder) == set()
+    assert await doctor.codes(folder, for_sametime=True) == {"D1", "D3"}
+
+
 async def test_d3_no_common_version(small_folder: Make, make_slapd: MakeSlapd, doctor: Any) -> None:
     old = make_slapd(head="TLSCipherSuite NORMAL:-VERS-TLS1.3")
     only_13 = {"STLDAP_TLS_MIN_PROTOCOL_VERSION": "0x304", "STLDAP_TLS_MAX_PROTOCOL_VERSION": "0x304"}
@@ -112,7 +121,7 @@ async def test_d17_nothing_listens(make_folder: Make, doctor: Any, closed_port: 
 async def test_d17_a_firewall_is_silent(
     make_folder: Make, doctor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handshakes, "PATIENCE", 0.3)
+    monkeypatch.setattr(reaching, "PATIENCE", 0.3)
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

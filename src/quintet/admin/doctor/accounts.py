@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.sites import Site
@@ -43,9 +44,13 @@ async def examine(
     """One bound connection for each site that takes its account. The caller closes them."""
     opening = Opening(Contexts())
     outcomes: list[Outcome] = []
-    for site, endpoint in sites:
+
+    async def one(site: Site, endpoint: Endpoint) -> None:
         refused = _refused_before(site, endpoint, outcomes)
         outcomes.append(refused or await _try(site, endpoint, opening, report))
+
+    for site, endpoint in sites:
+        await report.check(f"the account of {site.name}", partial(one, site, endpoint))
     for outcome in outcomes:
         if outcome.refusal is not None:
             _tell(outcome, outcome.refusal, outcomes, report)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from quintet.admin.doctor import accounts, cards, files, groups, handshakes, people, stores
 from quintet.admin.doctor.accounts import Outcome
+from quintet.admin.doctor.as_sametime import try_as_sametime
 from quintet.admin.doctor.cards import Cards
 from quintet.admin.doctor.finding import Finding
 from quintet.admin.doctor.handshakes import Way, way_of
@@ -51,7 +52,7 @@ async def examine(
         good = await handshakes.examine(_endpoints(sites), report)
         if for_sametime:
             await report.check(
-                "handshakes as Sametime", lambda: handshakes.try_as_sametime(_endpoints(sites), good, report)
+                "handshakes as Sametime", lambda: try_as_sametime(_endpoints(sites), good, report)
             )
         ready = _usable(sites, good, files.damaged(problems), report)
         await _directories(ready, settings, values, report)
@@ -94,7 +95,7 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, values: IniValu
         if each.ready is None:
             report.skip(f"searches of {each.site.name}", "its account is not accepted")
     roots: list[tuple[Site, Root]] = []
-    samples: dict[str, tuple[tuple[str, str], ...]] = {}
+    known: list[tuple[str, str]] = []
 
     async def one(site: Site, ready: Ready) -> None:
         async def look() -> None:
@@ -105,11 +106,10 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, values: IniValu
 
         await report.check(f"the root of {site.name}", look)
         if site.server is not None:
-            samples[site.line.server] = await _server(site, site.server, ready, settings, report)
+            known.extend(await _server(site, site.server, ready, settings, report))
 
     await asyncio.gather(*(one(site, ready) for site, ready in asked))
     compare(roots, report)
-    known = [person for sample in samples.values() for person in sample]
     looked_at = await asyncio.gather(*(_card(site, ready, asked, known, report) for site, ready in asked))
     cards.tell_absent([each for each in looked_at if each is not None], report)
     check_mail_shortcut(settings, values, report)

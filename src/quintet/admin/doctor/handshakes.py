@@ -1,14 +1,14 @@
-"""Whether each address can be reached, and speaks what the settings say it speaks."""
+"""Whether each address speaks what the settings say it speaks, and shows a certificate that holds."""
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cryptography import x509
 
+from quintet.admin.doctor.reaching import reach
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.stores import check_dates, opened
 from quintet.admin.probing import Speaks, probe
@@ -26,14 +26,12 @@ from quintet.tls.explain import Reason, Seen, explain, peer_chain
 from quintet.tls.levels import weakness
 from quintet.tls.profile import TlsProfile
 from quintet.tls.store_errors import StoreError
-from quintet.tls.suites import suite_by_openssl_name
 
 PATIENCE = 5.0
-"""Seconds for a connection, and for a handshake."""
+"""Seconds for a handshake, and for an answer."""
 
-_ALL = 6
-_SAMETIME = "AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0"
-"""What Sametime 12 offers to LDAP servers (reference 2.6)."""
+_STEPS = 6
+"""So many may have to be waited for, until it is known what is wrong at an address."""
 
 _CODES = {
     Reason.UNKNOWN_ISSUER: "Q10",
@@ -65,7 +63,7 @@ def way_of(endpoint: Endpoint) -> Way:
 async def examine(endpoints: Iterable[Endpoint], report: Report) -> frozenset[Way]:
     """Every address once; those that can be used."""
     ways = {way_of(each): each for each in endpoints}
-    reached = await _reach({each.address for each in ways.values()}, report)
+    reached = await reach({each.address for each in ways.values()}, report)
     good: set[Way] = set()
 
     async def one(way: Way, endpoint: Endpoint) -> None:
@@ -73,101 +71,10 @@ async def examine(endpoints: Iterable[Endpoint], report: Report) -> frozenset[Wa
             if await _speaks(endpoint, report):
                 good.add(way)
 
-        await report.check(f"the connection to {endpoint.address}", work, seconds=_ALL * PATIENCE)
+        await report.check(f"the connection to {endpoint.address}", work, seconds=_STEPS * PATIENCE)
 
     await asyncio.gather(*(one(way, each) for way, each in ways.items() if each.address in reached))
     return frozenset(good)
-
-
-async def try_as_sametime(endpoints: Iterable[Endpoint], good: frozenset[Way], report: Report) -> None:
-    """D2 for Sametime itself, which offers two suites of TLS 1.2 unless the settings name others."""
-    for way, each in {way_of(each): each for each in endpoints}.items():
-        if way not in good or each.mode is Mode.CLEAR or each.profile.suites:
-            continue
-        start_tls = each.mode is Mode.STARTTLS
-        if await _handshake(each.address, _SAMETIME, start_tls=start_tls) is not None:
-            continue
-        chosen = await _handshake(each.address, "ALL:@SECLEVEL=0", start_tls=start_tls)
-        suite = suite_by_openssl_name(chosen) if chosen else None
-        report.add(
-            "D2",
-            f"{each.address} takes neither TLS_RSA_WITH_AES_256_GCM_SHA384 nor TLS_RSA_WITH_AES_128_CBC_SHA,"
-            f" which are all that Sametime offers; with TLS 1.2 it chooses {suite.name if suite else chosen}",
-            f"set STLDAP_TLS_CIPHER_SUITES={suite.name} in [Config] of sametime.ini"
-            if suite
-            else f"let {each.address} speak TLS 1.2",
-            severity=Severity.WARNING,
-        )
-
-
-async def _handshake(address: Address, suites: str, *, start_tls: bool) -> str | None:
-    """The suite that a handshake with TLS 1.2 comes to; None when it fails. Nothing is checked or sent."""
-    context = inspection_context(TlsProfile())
-    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.set_ciphers(suites)
-        connection = await connect(address, tls=context, start_tls=start_tls, timeout=PATIENCE)
-    except (LdapError, ssl.SSLError, OSError, ValueError):
-        return None
-    async with connection:
-        return connection.cipher
-
-
-# TCP.
-
-
-async def _reach(addresses: Iterable[Address], report: Report) -> frozenset[Address]:
-    addresses = tuple(addresses)
-    hosts = tuple({each.host for each in addresses})
-    known = {host for host, yes in zip(hosts, await _all(_resolves, hosts, report), strict=True) if yes}
-    named = tuple(each for each in addresses if each.host in known)
-    return frozenset(
-        each for each, yes in zip(named, await _all(_answers, named, report), strict=True) if yes
-    )
-
-
-async def _all(check: object, over: Sequence[object], report: Report) -> list[bool]:
-    assert callable(check)
-    return list(await asyncio.gather(*(check(each, report) for each in over)))
-
-
-async def _resolves(host: str, report: Report) -> bool:
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError, TimeoutError) as error:
-        why = getattr(error, "strerror", None) or (f"no answer within {PATIENCE:g} s")
-        report.add("D16", f"{host} does not resolve here: {why}")
-        return False
-    return True
-
-
-async def _answers(address: Address, report: Report) -> bool:
-    try:
-        async with asyncio.timeout(PATIENCE):
-            _, writer = await asyncio.open_connection(address.host, address.port)
-    except ConnectionRefusedError:
-        report.add(
-            "D17",
-            f"{address} refuses connections: the machine is there, and nothing listens on port"
-            f" {address.port}",
-            "start the LDAP server, or correct Port, SSLPort or SslPort",
-        )
-        return False
-    except TimeoutError:
-        report.add("D17", f"{address} is silent: no answer within {PATIENCE:g} s, which a firewall does")
-        return False
-    except OSError as error:
-        report.add("D17", f"{address} cannot be reached: {error.strerror or error}")
-        return False
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
-    return True
-
-
-# LDAP and TLS.
 
 
 async def _speaks(endpoint: Endpoint, report: Report) -> bool:
