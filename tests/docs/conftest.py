@@ -1,6 +1,7 @@
 """Scenes in which the pages of the documentation are run."""
 
 import re
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -118,8 +119,13 @@ def two_servers(make_scene: MakeScene, make_slapd: Callable[..., Slapd], tmp_pat
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Scene:
-    """Nothing is there yet."""
-    return Scene(tmp_path, {"/home/ann": str(tmp_path)})
+    """Nothing is there yet. The ports that pages name are free ones."""
+    with socket.socket() as clear, socket.socket() as tls:
+        for one in (clear, tls):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(("127.0.0.1", 0))
+        ports = {"3890": str(clear.getsockname()[1]), "6360": str(tls.getsockname()[1])}
+    return Scene(tmp_path, {"/home/ann": str(tmp_path), **ports})
 
 
 @pytest.fixture

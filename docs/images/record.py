@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Records what commands show in a terminal of 80 columns: each as text without colour, and as a picture.
+
+A real `slapd` with the sample organisation runs meanwhile. Nothing is drawn by hand: the terminal is tmux's,
+and a file is what was on its screen. Arguments are the names of recordings; without any, all are made anew.
+"""
+
+import io
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
+
+from quintet.embedded import sample
+from quintet.tls.stores import new_store, save_store
+from support import keytool
+from support.folder import settings_folder
+from support.slapd import Slapd
+
+HERE = Path(__file__).parent
+COLUMNS, ROWS = 80, 200
+STORE = "ldaptruststore.p12"
+PROMPT = "$ "
+_LONGEST = 180.0
+# Rich asks the web for its font. A picture that asks nobody is better; every machine has a fixed-width font.
+_REMOTE_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A command line to type, and what to type when its words are on the screen."""
+
+    command: str
+    level: str = "all"
+    answers: tuple[tuple[str, str], ...] = ()
+    spoil: Callable[[Path], None] | None = None
+
+
+RECORDINGS = {
+    "demo": Recording("quintet demo"),
+    "eavesdrop": Recording("quintet eavesdrop --level none"),
+    "cost": Recording("quintet cost --seconds 60"),
+}
+
+
+@contextmanager
+def settings(recording: Recording, server: Slapd) -> Iterator[Path]:
+    """A folder of settings for the server, at the level of the recording."""
+    with tempfile.TemporaryDirectory(prefix="quintet-pictures-") as name:
+        folder = Path(name) / "settings"
+        folder.mkdir()
+        authority = x509.load_pem_x509_certificate(server.authority.pem)
+        save_store(folder / STORE, new_store().with_trusted("ldap", authority), keytool.PASSWORD)
+        settings_folder(
+            folder,
+            server,
+            level=recording.level,
+            store=folder / STORE,
+            account=(sample.READER, sample.READER_PASSWORD),
+            cards_encrypted=recording.level == "all",
+        )
+        if recording.spoil is not None:
+            recording.spoil(folder)
+        yield folder
+
+
+class Terminal:
+    """A shell in a tmux of its own, 80 columns wide."""
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = folder.parent / "tmux"
+        program = Path(sys.executable).parent
+        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), "-c", folder)
+        self._tmux("set", "-g", "status", "off")
+        path, prompt = shlex.quote(str(program)), shlex.quote(PROMPT)
+        self.type(f"exec env PATH={path}:$PATH PS1={prompt} bash --norc --noprofile")
+        self.wait(PROMPT)
+        self.type("clear")
+        self.until(lambda: self.screen().strip() == PROMPT.strip())
+
+    def close(self) -> None:
+        self._tmux("kill-session")
+
+    def type(self, text: str) -> None:
+        self._tmux("send-keys", "-l", text)
+        self._tmux("send-keys", "Enter")
+
+    def wait(self, words: str) -> None:
+        """Until the last line on the screen begins or ends with the words."""
+        wanted = words.strip()
+
+        def there() -> bool:
+            last = self.screen().rstrip().rpartition("\n")[2].strip()
+            return last.startswith(wanted) or last.endswith(wanted)
+
+        self.until(there)
+
+    def screen(self, *options: str) -> str:
+        return self._tmux("capture-pane", "-p", *options)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _LONGEST
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(self.screen())
+            time.sleep(0.05)  # a screen sets no event
+
+    def _tmux(self, *arguments: str | Path) -> str:
+        command = ["tmux", "-S", self._socket, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own tmux
+        return done.stdout
+
+
+def record(name: str, recording: Recording, server: Slapd) -> None:
+    with settings(recording, server) as folder:
+        terminal = Terminal(folder)
+        try:
+            terminal.type(recording.command.format(port=server.port, tls_port=server.tls_port))
+            for words, answer in recording.answers:
+                terminal.wait(words)
+                terminal.type(answer)
+            terminal.until(lambda: terminal.screen().rstrip().endswith("\n" + PROMPT.strip()))
+            plain, coloured = terminal.screen(), terminal.screen("-e")
+        finally:
+            terminal.close()
+    lines = plain.rstrip().splitlines()[:-1]
+    while lines and not lines[-1].strip():
+        lines.pop()
+    assert all(len(line) <= COLUMNS for line in lines)
+    (HERE / f"{name}.txt").write_text("\n".join(line.rstrip() for line in lines) + "\n", encoding="utf-8")
+    picture(name, "\n".join(coloured.splitlines()[: len(lines)]))
+
+
+def picture(name: str, coloured: str) -> None:
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+    console.print(Text.from_ansi(coloured))
+    svg = console.export_svg(title=f"quintet {name}", theme=MONOKAI, unique_id=name)
+    (HERE / f"{name}.svg").write_text(_REMOTE_FONTS.sub("", svg), encoding="utf-8")
+
+
+def main() -> None:
+    with Slapd(sample.ldif()) as server:
+        for name in sys.argv[1:] or RECORDINGS:
+            record(name, RECORDINGS[name], server)
+
+
+if __name__ == "__main__":
+    main()
