@@ -24,6 +24,39 @@ async def test_a_sound_folder_has_no_findings(make_folder: Make, doctor: Any) ->
     assert await doctor.codes(make_folder()) == set()
 
 
+async def test_a_folder_without_cards_is_sound(make_folder: Make, doctor: Any) -> None:
+    folder = make_folder()
+    (folder / "UserInfoConfig.xml").unlink()
+
+    assert await doctor.codes(folder) == set()
+
+
+async def test_a_file_with_nearly_the_right_name_is_told(make_folder: Make, doctor: Any) -> None:
+    folder = make_folder()
+    (folder / "UserInfoConfig.xml").rename(folder / "UserinfoConfig.xml")
+
+    assert await doctor.codes(folder) == {"Q3"}
+    assert "UserinfoConfig.xml" in doctor.one("Q3").seen
+
+
+async def test_anonymous_connections_to_an_open_directory_are_sound(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder(account=None)) == set()
+
+
+async def test_an_empty_base_is_told_with_the_one_that_the_server_has(make_folder: Make, doctor: Any) -> None:
+    bases = {"PersonResolveBase": "", "GroupResolveBase": ""}
+
+    assert await doctor.codes(make_folder(connection=bases)) == {"Q20"}
+    assert 'PersonResolveBase="o=example"' in " ".join(each.cure for each in doctor.found)
+
+
+async def test_an_empty_base_of_the_cards_is_told(make_folder: Make, edit: Edit, doctor: Any) -> None:
+    folder = make_folder()
+    edit(folder / "UserInfoConfig.xml", 'BaseDN="o=example"', 'BaseDN=""')
+
+    assert await doctor.codes(folder) == {"Q20"}
+
+
 async def test_a_missing_folder_is_one_error(tmp_path: Path, doctor: Any) -> None:
     assert await doctor.codes(tmp_path / "nowhere") == {"Q1"}
 
@@ -160,3 +193,7 @@ async def test_d39_a_filter_that_the_mail_shortcut_goes_around(make_folder: Make
 
 async def test_an_error_without_a_row_has_a_code_of_ours(make_folder: Make, doctor: Any) -> None:
     assert await doctor.codes(make_folder(config={"STLDAP_TLS_SECURITY_LEVEL": "9"})) == {"Q1"}
+
+
+async def test_fips_that_cannot_be_kept_is_one_error(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder(config={"STLDAP_TLS_FIPS_COMPLIANCE": "1"})) == {"Q1", "Q90"}

@@ -59,16 +59,18 @@ async def examine(cards: Cards, people: Sequence[tuple[str, str]]) -> list[str]:
 
 async def _base_is_readable(cards: Cards) -> bool:
     base, place = cards.card.base, cards.site.place
-    if not base:
-        return True
+    if not base and cards.report.has("D19"):
+        return False
+    scope = Scope.BASE if base else cards.card.scope  # the root itself can always be read
     try:
-        found = await ask(cards.connection, base, Scope.BASE, Present("objectClass"), limit=1)
-        what = None if found.entries else "the server shows no such entry"
+        found = await ask(cards.connection, base, scope, Present("objectClass"), limit=1)
+        what = None if found.entries else "the server shows no entry"
     except (NoSuchObject, InsufficientAccessRights) as error:
         what = error.what
     if what is not None:
+        name = repr(str(base)) if base else "is empty, and the root"
         cards.report.add(
-            "Q20", f"{place}: BaseDN {str(base)!r} cannot be read: {what}", f"in {place}: correct BaseDN"
+            "Q20", f"{place}: BaseDN {name} cannot be read: {what}", f"in {place}: correct BaseDN"
         )
     return what is None
 

@@ -19,7 +19,7 @@ from quintet.admin.doctor.sites import Site, sites_of
 from quintet.config.ini_values import IniValues
 from quintet.config.load import Files, read, read_ini_values
 from quintet.config.problems import Findings
-from quintet.config.settings import ServerSettings, Settings
+from quintet.config.settings import Settings
 from quintet.directory.endpoint import Endpoint
 from quintet.directory.entries import sametime_id
 from quintet.directory.opening import Ready
@@ -98,7 +98,10 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, values: IniValu
     known: list[tuple[str, str]] = []
 
     async def one(site: Site, ready: Ready) -> None:
+        root = Root()
+
         async def look() -> None:
+            nonlocal root
             root = await read_root(ready.connection, site)
             check_kind(site, root, report)
             if site.server is not None:
@@ -106,7 +109,10 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, values: IniValu
 
         await report.check(f"the root of {site.name}", look)
         if site.server is not None:
-            known.extend(await _server(site, site.server, ready, settings, report))
+            each = Examined(
+                site, site.server, ready.connection, ready.bound_as is None, report, root.naming_context
+            )
+            known.extend(await _server(each, settings))
 
     await asyncio.gather(*(one(site, ready) for site, ready in asked))
     compare(roots, report)
@@ -115,14 +121,12 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, values: IniValu
     check_mail_shortcut(settings, values, report)
 
 
-async def _server(
-    site: Site, server: ServerSettings, ready: Ready, settings: Settings, report: Report
-) -> tuple[tuple[str, str], ...]:
+async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], ...]:
     """ID and DN of some people."""
+    site, server, report = each.site, each.server, each.report
     if not server.person_base and report.has("D19"):
         report.skip(f"searches of {site.name}", "its base is empty")
         return ()
-    each = Examined(site, server, ready.connection, ready.bound_as is None, report)
     sample: list[SearchResultEntry] = []
 
     async def look_at_people() -> None:

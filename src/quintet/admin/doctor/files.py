@@ -67,7 +67,7 @@ def examine(problems: Iterable[Problem], settings: Settings | None, report: Repo
     """Every problem of the files as one finding."""
     paths = _Paths.of(settings)
     for problem in problems:
-        if problem.severity is Severity.NOTE and problem.key in _FOR_SAMETIME:
+        if _says_nothing(problem):
             continue
         code = paths.code_of(problem) or next((r.code for r in _RULES if r.fits(problem)), None)
         if code is None:
@@ -76,7 +76,13 @@ def examine(problems: Iterable[Problem], settings: Settings | None, report: Repo
         report.add(code, seen, _exact(code, problem, cure), severity=problem.severity)
 
 
-def _exact(code: str, problem: Problem, cure: str) -> str:
+def _says_nothing(problem: Problem) -> bool:
+    """A file that need not be there is no finding, unless another of nearly its name is."""
+    absent = "there is no such file" in problem.message and "(there is " not in problem.message
+    return problem.severity is Severity.NOTE and (absent or problem.key in _FOR_SAMETIME)
+
+
+def _exact(code: str, problem: Problem, cure: str | None) -> str | None:
     """The cure, and what cannot be seen from here although it causes the same."""
     place = problem.place
     if code == "D24":
@@ -138,9 +144,11 @@ def _refs(settings: Settings) -> Iterator[StoreRef]:
         yield from (ref for ref in (profile.trust_store, profile.key_store) if ref is not None)
 
 
-def _parts(problem: Problem) -> tuple[str, str]:
+def _parts(problem: Problem) -> tuple[str, str | None]:
     """What is wrong, and what to do about it: messages end with their cure, if they have one."""
     key = f"{problem.key} " if problem.key else ""
+    if problem.severity is Severity.NOTE:
+        return f"{problem.place}: {key}{problem.message}", None
     what, _, cure = problem.message.rpartition("; ")
     if not what:
         what, _, cure = problem.message.rpartition(". ")

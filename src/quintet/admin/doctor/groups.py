@@ -1,10 +1,17 @@
 """The public groups of a server: their class, their size, where their members are."""
 
 from quintet.admin.doctor.asking import ask, listed, of_class
-from quintet.admin.doctor.people import LIMITS, Examined, base_is_readable, tell_references, tell_unlisted
+from quintet.admin.doctor.people import (
+    LIMITS,
+    Examined,
+    base_is_readable,
+    tell_base,
+    tell_references,
+    tell_unlisted,
+)
 from quintet.directory.entries import first, lies_under, parsed
 from quintet.ldap.dn import type_key
-from quintet.ldap.errors import LdapError
+from quintet.ldap.errors import LdapError, NoSuchObject
 from quintet.ldap.messages import SearchResultEntry
 
 MOST_MEMBERS = 1000
@@ -32,6 +39,9 @@ async def examine(each: Examined) -> None:
         )
     except LIMITS as error:
         tell_unlisted(each, server.group_class, error)
+        return
+    except NoSuchObject as error:
+        tell_base(each, "GroupResolveBase", error.what)
         return
     tell_references(each, found)
     if not found.entries:

@@ -85,9 +85,9 @@ async def _speaks(endpoint: Endpoint, report: Report) -> bool:
     except (StoreError, BadProfile, ssl.SSLError, OSError, ValueError) as error:
         if isinstance(error, BadProfile) and endpoint.profile.level:
             report.add("D38", f"TLS to {endpoint.address} cannot be set up: {error}")
-        elif not report.has("D4", "D5", "D7", "D35"):
+        elif not report.has("D4", "D5", "D7", "D35", "Q1"):
             report.add("Q13", f"TLS to {endpoint.address} cannot be set up: {error}")
-        report.skip(f"TLS to {endpoint.address}", "its stores cannot be used")
+        report.skip(f"TLS to {endpoint.address}", "it cannot be set up")
         return False
     start_tls = endpoint.mode is Mode.STARTTLS
     try:

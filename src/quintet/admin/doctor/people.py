@@ -32,13 +32,17 @@ LIMITS = (AdminLimitExceeded, TimeLimitExceeded, TimedOut, UnwillingToPerform)
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A server that is being looked at, over a connection that is `anonymous` or bound."""
+    """A server that is being looked at, over a connection that is `anonymous` or bound.
+
+    `naming_context` is the base that the server names itself.
+    """
 
     site: Site
     server: ServerSettings
     connection: Connection
     anonymous: bool
     report: Report
+    naming_context: str | None = None
 
     @property
     def place(self) -> str:
@@ -69,22 +73,29 @@ async def base_is_readable(each: Examined, setting: str) -> float | None:
     try:
         found = await ask(each.connection, base, Scope.BASE, Present("objectClass"), limit=1)
     except (NoSuchObject, InsufficientAccessRights) as error:
-        _tell_base(each, setting, str(base), error.what)
+        tell_base(each, setting, error.what)
         return None
     if not found.entries and base and not found.references:
-        _tell_base(each, setting, str(base), "the server shows no such entry")
+        tell_base(each, setting, "the server shows no such entry")
         return None
     tell_references(each, found)
     return found.seconds
 
 
-def _tell_base(each: Examined, setting: str, base: str, what: str) -> None:
+def tell_base(each: Examined, setting: str, what: str) -> None:
+    """Q20, with the base that the server has."""
+    base = each.server.group_base if setting == "GroupResolveBase" else each.server.person_base
+    if not base:
+        seen = f"{each.place}: {setting} is empty, and a search from the root finds nothing: {what}"
+        cure = f'in {each.place}: {setting}="{each.naming_context or "the base of your directory"}"'
+        each.report.add("Q20", seen, cure)
+        return
+    cure = f"in {each.place}: correct {setting}"
     if each.anonymous and each.site.account is None:
-        cure = f"in {each.place}: correct {setting}; or set BindEntryDn and BindEntryPassword, if strangers"
-        cure += " may not read"
+        cure += "; or set BindEntryDn and BindEntryPassword, if strangers may not read it"
     else:
-        cure = f"in {each.place}: correct {setting}, or give the account the right to read it"
-    each.report.add("Q20", f"{each.place}: {setting} {base!r} cannot be read: {what}", cure)
+        cure += ", or give the account the right to read it"
+    each.report.add("Q20", f"{each.place}: {setting} {str(base)!r} cannot be read: {what}", cure)
 
 
 def tell_unlisted(each: Examined, object_class: str, error: LdapError) -> None:
@@ -115,6 +126,9 @@ async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
         )
     except LIMITS as error:
         tell_unlisted(each, server.person_class, error)
+        return ()
+    except NoSuchObject as error:
+        tell_base(each, "PersonResolveBase", error.what)
         return ()
     tell_references(each, found)
     if not found.entries:
