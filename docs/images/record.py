@@ -47,9 +47,21 @@ class Recording:
     spoil: Callable[[Path], None] | None = None
 
 
+def _slips(folder: Path) -> None:
+    """What the doctor is to find: a base that is misspelt, and cards in clear."""
+    for name, right, wrong in (
+        ("StCommunityConfig.xml", 'PersonResolveBase="o=example"', 'PersonResolveBase="o=exmaple"'),
+        ("UserInfoConfig.xml", 'SslEnabled="true"', 'SslEnabled="false"'),
+    ):
+        text = (folder / name).read_text(encoding="utf-8")
+        assert right in text
+        (folder / name).write_text(text.replace(right, wrong), encoding="utf-8")
+
+
 RECORDINGS = {
     "demo": Recording("quintet demo"),
     "eavesdrop": Recording("quintet eavesdrop --level none"),
+    "doctor": Recording("quintet doctor", spoil=_slips),
     "cost": Recording("quintet cost --seconds 60"),
 }
 

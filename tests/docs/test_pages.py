@@ -24,6 +24,8 @@ SCENES = {
     "docs/how-to/tls-scopes.md": "encrypted",
     "docs/how-to/stash-the-store-password.md": "encrypted",
     "docs/how-to/several-servers.md": "two_servers",
+    "docs/how-to/find-what-is-wrong.md": "encrypted",
+    "docs/how-to/run-as-a-service.md": "encrypted",
     "docs/explanation/cost.md": "encrypted",
     "docs/tutorial/from-clear-to-encrypted.md": "empty",
 }
