@@ -8,11 +8,7 @@ from typing import Any
 
 import pytest
 
-from quintet.admin.doctor.report import Report
-from quintet.admin.doctor.roots import Root, check_kind
-from quintet.admin.doctor.sites import sites_of
-from quintet.ldap.dn import DN
-from support import directories, small
+from support import small
 from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
@@ -55,30 +51,45 @@ async def test_d18_strangers_do_not_see_what_cards_need(
     assert "Telephone" in doctor.one("D18").seen
 
 
-@pytest.mark.parametrize(
-    ("root", "code"),
-    [
-        (Root(active_directory=True, naming_context="DC=example"), {"D19", "D21"}),
-        (Root(domino=True), set()),
-    ],
-)
-def test_d19_d21_active_directory_wants_a_base_and_an_id(root: Root, code: set[str]) -> None:
-    server = directories.server_settings(389, person_base=DN(), group_base=DN())
-    report = Report()
-
-    for site in sites_of(directories.settings([server])):
-        check_kind(site, root, report)
-
-    assert {each.code for each in report.findings} == code
+def dressed_as(folder: Path, *lines: str) -> str:
+    """Configuration that lets slapd say of itself what another product says."""
+    (folder / "root.ldif").write_text("\n".join(["dn:", *lines]) + "\n")
+    capabilities = (
+        "attributetype ( 1.2.840.113556.1.4.1239 NAME 'supportedCapabilities'"
+        " SYNTAX 1.3.6.1.4.1.1466.115.121.1.38 )"
+    )
+    return f"{capabilities}\nrootDSE {folder / 'root.ldif'}"
 
 
-def test_d23_domino_has_no_base_for_groups() -> None:
-    report = Report()
+ACTIVE_DIRECTORY = "supportedCapabilities: 1.2.840.113556.1.4.800"
 
-    for site in sites_of(directories.settings([directories.server_settings(389)])):
-        check_kind(site, Root(domino=True), report)
 
-    assert {each.code for each in report.findings} == {"D23"}
+async def test_d19_active_directory_without_a_base(
+    small_folder: Make, make_slapd: MakeSlapd, tmp_path: Path, doctor: Any
+) -> None:
+    server = make_slapd(head=dressed_as(tmp_path, ACTIVE_DIRECTORY))
+    bases = {"PersonResolveBase": "", "GroupResolveBase": "", "UserIdAttribute": "uid"}
+
+    assert await doctor.codes(small_folder(server, connection=bases)) == {"D19", "D20", "Q90"}
+    assert 'PersonResolveBase="o=example"' in doctor.one("D19").cure
+
+
+async def test_d21_the_dn_is_the_id_with_active_directory(
+    small_folder: Make, make_slapd: MakeSlapd, tmp_path: Path, doctor: Any
+) -> None:
+    server = make_slapd(head=dressed_as(tmp_path, ACTIVE_DIRECTORY))
+
+    assert await doctor.codes(small_folder(server)) == {"D21"}
+
+
+async def test_d23_domino_has_no_base_for_groups(
+    small_folder: Make, make_slapd: MakeSlapd, tmp_path: Path, doctor: Any
+) -> None:
+    server = make_slapd(
+        head=dressed_as(tmp_path, "vendorName: IBM Lotus Software", "vendorVersion: Release 12")
+    )
+
+    assert await doctor.codes(small_folder(server)) == {"D23"}
 
 
 async def test_d22_groups_of_another_class(small_folder: Make, small_slapd: Slapd, doctor: Any) -> None:
