@@ -40,12 +40,8 @@ _RULES = (
     _Rule("D10", _USER_INFO, "^UserEncodedAuth$"),
     _Rule("D35", "", "", r"\bstash file .* opens the store and is used"),
     _Rule("D37", "", _STORE_KEY, r"comes from the scope"),
-    _Rule("D5", "", _STORE_KEY, r"no trust store is set"),
-    _Rule(
-        "D5", "", _STORE_KEY, r"has no effect (without|where)|it belongs into|single underscores|no section"
-    ),
-    _Rule("D5", "", _STORE_KEY, r"is of the form|stands in .* where it has no effect"),
-    _Rule("D5", "", _STORE_KEY, r"the store has no password here"),
+    _Rule("D5", "", _STORE_KEY, "no trust store is set|has no password here"),
+    _Rule("D5", "", _STORE_KEY, "has no effect without|where it has no effect|single underscores"),
     _Rule("D6", _USER_INFO, "^SslEnabled$", "cross in clear"),
     _Rule("D20", _USER_INFO, "^UserIdAttribute$", "is missing"),
     _Rule("D24", _COMMUNITY, "^OrganizationName$"),
