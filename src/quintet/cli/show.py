@@ -26,6 +26,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 # Joiners between letters, which some scripts need; they steer nothing.
 _HARMLESS = frozenset("\u200c\u200d")
+_MOST_OF_A_NAME = 300
 _BEYOND_ASCII = re.compile("[^\n -~]")
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
 
@@ -82,7 +83,7 @@ def asking(about: str, *, as_json: bool, no: Mapping[str, Any]) -> Iterator[None
         yield
     except Exception as error:
         if exit_of(error) is Exit.NO:
-            error.add_note(f"asked for: {about}")
+            error.add_note(f"asked for: {_shortened(about)}")
             if as_json:
                 print_json(no)
         raise
@@ -93,6 +94,10 @@ def encryption(status: ConnectionStatus) -> Text:
     if status.error is not None and status.tls_version is None and status.encrypted:
         return text("failed", "bold red")
     return text(status.tls_version or "TLS", "green") if status.encrypted else text("clear", "yellow")
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _MOST_OF_A_NAME else name[: _MOST_OF_A_NAME - 1] + "…"
 
 
 def table(*headings: str, title: str | None = None) -> Table:

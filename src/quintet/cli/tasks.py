@@ -86,7 +86,9 @@ def browse(
     as_json: AsJson = False,
 ) -> None:
     """List one level of the directory, containers first."""
-    found = run(_browse(settings_of(context), dn, page_size, page))
+    settings = settings_of(context)
+    with asking(dn or "the top", as_json=as_json, no={"entries": [], "next": None}):
+        found = run(_browse(settings, dn, page_size, page))
     if as_json:
         entries = [{"kind": kind_of(each), "dn": each.dn, "name": each.name} for each in found.entries]
         print_json({"entries": entries, "next": found.next})

@@ -26,7 +26,7 @@ from quintet.directory.tasks import Task
 from quintet.directory.view import Server, View
 from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import LdapError, LimitReached, NoSuchObject, ResultError
+from quintet.ldap.errors import InvalidDnSyntax, LdapError, LimitReached, NoSuchObject, ResultError
 from quintet.ldap.filters import And, Equality, Filter, Not, Or
 from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
 
@@ -36,6 +36,7 @@ _COOKIE_AGE = 300.0
 _KINDS = 3
 _LONGEST_TOKEN = 8192
 _MOST_EMPTY_PAGES = 100
+_MOST_SHOWN = 300
 
 _CONTAINER_CLASSES = (
     "organizationalUnit",
@@ -93,7 +94,7 @@ class Browsing:
             return await _top(view, page_size, place)
         name = parsed(dn)
         if name is None or not name:
-            raise UnknownName(f"{dn!r} is no distinguished name", task=Task.BROWSE.value)
+            raise UnknownName(f"{_shown(dn)} is no distinguished name", task=Task.BROWSE.value)
         if place is None:
             place = _Place(await _server_of(view, name), dn, 0, 0)
         elif (
@@ -105,8 +106,10 @@ class Browsing:
         server = view.servers[place.server]
         try:
             return await self._page(server, place, page_size)
-        except NoSuchObject as error:
-            raise UnknownName(f"there is no {dn!r}", task=Task.BROWSE.value, server=server.label) from error
+        except (NoSuchObject, InvalidDnSyntax) as error:
+            raise UnknownName(
+                f"there is no {_shown(dn)}", task=Task.BROWSE.value, server=server.label
+            ) from error
         except LdapError as error:
             raise answered_badly(error, server, Task.BROWSE.value) from error
 
@@ -234,7 +237,7 @@ async def _server_of(view: View, name: DN) -> int:
     candidates = [nth for nth, server in enumerate(view.servers) if lies_under(name, server.bases)]
     if not candidates:
         raise OutsideBases(
-            f"{str(name)!r} lies under none of the configured bases",
+            f"{_shown(str(name))} lies under none of the configured bases",
             task=Task.BROWSE.value,
             cure="Browse from the top, without a name",
         )
@@ -243,7 +246,10 @@ async def _server_of(view: View, name: DN) -> int:
     by_server = {id(view.servers[nth]): nth for nth in candidates}
 
     async def question(server: Server) -> bool:
-        return await server.read(Task.BROWSE, name, ANYTHING, ("1.1",)) is not None
+        try:
+            return await server.read(Task.BROWSE, name, ANYTHING, ("1.1",)) is not None
+        except InvalidDnSyntax:
+            return False
 
     answers = await ask_all([view.servers[nth] for nth in candidates], question)
     for server, there in answers.given:
@@ -251,7 +257,7 @@ async def _server_of(view: View, name: DN) -> int:
             return by_server[id(server)]
     if answers.failures:
         raise answers.failures[0][1]
-    raise UnknownName(f"there is no {str(name)!r}", task=Task.BROWSE.value)
+    raise UnknownName(f"there is no {_shown(str(name))}", task=Task.BROWSE.value)
 
 
 def _filter(server: Server, kind: int) -> Filter:
@@ -281,6 +287,10 @@ def _record(entry: SearchResultEntry, kind: int, server: Server) -> Container | 
     if kind == 2:
         return person(entry, server.settings)
     return Container(entry.dn, rdn_value(entry.dn), server.label)
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= _MOST_SHOWN else name[: _MOST_SHOWN - 1] + "…")
 
 
 def _token(place: _Place) -> str:

@@ -92,10 +92,11 @@ def rdn_value(dn: str) -> str:
 
 
 def parsed(text: str) -> DN | None:
-    """The name, or None when the text is none."""
+    """The name, or None when the text is none: also where it has half a pair of surrogates."""
     try:
+        text.encode("utf-8", "surrogateescape")
         return DN.parse(text)
-    except BadName:
+    except (BadName, UnicodeEncodeError):
         return None
 
 

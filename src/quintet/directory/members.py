@@ -66,7 +66,10 @@ async def _find_group(view: View, name: str) -> tuple[Server, SearchResultEntry]
     inside = [s for s in view.servers if typed and typed.is_under(s.settings.group_base)]
 
     async def by_dn(server: Server) -> Sequence[SearchResultEntry]:
-        entry = await server.read(_TASK, name, _is_group(server), _group_attributes(server))
+        try:
+            entry = await server.read(_TASK, name, _is_group(server), _group_attributes(server))
+        except InvalidDnSyntax:
+            return ()
         return (entry,) if entry else ()
 
     async def by_name(server: Server) -> Sequence[SearchResultEntry]:
@@ -74,7 +77,12 @@ async def _find_group(view: View, name: str) -> tuple[Server, SearchResultEntry]
         filled = filled_filter(settings.group_filter.encode, name)
         if filled is None:
             return ()
-        exact = And((decode_filter(filled), Equality(settings.group_name_attribute, name.encode())))
+        exact = And(
+            (
+                decode_filter(filled),
+                Equality(settings.group_name_attribute, name.encode("utf-8", "surrogateescape")),
+            )
+        )
         found = await server.search(
             _TASK,
             settings.group_base,
