@@ -62,7 +62,7 @@ RECORDINGS = {
     "demo": Recording("quintet demo"),
     "eavesdrop": Recording("quintet eavesdrop --level none"),
     "doctor": Recording("quintet doctor", spoil=_slips),
-    "cost": Recording("quintet cost --seconds 60"),
+    "cost": Recording("quintet cost --seconds 45"),
 }
 
 
