@@ -68,9 +68,18 @@ def read_xml_source(data: bytes) -> SourceText:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise CannotEdit(f"this is not {encoding}, which the file says that it is", line) from None
-    if text.encode(encoding) != data:
+    except UnicodeError:  # of codecs that are none for text, such as "idna" and "punycode"
+        raise CannotEdit(f"the encoding {encoding!r} is none for files", 1) from None
+    if not _is_written_as(text, encoding, data):
         raise CannotEdit(f"the encoding {encoding!r} cannot be written back as it was", 1)
     return SourceText(text, encoding)
+
+
+def _is_written_as(text: str, encoding: str, data: bytes) -> bool:
+    try:
+        return text.encode(encoding) == data
+    except UnicodeError:
+        return False
 
 
 def _by_mark(data: bytes) -> SourceText | None:

@@ -64,7 +64,7 @@ def dressed_as(folder: Path, *lines: str) -> str:
 ACTIVE_DIRECTORY = "supportedCapabilities: 1.2.840.113556.1.4.800"
 
 
-async def test_d19_active_directory_without_a_base(
+async def test_c64_d19_active_directory_without_a_base(
     small_folder: Make, make_slapd: MakeSlapd, tmp_path: Path, doctor: Any
 ) -> None:
     server = make_slapd(head=dressed_as(tmp_path, ACTIVE_DIRECTORY))
