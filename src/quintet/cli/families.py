@@ -1,6 +1,19 @@
 """All families of commands. Importing a family registers its commands, in the order of `quintet --help`."""
 
-from quintet.cli import check, connections, tasks, card, protect, trust, doctor, eavesdrop, cost, serve, demo  # isort: skip
+from quintet.cli import (
+    card,
+    check,
+    connections,
+    cost,
+    demo,
+    doctor,
+    eavesdrop,
+    init,
+    protect,
+    serve,
+    tasks,
+    trust,
+)  # isort: skip
 
 __all__ = [
     "card",
@@ -10,6 +23,7 @@ __all__ = [
     "demo",
     "doctor",
     "eavesdrop",
+    "init",
     "protect",
     "serve",
     "tasks",

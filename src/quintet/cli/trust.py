@@ -107,7 +107,7 @@ def fetch_certificate(
         anchor = choose_anchor(server.chain, target.store.certificates, machine_roots())
         if not as_json:
             print_chain(server, str(peer))
-        taken = _taken(anchor, server.chain, accept, ask=not as_json)
+        taken = taken_from(anchor, server.chain, accept, ask=not as_json)
         alias = None
         changed = target.store
         if taken is not None:
@@ -298,7 +298,7 @@ def _peer(text: str, *, starttls: bool) -> Peer:
     return Peer(found["bracketed"] or found["host"], port, starttls)
 
 
-def _taken(
+def taken_from(
     anchor: Anchor, chain: Iterable[x509.Certificate], accept: str | None, *, ask: bool
 ) -> x509.Certificate | None:
     """The certificate to import, when there is one and somebody stands up for it.

@@ -1,7 +1,7 @@
 """What the embedded server answers, without a socket: requests in, responses out."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import final
@@ -60,6 +60,7 @@ class Rules:
     `anonymous`: searches without a bind. `hidden`: attributes that only bound accounts see. `secure_binds`:
     no password in clear. `size_limit`: entries in one answer, 0 for no limit. `range_limit`: values of one
     attribute in one entry, as Active Directory has it; None for no limit. `scram`: whether SCRAM is offered.
+    `root`: what the root DSE tells differently, as another product does; no values leave an attribute out.
     """
 
     anonymous: bool = True
@@ -68,6 +69,7 @@ class Rules:
     size_limit: int = 0
     range_limit: int | None = None
     scram: bool = True
+    root: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @final
@@ -200,7 +202,7 @@ class Answers:
         yield Message(number, SearchResultDone(Result()), (paged(0, cookie, critical=False),))
 
     def _root(self, number: int, request: SearchRequest) -> Iterator[Message]:
-        told = {
+        told: Mapping[str, Sequence[str]] = {
             "objectClass": ["top"],
             "namingContexts": [node.name for node in self.tree.roots],
             "supportedLDAPVersion": ["3"],
@@ -209,6 +211,7 @@ class Answers:
             "supportedSASLMechanisms": self._mechanisms(),
             "vendorName": ["Quintet"],
             "vendorVersion": ["embedded directory"],
+            **self.rules.root,
         }
         given = {name: tuple(utf8(each) for each in values) for name, values in told.items() if values}
         root = Node(Entry("", given), 0)
