@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""Makes the pages of this folder that only repeat the code: settings, commands, findings, exits, errors.
+"""Makes what only repeats the code: settings, commands, findings, exits, errors; and the README's figures.
 
 Without arguments it writes them; with --check it writes nothing, and exits with 1 when one is out of date.
 """
 
 import enum
 import inspect
+import json
 import re
 import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType, UnionType
+from typing import Any
 
 import typer
 from typer.models import ArgumentInfo, DefaultPlaceholder, OptionInfo, ParameterInfo
@@ -339,26 +341,63 @@ def _escaped(text: str) -> str:
     return re.sub(r"([*_<>])", r"\\\1", text)
 
 
-PAGES: dict[str, Callable[[], str]] = {
-    "settings.md": settings,
-    "commands.md": commands,
-    "findings.md": findings,
-    "exit-codes.md": exit_codes,
-    "errors.md": errors,
+_FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+
+
+def readme() -> str:
+    """The README, with the figures that `script/bench` measured last."""
+    made = _figures(json.loads(MEASURED.read_text(encoding="utf-8")))
+    return _FIGURES.sub(lambda _: f"\n{made}\n\n", README.read_text(encoding="utf-8"))
+
+
+def _figures(result: dict[str, Any]) -> str:
+    rows = (
+        (name, f"{rate['clear']:,.0f}", f"{rate['tls']:,.0f}", *_ratios(name, result))
+        for name, rate in result["searches_per_second"].items()
+    )
+    software = ", ".join(f"{name} {version}" for name, version in result["software"].items())
+    machine = result["machine"]
+    told = (
+        f"Searches a second, the median of {result['rounds']} rounds of {result['seconds_per_round']} s"
+        f" each, measured on {result['measured']} with {machine['processors']} processors"
+        f" ({machine['system']}, {machine['architecture']}): {software}. Encrypted, Quintet keeps"
+        f" {result['tls_keeps']['quintet']:.0%} of its searches."
+    )
+    table = _table(("client", "clear", "TLS", "Quintet is, clear", "Quintet is, TLS"), rows)
+    return f"{table}\n\n{told}"
+
+
+def _ratios(name: str, result: dict[str, Any]) -> tuple[str, str]:
+    if name == "quintet":
+        return "", ""
+    ratio = result["quintet_is_times_as_fast_as"][name]
+    return f"{ratio['clear']:.2f} times as fast", f"{ratio['tls']:.2f} times as fast"
+
+
+ROOT = FOLDER.parent.parent
+README, MEASURED = ROOT / "README.md", ROOT / "bench" / "results.json"
+PAGES: dict[Path, Callable[[], str]] = {
+    FOLDER / "settings.md": settings,
+    FOLDER / "commands.md": commands,
+    FOLDER / "findings.md": findings,
+    FOLDER / "exit-codes.md": exit_codes,
+    FOLDER / "errors.md": errors,
 }
+if MEASURED.exists():
+    PAGES[README] = readme
 
 
 def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = [
-        name
-        for name, make in PAGES.items()
-        if not (FOLDER / name).exists() or (FOLDER / name).read_text(encoding="utf-8") != make()
+        page
+        for page, make in PAGES.items()
+        if not page.exists() or page.read_text(encoding="utf-8") != make()
     ]
-    for name in stale:
+    for page in stale:
         if not check:
-            (FOLDER / name).write_text(PAGES[name](), encoding="utf-8")
-        sys.stderr.write(f"{name} {'is out of date: run script/docs' if check else 'written'}\n")
+            page.write_text(PAGES[page](), encoding="utf-8")
+        sys.stderr.write(f"{page.name} {'is out of date: run script/docs' if check else 'written'}\n")
     return int(check and bool(stale))
 
 

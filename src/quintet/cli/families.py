@@ -1,19 +1,9 @@
 """All families of commands. Importing a family registers its commands, in the order of `quintet --help`."""
 
-from quintet.cli import (
-    card,
-    check,
-    connections,
-    cost,
-    demo,
-    doctor,
-    eavesdrop,
-    init,
-    protect,
-    serve,
-    tasks,
-    trust,
-)  # isort: skip
+# isort: off
+from quintet.cli import check, connections, tasks, card
+from quintet.cli import trust, protect, doctor, init, eavesdrop, cost, serve, demo
+# isort: on
 
 __all__ = [
     "card",
