@@ -9,7 +9,6 @@ from quintet.ldap.errors import LdapError
 from quintet.tls.context import inspection_context
 from quintet.tls.profile import TlsProfile
 
-
 CLEAR_PORT, TLS_PORT = 389, 636
 
 

@@ -1,0 +1,219 @@
+"""Directories are recognised by their root DSE, and the settings proposed fit what they hold."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from quintet.admin.init.proposing import Proposal, propose
+from quintet.admin.init.recognising import Product, Root, read_root, root_of
+from quintet.embedded.answers import Rules
+from quintet.embedded.ldif import parse
+from quintet.embedded.server import EmbeddedServer
+from quintet.ldap.connection import Address, connect
+from quintet.ldap.messages import SearchResultEntry
+from support import small
+from support.slapd import Slapd
+
+AD_ROOT = {
+    "vendorName": (),
+    "vendorVersion": (),
+    "defaultNamingContext": ["DC=corp,DC=example"],
+    "namingContexts": ["DC=corp,DC=example", "CN=Configuration,DC=corp,DC=example"],
+    "forestFunctionality": ["7"],
+    "isGlobalCatalogReady": ["TRUE"],
+    "supportedCapabilities": ["1.2.840.113556.1.4.800"],
+}
+SAMBA_ROOT = AD_ROOT | {"vendorName": ["Samba Team (https://www.samba.org)"]}
+DS389_ROOT = {"vendorName": ["389 Project"], "vendorVersion": ["389-Directory/2.3.1"]}
+DOMINO_ROOT = {"vendorName": ["HCL"], "vendorVersion": ["Domino 12.0.2"], "namingContexts": ()}
+
+AD = b"""dn: DC=corp,DC=example
+objectClass: domain
+DC: corp
+
+dn: CN=Users,DC=corp,DC=example
+objectClass: container
+cn: Users
+
+dn: CN=Administrator,CN=Users,DC=corp,DC=example
+objectClass: user
+objectClass: person
+cn: Administrator
+sAMAccountName: Administrator
+
+dn: OU=Staff,DC=corp,DC=example
+objectClass: organizationalUnit
+ou: Staff
+
+dn: CN=Ann Ames,OU=Staff,DC=corp,DC=example
+objectClass: user
+objectClass: person
+cn: Ann Ames
+sn: Ames
+displayName: Ann Ames
+sAMAccountName: aames
+userPrincipalName: aames@corp.example
+mail: ann@corp.example
+company: Corp
+thumbnailPhoto: x
+
+dn: OU=Groups,DC=corp,DC=example
+objectClass: organizationalUnit
+ou: Groups
+
+dn: CN=Sales,OU=Groups,DC=corp,DC=example
+objectClass: group
+cn: Sales
+member: CN=Ann Ames,OU=Staff,DC=corp,DC=example
+"""
+
+DS389 = b"""dn: dc=example,dc=com
+objectClass: domain
+dc: example
+
+dn: ou=people,dc=example,dc=com
+objectClass: organizationalUnit
+ou: people
+
+dn: ou=north,ou=people,dc=example,dc=com
+objectClass: organizationalUnit
+ou: north
+
+dn: uid=ann,ou=north,ou=people,dc=example,dc=com
+objectClass: person
+objectClass: organizationalPerson
+objectClass: inetOrgPerson
+uid: ann
+cn: Ann Ames
+sn: Ames
+mail: ann@example.com
+telephoneNumber: 12
+
+dn: ou=south,ou=people,dc=example,dc=com
+objectClass: organizationalUnit
+ou: south
+
+dn: uid=ben,ou=south,ou=people,dc=example,dc=com
+objectClass: person
+objectClass: organizationalPerson
+objectClass: inetOrgPerson
+uid: ben
+cn: Ben Burr
+sn: Burr
+mail: ben@example.com
+
+dn: ou=groups,dc=example,dc=com
+objectClass: organizationalUnit
+ou: groups
+
+dn: cn=all,ou=groups,dc=example,dc=com
+objectClass: groupOfUniqueNames
+cn: all
+uniqueMember: uid=ann,ou=north,ou=people,dc=example,dc=com
+"""
+
+DOMINO = b"""dn: O=Acme
+objectClass: organization
+O: Acme
+
+dn: CN=Ann Ames,O=Acme
+objectClass: dominoPerson
+objectClass: inetOrgPerson
+cn: Ann Ames
+sn: Ames
+uid: aames
+mail: ann@acme.example
+
+dn: CN=Sales
+objectClass: dominoGroup
+cn: Sales
+member: CN=Ann Ames,O=Acme
+"""
+
+
+async def proposed(ldif: bytes, root: Mapping[str, Sequence[str]]) -> tuple[Root, Proposal]:
+    async with (
+        EmbeddedServer(parse(ldif), rules=Rules(root=root)) as server,
+        await connect(Address("127.0.0.1", server.port)) as connection,
+    ):
+        found = await read_root(connection)
+        return found, await propose(connection, found)
+
+
+@pytest.mark.parametrize(
+    ("told", "product"),
+    [
+        ({"objectClass": ["top", "OpenLDAProotDSE"]}, Product.OPENLDAP),
+        (DS389_ROOT, Product.DS389),
+        ({"vendorName": ["Red Hat Directory Server"]}, Product.DS389),
+        (AD_ROOT, Product.ACTIVE_DIRECTORY),
+        ({"forestFunctionality": ["7"]}, Product.ACTIVE_DIRECTORY),
+        ({"isGlobalCatalogReady": ["TRUE"]}, Product.ACTIVE_DIRECTORY),
+        (SAMBA_ROOT, Product.SAMBA),
+        (DOMINO_ROOT, Product.DOMINO),
+        ({"vendorName": ["Lotus Development Corporation"]}, Product.DOMINO),
+        ({"dominoServer": ["CN=hub/O=Acme"]}, Product.DOMINO),
+        ({"vendorName": ["Somebody"]}, Product.OTHER),
+        ({}, Product.OTHER),
+    ],
+)
+def test_a_product_is_recognised_by_its_root(told: Mapping[str, Sequence[str]], product: Product) -> None:
+    entry = SearchResultEntry("", {name: [each.encode() for each in values] for name, values in told.items()})
+    assert root_of(entry).product is product
+
+
+async def test_c64_active_directory_gets_its_naming_context_as_base() -> None:
+    root, found = await proposed(AD, AD_ROOT)
+    assert root.product is Product.ACTIVE_DIRECTORY
+    assert root.contexts == ("DC=corp,DC=example",)
+    assert found.person_base == "DC=corp,DC=example"
+    assert found.group_base == "OU=Groups,DC=corp,DC=example"
+    assert (found.person_class, found.group_class, found.member_attribute) == ("user", "group", "member")
+    assert found.user_id_attribute == "distinguishedName"
+    assert "(sAMAccountName=%s)" in found.login_filter
+    assert "(!(objectclass=computer))" in found.person_filter
+    assert dict(found.details)["Photo"] == "thumbnailPhoto"
+
+
+async def test_389_with_people_in_two_units_gets_the_container_of_both() -> None:
+    root, found = await proposed(DS389, DS389_ROOT)
+    assert root.product is Product.DS389
+    assert found.person_base == "ou=people,dc=example,dc=com"
+    assert found.group_base == "ou=groups,dc=example,dc=com"
+    assert (found.group_class, found.member_attribute) == ("groupOfUniqueNames", "uniqueMember")
+    assert found.membership == "(&(objectclass=groupOfUniqueNames)(uniqueMember=%s))"
+    assert found.login_filter == "(&(objectclass=inetOrgPerson)(|(uid=%s)(mail=%s)))"
+
+
+async def test_d23_domino_gets_no_base_for_groups() -> None:
+    root, found = await proposed(DOMINO, DOMINO_ROOT)
+    assert root.product is Product.DOMINO
+    assert found.group_base == ""
+    assert (found.person_class, found.group_class) == ("dominoPerson", "dominoGroup")
+    assert "(cn=%s)" in found.login_filter
+
+
+async def test_an_empty_directory_gets_what_is_usual_and_is_told_to_be_empty() -> None:
+    _, found = await proposed(b"dn: o=x\nobjectClass: organization\no: x\n", {})
+    assert (found.person_base, found.person_class) == ("o=x", "inetOrgPerson")
+    assert len(found.notes) == 2
+    assert set(dict(found.details)) == {
+        "MailAddress",
+        "Name",
+        "Title",
+        "Location",
+        "Telephone",
+        "Company",
+        "Photo",
+    }
+
+
+@pytest.mark.real
+async def test_openldap_is_recognised_and_its_units_are_found(small_slapd: Slapd) -> None:
+    async with await connect(Address("127.0.0.1", small_slapd.port)) as connection:
+        root = await read_root(connection)
+        found = await propose(connection, root)
+    assert root.product is Product.OPENLDAP
+    assert root.contexts == (small.BASE,)
+    assert (found.person_base, found.group_base) == (small.PEOPLE, small.GROUPS)
+    assert (found.person_class, found.group_class) == ("inetOrgPerson", "groupOfNames")
