@@ -17,6 +17,9 @@ from typing import Any
 from quintet.directory.records import Certificate, ConnectionStatus, State
 
 SOCKET = "quintet.sock"
+RUNTIME_FOLDER = Path("/run/quintet")
+"""Where the socket is under the unit in `deploy`."""
+
 _PATIENCE = 5.0
 _MOST_BYTES = 4 * 1024 * 1024
 
@@ -70,7 +73,8 @@ async def answering(path: Path, status: Callable[[], Running]) -> AsyncIterator[
 
 async def ask(folder: Path, environ: Mapping[str, str]) -> Running | None:
     """What the server of `folder` tells; None when none runs. Raises OSError when it may not be asked."""
-    for path in places(folder, environ):
+    ours = places(folder, environ)
+    for path in (*ours, RUNTIME_FOLDER / SOCKET):
         try:
             async with asyncio.timeout(_PATIENCE):
                 reader, writer = await asyncio.open_unix_connection(path)
@@ -82,6 +86,10 @@ async def ask(folder: Path, environ: Mapping[str, str]) -> Running | None:
                     writer.close()
         except (FileNotFoundError, ConnectionError):
             continue
+        except PermissionError:
+            if path in ours:
+                raise
+            continue  # it is somebody else's, and serves another folder as likely as not
         found = decode(data)
         if _same(folder, found.folder):
             return found
