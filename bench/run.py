@@ -112,7 +112,8 @@ def organisation() -> bytes:
 def main() -> None:
     options = _options()
     console = Console()
-    with Slapd(organisation(), base=BASE, stats=False) as server, contextlib.ExitStack() as stack:
+    slapd = Slapd(organisation(), base=BASE, stats=False, head=f"threads {options.threads}\n")
+    with slapd as server, contextlib.ExitStack() as stack:
         target = Target(
             server.host,
             server.port,
@@ -186,6 +187,7 @@ def summary(rates: Rates, cpu: Rates, memory: Any, options: argparse.Namespace) 
         },
         "software": _versions(),
         "people": PEOPLE,
+        "slapd_threads": options.threads,
         "rounds": options.rounds,
         "seconds_per_round": options.seconds,
         "searches_per_second": _rounded(median, 0),
@@ -203,7 +205,10 @@ def summary(rates: Rates, cpu: Rates, memory: Any, options: argparse.Namespace) 
 
 
 def show(console: Console, result: dict[str, Any]) -> None:
-    table = Table(title=f"Searches a second over one connection, slapd with {PEOPLE:,} people")
+    table = Table(
+        title=f"Searches a second over one connection, slapd with {PEOPLE:,} people and"
+        f" {result['slapd_threads']} threads"
+    )
     for heading in ("client", "clear", "TLS", "TLS keeps", "quintet is, clear", "quintet is, TLS"):
         table.add_column(heading, justify="left" if heading == "client" else "right")
     for name, rate in result["searches_per_second"].items():
@@ -242,6 +247,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=15, help="how often each client has its turn")
     parser.add_argument("--seconds", type=float, default=0.5, help="how long a turn is")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=max(2, os.cpu_count() or 2),
+        help="slapd's threads; more than processors, and it is slapd's own locks that are measured",
+    )
     parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where the result goes")
     parser.add_argument("--clients", nargs="+", choices=CLIENTS, default=list(CLIENTS), help="who takes part")
     return parser.parse_args()
