@@ -119,6 +119,18 @@ def test_every_line_of_the_log_is_an_event_and_none_holds_a_secret_or_the_accoun
     assert not [each for each in (*SECRETS, small.READER_DN) if each in running.text]
 
 
+def test_an_account_that_is_refused_is_logged_without_its_name(
+    serve: Callable[..., Serving], folder: Path
+) -> None:
+    community = folder / "StCommunityConfig.xml"
+    community.write_text(community.read_text().replace(small.READER_PASSWORD, "wrong-secret"))
+    running = serve(folder)
+    assert "service account" in running.until("no connection")["error"]
+    running.until("serving")
+    assert running.end() == 0
+    assert not [each for each in ("wrong-secret", small.READER_DN) if each in running.text]
+
+
 def test_not_even_debug_logs_a_secret(serve: Callable[..., Serving], folder: Path) -> None:
     running = serve(folder, "--debug")
     running.until("serving")

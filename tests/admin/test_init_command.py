@@ -100,6 +100,24 @@ def test_what_is_there_stays_unless_forced(tmp_path: Path, small_slapd: Slapd) -
     assert load(tmp_path, {}).servers
 
 
+def test_json_is_one_document_about_what_was_found_and_written(tmp_path: Path, small_slapd: Slapd) -> None:
+    ran = initialise(tmp_path, small_slapd, *WITH_ACCOUNT, *accepting(small_slapd), "--json")
+    assert (ran.document["product"], ran.document["protection"]) == ("OpenLDAP", "all")
+    assert ran.document["settings"]["person_base"] == small.PEOPLE
+    assert sorted(ran.document["written"]) == sorted(str(each) for each in tmp_path.iterdir())
+    assert small.READER_PASSWORD not in ran.out + ran.err
+
+
+def test_a_forced_init_keeps_the_stash_of_the_old_store(tmp_path: Path, small_slapd: Slapd) -> None:
+    options = (*WITH_ACCOUNT, *accepting(small_slapd))
+    initialise(tmp_path, small_slapd, *options, "--stash")
+    old = (tmp_path / "ldaptruststore.sth").read_bytes()
+    initialise(tmp_path, small_slapd, *options, "--force")
+    assert (tmp_path / "ldaptruststore.sth.bak").read_bytes() == old
+    assert not (tmp_path / "ldaptruststore.sth").exists()
+    assert load(tmp_path, {}).servers
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [

@@ -1,17 +1,26 @@
 """Directories are recognised by their root DSE, and the settings proposed fit what they hold."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from quintet.admin.init import writing
 from quintet.admin.init.proposing import Proposal, propose
 from quintet.admin.init.recognising import Product, Root, read_root, root_of
+from quintet.admin.init.writing import Plan, write
+from quintet.cards.cards import Cards
+from quintet.config.load import load
+from quintet.directory.directory import Directory
+from quintet.directory.tasks import Protection
 from quintet.embedded.answers import Rules
 from quintet.embedded.ldif import parse
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.connection import Address, connect
 from quintet.ldap.messages import SearchResultEntry
-from support import small
+from quintet.tls.stores import Store, new_store
+from support import certs, small
 from support.slapd import Slapd
 
 AD_ROOT = {
@@ -52,6 +61,7 @@ cn: Ann Ames
 sn: Ames
 displayName: Ann Ames
 sAMAccountName: aames
+distinguishedName: CN=Ann Ames,OU=Staff,DC=corp,DC=example
 userPrincipalName: aames@corp.example
 mail: ann@corp.example
 company: Corp
@@ -206,6 +216,60 @@ async def test_an_empty_directory_gets_what_is_usual_and_is_told_to_be_empty() -
         "Company",
         "Photo",
     }
+
+
+@pytest.mark.parametrize(
+    ("ldif", "root"), [(AD, AD_ROOT), (AD, SAMBA_ROOT), (DS389, DS389_ROOT), (DOMINO, DOMINO_ROOT)]
+)
+async def test_what_is_proposed_makes_settings_without_an_error_that_find_a_person(
+    tmp_path: Path, ldif: bytes, root: Mapping[str, Sequence[str]]
+) -> None:
+    async with EmbeddedServer(parse(ldif), rules=Rules(root=root)) as server:
+        async with await connect(Address("127.0.0.1", server.port)) as connection:
+            found = await propose(connection, await read_root(connection))
+        write(
+            tmp_path,
+            {},
+            Plan("127.0.0.1", server.port, 636, False, Protection.NONE, None, None, False, found),
+        )
+        settings = load(tmp_path, {})
+        assert settings.cards is not None
+        async with Directory(settings) as directory, Cards(settings.cards) as cards:
+            person = await directory.resolve_login("aames" if ldif != DS389 else "ann")
+            groups = await directory.groups_of(person)
+            card = await cards.card(person.id)
+    assert person.name == "Ann Ames"
+    assert len(groups) == 1
+    assert card.fields["Name"].value == "Ann Ames"
+
+
+@pytest.mark.parametrize("failing", ["rewrite", "write_stash"])
+async def test_when_writing_fails_everything_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    _, found = await proposed(DS389, DS389_ROOT)
+    (tmp_path / "ldaptruststore.sth").write_text("old")
+    before = contents(tmp_path)
+    plan = Plan("h", 389, 636, False, Protection.ALL, None, _store(), True, found)
+    real = getattr(writing, failing)
+
+    def full(first: Any, *others: Any) -> Any:
+        if failing == "write_stash" and ".init-" in str(first):
+            return real(first, *others)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writing, failing, full)
+    with pytest.raises(OSError, match="No space"):
+        write(tmp_path, {}, plan)
+    assert contents(tmp_path) == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {each.name: each.read_bytes() for each in folder.iterdir()}
+
+
+def _store() -> Store:
+    return new_store().with_trusted("ca", certs.authority().certificate)
 
 
 @pytest.mark.real

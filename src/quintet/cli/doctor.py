@@ -37,7 +37,7 @@ def doctor(
     folder = folder_of(context)
     if as_json:
         found = run(examine(folder, os.environ, for_sametime=for_sametime))
-        print_json({"findings": [_document(each) for each in found]})
+        print_json({"findings": [finding_document(each) for each in found]})
     else:
         with err().status("examining …"):
             found = run(examine(folder, os.environ, for_sametime=for_sametime))
@@ -78,7 +78,7 @@ def _count(found: Iterable[Finding], severity: Severity) -> str:
     return f"{number} {severity.value}{'' if number == 1 else 's'}"
 
 
-def _document(each: Finding) -> dict[str, str]:
+def finding_document(each: Finding) -> dict[str, str]:
     return {
         "code": each.code,
         "severity": each.severity.value,

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,11 +23,11 @@ from quintet.admin.rewriting import only_one
 from quintet.cli.app import app
 from quintet.cli.asking import Yes, agree, ask_password, read_password
 from quintet.cli.certificates import print_chain
-from quintet.cli.doctor import print_findings
+from quintet.cli.doctor import finding_document, print_findings
 from quintet.cli.exits import EXITS, Exit, Wrong
 from quintet.cli.protect import Level
 from quintet.cli.setting import folder_of, run
-from quintet.cli.show import hint, out, print_table, say, text, warn
+from quintet.cli.show import AsJson, hint, out, print_json, print_table, say, text, warn
 from quintet.cli.trust import taken_from
 from quintet.config.problems import Severity
 from quintet.config.settings import Account
@@ -99,6 +99,7 @@ def init(
         bool, typer.Option("--force", help="Replace files that are there; the old ones are kept as .bak.")
     ] = False,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the settings for a directory: asks, looks, proposes, writes, and examines what it wrote.
 
@@ -113,7 +114,8 @@ def init(
             name, asker.number("Clear port", port, CLEAR_PORT), asker.number("TLS port", tls_port, TLS_PORT)
         )
     )
-    out().print(text(f"{name} is {found.root}."), soft_wrap=True)
+    if not as_json:
+        _print_server(found)
     level = _level(found, protection)
     store = _trust(found, accept, ca, yes=yes) if found.peer is not None and found.shown is not None else None
     clear_is_chosen = protection is Level.NONE
@@ -124,7 +126,10 @@ def init(
         person_base=asker.base("Base for people", person_base, proposal.person_base),
         group_base=asker.base("Base for groups", group_base, proposal.group_base),
     )
-    _print(found.root, proposal, level)
+    if not as_json:
+        _print(found.root, proposal, level)
+    for note in proposal.notes:
+        warn(note)
     agree(f"Write the settings to {folder.resolve()}?", yes=yes)
     plan = Plan(
         host=name,
@@ -137,8 +142,23 @@ def init(
         stash=stash,
         proposal=proposal,
     )
-    _write(folder, plan, force=force)
-    _examine(folder)
+    written = _write(folder, plan, force=force)
+    findings = run(examine(folder, os.environ))
+    if as_json:
+        print_json(
+            {
+                "product": found.root.product.value,
+                "protection": level.name.lower(),
+                "settings": asdict(proposal) | {"details": dict(proposal.details)},
+                "written": [str(each) for each in written],
+                "findings": [finding_document(each) for each in findings],
+            }
+        )
+    else:
+        print_findings(findings)
+        hint("quintet serve keeps the connections open; quintet eavesdrop shows what others can read")
+    if any(each.severity is Severity.ERROR for each in findings):
+        raise typer.Exit(Exit.NO)
 
 
 def _check_folder(folder: Path, *, force: bool) -> None:
@@ -195,6 +215,12 @@ class _Password:
         return Secret(variable) if variable else ask()
 
 
+def _print_server(found: Reached) -> None:
+    out().print(text(f"{found.host} is {found.root}."), soft_wrap=True)
+    if found.shown is not None:
+        print_chain(found.shown, str(found.peer))
+
+
 def _level(found: Reached, wanted: Level | None) -> Protection:
     if found.peer is not None:
         return Protection[wanted.name] if wanted is not None else Protection.ALL
@@ -212,7 +238,6 @@ def _trust(found: Reached, accept: str | None, ca: Path | None, *, yes: bool) ->
     peer, shown = found.peer, found.shown
     assert peer is not None
     assert shown is not None
-    print_chain(shown, str(peer))
     additions = stores.add(new_store(), _certificates(peer, shown, accept, ca, yes=yes))
     for certificate, reason in additions.left_out:
         raise Wrong(f"{certificate.subject.rfc4514_string()} would not help: {reason}")
@@ -294,11 +319,9 @@ def _print(root: Root, proposal: Proposal, level: Protection) -> None:
         ("card shows", ", ".join(f"{field} ({names})" for field, names in proposal.details)),
     ]
     print_table((f"for {root.product.value}", ""), rows)
-    for note in proposal.notes:
-        warn(note)
 
 
-def _write(folder: Path, plan: Plan, *, force: bool) -> None:
+def _write(folder: Path, plan: Plan, *, force: bool) -> Sequence[Path]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with only_one(folder):
         _check_folder(folder, force=force)
@@ -307,11 +330,4 @@ def _write(folder: Path, plan: Plan, *, force: bool) -> None:
         say(f"Written: {path}")
     for path in backups:
         say(f"The old file is {path}")
-
-
-def _examine(folder: Path) -> None:
-    found = run(examine(folder, os.environ))
-    print_findings(found)
-    if any(each.severity is Severity.ERROR for each in found):
-        raise typer.Exit(Exit.NO)
-    hint("quintet serve keeps the connections open; quintet eavesdrop shows what others can read")
+    return written

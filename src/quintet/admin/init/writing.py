@@ -1,7 +1,8 @@
 """The three files, the trust store and its stash, as `quintet init` writes them: all of them or none."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,17 +58,28 @@ def write(folder: Path, environ: Mapping[str, str], plan: Plan) -> tuple[tuple[P
     if plan.store is not None and password is not None:
         contents[STORE] = write_store(plan.store, password)
     _try(folder, environ, contents, password if stashed else None)
-    old_stash = _read(folder / STASH)
-    (folder / STASH).unlink(missing_ok=True)
-    try:
+    with _out_of_the_way(folder / STASH) as kept:
         if stashed and password is not None:
             write_stash(folder / STASH, password)
         backups = rewrite([_change(folder / name, data) for name, data in contents.items()])
-    except BaseException:
-        _put_back(folder / STASH, old_stash)
-        raise
     names = [*contents, STASH] if stashed else list(contents)
-    return tuple(folder / name for name in names), backups
+    return tuple(folder / name for name in names), (*backups, *kept)
+
+
+@contextmanager
+def _out_of_the_way(path: Path) -> Iterator[tuple[Path, ...]]:
+    """An old file is kept as NAME.bak, and put back when the work fails."""
+    kept = path.with_name(f"{path.name}.bak")
+    there = path.exists()
+    if there:
+        path.replace(kept)
+    try:
+        yield (kept,) if there else ()
+    except BaseException:
+        path.unlink(missing_ok=True)
+        if there:
+            kept.replace(path)
+        raise
 
 
 def _try(
@@ -92,12 +104,6 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
-
-
-def _put_back(path: Path, old: bytes | None) -> None:
-    path.unlink(missing_ok=True)
-    if old is not None:
-        replace_file(path, old)
 
 
 def _ini(plan: Plan, password: Secret | None, *, stashed: bool) -> str:
