@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 COLUMNS, ROWS = 80, 200
 STORE = "ldaptruststore.p12"
 PROMPT = "$ "
-_LONGEST = 180.0
+_LONGEST = 120.0
 # Rich asks the web for its font. A picture that asks nobody is better; every machine has a fixed-width font.
 _REMOTE_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
@@ -61,6 +61,17 @@ def _slips(folder: Path) -> None:
 RECORDINGS = {
     "demo": Recording("quintet demo"),
     "eavesdrop": Recording("quintet eavesdrop --level none"),
+    "init": Recording(
+        "quintet --config new init --host localhost --port {port} --tls-port {tls_port}"
+        f" --account {sample.READER}",
+        answers=(
+            ("the certificate? [y/N]:", "y"),
+            (f"Password of {sample.READER}:", sample.READER_PASSWORD),
+            (f"[{sample.PEOPLE}]:", ""),
+            (f"[{sample.GROUPS}]:", ""),
+            ("new? [y/N]:", "y"),
+        ),
+    ),
     "doctor": Recording("quintet doctor", spoil=_slips),
     "cost": Recording("quintet cost --seconds 45"),
 }
@@ -113,7 +124,7 @@ class Terminal:
         wanted = words.strip()
 
         def there() -> bool:
-            last = self.screen().rstrip().rpartition("\n")[2].strip()
+            last = self.screen("-J").rstrip().rpartition("\n")[2].strip()
             return last.startswith(wanted) or last.endswith(wanted)
 
         self.until(there)

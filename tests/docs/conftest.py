@@ -124,7 +124,7 @@ def empty(tmp_path: Path) -> Scene:
         for one in (clear, tls):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             one.bind(("127.0.0.1", 0))
-        ports = {"3890": str(clear.getsockname()[1]), "6360": str(tls.getsockname()[1])}
+        ports = {"13890": str(clear.getsockname()[1]), "16360": str(tls.getsockname()[1])}
     return Scene(tmp_path, {"/home/ann": str(tmp_path), **ports})
 
 

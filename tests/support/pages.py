@@ -2,8 +2,9 @@
 
 A fenced block marked `console` is what somebody typed and saw. A line that begins with `$ ` is typed; below
 it stands what comes. There `...` stands for anything; blanks, dates, ports and fingerprints do not count;
-`[y/N]: y` is a question and its answer. A command must succeed unless the next one is `echo $?`. A block marked
-`console background` holds one command that goes on while the rest of the page runs. Other blocks are not run.
+`[y/N]: y` is a question and its answer, `[default]:` one that Enter answers. A command must succeed unless
+the next one is `echo $?`. A block marked `console background` holds one command that goes on while the rest
+of the page runs. Other blocks are not run.
 """
 
 import os
@@ -22,7 +23,7 @@ from support.command import PLAIN, PROGRAM
 
 ROOT = Path(__file__).parent.parent.parent
 _BLOCK = re.compile(r"^```(?P<mark>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_ANSWER = re.compile(r"(?<=\[y/N\]: )(\w+)$", re.MULTILINE)
+_ANSWER = re.compile(r"\]:(?: (\w+))?$", re.MULTILINE)
 _HERE = re.compile(r"<<'(?P<end>\w+)'$")
 _CHANGES = (  # what is never the same twice, and what depends on how long names are here
     (re.compile("─+"), "─"),
@@ -176,7 +177,7 @@ class Shell:
 
     def as_shown(self, command: Command, said: str) -> bool:
         """Whether the output is what the page shows."""
-        wanted = _ANSWER.sub("", self._scene.here(command.shown))
+        wanted = _ANSWER.sub("]:", self._scene.here(command.shown))
         return OutputChecker().check_output(_even(wanted), _even(said), ELLIPSIS | NORMALIZE_WHITESPACE)
 
     def _write(self, text: str) -> None:
