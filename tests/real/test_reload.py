@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from quintet.server import Server
+from quintet.directory.tasks import Protection
+from quintet.server import Server, _reread
 from support import certs, keytool, small
+from support.directories import until
 from support.folder import settings_folder
 from support.slapd import Slapd
 
@@ -148,9 +150,22 @@ async def test_requests_under_way_are_answered_before_the_end(
 ) -> None:
     folder = settings_folder(tmp_path / "s", small_slapd, store=stores[0], cards_encrypted=True)
     async with Server(folder, {}) as server:
-        asked = [asyncio.create_task(one_of_each(server, uid)) for uid in PEOPLE]
         signing_in = [asyncio.create_task(server.directory.resolve_login(uid)) for uid in PEOPLE]
         await asyncio.sleep(0)
     found = await asyncio.gather(*signing_in)
     assert [person.dn for person in found] == [small.person_dn(uid) for uid in PEOPLE]
-    await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def test_settings_are_read_again_by_themselves_after_the_refresh_interval(
+    tmp_path: Path, small_slapd: Slapd, stores: tuple[Path, Path]
+) -> None:
+    folder = settings_folder(tmp_path / "s", small_slapd, store=stores[0], cards_encrypted=True)
+    async with Server(folder, {}) as server:
+        soon = replace(server.settings.directory, config_refresh_interval=0.01)
+        server.settings = replace(server.settings, directory=soon)
+        settings_folder(folder, small_slapd, store=stores[0], level="none")
+        reading = asyncio.create_task(_reread(server, asyncio.Event()))
+        await until(lambda: server.directory.protection is Protection.NONE)
+        reading.cancel()
+        await asyncio.wait([reading])
+    assert reading.cancelled()
