@@ -366,3 +366,26 @@ def test_a_file_that_is_wrong_throughout_gives_a_bounded_list(folder: Path) -> N
 def test_a_file_of_too_many_lines_is_refused(folder: Path) -> None:
     write(folder, INI, "A=1\n" * 30_000)
     assert "lines" in only_error(folder).message
+
+
+INBOUND = (("CLIENT_AUTH", "2"), ("SESSION_CACHE_SIZE", "-1"), ("SESSION_CACHE_TIME", "600"))
+UNDOCUMENTED = (("MIRROR_TRUSTED_HOSTS", "1"), ("MAX_SESSION_AGE", "-1"))
+
+
+@pytest.mark.parametrize("scope", ["ST", "STLDAP"])
+@pytest.mark.parametrize(("key", "value"), INBOUND)
+def test_c34_keys_for_inbound_tls_do_not_touch_ldap(folder: Path, scope: str, key: str, value: str) -> None:
+    plain = load(folder, {}).tls
+    write(folder, INI, f"[Config]\n{scope}_TLS_{key}={value}\n")
+    assert load(folder, {}).tls == plain
+
+
+@pytest.mark.parametrize("value", ["1", "", "what is this?", "-99999999999999999999"])
+@pytest.mark.parametrize("key", [key for key, _ in UNDOCUMENTED])
+def test_c38_keys_without_a_documented_meaning_are_taken_and_never_fail(
+    folder: Path, key: str, value: str
+) -> None:
+    plain = load(folder, {}).tls
+    write(folder, INI, f"[Config]\nST_TLS_{key}={value}\n")
+    assert errors(folder) == []
+    assert load(folder, {}).tls == plain

@@ -139,3 +139,31 @@ async def test_c83_a_listed_domain_reaches_no_server(serve: Serve, directory_of:
 def test_any_name_can_be_judged_by_the_lists(name: str) -> None:
     directory = settings((), resolve_blacklist=("*.d.org",)).directory
     assert may_be_resolved(name, directory) in (True, False)
+
+
+@pytest.mark.parametrize("attribute", ["title", "telephoneNumber", "sn"])
+async def test_c52_the_configured_attributes_are_what_is_shown(
+    serve: Serve, directory_of: DirectoryOf, attribute: str
+) -> None:
+    group = (
+        "dn: cn=alice fans,ou=groups,o=example\nobjectClass: groupOfNames\ncn: alice fans\n"
+        f"description: They like Alice\nmember: {small.person_dn('alice')}\n"
+    )
+    directory = await directory_of(
+        await serve(group),
+        server={
+            "name_attribute": attribute,
+            "mail_attribute": "uid",
+            "group_name_attribute": "description",
+        },
+    )
+    shown = {"title": "Engineer", "telephoneNumber": "+49 30 1000", "sn": "Adams"}[attribute]
+    person, fans = (await directory.resolve("alice")).matches
+    assert (person.name, fans.name) == (shown, "They like Alice")
+    assert isinstance(person, Person)
+    assert person.mail == "alice"
+    assert (await directory.resolve_login("alice")).name == shown
+    content = await directory.members(fans.dn)
+    assert (content.group.name, [each.name for each in content.members]) == ("They like Alice", [shown])
+    page = await directory.browse(small.PEOPLE)
+    assert shown in [each.name for each in page.entries]
