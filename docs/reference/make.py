@@ -71,7 +71,7 @@ def settings() -> str:
         "Anywhere in the file:",
         _xml_table(known.COMMUNITY_SETTINGS),
         "## UserInfoConfig.xml",
-        "Attributes of `StorageDetails`. Cards take nothing from the other two files but the trust store.",
+        "Attributes of `StorageDetails`. Cards take nothing from the other two files.",
         _xml_table(known.CARD_SERVER_SETTINGS),
         "The elements, and the attributes that they may have:",
         _table(

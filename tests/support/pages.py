@@ -202,7 +202,7 @@ def walk(page: Path, scene: Scene) -> None:
     with Shell(scene) as shell:
         for command, following in zip(todo, [*todo[1:], None], strict=True):
             said, code = shell.run(command)
-            place = f"{page.relative_to(ROOT)}:{command.line}: $ {command.typed}"
+            place = f"{page.name}:{command.line}: $ {command.typed}"
             may_fail = following is not None and following.typed == "echo $?"
             assert code == 0 or may_fail, f"{place}\nended with {code} and said\n{said}"
             if command.shown.strip():
