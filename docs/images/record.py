@@ -32,17 +32,22 @@ HERE = Path(__file__).parent
 COLUMNS, ROWS = 80, 200
 STORE = "ldaptruststore.p12"
 PROMPT = "$ "
-_LONGEST = 120.0
+SHOWN_AS = "/etc/quintet"
+"""The name of the temporary folder, which is another one each time."""
+_LONGEST = 100.0
 # Rich asks the web for its font. A picture that asks nobody is better; every machine has a fixed-width font.
 _REMOTE_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A command line to type, and what to type when its words are on the screen."""
+    """A command line to type, and what to type when its words are on the screen.
+
+    `level` is that of the settings in the folder, None for an empty folder; `spoil` puts mistakes into them.
+    """
 
     command: str
-    level: str = "all"
+    level: str | None = "all"
     answers: tuple[tuple[str, str], ...] = ()
     spoil: Callable[[Path], None] | None = None
 
@@ -62,14 +67,18 @@ RECORDINGS = {
     "demo": Recording("quintet demo"),
     "eavesdrop": Recording("quintet eavesdrop --level none"),
     "init": Recording(
-        "quintet --config new init --host localhost --port {port} --tls-port {tls_port}"
-        f" --account {sample.READER}",
+        "quintet init",
+        level=None,
         answers=(
+            ("LDAP server:", "localhost"),
+            ("[389]:", "{port}"),
+            ("[636]:", "{tls_port}"),
             ("the certificate? [y/N]:", "y"),
+            ("(empty: none):", sample.READER),
             (f"Password of {sample.READER}:", sample.READER_PASSWORD),
             (f"[{sample.PEOPLE}]:", ""),
             (f"[{sample.GROUPS}]:", ""),
-            ("new? [y/N]:", "y"),
+            ("? [y/N]:", "y"),
         ),
     ),
     "doctor": Recording("quintet doctor", spoil=_slips),
@@ -83,6 +92,9 @@ def settings(recording: Recording, server: Slapd) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="quintet-pictures-") as name:
         folder = Path(name) / "settings"
         folder.mkdir()
+        if recording.level is None:
+            yield folder
+            return
         authority = x509.load_pem_x509_certificate(server.authority.pem)
         save_store(folder / STORE, new_store().with_trusted("ldap", authority), keytool.PASSWORD)
         settings_folder(
@@ -149,12 +161,14 @@ def record(name: str, recording: Recording, server: Slapd) -> None:
     with settings(recording, server) as folder:
         terminal = Terminal(folder)
         try:
-            terminal.type(recording.command.format(port=server.port, tls_port=server.tls_port))
+            terminal.type(recording.command)
             for words, answer in recording.answers:
                 terminal.wait(words)
-                terminal.type(answer)
+                terminal.type(answer.format(port=server.port, tls_port=server.tls_port))
             terminal.until(lambda: terminal.screen().rstrip().endswith("\n" + PROMPT.strip()))
-            plain, coloured = terminal.screen(), terminal.screen("-e")
+            plain, coloured = (
+                terminal.screen(*options).replace(str(folder), SHOWN_AS) for options in ((), ("-e",))
+            )
         finally:
             terminal.close()
     lines = plain.rstrip().splitlines()[:-1]
