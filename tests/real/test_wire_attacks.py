@@ -62,6 +62,7 @@ class Attacker:
     """His result code for StartTLS; 0 agrees, and goes on in clear."""
     eager: bytes = b""
     """What he says before he is asked."""
+    mute: bool = False
     heard: bytearray = field(default_factory=bytearray)
     callers: int = 0
 
@@ -73,6 +74,8 @@ class Attacker:
             while data := await reader.read(4096):
                 self.heard += data
                 kept += data
+                if self.mute:
+                    continue
                 if not kept.startswith(b"\x30"):
                     break
                 with contextlib.suppress(BerError):
@@ -249,3 +252,16 @@ def test_the_errors_of_an_attacked_connection_hold_no_secret(
 
     told = asyncio.run(attacked()) + "".join(capsys.readouterr())
     assert not any(secret.decode() in told for secret in (*SECRETS, keytool.PASSWORD.encode()))
+
+
+async def test_a_secure_port_that_says_nothing_is_called_once_and_not_again_to_explain(make: Make) -> None:
+    attacker = Attacker(mute=True)
+    settings = make("all")
+    quick = replace(settings, directory=replace(settings.directory, connect_timeout=0.3))
+    async with (
+        listening(attacker),
+        Directory(quick, route=lambda *_: ("127.0.0.1", attacker.port)) as directory,
+    ):
+        with pytest.raises(Untrusted, match="says nothing"):
+            await directory.resolve("alice")
+    assert attacker.callers == 1

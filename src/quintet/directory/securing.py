@@ -56,9 +56,10 @@ class Contexts:
 async def untrusted(
     endpoint: Endpoint, error: TlsFailed, *, via: tuple[str, int] | None, seconds: float
 ) -> Untrusted:
-    """The failed handshake in words. The server is asked once more, only to show its certificates."""
+    """The failed handshake in words. One that answers is asked once more, only to show its certificates."""
     cause = _root(error)
-    chain, seen = await _look(endpoint, via, seconds)
+    silent = isinstance(cause, TimeoutError)
+    chain, seen = ((), Seen()) if silent else await _look(endpoint, via, seconds)
     trust = None
     with suppress(StoreError):
         trust = open_store(endpoint.profile.trust_store) if endpoint.profile.trust_store else None
@@ -85,7 +86,7 @@ async def untrusted(
 def _root(error: BaseException) -> BaseException:
     """The error that `ssl` or the system raised, beneath ours."""
     at: BaseException = error
-    while at.__cause__ is not None and not isinstance(at, ssl.SSLError):
+    while at.__cause__ is not None and not isinstance(at, ssl.SSLError | TimeoutError):
         at = at.__cause__
     return at
 
