@@ -296,7 +296,7 @@ def test_import_of_no_certificate_is_refused_with_the_file(quintet: Command, tmp
     file = tmp_path.parent / f"{tmp_path.name}.txt"
     file.write_text("hello")
     assert quintet("import", file, "--yes") == 2
-    assert f"{file}: it is neither PEM, DER nor PKCS#7" in quintet.err.replace("\n", "")
+    assert f"{file}: it is neither PEM, DER nor PKCS#7" in quintet.words()
 
 
 def test_import_of_a_missing_file_is_refused(quintet: Command) -> None:

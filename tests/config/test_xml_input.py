@@ -192,7 +192,9 @@ def test_no_markup_breaks_the_reader(text: str) -> None:
     read(f"<a>{text}</a>")
 
 
-@pytest.mark.parametrize("encoding", ["undefined", "idna", "punycode", "unicode_escape", "hex", "utf-7", "no-such"])
+@pytest.mark.parametrize(
+    "encoding", ["undefined", "idna", "punycode", "unicode_escape", "hex", "utf-7", "no-such"]
+)
 def test_encodings_that_are_none_for_files_are_refused(encoding: str) -> None:
     problem = refused(f'<?xml version="1.0" encoding="{encoding}"?><a b="x-ë"/>')
     assert (problem.place.line, "UTF-8" in problem.message) == (1, True)
