@@ -2,7 +2,7 @@
 
 Every client is one process with one connection, in clear and over TLS. They take turns in short rounds, so
 that whatever else the machine does hits all alike; the median of the rounds counts. Ratios are what to look
-at: the figures themselves are this machine's.
+at, each of two turns in one round: the figures themselves are this machine's.
 """
 
 import argparse
@@ -126,9 +126,9 @@ def main() -> None:
         )
         workers = {
             (name, way): stack.enter_context(Worker(command, replace(target, tls=way == "tls")))
+            for way in WAYS
             for name, command in CLIENTS.items()
             if name in options.clients
-            for way in WAYS
         }
         with console.status("Warming up") as status:
             for worker in workers.values():
@@ -168,11 +168,17 @@ def remember(worker: Worker) -> dict[str, float]:
     return {"searches": MEMORY_SEARCHES, "bytes_after_n": once, "bytes_after_4n": later}
 
 
+def ratio(ours: list[float], theirs: list[float]) -> float:
+    """The median of the rounds' ratios: two turns of one round had the same machine, more or less."""
+    return statistics.median(our / their for our, their in zip(ours, theirs, strict=True))
+
+
 def summary(rates: Rates, cpu: Rates, memory: Any, options: argparse.Namespace) -> dict[str, Any]:
     median = {name: {way: statistics.median(of) for way, of in ways.items()} for name, ways in rates.items()}
-    ours = median["quintet"]
-    keeps = {name: ways["tls"] / ways["clear"] for name, ways in median.items()}
-    ratios = {name: {way: ours[way] / ways[way] for way in WAYS} for name, ways in median.items()}
+    keeps = {name: ratio(ways["tls"], ways["clear"]) for name, ways in rates.items()}
+    ratios = {
+        name: {way: ratio(rates["quintet"][way], ways[way]) for way in WAYS} for name, ways in rates.items()
+    }
     goals = [Goal("encrypting everything keeps of the clear searches", KEEPS, keeps["quintet"])]
     if PIPELINED in ratios:
         goals = [
