@@ -1,6 +1,5 @@
 """`quintet eavesdrop`: what someone listening on the wire would read."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,19 +11,12 @@ from quintet.admin.eavesdrop import eavesdrop as listen_in
 from quintet.admin.pcap import pcap
 from quintet.cli.app import app
 from quintet.cli.exits import Exit
+from quintet.cli.level import Level
 from quintet.cli.setting import run, settings_of
 from quintet.cli.show import AsJson, out, print_json, say, table, text, warn
 from quintet.cli.tasks import ask_password, read_password
 from quintet.directory.tasks import Protection
 from quintet.files import PRIVATE, replace_file
-
-
-class Level(StrEnum):
-    """The levels as they are written on the command line."""
-
-    ALL = "all"
-    PASSWORDS = "passwords"
-    NONE = "none"
 
 
 @app.command()

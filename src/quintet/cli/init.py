@@ -25,7 +25,7 @@ from quintet.cli.asking import Yes, agree, ask_password, read_password
 from quintet.cli.certificates import print_chain
 from quintet.cli.doctor import finding_document, print_findings
 from quintet.cli.exits import EXITS, Exit, Wrong
-from quintet.cli.protect import Level
+from quintet.cli.level import Level
 from quintet.cli.setting import folder_of, run
 from quintet.cli.show import AsJson, hint, out, print_json, print_table, say, text, warn
 from quintet.cli.trust import taken_from

@@ -1,7 +1,6 @@
 """`quintet protect`: chooses how much is encrypted, in all three files, and tries it before it writes."""
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from quintet.admin.trying import refusals
 from quintet.cli.app import app
 from quintet.cli.asking import Yes, agree
 from quintet.cli.exits import EXITS, Exit
+from quintet.cli.level import Level
 from quintet.cli.setting import folder_of, run
 from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
 from quintet.directory.tasks import Protection
@@ -23,14 +23,6 @@ EXITS[CannotWrite] = Exit.USAGE
 EXITS[Busy] = Exit.NO
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
-
-
-class Level(StrEnum):
-    """What is encrypted: all five connections, only the one that carries users' passwords, or none."""
-
-    ALL = "all"
-    PASSWORDS = "passwords"
-    NONE = "none"
 
 
 @app.command()

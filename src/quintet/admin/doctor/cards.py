@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quintet.admin.doctor.asking import ask, listed
+from quintet.admin.doctor.asking import Found, ask, listed
 from quintet.admin.doctor.people import sees_attribute
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.sites import Site
@@ -129,18 +129,17 @@ async def _seen(cards: Cards, connection: Connection, detail: Detail) -> bool | 
     return True if any(answers) else None if None in answers else False
 
 
+async def _with_values(cards: Cards, attribute: str) -> Found:
+    """A few people who have the attribute."""
+    base, scope = cards.card.base, cards.card.scope
+    return await ask(cards.connection, base, scope, Present(attribute), (attribute,), limit=_PHOTOS)
+
+
 async def _check_photos(cards: Cards, detail: Detail) -> None:
     unfit: list[str] = []
     for attribute in detail.attributes:
         try:
-            found = await ask(
-                cards.connection,
-                cards.card.base,
-                cards.card.scope,
-                Present(attribute),
-                (attribute,),
-                limit=_PHOTOS,
-            )
+            found = await _with_values(cards, attribute)
         except (AdminLimitExceeded, UnwillingToPerform):
             return
         for entry in found.entries:
@@ -159,14 +158,7 @@ async def _check_urls(cards: Cards, detail: Detail) -> None:
     secure: list[str] = []
     for attribute in detail.attributes:
         try:
-            found = await ask(
-                cards.connection,
-                cards.card.base,
-                cards.card.scope,
-                Present(attribute),
-                (attribute,),
-                limit=_PHOTOS,
-            )
+            found = await _with_values(cards, attribute)
         except (AdminLimitExceeded, UnwillingToPerform):
             return
         secure += [
