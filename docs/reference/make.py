@@ -361,8 +361,8 @@ def _figures(result: dict[str, Any]) -> str:
         f"Searches a second, the median of {result['rounds']} rounds of {result['seconds_per_round']} s"
         f" each, measured on {result['measured']} with {machine['processors']} processors"
         f" ({machine['system']}, {machine['architecture']}): {software}. A ratio is the median of those"
-        f" of two turns in the same round, so it may differ from that of the medians. Encrypted, Quintet keeps"
-        f" {result['tls_keeps']['quintet']:.0%} of its searches."
+        " of two turns in the same round, so it may differ from that of the medians. Encrypted, Quintet"
+        f" keeps {result['tls_keeps']['quintet']:.0%} of its searches."
     )
     table = _table(("client", "clear", "TLS", "Quintet is, clear", "Quintet is, TLS"), rows)
     return f"{table}\n\n{told}"
