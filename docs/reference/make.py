@@ -357,12 +357,16 @@ def _figures(result: dict[str, Any]) -> str:
     )
     software = ", ".join(f"{name} {version}" for name, version in result["software"].items())
     machine = result["machine"]
+    goals = [f"{goal['name']}, {goal['wanted']}" for goal in result["goals"] if not goal["met"]]
+    missed = f" A goal that is missed: {'; '.join(goals)}." if goals else ""
     told = (
         f"Searches a second, the median of {result['rounds']} rounds of {result['seconds_per_round']} s"
         f" each, measured on {result['measured']} with {machine['processors']} processors"
         f" ({machine['system']}, {machine['architecture']}): {software}. A ratio is the median of those"
         " of two turns in the same round, so it may differ from that of the medians. Encrypted, Quintet"
-        f" keeps {result['tls_keeps']['quintet']:.0%} of its searches."
+        f" keeps {result['tls_keeps']['quintet']:.0%} of its searches. `slapd` ran with {result['slapd_threads']}"
+        " threads and without logging; with its own default of 16 threads its locks are the limit, and the"
+        f" clients draw nearer each other (`script/bench --threads 16`).{missed}"
     )
     table = _table(("client", "clear", "TLS", "Quintet is, clear", "Quintet is, TLS"), rows)
     return f"{table}\n\n{told}"
