@@ -365,7 +365,8 @@ def _figures(result: dict[str, Any]) -> str:
         f" ({machine['system']}, {machine['architecture']}): {software}. A ratio is the median of those"
         " of two turns in the same round, so it may differ from that of the medians. Encrypted, Quintet"
         f" keeps {result['tls_keeps']['quintet']:.0%} of its searches. `slapd` ran with"
-        f" {result['slapd_threads']} threads and without logging; with its own default of 16 threads its locks are the limit, and the"
+        f" {result['slapd_threads']} threads and without logging; with its own default"
+        " of 16 threads its locks are the limit, and the"
         f" clients draw nearer each other (`script/bench --threads 16`).{missed}"
     )
     table = _table(("client", "clear", "TLS", "Quintet is, clear", "Quintet is, TLS"), rows)
