@@ -4,9 +4,9 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterator
 
-from quintet.ldap.connection import Address, Connection, connect
 from worker import ATTRIBUTES, BASE, IN_FLIGHT, Target, expect, serve
 
+from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.filters import Template
 
 _SUBTREE = 2
