@@ -101,7 +101,7 @@ def test_the_lines_joined_are_the_text(text: str) -> None:
 
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_reader(data: bytes) -> None:
-    read_ini(data, Findings())
+    assert len(read_ini(data, Findings())) <= data.count(b"=")
 
 
 @given(st.dictionaries(st.tuples(NAMES, NAMES), VALUES, max_size=8))

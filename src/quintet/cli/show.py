@@ -81,7 +81,7 @@ def asking(about: str, *, as_json: bool, no: Mapping[str, Any]) -> Iterator[None
     """Around a question. When the answer is no, `--json` prints `no`; the error tells who was asked for."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # looked at on its way, and raised again
         if exit_of(error) is Exit.NO:
             error.add_note(f"asked for: {_shortened(about)}")
             if as_json:

@@ -294,6 +294,7 @@ def _public_of(certificate: x509.Certificate) -> bytes | None:
 
 def _public(key: object) -> bytes:
     form = serialization.PublicFormat.SubjectPublicKeyInfo
+    # Every kind of public key has it; the library's types name no base of them all.
     return key.public_bytes(serialization.Encoding.DER, form)  # type: ignore[attr-defined,no-any-return]
 
 
