@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from quintet.cards.cards import Cards
 from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope
-from quintet.directory.errors import UnknownName, Unreachable
+from quintet.directory.errors import AmbiguousName, UnknownName, Unreachable
 from quintet.embedded.faults import Drop, Silence, failing
 from quintet.embedded.ldif import Entry
 from quintet.embedded.server import EmbeddedServer
@@ -117,7 +117,7 @@ async def test_whom_nobody_knows_has_no_card(servers: Servers, user: str) -> Non
 
 async def test_two_people_of_one_name_have_no_card_and_the_log_tells(servers: Servers) -> None:
     async with Cards(settings(storage(servers[0], "o=first"))) as cards:
-        with capture_logs() as logs, pytest.raises(UnknownName):
+        with capture_logs() as logs, pytest.raises(AmbiguousName, match="several people"):
             await cards.card("Twin")
     assert [each["log_level"] for each in logs] == ["warning"]
     assert "Twin" not in str(logs)
@@ -173,6 +173,96 @@ async def test_c65_servers_of_one_storage_are_asked_in_their_order(servers: Serv
     async with Cards(settings(one)) as cards:
         assert (await cards.card("ada@example.com")).id == ADA
         assert (await cards.card("here@example.com")).id == "uid=x2,o=second"
+
+
+JOHN, OTHER_JOHN = "cn=John Smith,o=first", "cn=John Smith,o=second"
+TWO_JOHNS = (
+    (*FIRST, person(JOHN, cn="John Smith", mail="john@first.example")),
+    (*SECOND, person(OTHER_JOHN, cn="John Smith", mail="john@second.example", mobile="666")),
+)
+
+
+@pytest.fixture
+async def two_johns() -> AsyncIterator[Servers]:
+    """Each directory has a John Smith, who is not the other's; only the second one has a telephone."""
+    async with EmbeddedServer(TWO_JOHNS[0]) as first, EmbeddedServer(TWO_JOHNS[1]) as second:
+        yield first, second
+
+
+async def test_c65_one_storage_shows_one_person_though_a_later_server_has_another_of_that_name(
+    two_johns: Servers,
+) -> None:
+    first, second = storage(two_johns[0], "o=first"), storage(two_johns[1], "o=second")
+    async with Cards(settings(replace(first, servers=first.servers + second.servers))) as cards:
+        card = await cards.card("John Smith")
+    assert (card.id, shown(card.fields)) == (
+        JOHN,
+        {"Name": "John Smith", "MailAddress": "john@first.example"},
+    )
+    assert two_johns[1].counts["search"] == 0
+
+
+async def test_c75_a_later_storage_adds_nothing_of_another_person_of_that_name(two_johns: Servers) -> None:
+    both = settings(storage(two_johns[0], "o=first"), storage(two_johns[1], "o=second"))
+    async with Cards(both) as cards:
+        card = await cards.card("John Smith")
+        other = await cards.card("john@second.example")
+    assert (card.id, "Telephone" in card.fields) == (JOHN, False)
+    assert (other.id, shown(other.fields)["Telephone"]) == (OTHER_JOHN, "666")
+
+
+async def test_c69_c75_a_later_storage_is_asked_by_the_id_of_the_person_found(servers: Servers) -> None:
+    """Ada is 17 at home; the other directory knows her by that number, and by another mail address."""
+    elsewhere = person("uid=x9,o=second", cn="A. Byron", sn="17", mail="a@second.example", mobile="99")
+    namesake = person("uid=x8,o=second", cn="17", mobile="88")
+    async with EmbeddedServer((SECOND[0], elsewhere, namesake)) as third:
+        first = storage(servers[0], "o=first", user_id_attribute="employeeNumber", person_class="person")
+        by_number = storage(third, "o=second", user_id_attribute="sn")
+        by_filter = storage(third, "o=second")
+        async with Cards(settings(first, by_number)) as cards:
+            assert shown((await cards.card(ADA)).fields)["Telephone"] == "99"
+        async with Cards(settings(first, by_filter)) as cards:
+            assert "Telephone" not in (await cards.card(ADA)).fields
+
+
+async def test_c75_only_by_common_field_hides_nobody_on_a_second_server_of_the_first_storage(
+    servers: Servers,
+) -> None:
+    first, second = storage(servers[0], "o=first"), storage(servers[1], "o=second")
+    one = replace(first, servers=first.servers + second.servers)
+    async with Cards(settings(one, search_only_by_common_field=True)) as cards:
+        assert (await cards.card("here@example.com")).id == "uid=x2,o=second"
+
+
+async def test_c65_a_name_that_means_several_people_is_not_guessed_at_a_later_server(
+    servers: Servers,
+) -> None:
+    twin = person("cn=Twin,o=second", cn="Twin", mail="three@example.com")
+    async with EmbeddedServer((*SECOND, twin)) as third:
+        first, second = storage(servers[0], "o=first"), storage(third, "o=second")
+        one = replace(first, servers=first.servers + second.servers)
+        for each in (settings(one), settings(first, second)):
+            async with Cards(each) as cards:
+                with pytest.raises(AmbiguousName):
+                    await cards.card("Twin")
+
+
+async def test_c75_a_common_value_that_several_have_fills_nothing(servers: Servers) -> None:
+    again = person("uid=x3,o=second", cn="A. B.", mail="ada@example.com", mobile="33")
+    async with EmbeddedServer((*SECOND, again)) as third:
+        both = settings(storage(servers[0], "o=first"), storage(third, "o=second"))
+        async with Cards(both) as cards:
+            card = await cards.card(ADA)
+    assert (card.id, "Telephone" in card.fields) == (ADA, False)
+
+
+async def test_c75_a_common_field_of_several_attributes_links_by_the_first_that_has_a_value(
+    servers: Servers,
+) -> None:
+    by_two = (Detail("MailAddress", ("mail", "cn"), "text/plain", " "), *DETAILS[1:])
+    first = replace(storage(servers[0], "o=first"), details=by_two)
+    async with Cards(settings(first, storage(servers[1], "o=second"))) as cards:
+        assert shown((await cards.card(ADA)).fields)["Telephone"] == "22"
 
 
 async def test_a_connection_that_breaks_is_made_again_and_asked_once_more(servers: Servers) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.cards.lookup import by_common_field, by_user
+from quintet.cards.lookup import by_common_field, by_id, by_user
 from quintet.config.settings import CardServer, CardStorage, Detail, Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filter_tree import decode
@@ -93,8 +93,25 @@ def test_a_dn_outside_the_base_is_never_read() -> None:
     assert question.base == "ou=people,o=example"
 
 
+@pytest.mark.parametrize(
+    ("scope", "read"),
+    [(Scope.BASE, [True, False, False]), (Scope.ONE, [False, True, False]), (Scope.SUBTREE, [True] * 3)],
+)
+def test_c67_a_dn_is_read_only_where_a_search_would_find_it(scope: Scope, read: list[bool]) -> None:
+    base = "ou=people,o=example"
+    names = (base, f"cn=Ada,{base}", f"cn=Ada,ou=far,{base}")
+    server = replace(SERVER, scope=scope)
+    assert [by_id(server, name) is not None for name in names] == read
+
+
+def test_c75_an_id_is_never_searched_as_a_name() -> None:
+    assert by_id(SERVER, "10017") is None
+    assert by_id(SERVER, "cn=Ada,o=other") is None
+    assert by_id(WITH_ID, "10017") == by_user(WITH_ID, "10017")
+
+
 def test_with_an_empty_base_every_dn_is_read() -> None:
-    assert asked(replace(SERVER, base=DN()), "cn=Ada,o=other") == (
+    assert asked(replace(SERVER, base=DN(), scope=Scope.SUBTREE), "cn=Ada,o=other") == (
         "cn=Ada,o=other",
         Scope.BASE,
         "(objectClass=person)",

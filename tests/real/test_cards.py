@@ -11,7 +11,7 @@ from quintet.cards.cards import Cards
 from quintet.cards.endpoint import LABEL
 from quintet.config.load import load
 from quintet.config.settings import CardSettings
-from quintet.directory.errors import UnknownName, Untrusted
+from quintet.directory.errors import AmbiguousName, UnknownName, Untrusted
 from quintet.embedded import sample
 from support import certs, keytool, small
 from support.folder import settings_folder
@@ -124,7 +124,7 @@ async def test_a_group_is_nobody(tmp_path: Path, small_slapd: Slapd) -> None:
 async def test_two_john_smiths_have_no_card_by_their_name(tmp_path: Path, slapd: Slapd) -> None:
     folder = settings_folder(tmp_path, slapd, level="none", account=None)
     async with Cards(card_settings(folder)) as cards:
-        with pytest.raises(UnknownName):
+        with pytest.raises(AmbiguousName):
             await cards.card("John Smith")
         assert (await cards.card("jsmith")).id != (await cards.card("jsmith2")).id
 

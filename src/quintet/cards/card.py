@@ -1,14 +1,19 @@
-"""Putting a card together from several repositories (reference 4.7): what was found first stays."""
+"""Putting a card together from several storages (reference 4.7): what was found first stays.
 
-from collections.abc import Mapping, Sequence
+A name as typed finds the person once. From then on it is the person that is asked for, by ID and by the
+common field: somebody else may have the same name in another directory, and two must not share a card.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import final
 
-from quintet.cards.fields import Field, fields_of
-from quintet.cards.lookup import Question, by_common_field, by_user
+from quintet.cards.fields import Field, fields_of, link_of
+from quintet.cards.lookup import Question, by_common_field, by_id, by_user
 from quintet.cards.repository import Repository
 from quintet.config.settings import CardSettings
 from quintet.directory.entries import sametime_id
-from quintet.directory.errors import DirectoryError, UnknownName
+from quintet.directory.errors import AmbiguousName, DirectoryError, UnknownName
 from quintet.ldap.messages import SearchResultEntry
 
 
@@ -26,76 +31,98 @@ class Card:
     unavailable: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Search:
-    """What is known so far."""
-
-    user: str
-    only_by_common_field: bool
-    common_field: str
-    common_value: str | None = None
-    first: tuple[Repository, SearchResultEntry] | None = None
-
-    def questions(self, repository: Repository, *, later: bool) -> list[Question]:
-        """How to ask: by the user, then by the common field."""
-        asked = []
-        if not (later and self.only_by_common_field):
-            asked.append(by_user(repository.server, self.user))
-        if later and self.common_value is not None:
-            storage, server = repository.storage, repository.server
-            asked.append(by_common_field(storage, server, self.common_field, self.common_value))
-        return [question for question in asked if question is not None]
-
-
 async def make_card(
-    settings: CardSettings, repositories: Sequence[Repository], user: str, ids: Sequence[str]
+    settings: CardSettings, storages: Sequence[Sequence[Repository]], user: str, ids: Sequence[str]
 ) -> Card:
-    """The card with those of the fields `ids` that have a value. Raises as `Cards.card` does."""
-    common_field = repositories[0].storage.common_field if repositories else ""
-    search = _Search(user, settings.search_only_by_common_field, common_field)
-    fields: dict[str, Field] = {}
-    failures: list[tuple[Repository, DirectoryError]] = []
-    for repository in repositories:
-        gaps = [ident for ident in ids if ident not in fields]
-        if search.first is not None and not repository.details(gaps):
-            continue
-        try:
-            entry = await _entry(search, repository, gaps, later=repository is not repositories[0])
-        except DirectoryError as error:
-            failures.append((repository, error))
-            continue
-        if entry is None:
-            continue
-        search.first = search.first or (repository, entry)
-        found = fields_of(repository.details([*gaps, common_field]), entry.attributes)
-        search.common_value = search.common_value or _text(found.get(common_field))
-        fields.update((ident, field) for ident, field in found.items() if ident in gaps)
-    if search.first is None:
-        if failures:
-            raise failures[0][1]
-        raise UnknownName("nobody is found by this name, or more than one")
-    home, entry = search.first
-    return Card(
-        id=sametime_id(entry, home.server),
-        dn=entry.dn,
-        fields={ident: fields[ident] for ident in ids if ident in fields},
-        unavailable=tuple(repository.server.host for repository, _ in failures),
-    )
+    """The card with those of the fields `ids` that have a value. Raises as `Cards.card` does.
+
+    `storages` are the repositories of each `Storage`, in the order in which they are searched.
+    """
+    making = _Making(settings, user, ids)
+    for nth, repositories in enumerate(storages):
+        if making.wants(repositories):
+            await making.ask(repositories, later=nth > 0)
+    return making.card()
 
 
-async def _entry(
-    search: _Search, repository: Repository, gaps: Sequence[str], *, later: bool
-) -> SearchResultEntry | None:
-    wanted = repository.details([*gaps, search.common_field])
-    attributes = [name for detail in wanted for name in detail.attributes]
-    if repository.server.user_id_attribute:
-        attributes.append(repository.server.user_id_attribute)
-    for question in search.questions(repository, later=later):
-        entry = await repository.find(question, attributes)
-        if entry is not None:
-            return entry
-    return None
+@final
+class _Making:
+    """A card as far as it is known."""
 
+    def __init__(self, settings: CardSettings, user: str, ids: Sequence[str]) -> None:
+        self._user = user
+        self._ids = ids
+        self._only_by_link = settings.search_only_by_common_field
+        self._link_id = settings.storages[0].common_field if settings.storages else ""
+        self._link = ""
+        self._found: tuple[str, str] | None = None
+        """Sametime ID and DN."""
+        self._fields: dict[str, Field] = {}
+        self._failures: list[tuple[Repository, DirectoryError]] = []
 
-def _text(field: Field | None) -> str | None:
-    return field.value if field is not None and isinstance(field.value, str) else None
+    def wants(self, repositories: Sequence[Repository]) -> bool:
+        """Whether this storage could add something."""
+        return self._found is None or any(each.details(self._gaps()) for each in repositories)
+
+    async def ask(self, repositories: Sequence[Repository], *, later: bool) -> None:
+        """Take what the first server of a storage that knows the person has of them.
+
+        Raises AmbiguousName when it is not known yet who is meant, and a server knows several.
+        """
+        for repository in repositories:
+            try:
+                entry = await self._entry(repository, later=later)
+            except AmbiguousName:
+                if self._found is None:
+                    raise
+                return
+            except DirectoryError as error:
+                self._failures.append((repository, error))
+                continue
+            if entry is not None:
+                self._take(repository, entry)
+                return
+
+    def card(self) -> Card:
+        if self._found is None:
+            if self._failures:
+                raise self._failures[0][1]
+            raise UnknownName("nobody is found by this name")
+        ident, dn = self._found
+        return Card(
+            id=ident,
+            dn=dn,
+            fields={each: self._fields[each] for each in self._ids if each in self._fields},
+            unavailable=tuple(repository.server.host for repository, _ in self._failures),
+        )
+
+    def _gaps(self) -> list[str]:
+        return [ident for ident in self._ids if ident not in self._fields]
+
+    async def _entry(self, repository: Repository, *, later: bool) -> SearchResultEntry | None:
+        wanted = repository.details([*self._gaps(), self._link_id])
+        attributes = [name for detail in wanted for name in detail.attributes]
+        if repository.server.user_id_attribute:
+            attributes.append(repository.server.user_id_attribute)
+        for question in self._questions(repository, later=later):
+            entry = await repository.find(question, attributes)
+            if entry is not None:
+                return entry
+        return None
+
+    def _questions(self, repository: Repository, *, later: bool) -> Iterator[Question]:
+        storage, server = repository.storage, repository.server
+        asked: list[Question | None] = []
+        if not (later and self._only_by_link):
+            asked.append(
+                by_user(server, self._user) if self._found is None else by_id(server, self._found[0])
+            )
+        if self._link:
+            asked.append(by_common_field(storage, server, self._link_id, self._link))
+        return (question for question in asked if question is not None)
+
+    def _take(self, repository: Repository, entry: SearchResultEntry) -> None:
+        self._found = self._found or (sametime_id(entry, repository.server), entry.dn)
+        self._fields |= fields_of(repository.details(self._gaps()), entry.attributes)
+        for detail in repository.details([self._link_id]):
+            self._link = self._link or link_of(detail, entry.attributes)

@@ -10,7 +10,7 @@ from quintet.cards.card import Card, make_card
 from quintet.cards.endpoint import line_of
 from quintet.cards.repository import Repository
 from quintet.cards.sets import AUTHENTICATED, ids_to_show
-from quintet.config.settings import CardSettings
+from quintet.config.settings import CardServer, CardSettings, CardStorage
 from quintet.directory.endpoint import Line
 from quintet.directory.errors import DirectoryError
 from quintet.directory.opening import Opening, Route
@@ -26,14 +26,18 @@ _DRAIN = 30.0
 
 @final
 class _Generation:
-    """The repositories as one set of settings has them, and how many requests are using them."""
+    """The repositories of each storage in one set of settings, and how many requests are using them."""
 
-    def __init__(self, settings: CardSettings, repositories: tuple[Repository, ...]) -> None:
+    def __init__(self, settings: CardSettings, storages: tuple[tuple[Repository, ...], ...]) -> None:
         self.settings = settings
-        self.repositories = repositories
+        self.storages = storages
         self.users = 0
         self.idle = asyncio.Event()
         self.idle.set()
+
+    @property
+    def repositories(self) -> tuple[Repository, ...]:
+        return tuple(each for storage in self.storages for each in storage)
 
 
 @final
@@ -86,13 +90,13 @@ class Cards:
         """The card of `user`, who is named by DN, by ID, or as the search filter finds people.
 
         It has the fields of the set, or those that `only` names by their Detail Ids; for an asker who is not
-        `authenticated` nothing that is not in set 0. Raises UnknownName, also when several people are found,
-        and Unreachable, Untrusted or ClearBindRefused when nobody could be asked who might know.
+        `authenticated` nothing that is not in set 0. Raises UnknownName; AmbiguousName when several people
+        are found; Unreachable, Untrusted or ClearBindRefused when nobody could be asked who might know.
         """
         async with self._using() as generation:
             settings = generation.settings
             ids = ids_to_show(settings, set_id=set_id, only=only, authenticated=authenticated)
-            return await make_card(settings, generation.repositories, user, ids)
+            return await make_card(settings, generation.storages, user, ids)
 
     async def connect_all(self) -> tuple[ConnectionStatus, ...]:
         """Open every connection and tell what became of each."""
@@ -124,13 +128,18 @@ class Cards:
         self._contexts.keep_only(endpoint for line in endpoints for endpoint in line)
 
     def _generation(self, settings: CardSettings, kept: dict[Line, Pool]) -> _Generation:
-        repositories = []
-        for storage in settings.storages:
-            for server in storage.servers:
-                line = line_of(settings, storage, server)
-                pool = kept.pop(line, None) or Pool(line, self._opening, trace=self._trace)
-                repositories.append(Repository(storage, server, pool))
-        return _Generation(settings, tuple(repositories))
+        def repository(storage: CardStorage, server: CardServer) -> Repository:
+            line = line_of(settings, storage, server)
+            pool = kept.pop(line, None) or Pool(line, self._opening, trace=self._trace)
+            return Repository(storage, server, pool)
+
+        return _Generation(
+            settings,
+            tuple(
+                tuple(repository(storage, server) for server in storage.servers)
+                for storage in settings.storages
+            ),
+        )
 
     @asynccontextmanager
     async def _using(self) -> AsyncIterator[_Generation]:

@@ -1,7 +1,7 @@
 """From an entry's attributes to the fields of a card (reference 4.4)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -33,6 +33,11 @@ def fields_of(details: Sequence[Detail], attributes: Attributes) -> dict[str, Fi
     return {ident: field for ident, field in made if field is not None}
 
 
+def link_of(detail: Detail, attributes: Attributes) -> str:
+    """The value by which other repositories know the person: that of the first attribute that has one."""
+    return next(_texts(detail, _by_name(attributes)), "")
+
+
 def is_picture(detail: Detail) -> bool:
     return detail.type.casefold().startswith("image/")
 
@@ -48,9 +53,14 @@ def _by_name(attributes: Attributes) -> dict[str, Sequence[bytes]]:
 def _field(detail: Detail, values: Mapping[str, Sequence[bytes]]) -> Field | None:
     if is_picture(detail):
         return _picture(detail, values)
-    parts = (_text(name.lower(), values.get(name.lower(), ())) for name in detail.attributes)
-    joined = detail.separator.join(part for part in parts if part)
+    joined = detail.separator.join(_texts(detail, values))
     return Field(joined, detail.type) if joined else None
+
+
+def _texts(detail: Detail, values: Mapping[str, Sequence[bytes]]) -> Iterator[str]:
+    """What the attributes of a detail say, in their order; those that say nothing are left out."""
+    texts = (_text(name.lower(), values.get(name.lower(), ())) for name in detail.attributes)
+    return (text for text in texts if text)
 
 
 def _text(name: str, values: Sequence[bytes]) -> str:

@@ -21,24 +21,38 @@ class Question:
 
 
 def by_user(server: CardServer, user: str) -> Question | None:
-    """The search for a user as clients name people: by DN, by ID, else by name. None when it can find nobody.
+    """The search for a user as clients name people: by DN, by ID, else by name.
 
-    Text in the form of a DN that is outside the server's base is no DN of this server: "Equal=Pay
-    Officer" is a name.
+    None when it can find nobody.
     """
     octets = _octets(user)
     if not octets.strip():
         return None
-    dn = _name(user)
-    if dn is not None and dn.is_under(server.base):
-        return Question(str(dn), Scope.BASE, _of_class(server.person_class or _PERSON))
-    if server.user_id_attribute is not None:
-        value = _id_octets(server.user_id_attribute, user) or octets
-        return _at(server, _with_class(server, Equality(server.user_id_attribute, value)))
+    question = by_id(server, user)
+    if question is not None:
+        return question
     try:
         return _at(server, server.filter.encode(octets))
     except BadFilter:
         return None
+
+
+def by_id(server: CardServer, ident: str) -> Question | None:
+    """The search for a Sametime ID: the entry of that DN, else who has it in `UserIdAttribute`.
+
+    A DN is read only where a search would find it, too: under the base, and no deeper than `Scope` goes.
+    Other text in the form of a DN is none of this server: "Equal=Pay Officer" is a name.
+    """
+    octets = _octets(ident)
+    if not octets.strip():
+        return None
+    dn = _name(ident)
+    if dn is not None and _reaches(server, dn):
+        return Question(str(dn), Scope.BASE, _of_class(server.person_class or _PERSON))
+    if server.user_id_attribute is None:
+        return None
+    value = _id_octets(server.user_id_attribute, ident) or octets
+    return _at(server, _with_class(server, Equality(server.user_id_attribute, value)))
 
 
 def by_common_field(storage: CardStorage, server: CardServer, ident: str, value: str) -> Question | None:
@@ -52,6 +66,16 @@ def by_common_field(storage: CardStorage, server: CardServer, ident: str, value:
 
 def _at(server: CardServer, wanted: Filter | bytes) -> Question:
     return Question(str(server.base), server.scope, wanted)
+
+
+def _reaches(server: CardServer, dn: DN) -> bool:
+    match server.scope:
+        case Scope.BASE:
+            return dn == server.base
+        case Scope.ONE:
+            return dn.parent == server.base
+        case Scope.SUBTREE:
+            return dn.is_under(server.base)
 
 
 def _name(user: str) -> DN | None:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from quintet.cards.endpoint import LABEL
 from quintet.cards.lookup import Question
 from quintet.config.settings import CardServer, CardStorage, Detail
+from quintet.directory.errors import AmbiguousName
 from quintet.directory.link import Link
 from quintet.directory.opening import unreachable
 from quintet.directory.pool import Pool
@@ -37,9 +39,9 @@ class Repository:
         return tuple(detail for detail in self.storage.details if detail.id in ids)
 
     async def find(self, question: Question, attributes: Sequence[str]) -> SearchResultEntry | None:
-        """The one entry that the question finds; None when it finds nobody, or more than one.
+        """The one entry that the question finds; None when it finds nobody.
 
-        Raises Unreachable, Untrusted, ClearBindRefused.
+        Raises AmbiguousName when it finds more than one; Unreachable, Untrusted, ClearBindRefused.
         """
 
         async def search(link: Link) -> SearchResult:
@@ -56,17 +58,21 @@ class Repository:
             entries = (await self.pool.run(search)).entries
         except (NoSuchObject, InvalidDnSyntax):
             return None
-        except (SizeLimitExceeded, LimitReached):
-            self._log_several()
-            return None
+        except (SizeLimitExceeded, LimitReached) as error:
+            raise self._several() from error
         except ResultError as error:
             raise unreachable(error, self.pool.line.endpoints[0]) from error
         if len(entries) > 1:
-            self._log_several()
-            return None
+            raise self._several()
         return entries[0] if entries else None
 
-    def _log_several(self) -> None:
+    def _several(self) -> AmbiguousName:
         _log.warning(
             "a card was asked for, and several people were found, so none is shown", server=self.server.host
+        )
+        return AmbiguousName(
+            "several people are found by this name, so none is shown",
+            task=LABEL,
+            server=self.server.host,
+            cure="Ask by the DN, or by what only one of them has",
         )
