@@ -1,39 +1,31 @@
-"""Stores: what `keytool` and `openssl` wrote is read, what is written they read, what is broken is told."""
+"""Stores: what `keytool` and `openssl` wrote is read, and what is written they read."""
 
 import dataclasses
+import hashlib
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12 as library
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quintet.secret import Secret
-from quintet.tls import der
-from quintet.tls.entries import KeyEntry
-from quintet.tls.pkcs12 import encoding_of
+from quintet.tls.entries import KeyEntry, TrustedEntry
 from quintet.tls.stash import write_stash
 from quintet.tls.stores import (
     CannotWrite,
-    DamagedStore,
     EntryExists,
     NoSuchEntry,
-    NotAStore,
     StashError,
     Store,
     StoreError,
     StoreKind,
-    StoreMissing,
     StoreRef,
-    StoreUnreadable,
-    TooCostly,
     UnsupportedStore,
-    WrongKind,
     WrongPassword,
     new_store,
     open_store,
@@ -41,44 +33,19 @@ from quintet.tls.stores import (
     save_store,
     write_store,
 )
-from support import certs, keytool
+from support import keytool
 from support.keytool import PASSWORD
-
-FORMS = [(StoreKind.PKCS12, False), (StoreKind.PKCS12, True), (StoreKind.JKS, False)]
-IDS = ["p12", "p12-legacy", "jks"]
-CA = certs.authority()
-MIDDLE = certs.authority("Intermediate", issuer=CA)
-LEAF = certs.leaf(MIDDLE, *certs.LOCAL)
-OWN = certs.self_signed(kind="p256")
+from support.stores import CA, FORMS, IDS, LEAF, MIDDLE, OWN, WRITTEN, full, pem, ref
 
 
-def full() -> Store:
-    """Two trusted certificates and two keys, one with a chain."""
-    store = new_store().with_trusted("ca", CA.certificate).with_trusted("own", OWN.certificate)
-    keys = (
-        KeyEntry("mux", LEAF.key, LEAF.certificate, LEAF.chain),
-        KeyEntry("other", OWN.key, OWN.certificate),
-    )
-    return dataclasses.replace(store, keys=keys)
+def essence(store: Store, kind: StoreKind) -> object:
+    """All that must survive writing and reading; of an alias in a `.jks`, its letters but not their case."""
 
+    def name(alias: str) -> str:
+        return alias.lower() if kind is StoreKind.JKS else alias
 
-def essence(store: Store) -> object:
-    """All that must survive writing and reading."""
-    keys = {
-        entry.alias: (pem(entry.key), entry.certificate, entry.chain) for entry in store.keys if entry.key
-    }
-    return {entry.alias: entry.certificate for entry in store.trusted}, keys
-
-
-def pem(key: object) -> bytes:
-    return key.private_bytes(  # type: ignore[attr-defined,no-any-return]
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def ref(path: Path, **changes: object) -> StoreRef:
-    kind = StoreKind.JKS if path.suffix == ".jks" else StoreKind.PKCS12
-    return dataclasses.replace(StoreRef(path, kind, Secret(PASSWORD)), **changes)  # type: ignore[arg-type]
+    keys = {name(e.alias): (pem(e.key), e.certificate, e.chain) for e in store.keys}
+    return {name(entry.alias): entry.certificate for entry in store.trusted}, keys
 
 
 # Written by others
@@ -93,7 +60,7 @@ def test_c18_c19_trust_stores_of_keytool_are_read(tmp_path: Path, kind: StoreKin
         "ca": CA.certificate,
         "own": OWN.certificate,
     }
-    assert (store.kind, store.keys, store.notes, store.java_entries) == (kind, (), (), 2)
+    assert (store.kind, store.keys, store.notes) == (kind, (), ())
     assert store.encoding.legacy is (legacy or kind is StoreKind.JKS)
 
 
@@ -163,14 +130,14 @@ def test_a_p12_of_bare_certificates_is_trusted_here_and_empty_to_java(tmp_path: 
     )
     store = open_store(ref(path))
     assert store.certificates == (CA.certificate,)
-    assert store.java_entries == len(keytool.entries(path)) == 0
+    assert keytool.entries(path) == {}
     assert "Java sees 0 entries" in store.notes[0]
 
 
 @pytest.mark.real
-def test_d1_the_encoding_is_told_without_the_password(tmp_path: Path) -> None:
-    new = encoding_of(keytool.trust_store(tmp_path / "new.p12", {"ca": CA}).read_bytes())
-    old = encoding_of(keytool.trust_store(tmp_path / "old.p12", {"ca": CA}, legacy=True).read_bytes())
+def test_d1_the_encoding_is_told(tmp_path: Path) -> None:
+    new = open_store(ref(keytool.trust_store(tmp_path / "new.p12", {"ca": CA}))).encoding
+    old = open_store(ref(keytool.trust_store(tmp_path / "old.p12", {"ca": CA}, legacy=True))).encoding
     assert (new.certificates, new.digest, new.legacy) == (
         "PBES2 (SHA-256, AES-256-CBC)",
         "HMAC-SHA256",
@@ -240,6 +207,70 @@ def test_keys_that_we_write_are_opened_by_keytool(tmp_path: Path, kind: StoreKin
 
 
 @pytest.mark.real
+def test_a_jks_with_capital_letters_in_its_aliases_is_listed_and_used_by_keytool(tmp_path: Path) -> None:
+    store = new_store(StoreKind.JKS).with_trusted("My Root CA", CA.certificate)
+    store = dataclasses.replace(store, keys=(KeyEntry("Our Key", OWN.key, OWN.certificate),))
+    path, moved = tmp_path / "ours.jks", tmp_path / "moved.p12"
+    save_store(path, store, PASSWORD)
+    assert keytool.entries(path) == {"my root ca": "trustedCertEntry", "our key": "PrivateKeyEntry"}
+    keytool.keytool(
+        *("-importkeystore", "-noprompt", "-srckeystore", path, "-srcstorepass", PASSWORD),
+        *("-destkeystore", moved, "-deststorepass", PASSWORD),
+    )
+    (entry,) = open_store(ref(moved)).keys
+    assert pem(entry.key) == OWN.key_pem
+
+
+@pytest.mark.real
+def test_a_p12_with_capital_letters_in_its_aliases_becomes_a_jks_that_keytool_lists(tmp_path: Path) -> None:
+    made, path = tmp_path / "made.p12", tmp_path / "ours.jks"
+    keytool.openssl_key_store(made, OWN, alias="Our Key")
+    save_store(path, open_store(ref(made)), PASSWORD, kind=StoreKind.JKS)
+    assert keytool.entries(path) == {"our key": "PrivateKeyEntry"}
+
+
+@pytest.mark.real
+def test_aliases_that_differ_in_case_alone_stay_two_entries_of_a_jks(tmp_path: Path) -> None:
+    entries = (TrustedEntry("CA", CA.certificate), TrustedEntry("ca", OWN.certificate))
+    path = tmp_path / "ours.jks"
+    save_store(path, dataclasses.replace(new_store(StoreKind.JKS), trusted=entries), PASSWORD)
+    assert keytool.entries(path) == {"ca": "trustedCertEntry", "ca-2": "trustedCertEntry"}
+    assert open_store(ref(path)).certificates == (CA.certificate, OWN.certificate)
+
+
+def test_a_jks_with_two_aliases_that_differ_in_case_alone_loses_only_the_one_that_is_removed() -> None:
+    short, long = (TrustedEntry(alias, CA.certificate) for alias in ("ca", "co"))
+    data = write_store(dataclasses.replace(new_store(StoreKind.JKS), trusted=(short, long)), PASSWORD)
+    body = data[:-20].replace(b"\0\2co", b"\0\2CA")  # as old releases of ours wrote it
+    digest = hashlib.sha1(PASSWORD.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()
+    store = read_store(body + digest, PASSWORD)
+    assert [entry.alias for entry in store.trusted] == ["ca", "CA-2"]
+    assert [entry.alias for entry in store.without("ca").trusted] == ["CA-2"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("legacy", [False, True])
+def test_any_printable_ascii_opens_a_p12_of_ours_in_java(tmp_path: Path, legacy: bool) -> None:
+    password = bytes(range(0x20, 0x7F)).decode("ascii")
+    save_store(tmp_path / "ours.p12", full(), password, legacy=legacy)
+    assert len(keytool.entries(tmp_path / "ours.p12", password)) == 4
+
+
+@pytest.mark.real
+def test_a_jks_under_a_password_with_an_accent_is_opened_by_java(tmp_path: Path) -> None:
+    save_store(tmp_path / "ours.jks", full(), "pässword", kind=StoreKind.JKS)
+    assert len(keytool.entries(tmp_path / "ours.jks", "pässword")) == 4
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("password", ["pässword", "pass\tword", "pass\x7fword"])
+def test_a_p12_that_java_could_not_open_for_its_password_is_not_written(password: str, legacy: bool) -> None:
+    with pytest.raises(UnsupportedStore, match=r"printable ASCII.* \.jks store") as raised:
+        write_store(full(), password, legacy=legacy)
+    assert password not in str(raised.value)
+
+
+@pytest.mark.real
 @pytest.mark.parametrize("legacy", [False, True])
 def test_openssl_reads_what_we_write(tmp_path: Path, legacy: bool) -> None:
     path = tmp_path / "ours.p12"
@@ -279,20 +310,23 @@ def test_what_is_legacy_says_so() -> None:
 
 
 ALIASES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+PASSWORDS = {
+    StoreKind.PKCS12: st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20),
+    StoreKind.JKS: st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+}
 
 
 @given(
     aliases=st.lists(ALIASES, unique_by=str.lower, max_size=4),
     key=st.none() | ALIASES,
-    password=PASSWORDS,
-    kind=st.sampled_from(StoreKind),
+    form=st.sampled_from(StoreKind).flatmap(lambda kind: st.tuples(st.just(kind), PASSWORDS[kind])),
 )
-@example(aliases=["a\0b", "😀"], key="ä", password="", kind=StoreKind.JKS)
+@example(aliases=["a\0b", "😀"], key="ä", form=(StoreKind.JKS, ""))
 @settings(max_examples=40, deadline=None)
 def test_a_store_survives_writing_and_reading(
-    aliases: list[str], key: str | None, password: str, kind: StoreKind
+    aliases: list[str], key: str | None, form: tuple[StoreKind, str]
 ) -> None:
+    kind, password = form
     store = new_store(kind)
     for alias in aliases:
         if alias.strip():
@@ -300,7 +334,7 @@ def test_a_store_survives_writing_and_reading(
     if key is not None and key.lower() not in [alias.lower() for alias in aliases]:
         store = dataclasses.replace(store, keys=(KeyEntry(key, OWN.key, OWN.certificate),))
     again = read_store(write_store(store, password), password, kind)
-    assert essence(again) == essence(store)
+    assert essence(again, kind) == essence(store, kind)
 
 
 @pytest.mark.parametrize(("kind", "legacy"), FORMS, ids=IDS)
@@ -316,161 +350,6 @@ def test_a_changed_byte_of_a_certificate_is_noticed(kind: StoreKind, legacy: boo
     data[len(data) // 2] ^= 1
     with pytest.raises(StoreError):
         read_store(bytes(data), PASSWORD)
-
-
-# Broken ones
-
-
-WRITTEN = {form: write_store(full(), PASSWORD, kind=form[0], legacy=form[1]) for form in FORMS}
-
-
-@pytest.mark.parametrize("form", FORMS, ids=IDS)
-def test_a_truncated_store_is_told_from_a_wrong_password(form: tuple[StoreKind, bool]) -> None:
-    data = WRITTEN[form]
-    for kept in (30, len(data) // 2, len(data) - 1):
-        with pytest.raises(DamagedStore):
-            read_store(data[:kept], PASSWORD, form[0])
-
-
-@given(st.binary(max_size=300))
-@settings(max_examples=200)
-def test_random_bytes_raise_nothing_but_store_errors(data: bytes) -> None:
-    for start in (b"", b"\xfe\xed\xfe\xed", b"\xfe\xed\xfe\xed\0\0\0\2", b"\x30\x80\x02\x01\x03\x30\x80"):
-        with pytest.raises(StoreError):
-            read_store(start + data, PASSWORD)
-
-
-@given(
-    form=st.sampled_from([FORMS[0], FORMS[2]]),
-    at=st.floats(0, 1, exclude_max=True),
-    patch=st.binary(min_size=1, max_size=6),
-    cut=st.booleans(),
-)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_damaged_stores_raise_nothing_but_store_errors(
-    form: tuple[StoreKind, bool], at: float, patch: bytes, cut: bool
-) -> None:
-    data = bytearray(WRITTEN[form])
-    place = int(at * len(data))
-    data[place : place + (0 if cut else len(patch))] = patch
-    try:
-        read_store(bytes(data), PASSWORD)
-    except StoreError:
-        return
-    assert bytes(data).startswith(WRITTEN[form])
-
-
-def test_hostile_lengths_cost_nothing() -> None:
-    claims = b"\xfe\xed\xfe\xed\0\0\0\2" + b"\xff" * 4 + b"\0\0\0\2\0\1a" + b"\0" * 8 + b"\xff" * 4
-    begun = time.monotonic()
-    with pytest.raises(DamagedStore):
-        read_store(claims + bytes(40), PASSWORD)
-    assert time.monotonic() - begun < 1
-
-
-def test_a_file_that_asks_for_hours_of_hashing_is_refused() -> None:
-    content = der.sequence()
-    rounds = der.integer(2_000_000_000)
-    sha1 = der.sequence(der.tlv(der.OID, der.oid("1.3.14.3.2.26")), der.tlv(der.NULL))
-    mac = der.sequence(der.sequence(sha1, der.octets(bytes(20))), der.octets(b"salt"), rounds)
-    plain = der.sequence(
-        der.tlv(der.OID, der.oid("1.2.840.113549.1.7.1")), der.tlv(der.CONTEXT_0, der.octets(content))
-    )
-    with pytest.raises(TooCostly):
-        read_store(der.sequence(der.integer(3), plain, mac), PASSWORD)
-
-
-def test_a_huge_file_is_refused() -> None:
-    with pytest.raises(TooCostly, match="16 MiB"):
-        read_store(b"\xfe\xed\xfe\xed" + bytes(16 * 1024 * 1024), PASSWORD)
-
-
-def test_deep_nesting_is_refused() -> None:
-    with pytest.raises(StoreError):
-        read_store(b"\x30\x80" * 100_000, PASSWORD)
-
-
-@pytest.mark.parametrize(
-    ("data", "what"),
-    [
-        (b"", "it is empty"),
-        (CA.pem, "PEM text with certificates"),
-        (b"subject=CN=x\n" + CA.pem, "PEM text with certificates"),
-        (LEAF.key_pem, "PEM text with a private key"),
-        (CA.der, r"a single certificate \(DER\)"),
-        (b"<!DOCTYPE html><html>", "a web page"),
-        (b"\n<?xml version='1.0'?>", "a web page or XML"),
-        (b"[Config]\nA=b\n", "it is a text"),
-        (b"\xce\xce\xce\xce\0\0\0\2", "a .jceks store"),
-        (bytes(range(128, 200)), "neither a .p12 nor a .jks"),
-    ],
-    ids=["empty", "pem", "pem-bag", "key", "der", "html", "xml", "text", "jceks", "noise"],
-)
-def test_d4_what_is_no_store_is_named(tmp_path: Path, data: bytes, what: str) -> None:
-    path = tmp_path / "trust.p12"
-    path.write_bytes(data)
-    with pytest.raises(NotAStore, match=what) as raised:
-        open_store(ref(path))
-    assert str(raised.value).startswith(f"{path}: ")
-    assert raised.value.cure
-
-
-def test_a_jks_named_p12_is_told_with_the_cure(tmp_path: Path) -> None:
-    path = tmp_path / "trust.p12"
-    path.write_bytes(WRITTEN[FORMS[2]])
-    with pytest.raises(WrongKind, match=r"it is a \.jks store.*_STORE_TYPE=jks"):
-        open_store(ref(path))
-
-
-def test_a_p12_named_jks_is_told_with_the_cure(tmp_path: Path) -> None:
-    path = tmp_path / "trust.jks"
-    path.write_bytes(WRITTEN[FORMS[0]])
-    with pytest.raises(WrongKind, match=r"it is a \.p12 store.*_STORE_TYPE=p12"):
-        open_store(ref(path))
-
-
-def test_d4_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StoreMissing, match=r"no such file.*quintet trust fetch"):
-        open_store(ref(tmp_path / "none.p12"))
-
-
-def test_a_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnreadable, match="a folder"):
-        open_store(ref(tmp_path))
-
-
-def test_a_pipe_in_its_place_is_told_and_nobody_waits_for_it(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "trust.p12")
-    with pytest.raises(StoreUnreadable, match="no regular file"):
-        open_store(ref(tmp_path / "trust.p12"))
-
-
-def test_a_bag_of_countless_attributes_is_refused() -> None:
-    attribute = der.sequence(der.tlv(der.OID, b"\x2a"), der.tlv(der.SET))
-    value = der.tlv(der.CONTEXT_0, der.sequence())
-    bag = der.sequence(der.tlv(der.OID, b"\x2a"), value, der.tlv(der.SET, attribute * 21))
-    data = der.tlv(der.OID, der.oid("1.2.840.113549.1.7.1"))
-    inner = der.sequence(data, der.tlv(der.CONTEXT_0, der.octets(der.sequence(bag))))
-    outer = der.sequence(data, der.tlv(der.CONTEXT_0, der.octets(der.sequence(inner))))
-    with pytest.raises(DamagedStore, match="more than 20 attributes"):
-        read_store(der.sequence(der.integer(3), outer), PASSWORD)
-
-
-def test_a_file_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(StoreUnreadable, match="must not read it"):
-        open_store(ref(tmp_path / "trust.p12"))
-
-
-def test_the_password_is_never_in_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "trust.p12"
-    path.write_bytes(WRITTEN[FORMS[0]])
-    with pytest.raises(WrongPassword) as raised:
-        open_store(ref(path, password=Secret("top-secret-words")))
-    assert "top-secret-words" not in f"{raised.value!r}{raised.value}"
 
 
 # Changing and saving
@@ -551,6 +430,28 @@ def test_a_stash_that_fails_gives_way_to_the_clear_password_and_is_told(stashed:
     store = open_store(dataclasses.replace(stashed, password=Secret(PASSWORD)))
     assert "its password does not open the store" in store.notes[0]
     assert stashed.stash.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"QUINTET-STASH-1\ncut of", b"", None], ids=["damaged", "empty", "folder"]
+)
+def test_a_stash_that_cannot_be_read_beside_a_good_password_is_told_and_left(
+    stashed: StoreRef, content: bytes | None
+) -> None:
+    """Reference 2.5, rows C23 to C25."""
+    assert stashed.stash is not None
+    stashed.stash.unlink()
+    if content is None:
+        stashed.stash.mkdir(mode=0o755)
+    else:
+        stashed.stash.write_bytes(content)
+        stashed.stash.chmod(0o644)
+    store = open_store(dataclasses.replace(stashed, password=Secret(PASSWORD)))
+    assert len(store.trusted) == 2
+    assert store.notes[0].startswith(f"{stashed.stash}: this is no")
+    assert "the password in the settings was used instead" in store.notes[0]
+    assert "others can read this stash" in store.notes[1]
+    assert stashed.stash.is_dir() if content is None else stashed.stash.read_bytes() == content
 
 
 def test_a_missing_stash_without_a_password_is_an_error(stashed: StoreRef) -> None:

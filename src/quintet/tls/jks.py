@@ -2,22 +2,23 @@
 
 The file: `FE ED FE ED`, version, count, entries, and a SHA-1 digest over the password, a phrase and all that
 comes before. Numbers are big-endian; texts are Java's modified UTF-8 behind a two-byte length. A private key
-is sealed by Sun's key protector: a key stream of chained SHA-1 digests over password and salt.
+is sealed by Sun's key protector: a key stream of chained SHA-1 digests over password and salt. Java looks an
+alias up in lower case and does not change those of the file, so they are written in lower case.
 """
 
 import hashlib
 import hmac
 import os
 import struct
-import warnings
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from quintet.tls import der
+from quintet.tls.aliases import Aliases
 from quintet.tls.entries import Contents, Encoding, KeyEntry, PrivateKey, TrustedEntry
+from quintet.tls.loading import certificate_of, private_key_of
 from quintet.tls.store_errors import DamagedStore, UnsupportedStore, WrongPassword
 
 MAGIC = b"\xfe\xed\xfe\xed"
@@ -43,8 +44,9 @@ def read_jks(data: bytes, password: str) -> Contents:
         _raise_for_digest(reader, version, entries)
     trusted: list[TrustedEntry] = []
     keys: list[KeyEntry] = []
+    aliases = Aliases()
     for _ in range(entries):
-        entry = _entry(reader, version, password)
+        entry = _entry(reader, version, password, aliases)
         if isinstance(entry, KeyEntry):
             keys.append(entry)
         else:
@@ -58,10 +60,12 @@ def write_jks(contents: Contents, password: str) -> bytes:
     """The store, its digest and its keys under `password`. Raises `UnsupportedStore` for a long alias."""
     entries: tuple[KeyEntry | TrustedEntry, ...] = (*contents.keys, *contents.trusted)
     body = bytearray(MAGIC + struct.pack(">II", 2, len(entries)))
+    aliases = Aliases()
     for entry in entries:
         kind = _KEY if isinstance(entry, KeyEntry) else _TRUSTED
         stamp = ((entry.created or datetime.now(UTC)) - _EPOCH) // timedelta(milliseconds=1)
-        body += struct.pack(">I", kind) + _text(entry.alias) + struct.pack(">q", stamp)
+        alias = aliases.unique(entry.alias.lower())
+        body += struct.pack(">I", kind) + _text(alias) + struct.pack(">q", stamp)
         if isinstance(entry, KeyEntry):
             sealed = entry.sealed if entry.key is None else _seal(entry.key, password)
             body += _block(sealed or b"")
@@ -138,8 +142,8 @@ def _raise_for_digest(reader: _Reader, version: int, entries: int) -> None:
     raise DamagedStore("bytes follow the last entry") if reader.left else WrongPassword
 
 
-def _entry(reader: _Reader, version: int, password: str) -> TrustedEntry | KeyEntry:
-    kind, alias, created = reader.number(), reader.text(), reader.stamp()
+def _entry(reader: _Reader, version: int, password: str, aliases: Aliases) -> TrustedEntry | KeyEntry:
+    kind, alias, created = reader.number(), aliases.unique(reader.text()), reader.stamp()
     if kind == _TRUSTED:
         return TrustedEntry(alias, _read_certificate(reader, version, alias), created=created)
     if kind != _KEY:
@@ -160,12 +164,7 @@ def _read_certificate(reader: _Reader, version: int, alias: str) -> x509.Certifi
         raise UnsupportedStore(
             f"the entry {alias!r} has a certificate of type {kind!r}", "only X.509 is known"
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an unusual certificate is judged later, by what it is worth
-        try:
-            return x509.load_der_x509_certificate(data)
-        except ValueError as error:
-            raise DamagedStore(f"the certificate of {alias!r} cannot be read: {error}") from None
+    return certificate_of(alias, data)
 
 
 def _unseal(sealed: bytes, password: str, alias: str) -> PrivateKey | None:
@@ -182,13 +181,7 @@ def _unseal(sealed: bytes, password: str, alias: str) -> PrivateKey | None:
     plain = _stream(hidden, password, salt)
     if not hmac.compare_digest(_sha1(_bytes(password) + plain), check):
         return None
-    try:
-        key = serialization.load_der_private_key(plain, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise DamagedStore(f"the key {alias!r} is of no kind that we know") from None
-    if not isinstance(key, PrivateKey):
-        raise UnsupportedStore(f"the key {alias!r} is of no kind that TLS uses", "use an RSA or EC key")
-    return key
+    return private_key_of(alias, plain)
 
 
 def _seal(key: PrivateKey, password: str) -> bytes:

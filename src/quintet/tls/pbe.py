@@ -1,13 +1,13 @@
 """Encryption and digests under a password, as PKCS#12 files use them.
 
 PBES2 (RFC 8018 6.2) and PBMAC1 (RFC 9579) are new; the schemes and the digest of RFC 7292 (appendices B, C)
-are old, and what old Java reads. Each use counts its rounds, so that a hostile file cannot ask for hours.
+are old, and what old Java reads. Each use pays for its rounds, so that a hostile file cannot ask for hours.
 """
 
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from Cryptodome.Cipher import ARC2
@@ -121,20 +121,39 @@ def digest_name_of(mac: der.Node) -> str:
     return f"HMAC-{_digest_name(_DIGESTS[oid]).replace('-', '')}" if oid in _DIGESTS else "an unknown digest"
 
 
+class _Rounds:
+    """How many rounds of hashing a file may still ask for, whichever passwords are tried on it."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_ROUNDS
+
+    def spend(self, rounds: int, size: int, digest: str) -> None:
+        """Pays for a key of `size` bytes: all its rounds again for each digest that it is made of."""
+        if rounds < 1:
+            raise der.DerError("a count of rounds is not positive")
+        self._left -= rounds * -(-size // hashlib.new(digest, usedforsecurity=False).digest_size)
+        if self._left < 0:
+            raise TooCostly(
+                f"opening it would take more than {_MOST_ROUNDS:,} rounds of hashing",
+                "make the store anew with keytool",
+            )
+
+
 class Password:
-    """A password, and how many rounds of hashing the file may still ask for."""
+    """A password for one file."""
 
     def __init__(self, text: str) -> None:
         self._utf8 = text.encode("utf-8", "surrogatepass")
         self._bmp = text.encode("utf-16-be", "surrogatepass") + b"\0\0"
-        self._rounds_left = _MOST_ROUNDS
+        self._rounds = _Rounds()
 
-    @classmethod
-    def absent(cls) -> "Password":
-        """No password at all, which some writers keep apart from an empty one."""
-        password = cls("")
-        password._bmp = b""
-        return password
+    def candidates(self) -> Iterator["Password"]:
+        """The password; after an empty one also none at all, which some writers keep apart from it."""
+        yield self
+        if not self._utf8:
+            absent = Password("")
+            absent._bmp, absent._rounds = b"", self._rounds
+            yield absent
 
     def decrypt(self, algorithm: der.Node, data: bytes) -> bytes:
         """What `data` was. Raises a `StoreError`, or `ValueError` for what does not hang together."""
@@ -144,7 +163,7 @@ class Password:
         if oid in _OLD:
             scheme = _OLD[oid]
             salt, rounds = parameters.sequence()
-            used = (salt.octets(), self._spend(rounds.integer()))
+            used = (salt.octets(), rounds.integer())
             key = self._derive(_KEY_ID, scheme.key, "sha1", *used)
             iv = self._derive(_IV_ID, scheme.block, "sha1", *used)
         elif oid == _PBES2:
@@ -196,7 +215,7 @@ class Password:
             key = self._pbkdf2(derivation, size)
         elif oid in _DIGESTS:
             digest = _DIGESTS[oid]
-            rounds = self._spend(rest[0].integer() if rest else 1)
+            rounds = rest[0].integer() if rest else 1
             size = hashlib.new(digest, usedforsecurity=False).digest_size
             key = self._derive(_MAC_ID, size, digest, salt.octets(), rounds)
         else:
@@ -213,25 +232,16 @@ class Password:
         info = der.sequence(algorithm, der.octets(hmac.digest(key, content, digest)))
         return der.sequence(info, der.octets(salt), der.integer(rounds))
 
-    def _spend(self, rounds: int) -> int:
-        if rounds < 1:
-            raise der.DerError("a count of rounds is not positive")
-        self._rounds_left -= rounds
-        if self._rounds_left < 0:
-            raise TooCostly(
-                f"opening it would take more than {_MOST_ROUNDS:,} rounds of hashing",
-                "make the store anew with keytool",
-            )
-        return rounds
-
     def _pbkdf2(self, derivation: der.Node, size: int) -> bytes:
         salt, rounds, asked, digest = _pbkdf2_parameters(derivation)
         if asked not in (None, size):
             raise der.DerError("the length of a key is not that of its cipher")
-        return hashlib.pbkdf2_hmac(digest, self._utf8, salt, self._spend(rounds), size)
+        self._rounds.spend(rounds, size, digest)
+        return hashlib.pbkdf2_hmac(digest, self._utf8, salt, rounds, size)
 
     def _derive(self, use: int, size: int, digest: str, salt: bytes, rounds: int) -> bytes:
-        """The key derivation of RFC 7292 appendix B.2; `rounds` are already paid for."""
+        """The key derivation of RFC 7292 appendix B.2."""
+        self._rounds.spend(rounds, size, digest)
         hashed = getattr(hashlib, digest)
         block = hashed(usedforsecurity=False).block_size
         if len(salt) > 1024:

@@ -6,7 +6,6 @@ by an attribute of its own (reference 2.6), which is read and written here.
 """
 
 import secrets
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -15,9 +14,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from quintet.tls import der
+from quintet.tls.aliases import Aliases
 from quintet.tls.entries import Contents, Encoding, KeyEntry, PrivateKey, TrustedEntry
+from quintet.tls.loading import certificate_of, private_key_of
 from quintet.tls.pbe import Password, digest_name_of, is_old, name_of
-from quintet.tls.store_errors import DamagedStore, StoreError, UnsupportedStore, WrongPassword
+from quintet.tls.store_errors import DamagedStore, TooCostly, UnsupportedStore, WrongPassword
 
 _DATA = der.oid("1.2.840.113549.1.7.1")
 _SIGNED_DATA = der.oid("1.2.840.113549.1.7.2")
@@ -30,8 +31,10 @@ _FRIENDLY_NAME = der.oid("1.2.840.113549.1.9.20")
 _LOCAL_KEY_ID = der.oid("1.2.840.113549.1.9.21")
 _JAVA_TRUSTED = der.oid("2.16.840.1.113894.746875.1.1")
 _ANY_USE = der.oid("2.5.29.37.0")
+_SMALLER = "make a store of those alone that are needed, with keytool -importkeystore -srcalias"
 _DEEPEST = 8
 _MOST_BAGS, _MOST_ATTRIBUTES = 10_000, 20
+_MOST_KEYS, _LONGEST_CHAIN = 100, 100
 
 
 @dataclass(slots=True)
@@ -54,6 +57,11 @@ class _Found:
     others: int = 0
     bags: int = 0
 
+    def add_key(self, bag: _Bag, data: bytes) -> None:
+        if len(self.keys) == _MOST_KEYS:
+            raise TooCostly(f"it holds more than {_MOST_KEYS} keys", _SMALLER)
+        self.keys.append((bag, private_key_of(bag.alias, data)))
+
 
 def is_pkcs12(data: bytes) -> bool:
     """Whether the bytes are a PKCS#12 file by their outermost values."""
@@ -64,28 +72,27 @@ def is_pkcs12(data: bytes) -> bool:
         return False
 
 
-def encoding_of(data: bytes) -> Encoding:
-    """How the file is encrypted, told without its password (D1). Raises `StoreError`."""
-    with _Damage():
-        content, mac = _outer(data)
-        return _encoding(content, mac)
-    raise AssertionError
-
-
 def read_pkcs12(data: bytes, password: str) -> Contents:
     """What the store holds. Raises `StoreError` of the kinds that a file can have."""
-    with _Damage():
-        content, mac = _outer(data)
-        opened = _unlocked(password, content, mac)
-        found = _Found()
-        for part in der.parse(content).sequence():
-            _collect(found, _decrypted(part, opened), opened, 0)
-        return _sorted(found, _encoding(content, mac))
-    raise AssertionError
+    try:
+        return _contents(data, password)
+    except der.DerError as error:
+        raise DamagedStore(str(error)) from None
+    except (ValueError, IndexError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
+        raise DamagedStore("its parts are not as they must be") from error
 
 
 def write_pkcs12(contents: Contents, password: str, *, legacy: bool = False) -> bytes:
-    """The store under `password`; `legacy` in the encoding that Java before 8u301 and old Sametime read."""
+    """The store under `password`; `legacy` in the encoding that Java before 8u301 and old Sametime read.
+
+    Raises `UnsupportedStore`, also for a password that Java refuses in this format.
+    """
+    if not (password.isascii() and password.isprintable()):
+        raise UnsupportedStore(
+            "its password has other characters than those of printable ASCII, with which neither Java nor"
+            " Sametime opens a .p12 store",
+            "choose a password of letters, digits and signs without accents, or make it a .jks store",
+        )
     used = Password(password)
     keys = []
     bags = [
@@ -111,19 +118,13 @@ def write_pkcs12(contents: Contents, password: str, *, legacy: bool = False) -> 
     return der.sequence(der.integer(3), _plain_part(content), used.mac(content, legacy=legacy))
 
 
-class _Damage:
-    """Turns whatever reading damaged bytes raises into `DamagedStore`."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, StoreError):
-            return
-        if isinstance(error, der.DerError):
-            raise DamagedStore(str(error)) from None
-        if isinstance(error, ValueError | IndexError | TypeError | OverflowError | UnsupportedAlgorithm):
-            raise DamagedStore("its parts are not as they must be") from error
+def _contents(data: bytes, password: str) -> Contents:
+    content, mac = _outer(data)
+    opened = _unlocked(password, content, mac)
+    found = _Found()
+    for part in der.parse(content).sequence():
+        _collect(found, _decrypted(part, opened), opened, 0)
+    return _sorted(found, _encoding(content, mac))
 
 
 def _outer(data: bytes) -> tuple[bytes, der.Node | None]:
@@ -140,10 +141,10 @@ def _outer(data: bytes) -> tuple[bytes, der.Node | None]:
 
 
 def _unlocked(password: str, content: bytes, mac: der.Node | None) -> Password:
-    candidates = (Password(password),) if password else (Password(""), Password.absent())
+    given = Password(password)
     if mac is None:
-        return candidates[0]
-    for candidate in candidates:
+        return given
+    for candidate in given.candidates():
         if candidate.matches(mac, content):
             return candidate
     raise WrongPassword
@@ -217,72 +218,63 @@ def _collect(found: _Found, data: bytes, password: Password, depth: int) -> None
     for bag in _bags(data):
         found.bags += 1
         if found.bags > _MOST_BAGS:
-            raise der.DerError(f"it holds more than {_MOST_BAGS} bags")
+            raise TooCostly(f"it holds more than {_MOST_BAGS:,} entries", _SMALLER)
         if bag.kind == _CERTIFICATE_BAG:
             kind, wrapped = bag.value.sequence()
             if kind.content == _X509:
-                found.certificates.append((bag, _certificate(wrapped.children()[0].octets(), bag.alias)))
+                certificate = certificate_of(bag.alias, wrapped.children()[0].octets())
+                found.certificates.append((bag, certificate))
             else:
                 found.others += 1
         elif bag.kind == _SHROUDED_KEY_BAG:
             algorithm, sealed = bag.value.sequence()
-            found.keys.append((bag, _key(password.decrypt(algorithm, sealed.octets()), bag.alias)))
+            found.add_key(bag, password.decrypt(algorithm, sealed.octets()))
         elif bag.kind == _KEY_BAG:
-            found.keys.append((bag, _key(der.tlv(bag.value.tag, bag.value.content), bag.alias)))
+            found.add_key(bag, der.tlv(bag.value.tag, bag.value.content))
         elif bag.kind == _NESTED_BAG:
             _collect(found, der.tlv(bag.value.tag, bag.value.content), password, depth + 1)
         else:
             found.others += 1
 
 
-def _certificate(data: bytes, alias: str) -> x509.Certificate:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an unusual certificate is judged later, by what it is worth
-        try:
-            return x509.load_der_x509_certificate(data)
-        except ValueError as error:
-            raise DamagedStore(f"the certificate {alias!r} cannot be read: {error}") from None
-
-
-def _key(data: bytes, alias: str) -> PrivateKey:
-    try:
-        key = serialization.load_der_private_key(data, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise DamagedStore(f"the key {alias!r} is of no kind that we know") from None
-    if not isinstance(key, PrivateKey):
-        raise UnsupportedStore(f"the key {alias!r} is of no kind that TLS uses", "use an RSA or EC key")
-    return key
-
-
 def _sorted(found: _Found, encoding: Encoding) -> Contents:
     """Which certificates belong to keys, which are trusted; the aliases are made unique."""
-    loose = [certificate for bag, certificate in found.certificates if not bag.trusted]
-    aliases: set[str] = set()
+    loose = [(bag, certificate) for bag, certificate in found.certificates if not bag.trusted]
+    own_by_key = _by_key(loose)
+    by_subject = {certificate.subject: certificate for _, certificate in reversed(loose)}
+    aliases = Aliases()
     keys, used, others = [], set[x509.Certificate](), found.others
     for bag, key in found.keys:
-        own = _own_certificate(bag, key, found)
+        public = _public(key.public_key())
+        own = own_by_key.get((public, bag.key_id)) or own_by_key.get((public, None))
         if own is None:
             others += 1
             continue
-        chain = _chain(own, loose)
+        chain = _chain(own, by_subject)
         used.update((own, *chain))
-        keys.append(KeyEntry(_unique(bag.alias, aliases), key, own, chain))
+        keys.append(KeyEntry(aliases.unique(bag.alias), key, own, chain))
     trusted = [
-        TrustedEntry(_unique(bag.alias, aliases), certificate, marked=bag.trusted)
+        TrustedEntry(aliases.unique(bag.alias), certificate, marked=bag.trusted)
         for bag, certificate in found.certificates
         if bag.trusted or certificate not in used
     ]
     return Contents(tuple(trusted), tuple(keys), encoding, others)
 
 
-def _own_certificate(bag: _Bag, key: PrivateKey, found: _Found) -> x509.Certificate | None:
-    """The certificate with the key's local ID, as is the rule; else one for the same public key."""
-    certificates = [(other, certificate) for other, certificate in found.certificates if not other.trusted]
-    for other, certificate in certificates:
-        if bag.key_id is not None and other.key_id == bag.key_id:
-            return certificate
-    public = _public(key.public_key())
-    return next((c for _, c in certificates if _public_of(c) == public), None)
+def _by_key(
+    certificates: list[tuple[_Bag, x509.Certificate]],
+) -> dict[tuple[bytes, bytes | None], x509.Certificate]:
+    """The first certificate of each public key and local ID, and without an ID the first of the key.
+
+    The ID alone is not believed: whoever made the file chose it.
+    """
+    first: dict[tuple[bytes, bytes | None], x509.Certificate] = {}
+    for bag, certificate in certificates:
+        public = _public_of(certificate)
+        if public is not None:
+            first.setdefault((public, bag.key_id), certificate)
+            first.setdefault((public, None), certificate)
+    return first
 
 
 def _public_of(certificate: x509.Certificate) -> bytes | None:
@@ -298,28 +290,21 @@ def _public(key: object) -> bytes:
     return key.public_bytes(serialization.Encoding.DER, form)  # type: ignore[attr-defined,no-any-return]
 
 
-def _chain(own: x509.Certificate, others: list[x509.Certificate]) -> tuple[x509.Certificate, ...]:
-    by_subject = {certificate.subject: certificate for certificate in reversed(others)}
-    chain: list[x509.Certificate] = []
+def _chain(
+    own: x509.Certificate, by_subject: dict[x509.Name, x509.Certificate]
+) -> tuple[x509.Certificate, ...]:
+    """The certificates above it, up to a root, a gap or a circle."""
+    chain = {own: None}
     top = own
     while top.issuer != top.subject:
         above = by_subject.get(top.issuer)
-        if above is None or above in chain or above == own:
+        if above is None or above in chain:
             break
-        chain.append(above)
+        chain[above] = None
+        if len(chain) > _LONGEST_CHAIN:
+            raise TooCostly(f"a chain in it has more than {_LONGEST_CHAIN} certificates", _SMALLER)
         top = above
-    return tuple(chain)
-
-
-def _unique(alias: str, taken: set[str]) -> str:
-    """The alias in the form in which Java compares them; a missing one is a number, as Java makes it."""
-    number = 1
-    unique = alias or str(number)
-    while unique.lower() in taken:
-        number += 1
-        unique = f"{alias}-{number}" if alias else str(number)
-    taken.add(unique.lower())
-    return unique
+    return tuple(chain)[1:]
 
 
 def _plain_part(data: bytes) -> bytes:

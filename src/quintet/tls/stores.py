@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from cryptography import x509
 from quintet.files import replace_file
 from quintet.secret import Secret
 from quintet.tls import jks, pkcs12
+from quintet.tls.certificates import load_certificate
 from quintet.tls.entries import PLAIN, Contents, Encoding, KeyEntry, PrivateKey, TrustedEntry
 from quintet.tls.profile import StoreKind, StoreRef
 from quintet.tls.stash import exposed, read_stash
@@ -64,6 +66,7 @@ MOST_BYTES = 16 * 1024 * 1024
 _NAMES = {StoreKind.PKCS12: "a .p12 store (PKCS#12)", StoreKind.JKS: "a .jks store"}
 _OTHER_STORES = {b"\xce\xce\xce\xce": "a .jceks store", b"\x00\x00\x00\x01": "a .bks store"}
 _IMPORT = "import certificates into a store with quintet trust import FILE"
+_STASH_ANEW = "remove it, and it is made anew at the next start"
 _CONVERT = "convert it with keytool -importkeystore -deststoretype PKCS12"
 
 
@@ -85,11 +88,6 @@ class Store:
     @property
     def entries(self) -> tuple[TrustedEntry | KeyEntry, ...]:
         return (*self.trusted, *self.keys)
-
-    @property
-    def java_entries(self) -> int:
-        """How many entries Java finds in it: certificates without its mark do not count (reference 2.6)."""
-        return sum(entry.marked for entry in self.trusted) + len(self.keys)
 
     @property
     def certificates(self) -> tuple[x509.Certificate, ...]:
@@ -165,35 +163,24 @@ def read_store(data: bytes, password: Secret | str, kind: StoreKind | None = Non
 def open_store(ref: StoreRef) -> Store:
     """The store that the settings name. Raises `StoreError`, which names the file.
 
-    When there are a stash and a clear password, the stash counts; if it fails and the clear password opens
-    the store, a note says so (reference 2.5).
+    When there are a stash and a clear password, the stash counts. Where it fails and the clear password opens
+    the store, a note says so; both are left as they are (reference 2.5).
     """
     try:
         data = _read(ref.path)
         stashed, failure = _stashed(ref)
-        if stashed is None:
-            return read_store(data, ref.password or "", ref.kind)
         try:
-            store = read_store(data, stashed, ref.kind)
-            failure = None
+            store = read_store(data, (ref.password or "") if stashed is None else stashed, ref.kind)
         except WrongPassword:
-            if ref.password is None or ref.password == stashed:
+            if stashed is None or ref.password is None or ref.password == stashed:
                 raise
             store = read_store(data, ref.password, ref.kind)
-            failure = "its password does not open the store"
+            failure = StashError("its password does not open the store", _STASH_ANEW)
     except StoreError as error:
         if error.path is None:
             error.path = ref.path
         raise
-    notes = store.notes
-    if failure is not None:
-        notes = (*notes, f"{ref.stash}: {failure}; the password in the settings does, and was used")
-    if ref.stash is not None and exposed(ref.stash):
-        notes = (
-            *notes,
-            f"{ref.stash}: others can read this stash, which is not secure; run chmod 600 on it",
-        )
-    return dataclasses.replace(store, notes=notes)
+    return dataclasses.replace(store, notes=(*store.notes, *_notes_on_stash(ref, failure)))
 
 
 def write_store(
@@ -260,7 +247,7 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _stashed(ref: StoreRef) -> tuple[Secret | None, str | None]:
+def _stashed(ref: StoreRef) -> tuple[Secret | None, StashError | None]:
     """The password in the stash, or why there is none. A stash yet to be made is no failure."""
     if ref.stash is None:
         return None, None
@@ -269,7 +256,14 @@ def _stashed(ref: StoreRef) -> tuple[Secret | None, str | None]:
     except StashError as error:
         if ref.password is None:
             raise
-        return None, None if isinstance(error, StashMissing) else error.what
+        return None, None if isinstance(error, StashMissing) else error
+
+
+def _notes_on_stash(ref: StoreRef, failure: StashError | None) -> Iterator[str]:
+    if failure is not None:
+        yield f"{ref.stash}: {failure.what}; the password in the settings was used instead; {failure.cure}"
+    if ref.stash is not None and exposed(ref.stash):
+        yield f"{ref.stash}: others can read this stash, which is not secure; run chmod 600 on it"
 
 
 def _notes(kind: StoreKind, contents: Contents) -> tuple[str, ...]:
@@ -309,7 +303,7 @@ def _not_a_store(data: bytes) -> NotAStore:
 def _is_certificate(data: bytes) -> bool:
     """Whether this is one certificate (RFC 5280 4.1)."""
     try:
-        x509.load_der_x509_certificate(data)
+        load_certificate(data)
     except ValueError:
         return False
     return True

@@ -1,0 +1,140 @@
+"""What somebody could put into a `.p12` to be believed wrongly, or to keep us busy for hours."""
+
+import time
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from quintet.tls import der, pbe, pkcs12
+from quintet.tls.stores import DamagedStore, TooCostly, read_store
+from support import certs
+from support.keytool import PASSWORD
+from support.stores import CA, LEAF, MIDDLE, OWN
+
+DATA = der.tlv(der.OID, der.oid("1.2.840.113549.1.7.1"))
+SHA1 = der.sequence(der.tlv(der.OID, der.oid("1.3.14.3.2.26")), der.tlv(der.NULL))
+
+
+def bag(kind: int, value: bytes, *, alias: str = "", key_id: bytes | None = None) -> bytes:
+    """One bag in clear, of the key (1) or certificate (3) kind."""
+    attributes = [_attribute("1.2.840.113549.1.9.20", der.tlv(der.BMP_STRING, alias.encode("utf-16-be")))]
+    if key_id is not None:
+        attributes.append(_attribute("1.2.840.113549.1.9.21", der.octets(key_id)))
+    oid = der.tlv(der.OID, der.oid(f"1.2.840.113549.1.12.10.1.{kind}"))
+    return der.sequence(oid, der.tlv(der.CONTEXT_0, value), der.tlv(der.SET, *attributes))
+
+
+def _attribute(oid: str, value: bytes) -> bytes:
+    return der.sequence(der.tlv(der.OID, der.oid(oid)), der.tlv(der.SET, value))
+
+
+def certificate_bag(issued: certs.Issued, **attributes: Any) -> bytes:
+    data = der.tlv(der.CONTEXT_0, der.octets(issued.der))
+    return bag(3, der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.1.9.22.1")), data), **attributes)
+
+
+def key_bag(issued: certs.Issued, **attributes: Any) -> bytes:
+    pkcs8 = issued.key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return bag(1, pkcs8, **attributes)
+
+
+def clear_p12(*bags: bytes) -> bytes:
+    """A `.p12` without encryption and digest."""
+    inner = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(der.sequence(*bags))))
+    outer = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(der.sequence(inner))))
+    return der.sequence(der.integer(3), outer)
+
+
+def test_a_file_that_asks_for_hours_of_hashing_is_refused() -> None:
+    content = der.sequence()
+    rounds = der.integer(2_000_000_000)
+    mac = der.sequence(der.sequence(SHA1, der.octets(bytes(20))), der.octets(b"salt"), rounds)
+    plain = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(content)))
+    with pytest.raises(TooCostly):
+        read_store(der.sequence(der.integer(3), plain, mac), PASSWORD)
+
+
+def test_each_digest_that_a_key_is_made_of_is_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pbe, "_MOST_ROUNDS", 3_000)
+    algorithm = der.sequence(
+        der.tlv(der.OID, der.oid("1.2.840.113549.1.12.1.3")),
+        der.sequence(der.octets(b"salt"), der.integer(1_001)),
+    )
+    with pytest.raises(TooCostly):
+        pbe.Password("secret").decrypt(der.parse(algorithm), bytes(8))
+
+
+def test_a_digest_of_many_blocks_is_paid_for_by_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pbe, "_MOST_ROUNDS", 10_000)
+    derivation = der.sequence(
+        der.tlv(der.OID, der.oid("1.2.840.113549.1.5.12")),
+        der.sequence(der.octets(b"salt"), der.integer(1_000), der.integer(1_000)),
+    )
+    hmac = der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.2.7")), der.tlv(der.NULL))
+    pbmac1 = der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.1.5.14")), der.sequence(derivation, hmac))
+    mac = der.sequence(der.sequence(pbmac1, der.octets(bytes(20))), der.octets(b""))
+    with pytest.raises(TooCostly):
+        pbe.Password("secret").matches(der.parse(mac), b"")
+
+
+def test_both_readings_of_an_empty_password_pay_from_one_purse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pbe, "_MOST_ROUNDS", 1_500)
+    mac = der.sequence(der.sequence(SHA1, der.octets(bytes(20))), der.octets(b"salt"), der.integer(1_000))
+    plain = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(der.sequence())))
+    with pytest.raises(TooCostly):
+        read_store(der.sequence(der.integer(3), plain, mac), "")
+
+
+def test_a_local_id_does_not_give_a_key_the_certificate_of_another() -> None:
+    data = clear_p12(
+        key_bag(OWN, key_id=b"1"), certificate_bag(LEAF, key_id=b"1"), certificate_bag(OWN, key_id=b"2")
+    )
+    (entry,) = read_store(data, "").keys
+    assert entry.certificate == OWN.certificate
+
+
+def test_among_certificates_of_one_key_the_local_id_chooses() -> None:
+    renewed = certs.self_signed(kind="p256")
+    data = clear_p12(
+        key_bag(OWN, key_id=b"2"), certificate_bag(OWN, key_id=b"1"), certificate_bag(renewed, key_id=b"2")
+    )
+    (entry,) = read_store(data, "").keys
+    assert entry.certificate == renewed.certificate
+
+
+def test_a_key_whose_local_id_names_nothing_but_another_keys_certificate_has_none() -> None:
+    store = read_store(clear_p12(key_bag(OWN, key_id=b"1"), certificate_bag(LEAF, key_id=b"1")), "")
+    assert (store.keys, store.others) == ((), 1)
+
+
+def test_thousands_of_entries_of_one_alias_are_told_apart_in_a_moment() -> None:
+    data = clear_p12(*[certificate_bag(OWN, alias="same")] * 9_000)
+    begun = time.process_time()
+    store = read_store(data, "")
+    assert time.process_time() - begun < 5
+    assert len({entry.alias for entry in store.trusted}) == 9_000
+    assert store.trusted[-1].alias == "same-9000"
+
+
+def test_more_keys_than_anybody_needs_are_refused() -> None:
+    assert len(read_store(clear_p12(*[key_bag(OWN)] * 100, certificate_bag(OWN)), "").keys) == 100
+    with pytest.raises(TooCostly, match=r"more than 100 keys; .*keytool"):
+        read_store(clear_p12(*[key_bag(OWN)] * 101, certificate_bag(OWN)), "")
+
+
+def test_a_chain_longer_than_any_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pkcs12, "_LONGEST_CHAIN", 1)
+    data = clear_p12(key_bag(LEAF), certificate_bag(LEAF), certificate_bag(MIDDLE), certificate_bag(CA))
+    with pytest.raises(TooCostly, match="more than 1 certificates"):
+        read_store(data, "")
+
+
+def test_a_bag_of_countless_attributes_is_refused() -> None:
+    attribute = der.sequence(der.tlv(der.OID, b"\x2a"), der.tlv(der.SET))
+    value = der.tlv(der.CONTEXT_0, der.sequence())
+    bag = der.sequence(der.tlv(der.OID, b"\x2a"), value, der.tlv(der.SET, attribute * 21))
+    with pytest.raises(DamagedStore, match="more than 20 attributes"):
+        read_store(clear_p12(bag), PASSWORD)
