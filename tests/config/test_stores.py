@@ -179,6 +179,17 @@ def test_c22_an_unknown_label_among_several_keys_is_an_error(
         assert "first, second" in problem.message
 
 
+@pytest.mark.real
+def test_c22_several_keys_without_a_label_are_an_error_where_the_store_is_named(
+    folder: Path, two_keys: Path
+) -> None:
+    store = (f"ST_TLS_KEY_STORE_FILE={two_keys}", f"ST_TLS_KEY_STORE_PASSWORD={PASSWORD}")
+    ini(folder, f"{FILE}=trust.p12", f"{CLEAR}={PASSWORD}", *store)
+    problem = only(folder, Severity.ERROR)
+    assert problem.key == "ST_TLS_KEY_STORE_FILE"
+    assert "several keys: first, second" in problem.message
+
+
 def stashing(folder: Path, *more: str) -> Path:
     ini(folder, *more, f"{FILE}=trust.p12", f"{CLEAR}={PASSWORD}", f"{STASH}=trust.sth")
     return folder / "trust.sth"

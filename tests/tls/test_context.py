@@ -388,6 +388,35 @@ def test_c22_an_unknown_label_among_several_is_an_error_that_names_them(
         chosen_key(key_store(("one", good), ("two", client)), TlsProfile(key_label=label))
 
 
+def sealed(store: Store, *aliases: str) -> Store:
+    """The store with these keys under passwords of their own."""
+    keys = (replace(e, key=None, sealed=b"?") if e.alias in aliases else e for e in store.keys)
+    return replace(store, keys=tuple(keys))
+
+
+@pytest.mark.parametrize("label", ["three", None])
+def test_c22_no_other_key_is_presented_because_it_alone_can_be_opened(
+    client: Issued, good: Issued, label: str | None
+) -> None:
+    store = sealed(key_store(("one", good), ("two", client)), "two")
+    with pytest.raises(NoSuchEntry, match="one, two"):
+        chosen_key(store, TlsProfile(key_label=label))
+
+
+def test_c22_a_labelled_key_with_a_password_of_its_own_is_an_error_that_says_so(
+    client: Issued, good: Issued
+) -> None:
+    store = sealed(key_store(("one", good), ("two", client)), "two")
+    with pytest.raises(NoSuchEntry, match=r"'two' is protected by a password of its own.*-keypasswd"):
+        chosen_key(store, TlsProfile(key_label="Two"))
+    assert chosen_key(store, TlsProfile(key_label="one")).alias == "one"
+
+
+def test_c22_the_only_key_with_a_password_of_its_own_is_an_error_that_says_so(client: Issued) -> None:
+    with pytest.raises(NoSuchEntry, match="password of its own"):
+        chosen_key(sealed(key_store(("one", client)), "one"), TlsProfile())
+
+
 def test_a_key_store_without_a_key_is_an_error(ca: Issued) -> None:
     with pytest.raises(NoSuchEntry, match="no key"):
         make_context(TlsProfile(), trust=trusting(ca), key=new_store())

@@ -6,11 +6,12 @@ from pathlib import Path
 from quintet.config.ini import FILE
 from quintet.config.ini_values import IniValues, place_of
 from quintet.config.known import LDAP_PREFIXES
-from quintet.config.problems import Findings, Place, shown
+from quintet.config.problems import Findings, Place
 from quintet.config.settings import Settings
 from quintet.config.together import encrypts
+from quintet.tls.context import chosen_key
 from quintet.tls.profile import Origin, StoreRef, TlsProfile, resolve_profile
-from quintet.tls.store_errors import StoreError
+from quintet.tls.store_errors import NoSuchEntry, StoreError
 from quintet.tls.stores import Store, open_store
 
 
@@ -55,17 +56,16 @@ class _Checker:
 
     def key_store(self, profile: TlsProfile, *, needed: bool) -> None:
         store = self._store(profile.key_store, profile, "key_store", needed=needed)
-        if store is None or len(store.keys) < 2 or profile.key_label is None:
+        if store is None:
             return
-        store_path = profile.key_store.path if profile.key_store else "the key store"
-        aliases = [key.alias for key in store.keys]
-        if profile.key_label.casefold() not in (alias.casefold() for alias in aliases):
-            self._tell(
-                profile.origins.get("key_label"),
-                f"{shown(profile.key_label)} is no key in {store_path}; the keys are"
-                f" {', '.join(aliases)}{self._findings.meant(profile.key_label, aliases)}",
-                needed=needed,
-            )
+        try:
+            chosen_key(store, profile)
+        except NoSuchEntry as error:
+            label, aliases = profile.key_label, [key.alias for key in store.keys]
+            unknown = label is not None and label.lower() not in (alias.lower() for alias in aliases)
+            meant = self._findings.meant(label, aliases) if label and unknown else ""
+            origin = profile.origins.get("key_label") or profile.origins.get("key_store")
+            self._tell(origin, f"{error}{meant}", needed=needed)
 
     def _store(self, ref: StoreRef | None, profile: TlsProfile, name: str, *, needed: bool) -> Store | None:
         if ref is None:

@@ -148,24 +148,32 @@ def inspection_context(profile: TlsProfile) -> ssl.SSLContext:
 
 
 def chosen_key(store: Store, profile: TlsProfile) -> KeyEntry:
-    """Which key of the key store to present (reference 2.3, KEY_LABEL). Raises `NoSuchEntry`."""
+    """Which key of the key store to present (reference 2.3, KEY_LABEL). Raises `NoSuchEntry`.
+
+    The label counts where there are several keys, be it that some cannot be opened: no other identity than
+    the one that was asked for is ever presented.
+    """
     path = profile.key_store.path if profile.key_store else None
-    usable = [entry for entry in store.keys if entry.key is not None]
-    if not usable:
+    if not store.keys:
+        raise NoSuchEntry("the key store holds no key", "import one with its certificate", path)
+    entry = store.keys[0] if len(store.keys) == 1 else _labelled(store, profile.key_label, path)
+    if entry.key is None:
         raise NoSuchEntry(
-            "the key store holds no key that can be used", "import one with its certificate", path
+            f"the key {entry.alias!r} is protected by a password of its own",
+            "give it the store's password with keytool -keypasswd",
+            path,
         )
-    if len(usable) == 1:
-        return usable[0]
-    aliases = ", ".join(entry.alias for entry in usable)
-    if profile.key_label is None:
+    return entry
+
+
+def _labelled(store: Store, label: str | None, path: Path | None) -> KeyEntry:
+    aliases = ", ".join(entry.alias for entry in store.keys)
+    if label is None:
         raise NoSuchEntry(f"it holds several keys: {aliases}", "name one with TLS_KEY_LABEL", path)
-    for entry in usable:
-        if entry.alias.lower() == profile.key_label.lower():
+    for entry in store.keys:
+        if entry.alias.lower() == label.lower():
             return entry
-    raise NoSuchEntry(
-        f"it holds no key {profile.key_label!r}", f"set TLS_KEY_LABEL to one of {aliases}", path
-    )
+    raise NoSuchEntry(f"it holds no key {label!r}", f"set TLS_KEY_LABEL to one of {aliases}", path)
 
 
 def _check(connection: ssl.SSLObject | ssl.SSLSocket) -> None:
