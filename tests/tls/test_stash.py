@@ -1,5 +1,7 @@
 """Stash files (reference 2.5)."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,52 @@ def test_c23_a_stash_is_never_written_over(tmp_path: Path) -> None:
         write_stash(path, Secret("second"))
     assert read_stash(path) == Secret("first")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_c23_what_a_crash_left_behind_does_not_stop_the_stash(tmp_path: Path) -> None:
+    path = tmp_path / "a.sth"
+    (tmp_path / f".a.sth.{os.getpid()}.new").write_bytes(b"")
+    write_stash(path, Secret("pw"))
+    assert read_stash(path) == Secret("pw")
+
+
+@pytest.fixture
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a FAT or some network file systems."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+
+
+@pytest.mark.usefixtures("without_links")
+def test_c23_a_file_system_without_links_has_its_stash_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "a.sth"
+    write_stash(path, Secret("pw"))
+    assert read_stash(path) == Secret("pw")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(StashError, match="there already"):
+        write_stash(path, Secret("second"))
+    assert read_stash(path) == Secret("pw")
+
+
+@pytest.mark.usefixtures("without_links")
+def test_c23_a_disk_that_fills_up_leaves_no_part_of_a_stash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    def full_disk(_: int) -> None:
+        written.append(1)
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(StashError, match="No space left"):
+        write_stash(tmp_path / "a.sth", Secret("pw"))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])

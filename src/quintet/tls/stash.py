@@ -6,8 +6,10 @@ owner only, and `exposed` tells when others can read it. GSKit's classic form is
 
 import base64
 import binascii
+import errno
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 from quintet.files import PRIVATE
@@ -19,6 +21,7 @@ _MASK = 0x5A
 _GSKIT_MASK = 0xF5
 _GSKIT_SIZES = (128, 129, 193)
 _MOST_BYTES = 65_536
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def read_stash(path: Path) -> Secret:
@@ -49,7 +52,7 @@ def read_stash(path: Path) -> Secret:
 def write_stash(path: Path, password: Secret) -> None:
     """Makes the stash, readable by its owner only. Raises `StashError`, also when there is a file already.
 
-    It appears at once and whole: a reader never finds a part of it.
+    It appears at once and whole, so that a reader never finds a part of it, where the file system has links.
     """
     masked = bytes(octet ^ _MASK for octet in password.reveal().encode("utf-8", "surrogatepass"))
     data = _MAGIC + base64.b64encode(masked) + b"\n"
@@ -57,15 +60,12 @@ def write_stash(path: Path, password: Secret) -> None:
         raise StashError(
             "the password is too long for a stash file", "choose one of fewer than 40,000 bytes", path
         )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+        temporary = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            path.hardlink_to(temporary)
+            _fill(handle, data)
+            _appear(temporary, path, data)
         finally:
             temporary.unlink()
     except FileExistsError:
@@ -76,6 +76,28 @@ def write_stash(path: Path, password: Secret) -> None:
         raise StashError(
             f"the stash file cannot be written: {_why(error)}", "check the folder", path
         ) from None
+
+
+def _appear(temporary: Path, path: Path, data: bytes) -> None:
+    """Gives the file its name, as replacing it would not: fails when there is one of that name."""
+    try:
+        path.hardlink_to(temporary)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+        try:
+            _fill(handle, data)
+        except BaseException:
+            path.unlink()
+            raise
+
+
+def _fill(handle: int, data: bytes) -> None:
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def exposed(path: Path) -> bool:
