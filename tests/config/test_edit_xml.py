@@ -291,7 +291,7 @@ def test_an_added_sibling_stands_behind_its_element(file: str, value: str) -> No
     markup = read_markup(f"<r>{file}\n</r>".encode())
     changed = edit(markup, [AddSibling(markup.elements[1], "added", (("v", value),))])
     added = read_markup(changed)
-    children = [e.name for e in added.children(added.elements[0])]
+    children = [e.name for e in added.root.children]
     assert children == ["e", "added"]
     assert added.tree[-1].get("v") == value
 

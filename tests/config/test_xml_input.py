@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quintet.config.markup import Element, read_markup
 from quintet.config.problems import Findings, Problem, Severity
-from quintet.config.xml_tree import Element, read_tree
+from quintet.config.source import CannotEdit
+from quintet.config.xml_tree import one_value, own_values, read_tree
 
 FILE = "File.xml"
 
@@ -72,6 +74,44 @@ def test_c63_d15_damage_is_told_with_line_column_and_character(
 )
 def test_no_piece_of_a_damaged_file_is_shown(text: str) -> None:
     assert "hunter" not in str(refused(text))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<a>~<b c=1/></a>",
+        b"<!-- c -->~<!DOCTYPE a><a/>",
+        b"<a>~<b c='\xeb'/></a>",
+        b"<?xml version='1.0'?>~<b c='x & y'/>",
+    ],
+)
+def test_lines_are_counted_in_one_way_whatever_ends_them(data: bytes, end: str) -> None:
+    assert refused(data.replace(b"~", end.encode())).place.line == 2
+
+
+def test_a_damaged_file_shows_nothing_to_whoever_wants_to_edit_it_either() -> None:
+    with pytest.raises(CannotEdit) as caught:
+        read_markup(b'<a p="x&hunter2;"/>')
+    assert "&amp;" in caught.value.what
+    assert "hunter" not in str(caught.value)
+
+
+def test_no_value_is_in_the_repr_of_what_was_read() -> None:
+    markup = read_markup(b'<a Password="hunter2"><UserName>hunter3</UserName></a>')
+    values = own_values(markup.root, ("Password", "UserName"), FILE)
+    assert [value.text for value in values] == ["hunter2", "hunter3"]
+    assert "hunter" not in repr((markup.elements, values))
+
+
+def test_of_two_settings_on_one_line_the_one_that_counts_is_named() -> None:
+    tree, _ = read('<a Port="1" PORT="2"/>')
+    assert tree is not None
+    findings = Findings()
+    found = one_value(own_values(tree, ("Port",), FILE), findings)
+    assert found is not None
+    assert (found.text, found.key) == ("2", "PORT")
+    assert findings.problems[0].message.endswith("PORT")
 
 
 def test_an_empty_file_is_told() -> None:
@@ -163,6 +203,18 @@ def test_bytes_that_are_not_what_the_file_says_are_told_with_the_line() -> None:
     problem = refused("<a>\n<b c='ë'/></a>".encode("latin-1"))
     assert problem.place.line == 2
     assert "UTF-8" in problem.message
+
+
+def test_a_file_that_declares_no_encoding_is_not_said_to_declare_one() -> None:
+    assert "which the file says" not in refused(b"<a b='\xeb'/>").message
+    assert "which the file says" in refused(b"<?xml version='1.0' encoding='utf-8'?><a b='\xeb'/>").message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_its_mark_is_told_as_such(encoding: str) -> None:
+    problem = refused('<a b="1"/>'.encode(encoding))
+    assert "UTF-16" in problem.message
+    assert problem.place.line == 1
 
 
 def test_every_element_and_attribute_knows_its_line() -> None:

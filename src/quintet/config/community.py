@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from quintet.config.known import COMMUNITY_SETTINGS, CONNECTION_SETTINGS, XmlSetting
+from quintet.config.markup import Element
 from quintet.config.problems import Findings, Place, shown
 from quintet.config.readings import (
     Value,
@@ -26,7 +27,7 @@ from quintet.config.readings import (
     unquoted,
 )
 from quintet.config.settings import Account, Scope, ServerSettings
-from quintet.config.xml_tree import Element, one_value, own_values, read_tree
+from quintet.config.xml_tree import one_value, own_values, read_tree
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import BadName
 from quintet.ldap.filters import Template

@@ -5,12 +5,12 @@ default of all connections below (reference 3.1). It is changed where it takes e
 nowhere is an attribute added.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from quintet.config.edit_xml import AddSibling, Change, SetAttribute, SetText, edit
 from quintet.config.markup import Element, Markup, read_markup
 from quintet.config.source import CannotEdit
+from quintet.config.xml_tree import Holder, holders
 
 _OPPOSITES = {"1": "0", "0": "1", "true": "false", "false": "true", "yes": "no", "no": "yes"}
 _ON = frozenset({"1", "true", "yes"})
@@ -34,8 +34,8 @@ def switch_connections(data: bytes, *, ssl_enabled: bool) -> bytes:
         defaults = _defaults(markup, connection)
         near = ("Port", "HostName", "Host")
         on = "1" if ssl_enabled else "0"
-        changes |= dict.fromkeys(_switch(markup, connection, defaults, ("SSLEnabled", "SSL"), near, on))
-        if ssl_enabled and not _holders(markup, connection, defaults, ("SSLPort",)):
+        changes |= dict.fromkeys(_switch(connection, defaults, ("SSLEnabled", "SSL"), near, on))
+        if ssl_enabled and not _in_effect(connection, defaults, ("SSLPort",)):
             changes[SetAttribute(connection, "SSLPort", "636", ("SSLEnabled", "SSL", *near))] = None
     return edit(markup, changes)
 
@@ -52,19 +52,19 @@ def switch_cards(data: bytes, *, ssl_enabled: bool, store: tuple[str, str] | Non
     for server in (server for servers in storages.values() for server in servers):
         near = ("SslPort", "Port", "HostName")
         on = "true" if ssl_enabled else "false"
-        changes += _switch(markup, server, [], ("SslEnabled", "SSL"), near, on)
-        if ssl_enabled and not _holders(markup, server, [], ("SslPort",)):
+        changes += _switch(server, (), ("SslEnabled", "SSL"), near, on)
+        if ssl_enabled and not _in_effect(server, (), ("SslPort",)):
             changes.append(SetAttribute(server, "SslPort", "636", ("SslEnabled", *near)))
     if ssl_enabled and store is not None:
         for storage, servers in storages.items():
-            changes += _with_store(markup, storage, servers[-1], *store)
+            changes += _with_store(storage, servers[-1], *store)
     return edit(markup, changes)
 
 
 def storages_without_store(data: bytes) -> int:
     """How many LDAP storages of UserInfoConfig.xml name no store of their own. Raises `CannotEdit`."""
     markup = read_markup(data)
-    return sum(not _names_store(markup, _properties(markup, storage)) for storage in _storages(markup))
+    return sum(not _names_store(_properties(storage)) for storage in _storages(markup))
 
 
 def _storages(markup: Markup) -> dict[Element, list[Element]]:
@@ -73,7 +73,7 @@ def _storages(markup: Markup) -> dict[Element, list[Element]]:
     for storage in markup.elements:
         kind = storage.get("type")
         if storage.is_named("Storage") and (kind is None or kind.value.strip().casefold() in ("", "ldap")):
-            servers = [e for e in markup.inside(storage) if e.is_named("StorageDetails")]
+            servers = list(storage.named("StorageDetails"))
             if servers:
                 found[storage] = servers
     if not found:
@@ -81,28 +81,26 @@ def _storages(markup: Markup) -> dict[Element, list[Element]]:
     return found
 
 
-def _properties(markup: Markup, storage: Element) -> Element | None:
-    return next((e for e in markup.inside(storage) if e.is_named("SslProperties")), None)
+def _properties(storage: Element) -> Element | None:
+    return next(storage.named("SslProperties"), None)
 
 
-def _names_store(markup: Markup, properties: Element | None) -> bool:
+def _names_store(properties: Element | None) -> bool:
     return properties is not None and any(
-        holder.value.strip() for holder in _holders(markup, properties, [], ("KeyStorePath",))
+        holder.value.strip() for holder in holders(properties, ("KeyStorePath",))
     )
 
 
-def _with_store(
-    markup: Markup, storage: Element, last: Element, path: str, password: str
-) -> Iterator[Change]:
+def _with_store(storage: Element, last: Element, path: str, password: str) -> Iterator[Change]:
     values = {"KeyStorePath": path, "KeyStorePassword": password}
-    properties = _properties(markup, storage)
+    properties = _properties(storage)
     if properties is None:
         yield AddSibling(last, "SslProperties", tuple(values.items()))
-    elif not _names_store(markup, properties):
+    elif not _names_store(properties):
         for name, value in values.items():
-            holders = _holders(markup, properties, [], (name,))
-            yield from (holder.change(value) for holder in holders)
-            if not holders:
+            found = holders(properties, (name,))
+            yield from (_change(holder, value) for holder in found)
+            if not found:
                 yield SetAttribute(properties, name, value)
 
 
@@ -113,53 +111,33 @@ def _defaults(markup: Markup, connection: Element) -> list[Element]:
     return around[: last + 1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
-    """Where a setting stands: in an attribute, or in the text of `element` when `attribute` is None."""
-
-    element: Element
-    attribute: str | None
-    value: str
-
-    def change(self, value: str) -> Change:
-        if self.attribute is None:
-            return SetText(self.element, value)
-        return SetAttribute(self.element, self.attribute, value)
+def _change(holder: Holder, value: str) -> Change:
+    if holder.attribute is None:
+        return SetText(holder.element, value)
+    return SetAttribute(holder.element, holder.attribute.name, value)
 
 
 def _switch(
-    markup: Markup,
     element: Element,
-    defaults: list[Element],
+    defaults: Sequence[Element],
     names: tuple[str, ...],
     near: tuple[str, ...],
     on: str,
 ) -> Iterator[Change]:
     """The changes that switch a setting to `on`, which is how to spell it where nothing is written yet."""
-    holders = _holders(markup, element, defaults, names)
+    found = _in_effect(element, defaults, names)
     wanted = on in _ON
-    if not holders and wanted:
+    if not found and wanted:
         yield SetAttribute(element, names[0], on, near)
-    for holder in holders:
+    for holder in found:
         new = _spelled(holder.value, wanted)
         if new != holder.value:
-            yield holder.change(new)
+            yield _change(holder, new)
 
 
-def _holders(
-    markup: Markup, element: Element, defaults: list[Element], names: tuple[str, ...]
-) -> list[_Holder]:
+def _in_effect(element: Element, defaults: Sequence[Element], names: tuple[str, ...]) -> list[Holder]:
     """Where the setting takes effect: all places on the element itself, else all on the nearest default."""
-    for place in (element, *defaults):
-        found = [_Holder(place, a.name, a.value) for a in place.all(*names)]
-        for child in markup.children(place):
-            if child.is_named(*names):
-                value = child.get("value")
-                text = markup.content(child)
-                found.append(_Holder(child, value.name, value.value) if value else _Holder(child, None, text))
-        if found:
-            return found
-    return []
+    return next((found for each in (element, *defaults) if (found := holders(each, names))), [])
 
 
 def _spelled(old: str, on: bool) -> str:

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from quintet.config.markup import Attribute, Element, Markup, parse_tree, read_markup
+from quintet.config.markup import Attribute, Element, Markup, read_markup
 from quintet.config.source import CannotEdit
 
 _PLAIN_CONTENT = re.compile(r"(\s*)(?:<!\[CDATA\[.*?\]\]>|[^<]*?)(\s*)", re.DOTALL)
@@ -66,9 +66,8 @@ def edit(markup: Markup, changes: Iterable[Change]) -> bytes:
     for one in edits[::-1]:
         text = text[: one.start] + one.text + text[one.stop :]
     data = markup.source.encode(text, errors="xmlcharrefreplace")
-    if _shape(parse_tree(data)) != _shape(_intended(markup, changes)):
+    if _shape(read_markup(data).tree) != _shape(_intended(markup, changes)):
         raise CannotEdit("the change would alter more than it should; edit the file by hand")
-    read_markup(data)
     return data
 
 

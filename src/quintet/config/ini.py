@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from quintet.config.problems import Findings, Place, shown
-from quintet.config.source import CannotEdit, read_ini_source
+from quintet.config.source import LINE_END, CannotEdit, read_ini_source
 
 FILE = "sametime.ini"
 
-_LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
+_LINE = re.compile(rf"([^\r\n]*)({LINE_END.pattern}|\Z)")
 _HEADER = re.compile(r"\s*\[([^\]]*)\]")
 _MOST_LINES = 20_000
 _COMMENTS = (";", "#")
@@ -89,11 +89,13 @@ def read_ini(data: bytes, findings: Findings, file: str = FILE) -> tuple[Entry, 
     try:
         source = read_ini_source(data)
     except CannotEdit as error:
-        findings.error(Place(file, error.line), None, f"{error.what}; save the file as UTF-8")
+        findings.error(Place(file, error.line), None, error.what)
         return ()
     if "\0" in source.text:
         line = source.line(source.text.index("\0"))
-        findings.error(Place(file, line), None, "there is a NUL byte here; save the file as UTF-8 text")
+        findings.error(
+            Place(file, line), None, "there is a NUL byte here, as in UTF-16; save the file as UTF-8"
+        )
         return ()
     if source.encoding == "iso-8859-1":
         findings.note(Place(file), None, "the file is not UTF-8; it is read as ISO 8859-1 (Latin 1)")

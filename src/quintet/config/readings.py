@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from quintet.config.problems import Findings, Place, shown
@@ -11,8 +11,8 @@ from quintet.ldap.dn import DN
 from quintet.ldap.errors import BadFilter, BadName
 from quintet.ldap.filters import And, Filter, Not, Or, Substrings, Template, parse
 
-# Quotes that word processors make: single and double, opening and closing.
-TYPOGRAPHIC = "\u2018\u2019\u201c\u201d"
+# Quotes that word processors make, of all languages, and the primes that look like quotes.
+TYPOGRAPHIC = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2032\u2033"
 
 _T = TypeVar("_T")
 
@@ -29,7 +29,7 @@ _WITH_PORT = re.compile(r"(.+):([0-9]+)")
 class Value:
     """A setting as it is written: its text, its name there, and its place."""
 
-    text: str
+    text: str = field(repr=False)
     key: str
     place: Place
 

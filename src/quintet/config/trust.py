@@ -10,7 +10,8 @@ from quintet.config.problems import Findings, Place
 from quintet.config.settings import Settings
 from quintet.config.together import encrypts
 from quintet.tls.context import chosen_key
-from quintet.tls.profile import Origin, StoreRef, TlsProfile, resolve_profile
+from quintet.tls.profile import Origin, StoreRef, TlsProfile
+from quintet.tls.resolve import resolve_profile
 from quintet.tls.store_errors import NoSuchEntry, StoreError
 from quintet.tls.stores import Store, open_store
 

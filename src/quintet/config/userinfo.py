@@ -13,6 +13,7 @@ from quintet.config.known import (
     IGNORED_CARD_ELEMENTS,
     XmlSetting,
 )
+from quintet.config.markup import Element
 from quintet.config.problems import Findings, Place, shown
 from quintet.config.readings import (
     TYPOGRAPHIC,
@@ -29,7 +30,7 @@ from quintet.config.readings import (
     words,
 )
 from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Detail, Scope
-from quintet.config.xml_tree import Element, one_value, own_values, read_tree
+from quintet.config.xml_tree import one_value, own_values, read_tree
 from quintet.secret import Secret
 from quintet.tls.profile import Origin, StoreKind, StoreRef, TlsProfile
 
