@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.tls.names import Names, is_for_host, is_listed, names_of
+from quintet.tls.names import Names, is_for_host, is_host, is_listed, names_of
 from support import certs
 
 CA = certs.authority()
@@ -51,6 +51,11 @@ def test_names_in_certificates(pattern: str, host: str, matches: bool) -> None:
         ("bücher.example", "xn--bcher-kva.example", True),
         ("a*b*c.example", "abc.example", False),
         ("", "", False),
+        ("*.com", "*.com", False),
+        ("*", "*", False),
+        ("example.com", "*.com", False),
+        ("*.com", "example.com", True),
+        ("ldap.*.com", "ldap.*.com", False),
     ],
 )
 def test_c36_listed_names_match_by_component(listed: str, name: str, matches: bool) -> None:
@@ -80,6 +85,28 @@ def test_ipv6_addresses_match_by_value() -> None:
     names = Names(addresses=(ipaddress.ip_address("2001:db8::1"),))
     assert is_for_host(names, "2001:0db8:0:0::1")
     assert is_for_host(names, "[2001:db8::1]")
+
+
+@pytest.mark.parametrize(
+    ("listed", "is_one"),
+    [
+        ("ldap.example.com", True),
+        ("ldap.example.com.", True),
+        ("*.example.com", True),
+        ("ldap_1.example.com", True),
+        ("bücher.example", True),
+        ("192.0.2.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("ldap.example.com:636", False),
+        ("[::1]:636", False),
+        ("ldaps://a.example/", False),
+        ("a..example", False),
+        ("a example", False),
+    ],
+)
+def test_what_can_be_listed(listed: str, is_one: bool) -> None:
+    assert is_host(listed) is is_one
 
 
 def test_the_names_of_a_certificate() -> None:

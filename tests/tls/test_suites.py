@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.tls.suites import SUITES, BadSuite, find_suite, suite_by_openssl_name
+from quintet.tls.suites import SUITES, BadSuite, Signal, find_suite, suite_by_openssl_name
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ from quintet.tls.suites import SUITES, BadSuite, find_suite, suite_by_openssl_na
         "0xC030",
         "0xc030",
         " 0XC030 ",
+        "0x0000c030",
     ],
 )
 def test_c29_every_spelling_names_the_suite(text: str) -> None:
@@ -54,6 +55,14 @@ def test_no_spelling_names_two_suites() -> None:
 )
 def test_suites_that_no_library_offers_today_are_known_but_refused(text: str) -> None:
     with pytest.raises(BadSuite, match="is known, but the TLS library here"):
+        find_suite(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["TLS_EMPTY_RENEGOTIATION_INFO_SCSV", "0x00FF", "tls-fallback-scsv", "0x5600"]
+)
+def test_c29_what_is_in_lists_without_being_a_suite_is_told_from_an_unknown_name(text: str) -> None:
+    with pytest.raises(Signal, match="is no cipher suite, but a signal"):
         find_suite(text)
 
 

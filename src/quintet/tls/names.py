@@ -1,11 +1,14 @@
 """Whether a certificate belongs to a host: RFC 2818 section 3.1, and the listed names of reference 2.8."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+
+_HOST = re.compile(r"(?:[\w*-]+\.)*[\w*-]+\.?")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -53,9 +56,14 @@ def is_for_host(names: Names, host: str) -> bool:
 def is_listed(names: Names, listed: Iterable[str]) -> bool:
     """Whether any name of the certificate matches any listed one; those may have `*` in any component."""
     for each in listed:
-        if is_for_host(names, each) or any(_matches(each, name) for name in names.hosts):
+        if is_for_host(names, each) or any(_matches(each, name) for name in names.hosts if _sound(name)):
             return True
     return False
+
+
+def is_host(listed: str) -> bool:
+    """Whether it is something to list: a host name, with or without `*`, or an address, also in brackets."""
+    return as_address(listed) is not None or _HOST.fullmatch(listed) is not None
 
 
 def as_address(host: str) -> Address | None:
@@ -67,11 +75,14 @@ def as_address(host: str) -> Address | None:
 
 
 def _covers(pattern: str, host: str) -> bool:
-    """Whether a name in a certificate means `host`: `*` only in its first component, with two after it."""
-    first, *rest = _components(pattern)
-    if "*" in "".join(rest) or ("*" in first and len(rest) < 2):
-        return False
-    return "*" not in host and _matches(pattern, host)
+    """Whether a name in a certificate means `host`."""
+    return _sound(pattern) and "*" not in host and _matches(pattern, host)
+
+
+def _sound(name: str) -> bool:
+    """Whether a name in a certificate may be believed: `*` only in its first component, with two after it."""
+    first, *rest = _components(name)
+    return "*" not in "".join(rest) and ("*" not in first or len(rest) >= 2)
 
 
 def _matches(pattern: str, name: str) -> bool:

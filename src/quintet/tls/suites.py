@@ -34,6 +34,10 @@ class BadSuite(ValueError):
     """A name that cannot be used as a cipher suite; the message says why."""
 
 
+class Signal(BadSuite):
+    """The name of a signal that stands in lists of suites, but is none. It can be left out."""
+
+
 # In the order in which we offer them: forward secrecy first, those of old servers (plain RSA) last.
 SUITES = (
     Suite("TLS_AES_256_GCM_SHA384", 0x1302, "TLS_AES_256_GCM_SHA384", _1_3, 1),
@@ -88,11 +92,16 @@ _REFUSED = (
 )
 
 
+# They share the space of the codes: RFC 5746 and RFC 7507.
+_SIGNALS = (("TLS_EMPTY_RENEGOTIATION_INFO_SCSV", 0x00FF), ("TLS_FALLBACK_SCSV", 0x5600))
+
+
 def find_suite(text: str) -> Suite:
     """The suite that `text` names: IANA's or Java's name, OpenSSL's, GSKit's short one, or its code.
 
     The prefix may be `TLS_`, `SSL_` or missing, `WITH_` may be missing, `-` stands for `_`, case is ignored.
-    Raises `BadSuite` for a name that is unknown (with the nearest known one), or for a suite too weak today.
+    Raises `BadSuite` for a name that is unknown (with the nearest known one), or for a suite too weak today,
+    and `Signal` for what is in Java's lists without being a suite.
     """
     folded = _fold(text)
     if folded in _BY_SPELLING:
@@ -100,6 +109,11 @@ def find_suite(text: str) -> Suite:
     if folded in _REFUSED_SPELLINGS:
         raise BadSuite(
             f"{shown(text)} is known, but the TLS library here ({ssl.OPENSSL_VERSION}) refuses it: too weak"
+        )
+    if folded in _SIGNAL_SPELLINGS:
+        raise Signal(
+            f"{shown(text)} is no cipher suite, but a signal that the TLS library sends where it is due;"
+            " it is left out"
         )
     near = get_close_matches(folded, _BY_SPELLING, n=1, cutoff=0.75) if len(folded) <= 100 else []
     hint = f"; did you mean {_BY_SPELLING[near[0]].name}?" if near else ""
@@ -129,10 +143,11 @@ def _spellings(name: str, code: int, openssl: str) -> Iterator[str]:
 def _fold(text: str) -> str:
     folded = text.strip().upper().replace("-", "_")
     if folded.startswith("0X"):
-        return "0X" + folded[2:].rjust(4, "0")
+        return "0X" + folded[2:].lstrip("0").rjust(4, "0")
     return folded
 
 
 _BY_SPELLING = {s: suite for suite in SUITES for s in _spellings(suite.name, suite.code, suite.openssl)}
 _REFUSED_SPELLINGS = frozenset(s for row in _REFUSED for s in _spellings(*row))
+_SIGNAL_SPELLINGS = frozenset(s for name, code in _SIGNALS for s in _spellings(name, code, name))
 _BY_OPENSSL = {suite.openssl: suite for suite in SUITES}

@@ -1,6 +1,8 @@
 """The TLS keys of reference 2.3 to 2.8, from texts with their origins to a profile."""
 
+import ipaddress
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -8,17 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.secret import Secret
-from quintet.tls import profile as module
-from quintet.tls.profile import (
-    Origin,
-    SecurityLevel,
-    StoreKind,
-    StoreRef,
-    TlsProblem,
-    TlsProfile,
-    resolve_profile,
-    version_name,
-)
+from quintet.tls import resolve as module
+from quintet.tls.names import Names, is_listed
+from quintet.tls.profile import Origin, SecurityLevel, StoreKind, StoreRef, TlsProfile, version_name
+from quintet.tls.resolve import TlsProblem, resolve_profile
 
 BASE = Path("/settings")
 V1_0, V1_2, V1_3 = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -262,6 +257,36 @@ def test_c35_trusted_hosts_are_a_list() -> None:
 
 def test_a_trusted_host_that_is_none_is_told() -> None:
     assert "is no host name" in warning(TRUSTED_HOSTS="ldaps://a.example/")
+
+
+@pytest.mark.parametrize("host", ["[::1]", "::1", "192.0.2.1"])
+def test_c35_an_address_is_a_trusted_host_also_in_brackets(host: str) -> None:
+    assert good(TRUSTED_HOSTS=host).trusted_hosts == (host,)
+    assert is_listed(Names(addresses=(ipaddress.ip_address(host.strip("[]")),)), (host,))
+
+
+def test_a_trusted_host_with_a_port_is_told() -> None:
+    assert "is no host name" in warning(TRUSTED_HOSTS="ldap.example.com:636")
+
+
+def test_c29_the_signal_in_lists_of_java_is_left_out_with_a_note() -> None:
+    text = "TLS_AES_256_GCM_SHA384,TLS_EMPTY_RENEGOTIATION_INFO_SCSV"
+    assert "is no cipher suite, but a signal" in warning(CIPHER_SUITES=text)
+    profile, _ = resolve(CIPHER_SUITES=text)
+    assert profile.suites_13 == ("TLS_AES_256_GCM_SHA384",)
+
+
+def test_c29_a_list_of_nothing_but_a_signal_does_not_mean_the_default_suites() -> None:
+    _, problems = resolve(CIPHER_SUITES="TLS_EMPTY_RENEGOTIATION_INFO_SCSV")
+    assert [problem.message for problem in problems if problem.fatal] == ["the list names no cipher suite"]
+
+
+def test_c29_a_huge_list_of_wrong_names_is_told_of_in_a_moment_and_in_few_words() -> None:
+    begun = time.process_time()
+    _, problems = resolve(CIPHER_SUITES=",".join(f"TLS_RSA_{number}" for number in range(100_000)))
+    assert time.process_time() - begun < 2
+    assert len(problems) < 30
+    assert 'not read from "TLS_RSA_20" on' in problems[-1].message
 
 
 def test_problems_hold_no_secret() -> None:
