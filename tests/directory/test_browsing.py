@@ -1,19 +1,23 @@
 """Walk 3: one level, page by page."""
 
+import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from quintet.directory.browsing import _Place, _read_token, _token
+from quintet.directory import pool
+from quintet.directory.browsing import _check, _Place, _read_token, _token
 from quintet.directory.directory import Directory
-from quintet.directory.errors import BadPage, BrowsingOff, OutsideBases, UnknownName, Unreachable
+from quintet.directory.errors import BadPage, BrowsingOff, OutsideBases, UnknownName, Unreachable, Why
 from quintet.directory.records import Container, Group, Person
+from quintet.embedded.faults import Answer, Silence, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from support import small
-from support.directories import DEAD
+from support.directories import DEAD, until
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]
@@ -127,9 +131,90 @@ async def test_browsing_a_server_that_is_down_says_so(directory_of: DirectoryOf)
         await (await directory_of(DEAD)).browse(small.PEOPLE)
 
 
+async def test_a_base_that_is_not_there_is_told(serve: Serve, directory_of: DirectoryOf) -> None:
+    directory = await directory_of(await serve(), server={"person_base": DN.parse("ou=staff,o=example")})
+    page = await directory.browse()
+    assert ([entry.dn for entry in page.entries], page.complete) == ([small.BASE], False)
+    assert page.missing_bases == ("PersonResolveBase 'ou=staff,o=example' at 127.0.0.1",)
+
+
+@pytest.mark.parametrize("code", [3, 4, 11])
+async def test_limits_of_the_server_cut_a_page_and_keep_what_came(
+    serve: Serve, directory_of: DirectoryOf, code: int
+) -> None:
+    server = await serve(INNER, MIXED)
+    directory = await directory_of(server)
+    server.faults = failing(Answer(code, after_entries=4), "search", after=2)
+    page = await directory.browse(small.PEOPLE)
+    assert (len(page.entries), page.next, page.truncated, page.complete) == (6, None, True, False)
+
+
+@pytest.mark.parametrize("code", [3, 4, 11])
+async def test_a_limit_that_lets_nothing_through_is_an_error_with_a_cure(
+    serve: Serve, directory_of: DirectoryOf, code: int
+) -> None:
+    server = await serve()
+    directory = await directory_of(server)
+    server.faults = failing(Answer(code, "pages are not allowed"), "search")
+    with pytest.raises(Unreachable, match=r"pages are not allowed.*slapd: limits"):
+        await directory.browse(small.PEOPLE)
+
+
+async def test_all_who_browse_a_silent_server_are_answered_in_the_time_of_one_operation(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    directory = await directory_of(await serve(faults=failing(Silence(), "search")), operation_timeout=0.3)
+    async with asyncio.timeout(2):
+        outcomes = await asyncio.gather(
+            *(directory.browse(small.PEOPLE) for _ in range(20)), return_exceptions=True
+        )
+    assert {(type(each), getattr(each, "why", None)) for each in outcomes} == {(Unreachable, Why.TIMED_OUT)}
+
+
+async def test_those_who_wait_for_their_turn_to_browse_count_as_callers(
+    serve: Serve, directory_of: DirectoryOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "MOST_CALLERS", 2)
+    gate = asyncio.Event()
+    server = await serve(faults=failing(Wait(gate), "search"))
+    directory = await directory_of(server)
+    waiting = [asyncio.create_task(directory.browse(small.PEOPLE)) for _ in range(2)]
+    await until(lambda: server.counts["search"])
+    with pytest.raises(Unreachable) as refused:
+        await directory.browse(small.PEOPLE)
+    gate.set()
+    assert refused.value.why is Why.OVERLOADED
+    assert all(page.entries for page in await asyncio.gather(*waiting))
+
+
+async def test_c82_a_forged_token_shows_nothing_outside_the_bases(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    server, base = await serve(), DN.parse(small.PEOPLE)
+    directory = await directory_of(server, server={"person_base": base, "group_base": base})
+    for place in (_Place(0, small.GROUPS, 0, 0), _Place(1, small.PEOPLE, 0, 0)):
+        with pytest.raises(BadPage):
+            await directory.browse(place.dn, token=_token(place))
+    assert server.counts["search"] == 0
+
+
 @given(st.integers(0, 99), st.text(), st.integers(0, 2), st.integers(0, 10**9))
 def test_a_token_gives_back_its_place(server: int, dn: str, kind: int, shown: int) -> None:
     place = _Place(server, dn, kind, shown)
+    assert _read_token(_token(place)) == place
+
+
+@given(st.binary() | st.from_regex(rb"\d* \d* \d* .*"))
+@example(b"[" * 1000)
+@example(b"0 3 0 o=example")
+@example(b"0 0 " + b"9" * 5000 + b" o=example")
+def test_a_forged_token_is_a_place_or_damaged_and_nothing_else(text: bytes) -> None:
+    """The check in a token is no secret: it finds damage, not malice."""
+    forged = base64.urlsafe_b64encode(_check(text) + text).decode().rstrip("=")
+    try:
+        place = _read_token(forged)
+    except BadPage:
+        return
     assert _read_token(_token(place)) == place
 
 

@@ -3,14 +3,14 @@
 import asyncio
 import re
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
 from quintet.directory.directory import Directory
-from quintet.directory.errors import AmbiguousName, Refused, Unreachable
+from quintet.directory.errors import AmbiguousName, Refused, UnknownName, Unreachable
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.messages import Operation, Result, SearchRequest, SearchResultDone, SearchResultReference
 from support import small
@@ -54,6 +54,57 @@ async def test_browsing_goes_on_after_some_empty_pages(against: Against) -> None
     assert [each.dn for each in (await directory.browse(small.BASE)).entries][:1] == [f"ou=x,{small.BASE}"]
 
 
+async def test_c82_a_server_that_knows_no_pages_is_shown_in_pages_all_the_same(against: Against) -> None:
+    directory, _ = await against(
+        lambda _: then_done(*(entry(f"ou={nth},{small.BASE}", cn=[b"x"]) for nth in range(10)))
+    )
+    sizes, names, token = [], [], None
+    while True:
+        page = await directory.browse(small.BASE, page_size=4, token=token)
+        sizes.append(len(page.entries))
+        names += [each.dn for each in page.entries]
+        token = page.next
+        if token is None:
+            break
+    assert names == [f"ou={nth},{small.BASE}" for nth in range(10)] * 3
+    assert sizes == [4] * 7 + [2]
+
+
+async def test_c82_pages_larger_than_asked_for_are_cut_and_the_next_one_lacks_nothing(
+    against: Against,
+) -> None:
+    def pages() -> Iterator[Iterable[Any]]:
+        entries = [entry(f"ou={nth},{small.BASE}") for nth in range(8)]
+        for _ in range(2):  # from the start, twice: the cookie of a page that was too large leads past it
+            yield (*entries[:6], page_end(b"6"))
+        yield then_done(*entries[6:])
+        while True:
+            yield then_done()
+
+    answers = pages()
+    directory, _ = await against(lambda _: next(answers))
+    first = await directory.browse(small.BASE, page_size=4)
+    second = await directory.browse(small.BASE, page_size=4, token=first.next)
+    assert [each.dn for each in (*first.entries, *second.entries)] == [
+        f"ou={nth},{small.BASE}" for nth in range(8)
+    ]
+
+
+async def test_c82_walks_on_one_connection_do_not_mingle(against: Against) -> None:
+    """Some servers keep one cookie for each connection: another's page in between would lose it."""
+    left = {small.PEOPLE: 30, small.GROUPS: 30}
+
+    def pages(request: SearchRequest) -> Iterable[Any]:
+        left[request.base] -= 1
+        found = entry(f"ou={left[request.base]},{request.base}")
+        return [found, page_end(b"more")] if left[request.base] > 0 else then_done(found)
+
+    directory, asked = await against(pages)
+    await asyncio.gather(*(directory.browse(base, page_size=20) for base in left))
+    bases = [request.base for request in asked]
+    assert bases == [small.PEOPLE] * 20 + [small.GROUPS] * 20
+
+
 @pytest.mark.parametrize(("step", "most"), [(1, 5), (0, 5), (0, 50)])
 async def test_a_group_whose_ranges_never_end_is_told_as_cut_or_failed(
     against: Against, step: int, most: int
@@ -81,6 +132,14 @@ async def test_c81_entries_without_end_are_cut_at_the_limit_although_the_server_
     )
     found = await directory.resolve("alice", groups=False)
     assert (found.truncated, found.complete) == (True, False)
+
+
+async def test_c81_the_server_is_asked_for_no_more_than_the_limit(against: Against) -> None:
+    directory, asked = await against(lambda _: then_done(), max_results=20)
+    await directory.resolve("alice")
+    with pytest.raises(UnknownName):
+        await directory.resolve_login("alice")
+    assert [request.size_limit for request in asked] == [20, 20, 2]
 
 
 async def test_c48_a_server_that_ignores_the_size_limit_makes_a_login_name_ambiguous(

@@ -10,6 +10,7 @@ from quintet.directory.directory import Directory
 from quintet.directory.errors import AmbiguousName, UnknownGroup, Unreachable
 from quintet.directory.members import _without_bits
 from quintet.embedded.answers import Rules
+from quintet.embedded.faults import Answer, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
@@ -76,6 +77,37 @@ async def test_members_that_are_not_there_are_listed(serve: Serve, directory_of:
     found = await (await directory_of(await serve())).members("ghosts")
     assert found.missing == (small.person_dn("nobody"),)
     assert [member.name for member in found.members] == ["Alice Adams"]
+
+
+@pytest.mark.parametrize("code", [10, 16, 32, 34, 36, 50, 53, 80])
+async def test_c53_a_member_that_the_server_refuses_to_show_is_missing_and_no_other(
+    serve: Serve, directory_of: DirectoryOf, code: int
+) -> None:
+    server = await serve()
+    directory = await directory_of(server)
+    server.faults = failing(Answer(code), "search", after=1, times=1)
+    found = await directory.members("engineers")
+    assert found.missing == (small.person_dn("alice"),)
+    assert [member.name for member in found.members] == ["Bob Brown", "José Núñez"]
+
+
+@pytest.mark.parametrize("code", [1, 3, 8, 11, 13, 51, 52])
+async def test_c40_a_server_that_no_longer_serves_fails_the_group(
+    serve: Serve, directory_of: DirectoryOf, code: int
+) -> None:
+    server = await serve()
+    directory = await directory_of(server)
+    server.faults = failing(Answer(code), "search", after=1)
+    with pytest.raises(Unreachable):
+        await directory.members("engineers")
+
+
+async def test_a_group_base_that_is_not_there_is_named_as_the_reason(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    directory = await directory_of(await serve(), server={"group_base": DN.parse("ou=teams,o=example")})
+    with pytest.raises(UnknownGroup, match="GroupResolveBase 'ou=teams,o=example'"):
+        await directory.members("engineers")
 
 
 async def test_only_the_whole_name_opens_a_group(serve: Serve, directory_of: DirectoryOf) -> None:
@@ -185,6 +217,31 @@ async def test_c55_the_groups_of_a_person(
     assert {group.name for group in direct} == {"engineers", "circle-a", small.ODD_GROUP, "ghosts"}
     nested = await directory.groups_of(alice)
     assert {group.name for group in nested} - {group.name for group in direct} == {"everybody", "circle-b"}
+
+
+@pytest.mark.parametrize("member_of", [None, "memberOf"])
+async def test_c55_groups_outside_the_group_base_do_not_count(
+    serve: Serve, directory_of: DirectoryOf, member_of: str | None
+) -> None:
+    outside = (
+        "dn: cn=outside,ou=people,o=example\nobjectClass: groupOfNames\ncn: outside\n"
+        f"member: {small.person_dn('erin')}\n"
+    )
+    server = {"member_of": member_of, "group_base": DN.parse(small.GROUPS)}
+    directory = await directory_of(await serve(outside), server=server)
+    groups = await directory.groups_of(await directory.resolve_login("erin"))
+    assert [group.name for group in groups] == ["everybody"]
+
+
+async def test_c55_a_group_that_the_server_refuses_to_show_does_not_hide_the_others(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    server = await serve()
+    directory = await directory_of(server, server={"member_of": "memberOf"})
+    alice = await directory.resolve_login("alice")
+    whole = await directory.groups_of(alice, depth=-1)
+    server.faults = failing(Answer(50), "search", after=1, times=1)
+    assert await directory.groups_of(alice, depth=-1) == whole[1:]
 
 
 @pytest.mark.parametrize(("depth", "found"), [(-1, 1), (1, 2), (4, 5), (10, 7)])

@@ -1,23 +1,29 @@
 """Walk 2: names as typed to people and groups."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quintet.config.settings import Scope
 from quintet.directory.directory import Directory
-from quintet.directory.errors import Unreachable
+from quintet.directory.errors import UnknownName, Unreachable
 from quintet.directory.records import Group, Person
 from quintet.directory.resolving import may_be_resolved
+from quintet.directory.trace import Event, Warned
 from quintet.embedded.faults import Answer, failing
+from quintet.embedded.ldif import parse
 from quintet.embedded.server import EmbeddedServer
+from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from support import small
 from support.directories import DEAD, settings
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]
+ALICE = small.person_dn("alice")
 EVERYBODY = Template("(|(objectclass=inetOrgPerson)(cn=%s))")
 
 
@@ -76,6 +82,67 @@ async def test_an_entry_that_two_servers_hold_comes_once(serve: Serve, directory
     assert len(found.matches) == 1
 
 
+async def test_c39_an_entry_that_two_servers_spell_differently_comes_once_from_the_first(
+    stack: AsyncExitStack, serve: Serve, directory_of: DirectoryOf
+) -> None:
+    spelt = small.LDIF.replace(b"dn: uid=alice,ou=people,", b"dn: UID = Alice, OU=People, ")
+    other = await stack.enter_async_context(EmbeddedServer(parse(spelt)))
+    for servers, dn in (((other,), "UID=Alice,OU=People,o=example"), ((await serve(), other), ALICE)):
+        found = await (await directory_of(*servers)).resolve("alice")
+        assert [match.dn for match in found.matches] == [dn]
+
+
+INNER = (  # LDIF: a person and a group at the base, and in a unit below it
+    "dn: ou=inner,o=example\nobjectClass: organizationalUnit\nou: inner\n",
+    "dn: uid=ina,ou=inner,o=example\nobjectClass: inetOrgPerson\nuid: ina\ncn: Ina Inner\nsn: Inner\n",
+    "dn: cn=inlay,ou=inner,o=example\nobjectClass: groupOfNames\ncn: inlay\nmember: o=example\n",
+    "dn: uid=odo,o=example\nobjectClass: inetOrgPerson\nuid: odo\ncn: Inn Keeper\nsn: Keeper\n",
+    "dn: cn=inn,o=example\nobjectClass: groupOfNames\ncn: inn\nmember: o=example\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("scope", "people", "groups"),
+    [
+        (Scope.SUBTREE, {"Ina Inner", "Inn Keeper"}, {"inlay", "inn"}),
+        (Scope.ONE, {"Inn Keeper"}, {"inn"}),
+    ],
+)
+async def test_c46_one_level_finds_what_lies_right_below_the_base_and_recursive_all(
+    serve: Serve, directory_of: DirectoryOf, scope: Scope, people: set[str], groups: set[str]
+) -> None:
+    server = await serve(*INNER)
+    for kind, expected in (("person", people), ("group", groups)):
+        directory = await directory_of(server, server={f"{kind}_scope": scope})
+        found = (await directory.resolve("in", people=kind == "person", groups=kind == "group")).matches
+        assert {match.name for match in found} == expected
+
+
+async def test_c46_one_level_signs_in_who_lies_right_below_the_base(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    directory = await directory_of(await serve(*INNER), server={"person_scope": Scope.ONE})
+    assert (await directory.resolve_login("odo")).name == "Inn Keeper"
+    with pytest.raises(UnknownName):
+        await directory.resolve_login("ina")
+
+
+@pytest.mark.parametrize("kind", ["person", "group"])
+async def test_a_base_that_is_not_there_makes_the_answer_incomplete_and_is_told_once(
+    serve: Serve, directory_of: DirectoryOf, kind: str
+) -> None:
+    told: list[Event] = []
+    base = {f"{kind}_base": DN.parse("ou=nowhere,o=example")}
+    directory = await directory_of(await serve(), server=base, trace=told.append)
+    for _ in range(2):
+        found = await directory.resolve("e")
+        assert found.matches
+        assert not found.complete
+        assert found.missing_bases == (f"{kind.title()}ResolveBase 'ou=nowhere,o=example' at 127.0.0.1",)
+    (warned,) = [event for event in told if isinstance(event, Warned)]
+    assert f"{kind.title()}ResolveBase 'ou=nowhere,o=example'" in warned.message
+
+
 async def test_c40_a_server_that_is_down_makes_the_answer_incomplete(
     serve: Serve, directory_of: DirectoryOf
 ) -> None:
@@ -99,12 +166,35 @@ async def test_c81_as_many_as_the_limit_is_not_cut(serve: Serve, directory_of: D
     assert (len(found.matches), found.truncated, found.complete) == (2, False, True)
 
 
-async def test_a_servers_own_limit_is_told_too(serve: Serve, directory_of: DirectoryOf) -> None:
+@pytest.mark.parametrize("code", [3, 4, 11])
+async def test_a_servers_own_limit_is_told_too(serve: Serve, directory_of: DirectoryOf, code: int) -> None:
     server = await serve()
     directory = await directory_of(server)
-    server.faults = failing(Answer(4, after_entries=1), "search")
+    server.faults = failing(Answer(code, after_entries=1), "search")
     found = await directory.resolve("smith", groups=False)
-    assert (len(found.matches), found.truncated) == (1, True)
+    assert (len(found.matches), found.truncated, found.complete) == (1, True, False)
+
+
+@pytest.mark.parametrize("code", [3, 11])
+async def test_a_limit_that_lets_nothing_through_is_no_answer(
+    serve: Serve, directory_of: DirectoryOf, code: int
+) -> None:
+    server = await serve()
+    directory = await directory_of(server)
+    server.faults = failing(Answer(code), "search")
+    with pytest.raises(Unreachable, match="slapd: limits"):
+        await directory.resolve("smith")
+
+
+@pytest.mark.parametrize("code", [3, 11])
+async def test_a_login_that_a_limit_cut_short_is_neither_ambiguous_nor_somebody(
+    serve: Serve, directory_of: DirectoryOf, code: int
+) -> None:
+    server = await serve()
+    directory = await directory_of(server)
+    server.faults = failing(Answer(code, after_entries=1), "search")
+    with pytest.raises(Unreachable):
+        await directory.authenticate("alice", "alice-secret")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +223,18 @@ async def test_c83_a_listed_domain_reaches_no_server(serve: Serve, directory_of:
     directory = await directory_of(server, resolve_blacklist=("example.com",))
     assert (await directory.resolve("alice@example.com")).matches == ()
     assert server.counts["search"] == 0
+
+
+@pytest.mark.parametrize("name", ["alice@example.co", "alice@", "alice", "Alice Adams"])
+@pytest.mark.parametrize(
+    "lists", [{"resolve_blacklist": ("example.com",)}, {"resolve_whitelist": ("example.co", "d.org")}]
+)
+async def test_c83_nobody_of_a_refused_domain_is_found_by_part_of_the_address_or_by_name(
+    serve: Serve, directory_of: DirectoryOf, lists: dict[str, tuple[str, ...]], name: str
+) -> None:
+    server = await serve()
+    assert (await (await directory_of(server)).resolve(name)).matches
+    assert (await (await directory_of(server, **lists)).resolve(name)).matches == ()
 
 
 @given(st.text())

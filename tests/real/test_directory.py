@@ -97,6 +97,34 @@ async def test_c82_pages_of_a_real_server_give_each_entry_once_although_others_b
         assert isinstance(top.entries[0], Container)
 
 
+@pytest.mark.parametrize("size", [3, 4, 7, 100])
+async def test_c82_a_level_above_the_servers_size_limit_is_shown_as_far_as_it_goes_and_told(
+    tmp_path: Path, make_slapd: Callable[..., Slapd], size: int
+) -> None:
+    """Slapd counts the entries of all pages; its own limit is 500, here 7 of 10 people."""
+    server = make_slapd(extra="sizelimit 7")
+    async with Directory(load(settings_folder(tmp_path, server, account=None), {})) as directory:
+        shown, cut, token = 0, [], None
+        while True:
+            page = await directory.browse(small.PEOPLE, page_size=size, token=token)
+            shown += len(page.entries)
+            cut.append(page.truncated)
+            token = page.next
+            if token is None:
+                break
+        assert (shown, cut) == (7, [False] * (len(cut) - 1) + [True])
+
+
+async def test_c53_a_member_that_nobody_may_read_is_missing_and_no_other(
+    tmp_path: Path, make_slapd: Callable[..., Slapd]
+) -> None:
+    """Slapd answers 50 about an entry that exists and may be known, but not read."""
+    server = make_slapd(barred=(small.person_dn("bob"),))
+    async with Directory(load(settings_folder(tmp_path, server, account=None), {})) as directory:
+        found = await directory.members("everybody")
+        assert (len(found.members), found.missing) == (5, (small.person_dn("bob"),))
+
+
 async def test_every_sample_person_is_found_by_mail(tmp_path: Path, slapd: Slapd) -> None:
     async with Directory(load(settings_folder(tmp_path, slapd, account=None), {})) as directory:
         people = (await directory.resolve("a", groups=False)).matches

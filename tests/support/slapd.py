@@ -34,7 +34,8 @@ class Slapd:
 
     `ldif` is loaded by slapadd. `certificate` is what the server shows over LDAPS (`tls_port`) and StartTLS
     (`port`); `ca` is the PEM file of who signed it. `anonymous_read` decides whether one must bind before
-    reading; `hidden` attributes are never shown to anonymous. `head` is extra configuration before the
+    reading; `hidden` attributes are never shown to anonymous; `barred` entries may be known to exist, and
+    nothing more. `head` is extra configuration before the
     database, `extra` in it. `sasl` lets people bind by SCRAM as their uid. `verify_client` is slapd's
     `TLSVerifyClient`, with `client_ca` as the authority of clients. `stats` writes the access
     log that `log()` reads.
@@ -50,6 +51,7 @@ class Slapd:
         tls: bool = True,
         anonymous_read: bool = True,
         hidden: tuple[str, ...] = (),
+        barred: tuple[str, ...] = (),
         schemas: tuple[str, ...] = ("core", "cosine", "inetorgperson"),
         modules: tuple[str, ...] = ("back_mdb",),
         head: str = "",
@@ -71,6 +73,7 @@ class Slapd:
         self._ldif = ldif
         self._anonymous_read = anonymous_read
         self._hidden = hidden
+        self._barred = barred
         self._schemas = schemas
         self._modules = modules
         self._head = head
@@ -203,7 +206,8 @@ class Slapd:
         return "\n".join(lines) + "\n"
 
     def _access(self) -> list[str]:
-        lines = ["access to attrs=userPassword by self write by anonymous auth by * none"]
+        lines = [f'access to dn.exact="{dn}" by * disclose' for dn in self._barred]
+        lines.append("access to attrs=userPassword by self write by anonymous auth by * none")
         if self._hidden:
             lines.append(f"access to attrs={','.join(self._hidden)} by users read by * none")
         reader = "by * read" if self._anonymous_read else "by users read by anonymous auth by * none"

@@ -8,16 +8,26 @@ the level is walked again from its start, and the page is the same.
 import asyncio
 import base64
 import hashlib
-import json
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import final
+from weakref import WeakKeyDictionary
 
 from quintet.config.settings import Scope
 from quintet.directory.asking import answered_badly, ask_all
-from quintet.directory.entries import group, lies_under, parsed, person, person_attributes, rdn_value, texts
+from quintet.directory.entries import (
+    group,
+    group_attributes,
+    lies_under,
+    parsed,
+    person,
+    person_attributes,
+    rdn_value,
+    texts,
+)
 from quintet.directory.errors import BadPage, BrowsingOff, OutsideBases, UnknownName
 from quintet.directory.link import Link
 from quintet.directory.opening import ANYTHING
@@ -26,7 +36,17 @@ from quintet.directory.tasks import Task
 from quintet.directory.view import Server, View
 from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import InvalidDnSyntax, LdapError, LimitReached, NoSuchObject, ResultError
+from quintet.ldap.errors import (
+    AdminLimitExceeded,
+    InvalidDnSyntax,
+    LdapError,
+    LimitReached,
+    NoSuchObject,
+    ResultError,
+    SizeLimitExceeded,
+    TimedOut,
+    TimeLimitExceeded,
+)
 from quintet.ldap.filters import And, Equality, Filter, Not, Or
 from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
 
@@ -34,7 +54,7 @@ LARGEST_PAGE = 1000
 _COOKIES_KEPT = 256
 _COOKIE_AGE = 300.0
 _KINDS = 3
-_LONGEST_TOKEN = 8192
+_LONGEST_TOKEN = 64 * 1024
 _MOST_EMPTY_PAGES = 100
 _MOST_SHOWN = 300
 
@@ -62,19 +82,29 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cookie:
-    connection: Connection
-    value: bytes
-    at: float
+class _Level:
+    """One kind of entries below one entry: the search whose pages are walked."""
+
+    dn: str
+    filter: bytes
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Entries of one level; whether there are `more`; `cut` when a limit of the server keeps the rest."""
+
+    entries: Sequence[SearchResultEntry]
+    more: bool
+    cut: bool = False
 
 
 @final
 class Browsing:
-    """Remembers cookies, a bounded number for a bounded time."""
+    """Remembers for each connection what pages were begun on it."""
 
     def __init__(self) -> None:
-        self._cookies: OrderedDict[_Place, _Cookie] = OrderedDict()
-        self._walks: dict[int, asyncio.Lock] = {}
+        self._pagings: WeakKeyDictionary[Connection, _Paging] = WeakKeyDictionary()
 
     async def browse(self, view: View, dn: str | None, *, page_size: int, token: str | None) -> Page:
         """One page of the level below `dn`, or of the bases of all servers.
@@ -114,85 +144,102 @@ class Browsing:
             raise answered_badly(error, server, Task.BROWSE.value) from error
 
     async def _page(self, server: Server, place: _Place, page_size: int) -> Page:
-        """Fill a page, from as many kinds as it takes.
+        """A page, in the time of one operation, waiting for others on the connection included."""
+        pool = server.pools[Task.BROWSE]
 
-        Walks at one server go one by one: some servers keep one cookie for each connection.
-        """
-        records: list[Container | Group | Person] = []
-        lock = self._walks.setdefault(place.server, asyncio.Lock())
-        kind, shown, more = place.kind, place.shown, False
-        async with lock:
-            while kind < _KINDS and len(records) < page_size:
-                at = _Place(place.server, place.dn, kind, shown)
-                found, more = await self._part(server, at, page_size - len(records))
-                records += (_record(entry, kind, server) for entry in found)
-                if more and len(records) >= page_size:
-                    shown += len(found)
-                    break
-                kind, shown = kind + 1, 0
-        following = None
-        if kind < _KINDS:
-            following = _token(_Place(place.server, place.dn, kind, shown))
-        return Page(tuple(records), following)
-
-    async def _part(
-        self, server: Server, place: _Place, wanted: int
-    ) -> tuple[Sequence[SearchResultEntry], bool]:
-        """Up to `wanted` entries of one kind, and whether there are more."""
-        now = asyncio.get_running_loop().time()
-        kept = self._cookies.pop(place, None)
-        filters = _filter(server, place.kind)
-        attributes = _attributes(server, place.kind)
-
-        async def operation(link: Link) -> tuple[Sequence[SearchResultEntry], bool]:
-            cookie, skip = b"", place.shown
-            if kept is not None and kept.connection is link.connection and now - kept.at < _COOKIE_AGE:
-                cookie, skip = kept.value, 0
+        async def operation(link: Link) -> Page:
+            paging = self._pagings.setdefault(link.connection, _Paging())
             try:
-                return await walk(link.connection, cookie, skip)
-            except ResultError:
-                if not cookie:
-                    raise
-            return await walk(link.connection, b"", place.shown)
+                async with asyncio.timeout(pool.line.operation_timeout), paging.turn:
+                    return await _filled(paging, link.connection, server, place, page_size)
+            except TimeoutError as error:
+                raise TimedOut(
+                    "the page did not come in time",
+                    server=str(link.endpoint.address),
+                    operation="search",
+                    dn=place.dn,
+                ) from error
 
-        async def walk(
-            connection: Connection, cookie: bytes, skip: int
-        ) -> tuple[Sequence[SearchResultEntry], bool]:
-            taken: list[SearchResultEntry] = []
-            empty = 0
-            while True:
-                size = min(skip, LARGEST_PAGE) if skip else wanted - len(taken)
+        return await pool.run(operation, "browse")
+
+
+@final
+class _Paging:
+    """The pages on one connection: one walk at a time, as some servers keep one cookie for each connection.
+
+    Cookies are remembered, a bounded number for a bounded time.
+    """
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self._cookies: OrderedDict[tuple[_Level, int], tuple[bytes, float]] = OrderedDict()
+
+    async def part(self, connection: Connection, level: _Level, shown: int, wanted: int) -> _Part:
+        """Up to `wanted` entries after the first `shown`."""
+        cookie, at = self._cookies.pop((level, shown), (b"", 0.0))
+        if cookie and _now() - at < _COOKIE_AGE:
+            with suppress(ResultError):
+                return await self._walk(connection, level, shown, wanted, cookie)
+        return await self._walk(connection, level, shown, wanted)
+
+    async def _walk(
+        self, connection: Connection, level: _Level, shown: int, wanted: int, cookie: bytes = b""
+    ) -> _Part:
+        """From the cookie on; without one from the start, past what was shown."""
+        skip = 0 if cookie else shown
+        taken: list[SearchResultEntry] = []
+        empty = 0
+        while True:
+            size = min(skip, wanted) if skip else wanted - len(taken)
+            try:
                 page = await connection.search_page(
-                    place.dn, Scope.ONE.value, filters, attributes, page_size=size, cookie=cookie
+                    level.dn, Scope.ONE.value, level.filter, level.attributes, page_size=size, cookie=cookie
                 )
-                cookie = page.cookie
-                empty = 0 if page.entries else empty + 1
-                if empty > _MOST_EMPTY_PAGES:
-                    raise LimitReached(f"more than {_MOST_EMPTY_PAGES} empty pages one after the other")
-                if skip:
-                    skip_now = min(skip, len(page.entries))
-                    skip -= skip_now
-                    taken += page.entries[skip_now:]
-                else:
-                    taken += page.entries
-                if not cookie or len(taken) >= wanted:
-                    break
-            if cookie:
-                self._keep(place, len(taken), _Cookie(connection, cookie, now))
-            return taken, bool(cookie)
+            except (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded, LimitReached) as error:
+                partial = error.partial.entries if error.partial else []
+                if not (partial or cookie):
+                    raise
+                taken += partial[skip:]
+                return _Part(taken[:wanted], more=len(taken) > wanted, cut=len(taken) <= wanted)
+            cookie = page.cookie
+            empty = 0 if page.entries else empty + 1
+            if empty > _MOST_EMPTY_PAGES:
+                raise LimitReached(f"more than {_MOST_EMPTY_PAGES} empty pages one after the other")
+            # A server may send larger pages than asked for, or all at once.
+            taken += page.entries[skip:]
+            skip = max(0, skip - len(page.entries))
+            if not cookie or len(taken) >= wanted:
+                break
+        if cookie and len(taken) == wanted:
+            self._keep((level, shown + wanted), cookie)
+        return _Part(taken[:wanted], more=bool(cookie) or len(taken) > wanted)
 
-        return await server.pools[Task.BROWSE].run(operation, "browse")
-
-    def _keep(self, place: _Place, more: int, cookie: _Cookie) -> None:
-        self._cookies[_Place(place.server, place.dn, place.kind, place.shown + more)] = cookie
+    def _keep(self, at: tuple[_Level, int], cookie: bytes) -> None:
+        now = _now()
+        self._cookies[at] = cookie, now
         while len(self._cookies) > _COOKIES_KEPT or (
-            self._cookies and next(iter(self._cookies.values())).at < cookie.at - _COOKIE_AGE
+            self._cookies and next(iter(self._cookies.values()))[1] < now - _COOKIE_AGE
         ):
             self._cookies.popitem(last=False)
 
-    def forget(self) -> None:
-        """After a reload servers may have changed places."""
-        self._cookies.clear()
+
+async def _filled(
+    paging: _Paging, connection: Connection, server: Server, place: _Place, page_size: int
+) -> Page:
+    """Fill a page, from as many kinds as it takes."""
+    records: list[Container | Group | Person] = []
+    kind, shown, cut = place.kind, place.shown, False
+    while kind < _KINDS and len(records) < page_size:
+        level = _level(server, place.dn, kind)
+        part = await paging.part(connection, level, shown, page_size - len(records))
+        records += (_record(entry, kind, server) for entry in part.entries)
+        cut = cut or part.cut
+        if part.more:
+            shown += len(part.entries)
+        else:
+            kind, shown = kind + 1, 0
+    following = _token(_Place(place.server, place.dn, kind, shown)) if kind < _KINDS else None
+    return Page(tuple(records), following, complete=not cut, truncated=cut)
 
 
 async def _top(view: View, page_size: int, place: _Place | None) -> Page:
@@ -201,7 +248,9 @@ async def _top(view: View, page_size: int, place: _Place | None) -> Page:
         raise BadPage("the token belongs to another level", task=Task.BROWSE.value)
     answers = await ask_all(view.servers, _roots)
     once: dict[DN, Container] = {}
-    for _, containers in answers.given:
+    missing: list[str] = []
+    for _, (containers, lacking) in answers.given:
+        missing += lacking
         for container in containers:
             once.setdefault(DN.parse(container.dn), container)
     begin = place.shown if place else 0
@@ -210,17 +259,25 @@ async def _top(view: View, page_size: int, place: _Place | None) -> Page:
     return Page(
         shown,
         _token(_Place(0, "", 0, following)) if following < len(once) else None,
-        complete=not answers.failures,
+        complete=not (answers.failures or missing),
         unavailable=answers.unavailable,
+        missing_bases=tuple(missing),
     )
 
 
-async def _roots(server: Server) -> tuple[Container, ...]:
+async def _roots(server: Server) -> tuple[Sequence[Container], Sequence[str]]:
+    """The containers at the top of a server, and which of its bases are missing."""
     bases = [base for base in server.bases if base]
-    outer = [base for base in bases if not any(base != other and base.is_under(other) for other in bases)]
+    missing: list[str] = []
     if all(server.bases):
         # Asked all the same, so that a server that is down is told.
-        names = [name for name in outer if await server.read(Task.BROWSE, name, ANYTHING, ("1.1",))]
+        there = []
+        for base in bases:
+            if await server.read(Task.BROWSE, base, ANYTHING, ("1.1",)):
+                there.append(base)
+            else:
+                missing.append(server.missing_base(Task.BROWSE, base))
+        names = [name for name in there if not any(name != other and name.is_under(other) for other in there)]
     else:
         root = await server.search(Task.BROWSE, "", BASE_OBJECT, ANYTHING, ("namingContexts",), limit=1)
         names = [
@@ -229,7 +286,7 @@ async def _roots(server: Server) -> tuple[Container, ...]:
             for text in texts(entry, "namingContexts")
             if (name := parsed(text))
         ]
-    return tuple(Container(str(name), str(name), server.label) for name in names)
+    return [Container(str(name), str(name), server.label) for name in names], missing
 
 
 async def _server_of(view: View, name: DN) -> int:
@@ -260,25 +317,19 @@ async def _server_of(view: View, name: DN) -> int:
     raise UnknownName(f"there is no {_shown(str(name))}", task=Task.BROWSE.value)
 
 
-def _filter(server: Server, kind: int) -> Filter:
-    people = _of_class(server.settings.person_class)
-    groups = _of_class(server.settings.group_class)
+def _level(server: Server, dn: str, kind: int) -> _Level:
+    settings = server.settings
+    people, groups = _of_class(settings.person_class), _of_class(settings.group_class)
     if kind == 0:
         containers = Or(tuple(_of_class(name) for name in _CONTAINER_CLASSES))
-        return And((containers, Not(people), Not(groups)))
-    return groups if kind == 1 else And((people, Not(groups)))
+        return _Level(dn, And((containers, Not(people), Not(groups))).encode(), ("1.1",))
+    if kind == 1:
+        return _Level(dn, groups.encode(), group_attributes(settings))
+    return _Level(dn, And((people, Not(groups))).encode(), person_attributes(settings))
 
 
 def _of_class(name: str) -> Filter:
     return Equality("objectClass", name.encode())
-
-
-def _attributes(server: Server, kind: int) -> tuple[str, ...]:
-    if kind == 0:
-        return ("1.1",)
-    if kind == 1:
-        return (server.settings.group_name_attribute,)
-    return person_attributes(server.settings)
 
 
 def _record(entry: SearchResultEntry, kind: int, server: Server) -> Container | Group | Person:
@@ -293,8 +344,15 @@ def _shown(name: str) -> str:
     return repr(name if len(name) <= _MOST_SHOWN else name[: _MOST_SHOWN - 1] + "…")
 
 
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+_TOKEN = re.compile(rb"(\d{1,4}) ([0-2]) (\d{1,10}) (.*)", re.DOTALL)
+
+
 def _token(place: _Place) -> str:
-    text = json.dumps([place.server, place.dn, place.kind, place.shown], separators=(",", ":")).encode()
+    text = f"{place.server} {place.kind} {place.shown} {place.dn}".encode("utf-8", "surrogateescape")
     return base64.urlsafe_b64encode(_check(text) + text).decode().rstrip("=")
 
 
@@ -304,16 +362,13 @@ def _read_token(token: str) -> _Place:
     if len(token) <= _LONGEST_TOKEN and token.isascii():
         with suppress(ValueError):
             data = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
-    if data[:6] == _check(data[6:]):
-        with suppress(ValueError):
-            match json.loads(data[6:]):
-                case [int(server), str(dn), int(kind), int(shown)] if (
-                    server >= 0 and 0 <= kind < _KINDS and shown >= 0
-                ):
-                    return _Place(server, dn, kind, shown)
-    raise BadPage(
-        "the token for the next page is damaged", task=Task.BROWSE.value, cure="Begin with the first page"
-    )
+    found = _TOKEN.fullmatch(data, 6) if data[:6] == _check(data[6:]) else None
+    if found is None:
+        raise BadPage(
+            "the token for the next page is damaged", task=Task.BROWSE.value, cure="Begin with the first page"
+        )
+    server, kind, shown, dn = found.groups()
+    return _Place(int(server), dn.decode("utf-8", "surrogateescape"), int(kind), int(shown))
 
 
 def _check(text: bytes) -> bytes:

@@ -177,7 +177,6 @@ class Directory:
             raise
         self._settings = settings
         self._generation = _Generation(view)
-        self._browsing.forget()
         now = set(_pools(view))
         retired = [pool for pool in _pools(old.view) if pool not in now]
         self._contexts.keep_only(each for pool in now for each in pool.line.endpoints)
@@ -208,7 +207,7 @@ class Directory:
             for key, line in lines_of(settings).items()
         }
         servers = tuple(
-            Server(server, {task: pools[task, nth] for task in Task})
+            Server(server, {task: pools[task, nth] for task in Task}, self._trace)
             for nth, server in enumerate(settings.servers)
         )
         return View(settings, servers, self._trace)

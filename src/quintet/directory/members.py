@@ -3,7 +3,6 @@
 Members are looked up at the group's own server only, and below its bases (row C42).
 """
 
-import asyncio
 import re
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import final
 
-from quintet.directory.asking import answered_badly, ask_all
+from quintet.directory.asking import all_of, answered_badly, ask_all, unless_refused
 from quintet.directory.entries import (
     group,
     group_attributes,
@@ -28,9 +27,9 @@ from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Membership, Person
 from quintet.directory.signing_in import filled_filter
 from quintet.directory.tasks import Task
-from quintet.directory.view import Server, View
+from quintet.directory.view import Found, Server, View
 from quintet.ldap.dn import DN, type_key
-from quintet.ldap.errors import InvalidDnSyntax, LdapError, Referral
+from quintet.ldap.errors import InvalidDnSyntax, LdapError
 from quintet.ldap.filters import And, Equality, Filter, Or
 from quintet.ldap.filters import decode as decode_filter
 from quintet.ldap.messages import SearchResultEntry
@@ -56,7 +55,7 @@ async def members(view: View, name: str, *, limit: int | None = None) -> Members
         raise ValueError("the limit must be at least 1")
     server, entry = await _find_group(view, name.strip())
     try:
-        return await _Opening(server, most).open(entry)
+        return await _OpenGroup(server, most).content(entry)
     except LdapError as error:
         raise answered_badly(error, server, _TASK.value) from error
 
@@ -65,25 +64,25 @@ async def _find_group(view: View, name: str) -> tuple[Server, SearchResultEntry]
     typed = parsed(name) if "=" in name else None
     inside = [s for s in view.servers if typed and typed.is_under(s.settings.group_base)]
 
-    async def by_dn(server: Server) -> Sequence[SearchResultEntry]:
+    async def by_dn(server: Server) -> Found:
         try:
             entry = await server.read(_TASK, name, _is_group(server), _group_attributes(server))
         except InvalidDnSyntax:
-            return ()
-        return (entry,) if entry else ()
+            return Found(())
+        return Found((entry,) if entry else ())
 
-    async def by_name(server: Server) -> Sequence[SearchResultEntry]:
+    async def by_name(server: Server) -> Found:
         settings = server.settings
         filled = filled_filter(settings.group_filter.encode, name)
         if filled is None:
-            return ()
+            return Found(())
         exact = And(
             (
                 decode_filter(filled),
                 Equality(settings.group_name_attribute, name.encode("utf-8", "surrogateescape")),
             )
         )
-        found = await server.search(
+        return await server.search(
             _TASK,
             settings.group_base,
             settings.group_scope.value,
@@ -91,13 +90,12 @@ async def _find_group(view: View, name: str) -> tuple[Server, SearchResultEntry]
             _group_attributes(server),
             limit=2,
         )
-        return found.entries
 
     answers = await ask_all(inside or view.servers, by_dn if inside else by_name)
     once = {
         identity(entry.dn): (server, entry)
-        for server, entries in reversed(answers.given)
-        for entry in entries
+        for server, found in reversed(answers.given)
+        for entry in found.entries
     }
     if len(once) > 1:
         raise AmbiguousName(
@@ -107,12 +105,14 @@ async def _find_group(view: View, name: str) -> tuple[Server, SearchResultEntry]
         return next(iter(once.values()))
     if answers.failures:
         raise answers.failures[0][1]
-    raise UnknownGroup("no public group has this name", task=_TASK.value)
+    missing = [found.missing_base for _, found in answers.given if found.missing_base]
+    cure = f"Check {' and '.join(missing)}: the base is not there" if missing else None
+    raise UnknownGroup("no public group has this name", task=_TASK.value, cure=cure)
 
 
 @final
 @dataclass(slots=True)
-class _Opening:
+class _OpenGroup:
     """One group being opened: breadth first, in the order in which the directory names the members."""
 
     server: Server
@@ -125,7 +125,7 @@ class _Opening:
     _again: int = 0
     _queue: deque[tuple[SearchResultEntry, int]] = field(default_factory=deque)
 
-    async def open(self, entry: SearchResultEntry) -> Membership:
+    async def content(self, entry: SearchResultEntry) -> Membership:
         settings = self.server.settings
         self._seen.add(identity(entry.dn))
         self._queue.append((entry, 1))
@@ -166,7 +166,7 @@ class _Opening:
 
     async def _take(self, names: Sequence[str], depth: int) -> None:
         settings = self.server.settings
-        found = await asyncio.gather(*(self._look_up(name) for name in names))
+        found = await all_of(self._look_up(name) for name in names)
         for name, entry in zip(names, found, strict=True):
             if entry is None:
                 self.missing[identity(name)] = name
@@ -186,18 +186,16 @@ class _Opening:
                     self.truncated = True
 
     async def _look_up(self, name: str) -> SearchResultEntry | None:
+        by_uid = type_key(self.server.settings.group_member_attribute) == _UID_FORM
+        return await unless_refused(self._by_uid(name) if by_uid else self._by_dn(name))
+
+    async def _by_dn(self, name: str) -> SearchResultEntry | None:
         server = self.server
-        settings = server.settings
-        asked = (*_group_attributes(server), *person_attributes(settings))
-        if type_key(settings.group_member_attribute) == _UID_FORM:
-            return await self._by_uid(name)
         dn = parsed(name)
         if not dn or not lies_under(dn, server.bases):
             return None
-        try:
-            return await server.read(_TASK, name, Or((_is_person(server), _is_group(server))), asked)
-        except (InvalidDnSyntax, Referral):
-            return None
+        asked = (*_group_attributes(server), *person_attributes(server.settings))
+        return await server.read(_TASK, name, Or((_is_person(server), _is_group(server))), asked)
 
     async def _by_uid(self, uid: str) -> SearchResultEntry | None:
         """RFC 2307: posixGroup names its members by their `uid`."""

@@ -1,10 +1,9 @@
 """The groups of a person, for policies (reference 3.5): by a filter, or by an attribute like `memberOf`."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from quintet.directory.asking import answered_badly
+from quintet.directory.asking import all_of, answered_badly, unless_refused
 from quintet.directory.entries import group, group_attributes, identity, lies_under, parsed
 from quintet.directory.opening import ANYTHING
 from quintet.directory.ranges import all_values
@@ -41,7 +40,7 @@ async def groups_of(view: View, person: Person, *, depth: int = 4) -> tuple[Grou
             above: list[str] = []
             for begin in range(0, len(level), _AT_ONCE):
                 names = level[begin : begin + _AT_ONCE]
-                for entries in await asyncio.gather(*(_directly(server, name) for name in names)):
+                for entries in await all_of(_directly(server, name) for name in names):
                     for entry in entries:
                         key = identity(entry.dn)
                         if key not in found and len(found) < MOST_GROUPS:
@@ -88,8 +87,10 @@ async def _by_attribute(server: Server, dn: str, attribute: str) -> Sequence[Sea
     entries: list[SearchResultEntry] = []
     for begin in range(0, len(names), _AT_ONCE):
         part = names[begin : begin + _AT_ONCE]
-        read = await asyncio.gather(
-            *(server.read(_TASK, name, ANYTHING, group_attributes(settings)) for name in part)
-        )
-        entries += (entry for entry in read if entry is not None)
+        entries += (entry for entry in await all_of(_read(server, name) for name in part) if entry)
     return entries
+
+
+async def _read(server: Server, dn: str) -> SearchResultEntry | None:
+    asked = group_attributes(server.settings)
+    return await unless_refused(server.read(_TASK, dn, ANYTHING, asked))

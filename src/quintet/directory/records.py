@@ -39,7 +39,8 @@ class Resolution:
     """The answer to "add person or group".
 
     `exact` when there is one match whose name (or mail, or ID) is the name as typed. `complete` is False when
-    a server could not be asked (`unavailable` names them) or when a result limit cut the list (`truncated`).
+    a server could not be asked (`unavailable` names them), when a limit, ours or a server's, cut the list
+    (`truncated`), or when a server has no such base as is configured (`missing_bases` says which).
     """
 
     matches: tuple[Person | Group, ...]
@@ -47,16 +48,23 @@ class Resolution:
     complete: bool
     truncated: bool = False
     unavailable: tuple[str, ...] = ()
+    missing_bases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of one level, containers first. `next` is an opaque token for the page after it, or None."""
+    """One page of one level, containers first. `next` is an opaque token for the page after it, or None.
+
+    `complete` is False for the same reasons as in a `Resolution`; `truncated` when the server shows no more
+    entries of some kind at this level, although it has them.
+    """
 
     entries: tuple[Container | Person | Group, ...]
     next: str | None
     complete: bool = True
+    truncated: bool = False
     unavailable: tuple[str, ...] = ()
+    missing_bases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,11 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
-    """One connection, as an administrator asks about it. `task` is a `Task` value or "business-card"."""
+    """One connection, as an administrator asks about it. `task` is a `Task` value or "business-card".
+
+    `reconnects` counts the connections that took the place of broken ones. `error` is why there is none, or
+    what is wrong although there is one: a preferred host is down, the service account was not taken.
+    """
 
     task: str
     server: str
@@ -111,3 +123,8 @@ class ConnectionStatus:
     in_flight: int
     reconnects: int
     error: str | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error and no connection."""
+        return self.error is not None and self.state is not State.CONNECTED

@@ -1,10 +1,9 @@
 """Walk 2: a name as typed becomes people and groups, out of every server in `SearchOrder`."""
 
-import asyncio
 from dataclasses import dataclass
 
 from quintet.config.settings import DirectorySettings
-from quintet.directory.asking import ask_all
+from quintet.directory.asking import all_of, ask_all
 from quintet.directory.entries import (
     group,
     group_attributes,
@@ -33,6 +32,7 @@ class _Match:
 class _Part:
     matches: tuple[_Match, ...] = ()
     cut: bool = False
+    missing_base: str | None = None
 
 
 async def resolve(view: View, name: str, *, people: bool = True, groups: bool = True) -> Resolution:
@@ -46,26 +46,34 @@ async def resolve(view: View, name: str, *, people: bool = True, groups: bool = 
     limit = view.directory.max_results
 
     async def question(server: Server) -> tuple[_Part, _Part]:
-        return await asyncio.gather(
-            _people(server, name, limit) if people else _nothing(),
-            _groups(server, name, limit) if groups else _nothing(),
+        found, others = await all_of(
+            (
+                _people(server, name, view.directory) if people else _nothing(),
+                _groups(server, name, limit) if groups else _nothing(),
+            )
         )
+        return found, others
 
     answers = await ask_all(view.servers, question)
     parts = [part for _, both in answers.given for part in both]
     matches = _merged([match for nth in (0, 1) for _, both in answers.given for match in both[nth].matches])
     truncated = any(part.cut for part in parts) or len(matches) > limit
+    missing = dict.fromkeys(part.missing_base for part in parts if part.missing_base)
     return Resolution(
         tuple(match.record for match in matches[:limit]),
         exact=sum(match.exact for match in matches) == 1,
-        complete=not (truncated or answers.failures),
+        complete=not (truncated or answers.failures or missing),
         truncated=truncated,
         unavailable=answers.unavailable,
+        missing_bases=tuple(missing),
     )
 
 
 def may_be_resolved(name: str, directory: DirectorySettings) -> bool:
-    """Row C83: whether the lists of mail domains let this name be looked up. Names without a domain pass."""
+    """Row C83: whether the lists of mail domains let this name, or mail address, be looked up.
+
+    Names without a domain pass: who is found by them is judged by the mail address.
+    """
     domain = name.rstrip("*").rpartition("@")[2].strip().casefold().rstrip(".") if "@" in name else None
     if domain is None:
         return True
@@ -87,7 +95,7 @@ async def _nothing() -> _Part:
     return _Part()
 
 
-async def _people(server: Server, name: str, limit: int) -> _Part:
+async def _people(server: Server, name: str, directory: DirectorySettings) -> _Part:
     settings = server.settings
     filled = filled_filter(settings.person_filter.encode, name)
     if filled is None:
@@ -98,15 +106,18 @@ async def _people(server: Server, name: str, limit: int) -> _Part:
         settings.person_scope.value,
         filled,
         person_attributes(settings),
-        limit=limit,
+        limit=directory.max_results,
+        in_part=True,
     )
     return _Part(
         tuple(
             _match(record, name, (record.id, *texts(entry, settings.name_attribute), record.mail or ""))
             for entry in found.entries
             for record in (person(entry, settings),)
+            if may_be_resolved(record.mail or "", directory)
         ),
         found.cut,
+        found.missing_base,
     )
 
 
@@ -122,6 +133,7 @@ async def _groups(server: Server, name: str, limit: int) -> _Part:
         filled,
         group_attributes(settings),
         limit=limit,
+        in_part=True,
     )
     return _Part(
         tuple(
@@ -129,6 +141,7 @@ async def _groups(server: Server, name: str, limit: int) -> _Part:
             for entry in found.entries
         ),
         found.cut,
+        found.missing_base,
     )
 
 

@@ -1,16 +1,22 @@
 """What one request works with: settings and their pools, which a reload replaces and never changes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quintet.config.settings import DirectorySettings, ServerSettings, Settings
 from quintet.directory.link import Link
 from quintet.directory.opening import guarded_bind
 from quintet.directory.pool import Pool
 from quintet.directory.tasks import Task
-from quintet.directory.trace import Trace
+from quintet.directory.trace import Trace, Warned
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import LimitReached, NoSuchObject, SizeLimitExceeded
+from quintet.ldap.errors import (
+    AdminLimitExceeded,
+    LimitReached,
+    NoSuchObject,
+    SizeLimitExceeded,
+    TimeLimitExceeded,
+)
 from quintet.ldap.filters import Filter
 from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
 from quintet.ldap.results import SearchResult
@@ -18,10 +24,14 @@ from quintet.ldap.results import SearchResult
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The entries of a search; `cut` when there were more than the limit, ours or the server's."""
+    """The entries of a search; `cut` when there were more than the limit, ours or the server's.
+
+    `missing_base` says which base was not there to be searched.
+    """
 
     entries: Sequence[SearchResultEntry]
     cut: bool = False
+    missing_base: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,8 @@ class Server:
 
     settings: ServerSettings
     pools: dict[Task, Pool]
+    trace: Trace | None = None
+    _told: set[DN] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def label(self) -> str:
@@ -49,10 +61,12 @@ class Server:
         attributes: Sequence[str],
         *,
         limit: int = 0,
+        in_part: bool = False,
     ) -> Found:
         """A search over the task's connection, repeated once if that breaks. No base, no entries.
 
-        The limit holds for servers that do not keep to it, too.
+        The limit holds for servers that do not keep to it, too. `in_part`: what came before the server's
+        time or its administrator's patience was over will do.
         """
         name = str(base)
 
@@ -66,8 +80,13 @@ class Server:
         except (SizeLimitExceeded, LimitReached) as error:
             partial = error.partial
             return Found(partial.entries if partial else (), cut=True)
+        except (TimeLimitExceeded, AdminLimitExceeded) as error:
+            if not (in_part and error.partial and error.partial.entries):
+                raise
+            return Found(error.partial.entries, cut=True)
         except NoSuchObject:
-            return Found(())
+            missing = None if scope == BASE_OBJECT else self.missing_base(task, DN.parse(name))
+            return Found((), missing_base=missing)
         return Found(found.entries)
 
     async def read(
@@ -80,6 +99,23 @@ class Server:
         """One entry by its name; None when it is not there, or the filter does not fit it."""
         found = await self.search(task, dn, BASE_OBJECT, filter, attributes, limit=1)
         return found.entries[0] if found.entries else None
+
+    def missing_base(self, task: Task, base: DN) -> str:
+        """Which configured base is not there, in words. The administrator is told once."""
+        settings = self.settings
+        keys = [
+            key
+            for key, each in (
+                ("PersonResolveBase", settings.person_base),
+                ("GroupResolveBase", settings.group_base),
+            )
+            if each == base
+        ]
+        named = f"{' and '.join(keys)} {str(base)!r}"
+        if self.trace and base not in self._told:
+            self._told.add(base)
+            self.trace(Warned(task.value, self.label, f"{named} is not there, or hidden from the account"))
+        return f"{named} at {self.label}"
 
     async def bind(self, dn: str, password: str) -> None:
         """Check a person's password. The connection serves the next bind as it is."""
