@@ -1,15 +1,29 @@
-"""Asking several servers so that one that is down does not hide the others (row C40)."""
+"""Asking many so that one that cannot answer does not hide the others: servers (row C40), or entries."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from quintet.directory.errors import DirectoryError, Unreachable, Why
 from quintet.directory.view import Server
-from quintet.ldap.errors import LdapError, ResultError
+from quintet.ldap.errors import (
+    AdminLimitExceeded,
+    ConfidentialityRequired,
+    LdapError,
+    OperationsError,
+    ResultError,
+    SizeLimitExceeded,
+    StrongerAuthRequired,
+    TimeLimitExceeded,
+)
 
 T = TypeVar("T")
+
+_LIMITS = (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded)
+# Not about one entry: a limit; or the server wants a bind first (Active Directory says so with 1), or TLS.
+_NO_SERVICE = (*_LIMITS, OperationsError, StrongerAuthRequired, ConfidentialityRequired)
+_RAISE_LIMITS = "Raise the server's limits for this account (slapd: limits)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +61,33 @@ async def _ask(server: Server, question: Callable[[Server], Awaitable[T]]) -> tu
         return answered_badly(error, server)
 
 
+async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Do it all at once. When one fails, the rest is given up before its error is raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def unless_refused(question: Awaitable[T]) -> T | None:
+    """The answer about one entry among many; None when the server will not give it for this one."""
+    try:
+        return await question
+    except ResultError as error:
+        if isinstance(error, _NO_SERVICE):
+            raise
+        return None
+
+
 def answered_badly(error: LdapError, server: Server, task: str | None = None) -> Unreachable:
     """An answer that is an error is none: the server could not do what the task needs."""
     detail = error.what if isinstance(error, ResultError) else str(error)
-    found = Unreachable.because(Why.ANSWER, detail, task=task, server=server.label, address=error.server)
+    cure = _RAISE_LIMITS if isinstance(error, _LIMITS) else None
+    found = Unreachable.because(
+        Why.ANSWER, detail, task=task, server=server.label, address=error.server, cure=cure
+    )
     found.__cause__ = error
     return found
