@@ -18,6 +18,7 @@ from quintet.directory.records import Group, Membership, Page, Person, Resolutio
 from quintet.secret import Secret
 
 _LONGEST_PASSWORD = 4096
+_SERVERS_LIMIT = "the server's limit for this account, which its administrator can raise (slapd: limits)"
 
 
 @app.command()
@@ -51,7 +52,8 @@ def resolve(
 ) -> None:
     """Find people and groups, as "Add Person or Group" does."""
     both = people == groups
-    found = run(_resolve(settings_of(context), name, people=people or both, groups=groups or both))
+    settings = settings_of(context)
+    found = run(_resolve(settings, name, people=people or both, groups=groups or both))
     if not found.matches and found.unavailable:
         servers = ", ".join(found.unavailable)
         raise Unreachable(f"nobody who could be asked knows the name, and {servers} could not be asked")
@@ -68,9 +70,11 @@ def resolve(
             ("", "name", "mail"),
             [(kind_of(match), named(match.name, match.dn), _mail(match)) for match in found.matches],
         )
-    _warn_of_gaps(found.unavailable)
+    _warn_of_gaps(found)
     if found.truncated:
-        warn("there are more matches than the limit (ST_DB_LDAP_MAX_RESULTS); give more of the name")
+        ours = len(found.matches) >= settings.directory.max_results
+        whose = "the limit (ST_DB_LDAP_MAX_RESULTS)" if ours else _SERVERS_LIMIT
+        warn(f"there are more matches than {whose}; give more of the name")
     if not found.matches:
         if not as_json:
             out().print(text("Nobody and nothing has that name."))
@@ -96,7 +100,9 @@ def browse(
         print_table(("", "name"), [(kind_of(each), named(each.name, each.dn)) for each in found.entries])
         if found.next is not None:
             out().print(text(f"There is more: --page {found.next}"), soft_wrap=True)
-    _warn_of_gaps(found.unavailable)
+    _warn_of_gaps(found)
+    if found.truncated:
+        warn(f"there are more entries than {_SERVERS_LIMIT}; the rest is not shown")
 
 
 @app.command()
@@ -176,6 +182,8 @@ def _mail(found: Person | Group) -> str | None:
     return found.mail if isinstance(found, Person) else None
 
 
-def _warn_of_gaps(unavailable: tuple[str, ...]) -> None:
-    for server in unavailable:
+def _warn_of_gaps(found: Resolution | Page) -> None:
+    for server in found.unavailable:
         warn(f"{server} could not be asked, so the answer may lack something; quintet connections tells why")
+    for base in found.missing_bases:
+        warn(f"{base} is not there, or hidden from the account; check it in StCommunityConfig.xml")
