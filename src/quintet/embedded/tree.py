@@ -134,7 +134,7 @@ class Tree:
         """
         known = self.known.difference(hidden)
         test = compiled(tree, known)
-        candidates = self._candidates(tree, known)
+        candidates = None if scope == BASE_OBJECT else self._candidates(tree, known)
         nodes = (
             _inside(base, scope, self.roots)
             if candidates is None
@@ -198,8 +198,6 @@ def _inside(base: Node | None, scope: int, roots: list[Node]) -> Iterator[Node]:
 
 
 def _is_inside(node: Node, base: Node | None, scope: int) -> bool:
-    if scope == BASE_OBJECT:
-        return node is base
     if scope == SINGLE_LEVEL:
         return node.parent is base
     at: Node | None = node
