@@ -25,8 +25,8 @@ from quintet.directory.entries import (
 from quintet.directory.errors import AmbiguousName, UnknownGroup
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Membership, Person
-from quintet.directory.signing_in import filled_filter
 from quintet.directory.tasks import Task
+from quintet.directory.typed import filled_filter
 from quintet.directory.view import Found, Server, View
 from quintet.ldap.dn import DN, type_key
 from quintet.ldap.errors import InvalidDnSyntax, LdapError

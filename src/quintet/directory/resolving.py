@@ -15,8 +15,8 @@ from quintet.directory.entries import (
     texts,
 )
 from quintet.directory.records import Group, Person, Resolution
-from quintet.directory.signing_in import filled_filter
 from quintet.directory.tasks import Task
+from quintet.directory.typed import filled_filter
 from quintet.directory.view import Server, View
 
 

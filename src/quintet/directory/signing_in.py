@@ -7,7 +7,6 @@ names, unless the filter finds them.
 
 import secrets
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from quintet.directory.asking import answered_badly
@@ -16,12 +15,10 @@ from quintet.directory.errors import AmbiguousName, DirectoryError, Refused, Unk
 from quintet.directory.records import Person
 from quintet.directory.tasks import Task
 from quintet.directory.trace import SignedIn
+from quintet.directory.typed import filled_filter
 from quintet.directory.view import Server, View
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import BadFilter, LdapError, Referral, ResultError
-
-LONGEST_NAME = 1024
-"""Octets. Nobody's name is longer, and a server may close the connection over a huge filter."""
+from quintet.ldap.errors import LdapError, Referral, ResultError
 
 _LONGEST_PASSWORD = 4096
 
@@ -149,17 +146,6 @@ async def bind_nobody(server: Server, password: str) -> None:
         raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
     except LdapError as error:
         raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
-
-
-def filled_filter(fill: Callable[[str], bytes], name: str) -> bytes | None:
-    """The filter for a name as typed; None for a name that is never searched for."""
-    name = name.strip()
-    try:
-        if not 0 < len(name.encode("utf-8", "surrogateescape")) <= LONGEST_NAME:
-            return None
-        return fill(name)
-    except (BadFilter, UnicodeError):
-        return None
 
 
 def _may_be_sent(password: str) -> bool:
