@@ -81,25 +81,32 @@ def nested(depth: int) -> bytes:
 
 def test_nesting_up_to_the_limit_is_good() -> None:
     data = nested(10)
-    ber.check_nesting(data, 0, len(data), 10)
+    ber.check_elements(data, 0, len(data), 10)
 
 
 def test_nesting_past_the_limit_is_refused() -> None:
     data = nested(11)
     with pytest.raises(BerError, match="deeper than 10"):
-        ber.check_nesting(data, 0, len(data), 10)
+        ber.check_elements(data, 0, len(data), 10)
 
 
 def test_the_deepest_nesting_there_is_costs_no_recursion() -> None:
     data = b"\x30\x84\x00\x10\x00\x00" * 100_000
     with pytest.raises(BerError):
-        ber.check_nesting(data, 0, len(data), 1_000_000)
+        ber.check_elements(data, 0, len(data), 1_000_000)
+
+
+def test_more_elements_than_anybody_sends_are_refused() -> None:
+    data = b"\x04\x00" * 301
+    ber.check_elements(data, 0, 2 * 300, most=300)
+    with pytest.raises(BerError, match="more than 300 elements"):
+        ber.check_elements(data, 0, len(data), most=300)
 
 
 @given(st.binary(max_size=200))
 def test_octets_of_any_kind_raise_nothing_else(data: bytes) -> None:
     try:
-        ber.check_nesting(data, 0, len(data))
+        ber.check_elements(data, 0, len(data))
         reader = Reader(data)
         while reader:
             reader.any()

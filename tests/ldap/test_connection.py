@@ -3,19 +3,16 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from quintet.ldap import ber
-from quintet.ldap.connection import Address, Connection, Limits, connect
+from quintet.ldap.connection import Address, Limits, connect
 from quintet.ldap.controls import paged
 from quintet.ldap.errors import (
     ConnectFailed,
     ConnectionLost,
     InvalidCredentials,
-    LdapError,
     LimitReached,
     Misuse,
     PeerViolation,
@@ -24,7 +21,6 @@ from quintet.ldap.errors import (
     TimedOut,
     TlsFailed,
 )
-from quintet.ldap.filters import Present
 from quintet.ldap.messages import (
     NOTICE_OF_DISCONNECTION,
     START_TLS,
@@ -32,98 +28,21 @@ from quintet.ldap.messages import (
     BindRequest,
     BindResponse,
     CompareResponse,
+    Control,
     ExtendedRequest,
     ExtendedResponse,
     IntermediateResponse,
     Message,
-    Operation,
     Result,
     SearchRequest,
     SearchResultDone,
     SearchResultEntry,
     SearchResultReference,
     UnbindRequest,
-    decode,
     encode,
 )
 from quintet.ldap.trace import Closed, Received, Sent, TraceEvent
-
-ANY = Present("cn")
-DONE = SearchResultDone(Result())
-
-
-def entry(number: int, size: int = 1) -> SearchResultEntry:
-    return SearchResultEntry(f"cn={number}", {"cn": [b"x" * size]})
-
-
-class Peer:
-    """The server's end of one connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def get(self) -> Message:
-        start = await self.reader.readexactly(2)
-        length = start[1]
-        if length >= 0x80:
-            more = await self.reader.readexactly(length & 0x7F)
-            start, length = start + more, int.from_bytes(more, "big")
-        return decode(start + await self.reader.readexactly(length))
-
-    async def expect(self, kind: type) -> Message:
-        message = await self.get()
-        assert isinstance(message.op, kind), message
-        return message
-
-    def put(self, message_id: int, *ops: Operation) -> None:
-        self.writer.write(b"".join(encode(Message(message_id, op)) for op in ops))
-
-    async def gone(self) -> None:
-        """Until the client has closed."""
-        while await self.reader.read(65536):
-            pass
-
-
-Play = Callable[[Peer], Awaitable[None]]
-
-
-@contextlib.asynccontextmanager
-async def served(play: Play, **options: Any) -> AsyncIterator[Connection]:
-    """A connection to a server that plays its part once; a failure of that part fails the test."""
-    async with serving(play) as address:
-        connection = await connect(address, **options)
-        try:
-            yield connection
-        finally:
-            await connection.close()
-
-
-@contextlib.asynccontextmanager
-async def serving(play: Play) -> AsyncIterator[Address]:
-    tasks: list[asyncio.Task[None]] = []
-
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.append(asyncio.current_task())  # type: ignore[arg-type]  # a task it is
-        try:
-            await play(Peer(reader, writer))
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    server = await asyncio.start_server(one, "127.0.0.1", 0)
-    try:
-        yield Address(*server.sockets[0].getsockname()[:2])
-    finally:
-        server.close()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, AssertionError):
-                raise outcome
-        await server.wait_closed()
-
-
-async def silence(peer: Peer) -> None:
-    await peer.gone()
+from support.peer import ANY, DONE, Peer, entry, served, serving, silence
 
 
 async def test_many_searches_are_under_way_at_once_and_answered_in_any_order() -> None:
@@ -464,6 +383,19 @@ async def test_who_asks_between_two_entries_of_a_stream_is_answered() -> None:
         assert count == 100
 
 
+async def test_a_stream_that_is_over_and_half_read_stops_nobody() -> None:
+    async def play(peer: Peer) -> None:
+        stream = await peer.get()
+        peer.put(stream.id, *(entry(number, 1000) for number in range(100)), DONE)
+        for _ in range(100):
+            peer.put((await peer.get()).id, entry(7), DONE)
+        await peer.gone()
+
+    async with served(play, limits=Limits(stream_buffer=2000)) as connection:
+        async for _ in connection.stream("", 2, ANY):
+            assert (await connection.search("", 2, ANY, timeout=5)).entries == [entry(7)]
+
+
 async def test_leaving_a_stream_early_abandons_it() -> None:
     async def play(peer: Peer) -> None:
         message = await peer.expect(SearchRequest)
@@ -553,6 +485,21 @@ async def test_a_notice_of_disconnection_is_the_reason() -> None:
         with pytest.raises(ConnectionLost, match="maintenance"):
             await connection.search("", 2, ANY)
         assert "maintenance" in str(connection.close_reason)
+
+
+async def test_the_words_of_a_notice_are_fit_for_a_log() -> None:
+    words = "\x1b[2J\nA LINE OF ITS OWN" + "x" * 100_000
+
+    async def play(peer: Peer) -> None:
+        await peer.get()
+        peer.put(0, ExtendedResponse(Result(52, "", words), NOTICE_OF_DISCONNECTION))
+        await peer.gone()
+
+    async with served(play) as connection:
+        with pytest.raises(ConnectionLost) as caught:
+            await connection.search("", 2, ANY)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
 
 
 async def test_a_server_that_never_closes_is_not_waited_for() -> None:
@@ -679,6 +626,100 @@ async def test_text_that_utf8_cannot_carry_is_misuse_and_harms_nothing() -> None
         await connection.search("", 2, ANY)
 
 
+async def test_a_secret_that_utf8_cannot_carry_stays_out_of_every_error() -> None:
+    async with served(silence) as connection:
+        for ask in (
+            lambda: connection.bind("cn=a", "hunter2\ud800"),
+            lambda: connection.bind_external("hunter2\ud800"),
+            lambda: connection.compare("cn=a", "userPassword", "hunter2\ud800"),
+        ):
+            with pytest.raises(Misuse) as caught:
+                await ask()
+            error: BaseException | None = caught.value
+            while error is not None:
+                assert "hunter2" not in f"{error!r} {vars(error)} {error.args}"
+                error = error.__cause__ or error.__context__
+
+
+async def test_every_error_of_an_operation_tells_where_it_happened() -> None:
+    async def play(peer: Peer) -> None:
+        message = await peer.expect(BindRequest)
+        await refused.wait()
+        peer.put(message.id, BindResponse(Result()))
+        await peer.gone()
+
+    refused = asyncio.Event()
+    async with served(play) as connection:
+        bind = asyncio.create_task(connection.bind("cn=a", "x"))
+        await asyncio.sleep(0)
+        with pytest.raises(Misuse) as caught:
+            await connection.search("o=x", 2, ANY)
+        places = [caught.value]
+        with pytest.raises(Misuse) as caught:
+            await anext(connection.stream("o=x", 2, ANY))
+        places.append(caught.value)
+        refused.set()
+        await bind
+        await connection.close()
+        with pytest.raises(ConnectionLost) as lost:
+            await connection.search("o=x", 2, ANY)
+    for error in (*places, lost.value):
+        assert (error.server, error.operation, error.dn) == (str(connection.address), "search", "o=x")
+
+
+async def test_those_who_wait_for_their_turn_wait_through_a_bind() -> None:
+    async def play(peer: Peer) -> None:
+        message = await peer.expect(BindRequest)
+        peer.put(message.id, BindResponse(Result()))
+        peer.put((await peer.expect(SearchRequest)).id, DONE)
+        await peer.gone()
+
+    async with served(play) as connection:
+        connection._wire.pause_writing()
+        search = asyncio.create_task(connection.search("", 2, ANY))
+        await asyncio.sleep(0)
+        bind = asyncio.create_task(connection.bind("cn=a", "x"))
+        await asyncio.sleep(0)
+        connection._wire.resume_writing()
+        await asyncio.gather(bind, search)
+
+
+async def test_when_time_is_up_for_all_those_who_wait_are_not_sent() -> None:
+    async def play(peer: Peer) -> None:
+        kinds = [type((await peer.get()).op) for _ in range(5)]
+        assert kinds == [SearchRequest, SearchRequest, AbandonRequest, AbandonRequest, UnbindRequest]
+
+    async with served(play, limits=Limits(pending_high=2, pending_low=1)) as connection:
+        tasks = [asyncio.create_task(connection.search("", 2, ANY, timeout=0.02)) for _ in range(6)]
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(each, TimedOut) for each in outcomes)
+        assert sum("turn" in str(each) for each in outcomes) == 4
+
+
+async def test_controls_go_with_every_operation_and_come_with_its_answer() -> None:
+    sent, came = Control("1.2.3", True, b"x"), Control("1.2.4", False, b"y")
+
+    async def play(peer: Peer) -> None:
+        for op in (
+            BindResponse(Result()),
+            CompareResponse(Result(6)),
+            ExtendedResponse(Result(), "1.2"),
+            BindResponse(Result(49)),
+        ):
+            message = await peer.get()
+            assert message.controls == (sent,)
+            peer.writer.write(encode(Message(message.id, op, (came,))))
+        await peer.gone()
+
+    async with served(play) as connection:
+        assert await connection.bind("cn=a", "x", controls=[sent]) == (came,)
+        assert await connection.compare("cn=a", "cn", "a", controls=[sent])
+        await connection.extended("1.2", controls=[sent])
+        with pytest.raises(InvalidCredentials) as caught:
+            await connection.bind("cn=a", "y", controls=[sent])
+        assert caught.value.controls == (came,)
+
+
 async def test_writes_that_pile_up_hold_new_operations_back() -> None:
     async def play(peer: Peer) -> None:
         for _ in range(2):
@@ -717,11 +758,13 @@ async def test_a_broken_control_for_pages_is_the_peers_fault(value: bytes) -> No
             await connection.search_page("", 2, ANY, page_size=1)
 
 
-async def test_a_server_that_asks_for_more_steps_of_a_simple_bind_is_refused() -> None:
+async def test_attributes_count_for_the_memory_that_they_take() -> None:
+    many = SearchResultEntry("cn=a", {f"a{number}": [] for number in range(1000)})
+
     async def play(peer: Peer) -> None:
-        peer.put((await peer.get()).id, BindResponse(Result(14)))
+        peer.put((await peer.get()).id, many, DONE)
         await peer.gone()
 
-    async with served(play) as connection:
-        with pytest.raises(LdapError):
-            await connection.bind("cn=a", "x")
+    async with served(play, limits=Limits(collected=50_000)) as connection:
+        with pytest.raises(LimitReached, match="octets"):
+            await connection.search("", 2, ANY)

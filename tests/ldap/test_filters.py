@@ -327,3 +327,16 @@ def test_a_template_encodes_as_its_filter_would(tree: Filter, name: bytes) -> No
     holed = f"(&{text}(cn=%s)(sn=*%s*))"
     expected = And((tree, Equality("cn", name), Substrings("sn", None, (name,))))
     assert Template(holed).encode(name) == expected.encode()
+
+
+def test_a_matching_rule_named_dn_is_refused_since_its_text_would_mean_another_filter() -> None:
+    with pytest.raises(ber.BerError, match="name dn"):
+        decode(Extensible("cn", "dn", b"x").encode())
+
+
+@pytest.mark.parametrize(
+    "name", ["\u034f", "\ufe0f\ufe0e", "\u1806", "\ufffc", "\u00ad ", "\U000e0041", "\u200b*"]
+)
+def test_a_name_that_a_server_may_take_for_nothing_is_never_searched_for(name: str) -> None:
+    with pytest.raises(BadFilter, match="empty"):
+        Template("(cn=%s*)").encode(name)

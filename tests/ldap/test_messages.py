@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quintet.ldap import ber, fast
@@ -113,7 +113,7 @@ def test_the_fast_search_is_the_same_as_the_plain_one(
     plain = Message(message_id, SearchRequest(base, scope, tree, attributes), controls)
     frame = fast.search_frame(base, scope, attributes)
     encoded = encode_controls(controls) if controls else b""
-    assert fast.search_message(message_id, frame, tree.encode(), encoded) == encode(plain)
+    assert frame.message(ber.integer(message_id), tree.encode(), encoded) == encode(plain)
 
 
 def op_of(entry: SearchResultEntry) -> bytes:
@@ -133,6 +133,14 @@ def test_the_fast_way_reads_every_common_length(values: list[bytes], size: int) 
     entry = SearchResultEntry("cn=x", {"photo": [b"\xff" * size, *values]})
     data = op_of(entry)
     assert fast.read_entry(data, 0, len(data)) == entry
+
+
+@given(st.integers(1, 300), st.integers(0, 300), st.integers(1, 3))
+@example(128, 1, 1)
+def test_the_fast_way_reads_no_length_of_a_name_or_value_wrongly(name: int, value: int, count: int) -> None:
+    entry = SearchResultEntry("cn=x", {"a" * name: [b"v" * value] * count, "b": [b"last"]})
+    data = op_of(entry)
+    assert fast.read_entry(data, 0, len(data)) in (entry, None)
 
 
 @given(entries, st.data())

@@ -311,6 +311,31 @@ def test_deep_nesting_is_a_violation() -> None:
     assert "deeper" in violation(session.receive(data))
 
 
+def tiny_elements(kind: str, count: int) -> bytes:
+    values = b"\x04\x00" * count
+    match kind:
+        case "values":
+            return ber.tlv(0x64, b"\x04\x00", ber.sequence(ber.sequence(b"\x04\x01a", ber.tlv(0x31, values))))
+        case "referrals":
+            return ber.tlv(0x65, b"\x0a\x01\x0a\x04\x00\x04\x00", ber.tlv(0xA3, values))
+    return ber.tlv(0x73, values)
+
+
+@pytest.mark.parametrize("kind", ["values", "referrals", "references"])
+def test_a_message_of_tiny_elements_without_end_is_a_violation(kind: str) -> None:
+    session = searching()
+    data = ber.sequence(ber.integer(1), tiny_elements(kind, 400_000))
+    assert "elements" in violation(session.receive(data))
+
+
+def test_a_group_with_many_members_is_read() -> None:
+    members = [f"uid=member{number},ou=people,o=example".encode() for number in range(200_000)]
+    session = searching()
+    [found] = session.receive(answer(1, SearchResultEntry("cn=all", {"member": members})))
+    assert isinstance(found, Answer)
+    assert found.op == SearchResultEntry("cn=all", {"member": members})
+
+
 def test_a_large_message_in_tiny_pieces_is_put_together_once() -> None:
     session = searching()
     entry = SearchResultEntry("cn=a", {"photo": [bytes(200_000)]})

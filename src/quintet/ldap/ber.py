@@ -4,10 +4,14 @@ Only definite lengths of at most four octets and tags of one octet exist here. W
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import final
 
 NESTING = 128
 """How deep a message may nest, unless somebody says otherwise."""
+
+ELEMENTS = 300_000
+"""How many elements a message may have: as many as the members of a group that fills 16 MiB."""
 
 MAX_INT = 2**31 - 1
 """`maxInt` of RFC 4511: the largest message id, limit or result code."""
@@ -17,6 +21,7 @@ class BerError(ValueError):
     """These octets are not the BER that was expected here."""
 
 
+@lru_cache(4096)
 def head(tag: int, length: int) -> bytes:
     """The tag and the length that go before `length` octets of content."""
     if length < 0x80:
@@ -37,6 +42,8 @@ def tlv(tag: int, *parts: bytes) -> bytes:
 
 
 def integer(value: int, tag: int = 0x02) -> bytes:
+    if 0x8000 <= value < 0x800000 and tag == 0x02:  # most message ids
+        return (0x0203000000 | value).to_bytes(5, "big")
     content = value.to_bytes((value if value >= 0 else ~value).bit_length() // 8 + 1, "big", signed=True)
     return bytes((tag, len(content))) + content
 
@@ -80,18 +87,22 @@ def header(data: bytes, at: int, end: int) -> tuple[int, int, int]:
     return tag, at, stop
 
 
-def check_nesting(data: bytes, at: int, end: int, most: int = NESTING) -> None:
-    """Raise BerError unless every element here is well formed and none nests deeper than `most`."""
+def check_elements(data: bytes, at: int, end: int, nesting: int = NESTING, most: int = ELEMENTS) -> None:
+    """Raise BerError unless all elements are well formed, none nests too deep, and they are not too many."""
     ends: list[int] = []
+    left = most
     while True:
         while at == end:
             if not ends:
                 return
             end = ends.pop()
         tag, start, stop = header(data, at, end)
+        left -= 1
+        if left < 0:
+            raise BerError(f"a message of more than {most} elements")
         if tag & 0x20:
-            if len(ends) >= most:
-                raise BerError(f"elements nest deeper than {most}")
+            if len(ends) >= nesting:
+                raise BerError(f"elements nest deeper than {nesting}")
             ends.append(end)
             at, end = start, stop
         else:

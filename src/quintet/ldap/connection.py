@@ -1,32 +1,38 @@
 """A connection to an LDAP server: many operations at once over one socket.
 
 `connect` makes one. Every operation can be cancelled and has a time limit; both leave the connection usable,
-except a bind that nobody answers, after which it is closed. Errors are those of `errors`.
+except a bind that nobody answers, and a SASL bind or StartTLS that is cut short: then it is closed. Errors
+are those of `errors`.
 """
 
 # ruff: noqa: ASYNC109 (a time limit here is also a request to the server: abandon)
 
 import asyncio
+import os
+import re
 import ssl
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from types import TracebackType
 from typing import Self, final
 
-from quintet.ldap import channel_binding, fast, scram
+from quintet.ldap import fast, scram, scram_bind
 from quintet.ldap.ber import BerError
 from quintet.ldap.controls import paged, read_paged
 from quintet.ldap.errors import (
-    AuthMethodNotSupported,
     ConnectFailed,
+    ConnectionLost,
     LdapError,
     Misuse,
     PeerViolation,
-    ResultError,
+    TimedOut,
     TlsFailed,
 )
 from quintet.ldap.filter_tree import Filter, Present
 from quintet.ldap.limits import Address, Limits
 from quintet.ldap.messages import (
+    BASE_OBJECT,
     COMPARE_FALSE,
     COMPARE_TRUE,
     SASL_BIND_IN_PROGRESS,
@@ -47,13 +53,13 @@ from quintet.ldap.messages import (
 )
 from quintet.ldap.pending import (
     NEVER,
-    FinalResponse,
     Intermediate,
     PendingAnswer,
     PendingSearch,
     PendingStream,
 )
 from quintet.ldap.results import Page, SearchResult
+from quintet.ldap.session import Answer, State
 from quintet.ldap.trace import Trace
 from quintet.ldap.wire import NO_TEXT, Wire
 
@@ -88,7 +94,7 @@ async def connect(
     stage: type[ConnectFailed] = ConnectFailed
     try:
         async with asyncio.timeout(timeout):
-            await loop.create_connection(lambda: wire, host, port)
+            await loop.create_connection(lambda: wire, host, port, happy_eyeballs_delay=_NEXT_ADDRESS)
             stage = TlsFailed
             if tls is not None and not start_tls:
                 await wire.upgrade(tls, hostname, agreed=False)
@@ -106,8 +112,9 @@ async def connect(
         raise TlsFailed(f"no StartTLS: {error.what}", server=server) from error
     except (OSError, UnicodeError) as error:
         wire.end(ConnectFailed("no connection"))
-        words = getattr(error, "strerror", None) or str(error)
-        raise ConnectFailed(f"no connection: {words}", server=server) from error
+        cause = _of_all_addresses(error)
+        words = getattr(cause, "strerror", None) or str(cause)
+        raise ConnectFailed(f"no connection: {words}", server=server) from cause
     except BaseException:
         wire.end(ConnectFailed("given up"))
         raise
@@ -139,21 +146,34 @@ class Connection:
 
     # Binding.
 
-    async def bind(self, dn: str, password: str | bytes, *, timeout: float | None = None) -> None:
-        """Simple bind. A name without a password is Misuse: it would pass for anonymous (RFC 4513 5.1.2)."""
-        secret = password.encode() if isinstance(password, str) else password
+    async def bind(
+        self,
+        dn: str,
+        password: str | bytes,
+        *,
+        controls: Sequence[Control] = (),
+        timeout: float | None = None,
+    ) -> tuple[Control, ...]:
+        """Simple bind; the controls of the answer, such as warnings of a password policy.
+
+        A name without a password is Misuse: it would pass for anonymous (RFC 4513 5.1.2).
+        """
+        secret = _octets(password, "bind")
         if bool(dn) != bool(secret):
             raise Misuse(
                 "a bind with a name needs a password, and a password a name", operation="bind", dn=dn
             )
-        await self._bind(dn, Simple(secret), timeout)
+        answer = await self._ask("bind", dn, BindRequest(dn, Simple(secret)), timeout, controls=controls)
+        return answer.controls
 
     async def bind_anonymous(self, *, timeout: float | None = None) -> None:
-        await self._bind("", Simple(b""), timeout)
+        await self._ask("bind", "", BindRequest("", Simple(b"")), timeout)
 
     async def bind_external(self, authzid: str = "", *, timeout: float | None = None) -> None:
         """As whom TLS's client certificate says (RFC 4422 appendix A)."""
-        await self._bind("", Sasl("EXTERNAL", authzid.encode()), timeout)
+        external = BindRequest("", Sasl("EXTERNAL", _octets(authzid, "bind")))
+        with self._closed_if_cut_short("a SASL bind", State.BINDING):
+            await self._ask("bind", "", external, timeout)
 
     async def bind_scram(
         self,
@@ -170,59 +190,41 @@ class Connection:
         """
         if not user or not password:
             raise Misuse("SCRAM needs a user and a password", operation="bind")
-        offered = () if mechanism is not None else await self._sasl_mechanisms(timeout)
-        certificate = self.peer_certificate
-        binding = channel_binding.of_certificate(certificate) if certificate is not None else None
-        chosen = mechanism or scram.choose(offered, bound=binding is not None)
-        if chosen is None:
-            raise AuthMethodNotSupported(
-                "the server offers no SCRAM", server=self._wire.server, operation="bind", dn=user
-            )
-        plus_offered = f"{chosen}-PLUS" in offered if mechanism is None else None
+        seconds = self._limits.timeout if timeout is None else timeout
+        wire = self._wire
 
-        async def attempt(binding: channel_binding.Binding | None) -> None:
-            client = scram.Client(
-                chosen, user, password, authzid=authzid, binding=binding, plus_offered=plus_offered
-            )
-            await self._scram(client, user, timeout)
+        async def step(credentials: Sasl) -> BindResponse:
+            request = BindRequest("", credentials)
+            answer = await self._ask("bind", user, request, seconds, good=(SUCCESS, SASL_BIND_IN_PROGRESS))
+            assert isinstance(answer.op, BindResponse)
+            return answer.op
 
         try:
-            try:
-                await attempt(binding)
-            except ResultError as error:
-                if binding is None or _OPENLDAPS_BINDING not in error.diagnostic:
-                    raise
-                await attempt(channel_binding.as_openldap(binding))
-        except scram.ScramUnfit as error:
-            raise Misuse(str(error), operation="bind", dn=user) from error
+            with self._closed_if_cut_short("a SASL bind", State.BINDING):
+                async with asyncio.timeout(seconds):
+                    await scram_bind.bind(
+                        step,
+                        user,
+                        password,
+                        offered=None if mechanism is not None else await self._sasl_mechanisms(seconds),
+                        mechanism=mechanism,
+                        authzid=authzid,
+                        certificate=self.peer_certificate,
+                    )
         except scram.ScramFailed as error:
-            failed = PeerViolation(str(error), server=self._wire.server, operation="bind", dn=user)
-            self._wire.end(failed)
+            failed = PeerViolation(str(error), server=wire.server, operation="bind", dn=user)
+            wire.end(failed)
             raise failed from error
+        except TimeoutError as error:
+            late = TimedOut("the time was up", server=wire.server, operation="bind", dn=user)
+            raise late from error
+        except LdapError as error:
+            if error.operation is None:
+                error.server, error.operation, error.dn = wire.server, "bind", user
+            raise
 
-    async def _scram(self, client: scram.Client, user: str, timeout: float | None) -> None:
-        answer = await self._sasl_step(client, client.first(), user, timeout)
-        if answer.result.code != SASL_BIND_IN_PROGRESS:
-            raise scram.ScramFailed("the server was content without a proof")
-        challenge = client.challenge(answer.server_credentials or b"")
-        if challenge.iterations > _QUICK_ITERATIONS:
-            salted = await asyncio.to_thread(client.salted, challenge)
-        else:
-            salted = client.salted(challenge)
-        answer = await self._sasl_step(client, client.final(salted), user, timeout)
-        client.verify(answer.server_credentials or b"")
-        if answer.result.code == SASL_BIND_IN_PROGRESS:  # its proof came before its verdict
-            answer = await self._sasl_step(client, b"", user, timeout)
-            if answer.result.code == SASL_BIND_IN_PROGRESS:
-                raise scram.ScramFailed("the server does not come to an end")
-
-    async def _sasl_step(
-        self, client: scram.Client, credentials: bytes, user: str, timeout: float | None
-    ) -> BindResponse:
-        return await self._bind(user, Sasl(client.mechanism, credentials), timeout, name="", steps=True)
-
-    async def _sasl_mechanisms(self, timeout: float | None) -> tuple[str, ...]:
-        root = await self.search("", 0, _ANYTHING, ("supportedSASLMechanisms",), timeout=timeout)
+    async def _sasl_mechanisms(self, timeout: float) -> tuple[str, ...]:
+        root = await self.search("", BASE_OBJECT, _ANYTHING, ("supportedSASLMechanisms",), timeout=timeout)
         values = [
             value
             for entry in root.entries
@@ -231,22 +233,6 @@ class Connection:
             for value in found
         ]
         return tuple(value.decode("ascii", "replace").upper() for value in values)
-
-    async def _bind(
-        self,
-        dn: str,
-        authentication: Simple | Sasl,
-        timeout: float | None,
-        *,
-        name: str | None = None,
-        steps: bool = False,
-    ) -> BindResponse:
-        request = BindRequest(dn if name is None else name, authentication)
-        answer = await self._ask("bind", dn, request, timeout, at_once=True)
-        assert isinstance(answer, BindResponse)
-        if answer.result.code != SUCCESS and not (steps and answer.result.code == SASL_BIND_IN_PROGRESS):
-            raise self._result_error("bind", dn, answer)
-        return answer
 
     # Searching.
 
@@ -272,31 +258,24 @@ class Connection:
         error's `partial`. More than `max_entries` (else `Limits.entries`) is LimitReached.
         """
         wire, limits = self._wire, self._limits
-        try:
-            frame = fast.search_frame(
-                base, scope, tuple(attributes), deref, size_limit, time_limit, types_only
-            )
-        except UnicodeError as error:
-            raise Misuse(NO_TEXT, operation="search") from error
+        send = self._search_request(
+            base, scope, filter, attributes, deref, size_limit, time_limit, types_only, controls
+        )
         now = wire.last_used = self._loop.time()
-        deadline = now + (limits.timeout if timeout is None else timeout)
-        tree = filter if type(filter) is bytes else _encoded(filter)
         pending = PendingSearch(
             self._loop,
+            wire.server,
             base,
-            deadline,
+            now + (limits.timeout if timeout is None else timeout),
             limits.entries if max_entries is None else max_entries,
             limits.collected,
             intermediate,
         )
-        wire.begin_search(pending, frame, tree, tuple(controls) if controls else ())
+        wire.begin(pending, send)
         try:
             return await pending.future
         except asyncio.CancelledError:
             wire.give_up(pending)
-            raise
-        except ResultError as error:
-            error.server = wire.server
             raise
 
     async def stream(
@@ -313,18 +292,21 @@ class Connection:
         controls: Sequence[Control] = (),
         timeout: float | None = None,
         references: list[str] | None = None,
+        intermediate: Intermediate | None = None,
     ) -> AsyncGenerator[SearchResultEntry, None]:
         """Entries one by one, in bounded memory: a slow reader slows the server down.
 
         `timeout` is for each wait for the server. Search references are added to `references`. Leave early
-        with `contextlib.aclosing`, and the search is abandoned.
+        with `contextlib.aclosing`, and the search is abandoned. Other operations on this connection get their
+        answers behind those entries that `Limits.stream_most` has no room for: read on, or use another one.
         """
         wire = self._wire
-        frame = fast.search_frame(base, scope, tuple(attributes), deref, size_limit, time_limit, types_only)
-        tree = _encoded(filter)
+        send = self._search_request(
+            base, scope, filter, attributes, deref, size_limit, time_limit, types_only, controls
+        )
         seconds = self._limits.timeout if timeout is None else timeout
-        pending = PendingStream(self._loop, base, references)
-        wire.begin_search(pending, frame, tree, tuple(controls))
+        pending = PendingStream(self._loop, wire.server, base, references, intermediate)
+        wire.begin(pending, send)
         try:
             while True:
                 while (entry := pending.next()) is not None:
@@ -340,9 +322,29 @@ class Connection:
             wire.leave_stream(pending)
             wire.last_used = self._loop.time()
         if pending.outcome is not None:
-            if pending.outcome.server is None:
-                pending.outcome.server = wire.server
             raise pending.outcome
+
+    def _search_request(
+        self,
+        base: str,
+        scope: int,
+        tree: Filter | bytes,
+        attributes: Sequence[str],
+        deref: int,
+        size_limit: int,
+        time_limit: int,
+        types_only: bool,
+        controls: Sequence[Control],
+    ) -> Callable[[], int]:
+        """What queues the search at the session."""
+        try:
+            frame = fast.search_frame(
+                base, scope, tuple(attributes), deref, size_limit, time_limit, types_only
+            )
+        except UnicodeError as error:
+            raise Misuse(NO_TEXT, server=self._wire.server, operation="search") from error
+        octets = tree if type(tree) is bytes else _encoded(tree)
+        return partial(self._wire.session.search, frame, octets, tuple(controls))
 
     async def search_page(
         self,
@@ -373,34 +375,39 @@ class Connection:
     # The others.
 
     async def compare(
-        self, dn: str, attribute: str, value: str | bytes, *, timeout: float | None = None
+        self,
+        dn: str,
+        attribute: str,
+        value: str | bytes,
+        *,
+        controls: Sequence[Control] = (),
+        timeout: float | None = None,
     ) -> bool:
         """Whether the attribute has the value, as the server compares."""
-        asserted = value.encode() if isinstance(value, str) else value
-        answer = await self._ask("compare", dn, CompareRequest(dn, attribute, asserted), timeout)
-        assert isinstance(answer, CompareResponse)
-        if answer.result.code not in (COMPARE_TRUE, COMPARE_FALSE):
-            raise self._result_error("compare", dn, answer)
-        return answer.result.code == COMPARE_TRUE
+        request = CompareRequest(dn, attribute, _octets(value, "compare"))
+        good = (COMPARE_TRUE, COMPARE_FALSE)
+        answer = await self._ask("compare", dn, request, timeout, controls=controls, good=good)
+        assert isinstance(answer.op, CompareResponse)
+        return answer.op.result.code == COMPARE_TRUE
 
     async def extended(
         self,
         oid: str,
         value: bytes | None = None,
         *,
+        controls: Sequence[Control] = (),
         timeout: float | None = None,
         intermediate: Intermediate | None = None,
     ) -> ExtendedResponse:
         """Any extended operation but StartTLS. Intermediate responses go to `intermediate`."""
         if oid == START_TLS:
             raise Misuse("StartTLS has a method of its own", operation="extended")
+        request = ExtendedRequest(oid, value)
         answer = await self._ask(
-            "extended", None, ExtendedRequest(oid, value), timeout, intermediate=intermediate
+            "extended", None, request, timeout, controls=controls, intermediate=intermediate
         )
-        assert isinstance(answer, ExtendedResponse)
-        if answer.result.code != SUCCESS:
-            raise self._result_error("extended", None, answer)
-        return answer
+        assert isinstance(answer.op, ExtendedResponse)
+        return answer.op
 
     async def who_am_i(self, *, timeout: float | None = None) -> str:
         """The authorization identity, `dn:...` or `u:...`; empty for anonymous (RFC 4532)."""
@@ -417,15 +424,15 @@ class Connection:
         """
         if self.encrypted:
             raise Misuse("this connection is encrypted already", operation="StartTLS")
-        deadline = self._deadline(timeout)
-        answer = await self._ask("StartTLS", None, ExtendedRequest(START_TLS), timeout, at_once=True)
-        if answer.result.code != SUCCESS:
-            raise self._result_error("StartTLS", None, answer)
+        wire = self._wire
+        deadline = self._loop.time() + (self._limits.timeout if timeout is None else timeout)
         try:
-            async with asyncio.timeout_at(deadline):
-                await self._wire.upgrade(context, server_hostname or self.address.host, agreed=True)
+            with self._closed_if_cut_short("StartTLS", State.STARTING_TLS, State.TLS_AGREED):
+                await self._ask("StartTLS", None, ExtendedRequest(START_TLS), timeout)
+                async with asyncio.timeout_at(deadline):
+                    await wire.upgrade(context, server_hostname or self.address.host, agreed=True)
         except TimeoutError as error:
-            raise TlsFailed("the handshake took too long", server=self._wire.server) from error
+            raise TlsFailed("the handshake took too long", server=wire.server) from error
 
     async def close(self) -> None:
         """Unbind and close, in `Limits.close` seconds at most. What is under way ends with ConnectionLost."""
@@ -491,9 +498,17 @@ class Connection:
 
     # Inside.
 
-    def _deadline(self, timeout: float | None) -> float:
-        now = self._wire.last_used = self._loop.time()
-        return now + (self._limits.timeout if timeout is None else timeout)
+    @contextmanager
+    def _closed_if_cut_short(self, what: str, *states: State) -> Iterator[None]:
+        """Close when what takes several steps ends before the last: nobody knows what comes next."""
+        try:
+            yield
+        except Misuse:
+            raise  # nothing was sent
+        except BaseException:
+            if self._wire.session.state in states:
+                self._wire.end(ConnectionLost(f"{what} was cut short"))
+            raise
 
     async def _ask(
         self,
@@ -502,46 +517,50 @@ class Connection:
         request: Request,
         timeout: float | None,
         *,
-        at_once: bool = False,
+        controls: Sequence[Control] = (),
+        good: tuple[int, ...] = (SUCCESS,),
         intermediate: Intermediate | None = None,
-    ) -> FinalResponse:
-        """Send a request that has one answer. Unless `at_once`, it takes its turn behind others."""
+    ) -> Answer:
+        """Send a request that has one answer, which must be `good`.
+
+        What must be alone on the connection does not take its turn behind others: it is refused at once.
+        """
         wire = self._wire
-        deadline = self._deadline(timeout)
-        pending = PendingAnswer(self._loop, verb, dn, deadline, intermediate)
-        try:
-            wire.begin(pending, request, at_once=at_once)
-        except LdapError as error:
-            error.server, error.operation, error.dn = wire.server, verb, dn
-            raise
-        except UnicodeError as error:
-            raise Misuse(NO_TEXT, operation=verb) from error
+        now = wire.last_used = self._loop.time()
+        deadline = now + (self._limits.timeout if timeout is None else timeout)
+        pending = PendingAnswer(self._loop, wire.server, verb, dn, deadline, good, intermediate)
+        alone = isinstance(request, BindRequest) or verb == "StartTLS"
+        wire.begin(pending, partial(wire.session.send, request, tuple(controls)), at_once=alone)
         try:
             return await pending.future
         except asyncio.CancelledError:
             wire.give_up(pending)
             raise
 
-    def _result_error(self, verb: str, dn: str | None, answer: FinalResponse) -> ResultError:
-        result = answer.result
-        return ResultError.of(
-            result.code,
-            result.diagnostic,
-            matched_dn=result.matched_dn,
-            referrals=result.referrals,
-            server=self._wire.server,
-            operation=verb,
-            dn=dn,
-        )
-
 
 _ANYTHING = Present("objectClass").encode()
 
-_OPENLDAPS_BINDING = "Expected: ldap"
+_NEXT_ADDRESS = 0.25
+"""Seconds after which a name's next address is tried beside one that does not answer (RFC 8305 section 5)."""
 
-_QUICK_ITERATIONS = 20_000
-"""About ten milliseconds. More are hashed in a thread, so that the loop goes on."""
+
+def _of_all_addresses(error: OSError | UnicodeError) -> OSError | UnicodeError:
+    """What all addresses of a name failed of, if of the same: asyncio makes one text of their errors."""
+    codes = set(re.findall(r"\[Errno (\d+)\]", str(error)))
+    if not isinstance(error, OSError) or error.errno is not None or len(codes) != 1:
+        return error
+    code = int(codes.pop())
+    return OSError(code, os.strerror(code))
 
 
 def _encoded(tree: Filter | bytes) -> bytes:
     return tree if isinstance(tree, bytes) else tree.encode()
+
+
+def _octets(text: str | bytes, operation: str) -> bytes:
+    """The octets of what may be a secret: an error must not lead back to it."""
+    if isinstance(text, bytes):
+        return text
+    with suppress(UnicodeError):
+        return text.encode()
+    raise Misuse(NO_TEXT, operation=operation)

@@ -16,15 +16,18 @@
         ├── AuthMethodNotSupported 7, StrongerAuthRequired 8, Referral 10, AdminLimitExceeded 11,
         ├── UnavailableCriticalExtension 12, ConfidentialityRequired 13,
         ├── NoSuchAttribute 16, UndefinedAttributeType 17, InappropriateMatching 18,
-        ├── InvalidAttributeSyntax 21,
-        ├── NoSuchObject 32, InvalidDnSyntax 34, InappropriateAuthentication 48, InvalidCredentials 49,
-        └── InsufficientAccessRights 50, Busy 51, Unavailable 52, UnwillingToPerform 53, Other 80
+        ├── ConstraintViolation 19, InvalidAttributeSyntax 21,
+        ├── NoSuchObject 32, AliasProblem 33, InvalidDnSyntax 34, AliasDereferencingProblem 36,
+        ├── InappropriateAuthentication 48, InvalidCredentials 49, InsufficientAccessRights 50,
+        ├── Busy 51, Unavailable 52, UnwillingToPerform 53, LoopDetected 54, Other 80,
+        └── AuthorizationDenied 123
 """
 
 import re
 from collections.abc import Sequence
 from typing import ClassVar
 
+from quintet.ldap.messages import Control
 from quintet.ldap.results import SearchResult
 
 
@@ -114,6 +117,9 @@ class ResultError(LdapError):
     partial: SearchResult | None = None
     """What a search had brought before the server ended it so."""
 
+    controls: tuple[Control, ...] = ()
+    """What the server added to its answer, such as why a password policy refuses."""
+
     def __init_subclass__(cls) -> None:
         ResultError._by_code[cls.code] = cls
 
@@ -137,7 +143,7 @@ class ResultError(LdapError):
         if self.reason:
             what += f": {self.reason}"
         if diagnostic:
-            what += f" [{_shown(diagnostic)}]"
+            what += f" [{shown(diagnostic)}]"
         super().__init__(what, server=server, operation=operation, dn=dn)
 
     @classmethod
@@ -216,6 +222,10 @@ class InappropriateMatching(ResultError):
     code, meaning = 18, "the attribute cannot be compared in this way"
 
 
+class ConstraintViolation(ResultError):
+    code, meaning = 19, "a rule of the server forbids this, such as that an account is locked"
+
+
 class InvalidAttributeSyntax(ResultError):
     code, meaning = 21, "the value is not of the attribute's syntax"
 
@@ -224,8 +234,16 @@ class NoSuchObject(ResultError):
     code, meaning = 32, "there is no such entry"
 
 
+class AliasProblem(ResultError):
+    code, meaning = 33, "an alias leads nowhere"
+
+
 class InvalidDnSyntax(ResultError):
     code, meaning = 34, "the server does not take this as a distinguished name"
+
+
+class AliasDereferencingProblem(ResultError):
+    code, meaning = 36, "an alias could not be followed"
 
 
 class InappropriateAuthentication(ResultError):
@@ -252,8 +270,16 @@ class UnwillingToPerform(ResultError):
     code, meaning = 53, "the server refuses to do this"
 
 
+class LoopDetected(ResultError):
+    code, meaning = 54, "the server was led in a circle"
+
+
 class Other(ResultError):
     code, meaning = 80, "the server failed for a reason of its own"
+
+
+class AuthorizationDenied(ResultError):
+    code, meaning = 123, "the bound account may not act for the other (RFC 4370)"
 
 
 _ACTIVE_DIRECTORY = {
@@ -279,6 +305,7 @@ def explain_active_directory(diagnostic: str) -> str | None:
     return _ACTIVE_DIRECTORY.get(found[1].lower()) if found else None
 
 
-def _shown(text: str, most: int = 300) -> str:
+def shown(text: str, most: int = 300) -> str:
+    """A server's own words, fit for a line of a log or a screen."""
     text = "".join(c if c.isprintable() else " " for c in text[: 2 * most]).strip()
     return text if len(text) <= most else text[: most - 1] + "…"

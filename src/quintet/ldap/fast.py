@@ -5,17 +5,67 @@ readers do not expect they leave to it, errors included.
 """
 
 from functools import lru_cache
-from typing import Final
+from typing import Final, final
 
 from quintet.ldap.ber import boolean, enumerated, head, integer, octets
 from quintet.ldap.messages import Result, SearchResultDone, SearchResultEntry, attribute_list, utf8
 
 SUCCESSFUL: Final = SearchResultDone(Result())
-_SUCCESSFUL_BER: Final = b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00"
+SUCCESSFUL_BER: Final = b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00"
 
 _LONGEST_CACHED_BASE = 1024
-_LONGEST_CACHED_FRAME = 4096
+_MOST_OPENINGS = 256
 _MOST_NAMES = 4096
+
+
+@final
+class SearchFrame:
+    """A search request but for its filter. Programs send the same few again and again."""
+
+    __slots__ = ("_after", "_before", "_openings")
+
+    _openings: dict[int, tuple[bytes, int]]
+
+    def __init__(
+        self,
+        base: str,
+        scope: int,
+        attributes: tuple[str, ...],
+        deref: int = 0,
+        size_limit: int = 0,
+        time_limit: int = 0,
+        types_only: bool = False,
+    ) -> None:
+        self._before = b"".join(
+            (
+                octets(utf8(base)),
+                enumerated(scope),
+                enumerated(deref),
+                integer(size_limit),
+                integer(time_limit),
+                boolean(types_only),
+            )
+        )
+        self._after = attribute_list(attributes)
+        self._openings = {}
+
+    def message(self, number: bytes, tree: bytes, controls: bytes = b"") -> bytes:
+        """The whole message, from its id, filter and controls in BER."""
+        opening, length = self._openings.get(len(tree)) or self._opening(len(tree))
+        length += len(number) + len(controls)
+        return b"".join((head(0x30, length), number, opening, tree, self._after, controls))
+
+    def _opening(self, tree: int) -> tuple[bytes, int]:
+        """What stands before a filter of `tree` octets, and the length of the request around it."""
+        length = len(self._before) + tree + len(self._after)
+        opening = head(0x63, length) + self._before
+        found = opening, len(opening) + tree + len(self._after)
+        if len(self._openings) < _MOST_OPENINGS:
+            self._openings[tree] = found
+        return found
+
+
+_cached_frame = lru_cache(512)(SearchFrame)
 
 
 def search_frame(
@@ -26,63 +76,21 @@ def search_frame(
     size_limit: int = 0,
     time_limit: int = 0,
     types_only: bool = False,
-) -> tuple[bytes, bytes]:
-    """What stands before and after the filter of a search request, kept: programs ask the same few."""
-    make = _cached_frame if len(base) <= _LONGEST_CACHED_BASE and len(attributes) <= 64 else _frame
+) -> SearchFrame:
+    """The frame of a search: the one that was made for such a search before, where it was kept."""
+    make = _cached_frame if len(base) <= _LONGEST_CACHED_BASE and len(attributes) <= 64 else SearchFrame
     return make(base, scope, attributes, deref, size_limit, time_limit, types_only)
 
 
-def _frame(
-    base: str,
-    scope: int,
-    attributes: tuple[str, ...],
-    deref: int,
-    size_limit: int,
-    time_limit: int,
-    types_only: bool,
-) -> tuple[bytes, bytes]:
-    before = b"".join(
-        (
-            octets(utf8(base)),
-            enumerated(scope),
-            enumerated(deref),
-            integer(size_limit),
-            integer(time_limit),
-            boolean(types_only),
-        )
-    )
-    return before, attribute_list(attributes)
-
-
-_cached_frame = lru_cache(512)(_frame)
-
-
-def search_message(message_id: int, frame: tuple[bytes, bytes], tree: bytes, controls: bytes = b"") -> bytes:
-    """The message for a search; `tree` is the filter in BER, `controls` the encoded controls."""
-    opened = _cached_opening if len(frame[0]) <= _LONGEST_CACHED_FRAME else _opening
-    before, after = opened(frame, len(tree))
-    number = (
-        (0x02020000 | message_id).to_bytes(4, "big") if 0x80 <= message_id < 0x8000 else integer(message_id)
-    )
-    length = len(number) + len(before) + len(tree) + len(after) + len(controls)
-    return b"".join((head(0x30, length), number, before, tree, after, controls))
-
-
-def _opening(frame: tuple[bytes, bytes], tree: int) -> tuple[bytes, bytes]:
-    """The frame with the head of the request before it, for a filter of `tree` octets."""
-    before, after = frame
-    return head(0x63, len(before) + tree + len(after)) + before, after
-
-
-_cached_opening = lru_cache(1024)(_opening)
-
-
-def read_done(data: bytes, at: int, stop: int) -> SearchResultDone | None:
-    """The plain success at `data[at:stop]`; None when it is anything else."""
-    return SUCCESSFUL if data[at:stop] == _SUCCESSFUL_BER else None
-
-
 _names: dict[bytes, str] = {}
+
+_LONE_VALUES: Final = tuple(
+    bytes((0x31, n - 2, 0x04, n - 4)) if 4 <= n < 0x80 else None for n in range(0x200)
+)
+"""By how many octets are left of an attribute after its name: how they begin when they are one short value.
+
+As long as it is, there is nothing at the indexes that lengths which lie come to, negative ones among them.
+"""
 
 
 def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
@@ -93,6 +101,7 @@ def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
     Nothing is checked on the way but tags. Every element must end where its holder says, and that is checked
     once it has been read: what ran past its end never ends there.
     """
+    names, lone_values = _names, _LONE_VALUES
     try:
         length = data[at + 1]
         at += 2
@@ -104,12 +113,12 @@ def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
         at += 2
         if length >= 0x80:
             length, at = _long(data, at, length)
-        dn = data[at : at + length].decode("utf-8", "surrogateescape")
-        at += length
-        if data[at] != 0x30:
+        stop = at + length
+        dn = data[at:stop].decode("utf-8", "surrogateescape")
+        if data[stop] != 0x30:
             return None
-        length = data[at + 1]
-        at += 2
+        length = data[stop + 1]
+        at = stop + 2
         if length >= 0x80:
             length, at = _long(data, at, length)
         if at + length != end:
@@ -123,18 +132,18 @@ def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
             if length >= 0x80:
                 length, at = _long(data, at, length)
             stop = at + length
-            if data[at] != 0x04:
+            value_at = at + 2 + data[at + 1]
+            name = names.get(data[at:value_at]) or _name(data[at:value_at])
+            if name is None or name in attributes:
                 return None
-            length = data[at + 1]
-            at += 2
-            if length >= 0x80:
+            if length < 0x80 and data[value_at : value_at + 4] == lone_values[stop - value_at]:
+                attributes[name] = [data[value_at + 4 : stop]]
+                at = stop
+                continue
+            if data[value_at] != 0x31:
                 return None
-            octets_of_name = data[at : at + length]
-            at += length
-            if data[at] != 0x31:
-                return None
-            length = data[at + 1]
-            at += 2
+            length = data[value_at + 1]
+            at = value_at + 2
             if length >= 0x80:
                 length, at = _long(data, at, length)
             if at + length != stop:
@@ -150,9 +159,6 @@ def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
                 values.append(data[at : at + length])
                 at += length
             if at != stop:
-                return None
-            name = _names.get(octets_of_name) or _name(octets_of_name)
-            if name in attributes:
                 return None
             attributes[name] = values
         if at != end:
@@ -173,9 +179,11 @@ def _long(data: bytes, at: int, first: int) -> tuple[int, int]:
     return int.from_bytes(data[at : at + count], "big"), at + count
 
 
-def _name(octets_of_name: bytes) -> str:
+def _name(element: bytes) -> str | None:
     """The name of an attribute, one and the same string each time: servers send few of them, often."""
-    name = octets_of_name.decode("utf-8", "surrogateescape")
+    if element[0] != 0x04 or element[1] >= 0x80 or element[1] != len(element) - 2:
+        return None
+    name = element[2:].decode("utf-8", "surrogateescape")
     if len(_names) < _MOST_NAMES:
-        _names[octets_of_name] = name
+        _names[element] = name
     return name

@@ -253,6 +253,8 @@ def _extensible(reader: ber.Reader) -> Extensible:
     reader.finish()
     if rule is None and attribute is None:
         raise ber.BerError("an extensible filter has an attribute or a matching rule")
+    if rule is not None and rule.lower() == "dn":
+        raise ber.BerError("a matching rule cannot have the name dn: its text would mean something else")
     return Extensible(attribute, rule, value, dn_attributes)
 
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import final
-from unicodedata import category
 
 from quintet.ldap import ber
 from quintet.ldap.errors import BadFilter
@@ -264,10 +263,15 @@ def _name_octets(name: str | bytes) -> bytes:
         raise BadFilter("half a surrogate pair is no character", error.start) from None
 
 
+_NOTHING = re.compile(  # what is mapped to nothing, by RFC 4518 section 2.2, and blanks
+    "[\x00-\x20\x7f-\xa0\xad\u034f\u06dd\u070f\u1680\u1806\u180b-\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f"
+    "\u3000\ufe00-\ufe0f\ufeff\ufff9-\ufffc\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]*"
+)
+
+
 def _invisible(octets: bytes) -> bool:
-    """Whether a server may take this for nothing: blanks, controls, format characters (RFC 4518 2.2)."""
-    name = octets.decode("utf-8", "surrogateescape")
-    return all(category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp") for character in name)
+    """Whether a server may take this for nothing."""
+    return _NOTHING.fullmatch(octets.decode("utf-8", "surrogateescape")) is not None
 
 
 def _unused_octet(text: str) -> bytes:

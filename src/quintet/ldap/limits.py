@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quintet.ldap.ber import NESTING
+from quintet.ldap.ber import ELEMENTS, NESTING
 from quintet.ldap.session import MESSAGE_SIZE
 
 
@@ -27,6 +27,9 @@ class Limits:
     nesting: int = NESTING
     """How deep the elements of a message may nest."""
 
+    elements: int = ELEMENTS
+    """How many elements a message of more than 256 KiB may have."""
+
     pending_high: int = 60
     """At so many operations in flight new ones wait..."""
 
@@ -40,7 +43,7 @@ class Limits:
     """The most entries that one search collects, unless it brings its own limit."""
 
     collected: int = 256 * 1024 * 1024
-    """The most octets that one search collects."""
+    """The most octets that one search collects. Each attribute counts as some more than it has."""
 
     stream_buffer: int = 1024 * 1024
     """A stream whose reader is so far behind stops reading from the server, while it is alone..."""

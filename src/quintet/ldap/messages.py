@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from quintet.ldap import ber
-from quintet.ldap.ber import NESTING, BerError, Reader, octets, tlv
+from quintet.ldap.ber import ELEMENTS, NESTING, BerError, Reader, octets, tlv
 from quintet.ldap.filter_tree import Filter
 from quintet.ldap.filter_tree import decode as decode_filter
 
@@ -204,9 +204,11 @@ def decode(data: bytes, *, nesting: int = NESTING) -> Message:
     return decode_content(data, start, stop, nesting)
 
 
-def decode_content(data: bytes, start: int, stop: int, nesting: int = NESTING) -> Message:
+def decode_content(
+    data: bytes, start: int, stop: int, nesting: int = NESTING, elements: int = ELEMENTS
+) -> Message:
     """The message whose outermost element has its content at `data[start:stop]`."""
-    ber.check_nesting(data, start, stop, nesting)
+    ber.check_elements(data, start, stop, nesting, elements)
     reader = Reader(data, start, stop)
     message_id = reader.integer()
     tag, op_start, op_stop = reader.any()

@@ -10,6 +10,7 @@ from quintet.ldap.messages import (
     SUCCESS,
     BindResponse,
     CompareResponse,
+    Control,
     ExtendedResponse,
     IntermediateResponse,
     Result,
@@ -22,27 +23,25 @@ from quintet.ldap.session import Answer
 
 NEVER = float("inf")
 _MOST_REFERENCES = 100_000
+_ATTRIBUTE_COSTS = 100
+"""Octets of memory, on top of those that came."""
 
 Intermediate = Callable[[IntermediateResponse], None]
 FinalResponse = BindResponse | CompareResponse | ExtendedResponse
 
 
 class Pending:
-    """One operation. `deadline` is loop time; `verb` and `dn` are for errors."""
+    """One operation. `deadline` is loop time; `server`, `verb` and `dn` are for errors."""
 
-    __slots__ = ("deadline", "dn", "id", "intermediate", "loop", "verb")
+    __slots__ = ("deadline", "dn", "id", "intermediate", "server")
+
+    verb: str
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        verb: str,
-        dn: str | None,
-        deadline: float,
-        intermediate: Intermediate | None = None,
+        self, server: str, dn: str | None, deadline: float, intermediate: Intermediate | None = None
     ) -> None:
-        self.loop = loop
         self.id = 0
-        self.verb = verb
+        self.server = server
         self.dn = dn
         self.deadline = deadline
         self.intermediate = intermediate
@@ -54,44 +53,59 @@ class Pending:
     def fail(self, error: LdapError) -> None:
         raise NotImplementedError
 
-    def result_error(self, result: Result) -> ResultError:
-        return ResultError.of(
+    def place(self, error: LdapError) -> LdapError:
+        """The error, which now knows where it happened."""
+        error.server, error.operation, error.dn = self.server, self.verb, self.dn
+        return error
+
+    def result_error(self, result: Result, controls: tuple[Control, ...]) -> ResultError:
+        error = ResultError.of(
             result.code,
             result.diagnostic,
             matched_dn=result.matched_dn,
             referrals=result.referrals,
+            server=self.server,
             operation=self.verb,
             dn=self.dn,
         )
+        error.controls = controls
+        return error
 
 
 @final
 class PendingAnswer(Pending):
-    """Bind, compare, extended: one answer. Which results are good is the caller's affair."""
+    """Bind, compare, extended: one answer, whose result must be one of the `good` codes."""
 
-    __slots__ = ("future",)
+    __slots__ = ("future", "good", "verb")
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        server: str,
         verb: str,
         dn: str | None,
         deadline: float,
+        good: tuple[int, ...],
         intermediate: Intermediate | None = None,
     ) -> None:
-        super().__init__(loop, verb, dn, deadline, intermediate)
-        self.future: asyncio.Future[FinalResponse] = loop.create_future()
+        super().__init__(server, dn, deadline, intermediate)
+        self.verb = verb
+        self.good = good
+        self.future: asyncio.Future[Answer] = loop.create_future()
 
     def take(self, answer: Answer) -> None:
         op = answer.op
         if isinstance(op, FinalResponse):
-            if not self.future.done():
-                self.future.set_result(op)
+            if op.result.code not in self.good:
+                self.fail(self.result_error(op.result, answer.controls))
+            elif not self.future.done():
+                self.future.set_result(answer)
         elif self.intermediate is not None and isinstance(op, IntermediateResponse):
-            self.loop.call_soon(self.intermediate, op)
+            self.future.get_loop().call_soon(self.intermediate, op)
 
     def fail(self, error: LdapError) -> None:
-        fail_future(self.future, error)
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 @final
@@ -100,18 +114,20 @@ class PendingSearch(Pending):
 
     __slots__ = ("entries", "future", "most_bytes", "most_entries", "references", "size")
 
+    verb = "search"
+
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        server: str,
         dn: str,
         deadline: float,
         most_entries: int,
         most_bytes: int,
         intermediate: Intermediate | None = None,
     ) -> None:
-        self.loop = loop
         self.id = 0
-        self.verb = "search"
+        self.server = server
         self.dn = dn
         self.deadline = deadline
         self.intermediate = intermediate
@@ -123,31 +139,32 @@ class PendingSearch(Pending):
         self.future: asyncio.Future[SearchResult] = loop.create_future()
 
     def take(self, answer: Answer) -> LdapError | None:
-        op = answer.op
+        _, op, controls, size, _ = answer
         if type(op) is SearchResultEntry:
-            self.entries.append(op)
-            self.size += answer.size
-            if len(self.entries) > self.most_entries:
+            entries = self.entries
+            entries.append(op)
+            self.size += size + _ATTRIBUTE_COSTS * len(op.attributes)
+            if len(entries) > self.most_entries:
                 return self._enough(f"more than {self.most_entries} entries")
             if self.size > self.most_bytes:
                 return self._enough(f"more than {self.most_bytes} octets of entries")
         elif type(op) is SearchResultDone:
             if not self.future.done():
                 result = op.result
-                found = SearchResult(self.entries, self.references, result, answer.controls)
+                found = SearchResult(self.entries, self.references, result, controls)
                 if result.code == SUCCESS:
                     self.future.set_result(found)
                 else:
-                    error = self.result_error(result)
+                    error = self.result_error(result, controls)
                     error.partial = found
                     self.fail(error)
         elif isinstance(op, SearchResultReference):
             self.references.extend(op.uris)
-            self.size += answer.size
+            self.size += size
             if self.size > self.most_bytes:
                 return self._enough(f"more than {self.most_bytes} octets of references")
         elif self.intermediate is not None and isinstance(op, IntermediateResponse):
-            self.loop.call_soon(self.intermediate, op)
+            self.future.get_loop().call_soon(self.intermediate, op)
         return None
 
     def _enough(self, what: str) -> LimitReached:
@@ -156,7 +173,8 @@ class PendingSearch(Pending):
         return error
 
     def fail(self, error: LdapError) -> None:
-        fail_future(self.future, error)
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 @final
@@ -166,15 +184,20 @@ class PendingStream(Pending):
     Its deadline stands only while the caller waits: who reads slowly does not run out of time.
     """
 
-    __slots__ = ("buffered", "outcome", "over", "queue", "references", "waiter")
+    __slots__ = ("buffered", "loop", "outcome", "over", "queue", "references", "waiter")
+
+    verb = "search"
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        server: str,
         dn: str,
         references: list[str] | None,
+        intermediate: Intermediate | None = None,
     ) -> None:
-        super().__init__(loop, "search", dn, NEVER)
+        super().__init__(server, dn, NEVER, intermediate)
+        self.loop = loop
         self.references = references
         self.queue: deque[tuple[SearchResultEntry, int]] = deque()
         self.buffered = 0
@@ -190,11 +213,13 @@ class PendingStream(Pending):
         elif isinstance(op, SearchResultDone):
             self.over = True
             if op.result.code != SUCCESS:
-                self.outcome = self.result_error(op.result)
+                self.outcome = self.result_error(op.result, answer.controls)
         elif isinstance(op, SearchResultReference) and self.references is not None:
             self.references.extend(op.uris)
             if len(self.references) > _MOST_REFERENCES:
                 return LimitReached(f"more than {_MOST_REFERENCES} references")
+        elif self.intermediate is not None and isinstance(op, IntermediateResponse):
+            self.loop.call_soon(self.intermediate, op)
         self._wake()
         return None
 
@@ -220,11 +245,3 @@ class PendingStream(Pending):
     def _wake(self) -> None:
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
-
-
-def fail_future(
-    future: asyncio.Future[object] | asyncio.Future[SearchResult] | asyncio.Future[FinalResponse],
-    error: LdapError,
-) -> None:
-    if not future.done():
-        future.set_exception(error)

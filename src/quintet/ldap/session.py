@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import NamedTuple, assert_never
 
 from quintet.ldap import fast
-from quintet.ldap.ber import MAX_INT, NESTING, BerError
+from quintet.ldap.ber import ELEMENTS, MAX_INT, NESTING, BerError, integer
 from quintet.ldap.errors import Misuse
 from quintet.ldap.messages import (
     NOTICE_OF_DISCONNECTION,
@@ -28,6 +28,7 @@ from quintet.ldap.messages import (
     Request,
     Response,
     Result,
+    Sasl,
     SearchRequest,
     SearchResultDone,
     SearchResultEntry,
@@ -40,6 +41,8 @@ from quintet.ldap.messages import (
 
 MESSAGE_SIZE = 16 * 1024 * 1024
 _ABANDONED_KEPT = 10_000
+_SOON_READ = 256 * 1024
+"""Octets of a message that `fast` may read: whatever is in it does not take long."""
 
 
 class State(Enum):
@@ -93,16 +96,22 @@ _new = tuple.__new__  # what Answer(...) comes to, at a third of the time
 class Session:
     """The client's side of one connection."""
 
-    def __init__(self, *, message_size: int = MESSAGE_SIZE, nesting: int = NESTING) -> None:
+    def __init__(
+        self, *, message_size: int = MESSAGE_SIZE, nesting: int = NESTING, elements: int = ELEMENTS
+    ) -> None:
         self.state = State.OPEN
         self._message_size = message_size
         self._nesting = nesting
+        self._elements = elements
         self._last_id = 0
-        self._due: dict[int, type] = {}
-        self._abandoned: dict[int, type] = {}
+        self._sasl = False
+        self._due: dict[bytes, tuple[int, type]] = {}
+        self._abandoned: dict[bytes, type] = {}
         self._out: list[bytes] = []
         self._kept = bytearray()
         self._needed = 0
+        self.references = 0
+        """How many search references came."""
 
     @property
     def outstanding(self) -> int:
@@ -122,27 +131,23 @@ class Session:
                 raise Misuse("abandon and unbind have methods of their own")
             case _:
                 assert_never(op)
-        message_id = self._next_id()
+        message_id, number = self._next_id()
         self._out.append(encode(Message(message_id, op, controls)))
-        self._due[message_id] = _FINAL[type(op)]
+        self._due[number] = message_id, _FINAL[type(op)]
         if isinstance(op, BindRequest):
             self.state = State.BINDING
+            self._sasl = isinstance(op.authentication, Sasl)
         elif isinstance(op, ExtendedRequest) and op.oid == START_TLS:
             self.state = State.STARTING_TLS
         return message_id
 
-    def search(self, frame: tuple[bytes, bytes], tree: bytes, controls: tuple[Control, ...] = ()) -> int:
-        """Queue a search from parts that are BER already: `fast.search_frame`, and the filter."""
+    def search(self, frame: fast.SearchFrame, tree: bytes, controls: tuple[Control, ...] = ()) -> int:
+        """Queue a search from its frame and its filter in BER."""
         if self.state is not State.OPEN:
             self._check_open()
-        message_id = self._last_id + 1
-        if message_id > MAX_INT or message_id in self._due or self._abandoned:
-            message_id = self._next_id()
-        self._last_id = message_id
-        self._out.append(
-            fast.search_message(message_id, frame, tree, encode_controls(controls) if controls else b"")
-        )
-        self._due[message_id] = SearchResultDone
+        message_id, number = self._next_id()
+        self._out.append(frame.message(number, tree, encode_controls(controls) if controls else b""))
+        self._due[number] = message_id, SearchResultDone
         return message_id
 
     def abandon(self, message_id: int) -> None:
@@ -150,19 +155,22 @@ class Session:
 
         Binds and StartTLS cannot be abandoned (RFC 4511 4.11).
         """
-        if self.state is State.CLOSED or message_id not in self._due:
+        number = integer(message_id)
+        if self.state is State.CLOSED or number not in self._due:
             return
         if self.state is not State.OPEN:
             raise Misuse("a bind or StartTLS cannot be abandoned")
-        self._abandoned[message_id] = self._due.pop(message_id)
+        _, self._abandoned[number] = self._due.pop(number)
         if len(self._abandoned) > _ABANDONED_KEPT:
             del self._abandoned[next(iter(self._abandoned))]
-        self._out.append(encode(Message(self._next_id(), AbandonRequest(message_id))))
+        own_id, _ = self._next_id()
+        self._out.append(encode(Message(own_id, AbandonRequest(message_id))))
 
     def unbind(self) -> None:
         """Queue the last request there is."""
         if self.state in (State.OPEN, State.BINDING, State.STARTING_TLS):
-            self._out.append(encode(Message(self._next_id(), UnbindRequest())))
+            message_id, _ = self._next_id()
+            self._out.append(encode(Message(message_id, UnbindRequest())))
         self.state = State.CLOSED
 
     def tls_established(self) -> None:
@@ -211,33 +219,37 @@ class Session:
 
     def _read(self, data: bytes, events: list[Event]) -> None:
         at, end, due = 0, len(data), self._due
-        read_entry, read_done = fast.read_entry, fast.read_done
+        read_entry = fast.read_entry
         while at < end:
-            if at + 3 <= end and data[at] == 0x30 and (length := data[at + 1]) <= 0x81 and length != 0x80:
-                start = at + 2 if length < 0x80 else at + 3
-                size = start - at + (length if length < 0x80 else data[at + 2])
-            else:
-                size = self._size(data, at, end)
-                start = at + 2 + (data[at + 1] & 0x7F) if size else at
-            stop = at + size
-            if not size or stop > end:
+            stop = 0
+            if at + 3 <= end and data[at] == 0x30:
+                length = data[at + 1]
+                if length < 0x80:
+                    start = at + 2
+                    stop = start + length
+                elif length == 0x81:
+                    start = at + 3
+                    stop = start + data[at + 2]
+            if not stop:
+                start, stop = self._content(data, at, end)
+            if stop > end:
                 self._kept += data[at:]
-                self._needed = size or end - at + 1
+                self._needed = stop - at
                 return
+            size = stop - at
             at = stop
             # The common answers first: a search's, without controls.
-            if start + 6 < stop and data[start] == 0x02 and 0 < (count := data[start + 1]) <= 4:
-                op_at = start + 2 + count
-                message_id = int.from_bytes(data[start + 2 : op_at], "big", signed=True)
-                if due.get(message_id) is SearchResultDone:
-                    op: SearchResultEntry | SearchResultDone | None
+            if 6 < stop - start <= _SOON_READ:
+                op_at = start + 2 + data[start + 1]
+                asked = due.get(number := data[start:op_at])
+                if asked is not None and asked[1] is SearchResultDone:
                     if data[op_at] == 0x64:
                         if (op := read_entry(data, op_at, stop)) is not None:
-                            events.append(_new(Answer, (message_id, op, (), size, False)))
+                            events.append(_new(Answer, (asked[0], op, (), size, False)))
                             continue
-                    elif (op := read_done(data, op_at, stop)) is not None:
-                        del due[message_id]
-                        events.append(_new(Answer, (message_id, op, (), size, True)))
+                    elif data[op_at:stop] == fast.SUCCESSFUL_BER:
+                        del due[number]
+                        events.append(_new(Answer, (asked[0], fast.SUCCESSFUL, (), size, True)))
                         continue
             if not self._read_any(data, start, stop, size, events):
                 return
@@ -245,31 +257,33 @@ class Session:
                 self._violation(_IN_CLEAR, events)
                 return
 
-    def _size(self, data: bytes, at: int, end: int) -> int:
-        """The size of the message that begins at `at`, or 0 while nobody can know.
+    def _content(self, data: bytes, at: int, end: int) -> tuple[int, int]:
+        """Where the content of the message that begins at `at` starts and stops.
 
-        Its size is refused here, before a single octet of it is kept.
+        While nobody can know, it stops one octet past `end`. A size is refused here, before a single octet of
+        the message is kept.
         """
         if data[at] != 0x30:
             raise BerError("this is not an LDAP message")
         if at + 2 > end:
-            return 0
+            return at, end + 1
         length = data[at + 1]
-        if length < 0x80:
-            return 2 + length
-        count = length & 0x7F
-        if not 0 < count <= 4:
-            raise BerError("an indefinite length" if not count else f"a length of {count} octets")
-        if at + 2 + count > end:
-            return 0
-        size = 2 + count + int.from_bytes(data[at + 2 : at + 2 + count], "big")
-        if size > self._message_size:
-            raise BerError(f"a message of {size} octets; {self._message_size} are allowed")
-        return size
+        start = at + 2
+        if length >= 0x80:
+            count = length & 0x7F
+            if not 0 < count <= 4:
+                raise BerError("an indefinite length" if not count else f"a length of {count} octets")
+            start += count
+            if start > end:
+                return at, end + 1
+            length = int.from_bytes(data[start - count : start], "big")
+        if start - at + length > self._message_size:
+            raise BerError(f"a message of {start - at + length} octets; {self._message_size} are allowed")
+        return start, start + length
 
     def _read_any(self, data: bytes, start: int, stop: int, size: int, events: list[Event]) -> bool:
         """Read a message by the book. Whether the session goes on."""
-        message = decode_content(data, start, stop, self._nesting)
+        message = decode_content(data, start, stop, self._nesting, self._elements)
         op = message.op
         if message.id == 0:
             if isinstance(op, ExtendedResponse) and op.oid == NOTICE_OF_DISCONNECTION:
@@ -279,8 +293,8 @@ class Session:
             if isinstance(op, ExtendedResponse):
                 return True  # an unsolicited notification that nobody here knows (RFC 4511 4.4)
             return self._violation("an answer with message id 0", events)
-        abandoned = message.id not in self._due
-        final = self._abandoned.get(message.id) if abandoned else self._due[message.id]
+        number = integer(message.id)
+        _, final = self._due.get(number) or (0, self._abandoned.get(number))
         if final is None:
             return self._violation(f"an answer to message {message.id}, which nobody sent", events)
         if type(op) is not final and not (
@@ -288,15 +302,19 @@ class Session:
             or (final is SearchResultDone and isinstance(op, SearchResultEntry | SearchResultReference))
         ):
             return self._violation(f"a {type(op).__name__} where a {final.__name__} is due", events)
+        if isinstance(op, BindResponse) and op.result.code == SASL_BIND_IN_PROGRESS and not self._sasl:
+            return self._violation("another step is due in a bind that has but one", events)
         ends = type(op) is final
-        if abandoned:
+        if number not in self._due:
             if ends:
-                del self._abandoned[message.id]
+                del self._abandoned[number]
             return True
         if ends:
-            del self._due[message.id]
+            del self._due[number]
             self._advance(op)
         assert not isinstance(op, Request)
+        if isinstance(op, SearchResultReference):
+            self.references += 1
         events.append(Answer(message.id, op, message.controls, size, ends))
         return True
 
@@ -325,13 +343,15 @@ class Session:
             )
             raise Misuse(f"a {what} must be alone on the connection, and {waiting}")
 
-    def _next_id(self) -> int:
+    def _next_id(self) -> tuple[int, bytes]:
+        """An id that is free, and what it looks like in messages."""
         message_id = self._last_id
         while True:
             message_id = message_id + 1 if message_id < MAX_INT else 1
-            if message_id not in self._due and message_id not in self._abandoned:
+            number = integer(message_id)
+            if number not in self._due and number not in self._abandoned:
                 self._last_id = message_id
-                return message_id
+                return message_id, number
 
 
 _NOT_NOW = {

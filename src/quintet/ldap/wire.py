@@ -7,19 +7,23 @@ import asyncio
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
 from typing import cast, final
 
-from quintet.ldap.errors import ConnectionLost, LdapError, Misuse, PeerViolation, TimedOut, TlsFailed
+from quintet.ldap.errors import (
+    ConnectionLost,
+    LdapError,
+    Misuse,
+    PeerViolation,
+    TimedOut,
+    TlsFailed,
+    shown,
+)
 from quintet.ldap.limits import Limits
 from quintet.ldap.messages import (
     BindResponse,
     CompareResponse,
-    Control,
     ExtendedResponse,
-    Request,
     SearchResultDone,
-    SearchResultReference,
 )
 from quintet.ldap.pending import NEVER, Pending, PendingStream
 from quintet.ldap.session import Answer, Disconnection, Event, Session, State, Violation
@@ -40,12 +44,13 @@ class Wire(asyncio.BufferedProtocol):
         self.reason: LdapError | None = None
         self.over = False
         self.operations = 0
-        self.references = 0
         self.last_used = loop.time()
         self.pending: dict[int, Pending] = {}
         self.held = False
         """Whether new operations have to wait: too many are under way, or the socket takes no more."""
-        self._session = Session(message_size=limits.message_size, nesting=limits.nesting)
+        self.session = Session(
+            message_size=limits.message_size, nesting=limits.nesting, elements=limits.elements
+        )
         self._buffer = memoryview(bytearray(_BUFFER))
         self._small_buffer = self._buffer[:_SMALL_BUFFER]
         self._writable = True
@@ -59,41 +64,29 @@ class Wire(asyncio.BufferedProtocol):
 
     # What operations use.
 
-    def begin(
-        self, pending: Pending, op: Request, controls: tuple[Control, ...] = (), *, at_once: bool = False
-    ) -> None:
-        """Send a request, or let it wait for its turn. Raises Misuse or ConnectionLost: nothing was sent."""
-        self.check()
-        if self.held and not at_once:
-            self._wait(pending, partial(self._session.send, op, controls))
-            return
-        pending.id = self._session.send(op, controls)
-        self._begun(pending)
+    def begin(self, pending: Pending, send: Callable[[], int], *, at_once: bool = False) -> None:
+        """Let `send` queue the request at the session, now or when its turn comes; it returns the id.
 
-    def begin_search(
-        self,
-        pending: Pending,
-        frame: tuple[bytes, bytes],
-        tree: bytes,
-        controls: tuple[Control, ...] = (),
-    ) -> None:
-        """As `begin`, for a search from its encoded parts."""
+        Raises Misuse or ConnectionLost: nothing was sent.
+        """
         if self.over:
-            self.check()
-        if self.held:
-            self._wait(pending, partial(self._session.search, frame, tree, controls))
-            return
-        pending.id = self._session.search(frame, tree, controls)
-        self._begun(pending)
+            raise pending.place(self._lost()) from self.reason
+        if self.held and not at_once:
+            self._waiting[pending] = send
+            self.watch(pending.deadline)
+            if self._streams:
+                self.pace()
+        elif (refused := self._send(pending, send)) is not None:
+            raise refused
 
-    def _wait(self, pending: Pending, send: Callable[[], int]) -> None:
-        self._waiting[pending] = send
-        if pending.deadline < self._check_at:
-            self._check_deadlines_at(pending.deadline)
-        if self._streams:
-            self.pace()
-
-    def _begun(self, pending: Pending) -> None:
+    def _send(self, pending: Pending, send: Callable[[], int]) -> LdapError | None:
+        """Why the request may not be sent, or None when it is on its way."""
+        try:
+            pending.id = send()
+        except UnicodeError:
+            return pending.place(Misuse(NO_TEXT))
+        except LdapError as error:
+            return pending.place(error)
         under_way = self.pending
         under_way[pending.id] = pending
         self.operations += 1
@@ -110,14 +103,19 @@ class Wire(asyncio.BufferedProtocol):
             self.pace()
         if self.trace is not None:
             self.trace(Sent(pending.id, pending.verb))
+        return None
+
+    @property
+    def references(self) -> int:
+        return self.session.references
 
     def give_up(self, pending: Pending, why: str = "abandoned") -> None:
         """The caller no longer wants the answer. The server is told where the protocol allows it."""
         if self._waiting.pop(pending, None) is not None or self.pending.get(pending.id) is not pending:
             return
-        if self._session.state is not State.OPEN:
+        if self.session.state is not State.OPEN:
             return  # a bind or StartTLS: its answer will still come, and nothing else may go before it
-        self._session.abandon(pending.id)
+        self.session.abandon(pending.id)
         self._forget(pending)
         self._schedule_flush()
         if self.trace is not None:
@@ -128,12 +126,6 @@ class Wire(asyncio.BufferedProtocol):
         """A deadline was set on an operation that is under way already."""
         if deadline < self._check_at:
             self._check_deadlines_at(deadline)
-
-    def check(self) -> None:
-        """Raise ConnectionLost when the connection is over."""
-        if self.over:
-            what = self.reason.what if self.reason is not None else "the connection is closed"
-            raise ConnectionLost(what, server=self.server) from self.reason
 
     def pace(self) -> None:
         """Stop or go on reading, by how much lies unread in streams."""
@@ -160,7 +152,8 @@ class Wire(asyncio.BufferedProtocol):
         """TLS from here on; `agreed` when StartTLS led here. Raises TlsFailed, and the connection is over."""
         if isinstance(self.reason, PeerViolation):
             raise self.reason  # it came with the answer to StartTLS
-        self.check()
+        if self.over:
+            raise self._lost() from self.reason
         try:
             transport = await self._handshake(context, server_hostname)
         except (OSError, ValueError) as error:
@@ -174,7 +167,7 @@ class Wire(asyncio.BufferedProtocol):
             raise
         self.transport = transport
         if agreed:
-            self._session.tls_established()
+            self.session.tls_established()
         if self.trace is not None:
             found: ssl.SSLObject = transport.get_extra_info("ssl_object")
             cipher = found.cipher()
@@ -197,7 +190,7 @@ class Wire(asyncio.BufferedProtocol):
     async def close(self) -> None:
         """Unbind, and wait until the connection is gone, but not for long."""
         if not self.over:
-            self._session.unbind()
+            self.session.unbind()
             self._flush()
             self._finish(None, ConnectionLost("the connection was closed"))
         if self.transport is None:
@@ -223,13 +216,13 @@ class Wire(asyncio.BufferedProtocol):
         self.over = True
         self.held = False
         self.reason = reason
-        self._session.close()
+        self.session.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         kind = type(told) if isinstance(told, PeerViolation) else ConnectionLost
         for pending in (*self.pending.values(), *self._waiting):
-            error = kind(told.what, server=self.server, operation=pending.verb, dn=pending.dn)
+            error = pending.place(kind(told.what))
             error.__cause__ = told.__cause__ or reason
             pending.fail(error)
         self.pending.clear()
@@ -253,7 +246,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 (asyncio's signature)
         """Small while much is under way, so that the next requests leave before all answers are read."""
-        small = len(self.pending) > _FEW and self._session.needed <= _SMALL_BUFFER
+        small = len(self.pending) > _FEW and self.session.needed <= _SMALL_BUFFER
         return self._small_buffer if small else self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -263,20 +256,21 @@ class Wire(asyncio.BufferedProtocol):
         """Bytes came, cut anywhere."""
         if self.over:
             return
-        pending = self.pending
-        for event in self._session.receive(data):
+        pending, trace = self.pending, self.trace
+        for event in self.session.receive(data):
             if type(event) is not Answer:
                 self._ended_by_peer(event)
                 return
-            operation = pending.get(event.id)
+            message_id, _, _, size, final = event
+            operation = pending.get(message_id)
             if operation is None:
                 continue  # given up by an answer before this one, in the same bytes
-            if self.trace is not None:
-                self.trace(Received(event.id, operation.verb, _code(event), event.size))
-            if event.final:
-                del pending[event.id]
-            elif type(event.op) is SearchResultReference:
-                self.references += 1
+            if trace is not None:
+                trace(Received(message_id, operation.verb, _code(event), size))
+            if final:
+                del pending[message_id]
+                if type(operation) is PendingStream:
+                    self._streams.discard(operation)
             enough = operation.take(event)
             if enough is not None:
                 self._stop(operation, enough)
@@ -296,17 +290,20 @@ class Wire(asyncio.BufferedProtocol):
     # Inside.
 
     def _stop(self, operation: Pending, error: LdapError) -> None:
-        error.server, error.operation, error.dn = self.server, operation.verb, operation.dn
-        operation.fail(error)
+        operation.fail(operation.place(error))
         self.give_up(operation, "limit reached")
 
     def _ended_by_peer(self, event: Event) -> None:
         if isinstance(event, Disconnection):
             result = event.result
-            what = f"the server disconnects (result {result.code}): {result.diagnostic or 'no reason given'}"
-            self.end(ConnectionLost(what))
+            why = shown(result.diagnostic) or "no reason given"
+            self.end(ConnectionLost(f"the server disconnects (result {result.code}): {why}"))
         elif isinstance(event, Violation):
             self.end(PeerViolation(f"the server broke the protocol: {event.what}"))
+
+    def _lost(self) -> ConnectionLost:
+        what = self.reason.what if self.reason is not None else "the connection is closed"
+        return ConnectionLost(what, server=self.server)
 
     def _set_lost(self) -> None:
         if not self.lost.done():
@@ -324,24 +321,21 @@ class Wire(asyncio.BufferedProtocol):
 
     def _flush(self) -> None:
         self._flushing = False
-        if self.transport is not None and (data := self._session.data_to_send()):
+        if self.transport is not None and (data := self.session.data_to_send()):
             self.transport.write(data)
 
     def _release(self) -> None:
         """Let waiting operations begin when enough others have ended, up to the high mark."""
         if self.over or not self._writable or len(self.pending) > self.limits.pending_low:
             return
+        if self.session.state is not State.OPEN:
+            return  # the answer to the bind or to StartTLS lets them begin
         self.held = False
         waiting = self._waiting
         while waiting and not self.held:
             pending, send = waiting.popitem(last=False)
-            try:
-                pending.id = send()
-            except (LdapError, UnicodeError) as error:
-                what = str(error) if isinstance(error, LdapError) else NO_TEXT
-                pending.fail(Misuse(what, server=self.server, operation=pending.verb, dn=pending.dn))
-            else:
-                self._begun(pending)
+            if (refused := self._send(pending, send)) is not None:
+                pending.fail(refused)
 
     def _check_deadlines_at(self, when: float) -> None:
         if self._timer is not None:
@@ -353,22 +347,21 @@ class Wire(asyncio.BufferedProtocol):
         """One timer for all: it goes off when the first deadline may have passed."""
         self._timer, self._check_at = None, NEVER
         now = self.loop.time() + _TIMER_SLACK
+        for pending in [each for each in self._waiting if each.deadline <= now]:
+            del self._waiting[pending]
+            pending.fail(pending.place(TimedOut("the time was up before its turn came")))
         for pending in [each for each in self.pending.values() if each.deadline <= now]:
             self._time_out(pending)
             if self.over:
                 return
-        for pending in [each for each in self._waiting if each.deadline <= now]:
-            del self._waiting[pending]
-            what = "the time was up before its turn came"
-            pending.fail(TimedOut(what, server=self.server, operation=pending.verb, dn=pending.dn))
         first = min((each.deadline for each in (*self.pending.values(), *self._waiting)), default=NEVER)
         if first < self._check_at:
             self._check_deadlines_at(first)
 
     def _time_out(self, pending: Pending) -> None:
         what = "the server did not answer in time"
-        pending.fail(TimedOut(what, server=self.server, operation=pending.verb, dn=pending.dn))
-        if self._session.state is State.OPEN:
+        pending.fail(pending.place(TimedOut(what)))
+        if self.session.state is State.OPEN:
             self.give_up(pending, "timed out")
         else:  # what cannot be abandoned leaves the connection in a state that nobody knows
             self.end(ConnectionLost(f"{what} to a {pending.verb}"))

@@ -1,0 +1,58 @@
+"""A name with several addresses: those that are dead or silent do not hide the one that serves."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from quintet.ldap.connection import Address, connect
+from quintet.ldap.errors import ConnectFailed
+from support.peer import serving, silence
+
+
+def resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
+    async def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+
+
+@contextlib.contextmanager
+def black_hole() -> Iterator[tuple[str, int]]:
+    """An address that answers no call: its queue of connections is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            caller = stack.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+
+
+def closed_port() -> tuple[str, int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address: tuple[str, int] = probe.getsockname()
+    return address
+
+
+async def test_an_address_that_does_not_answer_costs_a_moment_and_not_the_whole_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with black_hole() as silent:
+        async with serving(silence) as good:
+            resolves_to(monkeypatch, silent, (good.host, good.port))
+            async with await connect(Address("two.example", 389), timeout=5) as connection:
+                assert not connection.closed
+
+
+async def test_where_every_address_refuses_that_is_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolves_to(monkeypatch, closed_port(), closed_port())
+    with pytest.raises(ConnectFailed, match="refused") as caught:
+        await connect(Address("two.example", 389))
+    assert isinstance(caught.value.__cause__, ConnectionRefusedError)
