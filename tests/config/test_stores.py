@@ -142,6 +142,15 @@ def test_c68_the_cards_store_is_their_own(folder: Path) -> None:
     assert not serious(folder)
 
 
+def test_c68_cures_for_cards_name_their_file_since_they_take_no_tls_keys(folder: Path) -> None:
+    with_cards(folder, "trust.p12")
+    cards = load(folder, {}).cards
+    assert cards is not None
+    keys = cards.storages[0].tls.keys
+    assert (keys.host, keys.prefix) == ("HostName in UserInfoConfig.xml", None)
+    assert keys.store == "SslProperties in UserInfoConfig.xml"
+
+
 @pytest.mark.parametrize(("path", "password"), [("other.p12", PASSWORD), ("trust.p12", "wrong")])
 def test_c68_d7_a_cards_store_that_does_not_open_is_an_error_in_their_file(
     folder: Path, path: str, password: str

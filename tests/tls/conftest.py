@@ -80,6 +80,7 @@ def _server_context(
     maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
     ciphers: str = "ALL:@SECLEVEL=0",
     clients: Issued | None = None,
+    known_by_name: bool = True,
 ) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with warnings.catch_warnings():
@@ -91,6 +92,8 @@ def _server_context(
     if clients is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=clients.pem.decode())
+    if not known_by_name:
+        context.sni_callback = lambda *_: ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
     return context
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import datetime as dt
+import re
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,8 @@ from cryptography.x509.oid import NameOID
 
 from quintet.tls.context import inspection_context, make_context
 from quintet.tls.explain import Explanation, Reason, Seen, explain, peer_chain
-from quintet.tls.profile import SecurityLevel, StoreKind, StoreRef, TlsProfile
+from quintet.tls.profile import Keys, Origin, SecurityLevel, StoreKind, StoreRef, TlsProfile
+from quintet.tls.resolve import resolve_profile
 from quintet.tls.stores import KeyEntry, Store, new_store
 from support import certs
 from support.certs import Issued
@@ -74,7 +76,14 @@ async def inspect(port: int) -> tuple[tuple[x509.Certificate, ...], Seen]:
     return found
 
 
-def house(name: str) -> Issued:
+def alert(reason: str) -> ssl.SSLError:
+    """What Python raises for it."""
+    error = ssl.SSLError(1, f"[SSL: {reason}] {reason.lower().replace('_', ' ')} (_ssl.c:1006)")
+    error.reason = reason
+    return error
+
+
+def house(name: str, *, starts: float = -1, ends: float = 9) -> Issued:
     """An authority of another organisation."""
     key = certs.key("p256", name)
     subject = x509.Name(
@@ -82,7 +91,7 @@ def house(name: str) -> Issued:
     )
     now = dt.datetime.now(dt.UTC)
     builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - dt.timedelta(1)).not_valid_after(now + dt.timedelta(9))
+    builder = builder.not_valid_before(now + dt.timedelta(starts)).not_valid_after(now + dt.timedelta(ends))
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     return Issued(builder.sign(key, hashes.SHA256()), key)
 
@@ -118,6 +127,54 @@ async def test_missing_intermediate(failing: Failing) -> None:
     assert "quintet trust import" in told.cure
 
 
+async def test_a_leaf_whose_issuer_is_unknown_may_miss_an_intermediate_or_its_root(failing: Failing) -> None:
+    """An unknown root of a house of which another root is trusted looks the same from outside."""
+    for issuer in (certs.authority("Second Root"), certs.authority("Intermediate", issuer=CA)):
+        told = await failing(certs.leaf(issuer, *certs.LOCAL).alone())
+        assert told.subject == issuer.certificate.subject.rfc4514_string()
+        assert "not in the trust store and not sent by the server" in told.sentence
+        assert "it may be an intermediate or a root" in told.sentence
+        assert "let the server send its whole chain" in told.cure
+        assert "if it is a root and the right one, import it: quintet trust fetch localhost:" in told.cure
+
+
+@pytest.mark.parametrize(
+    ("issuers", "reason", "what"),
+    [
+        ("Second Root", Reason.UNKNOWN_ISSUER, "a root which is not in the trust store"),
+        ("Quintet Test CA", Reason.MISSING_INTERMEDIATE, "an intermediate that the server does not send"),
+    ],
+)
+async def test_a_leaf_that_names_its_issuers_issuer_tells_root_from_intermediate(
+    failing: Failing, issuers: str, reason: Reason, what: str
+) -> None:
+    second = certs.authority("Second Root")
+    leaf = naming_issuer(second, house_name(issuers))
+    told = await failing(leaf)
+    assert told.reason is reason
+    assert what in told.sentence
+
+
+def house_name(common: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Quintet Tests"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common),
+        ]
+    )
+
+
+def naming_issuer(issuer: Issued, above: x509.Name) -> Issued:
+    """A leaf whose authority key identifier names who issued its issuer, as some authorities write it."""
+    key, now = certs.key("p256", "naming"), dt.datetime.now(dt.UTC)
+    subject = issuer.certificate.subject
+    builder = x509.CertificateBuilder(subject, house_name("leaf"), key.public_key(), 7)
+    builder = builder.not_valid_before(now - dt.timedelta(1)).not_valid_after(now + dt.timedelta(9))
+    identifier = x509.AuthorityKeyIdentifier(None, [x509.DirectoryName(above)], 1)
+    builder = builder.add_extension(identifier, critical=False)
+    return Issued(builder.sign(issuer.key, hashes.SHA256()), key)
+
+
 async def test_self_signed(failing: Failing) -> None:
     told = await failing(certs.self_signed())
     assert told.reason is Reason.SELF_SIGNED
@@ -142,6 +199,57 @@ async def test_an_expired_trusted_certificate_is_told_as_that(failing: Failing) 
     assert "in the trust store" in told.sentence
 
 
+async def test_an_expired_root_is_to_be_imported_anew_not_renewed_on_the_server(failing: Failing) -> None:
+    root = certs.authority("Old CA", starts=-20, ends=-1)
+    told = await failing(
+        certs.leaf(root, *certs.LOCAL), trust=new_store().with_trusted("old", root.certificate)
+    )
+    assert told.cure.startswith("Import its renewed certificate: quintet trust fetch localhost:")
+    assert "on the server" not in told.cure
+
+
+async def test_an_expired_certificate_of_the_store_that_vouches_for_nothing_here_is_not_blamed(
+    failing: Failing,
+) -> None:
+    """Neither for an expired root, nor for one of the server, be the chain known or not."""
+    stranger = house("Elsewhere", ends=-0.5)
+    root = certs.authority("Old CA", starts=-20, ends=-1)
+    trust = new_store().with_trusted("stranger", stranger.certificate)
+    told = await failing(certs.leaf(root, *certs.LOCAL), trust=trust.with_trusted("old", root.certificate))
+    assert told.subject == "CN=Old CA,O=Quintet Tests"
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code = 10
+    told = explain(error, host="h", port=636, chain=(), trust=trust, profile=TlsProfile())
+    assert (told.reason, told.subject) == (Reason.EXPIRED, "h:636")
+    assert "Elsewhere" not in told.sentence
+
+
+async def test_an_expired_intermediate_that_the_server_sends_is_told_as_that(failing: Failing) -> None:
+    middle = certs.authority("Old Intermediate", issuer=CA, starts=-20, ends=-1)
+    told = await failing(certs.leaf(middle, *certs.LOCAL))
+    assert told.subject == "CN=Old Intermediate,O=Quintet Tests"
+    assert "which localhost:" in told.sentence
+    assert told.cure.startswith("Let the server send the renewed one")
+
+
+async def test_an_expired_intermediate_of_the_store_is_to_be_imported_anew(failing: Failing) -> None:
+    """OpenSSL prefers it to the one that the server sends, which is renewed."""
+    old = certs.authority("Intermediate", issuer=CA, starts=-20, ends=-1)
+    new = certs.authority("Intermediate", issuer=CA)
+    told = await failing(certs.leaf(new, *certs.LOCAL), trust=TRUST.with_trusted("old", old.certificate))
+    assert (told.reason, told.subject) == (Reason.EXPIRED, "CN=Intermediate,O=Quintet Tests")
+    assert "in the trust store" in told.sentence
+
+
+async def test_a_root_that_is_not_yet_valid_is_told_as_that_of_the_store(failing: Failing) -> None:
+    stranger, root = house("Elsewhere", starts=1), certs.authority("New CA", starts=1)
+    trust = new_store().with_trusted("stranger", stranger.certificate).with_trusted("new", root.certificate)
+    told = await failing(certs.leaf(root, *certs.LOCAL), trust=trust)
+    assert (told.reason, told.subject) == (Reason.NOT_YET_VALID, "CN=New CA,O=Quintet Tests")
+    assert "in the trust store" in told.sentence
+    assert "import the one that is valid until then" in told.cure
+
+
 async def test_not_yet_valid(failing: Failing) -> None:
     told = await failing(certs.not_yet_valid(CA))
     assert told.reason is Reason.NOT_YET_VALID
@@ -154,6 +262,60 @@ async def test_wrong_name_tells_the_names_that_the_certificate_has(failing: Fail
     assert told.reason is Reason.WRONG_NAME
     assert "is for ldap.example.com, 10.0.0.1, not for localhost" in told.sentence
     assert "STLDAP_TLS_TRUSTED_HOSTS=ldap.example.com" in told.cure
+
+
+async def test_a_wildcard_over_a_public_suffix_is_not_advised(failing: Failing) -> None:
+    """Reference 2.8: such a name is never believed, whether it is listed or not."""
+    told = await failing(certs.leaf(CA, "*.com"), TlsProfile(trusted_hosts=("*.com",)))
+    assert told.reason is Reason.WRONG_NAME
+    assert told.cure == "Replace it by one with localhost in its subjectAltName"
+    told = await failing(certs.leaf(CA, "*.com", "ldap.example.com"))
+    assert "STLDAP_TLS_TRUSTED_HOSTS=ldap.example.com" in told.cure
+
+
+async def test_a_server_that_does_not_know_the_name_it_is_asked_for(failing: Failing) -> None:
+    told = await failing(GOOD, known_by_name=False)
+    assert told.reason is Reason.WRONG_NAME
+    assert "has no certificate for localhost" in told.sentence
+    assert "Set the server's host name to a name" in told.cure
+
+
+CARDS = Keys(host="HostName in UserInfoConfig.xml", store="SslProperties in UserInfoConfig.xml", prefix=None)
+
+
+async def test_a_connection_without_keys_of_its_own_is_not_cured_by_keys(failing: Failing) -> None:
+    """Business cards take nothing of sametime.ini (reference 4.3)."""
+    store = StoreRef(Path("the cards.p12"), StoreKind.PKCS12)
+    cards = TlsProfile(trust_store=store, keys=CARDS)
+    wrong = await failing(certs.leaf(CA, "ldap.example.com"), cards)
+    assert wrong.cure == "Set HostName in UserInfoConfig.xml to one of its names"
+    unknown = await failing(certs.leaf(house("Elsewhere"), *certs.LOCAL), cards)
+    assert "quintet trust fetch localhost:" in unknown.cure
+    assert "--store 'the cards.p12'" in unknown.cure
+    others = (
+        await failing(GOOD, cards, clients=CA),
+        await failing(GOOD, cards, minimum=V1_0, maximum=V1_1),
+        await failing(GOOD, cards, ciphers="RSA+CAMELLIA:@SECLEVEL=0", maximum=V1_2),
+        await failing(GOOD, replace(cards, suites_13=("TLS_CHACHA20_POLY1305_SHA256",))),
+        explain(
+            alert("WRONG_VERSION_NUMBER"),
+            host="h",
+            port=389,
+            chain=(),
+            trust=None,
+            profile=cards,
+        ),
+    )
+    reasons = (
+        Reason.CLIENT_CERTIFICATE_WANTED,
+        Reason.NO_COMMON_VERSION,
+        Reason.NO_COMMON_SUITE,
+        Reason.NO_COMMON_SUITE,
+        Reason.NOT_TLS,
+    )
+    assert tuple(each.reason for each in others) == reasons
+    for each in (wrong, unknown, *others):
+        assert not re.search(r"STLDAP|None|QUINTET_", each.cure), each.cure
 
 
 async def test_a_name_that_stands_only_in_the_cn(failing: Failing) -> None:
@@ -214,11 +376,66 @@ async def test_d2_no_common_suite_tells_what_the_server_would_take(failing: Fail
     assert "STLDAP_TLS_CIPHER_SUITES=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" in told.cure
 
 
+KEYS = "TLS_MIN_PROTOCOL_VERSION", "TLS_MAX_PROTOCOL_VERSION", "TLS_SECURITY_LEVEL", "TLS_CIPHER_SUITES"
+
+
+@pytest.mark.parametrize("kind", ["rsa2048", "p256"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("", "0x303", "", "AES256-GCM-SHA384"),
+        ("", "", "", "AES256-GCM-SHA384"),
+        ("0x303", "0x303", "2", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"),
+        ("0x304", "", "1", "TLS_AES_128_GCM_SHA256"),
+        ("", "", "4", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
+        ("", "0x303", "3", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+        ("0x301", "0x302", "", "TLS_RSA_WITH_AES_128_CBC_SHA"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("free", ["TLS_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-SHA", "CAMELLIA128-SHA", None])
+def test_d2_a_suite_is_advised_only_where_the_settings_take_it(
+    settings: tuple[str, ...], kind: str, free: str | None
+) -> None:
+    values = dict(zip(KEYS, settings, strict=True))
+    profile = resolved(values)
+    chain = (certs.leaf(CA, *certs.LOCAL, kind=kind).certificate,)
+    error, seen = alert("SSLV3_ALERT_HANDSHAKE_FAILURE"), Seen(suite=free)
+    told = explain(error, host="h", port=636, chain=chain, trust=TRUST, profile=profile, seen=seen)
+    assert told.reason is Reason.NO_COMMON_SUITE
+    advised = re.search(r"STLDAP_TLS_CIPHER_SUITES=(\w+)", told.cure)
+    if advised:
+        changed = resolved(values | {"TLS_CIPHER_SUITES": advised[1]})
+        assert (changed.suites, changed.suites_13) != (profile.suites, profile.suites_13)
+        assert "_WITH_" not in advised[1] or ("_ECDSA_" in advised[1]) is (kind == "p256")
+    named = re.search(r"TLS_\w+_SHA\d*", told.cure)
+    assert named or "EC key" in told.cure
+    if named:
+        assert resolved(values | {"TLS_CIPHER_SUITES": named[0]})
+
+
+def resolved(values: Mapping[str, str]) -> TlsProfile:
+    def value(key: str) -> tuple[str, Origin] | None:
+        return (values[key], Origin(f"STLDAP_{key}", "sametime.ini:1")) if key in values else None
+
+    profile, problems = resolve_profile(value, base=Path())
+    assert not [problem for problem in problems if problem.fatal]
+    return profile
+
+
+def test_level_4_is_not_told_to_take_p256() -> None:
+    profile = TlsProfile(level=SecurityLevel(4), maximum=V1_2)
+    told = explain(alert("WRONG_CURVE"), host="h", port=636, chain=(), trust=None, profile=profile)
+    assert told.cure == "Let the server use P-384 for its certificate and for the exchange of keys"
+
+
 async def test_an_unlisted_suite_of_tls_1_3(failing: Failing) -> None:
     profile = TlsProfile(suites_13=("TLS_CHACHA20_POLY1305_SHA256",), minimum=ssl.TLSVersion.TLSv1_3)
     told = await failing(GOOD, profile)
     assert told.reason is Reason.NO_COMMON_SUITE
     assert "TLS_AES_256_GCM_SHA384" in told.sentence
+    assert "add TLS_AES_256_GCM_SHA384 to STLDAP_TLS_CIPHER_SUITES" in told.cure
+    assert "0x303" not in told.cure, "TLS 1.2 has none of the listed suites"
 
 
 async def test_a_client_certificate_is_demanded(failing: Failing) -> None:

@@ -32,7 +32,7 @@ from quintet.config.readings import (
 from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Detail, Scope
 from quintet.config.xml_tree import one_value, own_values, read_tree
 from quintet.secret import Secret
-from quintet.tls.profile import Origin, StoreKind, StoreRef, TlsProfile
+from quintet.tls.profile import Keys, Origin, StoreKind, StoreRef, TlsProfile
 
 FILE = "UserInfoConfig.xml"
 
@@ -41,6 +41,8 @@ _SCOPES = {"0": Scope.BASE, "1": Scope.ONE, "2": Scope.SUBTREE}
 _ELEMENTS = {element.casefold(): element for element in CARD_ELEMENTS}
 _IGNORED = {element.casefold() for element in IGNORED_CARD_ELEMENTS}
 _LINK = "MailAddress"
+# Cards take nothing of sametime.ini (reference 4.3).
+_KEYS = Keys(host=f"HostName in {FILE}", store=f"SslProperties in {FILE}", prefix=None)
 # SearchTimeout has no documented unit. So many seconds nobody waits: they must be milliseconds.
 _MILLISECONDS = 1000
 
@@ -323,7 +325,7 @@ class _Reader:
                     "SslEnabled is true and this Storage names no trust store; add inside the Storage:"
                     ' <SslProperties KeyStorePath="/path/ldaptruststore.p12" KeyStorePassword="…"/>',
                 )
-            return TlsProfile()
+            return TlsProfile(keys=_KEYS)
         password = self._value(properties, "KeyStorePassword") if properties else None
         if password is None or not password.text:
             self._findings.error(
@@ -336,7 +338,8 @@ class _Reader:
             kind=kind,
             password=Secret(password.text) if password is not None and password.text else None,
         )
-        return TlsProfile(trust_store=store, origins={"trust_store": Origin(path.key, str(path.place))})
+        origins = {"trust_store": Origin(path.key, str(path.place))}
+        return TlsProfile(trust_store=store, origins=origins, keys=_KEYS)
 
     def _details(self, storage: Element) -> Iterator[Detail]:
         found: dict[str, tuple[Detail, int]] = {}

@@ -43,7 +43,7 @@ class Contexts:
                     task=endpoint.label,
                     server=endpoint.server,
                     address=str(endpoint.address),
-                    cure="Mend the store or the TLS keys of sametime.ini; quintet check names the place",
+                    cure=f"Mend the store or {endpoint.profile.keys.store}; quintet check names the place",
                 ) from error
         return context
 

@@ -45,13 +45,25 @@ class StoreRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """What the settings of a connection are called where an administrator writes them: cures name these.
+
+    `prefix` is that of its TLS keys; None where it has none, and only host and store can be set.
+    """
+
+    host: str = "the server's host name"
+    store: str = "the TLS keys of sametime.ini"
+    prefix: str | None = "STLDAP_TLS_"
+
+
+@dataclass(frozen=True, slots=True)
 class TlsProfile:
     """Everything that decides a TLS connection, apart from the host.
 
     `suites` are OpenSSL names of TLS 1.2 and older, in order of preference; empty means our defaults.
     `suites_13` likewise for TLS 1.3. `trusted_hosts` are names (with wildcards by component), of which one
     must match the certificate, beside the configured host name. `origins` tells for each field name
-    where it came from.
+    where it came from, `keys` where it would have to be changed.
     """
 
     trust_store: StoreRef | None = None
@@ -65,6 +77,7 @@ class TlsProfile:
     fips: bool = False
     trusted_hosts: tuple[str, ...] = ()
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, hash=False)
+    keys: Keys = field(default=Keys(), compare=False)
 
 
 def version_name(version: ssl.TLSVersion) -> str:

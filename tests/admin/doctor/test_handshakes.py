@@ -159,6 +159,29 @@ async def test_a_certificate_that_cannot_be_trusted_is_one_finding(
     assert await doctor.codes(small_folder(server)) == {code, "Q90"}
 
 
+@pytest.mark.parametrize(
+    ("config", "cure"),
+    [
+        ({}, "TLS_TRUSTED_HOSTS=other.example.com"),
+        ({"STLDAP_TLS_TRUSTED_HOSTS": "other.example.com"}, "Set HostName in UserInfoConfig.xml to one"),
+    ],
+    ids=["tasks", "cards"],
+)
+async def test_q11_the_cure_is_one_of_the_connection_that_is_refused(
+    small_folder: Make,
+    make_slapd: MakeSlapd,
+    slapd: Slapd,
+    doctor: Any,
+    config: dict[str, str],
+    cure: str,
+) -> None:
+    """Cards take nothing of sametime.ini, so that a name listed there does not help them."""
+    server = make_slapd(certificate=certs.leaf(slapd.authority, "other.example.com"))
+
+    assert "Q11" in await doctor.codes(small_folder(server, config=config))
+    assert cure in doctor.one("Q11").cure
+
+
 async def test_d38_a_certificate_is_too_weak_for_the_level(
     small_folder: Make, make_slapd: MakeSlapd, slapd: Slapd, doctor: Any
 ) -> None:

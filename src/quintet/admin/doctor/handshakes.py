@@ -15,7 +15,7 @@ from quintet.admin.probing import Speaks, probe
 from quintet.cards.endpoint import LABEL as CARDS
 from quintet.config.problems import Severity
 from quintet.directory.endpoint import Endpoint, Mode
-from quintet.directory.opening import ANYTHING
+from quintet.directory.presence import ANYTHING
 from quintet.ldap.connection import Connection, connect
 from quintet.ldap.errors import ConfidentialityRequired, ConnectionLost, LdapError, ResultError, TlsFailed
 from quintet.ldap.limits import Address
@@ -61,8 +61,10 @@ def way_of(endpoint: Endpoint) -> Way:
 
 
 async def examine(endpoints: Iterable[Endpoint], report: Report) -> frozenset[Way]:
-    """Every address once; those that can be used."""
-    ways = {way_of(each): each for each in endpoints}
+    """Every address once, for the first that uses it; those that can be used."""
+    ways: dict[Way, Endpoint] = {}
+    for each in endpoints:
+        ways.setdefault(way_of(each), each)
     reached = await reach({each.address for each in ways.values()}, report)
     good: set[Way] = set()
 
@@ -213,13 +215,9 @@ async def _explain(endpoint: Endpoint, error: TlsFailed, report: Report) -> None
     if code == "D8":
         await _add_not_tls(address, report)
         return
-    if code == "Q10" and endpoint.label == CARDS:
-        if report.has("D7"):
-            report.skip(f"TLS to {address} for business cards", "their trust store lacks certificates")
-            return
-        cure = (
-            f"quintet trust fetch {address} --store {profile.trust_store.path if profile.trust_store else ''}"
-        )
+    if code == "Q10" and endpoint.label == CARDS and report.has("D7"):
+        report.skip(f"TLS to {address} for business cards", "their trust store lacks certificates")
+        return
     report.add(code, seen, cure, severity=Severity.ERROR)
 
 
