@@ -1,6 +1,7 @@
 """Which task goes where, and how: rows C1 to C4."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,25 @@ def test_an_encrypted_connection_never_counts_as_free_for_clear_passwords(*, ssl
     """The guard rests on this: were TLS left out by mistake, the password would still not be sent."""
     lines = lines_of(made(ssl=ssl, account=ACCOUNT, only_passwords=True))
     assert not any(endpoint.clear_password for line in lines.values() for endpoint in line.endpoints)
+
+
+def test_authentication_grows_to_four_times_its_connections_and_nothing_else_grows() -> None:
+    lines = lines_of(made(ssl=False, bind_connections=3, connections_per_task=2))
+    found = {task: (line.connections, line.most) for (task, _), line in lines.items()}
+    assert found.pop(Task.AUTHENTICATE) == (3, 12)
+    assert set(found.values()) == {(2, 2)}
+
+
+def test_the_times_and_limits_of_the_settings_are_those_of_every_line() -> None:
+    given: dict[str, Any] = {
+        "pending_high": 9,
+        "pending_low": 4,
+        "connect_timeout": 2.0,
+        "operation_timeout": 8.0,
+    }
+    for line in lines_of(made(ssl=False, respray_interval=600.0, **given)).values():
+        assert {name: getattr(line, name) for name in given} == given
+        assert line.lifetime == 600.0
 
 
 def test_several_hosts_are_endpoints_in_order() -> None:

@@ -1,5 +1,7 @@
-"""How new connections make themselves known, and that no password slips out: rows C4, C57, C59."""
+"""How new connections make themselves known, and that no password slips out: rows C4, C57, C59, C80."""
 
+import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -11,15 +13,18 @@ from quintet.config.settings import Account
 from quintet.directory.directory import Directory
 from quintet.directory.endpoint import Mode, lines_of
 from quintet.directory.errors import ClearBindRefused, Unreachable, Why
-from quintet.directory.opening import guarded_bind
+from quintet.directory.opening import guarded_bind, unreachable
+from quintet.directory.records import State
 from quintet.directory.tasks import Task
-from quintet.directory.trace import Event, Opened, Warned
+from quintet.directory.trace import Event, Opened, OpenFailed, Warned
 from quintet.embedded.answers import Rules
+from quintet.embedded.faults import Answer, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.connection import Address, connect
+from quintet.ldap.errors import ConnectFailed
 from quintet.secret import Secret
 from support import small
-from support.directories import server_settings, settings
+from support.directories import DEAD, server_settings, settings, until
 from support.relay import Relay
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
@@ -73,6 +78,49 @@ async def test_c59_anonymous_is_next(serve: Serve, relay: Relay, open_directory:
     assert small.READER_PASSWORD.encode() not in spoken(relay)
 
 
+@pytest.mark.parametrize("operation", ["search", "bind"])
+@pytest.mark.parametrize("code", [1, 51, 52, 80])
+async def test_c59_a_server_that_fails_for_the_moment_is_not_taken_for_one_without_scram(
+    serve: Serve, relay: Relay, open_directory: Start, operation: Any, code: int
+) -> None:
+    """Anonymous connections may see less: one would give wrong answers for as long as it lives."""
+    server = await serve(rules=Rules(hidden=frozenset({"mail"})))
+    server.faults = failing(Answer(code), operation, times=1)
+    directory = await open_directory(server, relay, only_passwords=True)
+    with pytest.raises(Unreachable, match="tried again"):
+        await directory.resolve_login("alice@example.com")
+    rows = await directory.connect_all()
+    assert {row.bound_as for row in rows if row.task != "authenticate"} == {small.READER_DN}
+    assert (await directory.resolve_login("alice@example.com")).mail == "alice@example.com"
+
+
+@pytest.mark.parametrize("code", [51, 52, 80])
+async def test_c59_a_server_that_fails_for_the_moment_does_not_stop_the_start(
+    serve: Serve, relay: Relay, open_directory: Start, code: int
+) -> None:
+    server = await serve(rules=Rules(scram=False))
+    server.faults = failing(Answer(code), "bind", times=1)
+    directory = await open_directory(server, relay, only_passwords=True)
+    await directory.connect_all()
+    assert (await directory.resolve_login("alice")).dn == small.person_dn("alice")
+
+
+async def test_c59_an_account_that_scram_refuses_stays_anonymous_and_that_is_told(
+    serve: Serve, relay: Relay, open_directory: Start
+) -> None:
+    """So does OpenLDAP answer where the account's password is kept as a hash: no SCRAM, but no way back."""
+    told: list[Event] = []
+    wrong = Account(small.READER_DN, Secret("wrong"))
+    directory = await open_directory(
+        await serve(), relay, account=wrong, only_passwords=True, trace=told.append
+    )
+    (row,) = [row for row in await directory.connect_all() if row.task == "browse"]
+    assert (row.bound_as, row.state, row.failed) == (None, State.CONNECTED, False)
+    assert "SCRAM fails for the service account" in (row.error or "")
+    assert "BindEntryPassword in StCommunityConfig.xml" in (row.error or "")
+    assert row.error in [event.message for event in told if isinstance(event, Warned)]
+
+
 async def test_c59_without_either_the_start_is_refused_with_the_ways_out(
     serve: Serve, relay: Relay, open_directory: Start
 ) -> None:
@@ -106,9 +154,57 @@ async def test_a_wrong_account_is_named_as_the_cause(
 ) -> None:
     wrong = Account(small.READER_DN, Secret("wrong"))
     directory = await open_directory(await serve(), relay, account=wrong)
-    with pytest.raises(Unreachable, match="BindEntryPassword") as unreachable:
+    with pytest.raises(Unreachable, match="BindEntryPassword") as raised:
         await directory.resolve("alice")
-    assert unreachable.value.why is Why.ACCOUNT
+    assert raised.value.why is Why.ACCOUNT
+
+
+async def test_an_account_that_is_no_text_is_named_and_not_tried_again_at_once(
+    serve: Serve, relay: Relay, open_directory: Start
+) -> None:
+    told: list[Event] = []
+    account = Account(small.READER_DN, Secret("half \ud800 s3cret"))
+    directory = await open_directory(await serve(), relay, account=account, trace=told.append)
+    for words in ("Check BindEntryDn", "tried again in"):
+        with pytest.raises(Unreachable, match=words) as raised:
+            await directory.resolve("alice", groups=False)
+        assert raised.value.why is Why.ACCOUNT
+        assert "s3cret" not in str(raised.value)
+    assert len([event for event in told if isinstance(event, OpenFailed)]) == 1
+
+
+async def test_c80_a_connection_has_as_many_requests_in_flight_as_the_settings_say(
+    serve: Serve, open_directory: Start, relay: Relay
+) -> None:
+    server, gate = await serve(), asyncio.Event()
+    directory = await open_directory(server, relay, account=None, pending_high=3, pending_low=1)
+    await directory.connect_all()
+    server.faults = failing(Wait(gate), "search")
+    before = server.counts["search"]
+    work = [asyncio.create_task(directory.resolve_login("alice")) for _ in range(7)]
+    await until(lambda: server.counts["search"] - before >= 3)
+    (row,) = [row for row in directory.status() if row.task == "resolve-login"]
+    assert (row.in_flight, row.operations) == (3, 4)
+    gate.set()
+    assert {person.dn for person in await asyncio.gather(*work)} == {small.person_dn("alice")}
+
+
+@pytest.mark.parametrize(
+    ("cause", "mode", "keys"),
+    [
+        (ConnectionRefusedError(), Mode.CLEAR, "Check Port in"),
+        (ConnectionRefusedError(), Mode.STARTTLS, "Check Port in"),
+        (ConnectionRefusedError(), Mode.LDAPS, "Check SSLPort in"),
+        (TimeoutError(), Mode.LDAPS, "Check HostName and SSLPort in"),
+        (socket.gaierror(), Mode.LDAPS, "Check HostName in"),
+    ],
+)
+def test_a_server_that_cannot_be_reached_names_file_and_keys(cause: Exception, mode: Mode, keys: str) -> None:
+    line = lines_of(settings([server_settings(DEAD)]))[Task.BROWSE, 0]
+    error = ConnectFailed("no connection")
+    error.__cause__ = cause
+    told = str(unreachable(error, replace(line.endpoints[0], mode=mode)))
+    assert f"{keys} StCommunityConfig.xml" in told
 
 
 async def test_c4_the_guard_holds_a_password_back_even_when_tls_was_forgotten(serve: Serve) -> None:

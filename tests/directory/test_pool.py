@@ -2,23 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from quintet.directory import keeping
 from quintet.directory import pool as pool_module
 from quintet.directory.backoff import FIRST, LONGEST, Host
-from quintet.directory.endpoint import Line, lines_of
+from quintet.directory.endpoint import Endpoint, Line, lines_of
 from quintet.directory.errors import Unreachable, Why
+from quintet.directory.keeping import Keeper
 from quintet.directory.link import Link
-from quintet.directory.opening import ANYTHING, Opening
+from quintet.directory.opening import Opening, Ready
 from quintet.directory.pool import Pool
+from quintet.directory.presence import ANYTHING
 from quintet.directory.records import State
 from quintet.directory.securing import Contexts
 from quintet.directory.tasks import Task
-from quintet.directory.trace import Event, Gone, Opened, OpenFailed, Retried
+from quintet.directory.trace import Event, Gone, Opened, OpenFailed, Retried, Warned
 from quintet.embedded.faults import (
     Answer,
     Cut,
@@ -71,6 +74,16 @@ async def look(link: Link) -> str:
 
 async def sign_in(link: Link) -> None:
     await link.connection.bind(small.person_dn("alice"), "alice-secret")
+
+
+async def who_signs_in(link: Link) -> str:
+    await sign_in(link)
+    return str(link.endpoint.address.port)
+
+
+async def quiet(pool: Pool) -> None:
+    """Until nothing goes on in the background any more."""
+    await until(lambda: not pool._links._background)
 
 
 def bindings(port: int, **changes: Any) -> Line:
@@ -156,6 +169,173 @@ async def test_siblings_of_a_dead_connection_are_not_tried(serve: Serve, make: M
     assert len(pool.status()) == 1
 
 
+@pytest.mark.parametrize("fault", [Drop(), Garbage(), Silence()], ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize("operation", ["search", "bind"])
+async def test_a_host_that_takes_connections_and_does_not_serve_is_left_for_another(
+    serve: Serve, make: MakePool, fault: Any, operation: Any
+) -> None:
+    first, second = await serve(), await serve()
+    first.faults = failing(fault, operation)
+    short = {"operation_timeout": 0.05, "connect_timeout": 0.05}
+    for task, work in ((Task.RESOLVE_NAMES, look), (Task.AUTHENTICATE, who_signs_in)):
+        pool = make(line_to(first.port, second.port, task=task, **short))
+        if fault == Silence():
+            # Whoever waits for the whole time is told; whoever comes after that has another host.
+            with suppress(Unreachable):
+                await pool.run(work)
+            await quiet(pool)
+        assert [await pool.run(work) for _ in range(3)] == [str(second.port)] * 3
+
+
+@pytest.mark.parametrize("fault", [Drop(), Garbage(), Answer(52)], ids=lambda fault: type(fault).__name__)
+async def test_a_host_that_never_serves_is_not_dialled_for_each_request(
+    serve: Serve, make: MakePool, fault: Any
+) -> None:
+    server = await serve()
+    server.faults = failing(fault, "search")
+    pool = make(line_to(server.port))
+    for _ in range(50):
+        with pytest.raises(Unreachable):
+            await pool.run(look)
+    assert server.counts["connections"] < 6
+    (host,) = pool._links.hosts
+    server.faults, host.retry_at = Faults(), 0.0
+    assert await pool.run(look)
+    assert (host.failures, host.doubted, host.error) == (0, False, None)
+
+
+async def test_a_lost_connection_is_made_again_at_the_same_host_when_the_other_is_down(
+    serve: Serve, make: MakePool
+) -> None:
+    server = await serve()
+    pool = make(line_to(server.port, DEAD))
+    await pool.run(look)
+    server.faults = failing(Drop(), "search", times=1)
+    assert await pool.run(look) == str(server.port)
+
+
+async def test_many_who_lose_one_connection_count_as_one_loss(serve: Serve, make: MakePool) -> None:
+    server, gate = await serve(), asyncio.Event()
+    pool = make(line_to(server.port))
+    server.faults = failing(Wait(gate), "search")
+    work = [asyncio.create_task(pool.run(look)) for _ in range(20)]
+    await until(lambda: server.counts["search"] >= 1)
+    await server.disconnect()
+    server.faults = Faults()
+    assert set(await asyncio.gather(*work)) == {str(server.port)}
+    assert server.counts["connections"] == 2
+
+
+async def test_a_bind_in_vain_has_the_idle_connections_to_that_host_examined(
+    serve: Serve, make: MakePool, told: list[Event]
+) -> None:
+    server, gate = await serve(), asyncio.Event()
+    pool = make(bindings(server.port, connections=3, most=3, operation_timeout=0.1, connect_timeout=0.05))
+    server.faults = failing(Wait(gate), "bind")
+    work = [asyncio.create_task(pool.run(sign_in)) for _ in range(3)]
+    await until(lambda: server.counts["bind"] >= 3)
+    gate.set()
+    await asyncio.gather(*work)
+    server.faults = failing(Silence())
+    with pytest.raises(Unreachable):
+        await pool.run(sign_in)
+    await quiet(pool)
+    assert sorted(event.reason for event in told if isinstance(event, Gone)) == ["doubtful"] * 2 + ["lost"]
+
+
+async def test_an_opener_that_fails_unforeseen_is_left_alone_for_a_while(told: list[Event]) -> None:
+    dialled = 0
+
+    async def opener(endpoint: Endpoint, line: Line) -> Ready:
+        nonlocal dialled
+        dialled += 1
+        raise RuntimeError("the words may be a secret")
+
+    pool = Pool(line_to(DEAD), opener, trace=told.append)
+    for _ in range(5):
+        with pytest.raises(Unreachable, match="RuntimeError") as unreachable:
+            await pool.run(look)
+        assert unreachable.value.why is Why.FAULT
+        assert "secret" not in str(unreachable.value)
+    assert dialled == 1
+    await pool.close()
+
+
+async def test_upkeep_goes_on_whatever_goes_wrong_in_one_round(
+    serve: Serve, make: MakePool, told: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds, third = 0, asyncio.Event()
+
+    async def keep(self: Keeper) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 3:
+            third.set()
+        raise RuntimeError
+
+    monkeypatch.setattr(keeping, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(Keeper, "keep", keep)
+    await make(line_to((await serve()).port)).run(look)
+    await third.wait()
+    assert [event.message for event in told if isinstance(event, Warned)][:2] == [
+        "upkeep failed: RuntimeError"
+    ] * 2
+
+
+@pytest.mark.parametrize("work", [("run", "connect"), ("connect", "run"), ("connect",) * 3], ids=str)
+async def test_c1_who_connects_while_a_connection_is_being_opened_waits_for_it(
+    serve: Serve, make: MakePool, work: tuple[str, ...]
+) -> None:
+    server = await serve()
+    pool = make(line_to(server.port))
+    await asyncio.gather(*(pool.run(look) if each == "run" else pool.connect() for each in work))
+    assert server.counts["connections"] == 1
+
+
+async def test_who_stops_connecting_does_not_stop_what_others_wait_for(serve: Serve, make: MakePool) -> None:
+    server, gate = await serve(), asyncio.Event()
+    server.faults = failing(Wait(gate), "bind")
+    pool = make(line_to(server.port))
+    connecting = asyncio.create_task(pool.connect())
+    await until(lambda: server.counts["bind"])
+    waiting = asyncio.create_task(pool.run(look))
+    await asyncio.sleep(0)
+    connecting.cancel()
+    await asyncio.wait([connecting])
+    gate.set()
+    assert await waiting == str(server.port)
+    assert server.counts["connections"] == 1
+
+
+async def test_connecting_opens_all_that_the_settings_name_where_operations_share(
+    serve: Serve, make: MakePool
+) -> None:
+    shared, alone = await serve(), await serve()
+    await make(line_to(shared.port, connections=3, most=3)).connect()
+    await make(bindings(alone.port, connections=2, most=8)).connect()
+    assert (shared.counts["connections"], alone.counts["connections"]) == (3, 1)
+
+
+async def test_connecting_to_a_dead_host_dials_once(make: MakePool, told: list[Event]) -> None:
+    pool = make(line_to(DEAD, connections=5, most=5))
+    with pytest.raises(Unreachable):
+        await pool.connect()
+    assert len([event for event in told if isinstance(event, OpenFailed)]) == 1
+
+
+async def test_growing_and_shrinking_are_no_reconnects(serve: Serve, make: MakePool) -> None:
+    server = await serve()
+    pool = make(bindings(server.port, connections=1, most=4, idle_probe=0.0))
+    for _ in range(2):
+        await asyncio.gather(*(pool.run(sign_in) for _ in range(40)))
+        assert len(pool.status()) > 1
+        await pool.keep()
+    assert [row.reconnects for row in pool.status()] == [0]
+    server.faults = failing(Drop(), "bind", times=1)
+    await pool.run(sign_in)
+    assert [row.reconnects for row in pool.status()] == [1]
+
+
 async def test_a_silent_server_is_given_up_and_its_connection_too(serve: Serve, make: MakePool) -> None:
     server = await serve()
     pool = make(line_to(server.port, operation_timeout=0.05, connect_timeout=0.05))
@@ -198,9 +378,24 @@ async def test_callers_wait_for_one_and_the_same_attempt(make: MakePool, told: l
     assert len([event for event in told if isinstance(event, OpenFailed)]) == 1
 
 
+def test_what_began_before_a_failure_is_no_further_failure() -> None:
+    host = Host(line_to(DEAD).endpoints[0])
+    error = Unreachable.because(Why.LOST)
+    for _ in range(10):
+        host.lost(error, since=0.0, now=1.0)
+    assert (host.failures, host.retry_at) == (0, 0.0)
+    for _ in range(10):
+        host.lost(error, since=1.5, now=2.0)
+    assert host.failures == 1
+    assert host.retry_at > 2.0
+    host.worked()
+    host.failed(error, since=0.0, now=3.0)
+    assert host.retry_at > 3.0
+
+
 def test_the_pauses_grow_differ_and_are_bounded() -> None:
     host = Host(line_to(DEAD).endpoints[0])
-    pauses = [host.failed(Unreachable.because(Why.REFUSED), 0.0) for _ in range(20)]
+    pauses = [host.failed(Unreachable.because(Why.REFUSED), since=0.0, now=0.0) for _ in range(20)]
     assert pauses[0] <= 1.3 * FIRST
     assert all(pause <= 1.3 * LONGEST for pause in pauses)
     assert min(pauses[-5:]) >= 0.7 * LONGEST
@@ -210,17 +405,33 @@ def test_the_pauses_grow_differ_and_are_bounded() -> None:
 async def test_another_host_takes_over_and_the_first_is_returned_to(
     serve: Serve, make: MakePool, told: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool_module, "RETURN_AFTER", 0.0)
+    monkeypatch.setattr(keeping, "RETURN_AFTER", 0.0)
     first, second = await serve(), await serve()
     pool = make(line_to(first.port, second.port))
     assert await pool.run(look) == str(first.port)
     first.faults = Faults((Fault(Drop(), "connect"), Fault(Drop(), "search"), Fault(Drop(), "bind")))
     assert await pool.run(look) == str(second.port)
     first.faults = Faults()
-    pool._hosts[0].retry_at = 0.0
+    pool._links.hosts[0].retry_at = 0.0
     await pool.keep()
     assert await pool.run(look) == str(first.port)
     assert "moved" in [event.reason for event in told if isinstance(event, Gone)]
+    opened = [event for event in told if isinstance(event, Opened)]
+    await pool.keep()
+    assert [event for event in told if isinstance(event, Opened)] == opened
+
+
+async def test_a_return_opens_nothing_when_the_first_host_serves_already(
+    serve: Serve, make: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "RETURN_AFTER", 0.0)
+    first, second = await serve(), await serve()
+    pool = make(line_to(first.port, second.port))
+    for host in reversed(pool._links.hosts):
+        await pool._links.open((host,))
+    await pool.keep()
+    assert [row.address for row in pool.status()] == [f"127.0.0.1:{first.port}"]
+    assert first.counts["connections"] == 1
 
 
 @pytest.mark.parametrize("code", [51, 52])
@@ -234,7 +445,7 @@ async def test_old_connections_are_replaced(serve: Serve, make: MakePool, told: 
     server = await serve()
     pool = make(line_to(server.port, lifetime=1000.0))
     await pool.run(look)
-    pool._links[0].expires = 0.0
+    pool._links.live[0].expires = 0.0
     await pool.run(look)
     assert [event.reason for event in told if isinstance(event, Gone)][:1] == ["old"]
 
@@ -243,7 +454,8 @@ async def test_lifetimes_differ(serve: Serve, make: MakePool) -> None:
     server = await serve()
     pools = [make(line_to(server.port, lifetime=1000.0)) for _ in range(5)]
     await asyncio.gather(*(pool.connect() for pool in pools))
-    left = {round(pool._links[0].expires - pool._links[0].opened_at, 6) for pool in pools}
+    links = [pool._links.live[0] for pool in pools]
+    left = {round(link.expires - link.opened_at, 6) for link in links}
     assert len(left) > 1
     assert all(800 <= each <= 1000 for each in left)
 
@@ -327,23 +539,9 @@ async def test_a_closed_pool_says_so(serve: Serve, make: MakePool) -> None:
     assert pool.status()[0].state is State.CLOSED
 
 
-async def test_draining_lets_the_last_operation_end(serve: Serve, make: MakePool) -> None:
-    server = await serve()
-    gate = asyncio.Event()
-    pool = make(line_to(server.port))
-    await pool.run(look)
-    server.faults = failing(Wait(gate), "search")
-    last = asyncio.create_task(pool.run(look))
-    await until(lambda: server.counts["search"] >= 2)
-    drained = asyncio.create_task(pool.drain(5.0))
-    await asyncio.sleep(0)
-    gate.set()
-    await drained
-    assert await last
-
-
 async def test_memory_does_not_grow_with_operations(serve: Serve, make: MakePool) -> None:
     pool = make(line_to((await serve()).port))
     for _ in range(50):
         await asyncio.gather(*(pool.run(look) for _ in range(10)))
-    assert (len(pool._links), len(pool._waiting), len(pool._opening), len(pool._closing)) == (1, 0, 0, 0)
+    links = pool._links
+    assert (len(links.live), len(pool._waiting), len(pool._opening), len(links._background)) == (1, 0, 0, 0)

@@ -86,7 +86,7 @@ class _Round:
 
     def note(self, rows: tuple[ConnectionStatus, ...]) -> None:
         for row in rows:
-            if row.error is not None:
+            if row.failed and row.error is not None:
                 self.errors.setdefault(row.task, row.error)
 
 

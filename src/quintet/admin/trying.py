@@ -16,5 +16,5 @@ async def refusals(settings: Settings, *, cards: bool = True) -> tuple[str, ...]
                 statuses += await card_connections.connect_all()
     except DirectoryError as error:
         return (str(error),)
-    failed = {str(status.error): status for status in statuses if status.error is not None}
+    failed = {str(status.error): status for status in statuses if status.failed}
     return tuple(f"{status.task}: {error}" for error, status in failed.items())

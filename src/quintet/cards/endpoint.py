@@ -2,11 +2,19 @@
 
 from quintet.config.settings import CardServer, CardSettings, CardStorage
 from quintet.directory.endpoint import Binding, Endpoint, Line, Mode, stamps
+from quintet.directory.origin import Origin
 from quintet.ldap.limits import Address
 from quintet.tls.profile import TlsProfile
 
 LABEL = "business-card"
 _OPERATION_TIMEOUT = 30.0
+_ORIGIN = Origin(
+    file="UserInfoConfig.xml",
+    tls_port="SslPort",
+    account="UserName and Password, or UserEncodedAuth",
+    encrypting="encrypt the cards, too (quintet protect LEVEL --cards)",
+    scram="let the server offer SASL SCRAM to the account",
+)
 
 
 def line_of(settings: CardSettings, storage: CardStorage, server: CardServer) -> Line:
@@ -24,6 +32,7 @@ def line_of(settings: CardSettings, storage: CardStorage, server: CardServer) ->
         clear_password=binding is Binding.SIMPLE,
         bases=(server.base,),
         stores=stamps(storage.tls) if encrypted else (),
+        origin=_ORIGIN,
     )
     timeout = settings.search_timeout or _OPERATION_TIMEOUT
     return Line((endpoint,), connections=storage.max_instances, operation_timeout=timeout)

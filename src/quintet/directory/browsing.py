@@ -30,7 +30,7 @@ from quintet.directory.entries import (
 )
 from quintet.directory.errors import BadPage, BrowsingOff, OutsideBases, UnknownName
 from quintet.directory.link import Link
-from quintet.directory.opening import ANYTHING
+from quintet.directory.presence import ANYTHING
 from quintet.directory.records import Container, Group, Page, Person
 from quintet.directory.tasks import Task
 from quintet.directory.view import Server, View

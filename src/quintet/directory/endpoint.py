@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from quintet.config.settings import Account, DirectorySettings, ServerSettings, Settings
+from quintet.directory.origin import COMMUNITY, Origin
 from quintet.directory.tasks import Protection, Task
 from quintet.ldap.dn import DN
 from quintet.ldap.limits import Address
@@ -46,6 +47,7 @@ class Endpoint:
 
     `clear_password`: a password may cross although the mode is `CLEAR`: the administrator chose so.
     `bases` are what an anonymous connection must be able to read. `stores` changes when a store file does.
+    `origin` is where all this is set.
     """
 
     label: str
@@ -59,10 +61,16 @@ class Endpoint:
     sasl_user: str | None = None
     bases: tuple[DN, ...] = ()
     stores: tuple[Stamp, ...] = ()
+    origin: Origin = COMMUNITY
 
     @property
     def encrypted(self) -> bool:
         return self.mode is not Mode.CLEAR
+
+    @property
+    def port_key(self) -> str:
+        """The setting that the port comes from."""
+        return self.origin.tls_port if self.mode is Mode.LDAPS else "Port"
 
 
 @dataclass(frozen=True, slots=True)

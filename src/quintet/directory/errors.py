@@ -101,6 +101,8 @@ class Why(Enum):
     OVERLOADED = "too many requests wait for it"
     CLOSED = "it is not open"
     NETWORK = "the network does not carry us there"
+    NO_SERVER = "the settings name no server"
+    FAULT = "a fault in Quintet"
 
 
 class Unreachable(DirectoryError):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, final
 
 from cryptography import x509
 
-from quintet.directory.endpoint import Endpoint
+from quintet.directory.backoff import Host
 from quintet.directory.opening import Ready
 from quintet.directory.records import Certificate, ConnectionStatus, State
 
@@ -24,18 +24,22 @@ class Link:
         "doubted",
         "endpoint",
         "expires",
+        "host",
         "opened_at",
+        "remark",
         "retired",
         "used_at",
         "users",
         "way",
     )
 
-    def __init__(self, ready: Ready, endpoint: Endpoint, opened_at: float, expires: float) -> None:
+    def __init__(self, ready: Ready, host: Host, opened_at: float, expires: float) -> None:
         self.connection: Connection = ready.connection
         self.bound_as = ready.bound_as
         self.way = ready.way
-        self.endpoint = endpoint
+        self.remark = ready.remark
+        self.host = host
+        self.endpoint = host.endpoint
         self.opened_at = opened_at
         self.used_at = opened_at
         self.expires = expires
@@ -64,7 +68,7 @@ class Link:
             operations=connection.operations,
             in_flight=connection.in_flight,
             reconnects=reconnects,
-            error=error,
+            error=error or self.remark,
         )
 
 

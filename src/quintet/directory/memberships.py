@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from quintet.directory.asking import all_of, answered_badly, unless_refused
 from quintet.directory.entries import group, group_attributes, identity, lies_under, parsed
-from quintet.directory.opening import ANYTHING
+from quintet.directory.presence import ANYTHING
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Person
 from quintet.directory.tasks import Task
@@ -30,7 +30,9 @@ async def groups_of(view: View, person: Person, *, depth: int = 4) -> tuple[Grou
     """
     if not -1 <= depth <= DEEPEST:
         raise ValueError(f"depth is -1 to {DEEPEST}")
-    server = next((each for each in view.servers if each.label == person.server), None)
+    name = parsed(person.dn)
+    held = [each for each in view.servers if each.label == person.server]
+    server = next((each for each in held if name and lies_under(name, (each.settings.person_base,))), None)
     if server is None:
         return ()
     found: dict[DN | str, SearchResultEntry] = {}

@@ -7,53 +7,75 @@ administrator's word is not sent.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import final
 
+from quintet.config.settings import Account
 from quintet.directory.endpoint import Binding, Endpoint, Line, Mode
 from quintet.directory.errors import ClearBindRefused, DirectoryError, Unreachable, Why
+from quintet.directory.presence import ANYTHING as ANYTHING  # noqa: PLC0414
+from quintet.directory.presence import ROOT_DSE, is_there
 from quintet.directory.securing import Contexts, untrusted
 from quintet.directory.trace import Trace, Warned
 from quintet.ldap.connection import Connection, connect
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import (
+    AuthMethodNotSupported,
     BadName,
+    Busy,
+    ConfidentialityRequired,
     ConnectFailed,
     ConnectionLost,
+    InappropriateAuthentication,
+    InsufficientAccessRights,
     InvalidCredentials,
     LdapError,
     Misuse,
+    NoSuchObject,
+    Other,
     PeerViolation,
     ResultError,
+    StrongerAuthRequired,
     TimedOut,
     TlsFailed,
+    Unavailable,
 )
-from quintet.ldap.filters import Present
 from quintet.ldap.limits import Limits
-from quintet.ldap.messages import BASE_OBJECT
 
 Route = Callable[[str, str, int], tuple[str, int]]
 """(task, host, port) to the address to dial instead. Names are still checked against the configured host."""
 
-ANYTHING = Present("objectClass").encode()
-
 _COLLECTED = 32 * 1024 * 1024
 """Octets. No task needs as many in one answer; a server that sends more is not to fill our memory."""
 
-WAYS_OUT = (
-    "Ways out: encrypt all (quintet protect all); let the server offer SASL SCRAM to the account"
-    " (QUINTET_SASL_USER names its user); let anonymous connections read the bases; or set"
-    " QUINTET_ALLOW_CLEAR_SERVICE_BIND=1 in [Directory] to show the account's password to whoever listens"
+# After these SCRAM will not do for this account at this server, however often it is tried: it is not offered,
+# nobody may see whether it is, or there is no secret for it (OpenLDAP calls that a wrong password).
+_NO_SCRAM = (
+    AuthMethodNotSupported,
+    StrongerAuthRequired,
+    ConfidentialityRequired,
+    NoSuchObject,
+    InappropriateAuthentication,
+    InvalidCredentials,
+    InsufficientAccessRights,
+    Misuse,
 )
+_PASSING = (Busy, Unavailable, Other)
+"""Answers that say nothing of what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """An open connection. `bound_as` is the account, None when it is anonymous; `way` is for logs."""
+    """An open connection. `bound_as` is the account, None when it is anonymous; `way` is for logs.
+
+    `remark` is what an administrator should know although the connection serves.
+    """
 
     connection: Connection
     bound_as: str | None
     way: str
+    remark: str | None = None
 
 
 Opener = Callable[[Endpoint, Line], Awaitable[Ready]]
@@ -70,7 +92,7 @@ async def guarded_bind(connection: Connection, endpoint: Endpoint, dn: str, pass
             task=endpoint.label,
             server=endpoint.server,
             address=str(endpoint.address),
-            cure=WAYS_OUT,
+            cure=endpoint.origin.ways_out,
         )
     await connection.bind(dn, password)
 
@@ -115,7 +137,7 @@ class Opening:
             await connection.close()
             if isinstance(error, TimeoutError):
                 raise Unreachable.because(
-                    Why.TIMED_OUT, "the bind took too long", **_place(endpoint)
+                    Why.TIMED_OUT, "it takes connections, and no operations", **_place(endpoint)
                 ) from error
             if isinstance(error, LdapError):
                 raise unreachable(error, endpoint) from error
@@ -124,6 +146,8 @@ class Opening:
     async def _introduce(self, connection: Connection, endpoint: Endpoint) -> Ready:
         match endpoint.binding, endpoint.account:
             case Binding.NONE, _:
+                with suppress(ResultError):
+                    await is_there(connection, ROOT_DSE)
                 return Ready(connection, None, "none")
             case Binding.SIMPLE, account if account is not None:
                 if not connection.encrypted:
@@ -131,7 +155,10 @@ class Opening:
                 await guarded_bind(connection, endpoint, account.name, account.password.reveal())
                 return Ready(connection, account.name, "simple")
             case Binding.HIDDEN, account if account is not None:
-                return await _hidden(connection, endpoint)
+                ready = await _hidden(connection, endpoint, account)
+                if ready.remark is not None:
+                    self._warn(endpoint, ready.remark)
+                return ready
         await connection.bind_anonymous()
         return Ready(connection, None, "anonymous")
 
@@ -140,27 +167,34 @@ class Opening:
             self._trace(Warned(endpoint.label, endpoint.server, message))
 
 
-async def _hidden(connection: Connection, endpoint: Endpoint) -> Ready:
-    """Bind on a clear connection without showing the account's password: by SCRAM, or anonymously."""
-    account = endpoint.account
-    assert account is not None
+async def _hidden(connection: Connection, endpoint: Endpoint, account: Account) -> Ready:
+    """Bind on a clear connection without showing the account's password: by SCRAM, or anonymously.
+
+    A server that could not tell for the moment is not taken for one that refuses: anonymous connections may
+    see less, and answers would be wrong for as long as this one lives.
+    """
     try:
         await connection.bind_scram(endpoint.sasl_user or _user_of(account.name), account.password.reveal())
-    except (ResultError, Misuse, PeerViolation) as error:
-        if connection.closed:
-            raise
-        by_scram = error.what
+    except _NO_SCRAM as error:
+        by_scram = error
     else:
         return Ready(connection, account.name, "scram")
     anonymously = await _anonymous(connection, endpoint)
-    if anonymously is None:
+    if anonymously is not None:
+        raise ClearBindRefused(
+            "the service account's password would cross this connection in clear, and there is no other way"
+            f" to bind (by SCRAM: {by_scram.what}; anonymously: {anonymously})",
+            **_place(endpoint),
+            cure=endpoint.origin.ways_out,
+        )
+    if isinstance(by_scram, AuthMethodNotSupported):
         return Ready(connection, None, "anonymous")
-    raise ClearBindRefused(
-        "the service account's password would cross this connection in clear, and there is no other way to"
-        f" bind (by SCRAM: {by_scram}; anonymously: {anonymously})",
-        **_place(endpoint),
-        cure=WAYS_OUT,
+    origin = endpoint.origin
+    remark = (
+        f"it is anonymous and may see less, since SCRAM fails for the service account ({by_scram.what})."
+        f" {origin.check(origin.account)}, and whether the server has a SCRAM secret for the account"
     )
+    return Ready(connection, None, "anonymous", remark)
 
 
 async def _anonymous(connection: Connection, endpoint: Endpoint) -> str | None:
@@ -168,9 +202,10 @@ async def _anonymous(connection: Connection, endpoint: Endpoint) -> str | None:
     try:
         await connection.bind_anonymous()
         for base in endpoint.bases:
-            found = await connection.search(str(base), BASE_OBJECT, ANYTHING, ("1.1",))
-            if not found.entries:
+            if not await is_there(connection, str(base)):
                 return f"{str(base)!r} cannot be read"
+    except _PASSING:
+        raise
     except ResultError as error:
         return error.what
     return None
@@ -188,27 +223,29 @@ def _user_of(account: str) -> str:
 
 def unreachable(error: LdapError, endpoint: Endpoint) -> DirectoryError:
     """An LDAP error in the words of a directory that could not be asked."""
-    why, detail, cure = _kind(error)
+    why, detail, cure = _kind(error, endpoint)
     return Unreachable.because(why, detail, **_place(endpoint), cure=cure)
 
 
-def _kind(error: LdapError) -> tuple[Why, str, str | None]:
+def _kind(error: LdapError, endpoint: Endpoint) -> tuple[Why, str, str | None]:
+    check = endpoint.origin.check
     if isinstance(error, ConnectFailed):
         cause = error.__cause__
         if isinstance(cause, socket.gaierror | UnicodeError):
-            return Why.NAME, error.what, "Check HostName, and the name server of this machine"
+            return Why.NAME, error.what, f"{check('HostName')}, and the name server of this machine"
         if isinstance(cause, ConnectionRefusedError):
-            return Why.REFUSED, error.what, "Check Port and SSLPort, and whether the server runs"
+            return Why.REFUSED, error.what, f"{check(endpoint.port_key)}, and whether the server runs"
         if isinstance(cause, TimeoutError):
-            return Why.TIMED_OUT, error.what, "Check the address, and the firewalls on the way"
+            keys = f"HostName and {endpoint.port_key}"
+            return Why.TIMED_OUT, error.what, f"{check(keys)}, and the firewalls on the way"
         return Why.NETWORK, error.what, "Check the network between here and the server"
     if isinstance(error, TimedOut):
         return Why.TIMED_OUT, error.what, None
     if isinstance(error, ConnectionLost | PeerViolation):
         return Why.LOST, error.what, None
-    if isinstance(error, InvalidCredentials) and error.operation == "bind":
-        return Why.ACCOUNT, error.what, "Check BindEntryDn and BindEntryPassword"
-    if isinstance(error, ResultError) and error.result_code in (51, 52):
+    if isinstance(error, InvalidCredentials | Misuse) and error.operation == "bind":
+        return Why.ACCOUNT, error.what, check(endpoint.origin.account)
+    if isinstance(error, Busy | Unavailable):
         return Why.BUSY, error.what, None
     return Why.ANSWER, error.what, None
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 
-from quintet.directory.opening import ANYTHING
+from quintet.directory.presence import ANYTHING
 from quintet.directory.tasks import Task
 from quintet.directory.view import Server
 from quintet.ldap.dn import type_key

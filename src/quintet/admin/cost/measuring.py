@@ -113,7 +113,7 @@ async def _open(
         except DirectoryError as error:
             level.error = str(error)
             continue
-        failed = [row.error for row in await directory.connect_all() if row.error]
+        failed = [row.error for row in await directory.connect_all() if row.failed]
         if failed:
             level.error = failed[0]
         else:

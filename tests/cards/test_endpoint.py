@@ -1,0 +1,64 @@
+"""What is said when the cards' connections do not get to where UserInfoConfig.xml sends them."""
+
+import pytest
+
+from quintet.cards.endpoint import line_of
+from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Scope
+from quintet.directory.endpoint import Endpoint
+from quintet.directory.errors import ClearBindRefused
+from quintet.directory.opening import Opening, unreachable
+from quintet.directory.securing import Contexts
+from quintet.embedded.answers import Rules
+from quintet.embedded.server import EmbeddedServer
+from quintet.ldap.dn import DN
+from quintet.ldap.errors import ConnectFailed, InvalidCredentials
+from quintet.ldap.filters import Template
+from quintet.secret import Secret
+from quintet.tls.profile import TlsProfile
+from support import small
+from support.directories import DEAD, small_entries
+
+
+def server_of(port: int, *, encrypted: bool = False) -> CardServer:
+    return CardServer(
+        host="localhost",
+        port=port,
+        ssl_port=port,
+        ssl_enabled=encrypted,
+        account=Account(small.READER_DN, Secret(small.READER_PASSWORD)),
+        base=DN.parse(small.BASE),
+        scope=Scope.SUBTREE,
+        filter=Template("(cn=%s)"),
+        user_id_attribute=None,
+        person_class=None,
+    )
+
+
+def endpoint_of(*, encrypted: bool = False) -> Endpoint:
+    server = server_of(DEAD, encrypted=encrypted)
+    storage = CardStorage((server,), (), TlsProfile(), "")
+    return line_of(CardSettings((storage,), {}), storage, server).endpoints[0]
+
+
+def test_c66_a_refused_account_is_looked_for_where_the_cards_have_theirs() -> None:
+    told = str(unreachable(InvalidCredentials(operation="bind"), endpoint_of()))
+    assert "Check UserName and Password, or UserEncodedAuth in UserInfoConfig.xml" in told
+    assert "BindEntry" not in told
+
+
+@pytest.mark.parametrize(("encrypted", "key"), [(False, "Port"), (True, "SslPort")])
+def test_c68_a_port_where_nobody_listens_is_named_as_the_file_has_it(*, encrypted: bool, key: str) -> None:
+    error = ConnectFailed("no connection")
+    error.__cause__ = ConnectionRefusedError()
+    told = str(unreachable(error, endpoint_of(encrypted=encrypted)))
+    assert f"Check {key} in UserInfoConfig.xml" in told
+
+
+async def test_c59_the_ways_out_are_those_of_the_cards() -> None:
+    async with EmbeddedServer(small_entries(), rules=Rules(scram=False, anonymous=False)) as embedded:
+        server = server_of(embedded.port)
+        storage = CardStorage((server,), (), TlsProfile(), "")
+        line = line_of(CardSettings((storage,), {}, guard_account=True), storage, server)
+        with pytest.raises(ClearBindRefused, match="quintet protect LEVEL --cards") as refused:
+            await Opening(Contexts())(line.endpoints[0], line)
+    assert "QUINTET_SASL_USER" not in str(refused.value)
