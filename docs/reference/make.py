@@ -239,6 +239,7 @@ _EXIT_MEANINGS = {
     Exit.USAGE: "the command line or the configuration is wrong",
     Exit.UNREACHABLE: "the directory cannot be reached or cannot be trusted",
     Exit.BUG: "nobody foresaw this error, so it is a fault of Quintet",
+    Exit.READER_GONE: "nobody reads the output any more, as after `| head -1`; nothing is said",
 }
 
 

@@ -1,5 +1,6 @@
 """What holds for every command: where settings come from, exit codes, one JSON document, no traceback."""
 
+import errno
 import json
 import os
 import pty
@@ -71,6 +72,25 @@ def test_help_and_version_are_0(quintet: Quintet) -> None:
     assert quintet("--version").out.startswith("quintet ")
     for arguments in COMMANDS:
         assert quintet(arguments[0], "--help").code == 0
+
+
+def test_help_shows_flags_without_a_value(quintet: Quintet) -> None:
+    for arguments in (("--help",), ("resolve", "-h"), ("trust", "import", "--help")):
+        shown = quintet(*arguments).out
+        assert "--help" in shown
+        assert "bool" not in shown.lower()
+
+
+def test_a_command_in_an_error_is_not_broken_over_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(Wrong("x" * 70, "run quintet trust fetch dir.example:636 --store /some/where/long/store.p12"))
+    assert (
+        "quintet trust fetch dir.example:636 --store /some/where/long/store.p12\n" in capsys.readouterr().err
+    )
+
+
+def test_an_error_of_the_system_names_the_file_and_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(FileNotFoundError(errno.ENOENT, "No such file or directory", "somewhere"))
+    assert capsys.readouterr().err == "error: somewhere: No such file or directory\n"
 
 
 def test_check_prints_every_problem_with_its_place(quintet: Quintet, tmp_path: Path) -> None:

@@ -4,16 +4,18 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import quintet
 from quintet import logs
-from quintet.cli.exits import exit_of
+from quintet.cli.exits import Exit, exit_of
 from quintet.cli.show import tell
+from quintet.cli.streams import ReaderGone, ready_streams
 
 TRACEBACK_VARIABLE = "QUINTET_TRACEBACK"
+_HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="quintet",
@@ -24,23 +26,56 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP,
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name); the exit code. Errors go to standard error."""
-    logs.configure(quiet=True)
+    with ready_streams():
+        logs.configure(quiet=True)
+        try:
+            return _run(arguments)
+        except ReaderGone:
+            return Exit.READER_GONE
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
-        app(args=arguments, prog_name="quintet")
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        code = _code(arguments)
+        sys.stdout.flush()
+    except ReaderGone:
+        raise
     except Exception as error:  # nobody at a terminal shall see a traceback
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
         tell(error)
         return exit_of(error)
+    return code
+
+
+def _code(arguments: Sequence[str] | None) -> int:
+    try:
+        _command()(args=arguments, prog_name="quintet")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return 0
+
+
+def _command() -> Any:
+    """The whole command line."""
+    whole = typer.main.get_command(app)
+    _show_flags_bare(whole)
+    return whole
+
+
+def _show_flags_bare(command: Any) -> None:
+    """A flag takes no value, so help shall show none."""
+    for option in command.get_params(typer.Context(command, **_HELP)):
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    for each in getattr(command, "commands", {}).values():
+        _show_flags_bare(each)
 
 
 def _version(wanted: bool) -> None:

@@ -18,6 +18,8 @@ class Exit(IntEnum):
     UNREACHABLE = 3
     BUG = 70
     """EX_SOFTWARE of sysexits.h: an error that nobody foresaw."""
+    READER_GONE = 141
+    """As for a program that SIGPIPE ends: nobody reads the output any more."""
 
 
 class Wrong(Exception):

@@ -52,7 +52,9 @@ def _visible(character: str) -> str:
 
 def text(value: object, style: str = "") -> Text:
     """Foreign text, fit to be shown. None is a dash."""
-    return Text("–" if value is None else printable(value), style=style if value is not None else "dim")
+    if value is None:
+        return Text("–" if _takes_unicode() else "-", style="dim")
+    return Text(printable(value), style=style)
 
 
 def named(name: str, dn: str) -> Text:
@@ -83,7 +85,7 @@ def asking(about: str, *, as_json: bool, no: Mapping[str, Any]) -> Iterator[None
         yield
     except Exception as error:  # looked at on its way, and raised again
         if exit_of(error) is Exit.NO:
-            error.add_note(f"asked for: {_shortened(about)}")
+            error.add_note(f"asked for: {_shortened(about) or 'an empty name'}")
             if as_json:
                 print_json(no)
         raise
@@ -143,6 +145,8 @@ def tell(error: BaseException) -> None:
         error.retry_in = None  # a command is over by then
     cure = getattr(error, "cure", None) or ""
     what = str(error).removesuffix(cure).rstrip(" .;") if cure else str(error)
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        what = f"{error.filename}: {error.strerror}"
     _labelled("error", _COLOURS[Severity.ERROR], what)
     for note in getattr(error, "__notes__", ()):
         say(f"  {note}")
@@ -165,4 +169,4 @@ def _labelled(label: str, style: str, message: str) -> None:
     shown = Text.assemble((f"{label}: ", style), printable(first))
     for line in others:
         shown.append(f"\n  {printable(line)}")
-    err().print(shown)
+    err().print(shown, soft_wrap=True)
