@@ -53,6 +53,17 @@ def test_authenticate_refuses_a_wrong_password_with_1(ask: Quintet, password: st
     assert (ran.code, ran.document) == (1, {"person": None})
 
 
+@pytest.mark.parametrize("typed", ["\ufeffalice-secret\r\n", "alice-secret", "alice-secret\nnext line\n"])
+def test_the_password_is_the_first_line_as_windows_writes_it_too(ask: Quintet, typed: str) -> None:
+    assert ask("authenticate", "alice", "--password-stdin", typed=typed).code == 0
+
+
+def test_standard_input_without_a_line_is_2(ask: Quintet) -> None:
+    ran = ask("authenticate", "alice", "--password-stdin", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "standard input is empty" in ran.err
+
+
 def test_an_unknown_name_and_a_wrong_password_look_the_same(ask: Quintet) -> None:
     wrong, unknown = (sign_in(ask, name, "not-her-password") for name in ("alice", "nobody"))
     assert wrong.err.replace("alice", "X") == unknown.err.replace("nobody", "X")
@@ -88,6 +99,37 @@ def test_resolve_without_a_match_is_1(ask: Quintet, name: str) -> None:
     assert (ran.code, ran.document["matches"], ran.document["exact"]) == (1, [], False)
 
 
+@pytest.mark.parametrize("key", ["ST_RESOLVE_BLACKLIST", "ST_RESOLVE_WHITELIST"])
+def test_c83_a_name_that_is_not_looked_up_is_told_from_one_that_nobody_has(
+    quintet: Quintet, small_slapd: Slapd, tmp_path: Path, key: str
+) -> None:
+    domain = "example.com" if key == "ST_RESOLVE_BLACKLIST" else "elsewhere.example"
+    folder = settings_folder(tmp_path, small_slapd, level="none", account=None, config={key: domain})
+    ran = quintet("--config", folder, "resolve", "alice@example.com", "--json")
+    assert (ran.code, ran.document) == (1, {"matches": [], "exact": False, "complete": True})
+    assert key in ran.err
+    assert "not looked up" in ran.err
+    assert "not looked up" not in quintet("--config", folder, "resolve", "zzz").err
+
+
+def test_c40_nobody_found_while_a_server_is_down_is_3_and_an_incomplete_answer(
+    quintet: Quintet, small_slapd: Slapd, tmp_path: Path
+) -> None:
+    with Slapd() as down:
+        gone = settings_folder(tmp_path / "gone", down, connection={"SearchOrder": "2"})
+    folder = settings_folder(tmp_path / "settings", small_slapd, account=None)
+    path, other = folder / "StCommunityConfig.xml", (gone / "StCommunityConfig.xml").read_text()
+    second = re.search(r"<Connection [^>]*/>", other.replace("localhost", "127.0.0.1"))
+    assert second is not None
+    path.write_text(path.read_text().replace("  </LDAP>", f"    {second[0]}\n  </LDAP>"))
+    ran = quintet("--config", folder, "resolve", "zzz", "--json")
+    assert (ran.code, ran.document) == (3, {"matches": [], "exact": False, "complete": False})
+    assert "127.0.0.1 could not be asked" in ran.err
+    found = quintet("--config", folder, "resolve", "alice@example.com", "--json")
+    assert (found.code, found.document) == (0, {"matches": [ALICE], "exact": True, "complete": False})
+    assert "127.0.0.1 could not be asked" in found.err
+
+
 def test_browse_goes_down_page_by_page(ask: Quintet) -> None:
     assert ask("browse").code == 0
     names: list[str] = []
@@ -116,12 +158,20 @@ def test_browse_entries_have_kind_dn_and_name(ask: Quintet) -> None:
         (("no dn at all",), 1),
         ((small.PEOPLE, "--page", "x"), 2),
         ((small.PEOPLE, "--page-size", "0"), 2),
+        ((small.PEOPLE, "--page-size", "1001"), 2),
     ],
 )
 def test_browse_says_what_cannot_be_browsed(ask: Quintet, arguments: tuple[str, ...], code: int) -> None:
     ran = ask("browse", *arguments)
     assert (ran.code, ran.out) == (code, "")
     assert ran.err
+
+
+def test_an_empty_name_to_browse_is_no_name_and_not_the_top(ask: Quintet) -> None:
+    ran = ask("browse", "", "--json")
+    assert (ran.code, ran.document) == (1, {"entries": [], "next": None})
+    assert "an empty name" in ran.err
+    assert "the top" not in ran.err
 
 
 @pytest.mark.parametrize("group", ["everybody", small.group_dn("everybody")])
@@ -176,14 +226,34 @@ def test_a_photo_that_is_not_there_is_1_and_no_file(ask: Quintet, tmp_path: Path
     assert ran.document["fields"]["Name"] == "Alice Adams"
 
 
-def test_a_photo_is_written(quintet: Quintet, slapd: Slapd, tmp_path: Path) -> None:
+def test_a_photo_is_written_for_nobody_else_to_read(quintet: Quintet, slapd: Slapd, tmp_path: Path) -> None:
     folder = settings_folder(tmp_path / "settings", slapd, level="none", account=None)
     path = tmp_path / "photo.jpg"
     assert quintet("--config", folder, "card", "jsmith", "--photo", path).code == 0
     assert path.read_bytes().startswith(b"\xff\xd8\xff")
-    unwritable = quintet("--config", folder, "card", "jsmith", "--photo", tmp_path / "no" / "photo.jpg")
-    assert unwritable.code == 2
-    assert "photo.jpg" in unwritable.err
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_is_there_is_replaced_by_a_photo_only_by_force(
+    quintet: Quintet, slapd: Slapd, tmp_path: Path
+) -> None:
+    folder = settings_folder(tmp_path / "settings", slapd, level="none", account=None)
+    path = tmp_path / "photo.jpg"
+    path.write_text("mine")
+    refused = quintet("--config", folder, "card", "jsmith", "--photo", path, "--json")
+    assert (refused.code, refused.out, path.read_text()) == (2, "", "mine")
+    assert "--force" in refused.err
+    assert quintet("--config", folder, "card", "jsmith", "--photo", path, "--force").code == 0
+    assert path.read_bytes().startswith(b"\xff\xd8\xff")
+
+
+@pytest.mark.parametrize("target", ["no/photo.jpg", ".", "/dev/null"])
+def test_where_no_photo_can_be_written_nothing_is_printed(ask: Quintet, tmp_path: Path, target: str) -> None:
+    path = tmp_path / target
+    ran = ask("card", "alice", "--photo", path, "--force", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert str(path) in ran.err
+    assert "Errno" not in ran.err
 
 
 def test_what_a_directory_says_cannot_steer_the_terminal(

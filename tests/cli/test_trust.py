@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -322,19 +323,49 @@ def test_any_store_is_made_listed_changed_and_converted(quintet: Command, tmp_pa
     assert not (tmp_path / "sametime.ini").exists()
 
 
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
+    """Somebody types the answers. The list gets what they are asked."""
+    asked: list[str] = []
+    typed = iter(answers)
+
+    def getpass(prompt: str, stream: object) -> str:
+        assert stream is sys.stderr
+        asked.append(prompt)
+        return next(typed)
+
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("quintet.cli.asking.getpass", getpass)
+    return asked
+
+
 def test_the_password_is_asked_for(quintet: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
+    store = tmp_path / "a.p12"
+    asked = at_a_terminal(monkeypatch, "one-password", "another", *["typed-password"] * 3)
+    assert quintet("create", "--store", store) == 0
+    assert "not the same" in quintet.err
+    assert quintet("list", "--store", store) == 0
+    once, again = f"Password of {store}: ", "The same once more: "
+    assert asked == [once, again, once, again, once]
 
-    def prompt(text: str, *, hide_input: bool, confirmation_prompt: bool, err: bool) -> str:
-        assert hide_input
-        assert err
-        asked.append(confirmation_prompt)
-        return "typed-password"
 
-    monkeypatch.setattr("quintet.cli.asking.typer.prompt", prompt)
-    assert quintet("create", "--store", tmp_path / "a.p12") == 0
-    assert quintet("list", "--store", tmp_path / "a.p12") == 0
-    assert asked == [True, False]
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xef\xbb\xbf\r\n", b"\xff\xfea\0", b"x" * 5000])
+def test_a_file_without_a_password_is_told_and_makes_no_store(
+    quintet: Command, tmp_path: Path, content: bytes
+) -> None:
+    password = tmp_path / "password"
+    password.write_bytes(content)
+    assert quintet("create", "--store", tmp_path / "a.p12", "--password-file", password) == 2
+    assert "password" in quintet.err
+    assert not (tmp_path / "a.p12").exists()
+
+
+def test_an_empty_password_makes_no_store(
+    quintet: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_a_terminal(monkeypatch, "", "")
+    assert quintet("create", "--store", tmp_path / "a.p12") == 2
+    assert not (tmp_path / "a.p12").exists()
 
 
 @pytest.mark.parametrize("alias", ["nobody", "roott"])

@@ -1,12 +1,15 @@
 """Questions to whoever runs a command. They go to standard error; standard output is for results."""
 
+import codecs
+import sys
+from getpass import getpass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quintet.cli.exits import Exit, Wrong
-from quintet.cli.show import say
+from quintet.cli.show import printable, say
 from quintet.secret import Secret
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
@@ -14,7 +17,8 @@ PasswordFile = Annotated[
     Path | None,
     typer.Option("--password-file", metavar="FILE", help="The store's password is the first line of FILE."),
 ]
-_MOST_BYTES = 64 * 1024
+_LONGEST_PASSWORD = 4096
+_MOST_OCTETS = len(codecs.BOM_UTF8) + _LONGEST_PASSWORD + len("\r\n")
 
 
 def agree(question: str, *, yes: bool) -> None:
@@ -25,19 +29,47 @@ def agree(question: str, *, yes: bool) -> None:
     raise typer.Exit(Exit.NO)
 
 
-def ask_password(prompt: str, *, twice: bool = False) -> Secret:
-    """A password that is typed without being shown."""
-    return Secret(typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
+def ask_password(whose: str, *, option: str, twice: bool = False) -> Secret:
+    """The password of `whose`, typed without being shown. `option` gives it where nobody can be asked.
+
+    Raises Wrong when there is no terminal, or nothing more comes from it.
+    """
+    if not sys.stdin.isatty():
+        raise Wrong("there is no terminal to ask for the password at", f"give it with {option}")
+    prompt = f"Password of {printable(whose)}: "
+    while True:
+        password = _typed(prompt)
+        if not twice or _typed("The same once more: ") == password:
+            return Secret(password)
+        say("The two are not the same.")
 
 
-def read_password(file: Path) -> Secret:
-    """The first line of `file`, without its line end."""
-    with file.open("rb") as opened:
-        data = opened.read(_MOST_BYTES)
+def _typed(prompt: str) -> str:
     try:
-        lines = data.decode("utf-8-sig").splitlines()
+        return getpass(prompt, stream=sys.stderr)
+    except EOFError:
+        raise Wrong("no password was given") from None
+
+
+def read_password(file: Path | None = None) -> Secret:
+    """The first line of `file`, or of standard input, without its end and without a byte order mark.
+
+    PowerShell and editors put the mark before a text; nobody has it in a password. The line may be empty:
+    what an empty password means is for the caller to say. Raises Wrong when there is no line, when it is too
+    long, and when it is no UTF-8 text.
+    """
+    where = str(file) if file is not None else "standard input"
+    if file is None:
+        line = sys.stdin.buffer.readline(_MOST_OCTETS)
+    else:
+        with file.open("rb") as opened:
+            line = opened.readline(_MOST_OCTETS)
+    if not line:
+        raise Wrong(f"{where} is empty", "write the password into its first line")
+    password = line.removeprefix(codecs.BOM_UTF8).removesuffix(b"\n").removesuffix(b"\r")
+    if len(password) > _LONGEST_PASSWORD:
+        raise Wrong(f"the password in {where} is longer than {_LONGEST_PASSWORD} octets")
+    try:
+        return Secret(password.decode())
     except UnicodeDecodeError:
-        raise Wrong(f"{file} is no UTF-8 text", "write the password into its first line") from None
-    if not lines or not lines[0]:
-        raise Wrong(f"the first line of {file} is empty", "write the password into it")
-    return Secret(lines[0])
+        raise Wrong(f"{where} is no UTF-8 text", "write the password into its first line") from None

@@ -14,6 +14,7 @@ from quintet.cli.exits import Exit, Wrong
 from quintet.cli.setting import run, settings_of
 from quintet.cli.show import AsJson, asking, out, print_json, say, table, text, warn
 from quintet.config.settings import CardSettings
+from quintet.files import replace_file
 
 
 @app.command()
@@ -24,15 +25,27 @@ def card(
         int,
         typer.Option("--set", min=ANONYMOUS, max=AUTHENTICATED, help="0: as anonymous askers see it."),
     ] = AUTHENTICATED,
-    photo: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the photo there.")] = None,
+    photo: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the photo to this new file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show somebody's business card."""
+    """Show somebody's business card.
+
+    Exit code 1 when a photo is asked for, and the card has none. FILE is readable by you alone, unless it was
+    there before.
+    """
+    if photo is not None:
+        _check_target(photo, force=force)
     settings = settings_of(context)
     if settings.cards is None:
         raise Wrong("business cards are off", "put UserInfoConfig.xml into the folder of the settings")
     with asking(name, as_json=as_json, no={"id": None, "fields": {}}):
         found = run(_card(settings.cards, name, set_id))
+    picture = next((field for field in found.fields.values() if isinstance(field.value, bytes)), None)
+    if photo is not None and picture is not None:
+        _save(picture, photo)
     if as_json:
         print_json(
             {"id": found.id, "fields": {ident: _value(field) for ident, field in found.fields.items()}}
@@ -41,8 +54,9 @@ def card(
         _print_card(found)
     for server in found.unavailable:
         warn(f"{server} could not be asked, so the card may lack something")
-    if photo is not None:
-        _save_photo(found, photo)
+    if photo is not None and picture is None:
+        warn(f"the card of {found.id} has no photo, so nothing was written")
+        raise typer.Exit(Exit.NO)
 
 
 async def _card(settings: CardSettings, name: str, set_id: int) -> Card:
@@ -69,10 +83,22 @@ def _print_card(card: Card) -> None:
     out().print(shown)
 
 
-def _save_photo(card: Card, path: Path) -> None:
-    picture = next((field for field in card.fields.values() if isinstance(field.value, bytes)), None)
-    if picture is None or not isinstance(picture.value, bytes):
-        warn("the card has no photo, so nothing was written")
-        raise typer.Exit(Exit.NO)
-    path.write_bytes(picture.value)
+def _check_target(path: Path, *, force: bool) -> None:
+    """Before anybody is asked, so that a card is not looked up for nothing. Raises Wrong."""
+    if not path.parent.is_dir():
+        raise Wrong(f"{path}: there is no folder {path.parent}", "make it, or name another file")
+    if path.exists() and not path.is_file():
+        raise Wrong(f"{path} is there, and is no file", "name another one")
+    if path.exists() and not force:
+        raise Wrong(f"{path} is there already", "name another file, or replace it with --force")
+
+
+def _save(picture: Field, path: Path) -> None:
+    assert isinstance(picture.value, bytes)
+    try:
+        replace_file(path, picture.value)
+    except OSError as error:
+        raise Wrong(
+            f"the photo cannot be written to {path}: {error.strerror}", "name another file"
+        ) from error
     say(f"The photo ({picture.type}) is in {path}.")

@@ -10,11 +10,11 @@ from quintet.admin.eavesdrop import CARD, Report, SignIn, TaskOverheard
 from quintet.admin.eavesdrop import eavesdrop as listen_in
 from quintet.admin.pcap import pcap
 from quintet.cli.app import app
+from quintet.cli.asking import ask_password, read_password
 from quintet.cli.exits import Exit
 from quintet.cli.level import Level
 from quintet.cli.setting import run, settings_of
 from quintet.cli.show import AsJson, out, print_json, say, table, text, warn
-from quintet.cli.tasks import ask_password, read_password
 from quintet.directory.tasks import Protection
 from quintet.files import PRIVATE, replace_file
 
@@ -43,7 +43,8 @@ def eavesdrop(
     settings = settings_of(context)
     person = None
     if sign_in is not None:
-        person = SignIn(sign_in, read_password() if password_stdin else ask_password(sign_in))
+        password = read_password() if password_stdin else ask_password(sign_in, option="--password-stdin")
+        person = SignIn(sign_in, password)
     wanted = Protection[level.name] if level is not None else None
     report = run(listen_in(settings, level=wanted, sign_in=person))
     if record is not None:

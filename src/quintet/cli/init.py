@@ -1,7 +1,6 @@
 """`quintet init`: asks for a server and an account, looks at the directory, and writes settings that fit."""
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -204,7 +203,7 @@ class _Password:
         if file is not None and stdin:
             raise Wrong("--password-file and --password-stdin are both given", "leave one of them out")
         self._file = file
-        self._typed = Secret(sys.stdin.readline().rstrip("\r\n")) if stdin else None
+        self._typed = read_password() if stdin else None
 
     def get(self, ask: Callable[[], Secret]) -> Secret:
         if self._file is not None:
@@ -281,7 +280,7 @@ def _account(
                 "let the server offer TLS, or choose --protection none, if that is meant",
             )
         agree("The account's password will be sent in clear, now and later. Send it?", yes=False)
-    secret = password.get(lambda: ask_password(f"Password of {name}"))
+    secret = password.get(lambda: ask_password(name, option="--password-file or --password-stdin"))
     if not secret:
         raise Wrong("the account's password is empty", "an empty password proves nothing to a directory")
     return Account(name, secret)

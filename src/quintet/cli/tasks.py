@@ -1,23 +1,23 @@
 """The tasks of the directory from the command line: sign in, add person or group, browse, open a group."""
 
-import sys
-from getpass import getpass
 from typing import Annotated
 
 import typer
 
 from quintet.cli.app import app
+from quintet.cli.asking import ask_password, read_password
 from quintet.cli.documents import Document, kind_of, person_or_group
-from quintet.cli.exits import Exit, Wrong
+from quintet.cli.exits import Exit
 from quintet.cli.setting import run, settings_of
 from quintet.cli.show import AsJson, asking, named, out, print_json, print_table, text, warn
 from quintet.config.settings import Settings
+from quintet.directory.browsing import LARGEST_PAGE
 from quintet.directory.directory import Directory
 from quintet.directory.errors import Unreachable
 from quintet.directory.records import Group, Membership, Page, Person, Resolution
+from quintet.directory.resolving import may_be_resolved
 from quintet.secret import Secret
 
-_LONGEST_PASSWORD = 4096
 _SERVERS_LIMIT = "the server's limit for this account, which its administrator can raise (slapd: limits)"
 
 
@@ -32,7 +32,7 @@ def authenticate(
 ) -> None:
     """Sign somebody in: look the name up and try the password."""
     settings = settings_of(context)
-    password = read_password() if password_stdin else ask_password(name)
+    password = read_password() if password_stdin else ask_password(name, option="--password-stdin")
     with asking(name, as_json=as_json, no={"person": None}):
         person = run(_authenticate(settings, name, password))
     if as_json:
@@ -54,9 +54,6 @@ def resolve(
     both = people == groups
     settings = settings_of(context)
     found = run(_resolve(settings, name, people=people or both, groups=groups or both))
-    if not found.matches and found.unavailable:
-        servers = ", ".join(found.unavailable)
-        raise Unreachable(f"nobody who could be asked knows the name, and {servers} could not be asked")
     if as_json:
         print_json(
             {
@@ -70,13 +67,21 @@ def resolve(
             ("", "name", "mail"),
             [(kind_of(match), named(match.name, match.dn), _mail(match)) for match in found.matches],
         )
+    if not found.matches and found.unavailable:
+        servers = ", ".join(found.unavailable)
+        raise Unreachable(f"nobody who could be asked knows the name, and {servers} could not be asked")
     _warn_of_gaps(found)
     if found.truncated:
         ours = len(found.matches) >= settings.directory.max_results
         whose = "the limit (ST_DB_LDAP_MAX_RESULTS)" if ours else _SERVERS_LIMIT
         warn(f"there are more matches than {whose}; give more of the name")
     if not found.matches:
-        if not as_json:
+        if not may_be_resolved(name, settings.directory):
+            warn(
+                "the name was not looked up: ST_RESOLVE_BLACKLIST or ST_RESOLVE_WHITELIST in [Config] of"
+                " sametime.ini bars its mail domain"
+            )
+        elif not as_json:
             out().print(text("Nobody and nothing has that name."))
         raise typer.Exit(Exit.NO)
 
@@ -85,13 +90,13 @@ def resolve(
 def browse(
     context: typer.Context,
     dn: Annotated[str | None, typer.Argument(help="Where to look; without it, the bases.")] = None,
-    page_size: Annotated[int, typer.Option(min=1, max=10_000, help="Entries on a page.")] = 100,
+    page_size: Annotated[int, typer.Option(min=1, max=LARGEST_PAGE, help="Entries on a page.")] = 100,
     page: Annotated[str | None, typer.Option(help="Which page: the token that the last one gave.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List one level of the directory, containers first."""
     settings = settings_of(context)
-    with asking(dn or "the top", as_json=as_json, no={"entries": [], "next": None}):
+    with asking("the top" if dn is None else dn, as_json=as_json, no={"entries": [], "next": None}):
         found = run(_browse(settings, dn, page_size, page))
     if as_json:
         entries = [{"kind": kind_of(each), "dn": each.dn, "name": each.name} for each in found.entries]
@@ -155,23 +160,6 @@ async def _browse(settings: Settings, dn: str | None, page_size: int, token: str
 async def _members(settings: Settings, group: str) -> Membership:
     async with Directory(settings) as directory:
         return await directory.members(group)
-
-
-def ask_password(name: str) -> Secret:
-    if not sys.stdin.isatty():
-        raise Wrong("there is no terminal to ask for the password at", "give it with --password-stdin")
-    try:
-        return Secret(getpass(f"Password of {name!a}: ", stream=sys.stderr))
-    except EOFError:
-        raise Wrong("no password was given") from None
-
-
-def read_password() -> Secret:
-    """The first line of standard input, without its end."""
-    line = sys.stdin.buffer.readline(_LONGEST_PASSWORD + 2)
-    if len(line.rstrip(b"\r\n")) > _LONGEST_PASSWORD:
-        raise Wrong(f"the password is longer than {_LONGEST_PASSWORD} octets")
-    return Secret(line.rstrip(b"\r\n").decode("utf-8", "surrogateescape"))
 
 
 def _print_people(people: list[Person] | tuple[Person, ...]) -> None:

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -275,9 +274,19 @@ def _existing_or_new(context: typer.Context, store: Path | None, password_file: 
 
 def _password(store: Path, file: Path | None, *, twice: bool = False) -> Callable[[], Secret]:
     """How to come by the password: from the file, else by asking, once it is known to be needed."""
-    if file is not None:
-        return partial(read_password, file)
-    return partial(ask_password, f"Password of {printable(store)}", twice=twice)
+
+    def password() -> Secret:
+        if file is not None:
+            found = read_password(file)
+        else:
+            found = ask_password(str(store), option="--password-file", twice=twice)
+        if not found:
+            raise Wrong(
+                f"the password of {store} is empty", "a store has a password of one character or more"
+            )
+        return found
+
+    return password
 
 
 def _read(file: Path) -> tuple[x509.Certificate, ...]:
