@@ -1,26 +1,37 @@
 """The face: status, opening everything, reloading."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from quintet.config.settings import Account
+from quintet.directory import directory as directory_module
+from quintet.directory import securing
 from quintet.directory.directory import Directory
 from quintet.directory.endpoint import lines_of
-from quintet.directory.errors import Unreachable
+from quintet.directory.errors import Unreachable, Why
 from quintet.directory.records import State
 from quintet.directory.tasks import Protection, Task
 from quintet.embedded.faults import Faults, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.filters import Template
+from quintet.secret import Secret
 from quintet.tls.profile import StoreKind, StoreRef, TlsProfile
 from support import small
 from support.directories import DEAD, server_settings, settings, until
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]
+
+
+async def settled() -> None:
+    """Everything that can go on without anybody's help has gone on."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 async def test_c1_connect_all_opens_one_connection_a_task(serve: Serve, directory_of: DirectoryOf) -> None:
@@ -117,6 +128,131 @@ async def test_reload_lets_requests_end_on_the_connections_that_they_have(
     old.faults = Faults()
     assert len((await work).members) == 6
     assert new.counts["search"] == 2
+
+
+async def test_a_request_outlives_two_reloads_on_a_pool_that_the_first_one_kept(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    old, new = await serve(), await serve()
+    directory = await directory_of(old)
+    await directory.connect_all()
+    gate = asyncio.Event()
+    old.faults = failing(Wait(gate), "search")
+    before = old.counts["search"]
+    work = asyncio.create_task(directory.members("everybody"))
+    await until(lambda: old.counts["search"] > before)
+    await directory.reload(settings([server_settings(old.port, login_filter=Template("(uid=%s)"))]))
+    await directory.reload(settings([server_settings(new.port)]))
+    await settled()
+    assert old.connected
+    gate.set()
+    old.faults = Faults()
+    assert len((await work).members) == 6
+    await until(lambda: not old.connected)
+    assert new.counts["search"] == 0
+
+
+@pytest.mark.parametrize("opened_again", [False, True])
+async def test_a_directory_that_is_closed_during_a_reload_stays_as_it_is(
+    serve: Serve, directory_of: DirectoryOf, *, opened_again: bool
+) -> None:
+    """The reload waits for a clear connection with an account, and somebody closes meanwhile."""
+    old, new, gate = await serve(), await serve(), asyncio.Event()
+    directory = await directory_of(old)
+    new.faults = failing(Wait(gate), "search")
+    account = Account(small.READER_DN, Secret(small.READER_PASSWORD))
+    given = settings([server_settings(new.port, account=account)], only_passwords=True)
+    reloading = asyncio.create_task(directory.reload(given))
+    await until(lambda: new.counts["search"])
+    await directory.close()
+    if opened_again:
+        await directory.open()
+    gate.set()
+    with pytest.raises(Unreachable):
+        await reloading
+    await until(lambda: not new.connected)
+    if opened_again:
+        assert (await directory.resolve_login("alice")).dn == small.person_dn("alice")
+    else:
+        assert directory.status() == ()
+        with pytest.raises(Unreachable):
+            await directory.resolve("alice")
+
+
+async def test_a_request_that_hangs_does_not_keep_a_former_pool_for_ever(
+    serve: Serve, directory_of: DirectoryOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory_module, "_PATIENCE", 0.0)
+    old, new = await serve(), await serve()
+    directory = await directory_of(old)
+    await directory.connect_all()
+    old.faults = failing(Wait(asyncio.Event()), "search")
+    before = old.counts["search"]
+    work = asyncio.create_task(directory.resolve_login("alice"))
+    await until(lambda: old.counts["search"] > before)
+    await directory.reload(settings([server_settings(new.port)]))
+    with pytest.raises(Unreachable):
+        await work
+    await until(lambda: not old.connected)
+
+
+async def test_draining_lets_the_last_request_end(serve: Serve, directory_of: DirectoryOf) -> None:
+    server, gate = await serve(), asyncio.Event()
+    directory = await directory_of(server)
+    await directory.connect_all()
+    server.faults = failing(Wait(gate), "search")
+    before = server.counts["search"]
+    last = asyncio.create_task(directory.resolve_login("alice"))
+    await until(lambda: server.counts["search"] > before)
+    drained = asyncio.create_task(directory.drain(5.0))
+    await settled()
+    assert not drained.done()
+    gate.set()
+    await drained
+    assert (await last).dn == small.person_dn("alice")
+    assert directory.status() == ()
+
+
+async def test_settings_without_a_server_are_said_to_have_none() -> None:
+    async with Directory(settings([])) as directory:
+        for work in (
+            directory.authenticate("alice", "alice-secret"),
+            directory.resolve_login("alice"),
+            directory.resolve("alice"),
+            directory.browse(),
+            directory.members("sales"),
+        ):
+            with pytest.raises(Unreachable, match=r"name no server.*StCommunityConfig\.xml") as unreachable:
+                await work
+            assert unreachable.value.why is Why.NO_SERVER
+        assert await directory.connect_all() == ()
+
+
+async def test_sign_ins_at_once_get_more_connections_than_the_settings_open(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    server, gate = await serve(), asyncio.Event()
+    directory = await directory_of(server, bind_connections=2)
+    server.faults = failing(Wait(gate), "bind", after=1)  # the first is that of the login connection
+    work = [asyncio.create_task(directory.authenticate("alice", "alice-secret")) for _ in range(20)]
+    await until(lambda: server.counts["bind"] >= 1 + 8)
+    await settled()
+    assert [row.in_flight for row in directory.status() if row.task == Task.AUTHENTICATE.value] == [1] * 8
+    gate.set()
+    assert len(await asyncio.gather(*work)) == 20
+
+
+async def test_a_reload_forgets_the_contexts_that_are_used_no_more(
+    serve: Serve, directory_of: DirectoryOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(securing, "make_context", lambda profile: ssl.create_default_context())
+    given = settings([server_settings(DEAD, ssl_enabled=True)])
+    directory = await directory_of(await serve())
+    for nth in range(3):
+        profile = TlsProfile(trusted_hosts=(f"host-{nth}",))
+        await directory.reload(replace(given, tls=profile))
+        await directory.connect_all()
+        assert [made for made, _ in directory._contexts._made] == [profile]
 
 
 def test_a_store_that_changed_makes_other_lines(tmp_path: Path) -> None:

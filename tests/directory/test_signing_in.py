@@ -6,6 +6,8 @@ import pytest
 
 from quintet.directory.directory import Directory
 from quintet.directory.errors import AmbiguousName, Refused, UnknownName, Unreachable
+from quintet.directory.pace import Pace
+from quintet.directory.tasks import Task
 from quintet.directory.trace import Event, SignedIn
 from quintet.embedded.faults import Answer, Drop, failing
 from quintet.embedded.server import EmbeddedServer
@@ -79,6 +81,59 @@ async def test_the_sub_code_of_active_directory_goes_to_the_trace_only(
         await directory.authenticate("alice", "alice-secret")
     assert "locked" not in str(refused.value)
     assert "locked" in [event.reason for event in told if isinstance(event, SignedIn)][-1]
+
+
+async def test_who_is_nobody_waits_as_long_as_a_wrong_password_takes_and_nobody_else_waits(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    directory = await directory_of(await serve())
+    pace = directory._pace = Pace(now=lambda: 0.0, sleep=sleep)
+    pace.accepted(-0.2)
+    for name in ("nobody", "smith", "*", "a" * 2000):
+        slept.clear()
+        with pytest.raises(Refused):
+            await directory.authenticate(name, "alice-secret")
+        assert slept == [0.2], name
+    slept.clear()
+    await directory.authenticate("alice", "alice-secret")
+    with pytest.raises(Refused):
+        await directory.authenticate("alice", "wrong")
+    assert slept == []
+    assert (list(pace._accepted), list(pace._refused)) == ([0.2, 0.0], [0.0])
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody", "smith"])
+async def test_a_refusal_comes_after_every_server_was_asked(
+    serve: Serve, directory_of: DirectoryOf, name: str
+) -> None:
+    servers = await serve(), await serve("dn: o=other\nobjectClass: organization\no: other\n")
+    directory = await directory_of(*servers)
+    with pytest.raises(Refused):
+        await directory.authenticate(name, "wrong")
+    logins = [row.operations for row in directory.status() if row.task == Task.RESOLVE_LOGIN.value]
+    assert logins == [2, 2]  # an anonymous bind and a search
+
+
+@pytest.mark.parametrize("name", ["alice", "nobody"])
+@pytest.mark.parametrize("code", [10, 19, 32, 34, 48, 49, 50, 53])
+async def test_whatever_a_server_refuses_a_bind_with_reads_the_same_for_all(
+    serve: Serve, directory_of: DirectoryOf, name: str, code: int
+) -> None:
+    """A locked account, one elsewhere, one without a password: all are told as the wrong password is."""
+    server = await serve()
+    told: list[Event] = []
+    directory = await directory_of(server, trace=told.append)
+    await directory.authenticate("alice", "alice-secret")
+    server.faults = failing(Answer(code), "bind")
+    with pytest.raises(Refused) as refused:
+        await directory.authenticate(name, "alice-secret")
+    assert str(refused.value) == str(Refused())
+    assert [event.outcome for event in told if isinstance(event, SignedIn)] == ["ok", "refused"]
 
 
 @pytest.mark.parametrize("name", ["alice", "nobody"])

@@ -1,8 +1,8 @@
 """Business cards, over the sixth connection: found in one repository or more, and put together."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, final
 
@@ -12,7 +12,8 @@ from quintet.cards.repository import Repository
 from quintet.cards.sets import AUTHENTICATED, ids_to_show
 from quintet.config.settings import CardServer, CardSettings, CardStorage
 from quintet.directory.endpoint import Line
-from quintet.directory.errors import DirectoryError
+from quintet.directory.errors import ClearBindRefused, DirectoryError
+from quintet.directory.generations import Generations
 from quintet.directory.opening import Opening, Route
 from quintet.directory.pool import Pool
 from quintet.directory.records import ConnectionStatus
@@ -21,23 +22,20 @@ from quintet.directory.trace import Trace
 
 __all__ = ["Card", "Cards"]
 
-_DRAIN = 30.0
+_PATIENCE = 30.0
+"""Seconds that requests under way have when new settings come."""
 
 
-@final
-class _Generation:
-    """The repositories of each storage in one set of settings, and how many requests are using them."""
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """The repositories of each storage in one set of settings."""
 
-    def __init__(self, settings: CardSettings, storages: tuple[tuple[Repository, ...], ...]) -> None:
-        self.settings = settings
-        self.storages = storages
-        self.users = 0
-        self.idle = asyncio.Event()
-        self.idle.set()
+    settings: CardSettings
+    storages: tuple[tuple[Repository, ...], ...]
 
     @property
-    def repositories(self) -> tuple[Repository, ...]:
-        return tuple(each for storage in self.storages for each in storage)
+    def pools(self) -> list[Pool]:
+        return [each.pool for storage in self.storages for each in storage]
 
 
 @final
@@ -53,7 +51,9 @@ class Cards:
         self._contexts = Contexts()
         self._opening = Opening(self._contexts, route=route, trace=trace)
         self._trace = trace
-        self._current = self._generation(settings, {})
+        self._generations = Generations[_Served](_PATIENCE)
+        served = self._served(settings, {})
+        self._generations.begin(served, served.pools)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -69,15 +69,11 @@ class Cards:
 
     async def close(self) -> None:
         """Close every connection. Requests under way end with an error."""
-        for repository in self._current.repositories:
-            await repository.pool.close()
+        await self._generations.close()
 
     async def drain(self, seconds: float) -> None:
         """Wait until every request is answered, `seconds` at most, and close."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._current.idle.wait()
-        await self.close()
+        await self._generations.drain(seconds)
 
     async def card(
         self,
@@ -93,62 +89,53 @@ class Cards:
         `authenticated` nothing that is not in set 0. Raises UnknownName; AmbiguousName when several people
         are found; Unreachable, Untrusted or ClearBindRefused when nobody could be asked who might know.
         """
-        async with self._using() as generation:
-            settings = generation.settings
+        async with self._generations.use() as served:
+            settings = served.settings
             ids = ids_to_show(settings, set_id=set_id, only=only, authenticated=authenticated)
-            return await make_card(settings, generation.storages, user, ids)
+            return await make_card(settings, served.storages, user, ids)
 
     async def connect_all(self) -> tuple[ConnectionStatus, ...]:
         """Open every connection and tell what became of each."""
-        for repository in self._current.repositories:
-            try:
-                await repository.pool.connect()
-            except DirectoryError:
-                continue  # the status tells it
+        async with self._generations.use() as served:
+            for pool in served.pools:
+                with suppress(DirectoryError):  # the status tells it
+                    await pool.connect()
         return self.status()
 
+    @property
+    def refused(self) -> ClearBindRefused | None:
+        """Why a connection is missing whose account would have had to be shown; None when there is none."""
+        failures = (pool.failure for pool in self._pools())
+        return next((each for each in failures if isinstance(each, ClearBindRefused)), None)
+
     def status(self) -> tuple[ConnectionStatus, ...]:
-        return tuple(row for each in self._current.repositories for row in each.pool.status())
+        return tuple(row for pool in self._pools() for row in pool.status())
 
     async def reload(self, settings: CardSettings) -> None:
-        """Take new settings. Connections that they do not touch stay, and requests under way are answered."""
-        old = self._current
-        kept = {each.pool.line: each.pool for each in old.repositories}
-        self._current = self._generation(settings, kept)
-        try:
-            async with asyncio.timeout(_DRAIN):
-                await old.idle.wait()
-        except TimeoutError:
-            pass  # a request that hangs so long is ended with its connection
-        used = {id(each.pool) for each in self._current.repositories}
-        for repository in old.repositories:
-            if id(repository.pool) not in used:
-                await repository.pool.close()
-        endpoints = (each.pool.line.endpoints for each in self._current.repositories)
-        self._contexts.keep_only(endpoint for line in endpoints for endpoint in line)
+        """Take new settings. Connections that they do not touch stay, and requests under way are answered.
 
-    def _generation(self, settings: CardSettings, kept: dict[Line, Pool]) -> _Generation:
+        Raises Unreachable when the cards are closed.
+        """
+        served = self._served(settings, {pool.line: pool for pool in self._pools()})
+        self._generations.follow(self._generations.current, served, served.pools)
+        self._contexts.keep_only(endpoint for pool in served.pools for endpoint in pool.line.endpoints)
+
+    # Inside.
+
+    def _pools(self) -> list[Pool]:
+        served = self._generations.current
+        return served.pools if served else []
+
+    def _served(self, settings: CardSettings, kept: dict[Line, Pool]) -> _Served:
         def repository(storage: CardStorage, server: CardServer) -> Repository:
             line = line_of(settings, storage, server)
             pool = kept.pop(line, None) or Pool(line, self._opening, trace=self._trace)
             return Repository(storage, server, pool)
 
-        return _Generation(
+        return _Served(
             settings,
             tuple(
                 tuple(repository(storage, server) for server in storage.servers)
                 for storage in settings.storages
             ),
         )
-
-    @asynccontextmanager
-    async def _using(self) -> AsyncIterator[_Generation]:
-        generation = self._current
-        generation.users += 1
-        generation.idle.clear()
-        try:
-            yield generation
-        finally:
-            generation.users -= 1
-            if not generation.users:
-                generation.idle.set()

@@ -5,7 +5,7 @@ Each task is a module of its own; here they meet the pools, which a reload repla
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self, final
 
@@ -15,7 +15,9 @@ from quintet.directory import memberships, resolving, signing_in
 from quintet.directory.browsing import Browsing
 from quintet.directory.endpoint import Binding, Line, lines_of, weakest
 from quintet.directory.errors import ClearBindRefused, DirectoryError, Unreachable, Why
+from quintet.directory.generations import Generations
 from quintet.directory.opening import Opening, Route
+from quintet.directory.pace import Pace
 from quintet.directory.pool import Pool
 from quintet.directory.records import ConnectionStatus, Group, Membership, Page, Person, Resolution
 from quintet.directory.securing import Contexts
@@ -25,18 +27,8 @@ from quintet.directory.view import Server, View
 
 __all__ = ["Directory", "Route"]
 
-_DRAIN = 60.0
-
-
-@final
-class _Generation:
-    """A view and how many requests work with it; its own pools are closed when the last one is done."""
-
-    def __init__(self, view: View) -> None:
-        self.view = view
-        self.users = 0
-        self.unused = asyncio.Event()
-        self.unused.set()
+_PATIENCE = 60.0
+"""Seconds that requests under way have when new settings come."""
 
 
 @final
@@ -53,10 +45,10 @@ class Directory:
         self._opening = Opening(self._contexts, route=route, trace=trace)
         self._trace = trace
         self._browsing = Browsing()
-        self._draining: set[asyncio.Task[None]] = set()
-        self._opened = False
+        self._pace = Pace()
         self._settings = settings
-        self._generation: _Generation | None = None
+        self._generations = Generations[View](_PATIENCE)
+        self._changing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -67,53 +59,46 @@ class Directory:
     ) -> None:
         await self.close()
 
-    async def open(self) -> None:
+    async def open(self, *, check: bool = True) -> None:
         """Make ready. Connections are opened when they are needed, or by `connect_all`.
 
         Where an account meets clear connections, one of these is opened at once: raises ClearBindRefused
-        when the account's password would have to be shown. A server that is down does not hinder.
+        when the account's password would have to be shown. A server that is down does not hinder. Without
+        `check` nothing is opened yet, and `refused` tells it afterwards; no password is shown then, either.
         """
-        self._generation = _Generation(self._view(self._settings, {}))
+        view = self._view(self._settings, {})
+        self._generations.begin(view, _pools(view))
+        if not check:
+            return
         try:
-            await self._check_clear_binds(self._generation.view)
+            await self._check_clear_binds(view)
         except ClearBindRefused:
             await self.close()
             raise
 
     async def close(self) -> None:
         """Close every connection. What is under way ends with Unreachable."""
-        generation, self._generation = self._generation, None
-        for task in self._draining:
-            task.cancel()
-        await asyncio.gather(*self._draining, return_exceptions=True)
-        if generation is not None:
-            await asyncio.gather(*(pool.close() for pool in _pools(generation.view)))
+        await self._generations.close()
 
     async def drain(self, seconds: float) -> None:
         """Wait until every request is answered, `seconds` at most, and close."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                if self._generation is not None:
-                    await self._generation.unused.wait()
-                if self._draining:
-                    await asyncio.wait(self._draining)
-        await self.close()
+        await self._generations.drain(seconds)
 
     # The tasks.
 
     async def authenticate(self, name: str, password: str) -> Person:
         """The person, if the password is theirs. Raises Refused, in the same words whatever was wrong."""
-        async with self._use() as view:
-            return await signing_in.authenticate(view, name, password)
+        async with self._asking() as view:
+            return await signing_in.authenticate(view, self._pace, name, password)
 
     async def resolve_login(self, name: str) -> Person:
         """The one person with this login name. Raises UnknownName, AmbiguousName."""
-        async with self._use() as view:
+        async with self._asking() as view:
             return await signing_in.resolve_login(view, name)
 
     async def resolve(self, name: str, *, people: bool = True, groups: bool = True) -> Resolution:
         """People and groups for a name as typed."""
-        async with self._use() as view:
+        async with self._asking() as view:
             return await resolving.resolve(view, name, people=people, groups=groups)
 
     async def browse(self, dn: str | None = None, *, page_size: int = 100, token: str | None = None) -> Page:
@@ -121,22 +106,22 @@ class Directory:
 
         Raises BrowsingOff, OutsideBases, UnknownName, BadPage.
         """
-        async with self._use() as view:
+        async with self._asking() as view:
             return await self._browsing.browse(view, dn, page_size=page_size, token=token)
 
     async def members(self, group: str, *, limit: int | None = None) -> Membership:
         """The content of a public group, by name or DN. Raises UnknownGroup, AmbiguousName."""
-        async with self._use() as view:
+        async with self._asking() as view:
             return await group_content.members(view, group, limit=limit)
 
     async def groups_of(self, person: Person, *, depth: int = 4) -> tuple[Group, ...]:
         """The groups that a person belongs to, `depth` levels of nesting included (-1 none)."""
-        async with self._use() as view:
+        async with self._asking() as view:
             return await memberships.groups_of(view, person, depth=depth)
 
     async def bind_nobody(self, password: str) -> None:
-        """What a sign-in with a wrong password costs, at nobody's expense: the entry does not exist."""
-        async with self._use() as view:
+        """A bind that is refused at nobody's expense: the entry does not exist."""
+        async with self._asking() as view:
             await signing_in.bind_nobody(view.servers[0], password)
 
     # Looking after it.
@@ -148,14 +133,20 @@ class Directory:
 
     def status(self) -> tuple[ConnectionStatus, ...]:
         """Every connection, by task and server."""
-        if self._generation is None:
-            return ()
-        servers = self._generation.view.servers
+        view = self._generations.current
+        servers = view.servers if view else ()
         return tuple(row for task in Task for server in servers for row in server.pools[task].status())
+
+    @property
+    def refused(self) -> ClearBindRefused | None:
+        """Why a connection is missing whose account would have had to be shown; None when there is none."""
+        view = self._generations.current
+        failures = [pool.failure for pool in _pools(view)] if view else []
+        return next((each for each in failures if isinstance(each, ClearBindRefused)), None)
 
     async def connect_all(self) -> tuple[ConnectionStatus, ...]:
         """Open the connections of every task at every server; what failed is told in the rows."""
-        async with self._use() as view:
+        async with self._generations.use() as view:
             await asyncio.gather(*(pool.connect() for pool in _pools(view)), return_exceptions=True)
         return self.status()
 
@@ -163,43 +154,31 @@ class Directory:
         """Work with these settings from now on. Pools that a change does not touch go on as they are.
 
         Requests under way end on the connections that they have. Raises ClearBindRefused, and then the old
-        settings stay.
+        settings stay; Unreachable when it is not open, or is closed meanwhile.
         """
-        old = self._generation
-        if old is None:
-            raise _not_open()
-        kept = {pool.line: pool for pool in _pools(old.view)}
-        view = self._view(settings, kept)
-        try:
-            await self._check_clear_binds(view)
-        except ClearBindRefused:
-            await asyncio.gather(*(pool.close() for pool in _pools(view) if pool not in kept.values()))
-            raise
-        self._settings = settings
-        self._generation = _Generation(view)
-        now = set(_pools(view))
-        retired = [pool for pool in _pools(old.view) if pool not in now]
-        self._contexts.keep_only(each for pool in now for each in pool.line.endpoints)
-        if retired:
-            task = asyncio.get_running_loop().create_task(_retire(old, retired))
-            self._draining.add(task)
-            task.add_done_callback(self._draining.discard)
+        async with self._changing:
+            old = self._generations.current
+            kept = {pool.line: pool for pool in _pools(old)} if old else {}
+            view = self._view(settings, kept)
+            try:
+                await self._check_clear_binds(view)
+                self._generations.follow(old, view, _pools(view))
+            except BaseException:
+                await asyncio.gather(*(pool.close() for pool in _pools(view) if pool not in kept.values()))
+                raise
+            self._settings = settings
+            self._contexts.keep_only(each for pool in _pools(view) for each in pool.line.endpoints)
 
     # Inside.
 
     @asynccontextmanager
-    async def _use(self) -> AsyncIterator[View]:
-        generation = self._generation
-        if generation is None:
-            raise _not_open()
-        generation.users += 1
-        generation.unused.clear()
-        try:
-            yield generation.view
-        finally:
-            generation.users -= 1
-            if not generation.users:
-                generation.unused.set()
+    async def _asking(self) -> AsyncIterator[View]:
+        async with self._generations.use() as view:
+            if not view.servers:
+                raise Unreachable.because(
+                    Why.NO_SERVER, cure="Add a Connection with a HostName to StCommunityConfig.xml"
+                )
+            yield view
 
     def _view(self, settings: Settings, kept: Mapping[Line, Pool]) -> View:
         pools = {
@@ -228,18 +207,3 @@ class Directory:
 
 def _pools(view: View) -> list[Pool]:
     return [pool for server in view.servers for pool in server.pools.values()]
-
-
-async def _retire(generation: _Generation, pools: list[Pool]) -> None:
-    """Close what the new settings do not use, when nobody works with it any more."""
-    try:
-        async with asyncio.timeout(_DRAIN):
-            await generation.unused.wait()
-    except TimeoutError:
-        pass
-    finally:
-        await asyncio.gather(*(pool.close() for pool in pools))
-
-
-def _not_open() -> Unreachable:
-    return Unreachable.because(Why.CLOSED, "open the directory first")

@@ -12,19 +12,21 @@ from contextlib import suppress
 from quintet.directory.asking import answered_badly
 from quintet.directory.entries import person, person_attributes
 from quintet.directory.errors import AmbiguousName, DirectoryError, Refused, UnknownName
+from quintet.directory.pace import Pace
 from quintet.directory.records import Person
 from quintet.directory.tasks import Task
 from quintet.directory.trace import SignedIn
 from quintet.directory.typed import filled_filter
 from quintet.directory.view import Server, View
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import LdapError, Referral, ResultError
+from quintet.ldap.errors import LdapError, ResultError
 
 _LONGEST_PASSWORD = 4096
 
-# What a server answers to a bind that it will not take from this person (RFC 4511 appendix A): constraint
-# violation (locked), no such entry, a name that is none, no password there, wrong, no access, unwilling.
-_NO = frozenset({19, 32, 34, 48, 49, 50, 53})
+# What a server answers to a bind that it will not take from this person (RFC 4511 appendix A): not held here
+# (referral), constraint violation (locked), no such entry, a name that is none, no password there, wrong, no
+# access, unwilling. Some refer those whom they do not know elsewhere, which must not tell who they are.
+_NO = frozenset({10, 19, 32, 34, 48, 49, 50, 53})
 
 
 async def resolve_login(view: View, name: str) -> Person:
@@ -38,16 +40,17 @@ async def resolve_login(view: View, name: str) -> Person:
     return found
 
 
-async def authenticate(view: View, name: str, password: str) -> Person:
+async def authenticate(view: View, pace: Pace, name: str, password: str) -> Person:
     """The person, if the password is theirs.
 
     Raises Refused for whatever is wrong with name or password, in the same words and, as far as it is up to
-    us, after the same time: for a name that nobody has, a bind is made for an entry that does not exist.
-    Raises Unreachable and its kin when the directory could not tell.
+    us, after the same time: for a name that nobody has, a bind is made for an entry that does not exist, and
+    its answer is held back for as long as one for somebody takes. Raises Unreachable and its kin when the
+    directory could not tell.
     """
     started = time.perf_counter()
     try:
-        found = await _sign_in(view, name, password)
+        found = await _sign_in(view, pace, name, password)
     except Refused as error:
         _tell(view, "refused", error.reason, started)
         raise
@@ -58,7 +61,7 @@ async def authenticate(view: View, name: str, password: str) -> Person:
     return found
 
 
-async def _sign_in(view: View, name: str, password: str) -> Person:
+async def _sign_in(view: View, pace: Pace, name: str, password: str) -> Person:
     if not _may_be_sent(password):
         raise Refused(reason="an empty or impossible password")
     if not name.strip():
@@ -68,19 +71,38 @@ async def _sign_in(view: View, name: str, password: str) -> Person:
         server, found = await _find(view, name)
     except AmbiguousName:
         server, found, reason = None, None, "several people have this name"
+    began = pace.now()
     if found is None or server is None:
         await bind_nobody(view.servers[0], password)
+        await pace.nobody(began)
         raise Refused(reason=reason)
+    refusal = await _refusal(server, found.dn, password)
+    if refusal is not None:
+        await pace.refused(began)
+        await _ask_the_rest(view, server, name)
+        raise Refused(reason=refusal.reason or refusal.meaning)
+    pace.accepted(began)
+    return found
+
+
+async def _refusal(server: Server, dn: str, password: str) -> ResultError | None:
+    """Bind; what the server refuses it with, None when it does not."""
     try:
-        await server.bind(found.dn, password)
+        await server.bind(dn, password)
     except ResultError as error:
         if error.result_code in _NO:
-            await _ask_the_rest(view, server, name)
-            raise Refused(reason=error.reason or error.meaning) from None
+            return error
         raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
     except LdapError as error:
         raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
-    return found
+    return None
+
+
+async def bind_nobody(server: Server, password: str) -> None:
+    """A bind that is refused at nobody's expense: nobody's account counts a failure."""
+    base = server.settings.person_base
+    nobody = DN(((("cn", f"nobody-{secrets.token_hex(12)}"),), *base.rdns))
+    await _refusal(server, str(nobody), password)
 
 
 async def _ask_the_rest(view: View, server: Server, name: str) -> None:
@@ -97,6 +119,7 @@ async def _find(view: View, name: str) -> tuple[Server | None, Person | None]:
         try:
             found = await _find_at(server, name)
         except AmbiguousName:
+            await _ask_the_rest(view, server, name)
             raise
         except DirectoryError as error:
             failure = failure or error
@@ -132,20 +155,6 @@ async def _find_at(server: Server, name: str) -> Person | None:
             cure="UserDnSearchFilter must find exactly one entry for each person",
         )
     return person(found.entries[0], settings) if found.entries else None
-
-
-async def bind_nobody(server: Server, password: str) -> None:
-    """Take as long as a wrong password does. Nobody's account counts a failure."""
-    base = server.settings.person_base
-    nobody = DN(((("cn", f"nobody-{secrets.token_hex(12)}"),), *base.rdns))
-    try:
-        await server.bind(str(nobody), password)
-    except ResultError as error:
-        if error.result_code in _NO or isinstance(error, Referral):
-            return
-        raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
-    except LdapError as error:
-        raise answered_badly(error, server, Task.AUTHENTICATE.value) from error
 
 
 def _may_be_sent(password: str) -> bool:
