@@ -81,6 +81,7 @@ def _server_context(
     ciphers: str = "ALL:@SECLEVEL=0",
     clients: Issued | None = None,
     known_by_name: bool = True,
+    curve: str | None = None,
 ) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with warnings.catch_warnings():
@@ -92,6 +93,8 @@ def _server_context(
     if clients is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=clients.pem.decode())
+    if curve is not None:
+        context.set_ecdh_curve(curve)
     if not known_by_name:
         context.sni_callback = lambda *_: ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
     return context

@@ -282,6 +282,24 @@ async def test_c32_level_2_accepts_rsa_2048_with_sha_256(
         assert (await shake_hands(make_context(at_level(2), trust=trusting(ca)), port))[0] == "TLSv1.2"
 
 
+@pytest.mark.parametrize("curve", ["prime256v1", "secp384r1", "secp521r1", "X25519"])
+async def test_c32_level_2_refuses_no_server_for_its_curve(
+    serve: Serve, shake_hands: Hands, ca: Issued, good: Issued, curve: str
+) -> None:
+    """X25519 is a difference from reference 2.7: Python could name one curve only, and lose the other two."""
+    with serve(good, curve=curve) as port:
+        await shake_hands(make_context(at_level(2), trust=trusting(ca)), port)
+
+
+@pytest.mark.parametrize(("level", "curve"), [(3, "X25519"), (3, "secp521r1"), (4, "prime256v1")])
+async def test_c32_levels_3_and_4_keep_to_their_curves(
+    serve: Serve, shake_hands: Hands, elliptic: SimpleNamespace, level: int, curve: str
+) -> None:
+    root, leaf = elliptic.p384
+    with serve(leaf, curve=curve) as port, pytest.raises(ssl.SSLError):
+        await shake_hands(make_context(at_level(level), trust=trusting(root)), port)
+
+
 async def test_a_weakness_that_openssl_tolerates_is_refused_in_the_handshake(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued, monkeypatch: pytest.MonkeyPatch
 ) -> None:
