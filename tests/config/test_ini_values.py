@@ -79,6 +79,33 @@ def test_c14_single_underscores_are_accepted_with_a_warning(variable: str) -> No
     assert [p.severity for p in told] == [Severity.WARNING]
 
 
+@pytest.mark.parametrize("variable", ["STI_Debug_StUsers_VP_TRACE_ALL", "STI__Debug_StUsers_VP_TRACE_ALL"])
+def test_c13_c14_the_slip_in_a_component_section_is_told_with_the_right_form(variable: str) -> None:
+    (told,) = [p for p in problems(**{variable: "1"}) if p.severity is Severity.WARNING]
+    assert "STI__Debug_StUsers__VP_TRACE_ALL" in told.message
+    (entry,) = read_environment({variable: "1"}, Findings())
+    assert (entry.section, entry.key) == ("Debug_StUsers", "VP_TRACE_ALL")
+
+
+def test_c14_a_slip_in_a_key_that_is_ignored_is_not_said_to_be_read() -> None:
+    assert not any("is read" in p.message for p in problems(STI_Config_FOO="1"))
+
+
+@pytest.mark.parametrize("empty", ["STI__directory__", "STI__DIRECTORY__", "STI_Directory_"])
+def test_c12_an_empty_variable_does_not_hide_a_filled_one_of_another_spelling(empty: str) -> None:
+    key = "ST_DB_LDAP_MAX_RESULTS"
+    environ = {empty + key: "", f"STI__Directory__{key}": "6"}
+    assert text_of(values(**environ), key) == "6"
+    assert problems(**environ) == ()
+
+
+def test_no_value_is_in_the_repr_of_an_entry() -> None:
+    (entry,) = read_ini(b"[Config]\nST_TLS_KEY_STORE_PASSWORD=hunter2\n", Findings())
+    assert "hunter2" not in repr(
+        (entry, values("[Config]\nST_TLS_KEY_LABEL=hunter2\n").get("ST_TLS_KEY_LABEL"))
+    )
+
+
 def test_c14_the_proper_form_wins_over_the_slip() -> None:
     environ = {f"STI_Directory_{FLAG}": "0", f"STI__Directory__{FLAG}": "1"}
     assert text_of(values(**environ), FLAG) == "1"

@@ -5,7 +5,7 @@ mean; that is `known` and `ini_values`.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from quintet.config.problems import Findings, Place, shown
@@ -37,7 +37,7 @@ class IniLine:
     kind: LineKind
     section: str | None = None
     key: str | None = None
-    value: str | None = None
+    value: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Entry:
 
     section: str | None
     key: str
-    value: str
+    value: str = field(repr=False)
     place: Place
     written: str
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from quintet.config.ini import FILE, Entry, same_section
 from quintet.config.known import (
+    COMPONENT_KEYS,
     FOREIGN_PREFIXES,
     FOREIGN_SECTIONS,
     INI_KEYS,
@@ -16,7 +17,7 @@ from quintet.config.known import (
     IniKey,
     Kind,
 )
-from quintet.config.problems import Findings, Place, shown
+from quintet.config.problems import Findings, Place
 from quintet.config.readings import Value, check_quotes
 from quintet.tls.profile import Origin
 
@@ -104,7 +105,7 @@ def _check_name(entry: Entry, findings: Findings) -> None:
 
 def _is_component(known: IniKey, section: str) -> bool:
     """Whether this is the section of one component, `[Debug-StUsers]`, and the key may stand there."""
-    return known.name == "VP_TRACE_ALL" and section.startswith("debug_")
+    return known.name in COMPONENT_KEYS and section.startswith("debug_")
 
 
 def _cure(entry: Entry, known: IniKey) -> str:
@@ -116,8 +117,4 @@ def _cure(entry: Entry, known: IniKey) -> str:
 def _unknown(entry: Entry, section: str, findings: Findings) -> None:
     if section in _FOREIGN or section.startswith("debug") or entry.key.casefold().startswith(_OTHER_SCOPES):
         return
-    findings.note(
-        entry.place,
-        entry.written,
-        f"{shown(entry.key)} is not known; it is ignored{findings.meant(entry.key, _NAMES)}",
-    )
+    findings.unknown(entry.place, entry.written, entry.key, _NAMES)

@@ -264,6 +264,9 @@ INI_KEYS: tuple[IniKey, ...] = (
 
 KNOWN_INI = {key.name.casefold(): key for key in INI_KEYS}
 
+# Keys that may stand in the section of one component too, `[Debug-StUsers]`.
+COMPONENT_KEYS = ("VP_TRACE_ALL",)
+
 # Sections with keys that are none of our business: nothing is said about these.
 FOREIGN_SECTIONS = ("stconvomap", "stinfouser", "stpresencesubmgr", "ST_BB_NAMES")
 FOREIGN_PREFIXES = ("STSAML_",)

@@ -1,5 +1,6 @@
 """What is wrong with the settings: each with its place, and all of them at once."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -58,17 +59,22 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 class Findings:
     """The problems found so far. Readers go on after an error, so that one run finds them all.
 
-    A file that is wrong throughout must not fill the memory: past `MOST` problems, the rest are only counted.
+    A file that is wrong throughout must not fill the memory: at most `MOST` of each severity are kept, and
+    `MOST` listed in all, errors before anything else. The rest are counted, file by file.
     """
 
     MOST = 1000
     _MOST_HINTS = 100
 
     def __init__(self) -> None:
-        self._found: dict[Problem, None] = {}
-        self._more = 0
-        self._hints = 0
-        self.failed = False
+        self._found: dict[Severity, dict[Problem, None]] = {severity: {} for severity in Severity}
+        self._dropped: Counter[str] = Counter()
+        self._hints: dict[tuple[str, ...], str] = {}
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error among them."""
+        return bool(self._found[Severity.ERROR])
 
     def error(self, place: Place, key: str | None, message: str) -> None:
         self.add(Problem(Severity.ERROR, place, key, message))
@@ -79,34 +85,44 @@ class Findings:
     def note(self, place: Place, key: str | None, message: str) -> None:
         self.add(Problem(Severity.NOTE, place, key, message))
 
+    def unknown(self, place: Place, key: str, name: str, known: Iterable[str]) -> None:
+        """A note of a name that nobody knows (reference, C86)."""
+        self.note(place, key[:60], f"{shown(name)} is not known; it is ignored{self.meant(name, known)}")
+
+    def slip(self, place: Place, name: str, known: Iterable[str]) -> bool:
+        """A warning of a name that is nearly a known one; False, and nothing told, of any other."""
+        hint = self.meant(name, known)
+        if hint:
+            self.warning(place, name[:60], f"{shown(name)} is not known; it is ignored{hint}")
+        return bool(hint)
+
     def add(self, problem: Problem) -> None:
         """Adds `problem`, unless the very same was found before."""
-        first_error = problem.severity is Severity.ERROR and not self.failed
-        if problem in self._found:
+        found = self._found[problem.severity]
+        if problem in found:
             return
-        if len(self._found) < self.MOST or first_error:
-            self._found[problem] = None
+        if len(found) < self.MOST:
+            found[problem] = None
         else:
-            self._more += 1
-        self.failed = self.failed or first_error
+            self._dropped[problem.place.file] += 1
 
     def meant(self, name: str, known: Iterable[str]) -> str:
         """The words "; did you mean X?" when a known name is near, else nothing."""
-        self._hints += 1
-        if self._hints > self._MOST_HINTS or len(name) > 100:
-            return ""
-        near = nearest(name, known)
-        return f"; did you mean {near}?" if near else ""
+        asked = (name, *known)
+        if asked not in self._hints:
+            if len(self._hints) == self._MOST_HINTS or len(name) > 100:
+                return ""
+            near = nearest(name, asked[1:])
+            self._hints[asked] = f"; did you mean {near}?" if near else ""
+        return self._hints[asked]
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """All of them, errors first, else in the order of finding."""
-        order = list(Severity)
-        found = sorted(self._found, key=lambda p: order.index(p.severity))
-        if self._more:
-            last = found[-1].place
-            found.append(Problem(Severity.NOTE, Place(last.file), None, f"{self._more} more are not listed"))
-        return tuple(found)
+        found = [problem for each in self._found.values() for problem in each]
+        left = self._dropped + Counter(problem.place.file for problem in found[self.MOST :])
+        more = (Problem(Severity.NOTE, Place(f), None, f"{n} more are not listed") for f, n in left.items())
+        return (*found[: self.MOST], *more)
 
 
 def shown(text: str, most: int = 60) -> str:
