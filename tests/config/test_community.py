@@ -136,6 +136,66 @@ def test_an_unknown_name_is_kept_and_noted_with_the_nearest_one() -> None:
     assert "PersonResolveBase" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("text", "slip", "meant"),
+    [
+        (
+            '<R><LDAP><Connection HostName="h"/>\n<Conection HostName="i"/></LDAP></R>',
+            "Conection",
+            "Connection",
+        ),
+        ('<R><LDAP><Connection HostName="h"/></LDAP>\n<LDPA/></R>', "LDPA", "LDAP"),
+        (
+            '<R><LDAP><Connection HostName="h"/></LDAP>\n<Settings DirRefreshIntervl="240"/></R>',
+            "DirRefreshIntervl",
+            "DirRefreshInterval",
+        ),
+        (
+            '<R><LDAP><Connection HostName="h"/></LDAP>\n<DirRefreshIntervl>240</DirRefreshIntervl></R>',
+            "DirRefreshIntervl",
+            "DirRefreshInterval",
+        ),
+    ],
+)
+def test_a_slip_that_loses_a_server_or_a_setting_is_a_warning_with_the_right_name(
+    text: str, slip: str, meant: str
+) -> None:
+    problem = only_problem(text)
+    assert (problem.severity, problem.key, problem.place.line) == (Severity.WARNING, slip, 2)
+    assert f"did you mean {meant}?" in problem.message
+
+
+@pytest.mark.parametrize(
+    "text", ['<R><LDAP>\n<Conection HostName="i"/></LDAP></R>', '<R>\n<LDPA><X HostName="h"/></LDPA></R>']
+)
+def test_without_a_server_its_misspelt_name_is_told(text: str) -> None:
+    problem = only_problem(text)
+    assert problem.severity is Severity.ERROR
+    assert "there is no LDAP server" in problem.message
+    assert "line 2; did you mean" in problem.message
+
+
+def test_c86_names_of_other_parts_of_the_file_are_none_of_ours() -> None:
+    _, problems = read(
+        '<R Version="1"><Mux Port="1533" HostName="m"/><Policies><Policy Id="1" Weight="0"/></Policies>'
+        '<LDAP><Connection HostName="h"/></LDAP></R>'
+    )
+    assert not problems
+
+
+def test_a_server_outside_the_ldap_section_is_told_also_beside_one_inside() -> None:
+    problem = only_problem('<R><LDAP><Connection HostName="h"/></LDAP>\n<Connection Host="i"/></R>')
+    assert (problem.severity, problem.place.line) == (Severity.WARNING, 2)
+    assert "outside the LDAP section" in problem.message
+
+
+@pytest.mark.parametrize("text", ['<R SSLEnabled="1">', "<R><SSLEnabled>1</SSLEnabled>"])
+def test_c43_a_setting_around_the_ldap_section_has_no_effect_and_is_told(text: str) -> None:
+    community, problems = read(f'{text}<LDAP><Connection HostName="h"/></LDAP></R>')
+    assert not community.servers[0].ssl_enabled
+    assert [(p.severity, p.key) for p in problems] == [(Severity.WARNING, "SSLEnabled")]
+
+
 def test_two_spellings_of_one_setting_are_told_and_the_last_counts() -> None:
     community, problems = read(connection('SSLEnabled="1"\nSSL="0"'))
     assert not community.servers[0].ssl_enabled
@@ -250,7 +310,6 @@ def overlap(first: str, second: str) -> list[Problem]:
         ("o=renovations", "o=sales,o=renovations"),
         ("o=sales,o=renovations", "O = Renovations"),
         ("o=x", "o=x"),
-        ("", "o=x"),
     ],
 )
 def test_c41_d26_overlapping_bases_are_told_with_both(first: str, second: str) -> None:
@@ -259,6 +318,36 @@ def test_c41_d26_overlapping_bases_are_told_with_both(first: str, second: str) -
     assert problem.key == "PersonResolveBase"
     assert " a " in problem.message
     assert " b " in problem.message
+
+
+@pytest.mark.parametrize(
+    ("people", "groups", "key"),
+    [
+        ("o=g", "o=h", "PersonResolveBase"),
+        ("ou=people,o=g", "o=h", "PersonResolveBase"),
+        ("o=q", "ou=staff,o=p", "GroupResolveBase"),
+    ],
+)
+def test_c41_d26_bases_of_people_and_of_groups_are_compared_too(people: str, groups: str, key: str) -> None:
+    text = (
+        '<R><LDAP><Connection HostName="a" SearchOrder="1" PersonResolveBase="o=p" GroupResolveBase="o=g"/>\n'
+        f'<Connection HostName="b" SearchOrder="2" PersonResolveBase="{people}" GroupResolveBase="{groups}"/>'
+        "</LDAP></R>"
+    )
+    problem = only_problem(text)
+    assert (problem.severity, problem.key, problem.place.line) == (Severity.WARNING, key, 2)
+    assert (" a " in problem.message, " b " in problem.message) == (True, True)
+
+
+def test_c41_d26_a_blank_base_overlaps_with_every_other() -> None:
+    found = overlap("", "o=x")
+    assert [p.key for p in found] == ["PersonResolveBase", "GroupResolveBase"]
+    assert all("the whole directory" in p.message for p in found)
+
+
+def test_c41_a_server_without_a_name_is_not_compared() -> None:
+    (problem,) = read(two('SearchOrder="1"', 'SearchOrder="2"').replace('"b"', '"b c"'))[1]
+    assert (problem.severity, problem.key) == (Severity.ERROR, "HostName")
 
 
 def test_c41_bases_apart_are_fine() -> None:

@@ -260,7 +260,6 @@ def test_d20_an_id_attribute_that_the_cards_lack_is_told(folder: Path) -> None:
         ("ST_DB_LDAP_MAX_RESULTS", "50", "max_results", 50),
         ("ST_DB_LDAP_RESPRAY_INTERVAL", "10", "respray_interval", 600.0),
         ("ST_DB_LDAP_RESPRAY_INTERVAL", "0", "respray_interval", None),
-        ("QUINTET_START_TLS", "1", "start_tls", True),
         ("QUINTET_ALLOW_CLEAR_SERVICE_BIND", "1", "allow_clear_service_bind", True),
         ("QUINTET_SASL_USER", "reader", "sasl_user", "reader"),
         ("QUINTET_CONNECT_TIMEOUT", "2.5", "connect_timeout", 2.5),
@@ -333,6 +332,118 @@ def test_no_secret_is_in_any_problem(folder: Path) -> None:
     assert SECRET not in repr(found)
 
 
+ACCOUNT = 'BindEntryDn="cn=reader,o=x" BindEntryPassword="hunter2"'
+CARD_ACCOUNTS = {
+    "UserName": 'UserName="cn=cards,o=x" Password="hunter2"',
+    "UserEncodedAuth": 'UserEncodedAuth="Y249Y2FyZHMsbz14Omh1bnRlcjI="',
+}
+ALLOW = "QUINTET_ALLOW_CLEAR_SERVICE_BIND"
+
+
+@pytest.mark.parametrize("key", CARD_ACCOUNTS)
+@pytest.mark.parametrize("level", ["all", "passwords"])
+def test_c6_c59_d36_the_account_of_clear_cards_is_told_to_keep_its_password(
+    folder: Path, level: str, key: str
+) -> None:
+    write(folder, INI, f"[Directory]\n{FLAG}={int(level == 'passwords')}\n")
+    write(folder, COMMUNITY, community('SSLEnabled="1"'))
+    write(folder, CARDS, cards(f"\n\n{CARD_ACCOUNTS[key]}"))
+    (problem,) = [p for p in warnings(folder) if "SCRAM" in p.message]
+    assert (str(problem.place), problem.key) == (f"{CARDS}:4", key)
+    for words in (
+        "anonymous",
+        "cn=cards,o=x",
+        f"quintet protect {level} --cards",
+        "SslEnabled",
+        f"{ALLOW}=1",
+    ):
+        assert words in problem.message
+    assert SECRET not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("server", "card"),
+    [
+        ("", CARD_ACCOUNTS["UserName"]),
+        ('SSLEnabled="1"', ""),
+        ('SSLEnabled="1"', f'SslEnabled="true" {CARD_ACCOUNTS["UserName"]}'),
+    ],
+    ids=["nothing is encrypted", "no account", "encrypted cards"],
+)
+def test_c59_nothing_is_told_where_no_promise_is_at_stake(folder: Path, server: str, card: str) -> None:
+    write(folder, COMMUNITY, community(server))
+    write(folder, CARDS, cards(card))
+    assert not any("SCRAM" in p.message for p in warnings(folder))
+
+
+def test_c59_d36_the_account_of_the_four_clear_connections_is_told(folder: Path) -> None:
+    write(folder, INI, f"[Directory]\n{FLAG}=1\n")
+    write(folder, COMMUNITY, community(f'SSLEnabled="1"\n{ACCOUNT}'))
+    (problem,) = [p for p in warnings(folder) if "SCRAM" in p.message]
+    assert (str(problem.place), problem.key) == (f"{COMMUNITY}:3", "BindEntryDn")
+    for words in ("anonymous", "start-up stops", "quintet protect all", f"{ALLOW}=1"):
+        assert words in problem.message
+    assert SECRET not in str(problem)
+
+
+@pytest.mark.parametrize("only_passwords", [True, False])
+def test_c59_d36_the_leave_to_send_it_in_clear_is_told_in_place_of_that(
+    folder: Path, only_passwords: bool
+) -> None:
+    write(folder, INI, f"[Directory]\n{FLAG}={int(only_passwords)}\n{ALLOW}=1\n")
+    write(folder, COMMUNITY, community(f'SSLEnabled="1" {ACCOUNT}'))
+    write(folder, CARDS, cards(CARD_ACCOUNTS["UserName"]))
+    assert not any("SCRAM" in p.message for p in warnings(folder))
+    told = [p for p in warnings(folder) if p.key == ALLOW]
+    assert [str(p.place) for p in told] == [f"{INI}:3"] * (2 if only_passwords else 1)
+    assert "cards" in told[-1].message
+
+
+def test_start_tls_where_nothing_is_encrypted_is_told_to_have_no_effect(folder: Path) -> None:
+    write(folder, INI, "[Directory]\nQUINTET_START_TLS=1\n")
+    (problem,) = warnings(folder)
+    assert (problem.key, str(problem.place)) == ("QUINTET_START_TLS", f"{INI}:2")
+    assert "no effect" in problem.message
+
+
+@pytest.mark.parametrize("encrypted", [f"STI__Directory__{FLAG}", ""])
+def test_start_tls_where_something_is_encrypted_is_taken(folder: Path, encrypted: str) -> None:
+    write(folder, INI, "[Directory]\nQUINTET_START_TLS=1\n")
+    write(folder, COMMUNITY, community("" if encrypted else 'SSLEnabled="1"'))
+    settings, problems = read(folder, {encrypted: "1"})
+    assert settings is not None
+    assert settings.directory.start_tls
+    assert not any(p.key == "QUINTET_START_TLS" for p in problems)
+
+
+def test_c2_a_server_left_in_clear_beside_an_encrypted_one_is_told(folder: Path) -> None:
+    servers = (
+        '<Connection HostName="a" SSLEnabled="1" SearchOrder="1"'
+        ' PersonResolveBase="o=a" GroupResolveBase="o=a"/>'
+        '\n<Connection HostName="b" SearchOrder="2" PersonResolveBase="o=b" GroupResolveBase="o=b"/>'
+    )
+    write(folder, COMMUNITY, f"<R><LDAP>{servers}</LDAP></R>")
+    (problem,) = [p for p in warnings(folder) if p.key == "SSLEnabled"]
+    assert str(problem.place) == f"{COMMUNITY}:2"
+
+
+@pytest.mark.parametrize("attribute", ["DistinguishedName", "distinguishedName", "entryDN", "dn"])
+def test_d20_an_id_attribute_that_means_the_dn_asks_nothing_of_the_cards(
+    folder: Path, attribute: str
+) -> None:
+    write(folder, COMMUNITY, community(f'UserIdAttribute="{attribute}"'))
+    assert not warnings(folder)
+
+
+def test_d20_an_id_attribute_other_than_that_of_the_cards_is_told(folder: Path) -> None:
+    write(folder, COMMUNITY, community('UserIdAttribute="entryUUID"'))
+    write(folder, CARDS, cards('UserIdAttribute="uid" PersonObjectClass="person"'))
+    (problem,) = warnings(folder)
+    assert (problem.place.file, problem.key) == (CARDS, "UserIdAttribute")
+    write(folder, CARDS, cards('UserIdAttribute="ENTRYUUID" PersonObjectClass="person"'))
+    assert not warnings(folder)
+
+
 def test_d25_cards_in_another_order_than_the_servers_are_told(folder: Path) -> None:
     servers = "".join(
         f'<Connection HostName="{host}" SearchOrder="{at}" PersonResolveBase="o={host}"'
@@ -361,6 +472,25 @@ def test_a_file_that_is_wrong_throughout_gives_a_bounded_list(folder: Path) -> N
     assert len(found) <= Findings.MOST + 2
     assert found[0].key == "ST_TLS_SECURITY_LEVEL"
     assert "more are not listed" in found[-1].message
+
+
+def test_errors_are_kept_however_many_notes_and_warnings_come_before(folder: Path) -> None:
+    write(folder, INI, "prose\n" * 3_000)
+    write(folder, COMMUNITY, community('Port="x" SSLPort="y" PersonResolveScope="z"'))
+    assert {p.key for p in errors(folder)} == {"Port", "SSLPort", "PersonResolveScope"}
+    assert len(errors(folder)) == 3
+
+
+def test_what_is_not_listed_is_counted_file_by_file(folder: Path) -> None:
+    write(folder, INI, "prose\n" * 1_500)
+    slips = "".join(f'<Set SetId="{n}" params="Nme{n}"/>' for n in range(700))
+    write(folder, CARDS, cards().replace("</ParamsSets>", f"{slips}</ParamsSets>"))
+    left = {p.place.file: p.message for p in check(folder, {}) if "not listed" in p.message}
+    counted = {file: int(message.split()[0]) for file, message in left.items()}
+    assert counted.keys() == {INI, CARDS}
+    listed = sum("not listed" not in p.message for p in check(folder, {}))
+    assert sum(counted.values()) + listed == 1_500 + 701
+    assert listed == Findings.MOST
 
 
 def test_a_file_of_too_many_lines_is_refused(folder: Path) -> None:

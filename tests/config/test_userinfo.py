@@ -323,6 +323,52 @@ def test_an_unknown_attribute_is_noted_with_the_nearest_name() -> None:
     assert "SearchFilter" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "words"),
+    [
+        (document(root="<Port/>"), "Port", "belongs into StorageDetails"),
+        (document(details=DETAILS + "<SslEnabled>true</SslEnabled>"), "SslEnabled", "StorageDetails"),
+        (document().replace('type="LDAP"', 'type="LDAP" SslEnabled="true"'), "SslEnabled", "StorageDetails"),
+        (document(root='<StorageDetails HostName="i"/>'), "StorageDetails", "outside every Storage"),
+        (document(root='<SslProperties KeyStorePath="a"/>'), "SslProperties", "outside every Storage"),
+        (document(root='<StorageDetals HostName="i"/>'), "StorageDetals", "did you mean StorageDetails?"),
+    ],
+)
+def test_what_would_be_lost_where_it_stands_is_a_warning(text: str, key: str, words: str) -> None:
+    problem = only_problem(text, Severity.WARNING)
+    assert problem.key == key
+    assert words in problem.message
+
+
+def test_a_name_is_known_only_where_it_has_a_meaning() -> None:
+    assert only_problem(document(root="<Id/>"), Severity.NOTE).key == "Id"
+    text = (
+        document()
+        .replace('HostName="h" ', "")
+        .replace("/>\n<Details>", "><HostName>h</HostName></StorageDetails><Details>")
+    )
+    assert cards(text).storages[0].servers[0].host == "h"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "odd"), [('Port="636"', "636"), ('SslPort="389" SslEnabled="true"', "389")]
+)
+def test_d8_a_port_that_is_usually_the_other_one_is_told(attributes: str, odd: str) -> None:
+    problem = only_problem(document(attributes, storage=properties("a.p12")), Severity.WARNING)
+    assert odd in problem.message
+    assert "SslEnabled" in problem.message
+
+
+def test_card_settings_cannot_be_changed_and_can_be_hashed() -> None:
+    sets = {0: ("Name",)}
+    found = CardSettings((), sets)
+    sets[0] = ("Photo",)
+    assert found.sets == {0: ("Name",)}
+    with pytest.raises(TypeError):
+        found.sets[0] = ()  # type: ignore[index]
+    assert hash(cards(document())) == hash(cards(document()))
+
+
 def test_a_bind_by_digest_is_refused() -> None:
     assert only_problem(document('BindType="SaslDigestMD5"'), Severity.ERROR).key == "BindType"
 

@@ -111,7 +111,7 @@ def test_of_two_settings_on_one_line_the_one_that_counts_is_named() -> None:
     found = one_value(own_values(tree, ("Port",), FILE), findings)
     assert found is not None
     assert (found.text, found.key) == ("2", "PORT")
-    assert findings.problems[0].message.endswith("PORT")
+    assert findings.problems[0].message.endswith("PORT, counts")
 
 
 def test_an_empty_file_is_told() -> None:

@@ -4,17 +4,18 @@ The structure of the file is documented in part only, so the reader is tolerant:
 in any case, settings as attributes or child elements, on the `Connection` or on `LDAP` as the default of all.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
+from quintet.config.accounts import read_account
 from quintet.config.known import COMMUNITY_SETTINGS, CONNECTION_SETTINGS, XmlSetting
 from quintet.config.markup import Element
 from quintet.config.problems import Findings, Place, shown
 from quintet.config.readings import (
     Value,
     attribute,
-    check_quotes,
+    check_ports,
     choice,
     flag,
     has_wildcard,
@@ -26,12 +27,11 @@ from quintet.config.readings import (
     template,
     unquoted,
 )
-from quintet.config.settings import Account, Scope, ServerSettings
+from quintet.config.settings import Scope, ServerSettings
+from quintet.config.xml_names import SERVERS, check_community_names
 from quintet.config.xml_tree import one_value, own_values, read_tree
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import BadName
 from quintet.ldap.filters import Template
-from quintet.secret import Secret
 
 FILE = "StCommunityConfig.xml"
 
@@ -58,7 +58,9 @@ def read_community(data: bytes, findings: Findings, file: str = FILE) -> Communi
     if root is None:
         return Community(())
     found = list(_connections(root, ()))
-    if not found:
+    if found:
+        check_community_names(root, findings, file)
+    else:
         _tell_missing(root, findings, file)
     if len(found) > _MOST_SERVERS:
         findings.error(
@@ -66,7 +68,6 @@ def read_community(data: bytes, findings: Findings, file: str = FILE) -> Communi
         )
         found = found[:_MOST_SERVERS]
     servers = [_Reader(levels, findings, file).server(at) for at, levels in enumerate(found, 1)]
-    _check_names(found, findings, file)
     _check_together(servers, findings)
     return Community(
         _in_search_order(servers, [_has_order(levels, file) for levels in found], findings),
@@ -85,18 +86,29 @@ def _connections(element: Element, around: tuple[Element, ...]) -> Iterator[tupl
 
 
 def _tell_missing(root: Element, findings: Findings, file: str) -> None:
+    slip = _slip(root, findings)
     outside = next(root.named("Connection"), None)
-    sample = '<Connection HostName="ldap.example.com" Port="389" SearchOrder="1"/>'
     if outside is not None:
         findings.error(
             Place(file, outside.line),
             "Connection",
-            "stands outside the LDAP section; move it into <LDAP>…</LDAP>",
+            f"stands outside the LDAP section; move it into <LDAP>…</LDAP>{slip}",
         )
-    else:
-        findings.error(
-            Place(file, root.line), "Connection", f"there is no LDAP server; add one: <LDAP>{sample}</LDAP>"
-        )
+        return
+    sample = '<Connection HostName="ldap.example.com" Port="389" SearchOrder="1"/>'
+    findings.error(
+        Place(file, root.line),
+        "Connection",
+        f"there is no LDAP server; add one: <LDAP>{sample}</LDAP>{slip}",
+    )
+
+
+def _slip(root: Element, findings: Findings) -> str:
+    """A hint at an element that was probably meant to be one of those that are missing."""
+    for element in root.walk():
+        if not element.is_named(*SERVERS) and (hint := findings.meant(element.name, SERVERS)):
+            return f" ({shown(element.name)} stands in line {element.line}{hint})"
+    return ""
 
 
 def _minutes(root: Element, setting: XmlSetting, findings: Findings, file: str) -> float:
@@ -128,7 +140,8 @@ class _Reader:
     def server(self, nth: int) -> ServerSettings:
         findings, get = self._findings, self._get
         self._warn_of_old()
-        self._check_ports()
+        ssl_enabled = flag(get("SSLEnabled"), default=False, findings=findings)
+        check_ports(get("Port"), get("SSLPort"), enabled=ssl_enabled, switch="SSLEnabled", findings=findings)
         membership, member_of = self._membership()
         login_filter = self._template("UserDnSearchFilter")
         if has_wildcard(login_filter.text):
@@ -142,9 +155,14 @@ class _Reader:
             hosts=hosts(get("HostName"), self._place, findings),
             port=port(get("Port"), 389, findings),
             ssl_port=port(get("SSLPort"), 636, findings),
-            ssl_enabled=flag(get("SSLEnabled"), default=False, findings=findings),
+            ssl_enabled=ssl_enabled,
             search_order=number(get("SearchOrder"), nth, findings, least=0),
-            account=self._account(),
+            account=read_account(
+                get("BindEntryDn"),
+                get("BindEntryPassword"),
+                names=("BindEntryDn", "BindEntryPassword"),
+                findings=findings,
+            ),
             person_base=name(get("PersonResolveBase"), findings),
             person_scope=choice(get("PersonResolveScope"), _SCOPES, Scope.SUBTREE, findings),
             person_filter=self._template("PersonResolveFilter"),
@@ -183,40 +201,6 @@ class _Reader:
     def _template_default(self) -> Template:
         return Template(_SETTINGS["GroupMembership"].default)
 
-    def _account(self) -> Account | None:
-        bind_dn, password = self._get("BindEntryDn"), self._get("BindEntryPassword")
-        who = bind_dn.text.strip() if bind_dn else ""
-        if bind_dn is None or not who:
-            if password is not None and password.text:
-                self._findings.warning(
-                    password.place,
-                    password.key,
-                    "there is a password and no BindEntryDn, so the connections bind anonymously",
-                )
-            return None
-        if password is None or not password.text:
-            self._findings.error(
-                bind_dn.place,
-                bind_dn.key,
-                "there is no BindEntryPassword for this account; set one, or leave BindEntryDn blank to bind"
-                " anonymously",
-            )
-            return None
-        check_account(bind_dn, who, self._findings)
-        check_quotes(password, password.text, "the password", self._findings)
-        return Account(who, Secret(password.text))
-
-    def _check_ports(self) -> None:
-        enabled = flag(self._get("SSLEnabled"), default=False, findings=Findings())
-        setting, odd = ("SSLPort", "389") if enabled else ("Port", "636")
-        value = self._get(setting)
-        if value is not None and value.text.strip() == odd:
-            usual = "the clear port of LDAP" if enabled else "the TLS port of LDAP"
-            state = "on" if enabled else "off"
-            self._findings.warning(
-                value.place, value.key, f"{odd} is usually {usual}, and SSLEnabled is {state} here"
-            )
-
     def _warn_of_old(self) -> None:
         for setting, what in (
             ("OrganizationName", "may keep people from logging in"),
@@ -227,43 +211,8 @@ class _Reader:
                 self._findings.warning(value.place, value.key, f"{what}; it is ignored here: remove it")
 
 
-def check_account(value: Value, who: str, findings: Findings) -> None:
-    """Warns of an account that is neither a DN nor a mail form. Directories decide in the end."""
-    check_quotes(value, who, "the account", findings)
-    if "=" not in who:
-        if "@" not in who and "\\" not in who:
-            findings.warning(
-                value.place, value.key, f"{shown(who)} is neither a distinguished name nor a mail address"
-            )
-        return
-    try:
-        DN.parse(who)
-    except BadName as error:
-        findings.warning(value.place, value.key, f"{shown(who)} is no distinguished name: {error.what}")
-
-
-def _check_names(found: Iterable[tuple[Element, ...]], findings: Findings, file: str) -> None:
-    """A note for each name on a `Connection`, or around it, that nobody knows."""
-    for level in {id(level): level for levels in found for level in levels}.values():
-        for each in level.attributes:
-            if each.name.casefold() not in _KNOWN | _KNOWN_ANYWHERE:
-                _note_unknown(each.name, Place(file, each.line), findings)
-        for child in level.children:
-            holds_servers = child.is_named("LDAP") or next(child.named("Connection"), None) is not None
-            if not holds_servers and child.name.casefold() not in _KNOWN | _KNOWN_ANYWHERE:
-                _note_unknown(child.name, Place(file, child.line), findings)
-
-
-def _note_unknown(unknown: str, place: Place, findings: Findings) -> None:
-    findings.note(
-        place,
-        unknown[:60],
-        f"{shown(unknown)} is not known; it is kept and ignored{findings.meant(unknown, _NAMES)}",
-    )
-
-
 def _check_together(servers: list[ServerSettings], findings: Findings) -> None:
-    for first, second in combinations(servers, 2):
+    for first, second in combinations([server for server in servers if server.hosts], 2):
         same = {h.casefold() for h in first.hosts} & {h.casefold() for h in second.hosts}
         if same:
             findings.warning(
@@ -276,16 +225,18 @@ def _check_together(servers: list[ServerSettings], findings: Findings) -> None:
 
 
 def _check_bases(first: ServerSettings, second: ServerSettings, findings: Findings) -> None:
-    for setting, one, other in (
-        ("PersonResolveBase", first.person_base, second.person_base),
-        ("GroupResolveBase", first.group_base, second.group_base),
-    ):
-        if one.is_under(other) or other.is_under(one):
+    """Each base of the second that overlaps with one of the first, best with that of its own kind."""
+    theirs = {"PersonResolveBase": first.person_base, "GroupResolveBase": first.group_base}
+    for setting, base in (("PersonResolveBase", second.person_base), ("GroupResolveBase", second.group_base)):
+        overlapping = [name for name, other in theirs.items() if base.is_under(other) or other.is_under(base)]
+        if overlapping:
+            name = setting if setting in overlapping else overlapping[0]
             findings.warning(
                 second.place,
                 setting,
-                f"{_base(other)} of {second.label} overlaps with {_base(one)} of {first.label} in line"
-                f" {first.place.line}; people and groups are found twice. Give the servers bases apart",
+                f"{_base(base)} of {second.label} overlaps with {_base(theirs[name])}, {name} of"
+                f" {first.label} in line {first.place.line}; what lies in both is found twice. Give the"
+                " servers bases apart",
             )
 
 

@@ -204,6 +204,18 @@ def _is_ip_address(text: str) -> bool:
     return True
 
 
+def check_ports(
+    clear: Value | None, encrypted: Value | None, *, enabled: bool, switch: str, findings: Findings
+) -> None:
+    """Warns when the port in use is usually the other one (reference, D8). `switch` is what turns TLS on."""
+    value, odd, usual = (encrypted, "389", "clear") if enabled else (clear, "636", "TLS")
+    if value is not None and value.text.strip() == odd:
+        state = "on" if enabled else "off"
+        findings.warning(
+            value.place, value.key, f"{odd} is usually the {usual} port of LDAP, and {switch} is {state} here"
+        )
+
+
 def check_quotes(value: Value, text: str, what: str, findings: Findings) -> None:
     """Warns of typographic quotes around `text`, which come from copying (reference, D10 and D34)."""
     marked = next((c for c in text[:1] + text[-1:] if c in TYPOGRAPHIC), None)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 
 from quintet.config.problems import Place, Problem
 from quintet.ldap.dn import DN
@@ -22,10 +23,15 @@ class Scope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a connection binds as. `name` is a DN or, for Active Directory, a mail form."""
+    """Whom a connection binds as. `name` is a DN or, for Active Directory, a mail form.
+
+    `key` and `place` are those of the setting that names it.
+    """
 
     name: str
     password: Secret
+    key: str = field(default="", compare=False)
+    place: Place | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +161,13 @@ class CardSettings:
     """
 
     storages: tuple[CardStorage, ...]
-    sets: Mapping[int, tuple[str, ...]]
+    sets: Mapping[int, tuple[str, ...]] = field(hash=False)
     search_only_by_common_field: bool = False
     search_timeout: float | None = None
     guard_account: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sets", MappingProxyType(dict(self.sets)))
 
 
 @dataclass(frozen=True, slots=True)

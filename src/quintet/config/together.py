@@ -3,17 +3,25 @@
 from itertools import pairwise
 
 from quintet.config.ini_values import IniValues
-from quintet.config.problems import Findings, Place
-from quintet.config.settings import CardServer, Settings
+from quintet.config.problems import Findings, Place, shown
+from quintet.config.readings import Value
+from quintet.config.settings import Account, CardServer, Settings
+from quintet.ldap.dn import type_key
 
 _TRUST_KEYS = (
     "STLDAP_TLS_TRUST_STORE_TYPE, STLDAP_TLS_TRUST_STORE_FILE and STLDAP_TLS_TRUST_STORE_PASSWORD"
     " (or the same with ST_ in place of STLDAP_)"
 )
+_ALLOW = "QUINTET_ALLOW_CLEAR_SERVICE_BIND"
+# Names that stand for an entry's own DN: Active Directory's, that of RFC 5020, and a plain one.
+_DN = frozenset({"distinguishedname", "entrydn", "dn"})
 
 
 def check_together(settings: Settings, values: IniValues, findings: Findings) -> None:
     _check_only_passwords(settings, values, findings)
+    _check_mixture(settings, findings)
+    _check_start_tls(settings, values, findings)
+    _check_clear_accounts(settings, values, findings)
     _check_trust(settings, findings)
     _check_cards(settings, findings)
 
@@ -35,13 +43,75 @@ def _check_only_passwords(settings: Settings, values: IniValues, findings: Findi
                 f"is 0, yet {value.key} at {value.place} asks to encrypt passwords; it is read as 'only"
                 " passwords': logins go over TLS, the rest in clear. Set SSLEnabled to 1 to say so",
             )
-    allowed = values.get("QUINTET_ALLOW_CLEAR_SERVICE_BIND")
-    if allowed is not None and settings.directory.allow_clear_service_bind:
+
+
+def _check_mixture(settings: Settings, findings: Findings) -> None:
+    """One server that was left in clear beside others, as a line that is copied and changed leaves it."""
+    encrypted = next((server for server in settings.servers if server.ssl_enabled), None)
+    for server in settings.servers:
+        if encrypted is not None and not server.ssl_enabled and not settings.directory.only_passwords:
+            findings.warning(
+                server.place,
+                "SSLEnabled",
+                f"is 0 for {server.label}, so names and passwords cross in clear there, while"
+                f" {encrypted.label} ({encrypted.place}) is encrypted. Set it to 1, or use quintet protect"
+                " all",
+            )
+
+
+def _check_start_tls(settings: Settings, values: IniValues, findings: Findings) -> None:
+    value = values.get("QUINTET_START_TLS")
+    if value is not None and settings.directory.start_tls and not encrypts(settings):
         findings.warning(
-            allowed.place,
-            allowed.key,
-            "is 1: the bind account's own password crosses the clear connections",
+            value.place,
+            value.key,
+            "has no effect: it says how connections are encrypted, and none is. Set SSLEnabled to 1, or use"
+            " quintet protect all",
         )
+
+
+def _check_clear_accounts(settings: Settings, values: IniValues, findings: Findings) -> None:
+    """Accounts on clear connections, of a level that keeps passwords off them (reference 1.2, D36, C59)."""
+    cards = [server for server in _card_servers(settings) if server.account and not server.ssl_enabled]
+    allowed = values.get(_ALLOW)
+    if allowed is not None and settings.directory.allow_clear_service_bind:
+        if settings.directory.only_passwords:
+            _tell_allowed(allowed, "the bind account's own password crosses the clear connections", findings)
+        if encrypts(settings) and cards:
+            _tell_allowed(allowed, "the cards' account's password crosses their clear connection", findings)
+        return
+    if settings.directory.only_passwords:
+        for server in settings.servers:
+            _tell_hidden(
+                server.account,
+                "the four clear connections",
+                "start-up stops. To encrypt them: quintet protect all",
+                findings,
+            )
+    if settings.cards is not None and settings.cards.guard_account:
+        for card in cards:
+            _tell_hidden(
+                card.account,
+                "the cards' clear connection",
+                "there are no cards. To encrypt it: SslEnabled, or quintet protect"
+                f" {_level(settings)} --cards",
+                findings,
+            )
+
+
+def _tell_hidden(account: Account | None, over: str, otherwise: str, findings: Findings) -> None:
+    if account is not None and account.place is not None:
+        findings.warning(
+            account.place,
+            account.key,
+            f"the password of {shown(account.name)} does not cross {over}: the bind is by SCRAM where the"
+            f" server offers it, else anonymous, else {otherwise}. To send it as Sametime does: {_ALLOW}=1 in"
+            " [Directory]",
+        )
+
+
+def _tell_allowed(value: Value, what: str, findings: Findings) -> None:
+    findings.warning(value.place, value.key, f"is 1: {what}")
 
 
 def _check_trust(settings: Settings, findings: Findings) -> None:
@@ -58,27 +128,51 @@ def _check_trust(settings: Settings, findings: Findings) -> None:
 
 
 def _check_cards(settings: Settings, findings: Findings) -> None:
-    if settings.cards is None:
-        return
-    servers = [s for storage in settings.cards.storages for s in storage.servers]
+    servers = _card_servers(settings)
     for server in servers:
         if encrypts(settings) and not server.ssl_enabled:
             findings.warning(
                 server.place,
                 "SslEnabled",
                 "business cards cross in clear, while the other connections are encrypted; set SslEnabled to"
-                ' "true" and name a trust store in SslProperties, or use quintet protect --cards',
+                ' "true" and name a trust store in SslProperties, or use quintet protect'
+                f" {_level(settings)} --cards",
             )
     _check_order(settings, servers, findings)
-    identified = next((s for s in settings.servers if s.user_id_attribute), None)
-    for server in servers:
-        if identified is not None and server.user_id_attribute is None:
+    _check_ids(settings, servers, findings)
+
+
+def _card_servers(settings: Settings) -> list[CardServer]:
+    storages = settings.cards.storages if settings.cards is not None else ()
+    return [server for storage in storages for server in storage.servers]
+
+
+def _level(settings: Settings) -> str:
+    """The protection level as quintet protect takes it; only for what encrypts."""
+    return "passwords" if settings.directory.only_passwords else "all"
+
+
+def _check_ids(settings: Settings, cards: list[CardServer], findings: Findings) -> None:
+    """Cards are asked for by Sametime ID; one that is no DN must be searched for (reference 3.7, D20)."""
+    for card in cards:
+        same = [s for s in settings.servers if card.host.casefold() in (host.casefold() for host in s.hosts)]
+        ids = {
+            type_key(i): s for s in same or settings.servers if (i := s.user_id_attribute) and not _is_dn(i)
+        }
+        own = card.user_id_attribute
+        if ids and (own is None or type_key(own) not in ids):
+            server = next(iter(ids.values()))
+            state = "is missing" if own is None else f"is {own}"
             findings.warning(
-                server.place,
+                card.place,
                 "UserIdAttribute",
-                f"is missing, while {identified.place} sets UserIdAttribute={identified.user_id_attribute};"
-                " cards will be empty. Set UserIdAttribute and PersonObjectClass here too",
+                f"{state}, while {server.place} sets UserIdAttribute={server.user_id_attribute}; cards will"
+                " be empty. Set the same here, and PersonObjectClass",
             )
+
+
+def _is_dn(attribute: str) -> bool:
+    return type_key(attribute) in _DN
 
 
 def _check_order(settings: Settings, cards: list[CardServer], findings: Findings) -> None:

@@ -1,25 +1,22 @@
 """Reading UserInfoConfig.xml (reference 4): where business cards come from and what they show."""
 
-import base64
-import binascii
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from quintet.config.community import check_account
+from quintet.config.accounts import read_account, read_encoded
+from quintet.config.card_fields import CardFields
 from quintet.config.known import (
     CARD_ELEMENTS,
     CARD_SERVER_SETTINGS,
-    DETAIL_IDS,
     IGNORED_CARD_ELEMENTS,
     XmlSetting,
 )
 from quintet.config.markup import Element
 from quintet.config.problems import Findings, Place, shown
 from quintet.config.readings import (
-    TYPOGRAPHIC,
     Value,
     attribute,
-    check_quotes,
+    check_ports,
     choice,
     flag,
     hosts,
@@ -27,9 +24,9 @@ from quintet.config.readings import (
     number,
     port,
     template,
-    words,
 )
-from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Detail, Scope
+from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Scope
+from quintet.config.xml_names import check_card_names
 from quintet.config.xml_tree import one_value, own_values, read_tree
 from quintet.secret import Secret
 from quintet.tls.profile import Keys, Origin, StoreKind, StoreRef, TlsProfile
@@ -53,7 +50,8 @@ def read_user_info(data: bytes, folder: Path, findings: Findings, file: str = FI
     if root is None:
         return None
     reader = _Reader(root, folder, findings, file)
-    reader.check_names()
+    reader.note_updates()
+    check_card_names(root, findings, file)
     storages = tuple(reader.storages())
     if not storages:
         findings.error(
@@ -65,7 +63,7 @@ def read_user_info(data: bytes, folder: Path, findings: Findings, file: str = FI
         return None
     return CardSettings(
         storages=storages,
-        sets=reader.sets({d.id for s in storages for d in s.details}),
+        sets=CardFields(findings, file).sets(root, {d.id for s in storages for d in s.details}),
         search_only_by_common_field=reader.switch("SearchOnlyByCommonField"),
         search_timeout=reader.timeout(),
     )
@@ -100,45 +98,12 @@ class _Reader:
                 return (limit / 1000 if limit >= _MILLISECONDS else float(limit)) or None
         return None
 
-    def check_names(self) -> None:
-        """A note for each name that nobody knows, and for each that has no effect here."""
-        for element in self._root.walk():
-            known = _ELEMENTS.get(element.name.casefold())
-            if element is self._root:
-                continue
-            if element.name.casefold() in _IGNORED:
-                self._findings.note(
-                    self._place(element), element.name, "concerns Domino, and is accepted and ignored"
-                )
-            elif known is None:
-                if not self._is_setting(element):
-                    self._unknown(element.name, self._place(element), CARD_ELEMENTS)
-            else:
-                self._check_attributes(element, CARD_ELEMENTS[known])
+    def note_updates(self) -> None:
         if self.switch("ReadStConfigUpdates"):
             found = next(self._root.named("ReadStConfigUpdates"))
             self._findings.note(
                 self._place(found), found.name, f"has no effect: business cards are set by {self._file} alone"
             )
-
-    def _is_setting(self, element: Element) -> bool:
-        """Settings of a `StorageDetails` may be child elements too."""
-        wanted = element.name.casefold()
-        known = {n.casefold() for names in CARD_ELEMENTS.values() for n in names}
-        return wanted in known
-
-    def _check_attributes(self, element: Element, known: tuple[str, ...]) -> None:
-        names = {n.casefold() for n in known}
-        for each in element.attributes:
-            if each.name.casefold() not in names:
-                self._unknown(each.name, Place(self._file, each.line), known)
-
-    def _unknown(self, unknown: str, place: Place, known: Iterable[str]) -> None:
-        self._findings.note(
-            place,
-            unknown[:60],
-            f"{shown(unknown)} is not known; it is ignored{self._findings.meant(unknown, known)}",
-        )
 
     def storages(self) -> Iterator[CardStorage]:
         common = self._common_field()
@@ -167,7 +132,7 @@ class _Reader:
 
     def _storage(self, element: Element, common: Value | None) -> CardStorage:
         servers = tuple(self._server(each) for each in element.named("StorageDetails"))
-        details = tuple(self._details(element))
+        details = CardFields(self._findings, self._file).details(element)
         if not details:
             self._findings.warning(
                 self._place(element),
@@ -232,11 +197,13 @@ class _Reader:
             findings.error(
                 bind_type.place, bind_type.key, f"{shown(bind_type.text)} is not supported; write Simple"
             )
+        ssl_enabled = flag(get("SslEnabled"), default=False, findings=findings)
+        check_ports(get("Port"), get("SslPort"), enabled=ssl_enabled, switch="SslEnabled", findings=findings)
         return CardServer(
             host=found[0] if found else "",
             port=port(get("Port"), 389, findings),
             ssl_port=port(get("SslPort"), 636, findings),
-            ssl_enabled=flag(get("SslEnabled"), default=False, findings=findings),
+            ssl_enabled=ssl_enabled,
             account=self._account(get("UserName"), get("Password"), get("UserEncodedAuth")),
             base=name(get("BaseDN"), findings),
             scope=choice(get("Scope"), _SCOPES, Scope.SUBTREE, findings),
@@ -247,71 +214,13 @@ class _Reader:
         )
 
     def _account(self, user: Value | None, password: Value | None, encoded: Value | None) -> Account | None:
-        who = user.text.strip() if user else ""
-        if encoded is not None and encoded.text.strip():
-            if who or (password is not None and password.text):
-                self._findings.note(
-                    encoded.place, encoded.key, "is used; UserName and Password beside it are ignored"
-                )
-            return self._decoded(encoded)
-        if user is None or not who:
-            if password is not None and password.text:
-                self._findings.warning(
-                    password.place, password.key, "there is a password and no UserName; the bind is anonymous"
-                )
-            return None
-        if password is None or not password.text:
-            self._findings.error(
-                user.place,
-                user.key,
-                "there is no Password for this account; set one, or leave UserName blank to bind anonymously",
+        if encoded is None or not encoded.text.strip():
+            return read_account(user, password, names=("UserName", "Password"), findings=self._findings)
+        if any(each is not None and each.text.strip() for each in (user, password)):
+            self._findings.note(
+                encoded.place, encoded.key, "is used; UserName and Password beside it are ignored"
             )
-            return None
-        check_account(user, who, self._findings)
-        check_quotes(password, password.text, "the password", self._findings)
-        return Account(who, Secret(password.text))
-
-    def _decoded(self, value: Value) -> Account | None:
-        """Base64 of `user:password` (reference 4.3, D10). Nothing of it is ever shown."""
-        findings, place, key = self._findings, value.place, value.key
-        text = value.text.strip()
-        redo = "encode it anew: printf '%s' 'USER:PASSWORD' | base64 -w0"
-        if text != value.text:
-            findings.warning(place, key, "has blanks around it, which are taken off")
-        if any(c in TYPOGRAPHIC for c in text):
-            findings.error(place, key, f"has typographic quotes in it, from copying; {redo}")
-            return None
-        if any(c.isspace() for c in text):
-            findings.error(place, key, f"has blanks or line breaks inside; write it on one line, or {redo}")
-            return None
-        try:
-            plain = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            findings.error(place, key, f"is not base64 (letters, digits, + / and = at the end); {redo}")
-            return None
-        try:
-            who, colon, password = plain.decode().partition(":")
-        except UnicodeDecodeError:
-            findings.error(place, key, f"decodes to something that is no UTF-8 text; {redo}")
-            return None
-        if not colon or not who.strip() or not password:
-            findings.error(place, key, f"must decode to user:password, both not empty; {redo}")
-            return None
-        self._check_decoded(value, who, password, redo)
-        return Account(who.strip(), Secret(password))
-
-    def _check_decoded(self, value: Value, who: str, password: str, redo: str) -> None:
-        findings, place, key = self._findings, value.place, value.key
-        if who[0] in TYPOGRAPHIC or password[-1] in TYPOGRAPHIC:
-            findings.warning(place, key, f"decodes to text in typographic quotes; {redo}")
-        if password != password.rstrip("\r\n"):
-            findings.warning(
-                place, key, f"the password in it ends with a line feed (echo without -n?); {redo}"
-            )
-        elif password != password.strip() or who != who.strip():
-            findings.warning(
-                place, key, f"decodes to text with blanks around the name or the password; {redo}"
-            )
+        return read_encoded(encoded, self._findings)
 
     def _tls(self, storage: Element, servers: tuple[CardServer, ...]) -> TlsProfile:
         properties = next(storage.named("SslProperties"), None)
@@ -340,87 +249,3 @@ class _Reader:
         )
         origins = {"trust_store": Origin(path.key, str(path.place))}
         return TlsProfile(trust_store=store, origins=origins, keys=_KEYS)
-
-    def _details(self, storage: Element) -> Iterator[Detail]:
-        found: dict[str, tuple[Detail, int]] = {}
-        for element in storage.named("Detail"):
-            detail = self._detail(element)
-            if detail is None:
-                continue
-            if detail.id in found:
-                self._findings.warning(
-                    self._place(element),
-                    "Id",
-                    f"{shown(detail.id)} stands in line {found[detail.id][1]} and in line {element.line};"
-                    f" line {element.line} counts",
-                )
-            found[detail.id] = (detail, element.line)
-        return (detail for detail, _ in found.values())
-
-    def _detail(self, element: Element) -> Detail | None:
-        ident, field = self._value(element, "Id"), self._value(element, "FieldName")
-        place = self._place(element)
-        if ident is None or not ident.text.strip():
-            self._findings.error(place, "Id", "is missing in Detail")
-            return None
-        own = ident.text.strip()
-        if own not in DETAIL_IDS and (near := self._findings.meant(own, DETAIL_IDS)):
-            self._findings.warning(
-                ident.place,
-                ident.key,
-                f"{shown(own)} is none of the fixed Ids, which are case-sensitive{near}",
-            )
-        attributes = tuple(
-            read
-            for part in words(field)
-            if field and (read := attribute(Value(part, field.key, field.place), "", self._findings))
-        )
-        if not attributes:
-            self._findings.error(place, "FieldName", f"names no LDAP attribute for {shown(own)}")
-            return None
-        kind = self._value(element, "Type")
-        media = kind.text.strip() if kind and kind.text.strip() else "text/plain"
-        if kind is not None and not media.casefold().startswith(("text/", "image/")):
-            self._findings.error(kind.place, kind.key, f"{shown(media)} must be text/plain or image/…")
-        separator = self._value(element, "DisplaySeparator")
-        return Detail(own, attributes, media, separator.text if separator is not None else " ")
-
-    def sets(self, ids: set[str]) -> dict[int, tuple[str, ...]]:
-        found: dict[int, tuple[str, ...]] = {}
-        lines: dict[int, int] = {}
-        for element in self._root.named("Set"):
-            ident, params = self._value(element, "SetId"), self._value(element, "params")
-            if ident is None or not ident.text.strip():
-                self._findings.error(self._place(element), "SetId", "is missing in Set")
-                continue
-            nth = number(ident, -1, self._findings, least=0, most=1000)
-            if nth < 0:
-                continue
-            if nth in found:
-                self._findings.warning(
-                    ident.place,
-                    ident.key,
-                    f"set {nth} stands in line {lines[nth]} and in line {element.line}; line {element.line}"
-                    " counts",
-                )
-            lines[nth] = element.line
-            found[nth] = tuple(self._shown_ids(params, ids))
-        if not found:
-            self._findings.warning(
-                Place(self._file, self._root.line),
-                "ParamsSets",
-                'there is no Set, so no card shows anything; add <ParamsSets><Set SetId="1"'
-                ' params="Name,MailAddress"/></ParamsSets>',
-            )
-        return found
-
-    def _shown_ids(self, params: Value | None, ids: set[str]) -> Iterator[str]:
-        for each in dict.fromkeys(words(params)):
-            if each in ids:
-                yield each
-            elif params is not None:
-                self._findings.warning(
-                    params.place,
-                    params.key,
-                    f"{shown(each)} is no Detail Id; it is left out{self._findings.meant(each, ids)}",
-                )

@@ -52,7 +52,7 @@ def one_value(found: Sequence[Value], findings: Findings) -> Value | None:
             last.place,
             last.key,
             f"{other.key} in line {other.place.line} and {last.key} in line {last.place.line} set the same;"
-            f" the latter counts, {last.key}",
+            f" the last one, {last.key}, counts",
         )
     return last
 

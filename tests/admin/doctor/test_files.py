@@ -81,8 +81,8 @@ async def test_d5_variables_with_single_underscores_are_told(make_folder: Make, 
     assert await doctor.codes(make_folder(), {f"STI_Config_{STLDAP}_TYPE": "p12"}) == {"D5"}
 
 
-async def test_d6_cards_in_clear_beside_encrypted_connections(make_folder: Make, doctor: Any) -> None:
-    assert await doctor.codes(make_folder(cards_encrypted=False)) == {"D6"}
+async def test_d6_d36_cards_in_clear_beside_encrypted_connections(make_folder: Make, doctor: Any) -> None:
+    assert await doctor.codes(make_folder(cards_encrypted=False)) == {"D6", "D36"}
 
 
 @pytest.mark.parametrize(

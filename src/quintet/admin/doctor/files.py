@@ -43,20 +43,24 @@ _RULES = (
     _Rule("D5", "", _STORE_KEY, "no trust store is set|has no password here"),
     _Rule("D5", "", _STORE_KEY, "has no effect without|where it has no effect|single underscores"),
     _Rule("D6", _USER_INFO, "^SslEnabled$", "cross in clear"),
-    _Rule("D20", _USER_INFO, "^UserIdAttribute$", "is missing"),
+    _Rule("D20", _USER_INFO, "^UserIdAttribute$", "cards will be empty"),
     _Rule("D24", _COMMUNITY, "^OrganizationName$"),
     _Rule("D25", "", "^(SearchOrder|StorageDetails)$", "order|stands in line"),
     _Rule("D26", _COMMUNITY, "Base$", "overlaps"),
     _Rule("D30", _COMMUNITY, "^UserDnSearchFilter$", r"has a \*"),
     _Rule("D32", _USER_INFO, "", "is no Detail Id|none of the fixed Ids"),
     _Rule("D34", "", "", r"quotes|typographic"),
-    _Rule("D8", _COMMUNITY, "^(SSL)?Port$", "is usually"),
+    _Rule("D8", _XML, "^(SSL)?Port$", "is usually"),
     _Rule("Q5", _COMMUNITY, "^HostName$", "host names must be unique"),
     _Rule("D36", "", "QUINTET_ALLOW_CLEAR_SERVICE_BIND"),
+    _Rule("D36", _USER_INFO, "", "does not cross the cards' clear connection"),
 )
 
 _FOR_SAMETIME = ("USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES",)
 """Keys that Quintet ignores and a cure of ours asks for."""
+
+_TOLD_LIVE = _Rule("D36", _COMMUNITY, "", "does not cross the four clear connections")
+"""Whoever tries the accounts tells as well in which way they are taken."""
 
 
 def examine(problems: Iterable[Problem], settings: Settings | None, report: Report) -> None:
@@ -73,9 +77,10 @@ def examine(problems: Iterable[Problem], settings: Settings | None, report: Repo
 
 
 def _says_nothing(problem: Problem) -> bool:
-    """A file that need not be there is no finding, unless another of nearly its name is."""
+    """What another check tells better; a file that need not be there, unless one of nearly its name is."""
     absent = "there is no such file" in problem.message and "(there is " not in problem.message
-    return problem.severity is Severity.NOTE and (absent or problem.key in _FOR_SAMETIME)
+    unneeded = problem.severity is Severity.NOTE and (absent or problem.key in _FOR_SAMETIME)
+    return unneeded or _TOLD_LIVE.fits(problem)
 
 
 def _exact(code: str, problem: Problem, cure: str | None) -> str | None:
