@@ -11,9 +11,8 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from types import TracebackType
 from typing import Self, final
 
@@ -21,6 +20,7 @@ from quintet.ldap import fast, scram, scram_bind
 from quintet.ldap.ber import BerError
 from quintet.ldap.controls import paged, read_paged
 from quintet.ldap.errors import (
+    NO_TEXT,
     ConnectFailed,
     ConnectionLost,
     LdapError,
@@ -61,7 +61,7 @@ from quintet.ldap.pending import (
 from quintet.ldap.results import Page, SearchResult
 from quintet.ldap.session import Answer, State
 from quintet.ldap.trace import Trace
-from quintet.ldap.wire import NO_TEXT, Wire
+from quintet.ldap.wire import Wire
 
 __all__ = ["Address", "Connection", "Limits", "Page", "SearchResult", "connect"]
 
@@ -258,20 +258,21 @@ class Connection:
         error's `partial`. More than `max_entries` (else `Limits.entries`) is LimitReached.
         """
         wire, limits = self._wire, self._limits
-        send = self._search_request(
-            base, scope, filter, attributes, deref, size_limit, time_limit, types_only, controls
-        )
+        frame = fast.search_frame(base, scope, tuple(attributes), deref, size_limit, time_limit, types_only)
         now = wire.last_used = self._loop.time()
         pending = PendingSearch(
             self._loop,
             wire.server,
             base,
             now + (limits.timeout if timeout is None else timeout),
+            frame,
+            filter if type(filter) is bytes else _encoded(filter),
+            tuple(controls) if controls else (),
             limits.entries if max_entries is None else max_entries,
             limits.collected,
             intermediate,
         )
-        wire.begin(pending, send)
+        wire.begin(pending)
         try:
             return await pending.future
         except asyncio.CancelledError:
@@ -301,12 +302,13 @@ class Connection:
         answers behind those entries that `Limits.stream_most` has no room for: read on, or use another one.
         """
         wire = self._wire
-        send = self._search_request(
-            base, scope, filter, attributes, deref, size_limit, time_limit, types_only, controls
-        )
+        frame = fast.search_frame(base, scope, tuple(attributes), deref, size_limit, time_limit, types_only)
         seconds = self._limits.timeout if timeout is None else timeout
-        pending = PendingStream(self._loop, wire.server, base, references, intermediate)
-        wire.begin(pending, send)
+        tree = _encoded(filter)
+        pending = PendingStream(
+            self._loop, wire.server, base, frame, tree, tuple(controls), references, intermediate
+        )
+        wire.begin(pending)
         try:
             while True:
                 while (entry := pending.next()) is not None:
@@ -323,28 +325,6 @@ class Connection:
             wire.last_used = self._loop.time()
         if pending.outcome is not None:
             raise pending.outcome
-
-    def _search_request(
-        self,
-        base: str,
-        scope: int,
-        tree: Filter | bytes,
-        attributes: Sequence[str],
-        deref: int,
-        size_limit: int,
-        time_limit: int,
-        types_only: bool,
-        controls: Sequence[Control],
-    ) -> Callable[[], int]:
-        """What queues the search at the session."""
-        try:
-            frame = fast.search_frame(
-                base, scope, tuple(attributes), deref, size_limit, time_limit, types_only
-            )
-        except UnicodeError as error:
-            raise Misuse(NO_TEXT, server=self._wire.server, operation="search") from error
-        octets = tree if type(tree) is bytes else _encoded(tree)
-        return partial(self._wire.session.search, frame, octets, tuple(controls))
 
     async def search_page(
         self,
@@ -528,9 +508,10 @@ class Connection:
         wire = self._wire
         now = wire.last_used = self._loop.time()
         deadline = now + (self._limits.timeout if timeout is None else timeout)
-        pending = PendingAnswer(self._loop, wire.server, verb, dn, deadline, good, intermediate)
-        alone = isinstance(request, BindRequest) or verb == "StartTLS"
-        wire.begin(pending, partial(wire.session.send, request, tuple(controls)), at_once=alone)
+        pending = PendingAnswer(
+            self._loop, wire.server, verb, dn, deadline, request, tuple(controls), good, intermediate
+        )
+        wire.begin(pending, at_once=isinstance(request, BindRequest) or verb == "StartTLS")
         try:
             return await pending.future
         except asyncio.CancelledError:

@@ -80,6 +80,9 @@ class Misuse(LdapError):
     """The caller asked for what this connection cannot do now."""
 
 
+NO_TEXT = "half a surrogate pair is no text"
+
+
 class PeerViolation(LdapError):
     """The server broke the protocol. The connection is closed: nothing after that point could be trusted."""
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final, final
 
 from quintet.ldap.ber import boolean, enumerated, head, integer, octets
+from quintet.ldap.errors import NO_TEXT, Misuse
 from quintet.ldap.messages import Result, SearchResultDone, SearchResultEntry, attribute_list, utf8
 
 SUCCESSFUL: Final = SearchResultDone(Result())
@@ -77,9 +78,15 @@ def search_frame(
     time_limit: int = 0,
     types_only: bool = False,
 ) -> SearchFrame:
-    """The frame of a search: the one that was made for such a search before, where it was kept."""
+    """The frame of a search: the one that was made for such a search before, where it was kept.
+
+    Raises Misuse for text that UTF-8 cannot carry.
+    """
     make = _cached_frame if len(base) <= _LONGEST_CACHED_BASE and len(attributes) <= 64 else SearchFrame
-    return make(base, scope, attributes, deref, size_limit, time_limit, types_only)
+    try:
+        return make(base, scope, attributes, deref, size_limit, time_limit, types_only)
+    except UnicodeError as error:
+        raise Misuse(NO_TEXT, operation="search") from error
 
 
 _names: dict[bytes, str] = {}

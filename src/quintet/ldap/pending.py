@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import final
 
 from quintet.ldap.errors import LdapError, LimitReached, ResultError
+from quintet.ldap.fast import SearchFrame
 from quintet.ldap.messages import (
     SUCCESS,
     BindResponse,
@@ -13,13 +14,14 @@ from quintet.ldap.messages import (
     Control,
     ExtendedResponse,
     IntermediateResponse,
+    Request,
     Result,
     SearchResultDone,
     SearchResultEntry,
     SearchResultReference,
 )
 from quintet.ldap.results import SearchResult
-from quintet.ldap.session import Answer
+from quintet.ldap.session import Answer, Session
 
 NEVER = float("inf")
 _MOST_REFERENCES = 100_000
@@ -45,6 +47,10 @@ class Pending:
         self.dn = dn
         self.deadline = deadline
         self.intermediate = intermediate
+
+    def send(self, session: Session) -> int:
+        """Queue the request at the session; its message id. Raises Misuse and UnicodeError."""
+        raise NotImplementedError
 
     def take(self, answer: Answer) -> LdapError | None:
         """Take an answer. An error means that the caller has had enough, and the rest shall be abandoned."""
@@ -76,7 +82,7 @@ class Pending:
 class PendingAnswer(Pending):
     """Bind, compare, extended: one answer, whose result must be one of the `good` codes."""
 
-    __slots__ = ("future", "good", "verb")
+    __slots__ = ("controls", "future", "good", "request", "verb")
 
     def __init__(
         self,
@@ -85,13 +91,20 @@ class PendingAnswer(Pending):
         verb: str,
         dn: str | None,
         deadline: float,
+        request: Request,
+        controls: tuple[Control, ...],
         good: tuple[int, ...],
         intermediate: Intermediate | None = None,
     ) -> None:
         super().__init__(server, dn, deadline, intermediate)
         self.verb = verb
+        self.request = request
+        self.controls = controls
         self.good = good
         self.future: asyncio.Future[Answer] = loop.create_future()
+
+    def send(self, session: Session) -> int:
+        return session.send(self.request, self.controls)
 
     def take(self, answer: Answer) -> None:
         op = answer.op
@@ -112,7 +125,17 @@ class PendingAnswer(Pending):
 class PendingSearch(Pending):
     """A search whose entries are collected."""
 
-    __slots__ = ("entries", "future", "most_bytes", "most_entries", "references", "size")
+    __slots__ = (
+        "controls",
+        "entries",
+        "frame",
+        "future",
+        "most_bytes",
+        "most_entries",
+        "references",
+        "size",
+        "tree",
+    )
 
     verb = "search"
 
@@ -122,10 +145,16 @@ class PendingSearch(Pending):
         server: str,
         dn: str,
         deadline: float,
+        frame: SearchFrame,
+        tree: bytes,
+        controls: tuple[Control, ...],
         most_entries: int,
         most_bytes: int,
         intermediate: Intermediate | None = None,
     ) -> None:
+        self.frame = frame
+        self.tree = tree
+        self.controls = controls
         self.id = 0
         self.server = server
         self.dn = dn
@@ -137,6 +166,9 @@ class PendingSearch(Pending):
         self.most_entries = most_entries
         self.most_bytes = most_bytes
         self.future: asyncio.Future[SearchResult] = loop.create_future()
+
+    def send(self, session: Session) -> int:
+        return session.search(self.frame, self.tree, self.controls)
 
     def take(self, answer: Answer) -> LdapError | None:
         _, op, controls, size, _ = answer
@@ -184,7 +216,18 @@ class PendingStream(Pending):
     Its deadline stands only while the caller waits: who reads slowly does not run out of time.
     """
 
-    __slots__ = ("buffered", "loop", "outcome", "over", "queue", "references", "waiter")
+    __slots__ = (
+        "buffered",
+        "controls",
+        "frame",
+        "loop",
+        "outcome",
+        "over",
+        "queue",
+        "references",
+        "tree",
+        "waiter",
+    )
 
     verb = "search"
 
@@ -193,10 +236,16 @@ class PendingStream(Pending):
         loop: asyncio.AbstractEventLoop,
         server: str,
         dn: str,
+        frame: SearchFrame,
+        tree: bytes,
+        controls: tuple[Control, ...],
         references: list[str] | None,
         intermediate: Intermediate | None = None,
     ) -> None:
         super().__init__(server, dn, NEVER, intermediate)
+        self.frame = frame
+        self.tree = tree
+        self.controls = controls
         self.loop = loop
         self.references = references
         self.queue: deque[tuple[SearchResultEntry, int]] = deque()
@@ -204,6 +253,9 @@ class PendingStream(Pending):
         self.over = False
         self.outcome: LdapError | None = None
         self.waiter: asyncio.Future[None] | None = None
+
+    def send(self, session: Session) -> int:
+        return session.search(self.frame, self.tree, self.controls)
 
     def take(self, answer: Answer) -> LdapError | None:
         op = answer.op

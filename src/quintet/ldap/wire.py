@@ -6,10 +6,10 @@
 import asyncio
 import ssl
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import cast, final
 
 from quintet.ldap.errors import (
+    NO_TEXT,
     ConnectionLost,
     LdapError,
     Misuse,
@@ -56,7 +56,7 @@ class Wire(asyncio.BufferedProtocol):
         self._writable = True
         self._flushing = False
         self._high = limits.pending_high
-        self._waiting: OrderedDict[Pending, Callable[[], int]] = OrderedDict()
+        self._waiting: OrderedDict[Pending, None] = OrderedDict()
         self._check_at = NEVER
         self._timer: asyncio.TimerHandle | None = None
         self._streams: set[PendingStream] = set()
@@ -64,25 +64,22 @@ class Wire(asyncio.BufferedProtocol):
 
     # What operations use.
 
-    def begin(self, pending: Pending, send: Callable[[], int], *, at_once: bool = False) -> None:
-        """Let `send` queue the request at the session, now or when its turn comes; it returns the id.
-
-        Raises Misuse or ConnectionLost: nothing was sent.
-        """
+    def begin(self, pending: Pending, *, at_once: bool = False) -> None:
+        """Send the request, or let it wait for its turn. Raises Misuse, ConnectionLost: nothing was sent."""
         if self.over:
             raise pending.place(self._lost()) from self.reason
         if self.held and not at_once:
-            self._waiting[pending] = send
+            self._waiting[pending] = None
             self.watch(pending.deadline)
             if self._streams:
                 self.pace()
-        elif (refused := self._send(pending, send)) is not None:
+        elif (refused := self._send(pending)) is not None:
             raise refused
 
-    def _send(self, pending: Pending, send: Callable[[], int]) -> LdapError | None:
+    def _send(self, pending: Pending) -> LdapError | None:
         """Why the request may not be sent, or None when it is on its way."""
         try:
-            pending.id = send()
+            pending.id = pending.send(self.session)
         except UnicodeError:
             return pending.place(Misuse(NO_TEXT))
         except LdapError as error:
@@ -111,7 +108,8 @@ class Wire(asyncio.BufferedProtocol):
 
     def give_up(self, pending: Pending, why: str = "abandoned") -> None:
         """The caller no longer wants the answer. The server is told where the protocol allows it."""
-        if self._waiting.pop(pending, None) is not None or self.pending.get(pending.id) is not pending:
+        self._waiting.pop(pending, None)
+        if self.pending.get(pending.id) is not pending:
             return
         if self.session.state is not State.OPEN:
             return  # a bind or StartTLS: its answer will still come, and nothing else may go before it
@@ -333,8 +331,8 @@ class Wire(asyncio.BufferedProtocol):
         self.held = False
         waiting = self._waiting
         while waiting and not self.held:
-            pending, send = waiting.popitem(last=False)
-            if (refused := self._send(pending, send)) is not None:
+            pending, _ = waiting.popitem(last=False)
+            if (refused := self._send(pending)) is not None:
                 pending.fail(refused)
 
     def _check_deadlines_at(self, when: float) -> None:
@@ -366,8 +364,6 @@ class Wire(asyncio.BufferedProtocol):
         else:  # what cannot be abandoned leaves the connection in a state that nobody knows
             self.end(ConnectionLost(f"{what} to a {pending.verb}"))
 
-
-NO_TEXT = "half a surrogate pair is no text"
 
 _FEW = 8
 _SMALL_BUFFER = 8 * 1024
