@@ -321,22 +321,6 @@ async def test_who_stops_connecting_does_not_stop_what_others_wait_for(serve: Se
     assert server.counts["connections"] == 1
 
 
-async def test_connecting_opens_all_that_the_settings_name_where_operations_share(
-    serve: Serve, make: MakePool
-) -> None:
-    shared, alone = await serve(), await serve()
-    await make(line_to(shared.port, connections=3, most=3)).connect()
-    await make(bindings(alone.port, connections=2, most=8)).connect()
-    assert (shared.counts["connections"], alone.counts["connections"]) == (3, 1)
-
-
-async def test_connecting_to_a_dead_host_dials_once(make: MakePool, told: list[Event]) -> None:
-    pool = make(line_to(DEAD, connections=5, most=5))
-    with pytest.raises(Unreachable):
-        await pool.connect()
-    assert len([event for event in told if isinstance(event, OpenFailed)]) == 1
-
-
 async def test_growing_and_shrinking_are_no_reconnects(serve: Serve, make: MakePool) -> None:
     server = await serve()
     pool = make(bindings(server.port, connections=1, most=4, idle_probe=0.0))

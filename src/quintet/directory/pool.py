@@ -208,27 +208,19 @@ class Pool:
         return self._links.closed
 
     async def connect(self) -> None:
-        """Open what the settings name, even while the hosts are left alone. Raises what `run` raises.
+        """Open a connection now, even while the hosts are left alone. Raises what `run` raises.
 
-        Where operations share connections that is all of them; binds begin with one, and get more under load.
+        More come with use. Who is opening one already is waited for, and not stopped when this is cancelled.
         """
         self._links.free()
-        for host in self._links.hosts:
-            host.retry_at = 0.0
-        await self._opened(1)
-        if self._links.live and not self.line.exclusive:
-            await self._opened(self.line.connections)
+        if not self._links.live and not self._links.closed:
+            for host in self._links.hosts:
+                host.retry_at = 0.0
+            if not self._opening:
+                self._start_opening()
+            await asyncio.wait(self._opening)
         if not self._links.live:
             raise self._links.refusal()
-
-    async def _opened(self, count: int) -> None:
-        """Wait for the openings under way, with as many more as are wanted; others may wait for them, too."""
-        if self._links.closed:
-            return
-        for _ in range(count - len(self._links.live) - len(self._opening)):
-            self._start_opening()
-        if self._opening:
-            await asyncio.wait(self._opening)
 
     @property
     def failure(self) -> DirectoryError | None:
