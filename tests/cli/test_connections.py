@@ -42,7 +42,9 @@ def test_each_level_encrypts_what_it_says(
     assert {task for task, row in rows.items() if row["encrypted"]} == {*ENCRYPTED[level], "business-card"}
     for row in rows.values():
         assert set(row) == KEYS
-        assert (row["state"], row["error"]) == ("connected", None)
+        assert row["state"] == "connected"
+        anonymous = level == "passwords" and row["task"] in FIVE and not row["encrypted"]
+        assert (row["error"] or "")[:15] == ("it is anonymous" if anonymous else "")
         assert (row["tls_version"] is not None) is (row["certificate"] is not None) is row["encrypted"]
     assert set(rows["business-card"]["certificate"]) == {"subject", "issuer", "expires"}
 
@@ -89,10 +91,39 @@ def test_a_password_that_would_cross_in_clear_is_2_with_the_ways_out(
     quintet: Quintet, tmp_path: Path, make_slapd: Callable[..., Slapd]
 ) -> None:
     folder = settings_folder(tmp_path / "settings", make_slapd(anonymous_read=False), level="passwords")
-    ran = quintet("--config", folder, "connections")
-    assert (ran.code, ran.out) == (2, "")
-    assert "QUINTET_ALLOW_CLEAR_SERVICE_BIND" in ran.err
-    assert small.READER_PASSWORD not in ran.err
+    for ran in (quintet("--config", folder, "connections"), quintet("--config", folder, "browse")):
+        assert ran.code == 2
+        assert "let the server offer SASL SCRAM to the account" in ran.err
+        assert "QUINTET_ALLOW_CLEAR_SERVICE_BIND=1 in [Directory]" in ran.err
+        assert small.READER_PASSWORD not in ran.out + ran.err
+
+
+def test_c59_connections_that_would_show_a_password_have_their_rows_all_the_same(
+    quintet: Quintet, tmp_path: Path, make_slapd: Callable[..., Slapd]
+) -> None:
+    server = make_slapd(anonymous_read=False)
+    folder = settings_folder(tmp_path / "settings", server, level="passwords", cards_encrypted=True)
+    ran = quintet("--config", folder, "connections", "--json")
+    assert (ran.code, ran.document["protection"]) == (2, "passwords")
+    rows = {row["task"]: row for row in ran.document["connections"]}
+    assert list(rows) == [*FIVE, "business-card"]
+    failed = {task for task, row in rows.items() if row["error"] is not None}
+    assert failed == {*FIVE} - {"authenticate"}
+    assert all("would cross this connection in clear" in rows[task]["error"] for task in failed)
+
+
+def test_c59_a_clear_card_whose_account_would_be_shown_is_2_too(
+    quintet: Quintet, tmp_path: Path, small_slapd: Slapd, make_slapd: Callable[..., Slapd]
+) -> None:
+    """The five tasks have a server that anonymous people may read; the cards have another."""
+    folder = settings_folder(tmp_path / "settings", small_slapd, level="passwords")
+    closed = settings_folder(tmp_path / "closed", make_slapd(anonymous_read=False), level="passwords")
+    (folder / "UserInfoConfig.xml").write_bytes((closed / "UserInfoConfig.xml").read_bytes())
+    ran = quintet("--config", folder, "connections", "--json")
+    assert ran.code == 2
+    (row,) = [row for row in ran.document["connections"] if row["state"] != "connected"]
+    assert (row["task"], "would cross this connection in clear" in row["error"]) == ("business-card", True)
+    assert quintet("--config", folder, "card", "alice").code == 2
 
 
 def test_a_server_that_speaks_something_else_is_3(quintet: Quintet, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -19,6 +21,7 @@ from quintet.cli.show import AsJson, encryption, out, print_json, printable, tab
 from quintet.cli.watch import watch_connections
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
+from quintet.directory.errors import ClearBindRefused
 from quintet.directory.records import Certificate, ConnectionStatus
 from quintet.directory.tasks import Protection
 
@@ -39,25 +42,38 @@ def connections(
             )
         run(watch_connections(folder_of(context), os.environ, partial(settings_of, context)))
         return
-    protection, found = run(open_all(settings_of(context)))
+    opened = run(open_all(settings_of(context)))
     if as_json:
-        print_json(
-            {"protection": protection.name.lower(), "connections": [connection(each) for each in found]}
-        )
+        rows = [connection(each) for each in opened.connections]
+        print_json({"protection": opened.protection.name.lower(), "connections": rows})
     else:
-        print_connections(protection, found)
-    if any(status.error is not None for status in found):
+        print_connections(opened.protection, opened.connections)
+    if opened.refused is not None:
+        raise opened.refused
+    if any(status.failed for status in opened.connections):
         raise typer.Exit(Exit.UNREACHABLE)
 
 
-async def open_all(settings: Settings) -> tuple[Protection, tuple[ConnectionStatus, ...]]:
-    """The level of protection, and every connection after an attempt to open it, the cards' last."""
-    async with Directory(settings) as directory:
-        found = await directory.connect_all()
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Every connection after an attempt to open it, the cards' last; `refused` as in `Directory`."""
+
+    protection: Protection
+    connections: tuple[ConnectionStatus, ...]
+    refused: ClearBindRefused | None
+
+
+async def open_all(settings: Settings) -> Opened:
+    directory = Directory(settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(directory.close)
+        await directory.open(check=False)
+        found, refused = await directory.connect_all(), directory.refused
         if settings.cards is not None:
-            async with Cards(settings.cards) as cards:
-                found += await cards.connect_all()
-        return directory.protection, found
+            cards = await stack.enter_async_context(Cards(settings.cards))
+            found += await cards.connect_all()
+            refused = refused or cards.refused
+        return Opened(directory.protection, found, refused)
 
 
 def print_connections(protection: Protection, found: Iterable[ConnectionStatus]) -> None:
@@ -71,7 +87,7 @@ def print_connections(protection: Protection, found: Iterable[ConnectionStatus])
             text(f"{address} shows {certificate.subject}, by {certificate.issuer}; {_validity(certificate)}")
         )
     for error, tasks in _errors(found).items():
-        out().print(Text.assemble((f"{', '.join(tasks)}: ", "bold red"), printable(error)))
+        out().print(Text.assemble((f"{', '.join(tasks)}: ", "bold red"), printable(error)), soft_wrap=True)
 
 
 def _errors(found: Iterable[ConnectionStatus]) -> dict[str, list[str]]:
