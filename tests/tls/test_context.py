@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from quintet.tls import context as module
 from quintet.tls.chains import verified_chain
@@ -30,7 +31,15 @@ from quintet.tls.context import (
 from quintet.tls.entries import KeyEntry
 from quintet.tls.explain import peer_chain
 from quintet.tls.profile import SecurityLevel, TlsProfile
-from quintet.tls.stores import NoSuchEntry, Store, StoreError, StoreMissing, new_store
+from quintet.tls.stores import (
+    NoSuchEntry,
+    Store,
+    StoreError,
+    StoreMissing,
+    new_store,
+    read_store,
+    write_store,
+)
 from support import certs
 from support.certs import Issued
 
@@ -444,6 +453,19 @@ def test_a_key_that_does_not_belong_to_its_certificate_is_an_error(ca: Issued, g
     stranger = replace(key_store(("one", good)).keys[0], key=certs.key("rsa2048", "stranger"))
     with pytest.raises(StoreError, match="'one' cannot be used: key values mismatch"):
         make_context(TlsProfile(), trust=trusting(ca), key=replace(new_store(), keys=(stranger,)))
+
+
+def test_a_key_whose_numbers_do_not_fit_together_is_never_used(ca: Issued, client: Issued) -> None:
+    """One faulty signature would give its secret away. Reading the store does not look, since that costs."""
+    assert isinstance(client.key, rsa.RSAPrivateKey)
+    numbers = client.key.private_numbers()
+    wrong = rsa.RSAPrivateNumbers(
+        numbers.p, numbers.q, numbers.d, numbers.dmp1 ^ 2, numbers.dmq1, numbers.iqmp, numbers.public_numbers
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+    store = replace(key_store(("one", client)).keys[0], key=wrong)
+    read = read_store(write_store(replace(new_store(), keys=(store,)), "secret"), "secret")
+    with pytest.raises(StoreError, match="'one' is damaged"):
+        make_context(TlsProfile(), trust=trusting(ca), key=read)
 
 
 def files_open() -> set[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from quintet.tls import der, pbe, pkcs12
 from quintet.tls.stores import DamagedStore, TooCostly, read_store
@@ -123,6 +124,17 @@ def test_more_keys_than_anybody_needs_are_refused() -> None:
     assert len(read_store(clear_p12(*[key_bag(OWN)] * 100, certificate_bag(OWN)), "").keys) == 100
     with pytest.raises(TooCostly, match=r"more than 100 keys; .*keytool"):
         read_store(clear_p12(*[key_bag(OWN)] * 101, certificate_bag(OWN)), "")
+
+
+def test_a_hundred_large_keys_are_read_in_a_moment() -> None:
+    """To check the numbers of one takes seconds. Any number will do for primes here."""
+    p, q = (1 << 4096) - 1, (1 << 4096) - 3
+    public = rsa.RSAPublicNumbers(65537, p * q)
+    numbers = rsa.RSAPrivateNumbers(p, q, 3, 3, 3, 3, public)
+    large = certs.Issued(OWN.certificate, numbers.private_key(unsafe_skip_rsa_key_validation=True))
+    begun = time.process_time()
+    assert read_store(clear_p12(*[key_bag(large)] * 100), "").others == 100
+    assert time.process_time() - begun < 2
 
 
 def test_a_chain_longer_than_any_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

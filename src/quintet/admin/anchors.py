@@ -19,6 +19,7 @@ from quintet.tls.certificates import (
     is_self_signed,
     load_certificate,
     name_text,
+    top_of,
 )
 
 _HEX = re.compile(r"[0-9A-F]{64}")
@@ -53,14 +54,7 @@ def choose_anchor(
     roots: Iterable[x509.Certificate] = (),
 ) -> Anchor:
     """What to trust for `chain`, the server's certificate first. `roots` are the machine's own."""
-    top = chain[0]
-    rest = list(chain[1:])
-    while not is_self_signed(top):
-        above = next((c for c in rest if has_issued(c, top)), None)
-        if above is None:
-            break
-        rest.remove(above)
-        top = above
+    top = top_of(chain)
     trusted = list(trusted)
     if top in trusted:
         return Anchor(Found.IN_STORE, top, name_text(top.subject))

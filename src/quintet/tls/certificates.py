@@ -1,7 +1,7 @@
 """What people want to know about a certificate."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -79,6 +79,18 @@ def is_authority(certificate: x509.Certificate) -> bool:
 
 def is_self_signed(certificate: x509.Certificate) -> bool:
     return has_issued(certificate, certificate)
+
+
+def top_of(chain: Sequence[x509.Certificate]) -> x509.Certificate:
+    """The last certificate that hangs together with the first; what else was sent is passed over."""
+    top, rest = chain[0], list(chain[1:])
+    while not is_self_signed(top):
+        above = next((other for other in rest if has_issued(other, top)), None)
+        if above is None:
+            break
+        rest.remove(above)
+        top = above
+    return top
 
 
 def has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:

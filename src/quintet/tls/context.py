@@ -19,6 +19,7 @@ from quintet.tls.certificates import name_text
 from quintet.tls.chains import verified_chain
 from quintet.tls.fips import fips_is_active
 from quintet.tls.levels import weakness
+from quintet.tls.loading import is_sound
 from quintet.tls.names import Names, is_for_host, is_listed, names_of
 from quintet.tls.profile import SecurityLevel, TlsProfile
 from quintet.tls.store_errors import NoSuchEntry, StoreError, StoreMissing
@@ -262,6 +263,13 @@ def _trust(context: ssl.SSLContext, trust: Store, profile: TlsProfile) -> None:
 
 def _present(context: ssl.SSLContext, entry: KeyEntry, profile: TlsProfile) -> None:
     assert entry.key is not None
+    path = profile.key_store.path if profile.key_store else None
+    if not is_sound(entry.key):
+        raise StoreError(
+            f"the key {entry.alias!r} is damaged: its numbers do not fit together",
+            "make the store anew from the key's own file",
+            path,
+        )
     parts = [
         certificate.public_bytes(serialization.Encoding.PEM)
         for certificate in (entry.certificate, *entry.chain)
@@ -272,14 +280,14 @@ def _present(context: ssl.SSLContext, entry: KeyEntry, profile: TlsProfile) -> N
         )
     )
     try:
-        with _readable_by_openssl(b"".join(parts)) as path:
-            context.load_cert_chain(path)
+        with _readable_by_openssl(b"".join(parts)) as file:
+            context.load_cert_chain(file)
     except ssl.SSLError as error:
         reason = (error.reason or str(error)).lower().replace("_", " ")
         raise StoreError(
             f"the key {entry.alias!r} cannot be used: {reason}",
             "check that it belongs to its certificate and is strong enough for the level",
-            profile.key_store.path if profile.key_store else None,
+            path,
         ) from error
 
 

@@ -1,8 +1,8 @@
 """What the security levels ask of certificates (reference 2.7). Versions and suites: `resolve`, `suites`.
 
 One demand of level 2 is not enforced: that keys are exchanged on P-256, P-384 or P-521 only. X25519 and X448,
-which are as strong, pass as well. Python's `ssl` can leave all curves to OpenSSL or name one; with one, servers
-on the other two would be refused. Levels 3 and 4 have a mode of OpenSSL's own, which keeps to its curves.
+which are as strong, pass as well. Python's `ssl` can leave all curves to OpenSSL or name one, and with one,
+servers on the other two would be refused. Levels 3 and 4 have a mode of OpenSSL, which keeps to its curves.
 """
 
 from collections.abc import Mapping

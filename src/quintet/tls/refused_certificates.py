@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from quintet.tls.certificates import has_issued, is_authority, is_self_signed, name_text
+from quintet.tls.certificates import has_issued, is_authority, is_self_signed, name_text, top_of
 from quintet.tls.explanation import Case, Explanation, Reason
 from quintet.tls.levels import weakness
 from quintet.tls.names import as_address, is_listed, names_of
@@ -63,7 +63,7 @@ def _no_issuer(case: Case) -> Explanation:
             f"the certificate of {case.place} was issued by one that the trust store does not hold",
             f"Import the certificate of its root CA: {case.fetch}, or {case.import_file}",
         )
-    top = _top(case)
+    top = top_of(case.chain)
     subject, issuer = name_text(top.subject), name_text(top.issuer)
     if is_self_signed(top):
         return Explanation(
@@ -110,18 +110,6 @@ def _issuer_of_unknown_kind(case: Case, top: x509.Certificate) -> Explanation:
         "If it is an intermediate, let the server send its whole chain; if it is a root and the right one,"
         f" import it: {case.fetch}, or {case.import_file}",
     )
-
-
-def _top(case: Case) -> x509.Certificate:
-    """The last certificate of the chain that hangs together with the server's own."""
-    top, rest = case.chain[0], list(case.chain[1:])
-    while not is_self_signed(top):
-        above = next((other for other in rest if has_issued(other, top)), None)
-        if above is None:
-            break
-        rest.remove(above)
-        top = above
-    return top
 
 
 def _issuer_is_root(certificate: x509.Certificate) -> bool | None:
