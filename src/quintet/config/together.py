@@ -84,29 +84,27 @@ def _check_clear_accounts(settings: Settings, values: IniValues, findings: Findi
         for server in settings.servers:
             _tell_hidden(
                 server.account,
-                "the four clear connections",
-                "start-up stops. To encrypt them: quintet protect all",
+                "the four clear connections: they bind",
+                "start-up stops; quintet protect all encrypts them",
                 findings,
             )
     if settings.cards is not None and settings.cards.guard_account:
         for card in cards:
             _tell_hidden(
                 card.account,
-                "the cards' clear connection",
-                "there are no cards. To encrypt it: SslEnabled, or quintet protect"
-                f" {_level(settings)} --cards",
+                "the cards' clear connection: it binds",
+                f"there are no cards; SslEnabled, or quintet protect {_level(settings)} --cards, encrypts it",
                 findings,
             )
 
 
-def _tell_hidden(account: Account | None, over: str, otherwise: str, findings: Findings) -> None:
+def _tell_hidden(account: Account | None, binds: str, otherwise: str, findings: Findings) -> None:
     if account is not None and account.place is not None:
         findings.warning(
             account.place,
             account.key,
-            f"the password of {shown(account.name)} does not cross {over}: the bind is by SCRAM where the"
-            f" server offers it, else anonymous, else {otherwise}. To send it as Sametime does: {_ALLOW}=1 in"
-            " [Directory]",
+            f"the password of {shown(account.name)} stays off {binds} by SCRAM where that is offered, else"
+            f" anonymously, else {otherwise}, and {_ALLOW}=1 in [Directory] sends it",
         )
 
 

@@ -259,10 +259,10 @@ _KINDS = (
         "D36",
         _W,
         "The account binds on clear connections",
-        'under "only passwords" four of five connections are clear; a simple bind there shows the'
-        " account's own"
-        " password to whoever listens",
-        "quintet protect all, or let the server offer SCRAM, or let anonymous connections read the bases",
+        'four of five connections are clear under "only passwords", those of cards without SslEnabled; a'
+        " simple bind there shows the account's own password to whoever listens",
+        "quintet protect all --cards, or let the server offer SCRAM, or let anonymous connections read the"
+        " bases",
     ),
     Kind(
         "D37",

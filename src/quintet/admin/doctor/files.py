@@ -53,13 +53,13 @@ _RULES = (
     _Rule("D8", _XML, "^(SSL)?Port$", "is usually"),
     _Rule("Q5", _COMMUNITY, "^HostName$", "host names must be unique"),
     _Rule("D36", "", "QUINTET_ALLOW_CLEAR_SERVICE_BIND"),
-    _Rule("D36", _USER_INFO, "", "does not cross the cards' clear connection"),
+    _Rule("D36", _USER_INFO, "", "stays off the cards' clear connection"),
 )
 
 _FOR_SAMETIME = ("USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES",)
 """Keys that Quintet ignores and a cure of ours asks for."""
 
-_TOLD_LIVE = _Rule("D36", _COMMUNITY, "", "does not cross the four clear connections")
+_TOLD_LIVE = _Rule("D36", _COMMUNITY, "", "stays off the four clear connections")
 """Whoever tries the accounts tells as well in which way they are taken."""
 
 
