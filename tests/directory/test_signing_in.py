@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from quintet.directory.directory import Directory
 from quintet.directory.errors import AmbiguousName, Refused, UnknownName, Unreachable
@@ -11,6 +12,7 @@ from quintet.directory.tasks import Task
 from quintet.directory.trace import Event, SignedIn
 from quintet.embedded.faults import Answer, Drop, failing
 from quintet.embedded.server import EmbeddedServer
+from quintet.telling import Telling
 from support import small
 from support.directories import DEAD
 
@@ -81,6 +83,23 @@ async def test_the_sub_code_of_active_directory_goes_to_the_trace_only(
         await directory.authenticate("alice", "alice-secret")
     assert "locked" not in str(refused.value)
     assert "locked" in [event.reason for event in told if isinstance(event, SignedIn)][-1]
+
+
+async def test_c48_the_log_of_a_server_tells_a_name_that_several_have_and_the_person_is_not_told(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    directory = await directory_of(await serve(), trace=Telling())
+    said = []
+    with capture_logs() as logs:
+        for name in ("smith", "nobody"):
+            with pytest.raises(Refused) as refused:
+                await directory.authenticate(name, "alice-secret")
+            said.append(str(refused.value))
+    signed_in = [each for each in logs if each["event"] == "sign-in"]
+    reasons = [each["reason"] for each in signed_in]
+    assert (reasons, len(set(said))) == (["several people have this name", "nobody has this name"], 1)
+    assert {each["log_level"] for each in signed_in} == {"info"}
+    assert "alice-secret" not in str(logs)
 
 
 async def test_who_is_nobody_waits_as_long_as_a_wrong_password_takes_and_nobody_else_waits(

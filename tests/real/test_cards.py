@@ -56,7 +56,7 @@ async def test_c68_a_store_without_the_authority_is_not_enough(
     folder = settings_folder(tmp_path, small_slapd, cards_encrypted=True)
     other = keytool.trust_store(tmp_path / "other.p12", {"other": certs.authority("Somebody else")})
     async with Cards(card_settings(folder, KeyStorePath=str(other)), route=relay.route) as cards:
-        with pytest.raises(Untrusted, match="quintet trust"):
+        with pytest.raises(Untrusted, match=r"quintet trust fetch \S+ --store \S+other\.p12"):
             await cards.card("alice")
     assert all(b"alice" not in each.bytes for each in relay.of(LABEL))
 
