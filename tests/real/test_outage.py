@@ -1,4 +1,4 @@
-"""slapd is killed and started again while requests run: no wrong answer, nothing lost that can be retried."""
+"""slapd is killed, stopped and started again: no wrong answer, nothing lost that can be retried or moved."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from quintet.config.load import load
+from quintet.directory import keeping
 from quintet.directory.directory import Directory
 from quintet.directory.errors import Refused, Unreachable
+from quintet.directory.records import State
 from support import small
+from support.directories import server_settings, settings
 from support.folder import settings_folder
 from support.slapd import Slapd
 
@@ -134,3 +137,41 @@ async def test_the_status_tells_of_the_reconnects(directory: tuple[Directory, Sl
     for uid in PEOPLE:
         await ask(quintet, uid, Tally())
     assert sum(each.reconnects for each in quintet.status()) > 0
+
+
+async def test_a_host_that_hangs_is_left_for_the_next_one_and_returned_to(
+    make_slapd: Callable[..., Slapd], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped process keeps its sockets: connections are accepted by the kernel, and nobody answers."""
+    monkeypatch.setattr(keeping, "RETURN_AFTER", 0.0)
+    monkeypatch.setattr(keeping, "KEEP_EVERY", 0.1)
+    first, second = make_slapd(stats=False), make_slapd(stats=False)
+    ports = {"first.example": first.port, "second.example": second.port}
+    given = settings(
+        [server_settings(first.port, hosts=tuple(ports))], operation_timeout=0.5, connect_timeout=0.5
+    )
+
+    def route(task: str, host: str, port: int) -> tuple[str, int]:
+        return "127.0.0.1", ports[host]
+
+    async with Directory(given, route=route) as directory:
+
+        async def served_by(host: str) -> None:
+            """Wait until whatever is asked is answered there."""
+            async with asyncio.timeout(SOON):
+                while True:
+                    tally = Tally()
+                    await ask(directory, "alice", tally)
+                    assert tally.wrong == []
+                    used = {row.address for row in directory.status() if row.state is State.CONNECTED}
+                    if tally.right and used == {f"{host}:{first.port}"}:
+                        return
+
+        await served_by("first.example")
+        with first.frozen():
+            await served_by("second.example")
+            tally = Tally()
+            for uid in PEOPLE:
+                await ask(directory, uid, tally)
+            assert (tally.right, tally.unavailable, tally.wrong) == (len(PEOPLE), 0, [])
+        await served_by("first.example")

@@ -139,11 +139,13 @@ async def test_only_passwords_with_an_account_binds_the_clear_connections_anonym
     folder = settings_folder(tmp_path, small_slapd, level="passwords", cards_encrypted=True)
     async with running(load(folder, {}), relay) as quintet:
         await use_everything(quintet)
-        bound = {each.task: each.bound_as for each in quintet.directory.status()}
+        found = {each.task: each for each in quintet.directory.status()}
     everything = b"".join(each.bytes for each in relay.connections)
     assert not seen(everything, (PASSWORD, WRONG_PASSWORD, SERVICE_PASSWORD))
     assert seen(everything, NAMES), "names are in clear at this level"
-    assert bound[Task.BROWSE.value] is None
+    browse = found[Task.BROWSE.value]
+    assert (browse.bound_as, browse.failed) == (None, False)
+    assert "SCRAM fails for the service account" in (browse.error or "")
 
 
 async def test_only_passwords_with_an_account_uses_scram_where_anonymous_may_not_read(

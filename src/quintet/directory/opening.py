@@ -14,7 +14,6 @@ from typing import final
 from quintet.config.settings import Account
 from quintet.directory.endpoint import Binding, Endpoint, Line, Mode
 from quintet.directory.errors import ClearBindRefused, DirectoryError, Unreachable, Why
-from quintet.directory.presence import ANYTHING as ANYTHING  # noqa: PLC0414
 from quintet.directory.presence import ROOT_DSE, is_there
 from quintet.directory.securing import Contexts, untrusted
 from quintet.directory.trace import Trace, Warned
