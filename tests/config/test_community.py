@@ -112,6 +112,20 @@ def test_c43_settings_may_be_child_elements_with_text_or_value() -> None:
     assert (community.servers[0].hosts, community.servers[0].port) == (("h",), 1389)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"), [("\n    s e\n  ", "s e"), (" s e ", " s e "), ("<![CDATA[s&e]]>", "s&e")]
+)
+def test_c43_a_value_on_lines_of_its_own_is_taken_without_its_layout(written: str, meant: str) -> None:
+    community, problems = read(
+        '<R><LDAP><Connection HostName="h" BindEntryDn="cn=a">'
+        f"<BindEntryPassword>{written}</BindEntryPassword></Connection></LDAP></R>"
+    )
+    assert not problems
+    account = community.servers[0].account
+    assert account is not None
+    assert account.password.reveal() == meant
+
+
 def test_c43_settings_further_out_are_the_default_of_all_connections() -> None:
     text = (
         '<R><LDAP Port="1"><UserIdAttribute>uid</UserIdAttribute><Group Port="2">'

@@ -176,6 +176,12 @@ def test_c86_an_unknown_key_gets_one_note_with_the_nearest_name() -> None:
     assert f"did you mean {FLAG}?" in problem.message
 
 
+def test_c12_d34_a_variable_that_stands_in_the_file_is_told_as_one() -> None:
+    (problem,) = problems(f"[Directory]\nSTI__Directory__{FLAG}=1\n")
+    assert (problem.severity, problem.place) == (Severity.WARNING, Place("sametime.ini", 2))
+    assert problem.message.endswith(f"write {FLAG} below [Directory]")
+
+
 def test_c86_a_key_without_documented_meaning_gets_one_note() -> None:
     (problem,) = problems("[Directory]\nST_DB_LDAP_TIMEOUT=1\n")
     assert problem.severity is Severity.NOTE

@@ -69,6 +69,13 @@ def test_c65_servers_and_storages_keep_their_order() -> None:
     assert [[s.host for s in storage.servers] for storage in found.storages] == [["h", "i"], ["j"]]
 
 
+def test_c65_a_storage_without_a_type_is_read_as_ldap_with_a_warning() -> None:
+    for written in ("<Storage>", '<Storage type="">'):
+        found, problems = read(document().replace('<Storage type="LDAP">', written))
+        assert found is not None
+        assert [(p.severity, p.key) for p in problems] == [(Severity.WARNING, "type")]
+
+
 def test_c65_storages_of_other_kinds_are_skipped_with_a_note() -> None:
     text = document().replace("<Resources>", '<Resources><Storage type="NOTES"/>')
     assert "NOTES" in only_problem(text, Severity.NOTE).message
@@ -329,6 +336,11 @@ def test_an_unknown_attribute_is_noted_with_the_nearest_name() -> None:
         (document(root="<Port/>"), "Port", "belongs into StorageDetails"),
         (document(details=DETAILS + "<SslEnabled>true</SslEnabled>"), "SslEnabled", "StorageDetails"),
         (document().replace('type="LDAP"', 'type="LDAP" SslEnabled="true"'), "SslEnabled", "StorageDetails"),
+        (
+            document().replace("<User", '<UserInformation SslEnabled="true"><User') + "</UserInformation>",
+            "SslEnabled",
+            "StorageDetails",
+        ),
         (document(root='<StorageDetails HostName="i"/>'), "StorageDetails", "outside every Storage"),
         (document(root='<SslProperties KeyStorePath="a"/>'), "SslProperties", "outside every Storage"),
         (document(root='<StorageDetals HostName="i"/>'), "StorageDetals", "did you mean StorageDetails?"),

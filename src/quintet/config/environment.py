@@ -35,18 +35,24 @@ def read_environment(environ: Mapping[str, str], findings: Findings) -> tuple[En
     return tuple(found.values())
 
 
+def parse_variable(name: str) -> tuple[str, str] | None:
+    """Section and key of a variable in the documented form, None for any other name."""
+    match = _PROPER.fullmatch(name)
+    return None if match is None else (match[1], match[2])
+
+
 def _proper(environ: Mapping[str, str]) -> list[Entry]:
     return [
-        Entry(match[1], match[2], value, ENVIRONMENT, name)
+        Entry(*named, value, ENVIRONMENT, name)
         for name, value in environ.items()
-        if (match := _PROPER.fullmatch(name))
+        if (named := parse_variable(name)) is not None
     ]
 
 
 def _slips(environ: Mapping[str, str], findings: Findings) -> list[Entry]:
     entries = []
     for name, value in environ.items():
-        if not name.startswith("STI_") or _PROPER.fullmatch(name):
+        if not name.startswith("STI_") or parse_variable(name) is not None:
             continue
         match = _SLIP.fullmatch(name)
         if match is not None:

@@ -5,6 +5,7 @@ The environment wins over the file. A key counts only in its own section. An emp
 
 from collections.abc import Iterable
 
+from quintet.config.environment import parse_variable
 from quintet.config.ini import FILE, Entry, same_section
 from quintet.config.known import (
     COMPONENT_KEYS,
@@ -115,6 +116,14 @@ def _cure(entry: Entry, known: IniKey) -> str:
 
 
 def _unknown(entry: Entry, section: str, findings: Findings) -> None:
+    if entry.place.file == FILE and (variable := parse_variable(entry.key)) is not None:
+        of, key = variable
+        findings.warning(
+            entry.place,
+            entry.written,
+            f"is the name of a variable, which has no effect in this file; write {key} below [{of}]",
+        )
+        return
     if section in _FOREIGN or section.startswith("debug") or entry.key.casefold().startswith(_OTHER_SCOPES):
         return
     findings.unknown(entry.place, entry.written, entry.key, _NAMES)

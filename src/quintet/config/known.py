@@ -202,7 +202,8 @@ INI_KEYS: tuple[IniKey, ...] = (
         _DIRECTORY,
         Kind.FLAG,
         "0",
-        "1 = under 'only passwords', the bind account's own password may cross clear connections",
+        "1 = a bind account's own password may cross the clear connections of a level that encrypts: four"
+        " under 'only passwords', and that of business cards",
         _OURS,
     ),
     IniKey(

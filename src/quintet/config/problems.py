@@ -64,12 +64,13 @@ class Findings:
     """
 
     MOST = 1000
-    _MOST_HINTS = 100
+    _MOST_COMPARED = 20_000
 
     def __init__(self) -> None:
         self._found: dict[Severity, dict[Problem, None]] = {severity: {} for severity in Severity}
         self._dropped: Counter[str] = Counter()
         self._hints: dict[tuple[str, ...], str] = {}
+        self._compared = 0
 
     @property
     def failed(self) -> bool:
@@ -110,8 +111,9 @@ class Findings:
         """The words "; did you mean X?" when a known name is near, else nothing."""
         asked = (name, *known)
         if asked not in self._hints:
-            if len(self._hints) == self._MOST_HINTS or len(name) > 100:
+            if self._compared >= self._MOST_COMPARED or len(name) > 100:
                 return ""
+            self._compared += len(asked) - 1
             near = nearest(name, asked[1:])
             self._hints[asked] = f"; did you mean {near}?" if near else ""
         return self._hints[asked]

@@ -5,12 +5,7 @@ from pathlib import Path
 
 from quintet.config.accounts import read_account, read_encoded
 from quintet.config.card_fields import CardFields
-from quintet.config.known import (
-    CARD_ELEMENTS,
-    CARD_SERVER_SETTINGS,
-    IGNORED_CARD_ELEMENTS,
-    XmlSetting,
-)
+from quintet.config.known import CARD_SERVER_SETTINGS, XmlSetting
 from quintet.config.markup import Element
 from quintet.config.problems import Findings, Place, shown
 from quintet.config.readings import (
@@ -35,8 +30,6 @@ FILE = "UserInfoConfig.xml"
 
 _SETTINGS: dict[str, XmlSetting] = {setting.name: setting for setting in CARD_SERVER_SETTINGS}
 _SCOPES = {"0": Scope.BASE, "1": Scope.ONE, "2": Scope.SUBTREE}
-_ELEMENTS = {element.casefold(): element for element in CARD_ELEMENTS}
-_IGNORED = {element.casefold() for element in IGNORED_CARD_ELEMENTS}
 _LINK = "MailAddress"
 # Cards take nothing of sametime.ini (reference 4.3).
 _KEYS = Keys(host=f"HostName in {FILE}", store=f"SslProperties in {FILE}", prefix=None)
@@ -109,7 +102,7 @@ class _Reader:
         common = self._common_field()
         for element in self._root.named("Storage"):
             kind = self._value(element, "type")
-            if kind is None:
+            if kind is None or not kind.text.strip():
                 self._findings.warning(
                     self._place(element), "type", 'is missing in Storage; it is read as type="LDAP"'
                 )

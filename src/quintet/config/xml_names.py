@@ -51,7 +51,9 @@ def check_community_names(root: Element, findings: Findings, file: str) -> None:
 
 def check_card_names(root: Element, findings: Findings, file: str) -> None:
     """Tells of every name in UserInfoConfig.xml that is unknown, or that has no effect where it stands."""
-    _CardNames(findings, file).below(root, in_storage=False)
+    names = _CardNames(findings, file)
+    names.outermost(root)
+    names.below(root, in_storage=False)
 
 
 @final
@@ -117,6 +119,12 @@ class _CardNames:
     def __init__(self, findings: Findings, file: str) -> None:
         self._findings = findings
         self._file = file
+
+    def outermost(self, root: Element) -> None:
+        """It may have any name and bear what it likes, but no settings of another element."""
+        for each in root.attributes:
+            if not _takes(root, each.name):
+                self._tell_home(each.name, each.line, root)
 
     def below(self, element: Element, *, in_storage: bool) -> None:
         inside = in_storage or element.is_named("Storage")

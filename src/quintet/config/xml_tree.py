@@ -19,7 +19,10 @@ class Holder:
 
     @property
     def value(self) -> str:
-        return self.element.text if self.attribute is None else self.attribute.value
+        if self.attribute is not None:
+            return self.attribute.value
+        text = self.element.text
+        return text.strip() if "\n" in text else text  # what stands on lines of its own is laid out
 
     @property
     def line(self) -> int:
