@@ -54,7 +54,10 @@ def text(value: object, style: str = "") -> Text:
     """Foreign text, fit to be shown. None is a dash."""
     if value is None:
         return Text("–" if _takes_unicode() else "-", style="dim")
-    return Text(printable(value), style=style)
+    encoding = sys.stdout.encoding or "utf-8"
+    # Escaped before it is measured, or the columns of a table would not stand one below the other.
+    shown = printable(value).encode(encoding, "backslashreplace").decode(encoding)
+    return Text(shown, style=style)
 
 
 def named(name: str, dn: str) -> Text:
