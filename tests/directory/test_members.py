@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from quintet.directory.directory import Directory
 from quintet.directory.errors import AmbiguousName, UnknownGroup, Unreachable
 from quintet.directory.members import _without_bits
+from quintet.directory.records import Person
 from quintet.embedded.answers import Rules
 from quintet.embedded.faults import Answer, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from support import small
-from support.directories import DEAD
+from support.directories import DEAD, server_settings, settings
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]
@@ -62,6 +63,13 @@ async def test_a_group_may_be_given_by_its_name_in_any_spelling(
     directory = await directory_of(await serve())
     by_dn = await directory.members("CN = Engineers , ou=GROUPS,o=Example")
     assert by_dn.members == (await directory.members("engineers")).members
+
+
+@pytest.mark.parametrize("base", [small.BASE, ""])
+async def test_a_groups_name_may_look_like_a_dn(serve: Serve, directory_of: DirectoryOf, base: str) -> None:
+    group = group_ldif("a=b", small.person_dn("alice")).replace("cn=a=b", r"cn=a\=b")
+    directory = await directory_of(await serve(group), server={"group_base": DN.parse(base)})
+    assert [member.name for member in (await directory.members("a=b")).members] == ["Alice Adams"]
 
 
 async def test_odd_names_of_groups_and_members_work(serve: Serve, directory_of: DirectoryOf) -> None:
@@ -231,6 +239,18 @@ async def test_c55_groups_outside_the_group_base_do_not_count(
     directory = await directory_of(await serve(outside), server=server)
     groups = await directory.groups_of(await directory.resolve_login("erin"))
     assert [group.name for group in groups] == ["everybody"]
+
+
+async def test_c55_two_servers_on_one_host_are_told_apart_by_where_the_person_lies(serve: Serve) -> None:
+    elsewhere = small.LDIF.decode().replace("o=example", "o=other").replace("o: example", "o: other")
+    first, second = await serve(), await serve(elsewhere)
+    other = {f"{kind}_base": DN.parse("o=other") for kind in ("person", "group")}
+    servers = [server_settings(first.port), server_settings(second.port, order=2, **other)]
+    async with Directory(settings(servers)) as directory:
+        for base in ("o=example", "o=other"):
+            dn = f"uid=dave,ou=people,{base}"
+            groups = await directory.groups_of(Person(dn, dn, "Dave", None, servers[0].label), depth=-1)
+            assert [group.dn for group in groups] == [f"cn=sales,ou=groups,{base}"]
 
 
 async def test_c55_a_group_that_the_server_refuses_to_show_does_not_hide_the_others(

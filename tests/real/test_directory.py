@@ -9,7 +9,7 @@ import pytest
 from quintet.config.load import load
 from quintet.directory.directory import Directory
 from quintet.directory.errors import AmbiguousName, Refused, UnknownGroup, Untrusted
-from quintet.directory.records import Container, Person
+from quintet.directory.records import Container, Person, State
 from quintet.directory.tasks import Task
 from quintet.embedded import sample
 from support import certs, keytool, small
@@ -38,7 +38,10 @@ async def test_c1_to_c4_all_five_tasks_answer_and_the_status_tells_what_is_encry
     folder = settings_folder(tmp_path, small_slapd, level=level, directory={"QUINTET_START_TLS": start_tls})
     async with Directory(load(folder, {})) as directory:
         rows = await directory.connect_all()
-        assert [row.error for row in rows] == [None] * len(Task)
+        assert {row.state for row in rows} == {State.CONNECTED}
+        hidden = CLEAR[level] if level == "passwords" else set()  # this server has no SCRAM secret
+        assert {row.task for row in rows if row.error and "anonymous" in row.error} == hidden
+        assert [row.error for row in rows if row.task not in hidden] == [None] * (len(Task) - len(hidden))
         assert {row.task for row in rows if not row.encrypted} == CLEAR[level]
         assert all((row.certificate is not None) is row.encrypted for row in rows)
         alice = await directory.authenticate("alice", "alice-secret")

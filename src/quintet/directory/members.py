@@ -64,12 +64,16 @@ async def _find_group(view: View, name: str) -> tuple[Server, SearchResultEntry]
     typed = parsed(name) if "=" in name else None
     inside = [s for s in view.servers if typed and typed.is_under(s.settings.group_base)]
 
-    async def by_dn(server: Server) -> Found:
+    async def question(server: Server) -> Found:
+        """By the DN; a name may look like one and be none: `a=b`."""
+        entry = await by_dn(server) if inside else None
+        return Found((entry,)) if entry else await by_name(server)
+
+    async def by_dn(server: Server) -> SearchResultEntry | None:
         try:
-            entry = await server.read(_TASK, name, _is_group(server), _group_attributes(server))
+            return await server.read(_TASK, name, _is_group(server), _group_attributes(server))
         except InvalidDnSyntax:
-            return Found(())
-        return Found((entry,) if entry else ())
+            return None
 
     async def by_name(server: Server) -> Found:
         settings = server.settings
@@ -91,7 +95,7 @@ async def _find_group(view: View, name: str) -> tuple[Server, SearchResultEntry]
             limit=2,
         )
 
-    answers = await ask_all(inside or view.servers, by_dn if inside else by_name)
+    answers = await ask_all(inside or view.servers, question)
     once = {
         identity(entry.dn): (server, entry)
         for server, found in reversed(answers.given)

@@ -111,7 +111,7 @@ class Server:
             )
             if each == base
         ]
-        named = f"{' and '.join(keys)} {str(base)!r}"
+        named = f"{' and '.join(keys)} {str(base)!r}{'' if base else ' (the whole directory)'}"
         if self.trace and base not in self._told:
             self._told.add(base)
             self.trace(Warned(task.value, self.label, f"{named} is not there, or hidden from the account"))
