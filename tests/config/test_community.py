@@ -76,6 +76,15 @@ def test_c44_c61_c62_intervals_are_an_hour_unless_set_in_minutes() -> None:
     assert (community.refresh_interval, community.config_refresh_interval) == (14400, 300)
 
 
+@pytest.mark.parametrize(("minutes", "noted"), [("60", 0), ("240", 1)])
+def test_c61_a_refresh_that_somebody_chose_is_noted_to_have_no_effect(minutes: str, noted: int) -> None:
+    """Quintet asks the directory each time: there is nothing to refresh."""
+    text = f'<R><S DirRefreshInterval="{minutes}"/>\n<LDAP><Connection HostName="h"/></LDAP></R>'
+    _, problems = read(text)
+    assert [problem.severity for problem in problems] == [Severity.NOTE] * noted
+    assert all("no answer is old" in problem.message for problem in problems)
+
+
 @pytest.mark.parametrize(
     "alias",
     ["HostName", "Hostname", "Host", "HOSTNAME", "hostName"],

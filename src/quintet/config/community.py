@@ -113,8 +113,11 @@ def _slip(root: Element, findings: Findings) -> str:
 
 def _minutes(root: Element, setting: XmlSetting, findings: Findings, file: str) -> float:
     found = [value for each in root.walk() for value in own_values(each, setting.names, file)]
-    value = one_value(found, findings)
-    return 60.0 * number(value, int(setting.default), findings, least=1, most=525_600)
+    value, usual = one_value(found, findings), int(setting.default)
+    minutes = number(value, usual, findings, least=1, most=525_600)
+    if value and setting.unused and minutes != usual:
+        findings.note(value.place, value.key, f"is accepted and ignored: {setting.unused}")
+    return 60.0 * minutes
 
 
 def _has_order(levels: tuple[Element, ...], file: str) -> bool:

@@ -46,7 +46,10 @@ class IniKey:
 
 @dataclass(frozen=True, slots=True)
 class XmlSetting:
-    """A setting of one of the XML files. `aliases` are other names that occur for it."""
+    """A setting of one of the XML files. `aliases` are other names that occur for it.
+
+    `unused` tells why Quintet does not act on it, as in an `IniKey`.
+    """
 
     name: str
     kind: Kind
@@ -54,6 +57,7 @@ class XmlSetting:
     meaning: str
     source: str
     aliases: tuple[str, ...] = ()
+    unused: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -236,7 +240,7 @@ INI_KEYS: tuple[IniKey, ...] = (
         _CONFIG,
         Kind.LIST,
         "",
-        "mail domains whose names are not looked up; *.d.org covers d.org and all below",
+        "mail domains whose people are not found; *.d.org covers d.org and all below",
         "2.10",
     ),
     IniKey(
@@ -244,7 +248,7 @@ INI_KEYS: tuple[IniKey, ...] = (
         _CONFIG,
         Kind.LIST,
         "",
-        "the only mail domains whose names are looked up",
+        "the only mail domains whose people are found",
         "2.10",
     ),
     IniKey("ST_JAVA_CUSTOM_PATH", _CONFIG, Kind.PATH, "", "Java classes", "2.10", "Quintet runs no Java"),
@@ -326,7 +330,14 @@ CONNECTION_SETTINGS: tuple[XmlSetting, ...] = (
 )
 # StCommunityConfig.xml, anywhere.
 COMMUNITY_SETTINGS: tuple[XmlSetting, ...] = (
-    XmlSetting("DirRefreshInterval", Kind.MINUTES, "60", "how often cached names are refreshed", "3.2"),
+    XmlSetting(
+        "DirRefreshInterval",
+        Kind.MINUTES,
+        "60",
+        "how often kept names are refreshed; Quintet keeps none, so it has no effect",
+        "3.2",
+        unused="Quintet asks the directory each time, so no answer is old",
+    ),
     XmlSetting("ConfigRefreshInterval", Kind.MINUTES, "60", "how often the files are read again", "3.2"),
 )
 # UserInfoConfig.xml, reference 4.3: on `StorageDetails`.
