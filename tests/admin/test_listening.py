@@ -45,6 +45,11 @@ def test_a_search_gives_away_names_and_filters_but_no_password() -> None:
     assert "(cn=ada)" in heard.evidence[0]
 
 
+def test_asking_what_a_server_can_do_gives_away_nothing() -> None:
+    heard = _heard(_message(messages.SearchRequest("", 0, parse("(objectClass=*)"))))
+    assert (heard.names, heard.filters, heard.values, heard.passwords) == (False, False, False, False)
+
+
 def test_an_entry_gives_away_values() -> None:
     entry = messages.SearchResultEntry(
         "cn=ada,o=example", {"mail": [b"ada@example.com"], "userPassword": [b"x1y2z3"]}

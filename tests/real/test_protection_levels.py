@@ -145,7 +145,7 @@ async def test_only_passwords_with_an_account_binds_the_clear_connections_anonym
     assert seen(everything, NAMES), "names are in clear at this level"
     browse = found[Task.BROWSE.value]
     assert (browse.bound_as, browse.failed) == (None, False)
-    assert "SCRAM fails for the service account" in (browse.error or "")
+    assert "SCRAM fails for the service account" in (browse.remark or "")
 
 
 async def test_only_passwords_with_an_account_uses_scram_where_anonymous_may_not_read(

@@ -120,6 +120,8 @@ def _read(message: messages.Message, encrypted: bool) -> Overheard:
             return Overheard(
                 encrypted, names=True, passwords=plain, evidence=(f"SASL {mechanism} bind, {MASK}",)
             )
+        case messages.SearchRequest(base="", scope=messages.BASE_OBJECT):
+            return Overheard(encrypted)  # what the server can do, as anybody may ask it
         case messages.SearchRequest(base=base, filter=wanted):
             return Overheard(
                 encrypted, names=True, filters=True, evidence=(f"search {base!r} for {_short(str(wanted))}",)

@@ -17,7 +17,7 @@ from quintet.cli.app import app
 from quintet.cli.documents import connection
 from quintet.cli.exits import Exit, Wrong
 from quintet.cli.setting import folder_of, run, settings_of
-from quintet.cli.show import AsJson, encryption, out, print_json, printable, table, text
+from quintet.cli.show import AsJson, encryption, out, print_json, printable, table, text, warn
 from quintet.cli.watch import watch_connections
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
@@ -48,6 +48,8 @@ def connections(
         print_json({"protection": opened.protection.name.lower(), "connections": rows})
     else:
         print_connections(opened.protection, opened.connections)
+    for remark, tasks in _by_words((status, status.remark) for status in opened.connections):
+        warn(f"{tasks}: {remark}")
     if opened.refused is not None:
         raise opened.refused
     if any(status.failed for status in opened.connections):
@@ -86,18 +88,18 @@ def print_connections(protection: Protection, found: Iterable[ConnectionStatus])
         out().print(
             text(f"{address} shows {certificate.subject}, by {certificate.issuer}; {_validity(certificate)}")
         )
-    for error, tasks in _errors(found).items():
-        out().print(Text.assemble((f"{', '.join(tasks)}: ", "bold red"), printable(error)), soft_wrap=True)
+    for error, tasks in _by_words((status, status.error) for status in found):
+        out().print(Text.assemble((f"{tasks}: ", "bold red"), printable(error)), soft_wrap=True)
 
 
-def _errors(found: Iterable[ConnectionStatus]) -> dict[str, list[str]]:
-    """What went wrong, and with which connections: they mostly fail for one reason."""
-    errors: dict[str, list[str]] = {}
-    for status in found:
-        if status.error is not None:
-            what = status.error.removeprefix(f"{status.task} at {status.address}: ")
-            errors.setdefault(what, []).append(status.task)
-    return errors
+def _by_words(told: Iterable[tuple[ConnectionStatus, str | None]]) -> Iterable[tuple[str, str]]:
+    """What is told of connections, and of which: most have it in common."""
+    tasks: dict[str, list[str]] = {}
+    for status, words in told:
+        if words is not None:
+            what = words.removeprefix(f"{status.task} at {status.address}: ")
+            tasks.setdefault(what, []).append(status.task)
+    return ((what, ", ".join(names)) for what, names in tasks.items())
 
 
 def connection_table(found: Iterable[ConnectionStatus]) -> Table:

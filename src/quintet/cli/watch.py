@@ -111,6 +111,11 @@ def _picture(found: Running, origin: str) -> RenderableType:
 
 def _errors(found: Iterable[ConnectionStatus]) -> list[Text]:
     return [
-        Text.assemble((f"{printable(each)}", "bold red"))
-        for each in dict.fromkeys(status.error for status in found if status.error is not None)
+        Text.assemble((f"{printable(each)}", style))
+        for each, style in dict.fromkeys(
+            (words, style)
+            for status in found
+            for words, style in ((status.error, "bold red"), (status.remark, "yellow"))
+            if words is not None
+        )
     ]

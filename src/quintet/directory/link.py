@@ -68,7 +68,8 @@ class Link:
             operations=connection.operations,
             in_flight=connection.in_flight,
             reconnects=reconnects,
-            error=error or self.remark,
+            error=error,
+            remark=self.remark,
         )
 
 

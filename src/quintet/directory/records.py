@@ -107,7 +107,7 @@ class ConnectionStatus:
     """One connection, as an administrator asks about it. `task` is a `Task` value or "business-card".
 
     `reconnects` counts the connections that took the place of broken ones. `error` is why there is none, or
-    what is wrong although there is one: a preferred host is down, the service account was not taken.
+    that a preferred host is down. `remark` is what an administrator should know of one that serves.
     """
 
     task: str
@@ -123,6 +123,7 @@ class ConnectionStatus:
     in_flight: int
     reconnects: int
     error: str | None
+    remark: str | None = None
 
     @property
     def failed(self) -> bool:
