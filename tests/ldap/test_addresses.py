@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from quintet.ldap import dialling
 from quintet.ldap.connection import Address, connect
 from quintet.ldap.errors import ConnectFailed
 from support.peer import serving, silence
@@ -56,3 +57,45 @@ async def test_where_every_address_refuses_that_is_the_cause(monkeypatch: pytest
     with pytest.raises(ConnectFailed, match="refused") as caught:
         await connect(Address("two.example", 389))
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
+
+
+@pytest.fixture
+def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """Every socket that is made from now on."""
+    made: list[socket.socket] = []
+
+    class Kept(socket.socket):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            made.append(self)
+
+    monkeypatch.setattr(socket, "socket", Kept)
+    return made
+
+
+def open_ones(sockets: list[socket.socket]) -> list[socket.socket]:
+    return [each for each in sockets if each.fileno() != -1]
+
+
+async def test_who_gives_up_while_several_addresses_are_tried_leaves_no_socket_open(
+    monkeypatch: pytest.MonkeyPatch, sockets: list[socket.socket]
+) -> None:
+    with black_hole() as one, black_hole() as other:
+        before = len(sockets)
+        resolves_to(monkeypatch, one, other)
+        with pytest.raises(ConnectFailed, match="within"):
+            await connect(Address("two.example", 389), timeout=2 * dialling.NEXT_ADDRESS)
+        assert len(sockets[before:]) == 2
+        assert not open_ones(sockets[before:])
+
+
+async def test_of_two_that_answer_at_once_one_is_taken_and_the_other_closed(
+    monkeypatch: pytest.MonkeyPatch, sockets: list[socket.socket]
+) -> None:
+    monkeypatch.setattr(dialling, "NEXT_ADDRESS", 0)
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        before = len(sockets)
+        resolves_to(monkeypatch, one.getsockname(), other.getsockname())
+        with await dialling.dial("two.example", 389) as taken:
+            assert len(sockets[before:]) == 2
+            assert open_ones(sockets[before:]) == [taken]

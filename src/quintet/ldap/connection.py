@@ -8,8 +8,6 @@ are those of `errors`.
 # ruff: noqa: ASYNC109 (a time limit here is also a request to the server: abandon)
 
 import asyncio
-import os
-import re
 import ssl
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +17,7 @@ from typing import Self, final
 from quintet.ldap import fast, scram, scram_bind
 from quintet.ldap.ber import BerError
 from quintet.ldap.controls import paged, read_paged
+from quintet.ldap.dialling import dial
 from quintet.ldap.errors import (
     NO_TEXT,
     ConnectFailed,
@@ -94,7 +93,7 @@ async def connect(
     stage: type[ConnectFailed] = ConnectFailed
     try:
         async with asyncio.timeout(timeout):
-            await loop.create_connection(lambda: wire, host, port, happy_eyeballs_delay=_NEXT_ADDRESS)
+            await loop.create_connection(lambda: wire, sock=await dial(host, port))
             stage = TlsFailed
             if tls is not None and not start_tls:
                 await wire.upgrade(tls, hostname, agreed=False)
@@ -112,9 +111,8 @@ async def connect(
         raise TlsFailed(f"no StartTLS: {error.what}", server=server) from error
     except (OSError, UnicodeError) as error:
         wire.end(ConnectFailed("no connection"))
-        cause = _of_all_addresses(error)
-        words = getattr(cause, "strerror", None) or str(cause)
-        raise ConnectFailed(f"no connection: {words}", server=server) from cause
+        words = getattr(error, "strerror", None) or str(error)
+        raise ConnectFailed(f"no connection: {words}", server=server) from error
     except BaseException:
         wire.end(ConnectFailed("given up"))
         raise
@@ -520,18 +518,6 @@ class Connection:
 
 
 _ANYTHING = Present("objectClass").encode()
-
-_NEXT_ADDRESS = 0.25
-"""Seconds after which a name's next address is tried beside one that does not answer (RFC 8305 section 5)."""
-
-
-def _of_all_addresses(error: OSError | UnicodeError) -> OSError | UnicodeError:
-    """What all addresses of a name failed of, if of the same: asyncio makes one text of their errors."""
-    codes = set(re.findall(r"\[Errno (\d+)\]", str(error)))
-    if not isinstance(error, OSError) or error.errno is not None or len(codes) != 1:
-        return error
-    code = int(codes.pop())
-    return OSError(code, os.strerror(code))
 
 
 def _encoded(tree: Filter | bytes) -> bytes:
