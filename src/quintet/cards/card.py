@@ -40,8 +40,9 @@ async def make_card(
     """
     making = _Making(settings, user, ids)
     for nth, repositories in enumerate(storages):
-        if making.wants(repositories):
-            await making.ask(repositories, later=nth > 0)
+        for repository in repositories:
+            if making.wants(repository):
+                await making.ask(repository, later=nth > 0)
     return making.card()
 
 
@@ -60,28 +61,25 @@ class _Making:
         self._fields: dict[str, Field] = {}
         self._failures: list[tuple[Repository, DirectoryError]] = []
 
-    def wants(self, repositories: Sequence[Repository]) -> bool:
-        """Whether this storage could add something."""
-        return self._found is None or any(each.details(self._gaps()) for each in repositories)
+    def wants(self, repository: Repository) -> bool:
+        """Whether this server could add something."""
+        return self._found is None or bool(repository.details(self._gaps()))
 
-    async def ask(self, repositories: Sequence[Repository], *, later: bool) -> None:
-        """Take what the first server of a storage that knows the person has of them.
+    async def ask(self, repository: Repository, *, later: bool) -> None:
+        """Take what this server has of the person; `later` when it belongs to another storage than the first.
 
-        Raises AmbiguousName when it is not known yet who is meant, and a server knows several.
+        Raises AmbiguousName when it is not known yet who is meant, and the server knows several.
         """
-        for repository in repositories:
-            try:
-                entry = await self._entry(repository, later=later)
-            except AmbiguousName:
-                if self._found is None:
-                    raise
-                return
-            except DirectoryError as error:
-                self._failures.append((repository, error))
-                continue
+        try:
+            entry = await self._entry(repository, later=later)
+        except AmbiguousName:
+            if self._found is None:
+                raise
+        except DirectoryError as error:
+            self._failures.append((repository, error))
+        else:
             if entry is not None:
                 self._take(repository, entry)
-                return
 
     def card(self) -> Card:
         if self._found is None:
