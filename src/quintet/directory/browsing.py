@@ -115,7 +115,7 @@ class Browsing:
             raise BrowsingOff(
                 "browsing is turned off",
                 task=Task.BROWSE.value,
-                cure="VPDIR_IGNORE_BROWSE=1 in sametime.ini does that",
+                cure="To turn it on, remove VPDIR_IGNORE_BROWSE=1 from [Debug] of sametime.ini",
             )
         if not 1 <= page_size <= LARGEST_PAGE:
             raise BadPage(f"a page holds 1 to {LARGEST_PAGE} entries", task=Task.BROWSE.value)
