@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -168,7 +169,8 @@ async def test_all_who_browse_a_silent_server_are_answered_in_the_time_of_one_op
         outcomes = await asyncio.gather(
             *(directory.browse(small.PEOPLE) for _ in range(20)), return_exceptions=True
         )
-    assert {(type(each), getattr(each, "why", None)) for each in outcomes} == {(Unreachable, Why.TIMED_OUT)}
+    whys = Counter(each.why for each in outcomes if isinstance(each, Unreachable))
+    assert whys == {Why.TIMED_OUT: 1, Why.OVERLOADED: 19}  # one page was asked for, the others had no turn
 
 
 async def test_those_who_wait_for_their_turn_to_browse_count_as_callers(

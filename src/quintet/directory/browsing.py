@@ -28,7 +28,7 @@ from quintet.directory.entries import (
     rdn_value,
     texts,
 )
-from quintet.directory.errors import BadPage, BrowsingOff, OutsideBases, UnknownName
+from quintet.directory.errors import BadPage, BrowsingOff, OutsideBases, UnknownName, Unreachable, Why
 from quintet.directory.link import Link
 from quintet.directory.presence import ANYTHING
 from quintet.directory.records import Container, Group, Page, Person
@@ -149,10 +149,21 @@ class Browsing:
 
         async def operation(link: Link) -> Page:
             paging = self._pagings.setdefault(link.connection, _Paging())
+            has_turn = False
             try:
                 async with asyncio.timeout(pool.line.operation_timeout), paging.turn:
+                    has_turn = True
                     return await _filled(paging, link.connection, server, place, page_size)
             except TimeoutError as error:
+                if not has_turn:
+                    raise Unreachable.because(
+                        Why.OVERLOADED,
+                        "a connection brings one page at a time, and others took all of it",
+                        task=Task.BROWSE.value,
+                        server=server.label,
+                        address=str(link.endpoint.address),
+                        cure="Raise ST_DB_LDAP_CONNECTIONS_NUMBER in [Directory] of sametime.ini",
+                    ) from error
                 raise TimedOut(
                     "the page did not come in time",
                     server=str(link.endpoint.address),
