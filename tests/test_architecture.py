@@ -14,20 +14,33 @@ LONGEST = 600
 ARROWS: dict[str, set[str]] = {
     "secret": set(),
     "files": set(),
-    "notify": set(),
+    "diagnostics": set(),
     "logs": {"secret"},
     "ldap": set(),
     "tls": {"secret", "files"},
     "embedded": {"ldap"},
-    "config": {"ldap", "tls", "secret", "files"},
-    "directory": {"config", "ldap", "tls", "secret"},
-    "cards": {"directory", "config", "ldap", "tls", "secret"},
-    "admin": {"cards", "directory", "config", "ldap", "tls", "secret", "files", "notify"},
-    "community": {"cards", "directory", "config", "ldap", "tls", "secret", "files"},
-    "telling": {"directory", "config"},
-    "http": {"cards", "directory", "config", "ldap", "tls", "secret", "files"},
+    "config": {"ldap", "tls", "secret", "files", "diagnostics"},
+    "directory": {"config", "ldap", "tls", "secret", "diagnostics"},
+    "cards": {"directory", "config", "ldap", "tls", "secret", "diagnostics"},
+    "sametime": {"cards", "directory", "config", "ldap", "tls", "secret", "files", "diagnostics"},
+    "web": {"cards", "directory", "config", "ldap", "tls", "secret", "files", "diagnostics"},
+    "admin": {"cards", "directory", "config", "ldap", "tls", "secret", "files", "diagnostics"},
+    "runtime": {
+        "admin",
+        "web",
+        "sametime",
+        "cards",
+        "directory",
+        "config",
+        "ldap",
+        "tls",
+        "secret",
+        "files",
+        "logs",
+        "diagnostics",
+    },
 }
-ON_TOP = {"cli", "server", "__main__", "__init__"}
+ON_TOP = {"cli", "__main__", "__init__"}
 
 
 def name_of(path: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet import notify
+from quintet.runtime import systemd
 
 
 @pytest.fixture
@@ -19,27 +19,27 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
 
 
 def test_ready_carries_the_status(manager: socket.socket) -> None:
-    notify.ready("six connections")
+    systemd.ready("six connections")
     assert manager.recv(1000) == b"READY=1\nSTATUS=six connections"
 
 
 def test_reloading_carries_the_monotonic_time(manager: socket.socket) -> None:
-    notify.reloading()
+    systemd.reloading()
     state, clock = manager.recv(1000).decode().split("\n")
     assert state == "RELOADING=1"
     assert clock.removeprefix("MONOTONIC_USEC=").isdigit()
 
 
 def test_stopping_is_told(manager: socket.socket) -> None:
-    notify.stopping()
+    systemd.stopping()
     assert manager.recv(1000) == b"STOPPING=1"
 
 
 def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    assert notify.status("fine") is None  # type: ignore[func-returns-value]  # that it returns is the point
+    assert systemd.status("fine") is None  # type: ignore[func-returns-value]  # that it returns is the point
 
 
 def test_a_manager_that_went_away_does_no_harm(manager: socket.socket) -> None:
     manager.close()
-    assert notify.status("fine") is None  # type: ignore[func-returns-value]  # that it returns is the point
+    assert systemd.status("fine") is None  # type: ignore[func-returns-value]  # that it returns is the point

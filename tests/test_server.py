@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from quintet.admin.watching import SOCKET, ask
+from quintet.runtime.status_socket import SOCKET, ask
 from support import keytool, small
 from support.command import PLAIN, PROGRAM, run_program
 from support.folder import settings_folder

@@ -18,15 +18,16 @@ from typing import Any
 import typer
 from typer.models import ArgumentInfo, DefaultPlaceholder, OptionInfo, ParameterInfo
 
+from quintet import diagnostics
 from quintet.admin.doctor.catalogue import CATALOGUE
 from quintet.cli import app as command_line
 from quintet.cli import families
-from quintet.cli.exits import EXITS, Exit
-from quintet.config import known, problems
-from quintet.config.known import IniKey, XmlSetting
+from quintet.cli.exit_codes import EXITS, ExitCode
+from quintet.config import schema
+from quintet.config.schema import IniKey, XmlSetting
 from quintet.directory import errors as directory_errors
 from quintet.ldap import errors as ldap_errors
-from quintet.tls import store_errors
+from quintet.tls.stores import StoreError
 
 FOLDER = Path(__file__).parent
 _MADE = "<!-- Made by script/docs from the code. Changes belong there. -->\n"
@@ -34,10 +35,10 @@ _OURS = "Quintet"
 
 
 def settings() -> str:
-    ini = [key for key in known.INI_KEYS if not _is_tls(key)]
+    ini = [key for key in schema.INI_KEYS if not _is_tls(key)]
     ours = [key for key in ini if key.source == _OURS]
     effective = [key for key in ini if key not in ours and not key.unused]
-    tls = [key for key in known.INI_KEYS if key.name.startswith("STLDAP_TLS_")]
+    tls = [key for key in schema.INI_KEYS if key.name.startswith("STLDAP_TLS_")]
     return _page(
         "Settings",
         "Quintet reads three files from one folder. All of them are Sametime's; only the keys that begin with"
@@ -48,7 +49,7 @@ def settings() -> str:
         "## sametime.ini: TLS",
         "Section `[Config]`. Each key has two scopes: `STLDAP_…` is for LDAP alone, `ST_…` is for the whole"
         " server. LDAP takes `STLDAP_…`, and where that is not set, `ST_…`; key by key."
-        f" (`{'…` and `'.join(known.OTHER_PREFIXES)}…` are known, and do not concern LDAP.)"
+        f" (`{'…` and `'.join(schema.OTHER_PREFIXES)}…` are known, and do not concern LDAP.)"
         " [How to choose](../how-to/tls-scopes.md).",
         _ini_table(tls, lambda key: f"`{key.name}`"),
         "## sametime.ini: the directory and the rest",
@@ -67,23 +68,23 @@ def settings() -> str:
         "## StCommunityConfig.xml",
         "Attributes of `Connection`, or of an element around it as the default for all inside. One"
         " `Connection` is one directory; [several servers](../how-to/several-servers.md) have one each.",
-        _xml_table(known.CONNECTION_SETTINGS),
+        _xml_table(schema.CONNECTION_SETTINGS),
         "Anywhere in the file:",
-        _xml_table(known.COMMUNITY_SETTINGS),
+        _xml_table(schema.COMMUNITY_SETTINGS),
         "## UserInfoConfig.xml",
         "Attributes of `StorageDetails`. Cards take nothing from the other two files.",
-        _xml_table(known.CARD_SERVER_SETTINGS),
+        _xml_table(schema.CARD_SERVER_SETTINGS),
         "The elements, and the attributes that they may have:",
         _table(
             ("element", "attributes"),
-            ((f"`{name}`", _codes(attributes)) for name, attributes in known.CARD_ELEMENTS.items()),
+            ((f"`{name}`", _codes(attributes)) for name, attributes in schema.CARD_ELEMENTS.items()),
         ),
-        f"The `Id` of a `Detail` is one of {_codes(known.DETAIL_IDS)}, in these very letters.",
+        f"The `Id` of a `Detail` is one of {_codes(schema.DETAIL_IDS)}, in these very letters.",
     )
 
 
 def _is_tls(key: IniKey) -> bool:
-    return key.name.partition("_")[2] in known.TLS_NAMES
+    return key.name.partition("_")[2] in schema.TLS_NAMES
 
 
 def _ini_table(keys: Iterable[IniKey], shown: Callable[[IniKey], str]) -> str:
@@ -206,7 +207,7 @@ def _value(hint: object) -> str:
 
 def findings() -> str:
     severities = {each.severity for each in CATALOGUE.values()}
-    order = [each for each in problems.Severity if each in severities]
+    order = [each for each in diagnostics.Severity if each in severities]
     return _page(
         "Findings of `quintet doctor`",
         "Codes that begin with D are pitfalls of Sametime that its documents and its users tell of; those"
@@ -227,31 +228,31 @@ def findings() -> str:
             for part in (
                 f"### {code}",
                 f"**{_escaped(kind.title)}** ({kind.severity.value}): {_escaped(kind.why)}.",
-                f"Cure: {_escaped(kind.cure)}.",
+                f"Cure: {_escaped(kind.fix)}.",
             )
         ),
     )
 
 
 _EXIT_MEANINGS = {
-    Exit.DONE: "done, or the answer is yes",
-    Exit.NO: "the answer is no: refused, not found, not agreed to; or `doctor` found an error",
-    Exit.USAGE: "the command line or the configuration is wrong",
-    Exit.UNREACHABLE: "the directory cannot be reached or cannot be trusted",
-    Exit.BUG: "nobody foresaw this error, so it is a fault of Quintet",
-    Exit.READER_GONE: "nobody reads the output any more, as after `| head -1`; nothing is said",
+    ExitCode.DONE: "done, or the answer is yes",
+    ExitCode.NO: "the answer is no: refused, not found, not agreed to; or `doctor` found an error",
+    ExitCode.USAGE: "the command line or the configuration is wrong",
+    ExitCode.UNREACHABLE: "the directory cannot be reached or cannot be trusted",
+    ExitCode.BUG: "nobody foresaw this error, so it is a fault of Quintet",
+    ExitCode.READER_GONE: "nobody reads the output any more, as after `| head -1`; nothing is said",
 }
 
 
 def exit_codes() -> str:
-    by_code: dict[Exit, list[str]] = {code: [] for code in Exit}
+    by_code: dict[ExitCode, list[str]] = {code: [] for code in ExitCode}
     for error in sorted(EXITS, key=lambda each: each.__name__):
         by_code[EXITS[error]].append(error.__name__)
     return _page(
         "Exit codes",
         _table(
             ("code", "meaning", "errors that lead to it"),
-            ((str(code.value), _EXIT_MEANINGS[code], _codes(by_code[code])) for code in Exit),
+            ((str(code.value), _EXIT_MEANINGS[code], _codes(by_code[code])) for code in ExitCode),
         ),
         "An error that is not listed has the code of the nearest class above it in the [tree of"
         " errors](errors.md). Ctrl-C ends with 130, as everywhere.",
@@ -261,8 +262,8 @@ def exit_codes() -> str:
 def errors() -> str:
     trees = (
         ("The five tasks and cards: `quintet.directory.errors`", directory_errors.DirectoryError),
-        ("Stores and stash files: `quintet.tls.store_errors`", store_errors.StoreError),
-        ("Settings: `quintet.config.problems`", problems.BadSettings),
+        ("Stores and stash files: `quintet.tls.stores.errors`", StoreError),
+        ("Settings: `quintet.diagnostics`", diagnostics.SettingsError),
         ("LDAP: `quintet.ldap.errors`", ldap_errors.LdapError),
     )
     parts = [

@@ -58,7 +58,7 @@ def keep_private(logger: WrappedLogger, method: str, event: EventDict) -> EventD
 
 def plainly(_: WrappedLogger, __: str, event: EventDict) -> str:
     """The event as one line for a person at a terminal, with nothing in it that steers one."""
-    level, what = event.pop("level", "info"), event.pop("event", "")
+    level, message = event.pop("level", "info"), event.pop("event", "")
     event.pop("timestamp", None)
     details = ", ".join(f"{key}: {value!r}" for key, value in event.items())
-    return f"{level}: {what} ({details})" if details else f"{level}: {what}"
+    return f"{level}: {message} ({details})" if details else f"{level}: {message}"

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from quintet.admin.cost.measuring import Burst, Level, Measured
 from quintet.admin.cost.page import page
 from quintet.admin.cost.verdict import SEARCHES, difference, figures, verdict
-from quintet.directory.tasks import Protection, Task
+from quintet.directory.services import Protection, Service
 
 
 def _level(protection: Protection, rates: list[float]) -> Level:
     bursts = [Burst(rate, (1.0, 2.0, 3.0, 100.0), 0.5) for rate in rates]
-    return Level(protection, {task: list(bursts) for task in Task})
+    return Level(protection, {task: list(bursts) for task in Service})
 
 
 def _measured(none: list[float], everything: list[float], handshake: float | None = 2.5) -> Measured:
@@ -24,7 +24,7 @@ def _measured(none: list[float], everything: list[float], handshake: float | Non
 
 
 def test_figures_are_medians_and_nearest_rank_percentiles() -> None:
-    found = figures(_level(Protection.NONE, [100.0, 300.0, 200.0]))[Task.BROWSE]
+    found = figures(_level(Protection.NONE, [100.0, 300.0, 200.0]))[Service.BROWSE]
     assert (found.per_second, found.p50_ms, found.p99_ms, found.cpu_ms) == (200.0, 2.0, 100.0, 0.5)
 
 
@@ -95,7 +95,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
     assert "script" not in parsed.tags
     assert "http" not in made
     assert parsed.tags.count("svg") == 4
-    assert parsed.tags.count("rect") == 4 * len(Task) * 2
+    assert parsed.tags.count("rect") == 4 * len(Service) * 2
 
 
 def test_everything_measured_fits_into_json() -> None:

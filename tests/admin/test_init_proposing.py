@@ -8,12 +8,12 @@ import pytest
 
 from quintet.admin.init import writing
 from quintet.admin.init.proposing import Proposal, propose
-from quintet.admin.init.recognising import Product, Root, read_root, root_of
+from quintet.admin.init.root_dse import Product, Root, read_root, root_of
 from quintet.admin.init.writing import Plan, write
 from quintet.cards.cards import Cards
 from quintet.config.load import load
 from quintet.directory.directory import Directory
-from quintet.directory.tasks import Protection
+from quintet.directory.services import Protection
 from quintet.embedded.answers import Rules
 from quintet.embedded.ldif import parse
 from quintet.embedded.server import EmbeddedServer

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.admin.listening import MASK, Marks, Overheard, listen
-from quintet.admin.relay import Chunk, Direction, Recording
+from quintet.admin.disclosure import MASK, Canaries, Disclosure, listen
+from quintet.admin.proxy import Chunk, Direction, Recording
 from quintet.ldap import messages
 from quintet.ldap.filters import parse
 
-_MARKS = Marks("marked-name-7f3a", "marked-password-91bc")
+_MARKS = Canaries("marked-name-7f3a", "marked-password-91bc")
 _TLS_HELLO = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"
 
 
-def _heard(to_server: bytes = b"", to_client: bytes = b"") -> Overheard:
+def _heard(to_server: bytes = b"", to_client: bytes = b"") -> Disclosure:
     chunks = [Chunk(0.0, Direction.TO_SERVER, to_server), Chunk(0.1, Direction.TO_CLIENT, to_client)]
     return listen(Recording("browse", ("127.0.0.1", 1), ("ldap.example.com", 389), chunks), _MARKS)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.admin.pcap import pcap
-from quintet.admin.relay import Chunk, Direction, Recording
+from quintet.admin.proxy import Chunk, Direction, Recording
 
 _RECORDING = Recording(
     "browse",

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from quintet.admin.protect import CARDS, COMMUNITY, INI, CannotProtect, carry_out, make_plan
+from quintet.admin.protect import CARDS, COMMUNITY, INI, ProtectError, carry_out, make_plan
 from quintet.config.load import load
-from quintet.config.problems import BadSettings
-from quintet.directory.tasks import Protection
+from quintet.diagnostics import SettingsError
+from quintet.directory.services import Protection
 from support import keytool
 from support.folder import settings_folder
 from support.slapd import Slapd
@@ -111,7 +111,7 @@ def test_the_difference_shows_just_the_switch(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "level", "cure"),
+    ("name", "value", "level", "fix"),
     [
         ("STI__Directory__ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS", "1", Protection.ALL, "set it to 0"),
         ("STI__DIRECTORY__st_db_ldap_ssl_only_for_passwords", "1", Protection.NONE, "set it to 0"),
@@ -119,10 +119,10 @@ def test_the_difference_shows_just_the_switch(folder: Path) -> None:
     ],
 )
 def test_c12_a_variable_that_overrides_the_file_is_named_with_the_cure(
-    folder: Path, name: str, value: str, level: Protection, cure: str
+    folder: Path, name: str, value: str, level: Protection, fix: str
 ) -> None:
     before = contents(folder)
-    with pytest.raises(CannotProtect, match=f"the variable {name} .* overrides .* {cure}"):
+    with pytest.raises(ProtectError, match=f"the variable {name} .* overrides .* {fix}"):
         make_plan(folder, {name: value}, level)
     assert contents(folder) == before
 
@@ -149,13 +149,13 @@ def test_c63_a_missing_or_damaged_file_is_named(
         (folder / name).unlink()
     else:
         (folder / name).write_bytes(content)
-    with pytest.raises(CannotProtect, match=what):
+    with pytest.raises(ProtectError, match=what):
         make_plan(folder, NOTHING, Protection.ALL, cards=True)
 
 
 def test_settings_that_would_not_do_are_refused_with_their_problems(folder: Path) -> None:
     (folder / INI).write_text("[Config]\n")
-    with pytest.raises(BadSettings, match="quintet trust fetch"):
+    with pytest.raises(SettingsError, match="quintet trust fetch"):
         make_plan(folder, NOTHING, Protection.ALL)
 
 
@@ -175,5 +175,5 @@ def test_a_folder_without_an_ini_file_is_given_one_only_when_needed(folder: Path
 def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
     (folder / COMMUNITY).unlink()
     (folder / COMMUNITY).mkdir()
-    with pytest.raises(CannotProtect, match=r"StCommunityConfig\.xml cannot be read: Is a directory"):
+    with pytest.raises(ProtectError, match=r"StCommunityConfig\.xml cannot be read: Is a directory"):
         make_plan(folder, NOTHING, Protection.ALL)

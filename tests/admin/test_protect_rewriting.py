@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet.admin.rewriting import Busy, CannotWrite, Rewrite, only_one, rewrite
+from quintet.admin.rewriting import FolderLockedError, Rewrite, RewriteError, only_one, rewrite
 
 
 def in_child(work: Callable[[], None]) -> int:
@@ -80,7 +80,7 @@ def test_a_failing_rename_puts_the_earlier_ones_back(
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", failing)
-    with pytest.raises(CannotWrite, match=r"cannot write in .*Input/output error; every file is as it was"):
+    with pytest.raises(RewriteError, match=r"cannot write in .*Input/output error; every file is as it was"):
         rewrite([*files[:2], Rewrite(tmp_path / "new", None, b"x"), files[2]])
     assert content(tmp_path) == before
 
@@ -88,7 +88,7 @@ def test_a_failing_rename_puts_the_earlier_ones_back(
 def test_a_file_that_someone_else_changed_is_not_overwritten(files: list[Rewrite], tmp_path: Path) -> None:
     files[2].path.write_bytes(b"theirs")
     before = content(tmp_path)
-    with pytest.raises(CannotWrite, match="changed by someone else"):
+    with pytest.raises(RewriteError, match="changed by someone else"):
         rewrite(files)
     assert content(tmp_path) == before
 
@@ -99,7 +99,7 @@ def test_no_room_in_the_middle_leaves_every_file_whole(files: list[Rewrite], tmp
     def work() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-        with pytest.raises(CannotWrite, match=r"cannot write .*; every file is as it was"):
+        with pytest.raises(RewriteError, match=r"cannot write .*; every file is as it was"):
             rewrite([*files[:2], Rewrite(files[2].path, files[2].old, b"x" * 2000)])
 
     assert in_child(work) == 0
@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_written_leaves_every_file_whole(
         os.setgroups([])
         os.setgid(65534)
         os.setuid(65534)
-        with pytest.raises(CannotWrite, match=r"cannot write in .*: Permission denied"):
+        with pytest.raises(RewriteError, match=r"cannot write in .*: Permission denied"):
             rewrite(files)
 
     assert in_child(work) == 0
@@ -141,7 +141,7 @@ def test_without_hard_links_the_old_file_is_copied(
 def test_a_second_command_is_refused_while_the_first_is_at_it(tmp_path: Path) -> None:
     with (
         only_one(tmp_path),
-        pytest.raises(Busy, match="another command is changing"),
+        pytest.raises(FolderLockedError, match="another command is changing"),
         only_one(tmp_path, wait=0),
     ):
         pass

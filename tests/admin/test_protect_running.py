@@ -9,7 +9,7 @@ from types import FrameType
 
 import pytest
 
-from quintet.admin.running import PID_FILE, AlreadyRunning, announced, running, tell_to_reload
+from quintet.runtime.pidfile import PID_FILE, AlreadyRunningError, announced, running, tell_to_reload
 
 
 def test_nothing_runs_on_a_fresh_folder(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_the_server_is_found_while_it_runs_and_its_file_goes_with_it(tmp_path: P
 def test_a_second_server_is_refused_and_told_of_the_first(tmp_path: Path) -> None:
     with (
         announced(tmp_path),
-        pytest.raises(AlreadyRunning, match=f"process {os.getpid()}"),
+        pytest.raises(AlreadyRunningError, match=f"process {os.getpid()}"),
         announced(tmp_path),
     ):
         pass
@@ -71,7 +71,7 @@ def test_the_running_server_gets_the_signal(tmp_path: Path) -> None:
 def test_a_server_that_was_killed_leaves_no_lock(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys\n"
-        "from quintet.admin.running import announced\n"
+        "from quintet.runtime.pidfile import announced\n"
         "with announced(pathlib.Path(sys.argv[1])):\n"
         "    print('up', flush=True); sys.stdin.read()\n"
     )

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from quintet.admin import relay as relays
-from quintet.admin.relay import Direction, Relay
+from quintet.admin import proxy as relays
+from quintet.admin.proxy import Direction, Relay
 
 
 @pytest.fixture

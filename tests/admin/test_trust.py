@@ -11,21 +11,21 @@ import pytest
 
 from quintet.admin import trust
 from quintet.admin.listing import rows_of
-from quintet.admin.rewriting import CannotWrite
-from quintet.admin.trust import CannotTrust, Target
+from quintet.admin.rewriting import RewriteError
+from quintet.admin.trust import Target, TrustError
 from quintet.secret import Secret
-from quintet.tls.profile import StoreKind
-from quintet.tls.stash import read_stash, write_stash
-from quintet.tls.store_errors import (
-    DamagedStore,
-    NoSuchEntry,
-    NotAStore,
+from quintet.tls.settings import StoreKind
+from quintet.tls.stores import (
+    DamagedStoreError,
+    NoSuchEntryError,
+    NotAStoreError,
     StashError,
-    StoreMissing,
-    WrongKind,
-    WrongPassword,
+    StoreNotFoundError,
+    WrongStorePasswordError,
+    WrongStoreTypeError,
+    new_store,
 )
-from quintet.tls.stores import new_store
+from quintet.tls.stores.stash import read_stash, write_stash
 from support import certs, keytool
 
 ROOT = certs.authority("Root")
@@ -114,9 +114,9 @@ def test_c12_the_store_may_be_set_in_the_environment(folder: Path) -> None:
 
 
 def test_without_any_store_the_cure_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CannotTrust, match="no trust store is set") as caught:
+    with pytest.raises(TrustError, match="no trust store is set") as caught:
         trust.settings_store(tmp_path, NOTHING)
-    assert "quintet trust fetch" in (caught.value.cure or "")
+    assert "quintet trust fetch" in (caught.value.fix or "")
 
 
 def test_a_new_store_comes_with_a_stash_and_its_keys_in_the_ini_file(tmp_path: Path) -> None:
@@ -169,9 +169,7 @@ def test_a_store_that_is_set_without_password_gets_a_stash(folder: Path) -> None
 def test_a_store_that_lies_there_unnamed_is_not_overwritten(folder: Path) -> None:
     (folder / "sametime.ini").unlink()
     (folder / "ldaptruststore.p12").write_bytes(b"precious")
-    with pytest.raises(
-        CannotTrust, match=r"ldaptruststore\.p12 is there, but sametime\.ini does not name it"
-    ):
+    with pytest.raises(TrustError, match=r"ldaptruststore\.p12 is there, but sametime\.ini does not name it"):
         trust.settings_store_or_new(folder, NOTHING)
 
 
@@ -201,7 +199,7 @@ def test_an_alias_that_is_asked_for_is_numbered_when_there_are_several() -> None
 
 def test_removing_an_unknown_entry_names_the_known_ones(folder: Path) -> None:
     target = trust.settings_store(folder, NOTHING)
-    with pytest.raises(NoSuchEntry, match="the entries are: root"):
+    with pytest.raises(NoSuchEntryError, match="the entries are: root"):
         trust.without(target.store, ["rooot"])
 
 
@@ -222,7 +220,7 @@ def test_a_store_is_converted_and_read_by_keytool(folder: Path, source: str, to:
 
 
 def test_converting_does_not_overwrite_another_file(folder: Path) -> None:
-    with pytest.raises(CannotTrust, match="is there already"):
+    with pytest.raises(TrustError, match="is there already"):
         trust.convert(trust.file_store(folder / "new.p12", given), folder / "store.jks")
 
 
@@ -240,7 +238,7 @@ def test_stashing_moves_the_password_out_of_the_ini_file(folder: Path) -> None:
 
 def test_stashing_twice_is_refused(folder: Path) -> None:
     trust.stash(folder, NOTHING)
-    with pytest.raises(CannotTrust, match="already"):
+    with pytest.raises(TrustError, match="already"):
         trust.stash(folder, NOTHING)
 
 
@@ -253,7 +251,7 @@ def test_stashing_a_password_from_the_environment_names_the_variable(folder: Pat
 def test_stashing_a_wrong_password_is_refused_and_changes_nothing(folder: Path) -> None:
     write_ini(folder, "new.p12", password="wrong")
     before = contents(folder)
-    with pytest.raises(WrongPassword):
+    with pytest.raises(WrongStorePasswordError):
         trust.stash(folder, NOTHING)
     assert contents(folder) == before
 
@@ -273,12 +271,12 @@ def test_a_missing_stash_without_a_password_is_told(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "error", "words"),
     [
-        ("a.p12", b"just a text\n", NotAStore, "it is a text, and no store"),
-        ("a.p12", ROOT.pem, NotAStore, "PEM text with certificates"),
-        ("a.jks", b"", NotAStore, "empty"),
-        ("a.p12", "truncated", DamagedStore, "damaged or cut off"),
-        ("a.jks", "new.p12", WrongKind, "its name or its type key says"),
-        ("a.p12", None, StoreMissing, "no such file"),
+        ("a.p12", b"just a text\n", NotAStoreError, "it is a text, and no store"),
+        ("a.p12", ROOT.pem, NotAStoreError, "PEM text with certificates"),
+        ("a.jks", b"", NotAStoreError, "empty"),
+        ("a.p12", "truncated", DamagedStoreError, "damaged or cut off"),
+        ("a.jks", "new.p12", WrongStoreTypeError, "its name or its type key says"),
+        ("a.p12", None, StoreNotFoundError, "no such file"),
     ],
 )
 def test_a_bad_store_is_told_with_its_path(
@@ -296,7 +294,7 @@ def test_a_bad_store_is_told_with_its_path(
 
 
 def test_a_wrong_password_is_told_with_the_path(folder: Path) -> None:
-    with pytest.raises(WrongPassword, match=r"new\.p12"):
+    with pytest.raises(WrongStorePasswordError, match=r"new\.p12"):
         trust.file_store(folder / "new.p12", lambda: Secret("wrong"))
 
 
@@ -304,12 +302,12 @@ def test_the_password_is_not_asked_for_when_there_is_no_file(folder: Path) -> No
     def never() -> Secret:
         raise AssertionError
 
-    with pytest.raises(StoreMissing):
+    with pytest.raises(StoreNotFoundError):
         trust.file_store(folder / "none.p12", never)
 
 
 def test_a_file_of_another_name_is_refused(folder: Path) -> None:
-    with pytest.raises(CannotTrust, match=r"ends neither in \.p12, \.pfx nor \.jks"):
+    with pytest.raises(TrustError, match=r"ends neither in \.p12, \.pfx nor \.jks"):
         trust.file_store(folder / "sametime.ini", given)
 
 
@@ -344,7 +342,7 @@ def test_no_room_leaves_no_part_of_a_new_store_behind(tmp_path: Path, room: int)
     def work() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-        with pytest.raises((CannotWrite, StashError)):
+        with pytest.raises((RewriteError, StashError)):
             trust.save(target, changed, folder=tmp_path)
 
     assert in_child(work) == 0

@@ -7,7 +7,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.admin.anchors import (
+from quintet.admin.trust_anchor import (
     Anchor,
     Found,
     alias_for,

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.admin.certificate_files import NoCertificates, read_certificates
+from quintet.admin.certificate_files import NoCertificatesError, read_certificates
 from support import certs, keytool
 
 ROOT = certs.authority("Root")
@@ -56,20 +56,20 @@ def test_the_order_of_a_bundle_is_kept() -> None:
     ],
 )
 def test_what_holds_no_certificate_is_named(data: bytes, what: str) -> None:
-    with pytest.raises(NoCertificates, match=what):
+    with pytest.raises(NoCertificatesError, match=what):
         read_certificates(data)
 
 
 @pytest.mark.real
 def test_a_store_given_as_a_certificate_is_named(tmp_path: Path) -> None:
     store = keytool.trust_store(tmp_path / "store.p12", {"root": ROOT})
-    with pytest.raises(NoCertificates, match=r"a \.p12 store"):
+    with pytest.raises(NoCertificatesError, match=r"a \.p12 store"):
         read_certificates(store.read_bytes())
 
 
 @given(st.binary(max_size=100))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    with pytest.raises(NoCertificates):
+    with pytest.raises(NoCertificatesError):
         read_certificates(data)
 
 
@@ -77,5 +77,5 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 def test_a_damaged_file_is_read_or_refused(at: int, byte: int) -> None:
     data = bytearray(ROOT.pem)
     data[at] = byte
-    with suppress(NoCertificates):
+    with suppress(NoCertificatesError):
         assert len(read_certificates(bytes(data))) == 1

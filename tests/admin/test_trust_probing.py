@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.admin.probing import Answer, Speaks, _kind, _readable, probe
+from quintet.admin.service_kind import Answer, Speaks, _kind, _readable, probe
 from support.slapd import Slapd
 
 Visit = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

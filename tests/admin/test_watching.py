@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.admin.watching import SOCKET, Running, StrangeAnswer, answering, ask, decode, encode
 from quintet.directory.records import Certificate, ConnectionStatus, State
+from quintet.runtime.status_socket import SOCKET, Running, StatusSocketError, answering, ask, decode, encode
 
 _TEXT = st.text(max_size=20)
 _NUMBER = st.integers(min_value=0, max_value=10**9)
@@ -44,7 +44,7 @@ def test_what_is_told_arrives_as_it_was(told: Running) -> None:
 
 @given(st.binary(max_size=50) | st.sampled_from([b"[]", b"{}", b'{"pid": 1}', b"null"]))
 def test_anything_else_is_a_strange_answer(data: bytes) -> None:
-    with pytest.raises(StrangeAnswer):
+    with pytest.raises(StatusSocketError):
         decode(data)
 
 

@@ -9,13 +9,13 @@ from structlog.testing import capture_logs
 
 from quintet.cards.cards import Cards
 from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope
-from quintet.directory.errors import AmbiguousName, UnknownName, Unreachable
+from quintet.directory.errors import AmbiguousNameError, DirectoryUnavailableError, UnknownNameError
 from quintet.embedded.faults import Drop, Silence, failing
 from quintet.embedded.ldif import Entry
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
-from quintet.tls.profile import TlsProfile
+from quintet.tls.settings import TlsSettings
 
 DETAILS = (
     Detail("MailAddress", ("mail",), "text/plain", " "),
@@ -58,7 +58,7 @@ def storage(server: EmbeddedServer, base: str, **changes: object) -> CardStorage
         user_id_attribute=None,
         person_class=None,
     )
-    return CardStorage((replace(there, **changes),), DETAILS, TlsProfile(), "MailAddress")  # type: ignore[arg-type]
+    return CardStorage((replace(there, **changes),), DETAILS, TlsSettings(), "MailAddress")  # type: ignore[arg-type]
 
 
 def settings(*storages: CardStorage, **changes: object) -> CardSettings:
@@ -111,13 +111,13 @@ async def test_a_card_is_found_by_dn_by_name_and_by_id(servers: Servers) -> None
 @pytest.mark.parametrize("user", ["", "Nobody", "cn=Nobody,o=first", "o=first", "*", "\0", "x" * 100_000])
 async def test_whom_nobody_knows_has_no_card(servers: Servers, user: str) -> None:
     async with Cards(settings(storage(servers[0], "o=first"))) as cards:
-        with pytest.raises(UnknownName):
+        with pytest.raises(UnknownNameError):
             await cards.card(user)
 
 
 async def test_two_people_of_one_name_have_no_card_and_the_log_tells(servers: Servers) -> None:
     async with Cards(settings(storage(servers[0], "o=first"))) as cards:
-        with capture_logs() as logs, pytest.raises(AmbiguousName, match="several people"):
+        with capture_logs() as logs, pytest.raises(AmbiguousNameError, match="several people"):
             await cards.card("Twin")
     assert [each["log_level"] for each in logs] == ["warning"]
     assert "Twin" not in str(logs)
@@ -149,7 +149,7 @@ async def test_c75_only_by_common_field_asks_the_later_one_by_nothing_else(serve
     )
     async with Cards(both) as cards:
         assert shown((await cards.card(ADA)).fields)["Telephone"] == "22"
-        with pytest.raises(UnknownName):
+        with pytest.raises(UnknownNameError):
             await cards.card("here@example.com")
 
 
@@ -255,7 +255,7 @@ async def test_c65_a_name_that_means_several_people_is_not_guessed_at_a_later_se
         one = replace(first, servers=first.servers + second.servers)
         for each in (settings(one), settings(first, second)):
             async with Cards(each) as cards:
-                with pytest.raises(AmbiguousName):
+                with pytest.raises(AmbiguousNameError):
                     await cards.card("Twin")
 
 
@@ -287,7 +287,7 @@ async def test_a_connection_that_breaks_is_made_again_and_asked_once_more(server
 async def test_a_second_break_is_told(servers: Servers) -> None:
     servers[0].faults = failing(Drop(), "search")
     async with Cards(settings(storage(servers[0], "o=first"))) as cards:
-        with pytest.raises(Unreachable):
+        with pytest.raises(DirectoryUnavailableError):
             await cards.card(ADA)
 
 
@@ -298,14 +298,14 @@ async def test_a_server_that_is_down_leaves_what_the_others_know(servers: Server
         card = await cards.card(ADA)
         assert card.unavailable == ("localhost",)
         assert shown(card.fields)["Title"] == "Engineer"
-        with pytest.raises(Unreachable):
+        with pytest.raises(DirectoryUnavailableError):
             await cards.card("here@example.com")
 
 
 async def test_an_answer_that_does_not_come_is_given_up_after_the_search_timeout(servers: Servers) -> None:
     servers[0].faults = failing(Silence(), "search")
     async with Cards(settings(storage(servers[0], "o=first"), search_timeout=0.05)) as cards:
-        with pytest.raises(Unreachable):
+        with pytest.raises(DirectoryUnavailableError):
             await cards.card(ADA)
 
 
@@ -323,6 +323,6 @@ async def test_a_reload_keeps_the_connections_that_it_does_not_touch(servers: Se
 
 async def test_without_a_repository_nobody_has_a_card() -> None:
     async with Cards(settings()) as cards:
-        with pytest.raises(UnknownName):
+        with pytest.raises(UnknownNameError):
             await cards.card(ADA)
         assert cards.status() == ()

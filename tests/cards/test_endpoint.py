@@ -2,19 +2,19 @@
 
 import pytest
 
-from quintet.cards.endpoint import line_of
+from quintet.cards.endpoint import pool_config
 from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Scope
+from quintet.directory.connector import Connector, unreachable
 from quintet.directory.endpoint import Endpoint
-from quintet.directory.errors import ClearBindRefused
-from quintet.directory.opening import Opening, unreachable
-from quintet.directory.securing import Contexts
+from quintet.directory.errors import UnencryptedBindError
+from quintet.directory.ssl_contexts import SslContextCache
 from quintet.embedded.answers import Rules
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import ConnectFailed, InvalidCredentials
+from quintet.ldap.errors import ConnectError, InvalidCredentials
 from quintet.ldap.filters import Template
 from quintet.secret import Secret
-from quintet.tls.profile import TlsProfile
+from quintet.tls.settings import TlsSettings
 from support import small
 from support.directories import DEAD, small_entries
 
@@ -36,8 +36,8 @@ def server_of(port: int, *, encrypted: bool = False) -> CardServer:
 
 def endpoint_of(*, encrypted: bool = False) -> Endpoint:
     server = server_of(DEAD, encrypted=encrypted)
-    storage = CardStorage((server,), (), TlsProfile(), "")
-    return line_of(CardSettings((storage,), {}), storage, server).endpoints[0]
+    storage = CardStorage((server,), (), TlsSettings(), "")
+    return pool_config(CardSettings((storage,), {}), storage, server).endpoints[0]
 
 
 def test_c66_a_refused_account_is_looked_for_where_the_cards_have_theirs() -> None:
@@ -48,7 +48,7 @@ def test_c66_a_refused_account_is_looked_for_where_the_cards_have_theirs() -> No
 
 @pytest.mark.parametrize(("encrypted", "key"), [(False, "Port"), (True, "SslPort")])
 def test_c68_a_port_where_nobody_listens_is_named_as_the_file_has_it(*, encrypted: bool, key: str) -> None:
-    error = ConnectFailed("no connection")
+    error = ConnectError("no connection")
     error.__cause__ = ConnectionRefusedError()
     told = str(unreachable(error, endpoint_of(encrypted=encrypted)))
     assert f"Check {key} in UserInfoConfig.xml" in told
@@ -57,8 +57,8 @@ def test_c68_a_port_where_nobody_listens_is_named_as_the_file_has_it(*, encrypte
 async def test_c59_the_ways_out_are_those_of_the_cards() -> None:
     async with EmbeddedServer(small_entries(), rules=Rules(scram=False, anonymous=False)) as embedded:
         server = server_of(embedded.port)
-        storage = CardStorage((server,), (), TlsProfile(), "")
-        line = line_of(CardSettings((storage,), {}, guard_account=True), storage, server)
-        with pytest.raises(ClearBindRefused, match="quintet protect LEVEL --cards") as refused:
-            await Opening(Contexts())(line.endpoints[0], line)
+        storage = CardStorage((server,), (), TlsSettings(), "")
+        line = pool_config(CardSettings((storage,), {}, guard_account=True), storage, server)
+        with pytest.raises(UnencryptedBindError, match="quintet protect LEVEL --cards") as refused:
+            await Connector(SslContextCache())(line.endpoints[0], line)
     assert "QUINTET_SASL_USER" not in str(refused.value)

@@ -11,7 +11,7 @@ from quintet.config.settings import CardServer, CardStorage, Detail, Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filter_tree import decode
 from quintet.ldap.filters import Equality, Filter, Template
-from quintet.tls.profile import TlsProfile
+from quintet.tls.settings import TlsSettings
 
 SERVER = CardServer(
     host="ldap.example.com",
@@ -27,7 +27,7 @@ SERVER = CardServer(
 )
 WITH_ID = replace(SERVER, user_id_attribute="employeeNumber", person_class="inetOrgPerson")
 STORAGE = CardStorage(
-    (SERVER,), (Detail("MailAddress", ("mail",), "text/plain", " "),), TlsProfile(), "MailAddress"
+    (SERVER,), (Detail("MailAddress", ("mail",), "text/plain", " "),), TlsSettings(), "MailAddress"
 )
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from quintet.cards.cards import Cards
 from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope
-from quintet.directory.errors import Unreachable
+from quintet.directory.errors import DirectoryUnavailableError
 from quintet.embedded.faults import Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
-from quintet.tls.profile import TlsProfile
+from quintet.tls.settings import TlsSettings
 from support import small
 from support.directories import small_entries, until
 
@@ -32,7 +32,7 @@ def settings(server: EmbeddedServer) -> CardSettings:
         person_class=None,
     )
     details = (Detail("Name", ("cn",), "text/plain", " "),)
-    return CardSettings((CardStorage((there,), details, TlsProfile(), "Name"),), {1: ("Name",)})
+    return CardSettings((CardStorage((there,), details, TlsSettings(), "Name"),), {1: ("Name",)})
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ async def test_a_stop_during_a_reload_leaves_no_connection_behind(
         await until(lambda: old.counts["search"])
         await cards.reload(settings(new))
         await cards.connect_all()
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await work
     await until(lambda: not old.connected and not new.connected)
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await cards.reload(settings(old))

@@ -4,11 +4,11 @@ import pytest
 
 from quintet.cards.sets import ids_in_set, ids_to_show
 from quintet.config.settings import CardSettings, CardStorage, Detail
-from quintet.tls.profile import TlsProfile
+from quintet.tls.settings import TlsSettings
 
 DETAILS = tuple(Detail(ident, ("cn",), "text/plain", " ") for ident in ("Name", "Company", "Title", "Extra"))
 SETTINGS = CardSettings(
-    (CardStorage((), DETAILS, TlsProfile(), "MailAddress"),),
+    (CardStorage((), DETAILS, TlsSettings(), "MailAddress"),),
     {0: ("Name", "Company"), 1: ("Title", "Name", "Gone"), 7: ("Extra",)},
 )
 

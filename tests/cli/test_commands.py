@@ -15,17 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.cli.exits import EXITS, Exit, Wrong, exit_of
+from quintet.cli.exit_codes import EXITS, ExitCode, UsageError, exit_of
 from quintet.cli.show import print_json, printable, tell, text
-from quintet.config.problems import BadSettings
+from quintet.diagnostics import SettingsError
 from quintet.directory.errors import (
-    ClearBindRefused,
+    AuthenticationError,
     DirectoryError,
-    Refused,
-    UnknownGroup,
-    UnknownName,
-    Unreachable,
-    Untrusted,
+    DirectoryUnavailableError,
+    UnencryptedBindError,
+    UnknownGroupError,
+    UnknownNameError,
+    UntrustedServerError,
 )
 from support.command import PLAIN, PROGRAM, Quintet, run_program
 from support.folder import settings_folder
@@ -82,7 +82,7 @@ def test_help_shows_flags_without_a_value(quintet: Quintet) -> None:
 
 
 def test_a_command_in_an_error_is_not_broken_over_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(Wrong("x" * 70, "run quintet trust fetch dir.example:636 --store /some/where/long/store.p12"))
+    tell(UsageError("x" * 70, "run quintet trust fetch dir.example:636 --store /some/where/long/store.p12"))
     assert (
         "quintet trust fetch dir.example:636 --store /some/where/long/store.p12\n" in capsys.readouterr().err
     )
@@ -248,27 +248,27 @@ class Stdout:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (Refused(), Exit.NO),
-        (UnknownName("x"), Exit.NO),
-        (UnknownGroup("x"), Exit.NO),
-        (DirectoryError("x"), Exit.NO),
-        (Wrong("x"), Exit.USAGE),
-        (BadSettings(Path(), ()), Exit.USAGE),
-        (ClearBindRefused("x"), Exit.USAGE),
-        (Unreachable("x"), Exit.UNREACHABLE),
-        (Untrusted("x"), Exit.UNREACHABLE),
-        (RuntimeError("x"), Exit.BUG),
+        (AuthenticationError(), ExitCode.NO),
+        (UnknownNameError("x"), ExitCode.NO),
+        (UnknownGroupError("x"), ExitCode.NO),
+        (DirectoryError("x"), ExitCode.NO),
+        (UsageError("x"), ExitCode.USAGE),
+        (SettingsError(Path(), ()), ExitCode.USAGE),
+        (UnencryptedBindError("x"), ExitCode.USAGE),
+        (DirectoryUnavailableError("x"), ExitCode.UNREACHABLE),
+        (UntrustedServerError("x"), ExitCode.UNREACHABLE),
+        (RuntimeError("x"), ExitCode.BUG),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_each_kind_of_error_has_its_code(error: Exception, code: Exit) -> None:
+def test_each_kind_of_error_has_its_code(error: Exception, code: ExitCode) -> None:
     assert exit_of(error) is code
-    assert set(EXITS.values()) <= set(Exit)
+    assert set(EXITS.values()) <= set(ExitCode)
 
 
 def test_an_error_says_its_cure_once(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(Wrong("it is broken", "mend it"))
-    tell(UnknownName("nobody has it", cure="Ask for somebody else"))
+    tell(UsageError("it is broken", "mend it"))
+    tell(UnknownNameError("nobody has it", fix="Ask for somebody else"))
     said = capsys.readouterr().err
     assert said.count("mend it") == said.count("Ask for somebody else") == 1
 

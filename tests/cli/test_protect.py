@@ -13,8 +13,8 @@ from types import FrameType
 import pytest
 
 from quintet.admin.rewriting import only_one
-from quintet.admin.running import announced
 from quintet.cli.app import main
+from quintet.runtime.pidfile import announced
 from support import certs, keytool
 from support.folder import settings_folder
 from support.slapd import Slapd

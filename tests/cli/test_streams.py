@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet.cli.exits import Exit
+from quintet.cli.exit_codes import ExitCode
 from support import small
 from support.command import PLAIN, PROGRAM, Ran, run_program
 
@@ -87,7 +87,7 @@ def test_a_reader_who_leaves_ends_the_command_as_sigpipe_does(
             check=False,
             env={**os.environ, **PLAIN},
         )
-    assert done.returncode == Exit.READER_GONE == 128 + signal.SIGPIPE
+    assert done.returncode == ExitCode.READER_GONE == 128 + signal.SIGPIPE
     assert not done.stdout
     assert not done.stderr
 
@@ -96,18 +96,18 @@ def test_a_result_without_a_place_is_2_and_said(sound_folder: Path) -> None:
     for command in ("resolve alice", "resolve alice --json", "--version", "connections"):
         for place in (">&-", ">/dev/full"):
             ran = through_shell(sound_folder, f"$q {command} {place}")
-            assert (ran.code, ran.out) == (Exit.USAGE, "")
+            assert (ran.code, ran.out) == (ExitCode.USAGE, "")
             assert "standard output cannot be written" in ran.err
 
 
 def test_remarks_without_a_place_are_lost_and_the_answer_is_not(sound_folder: Path) -> None:
-    assert through_shell(sound_folder, "$q members nobodies 2>&-").code == Exit.NO
+    assert through_shell(sound_folder, "$q members nobodies 2>&-").code == ExitCode.NO
     ran = through_shell(sound_folder, "$q resolve alice --json 2>&- <&-")
-    assert (ran.code, ran.document["matches"][0]["name"]) == (Exit.DONE, "Alice Adams")
+    assert (ran.code, ran.document["matches"][0]["name"]) == (ExitCode.DONE, "Alice Adams")
 
 
 @pytest.mark.parametrize("password", ["--password-stdin", ""])
 def test_a_closed_standard_input_holds_no_password(sound_folder: Path, password: str) -> None:
     ran = through_shell(sound_folder, f"$q authenticate alice {password} <&-")
-    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    assert (ran.code, ran.out) == (ExitCode.USAGE, "")
     assert "standard input is empty" in ran.err if password else "there is no terminal" in ran.err

@@ -15,7 +15,7 @@ import pytest
 
 from quintet.cli.app import main
 from quintet.tls.certificates import fingerprint
-from quintet.tls.stash import read_stash
+from quintet.tls.stores.stash import read_stash
 from support import certs, keytool
 from support.slapd import Slapd
 
@@ -335,7 +335,7 @@ def at_a_terminal(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
 
     monkeypatch.setattr("sys.stdin", io.StringIO())
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("quintet.cli.asking.getpass", getpass)
+    monkeypatch.setattr("quintet.cli.prompts.getpass", getpass)
     return asked
 
 

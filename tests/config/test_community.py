@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.config.community import Community, read_community
-from quintet.config.problems import Findings, Problem, Severity
 from quintet.config.settings import Scope, ServerSettings
+from quintet.config.stcommunityconfig import Community, read_community
+from quintet.diagnostics import Diagnostic, Diagnostics, Severity
 from quintet.ldap.dn import DN
 
 
-def read(text: str) -> tuple[Community, tuple[Problem, ...]]:
-    findings = Findings()
+def read(text: str) -> tuple[Community, tuple[Diagnostic, ...]]:
+    findings = Diagnostics()
     return read_community(text.encode(), findings), findings.problems
 
 
@@ -25,19 +25,19 @@ def server(attributes: str) -> ServerSettings:
     return community.servers[0]
 
 
-def only_problem(text: str) -> Problem:
+def only_problem(text: str) -> Diagnostic:
     _, problems = read(text)
     assert len(problems) == 1, problems
     return problems[0]
 
 
-def error(attributes: str) -> Problem:
+def error(attributes: str) -> Diagnostic:
     problem = only_problem(connection(attributes))
     assert problem.severity is Severity.ERROR
     return problem
 
 
-def warning(attributes: str) -> Problem:
+def warning(attributes: str) -> Diagnostic:
     problem = only_problem(connection(attributes))
     assert problem.severity is Severity.WARNING
     return problem
@@ -317,7 +317,7 @@ def test_c39_without_search_order_the_order_of_the_file_counts_with_a_warning() 
     assert [(p.key, p.place.line) for p in problems] == [("SearchOrder", 3)]
 
 
-def overlap(first: str, second: str) -> list[Problem]:
+def overlap(first: str, second: str) -> list[Diagnostic]:
     text = (
         "<R><LDAP>"
         f'<Connection HostName="a" SearchOrder="1" GroupResolveBase="o=g" PersonResolveBase="{first}"/>'

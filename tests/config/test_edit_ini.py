@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from quintet.config.edit_ini import get_key, remove_key, set_key
 from quintet.config.ini import same_section
-from quintet.config.source import CannotEdit
+from quintet.config.source import EditError
 
 FILE = b"""; the community server
 [Config]
@@ -91,7 +91,7 @@ def test_a_key_in_a_comment_is_no_key() -> None:
 
 @pytest.mark.parametrize("value", ["a\nb", "a\rb", "a\x00b", "a\u2028b", " a", "a "])
 def test_a_value_that_a_line_cannot_hold_is_refused(value: str) -> None:
-    with pytest.raises(CannotEdit, match="value of k"):
+    with pytest.raises(EditError, match="value of k"):
         set_key(FILE, "A", "k", value)
 
 
@@ -99,12 +99,12 @@ def test_a_value_that_a_line_cannot_hold_is_refused(value: str) -> None:
     ("section", "key"), [("A]", "k"), ("A", "k=x"), ("A", ""), ("A", "#k"), ("A\n", "k")]
 )
 def test_a_name_that_would_break_the_file_is_refused(section: str, key: str) -> None:
-    with pytest.raises(CannotEdit, match="cannot be a name"):
+    with pytest.raises(EditError, match="cannot be a name"):
         set_key(FILE, section, key, "v")
 
 
 def test_a_letter_that_the_encoding_lacks_is_refused() -> None:
-    with pytest.raises(CannotEdit, match="which has no 'ж'"):
+    with pytest.raises(EditError, match="which has no 'ж'"):
         set_key(b"[A]\nname=Zo\xeb\n", "A", "k", "ж")
 
 

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from quintet.config.community import read_community
 from quintet.config.edit_switches import storages_without_store, switch_cards, switch_connections
 from quintet.config.edit_xml import AddSibling, SetAttribute, SetText, edit
-from quintet.config.markup import read_markup
-from quintet.config.problems import Findings
-from quintet.config.source import CannotEdit
+from quintet.config.source import EditError
+from quintet.config.stcommunityconfig import read_community
+from quintet.config.xml_document import read_markup
+from quintet.diagnostics import Diagnostics
 
 COMMUNITY = b"""<?xml version="1.0" encoding="UTF-8"?>
 <!-- ours: <Connection SSLEnabled="0"/> -->
@@ -123,19 +123,19 @@ def test_c43_the_setting_is_changed_where_it_takes_effect(before: str, after: st
 )
 def test_c43_the_reader_finds_what_was_set(inside: str, on: bool) -> None:
     changed = switch_connections(connection(inside), ssl_enabled=on)
-    servers = read_community(changed, Findings()).servers
+    servers = read_community(changed, Diagnostics()).servers
     assert servers
     assert {server.ssl_enabled for server in servers} == {on}
 
 
 def test_a_value_with_a_comment_inside_is_refused_with_its_line() -> None:
     file = connection("\n<Connection><SSL>0<!-- off --></SSL></Connection>")
-    with pytest.raises(CannotEdit, match="line 2: the value of SSL has other markup"):
+    with pytest.raises(EditError, match="line 2: the value of SSL has other markup"):
         switch_connections(file, ssl_enabled=True)
 
 
 def test_a_file_without_connections_is_refused() -> None:
-    with pytest.raises(CannotEdit, match="no Connection in an LDAP section"):
+    with pytest.raises(EditError, match="no Connection in an LDAP section"):
         switch_connections(b"<S><Connection/></S>", ssl_enabled=True)
 
 
@@ -177,7 +177,7 @@ def test_a_store_that_is_named_in_child_elements_is_filled_there() -> None:
 
 def test_only_storages_of_type_ldap_are_switched() -> None:
     file = CARDS.replace(b'type="LDAP"', b'type="NOTES"')
-    with pytest.raises(CannotEdit, match="no Storage of type LDAP"):
+    with pytest.raises(EditError, match="no Storage of type LDAP"):
         switch_cards(file, ssl_enabled=True)
 
 
@@ -203,7 +203,7 @@ def test_switching_cards_off_leaves_port_and_store() -> None:
     ],
 )
 def test_a_damaged_file_is_refused_with_its_line(file: bytes, line: int | None) -> None:
-    with pytest.raises(CannotEdit) as caught:
+    with pytest.raises(EditError) as caught:
         read_markup(file)
     assert line is None or caught.value.line == line
 
@@ -307,7 +307,7 @@ def test_a_text_is_read_back(value: str) -> None:
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:
         markup = read_markup(data)
-    except CannotEdit:
+    except EditError:
         return
     assert edit(markup, []) == data
 
@@ -316,6 +316,6 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         markup = read_markup(text.encode())
-    except CannotEdit:
+    except EditError:
         return
     assert edit(markup, []) == text.encode()

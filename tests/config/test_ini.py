@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.config.ini import Entry, LineKind, parse_ini, read_ini
-from quintet.config.problems import Findings, Severity
+from quintet.diagnostics import Diagnostics, Severity
 
 NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ_", min_size=1, max_size=12)
 VALUES = st.text(
@@ -13,8 +13,8 @@ VALUES = st.text(
 )
 
 
-def read(text: str | bytes) -> tuple[tuple[Entry, ...], Findings]:
-    findings = Findings()
+def read(text: str | bytes) -> tuple[tuple[Entry, ...], Diagnostics]:
+    findings = Diagnostics()
     data = text.encode() if isinstance(text, str) else text
     return read_ini(data, findings), findings
 
@@ -101,7 +101,7 @@ def test_the_lines_joined_are_the_text(text: str) -> None:
 
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_reader(data: bytes) -> None:
-    assert len(read_ini(data, Findings())) <= data.count(b"=")
+    assert len(read_ini(data, Diagnostics())) <= data.count(b"=")
 
 
 @given(st.dictionaries(st.tuples(NAMES, NAMES), VALUES, max_size=8))

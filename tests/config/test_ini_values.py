@@ -5,19 +5,19 @@ import pytest
 from quintet.config.environment import read_environment
 from quintet.config.ini import read_ini
 from quintet.config.ini_values import IniValues, place_of
-from quintet.config.known import INI_KEYS, KNOWN_INI
-from quintet.config.problems import Findings, Place, Problem, Severity
+from quintet.config.schema import INI_KEYS, KNOWN_INI
+from quintet.diagnostics import Diagnostic, Diagnostics, Place, Severity
 
 FLAG = "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"
 
 
 def values(text: str = "", **environ: str) -> IniValues:
-    findings = Findings()
+    findings = Diagnostics()
     return IniValues(read_ini(text.encode(), findings), read_environment(environ, findings))
 
 
-def problems(text: str = "", **environ: str) -> tuple[Problem, ...]:
-    findings = Findings()
+def problems(text: str = "", **environ: str) -> tuple[Diagnostic, ...]:
+    findings = Diagnostics()
     found = IniValues(read_ini(text.encode(), findings), read_environment(environ, findings))
     found.check_names(findings)
     return findings.problems
@@ -83,7 +83,7 @@ def test_c14_single_underscores_are_accepted_with_a_warning(variable: str) -> No
 def test_c13_c14_the_slip_in_a_component_section_is_told_with_the_right_form(variable: str) -> None:
     (told,) = [p for p in problems(**{variable: "1"}) if p.severity is Severity.WARNING]
     assert "STI__Debug_StUsers__VP_TRACE_ALL" in told.message
-    (entry,) = read_environment({variable: "1"}, Findings())
+    (entry,) = read_environment({variable: "1"}, Diagnostics())
     assert (entry.section, entry.key) == ("Debug_StUsers", "VP_TRACE_ALL")
 
 
@@ -100,7 +100,7 @@ def test_c12_an_empty_variable_does_not_hide_a_filled_one_of_another_spelling(em
 
 
 def test_no_value_is_in_the_repr_of_an_entry() -> None:
-    (entry,) = read_ini(b"[Config]\nST_TLS_KEY_STORE_PASSWORD=hunter2\n", Findings())
+    (entry,) = read_ini(b"[Config]\nST_TLS_KEY_STORE_PASSWORD=hunter2\n", Diagnostics())
     assert "hunter2" not in repr(
         (entry, values("[Config]\nST_TLS_KEY_LABEL=hunter2\n").get("ST_TLS_KEY_LABEL"))
     )
@@ -113,7 +113,7 @@ def test_c14_the_proper_form_wins_over_the_slip() -> None:
 
 
 def test_a_variable_is_split_at_the_first_two_double_underscores() -> None:
-    (entry,) = read_environment({"STI__Config__A__B": "1"}, Findings())
+    (entry,) = read_environment({"STI__Config__A__B": "1"}, Diagnostics())
     assert (entry.section, entry.key) == ("Config", "A__B")
 
 

@@ -6,7 +6,8 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 
-from quintet.config.known import (
+from quintet.config.load import load
+from quintet.config.schema import (
     CARD_SERVER_SETTINGS,
     COMMUNITY_SETTINGS,
     CONNECTION_SETTINGS,
@@ -15,7 +16,6 @@ from quintet.config.known import (
     IniKey,
     XmlSetting,
 )
-from quintet.config.load import load
 from quintet.config.settings import Settings
 
 OURS = [key for key in INI_KEYS if key.default and not key.unused and not key.name.startswith("VPMX")]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from quintet.config.load import check, load, read
-from quintet.config.problems import BadSettings, Findings, Problem, Severity
 from quintet.config.settings import DirectorySettings, TraceSettings
-from quintet.directory.tasks import Protection, Task
+from quintet.diagnostics import Diagnostic, Diagnostics, SettingsError, Severity
+from quintet.directory.services import Protection, Service
 
 INI = "sametime.ini"
 COMMUNITY = "StCommunityConfig.xml"
@@ -42,15 +42,15 @@ def write(folder: Path, name: str, text: str | bytes) -> None:
     (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
 
 
-def errors(folder: Path, **environ: str) -> list[Problem]:
+def errors(folder: Path, **environ: str) -> list[Diagnostic]:
     return [p for p in check(folder, environ) if p.severity is Severity.ERROR]
 
 
-def warnings(folder: Path, **environ: str) -> list[Problem]:
+def warnings(folder: Path, **environ: str) -> list[Diagnostic]:
     return [p for p in check(folder, environ) if p.severity is Severity.WARNING]
 
 
-def only_error(folder: Path, **environ: str) -> Problem:
+def only_error(folder: Path, **environ: str) -> Diagnostic:
     found = errors(folder, **environ)
     assert len(found) == 1, found
     return found[0]
@@ -75,13 +75,13 @@ def test_c2_the_smallest_folder_encrypts_nothing_and_has_no_problem(folder: Path
 
 def test_c3_ssl_enabled_encrypts_all_five(folder: Path) -> None:
     write(folder, COMMUNITY, community('SSLEnabled="1"'))
-    assert all(protection(folder).encrypts(task) for task in Task)
+    assert all(protection(folder).encrypts(task) for task in Service)
 
 
 def test_c4_c12_the_flag_encrypts_authentication_alone(folder: Path) -> None:
     write(folder, COMMUNITY, community('SSLEnabled="1"'))
     level = protection(folder, **{f"STI__Directory__{FLAG}": "1"})
-    assert [task for task in Task if level.encrypts(task)] == [Task.AUTHENTICATE]
+    assert [task for task in Service if level.encrypts(task)] == [Service.AUTHENTICATE]
 
 
 def test_c4_the_flag_without_ssl_enabled_is_only_passwords_with_a_warning(folder: Path) -> None:
@@ -168,7 +168,7 @@ def test_all_problems_of_all_files_are_told_in_one_go(folder: Path) -> None:
     write(folder, INI, "[Directory]\nST_DB_LDAP_MAX_RESULTS=many\n[Config]\nST_TLS_SECURITY_LEVEL=9\n")
     write(folder, COMMUNITY, community('Port="x"'))
     write(folder, CARDS, cards('Port="y"'))
-    with pytest.raises(BadSettings) as raised:
+    with pytest.raises(SettingsError) as raised:
         load(folder, {})
     assert {(p.place.file, p.key) for p in raised.value.problems} == {
         (INI, "ST_DB_LDAP_MAX_RESULTS"),
@@ -469,7 +469,7 @@ def test_c59_the_leave_to_send_the_accounts_password_in_clear_is_told_every_time
 def test_a_file_that_is_wrong_throughout_gives_a_bounded_list(folder: Path) -> None:
     write(folder, INI, "prose\n" * 15_000 + "[Config]\nST_TLS_SECURITY_LEVEL=9\n")
     found = check(folder, {})
-    assert len(found) <= Findings.MOST + 2
+    assert len(found) <= Diagnostics.MOST + 2
     assert found[0].key == "ST_TLS_SECURITY_LEVEL"
     assert "more are not listed" in found[-1].message
 
@@ -490,7 +490,7 @@ def test_what_is_not_listed_is_counted_file_by_file(folder: Path) -> None:
     assert counted.keys() == {INI, CARDS}
     listed = sum("not listed" not in p.message for p in check(folder, {}))
     assert sum(counted.values()) + listed == 1_500 + 701
-    assert listed == Findings.MOST
+    assert listed == Diagnostics.MOST
 
 
 def test_a_file_of_too_many_lines_is_refused(folder: Path) -> None:

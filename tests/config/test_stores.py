@@ -7,12 +7,12 @@ import pytest
 from cryptography import x509
 
 from quintet.config.load import check, load
-from quintet.config.problems import Problem, Severity
-from quintet.config.stash_start import stash_passwords
+from quintet.config.stash_migration import stash_passwords
+from quintet.diagnostics import Diagnostic, Severity
 from quintet.secret import Secret
-from quintet.tls.profile import StoreKind
-from quintet.tls.stash import read_stash, write_stash
+from quintet.tls.settings import StoreKind
 from quintet.tls.stores import new_store, open_store, save_store
+from quintet.tls.stores.stash import read_stash, write_stash
 from support import certs, keytool
 
 INI = "sametime.ini"
@@ -45,11 +45,11 @@ def ini(folder: Path, *lines: str) -> None:
     (folder / INI).write_text("\n".join(["[Config]", *lines, ""]), encoding="utf-8")
 
 
-def serious(folder: Path, **environ: str) -> list[Problem]:
+def serious(folder: Path, **environ: str) -> list[Diagnostic]:
     return [p for p in check(folder, environ) if p.severity is not Severity.NOTE]
 
 
-def only(folder: Path, severity: Severity, **environ: str) -> Problem:
+def only(folder: Path, severity: Severity, **environ: str) -> Diagnostic:
     found = serious(folder, **environ)
     assert len(found) == 1, found
     assert found[0].severity is severity

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.config.problems import Findings, Problem, Severity
 from quintet.config.settings import CardServer, CardSettings, Scope
-from quintet.config.userinfo import read_user_info
+from quintet.config.userinfoconfig import read_user_info
+from quintet.diagnostics import Diagnostic, Diagnostics, Severity
 from quintet.ldap.dn import DN
-from quintet.tls.profile import StoreKind
+from quintet.tls.settings import StoreKind
 
 FOLDER = Path("/settings")
 DETAILS = '<Details><Detail Id="Name" FieldName="cn"/><Detail Id="MailAddress" FieldName="mail"/></Details>'
 SETS = '<ParamsSets><Set SetId="0" params="Name"/><Set SetId="1" params="Name,MailAddress"/></ParamsSets>'
 
 
-def read(text: str) -> tuple[CardSettings | None, tuple[Problem, ...]]:
-    findings = Findings()
+def read(text: str) -> tuple[CardSettings | None, tuple[Diagnostic, ...]]:
+    findings = Diagnostics()
     return read_user_info(text.encode(), FOLDER, findings), findings.problems
 
 
@@ -43,7 +43,7 @@ def server(attributes: str) -> CardServer:
     return cards(document(attributes)).storages[0].servers[0]
 
 
-def only_problem(text: str, severity: Severity) -> Problem:
+def only_problem(text: str, severity: Severity) -> Diagnostic:
     _, problems = read(text)
     assert len(problems) == 1, problems
     assert problems[0].severity is severity

@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.config.markup import Element, read_markup
-from quintet.config.problems import Findings, Problem, Severity
-from quintet.config.source import CannotEdit
+from quintet.config.source import EditError
+from quintet.config.xml_document import Element, read_markup
 from quintet.config.xml_tree import one_value, own_values, read_tree
+from quintet.diagnostics import Diagnostic, Diagnostics, Severity
 
 FILE = "File.xml"
 
 
-def read(data: str | bytes) -> tuple[Element | None, tuple[Problem, ...]]:
-    findings = Findings()
+def read(data: str | bytes) -> tuple[Element | None, tuple[Diagnostic, ...]]:
+    findings = Diagnostics()
     raw = data.encode() if isinstance(data, str) else data
     return read_tree(raw, findings, FILE), findings.problems
 
 
-def refused(data: str | bytes) -> Problem:
+def refused(data: str | bytes) -> Diagnostic:
     tree, problems = read(data)
     assert tree is None
     (problem,) = problems
@@ -91,9 +91,9 @@ def test_lines_are_counted_in_one_way_whatever_ends_them(data: bytes, end: str) 
 
 
 def test_a_damaged_file_shows_nothing_to_whoever_wants_to_edit_it_either() -> None:
-    with pytest.raises(CannotEdit) as caught:
+    with pytest.raises(EditError) as caught:
         read_markup(b'<a p="x&hunter2;"/>')
-    assert "&amp;" in caught.value.what
+    assert "&amp;" in caught.value.message
     assert "hunter" not in str(caught.value)
 
 
@@ -107,7 +107,7 @@ def test_no_value_is_in_the_repr_of_what_was_read() -> None:
 def test_of_two_settings_on_one_line_the_one_that_counts_is_named() -> None:
     tree, _ = read('<a Port="1" PORT="2"/>')
     assert tree is not None
-    findings = Findings()
+    findings = Diagnostics()
     found = one_value(own_values(tree, ("Port",), FILE), findings)
     assert found is not None
     assert (found.text, found.key) == ("2", "PORT")

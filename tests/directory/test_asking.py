@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from quintet.directory.asking import all_of
+from quintet.directory.queries import gather_or_cancel
 
 
 async def test_what_is_asked_at_once_has_ended_when_the_first_error_is_told() -> None:
@@ -21,7 +21,7 @@ async def test_what_is_asked_at_once_has_ended_when_the_first_error_is_told() ->
         raise LookupError
 
     with pytest.raises(LookupError):
-        await all_of([waits(), fails(), waits()])
+        await gather_or_cancel([waits(), fails(), waits()])
     assert ended == [True, True]
 
 
@@ -31,4 +31,4 @@ async def test_what_is_asked_at_once_is_answered_in_order() -> None:
             await asyncio.sleep(0)
         return nth
 
-    assert await all_of(answer(nth) for nth in range(5)) == list(range(5))
+    assert await gather_or_cancel(answer(nth) for nth in range(5)) == list(range(5))

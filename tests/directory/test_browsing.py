@@ -10,9 +10,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quintet.directory import pool
-from quintet.directory.browsing import _check, _Place, _read_token, _token
+from quintet.directory.browse import _check, _Place, _read_token, _token
 from quintet.directory.directory import Directory
-from quintet.directory.errors import BadPage, BrowsingOff, OutsideBases, UnknownName, Unreachable, Why
+from quintet.directory.errors import (
+    BrowsingDisabledError,
+    DirectoryUnavailableError,
+    InvalidPageTokenError,
+    OutOfScopeError,
+    UnknownNameError,
+    UnreachableReason,
+)
 from quintet.directory.records import Container, Group, Person
 from quintet.embedded.faults import Answer, Silence, Wait, failing
 from quintet.embedded.server import EmbeddedServer
@@ -91,13 +98,13 @@ async def test_a_token_is_good_for_its_own_level_only(serve: Serve, directory_of
     directory = await directory_of(await serve())
     first = await directory.browse(small.PEOPLE, page_size=4)
     for elsewhere in (small.GROUPS, None):
-        with pytest.raises(BadPage):
+        with pytest.raises(InvalidPageTokenError):
             await directory.browse(elsewhere, token=first.next)
 
 
 @pytest.mark.parametrize("size", [0, -1, 1001])
 async def test_a_page_has_a_reasonable_size(serve: Serve, directory_of: DirectoryOf, size: int) -> None:
-    with pytest.raises(BadPage):
+    with pytest.raises(InvalidPageTokenError):
         await (await directory_of(await serve())).browse(small.PEOPLE, page_size=size)
 
 
@@ -105,7 +112,7 @@ async def test_what_lies_outside_the_bases_is_refused(serve: Serve, directory_of
     base = DN.parse(small.PEOPLE)
     directory = await directory_of(await serve(), server={"person_base": base, "group_base": base})
     for name in (small.GROUPS, small.BASE, "o=other"):
-        with pytest.raises(OutsideBases):
+        with pytest.raises(OutOfScopeError):
             await directory.browse(name)
 
 
@@ -113,12 +120,12 @@ async def test_what_lies_outside_the_bases_is_refused(serve: Serve, directory_of
 async def test_a_level_that_is_not_there_is_unknown(
     serve: Serve, directory_of: DirectoryOf, name: str
 ) -> None:
-    with pytest.raises(UnknownName):
+    with pytest.raises(UnknownNameError):
         await (await directory_of(await serve())).browse(name)
 
 
 async def test_c82_browsing_can_be_turned_off(serve: Serve, directory_of: DirectoryOf) -> None:
-    with pytest.raises(BrowsingOff):
+    with pytest.raises(BrowsingDisabledError):
         await (await directory_of(await serve(), browse=False)).browse()
 
 
@@ -128,7 +135,7 @@ async def test_c40_the_top_tells_of_a_server_that_is_down(serve: Serve, director
 
 
 async def test_browsing_a_server_that_is_down_says_so(directory_of: DirectoryOf) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await (await directory_of(DEAD)).browse(small.PEOPLE)
 
 
@@ -157,7 +164,7 @@ async def test_a_limit_that_lets_nothing_through_is_an_error_with_a_cure(
     server = await serve()
     directory = await directory_of(server)
     server.faults = failing(Answer(code, "pages are not allowed"), "search")
-    with pytest.raises(Unreachable, match=r"pages are not allowed.*slapd: limits"):
+    with pytest.raises(DirectoryUnavailableError, match=r"pages are not allowed.*slapd: limits"):
         await directory.browse(small.PEOPLE)
 
 
@@ -169,8 +176,11 @@ async def test_all_who_browse_a_silent_server_are_answered_in_the_time_of_one_op
         outcomes = await asyncio.gather(
             *(directory.browse(small.PEOPLE) for _ in range(20)), return_exceptions=True
         )
-    whys = Counter(each.why for each in outcomes if isinstance(each, Unreachable))
-    assert whys == {Why.TIMED_OUT: 1, Why.OVERLOADED: 19}  # one page was asked for, the others had no turn
+    whys = Counter(each.why for each in outcomes if isinstance(each, DirectoryUnavailableError))
+    assert whys == {
+        UnreachableReason.TIMED_OUT: 1,
+        UnreachableReason.OVERLOADED: 19,
+    }  # one page was asked for, the others had no turn
 
 
 async def test_those_who_wait_for_their_turn_to_browse_count_as_callers(
@@ -182,10 +192,10 @@ async def test_those_who_wait_for_their_turn_to_browse_count_as_callers(
     directory = await directory_of(server)
     waiting = [asyncio.create_task(directory.browse(small.PEOPLE)) for _ in range(2)]
     await until(lambda: server.counts["search"])
-    with pytest.raises(Unreachable) as refused:
+    with pytest.raises(DirectoryUnavailableError) as refused:
         await directory.browse(small.PEOPLE)
     gate.set()
-    assert refused.value.why is Why.OVERLOADED
+    assert refused.value.why is UnreachableReason.OVERLOADED
     assert all(page.entries for page in await asyncio.gather(*waiting))
 
 
@@ -195,7 +205,7 @@ async def test_c82_a_forged_token_shows_nothing_outside_the_bases(
     server, base = await serve(), DN.parse(small.PEOPLE)
     directory = await directory_of(server, server={"person_base": base, "group_base": base})
     for place in (_Place(0, small.GROUPS, 0, 0), _Place(1, small.PEOPLE, 0, 0)):
-        with pytest.raises(BadPage):
+        with pytest.raises(InvalidPageTokenError):
             await directory.browse(place.dn, token=_token(place))
     assert server.counts["search"] == 0
 
@@ -215,12 +225,12 @@ def test_a_forged_token_is_a_place_or_damaged_and_nothing_else(text: bytes) -> N
     forged = base64.urlsafe_b64encode(_check(text) + text).decode().rstrip("=")
     try:
         place = _read_token(forged)
-    except BadPage:
+    except InvalidPageTokenError:
         return
     assert _read_token(_token(place)) == place
 
 
 @given(st.text(max_size=80) | st.text("ABCDEFabcdef0123456789-_", max_size=80))
 def test_no_other_text_is_a_token(text: str) -> None:
-    with pytest.raises(BadPage):
+    with pytest.raises(InvalidPageTokenError):
         _read_token(text)

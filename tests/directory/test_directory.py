@@ -10,17 +10,17 @@ import pytest
 
 from quintet.config.settings import Account
 from quintet.directory import directory as directory_module
-from quintet.directory import securing
+from quintet.directory import ssl_contexts
 from quintet.directory.directory import Directory
-from quintet.directory.endpoint import lines_of
-from quintet.directory.errors import Unreachable, Why
+from quintet.directory.endpoint import pool_configs
+from quintet.directory.errors import DirectoryUnavailableError, UnreachableReason
 from quintet.directory.records import State
-from quintet.directory.tasks import Protection, Task
+from quintet.directory.services import Protection, Service
 from quintet.embedded.faults import Faults, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.filters import Template
 from quintet.secret import Secret
-from quintet.tls.profile import StoreKind, StoreRef, TlsProfile
+from quintet.tls.settings import StoreKind, StoreLocation, TlsSettings
 from support import small
 from support.directories import DEAD, server_settings, settings, until
 
@@ -37,18 +37,18 @@ async def settled() -> None:
 async def test_c1_connect_all_opens_one_connection_a_task(serve: Serve, directory_of: DirectoryOf) -> None:
     server = await serve()
     rows = await (await directory_of(server)).connect_all()
-    assert [row.task for row in rows] == [task.value for task in Task]
+    assert [row.task for row in rows] == [task.value for task in Service]
     assert {row.state for row in rows} == {State.CONNECTED}
-    assert server.counts["connections"] == len(Task)
+    assert server.counts["connections"] == len(Service)
 
 
 async def test_connect_all_tells_of_every_connection_that_failed(
     serve: Serve, directory_of: DirectoryOf
 ) -> None:
     rows = await (await directory_of(await serve(), DEAD)).connect_all()
-    assert len(rows) == 2 * len(Task)
+    assert len(rows) == 2 * len(Service)
     failed = [row for row in rows if row.error]
-    assert [row.task for row in failed] == [task.value for task in Task]
+    assert [row.task for row in failed] == [task.value for task in Service]
     assert all("nothing listens there" in (row.error or "") for row in failed)
 
 
@@ -63,14 +63,14 @@ async def test_status_counts_operations(serve: Serve, directory_of: DirectoryOf)
     directory = await directory_of(await serve())
     for _ in range(3):
         await directory.resolve("alice", groups=False)
-    (row,) = [row for row in directory.status() if row.task == Task.RESOLVE_NAMES.value]
+    (row,) = [row for row in directory.status() if row.task == Service.RESOLVE_NAMES.value]
     assert row.operations == 4
     assert (row.encrypted, row.certificate, row.in_flight) == (False, None, 0)
 
 
 async def test_a_directory_that_is_not_open_says_so() -> None:
     directory = Directory(settings([server_settings(DEAD)]))
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await directory.resolve("alice")
     assert directory.status() == ()
 
@@ -87,7 +87,7 @@ async def test_closing_while_requests_run_ends_them(serve: Serve, directory_of: 
     work = asyncio.create_task(directory.resolve("alice"))
     await asyncio.sleep(0)
     await directory.close()
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await work
 
 
@@ -98,7 +98,7 @@ async def test_reload_keeps_the_pools_that_nothing_touches(serve: Serve, directo
     given = settings([server_settings(server.port, login_filter=Template("(uid=%s)"))])
     await directory.reload(given)
     await directory.connect_all()
-    assert server.counts["connections"] == len(Task)
+    assert server.counts["connections"] == len(Service)
     assert (await directory.resolve_login("alice")).dn == small.person_dn("alice")
 
 
@@ -108,7 +108,7 @@ async def test_reload_replaces_what_a_change_touches(serve: Serve, directory_of:
     await directory.connect_all()
     await directory.reload(settings([server_settings(new.port)]))
     await directory.connect_all()
-    assert new.counts["connections"] == len(Task)
+    assert new.counts["connections"] == len(Service)
     await until(lambda: not old.connected)
 
 
@@ -168,14 +168,14 @@ async def test_a_directory_that_is_closed_during_a_reload_stays_as_it_is(
     if opened_again:
         await directory.open()
     gate.set()
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await reloading
     await until(lambda: not new.connected)
     if opened_again:
         assert (await directory.resolve_login("alice")).dn == small.person_dn("alice")
     else:
         assert directory.status() == ()
-        with pytest.raises(Unreachable):
+        with pytest.raises(DirectoryUnavailableError):
             await directory.resolve("alice")
 
 
@@ -191,7 +191,7 @@ async def test_a_request_that_hangs_does_not_keep_a_former_pool_for_ever(
     work = asyncio.create_task(directory.resolve_login("alice"))
     await until(lambda: old.counts["search"] > before)
     await directory.reload(settings([server_settings(new.port)]))
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await work
     await until(lambda: not old.connected)
 
@@ -222,9 +222,11 @@ async def test_settings_without_a_server_are_said_to_have_none() -> None:
             directory.browse(),
             directory.members("sales"),
         ):
-            with pytest.raises(Unreachable, match=r"name no server.*StCommunityConfig\.xml") as unreachable:
+            with pytest.raises(
+                DirectoryUnavailableError, match=r"name no server.*StCommunityConfig\.xml"
+            ) as unreachable:
                 await work
-            assert unreachable.value.why is Why.NO_SERVER
+            assert unreachable.value.why is UnreachableReason.NO_SERVER
         assert await directory.connect_all() == ()
 
 
@@ -237,7 +239,7 @@ async def test_sign_ins_at_once_get_more_connections_than_the_settings_open(
     work = [asyncio.create_task(directory.authenticate("alice", "alice-secret")) for _ in range(20)]
     await until(lambda: server.counts["bind"] >= 1 + 8)
     await settled()
-    assert [row.in_flight for row in directory.status() if row.task == Task.AUTHENTICATE.value] == [1] * 8
+    assert [row.in_flight for row in directory.status() if row.task == Service.AUTHENTICATE.value] == [1] * 8
     gate.set()
     assert len(await asyncio.gather(*work)) == 20
 
@@ -245,11 +247,11 @@ async def test_sign_ins_at_once_get_more_connections_than_the_settings_open(
 async def test_a_reload_forgets_the_contexts_that_are_used_no_more(
     serve: Serve, directory_of: DirectoryOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(securing, "make_context", lambda profile: ssl.create_default_context())
+    monkeypatch.setattr(ssl_contexts, "make_context", lambda profile: ssl.create_default_context())
     given = settings([server_settings(DEAD, ssl_enabled=True)])
     directory = await directory_of(await serve())
     for nth in range(3):
-        profile = TlsProfile(trusted_hosts=(f"host-{nth}",))
+        profile = TlsSettings(trusted_hosts=(f"host-{nth}",))
         await directory.reload(replace(given, tls=profile))
         await directory.connect_all()
         assert [made for made, _ in directory._contexts._made] == [profile]
@@ -260,9 +262,9 @@ def test_a_store_that_changed_makes_other_lines(tmp_path: Path) -> None:
     store.write_bytes(b"one")
     given = replace(
         settings([server_settings(DEAD, ssl_enabled=True)]),
-        tls=TlsProfile(trust_store=StoreRef(store, StoreKind.PKCS12)),
+        tls=TlsSettings(trust_store=StoreLocation(store, StoreKind.PKCS12)),
     )
-    before = lines_of(given)
-    assert lines_of(given) == before
+    before = pool_configs(given)
+    assert pool_configs(given) == before
     store.write_bytes(b"another")
-    assert lines_of(given) != before
+    assert pool_configs(given) != before

@@ -6,7 +6,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from quintet.directory.directory import Directory
-from quintet.directory.errors import DirectoryError, UnknownGroup, UnknownName, Unreachable
+from quintet.directory.errors import (
+    DirectoryError,
+    DirectoryUnavailableError,
+    UnknownGroupError,
+    UnknownNameError,
+)
 from quintet.embedded.server import EmbeddedServer
 from support import small
 
@@ -19,9 +24,9 @@ async def test_c47_names_of_every_byte_find_nothing(serve: Serve, directory_of: 
     for number in range(256):
         name = os.fsdecode(bytes([number])) + "~"
         assert not (await directory.resolve(name)).matches
-        with pytest.raises(UnknownName):
+        with pytest.raises(UnknownNameError):
             await directory.resolve_login(name)
-        with pytest.raises(UnknownGroup):
+        with pytest.raises(UnknownGroupError):
             await directory.members(name)
         with pytest.raises(DirectoryError):
             await directory.browse(name)
@@ -37,7 +42,7 @@ async def test_half_a_pair_of_surrogates_is_nobodys_name(
     for ask in (directory.resolve_login, directory.members, directory.browse):
         with pytest.raises(DirectoryError) as told:
             await ask(name)
-        assert not isinstance(told.value, Unreachable)
+        assert not isinstance(told.value, DirectoryUnavailableError)
 
 
 @pytest.mark.parametrize("uid", ["comma", "odd"])

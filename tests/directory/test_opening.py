@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from quintet.config.settings import Account
+from quintet.directory.connector import guarded_bind, unreachable
 from quintet.directory.directory import Directory
-from quintet.directory.endpoint import Mode, lines_of
-from quintet.directory.errors import ClearBindRefused, Unreachable, Why
-from quintet.directory.opening import guarded_bind, unreachable
+from quintet.directory.endpoint import Mode, pool_configs
+from quintet.directory.errors import DirectoryUnavailableError, UnencryptedBindError, UnreachableReason
+from quintet.directory.events import Event, Opened, OpenFailed, Warned
 from quintet.directory.records import State
-from quintet.directory.tasks import Task
-from quintet.directory.trace import Event, Opened, OpenFailed, Warned
+from quintet.directory.services import Service
 from quintet.embedded.answers import Rules
 from quintet.embedded.faults import Answer, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.connection import Address, connect
-from quintet.ldap.errors import ConnectFailed
+from quintet.ldap.errors import ConnectError
 from quintet.secret import Secret
 from support import small
 from support.directories import DEAD, server_settings, settings, until
@@ -87,7 +87,7 @@ async def test_c59_a_server_that_fails_for_the_moment_is_not_taken_for_one_witho
     server = await serve(rules=Rules(hidden=frozenset({"mail"})))
     server.faults = failing(Answer(code), operation, times=1)
     directory = await open_directory(server, relay, only_passwords=True)
-    with pytest.raises(Unreachable, match="tried again"):
+    with pytest.raises(DirectoryUnavailableError, match="tried again"):
         await directory.resolve_login("alice@example.com")
     rows = await directory.connect_all()
     assert {row.bound_as for row in rows if row.task != "authenticate"} == {small.READER_DN}
@@ -126,7 +126,7 @@ async def test_c59_without_either_the_start_is_refused_with_the_ways_out(
     serve: Serve, relay: Relay, open_directory: Start
 ) -> None:
     server = await serve(rules=Rules(scram=False, anonymous=False))
-    with pytest.raises(ClearBindRefused, match="QUINTET_ALLOW_CLEAR_SERVICE_BIND=1") as refused:
+    with pytest.raises(UnencryptedBindError, match="QUINTET_ALLOW_CLEAR_SERVICE_BIND=1") as refused:
         await open_directory(server, relay, only_passwords=True)
     assert "SCRAM" in str(refused.value)
     assert small.READER_PASSWORD.encode() not in spoken(relay)
@@ -155,9 +155,9 @@ async def test_a_wrong_account_is_named_as_the_cause(
 ) -> None:
     wrong = Account(small.READER_DN, Secret("wrong"))
     directory = await open_directory(await serve(), relay, account=wrong)
-    with pytest.raises(Unreachable, match="BindEntryPassword") as raised:
+    with pytest.raises(DirectoryUnavailableError, match="BindEntryPassword") as raised:
         await directory.resolve("alice")
-    assert raised.value.why is Why.ACCOUNT
+    assert raised.value.why is UnreachableReason.ACCOUNT
 
 
 async def test_an_account_that_is_no_text_is_named_and_not_tried_again_at_once(
@@ -167,9 +167,9 @@ async def test_an_account_that_is_no_text_is_named_and_not_tried_again_at_once(
     account = Account(small.READER_DN, Secret("half \ud800 s3cret"))
     directory = await open_directory(await serve(), relay, account=account, trace=told.append)
     for words in ("Check BindEntryDn", "tried again in"):
-        with pytest.raises(Unreachable, match=words) as raised:
+        with pytest.raises(DirectoryUnavailableError, match=words) as raised:
             await directory.resolve("alice", groups=False)
-        assert raised.value.why is Why.ACCOUNT
+        assert raised.value.why is UnreachableReason.ACCOUNT
         assert "s3cret" not in str(raised.value)
     assert len([event for event in told if isinstance(event, OpenFailed)]) == 1
 
@@ -201,8 +201,8 @@ async def test_c80_a_connection_has_as_many_requests_in_flight_as_the_settings_s
     ],
 )
 def test_a_server_that_cannot_be_reached_names_file_and_keys(cause: Exception, mode: Mode, keys: str) -> None:
-    line = lines_of(settings([server_settings(DEAD)]))[Task.BROWSE, 0]
-    error = ConnectFailed("no connection")
+    line = pool_configs(settings([server_settings(DEAD)]))[Service.BROWSE, 0]
+    error = ConnectError("no connection")
     error.__cause__ = cause
     told = str(unreachable(error, replace(line.endpoints[0], mode=mode)))
     assert f"{keys} StCommunityConfig.xml" in told
@@ -212,9 +212,9 @@ async def test_c4_the_guard_holds_a_password_back_even_when_tls_was_forgotten(se
     """The endpoint says TLS, the connection is clear: a mistake of ours must not cost a password."""
     server = await serve()
     given = settings([server_settings(server.port, ssl_enabled=True)], only_passwords=True)
-    endpoint = lines_of(given)[Task.AUTHENTICATE, 0].endpoints[0]
+    endpoint = pool_configs(given)[Service.AUTHENTICATE, 0].endpoints[0]
     async with await connect(Address("127.0.0.1", server.port)) as connection:
         for each in (endpoint, replace(endpoint, mode=Mode.CLEAR)):
-            with pytest.raises(ClearBindRefused):
+            with pytest.raises(UnencryptedBindError):
                 await guarded_bind(connection, each, small.person_dn("alice"), "alice-secret")
     assert server.counts["bind"] == 0

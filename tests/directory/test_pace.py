@@ -2,7 +2,7 @@
 
 import pytest
 
-from quintet.directory.pace import FIRST_REFUSALS, Pace
+from quintet.directory.constant_time import FIRST_REFUSALS, ConstantTimeRefusal
 
 
 class Clock:
@@ -24,11 +24,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def pace(clock: Clock) -> Pace:
-    return Pace(now=clock.now, sleep=clock.sleep)
+def pace(clock: Clock) -> ConstantTimeRefusal:
+    return ConstantTimeRefusal(now=clock.now, sleep=clock.sleep)
 
 
-async def refused(pace: Pace, clock: Clock, seconds: float) -> float:
+async def refused(pace: ConstantTimeRefusal, clock: Clock, seconds: float) -> float:
     """How long somebody waits for a refusal for which the server needs so long."""
     began = pace.now()
     clock.time += seconds
@@ -36,45 +36,53 @@ async def refused(pace: Pace, clock: Clock, seconds: float) -> float:
     return clock.time - began
 
 
-async def nobody(pace: Pace, clock: Clock, seconds: float) -> float:
+async def nobody(pace: ConstantTimeRefusal, clock: Clock, seconds: float) -> float:
     began = pace.now()
     clock.time += seconds
     await pace.nobody(began)
     return clock.time - began
 
 
-def accepted(pace: Pace, clock: Clock, seconds: float) -> None:
+def accepted(pace: ConstantTimeRefusal, clock: Clock, seconds: float) -> None:
     began = pace.now()
     clock.time += seconds
     pace.accepted(began)
 
 
-async def test_nobody_waits_as_long_as_those_who_were_refused(pace: Pace, clock: Clock) -> None:
+async def test_nobody_waits_as_long_as_those_who_were_refused(
+    pace: ConstantTimeRefusal, clock: Clock
+) -> None:
     accepted(pace, clock, 0.2)
     known = [await refused(pace, clock, 0.2 + nth / 100) for nth in range(5)]
     waited = [await nobody(pace, clock, 0.001) for _ in range(200)]
     assert {round(each, 6) for each in waited} == {round(each, 6) for each in known}
 
 
-async def test_who_was_accepted_is_measure_enough_until_somebody_is_refused(pace: Pace, clock: Clock) -> None:
+async def test_who_was_accepted_is_measure_enough_until_somebody_is_refused(
+    pace: ConstantTimeRefusal, clock: Clock
+) -> None:
     accepted(pace, clock, 0.2)
     assert await nobody(pace, clock, 0.001) == pytest.approx(0.2)
     await refused(pace, clock, 2.5)
     assert await nobody(pace, clock, 0.001) == pytest.approx(2.5)
 
 
-async def test_before_anybody_has_signed_in_all_refusals_take_the_same_time(pace: Pace, clock: Clock) -> None:
+async def test_before_anybody_has_signed_in_all_refusals_take_the_same_time(
+    pace: ConstantTimeRefusal, clock: Clock
+) -> None:
     """The second attempt too: no sample that a name itself has left tells whether it is somebody's."""
     waited = [await attempt(pace, clock, 0.1) for attempt in (refused, nobody, refused, nobody)]
     assert waited == [pytest.approx(FIRST_REFUSALS)] * 4
 
 
-async def test_an_answer_that_is_late_anyway_is_not_held_back(pace: Pace, clock: Clock) -> None:
+async def test_an_answer_that_is_late_anyway_is_not_held_back(
+    pace: ConstantTimeRefusal, clock: Clock
+) -> None:
     accepted(pace, clock, 0.2)
     assert await nobody(pace, clock, 0.3) == pytest.approx(0.3)
 
 
-async def test_what_a_password_cost_long_ago_is_forgotten(pace: Pace, clock: Clock) -> None:
+async def test_what_a_password_cost_long_ago_is_forgotten(pace: ConstantTimeRefusal, clock: Clock) -> None:
     for seconds in (5.0, *[0.2] * 64):
         accepted(pace, clock, seconds)
         await refused(pace, clock, seconds)

@@ -11,17 +11,17 @@ import pytest
 from quintet.directory import keeping
 from quintet.directory import pool as pool_module
 from quintet.directory.backoff import FIRST, LONGEST, Host
-from quintet.directory.endpoint import Endpoint, Line, lines_of
-from quintet.directory.errors import Unreachable, Why
+from quintet.directory.connector import BoundConnection, Connector
+from quintet.directory.endpoint import Endpoint, PoolConfig, pool_configs
+from quintet.directory.entry_exists import ANYTHING
+from quintet.directory.errors import DirectoryUnavailableError, UnreachableReason
+from quintet.directory.events import Event, Gone, Opened, OpenFailed, Retried, Warned
 from quintet.directory.keeping import Keeper
-from quintet.directory.link import Link
-from quintet.directory.opening import Opening, Ready
+from quintet.directory.link import PooledConnection
 from quintet.directory.pool import Pool
-from quintet.directory.presence import ANYTHING
 from quintet.directory.records import State
-from quintet.directory.securing import Contexts
-from quintet.directory.tasks import Task
-from quintet.directory.trace import Event, Gone, Opened, OpenFailed, Retried, Warned
+from quintet.directory.services import Service
+from quintet.directory.ssl_contexts import SslContextCache
 from quintet.embedded.faults import (
     Answer,
     Cut,
@@ -44,8 +44,8 @@ Serve = Callable[..., Awaitable[EmbeddedServer]]
 MakePool = Callable[..., Pool]
 
 
-def line_to(*ports: int, task: Task = Task.RESOLVE_NAMES, **changes: Any) -> Line:
-    line = lines_of(settings([server_settings(ports[0])]))[task, 0]
+def line_to(*ports: int, task: Service = Service.RESOLVE_NAMES, **changes: Any) -> PoolConfig:
+    line = pool_configs(settings([server_settings(ports[0])]))[task, 0]
     endpoints = tuple(replace(line.endpoints[0], address=Address("127.0.0.1", port)) for port in ports)
     return replace(line, endpoints=endpoints, **changes)
 
@@ -57,26 +57,26 @@ def told() -> list[Event]:
 
 @pytest.fixture
 def make(stack: AsyncExitStack, told: list[Event]) -> MakePool:
-    def make(line: Line) -> Pool:
-        pool = Pool(line, Opening(Contexts()), trace=told.append)
+    def make(line: PoolConfig) -> Pool:
+        pool = Pool(line, Connector(SslContextCache()), trace=told.append)
         stack.push_async_callback(pool.close)
         return pool
 
     return make
 
 
-async def look(link: Link) -> str:
+async def look(link: PooledConnection) -> str:
     """A search with one answer: who gave it."""
     found = await link.connection.search(small.BASE, 0, ANYTHING, ("o",))
     assert [entry.dn for entry in found.entries] == [small.BASE]
     return str(link.endpoint.address.port)
 
 
-async def sign_in(link: Link) -> None:
+async def sign_in(link: PooledConnection) -> None:
     await link.connection.bind(small.person_dn("alice"), "alice-secret")
 
 
-async def who_signs_in(link: Link) -> str:
+async def who_signs_in(link: PooledConnection) -> str:
     await sign_in(link)
     return str(link.endpoint.address.port)
 
@@ -86,8 +86,8 @@ async def quiet(pool: Pool) -> None:
     await until(lambda: not pool._links._background)
 
 
-def bindings(port: int, **changes: Any) -> Line:
-    return line_to(port, task=Task.AUTHENTICATE, **changes)
+def bindings(port: int, **changes: Any) -> PoolConfig:
+    return line_to(port, task=Service.AUTHENTICATE, **changes)
 
 
 async def test_c80_many_operations_share_one_connection(serve: Serve, make: MakePool) -> None:
@@ -140,15 +140,22 @@ async def test_what_fails_once_is_made_again_unseen(
 
 @pytest.mark.parametrize(
     ("fault", "why"),
-    [(Drop(), Why.LOST), (Garbage(), Why.LOST), (Answer(51), Why.BUSY), (Answer(52), Why.BUSY)],
+    [
+        (Drop(), UnreachableReason.LOST),
+        (Garbage(), UnreachableReason.LOST),
+        (Answer(51), UnreachableReason.BUSY),
+        (Answer(52), UnreachableReason.BUSY),
+    ],
     ids=str,
 )
-async def test_what_fails_twice_is_told(serve: Serve, make: MakePool, fault: Any, why: Why) -> None:
+async def test_what_fails_twice_is_told(
+    serve: Serve, make: MakePool, fault: Any, why: UnreachableReason
+) -> None:
     server = await serve()
     pool = make(line_to(server.port))
     await pool.run(look)
     server.faults = failing(fault, "search")
-    with pytest.raises(Unreachable) as unreachable:
+    with pytest.raises(DirectoryUnavailableError) as unreachable:
         await pool.run(look)
     assert unreachable.value.why is why
     assert server.faults._seen[server.faults.faults[0]] == 2
@@ -177,11 +184,11 @@ async def test_a_host_that_takes_connections_and_does_not_serve_is_left_for_anot
     first, second = await serve(), await serve()
     first.faults = failing(fault, operation)
     short = {"operation_timeout": 0.05, "connect_timeout": 0.05}
-    for task, work in ((Task.RESOLVE_NAMES, look), (Task.AUTHENTICATE, who_signs_in)):
+    for task, work in ((Service.RESOLVE_NAMES, look), (Service.AUTHENTICATE, who_signs_in)):
         pool = make(line_to(first.port, second.port, task=task, **short))
         if fault == Silence():
             # Whoever waits for the whole time is told; whoever comes after that has another host.
-            with suppress(Unreachable):
+            with suppress(DirectoryUnavailableError):
                 await pool.run(work)
             await quiet(pool)
         assert [await pool.run(work) for _ in range(3)] == [str(second.port)] * 3
@@ -195,7 +202,7 @@ async def test_a_host_that_never_serves_is_not_dialled_for_each_request(
     server.faults = failing(fault, "search")
     pool = make(line_to(server.port))
     for _ in range(50):
-        with pytest.raises(Unreachable):
+        with pytest.raises(DirectoryUnavailableError):
             await pool.run(look)
     assert server.counts["connections"] < 6
     (host,) = pool._links.hosts
@@ -208,7 +215,7 @@ async def test_a_probe_that_is_answered_makes_failures_forgotten(serve: Serve, m
     server = await serve()
     server.faults = failing(Drop(), "search")
     pool = make(line_to(server.port, idle_probe=0.0))
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await pool.run(look)
     server.faults = Faults()
     await pool.connect()
@@ -251,7 +258,7 @@ async def test_a_bind_in_vain_has_the_idle_connections_to_that_host_examined(
     gate.set()
     await asyncio.gather(*work)
     server.faults = failing(Silence())
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await pool.run(sign_in)
     await quiet(pool)
     assert sorted(event.reason for event in told if isinstance(event, Gone)) == ["doubtful"] * 2 + ["lost"]
@@ -260,16 +267,16 @@ async def test_a_bind_in_vain_has_the_idle_connections_to_that_host_examined(
 async def test_an_opener_that_fails_unforeseen_is_left_alone_for_a_while(told: list[Event]) -> None:
     dialled = 0
 
-    async def opener(endpoint: Endpoint, line: Line) -> Ready:
+    async def opener(endpoint: Endpoint, line: PoolConfig) -> BoundConnection:
         nonlocal dialled
         dialled += 1
         raise RuntimeError("the words may be a secret")
 
     pool = Pool(line_to(DEAD), opener, trace=told.append)
     for _ in range(5):
-        with pytest.raises(Unreachable, match="RuntimeError") as unreachable:
+        with pytest.raises(DirectoryUnavailableError, match="RuntimeError") as unreachable:
             await pool.run(look)
-        assert unreachable.value.why is Why.FAULT
+        assert unreachable.value.why is UnreachableReason.FAULT
         assert "secret" not in str(unreachable.value)
     assert dialled == 1
     await pool.close()
@@ -340,9 +347,9 @@ async def test_a_silent_server_is_given_up_and_its_connection_too(serve: Serve, 
     pool = make(line_to(server.port, operation_timeout=0.05, connect_timeout=0.05))
     await pool.run(look)
     server.faults = failing(Silence(), "search")
-    with pytest.raises(Unreachable) as unreachable:
+    with pytest.raises(DirectoryUnavailableError) as unreachable:
         await pool.run(look)
-    assert unreachable.value.why is Why.TIMED_OUT
+    assert unreachable.value.why is UnreachableReason.TIMED_OUT
     await until(lambda: pool.status()[0].state is not State.CONNECTED)
     server.faults = Faults()
     assert await pool.run(look)
@@ -352,9 +359,9 @@ async def test_a_refused_connection_says_so_and_when_it_is_tried_again(
     make: MakePool, told: list[Event]
 ) -> None:
     pool = make(line_to(DEAD))
-    with pytest.raises(Unreachable, match="nothing listens there"):
+    with pytest.raises(DirectoryUnavailableError, match="nothing listens there"):
         await pool.run(look)
-    with pytest.raises(Unreachable, match="tried again in") as unreachable:
+    with pytest.raises(DirectoryUnavailableError, match="tried again in") as unreachable:
         await pool.run(look)
     assert unreachable.value.retry_in is not None
     assert len([event for event in told if isinstance(event, OpenFailed)]) == 1
@@ -364,22 +371,22 @@ async def test_a_refused_connection_says_so_and_when_it_is_tried_again(
 async def test_a_host_name_that_nobody_knows_is_told(make: MakePool) -> None:
     line = line_to(DEAD)
     endpoint = replace(line.endpoints[0], address=Address("nowhere.invalid", 389))
-    with pytest.raises(Unreachable) as unreachable:
+    with pytest.raises(DirectoryUnavailableError) as unreachable:
         await make(replace(line, endpoints=(endpoint,))).run(look)
-    assert unreachable.value.why is Why.NAME
+    assert unreachable.value.why is UnreachableReason.NAME
 
 
 async def test_callers_wait_for_one_and_the_same_attempt(make: MakePool, told: list[Event]) -> None:
     pool = make(line_to(DEAD))
     outcomes = await asyncio.gather(*(pool.run(look) for _ in range(20)), return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {Unreachable}
+    assert {type(outcome) for outcome in outcomes} == {DirectoryUnavailableError}
     assert len({id(outcome) for outcome in outcomes}) == 20
     assert len([event for event in told if isinstance(event, OpenFailed)]) == 1
 
 
 def test_what_began_before_a_failure_is_no_further_failure() -> None:
     host = Host(line_to(DEAD).endpoints[0])
-    error = Unreachable.because(Why.LOST)
+    error = DirectoryUnavailableError.because(UnreachableReason.LOST)
     for _ in range(10):
         host.lost(error, since=0.0, now=1.0)
     assert (host.failures, host.retry_at) == (0, 0.0)
@@ -394,7 +401,10 @@ def test_what_began_before_a_failure_is_no_further_failure() -> None:
 
 def test_the_pauses_grow_differ_and_are_bounded() -> None:
     host = Host(line_to(DEAD).endpoints[0])
-    pauses = [host.failed(Unreachable.because(Why.REFUSED), since=0.0, now=0.0) for _ in range(20)]
+    pauses = [
+        host.failed(DirectoryUnavailableError.because(UnreachableReason.REFUSED), since=0.0, now=0.0)
+        for _ in range(20)
+    ]
     assert pauses[0] <= 1.3 * FIRST
     assert all(pause <= 1.3 * LONGEST for pause in pauses)
     assert min(pauses[-5:]) >= 0.7 * LONGEST
@@ -516,7 +526,9 @@ async def test_there_is_a_bound_to_those_who_wait(
     monkeypatch.setattr(pool_module, "MOST_CALLERS", 3)
     pool = make(line_to((await serve()).port))
     outcomes = await asyncio.gather(*(pool.run(look) for _ in range(5)), return_exceptions=True)
-    assert [each.why for each in outcomes if isinstance(each, Unreachable)] == [Why.OVERLOADED] * 2
+    assert [each.why for each in outcomes if isinstance(each, DirectoryUnavailableError)] == [
+        UnreachableReason.OVERLOADED
+    ] * 2
 
 
 async def test_who_waits_too_long_for_a_connection_is_told(serve: Serve, make: MakePool) -> None:
@@ -524,7 +536,9 @@ async def test_who_waits_too_long_for_a_connection_is_told(serve: Serve, make: M
     server.faults = failing(Silence(), "bind")
     pool = make(bindings(server.port, connections=1, most=1, operation_timeout=0.05))
     outcomes = await asyncio.gather(*(pool.run(sign_in) for _ in range(3)), return_exceptions=True)
-    assert {each.why for each in outcomes if isinstance(each, Unreachable)} == {Why.TIMED_OUT}
+    assert {each.why for each in outcomes if isinstance(each, DirectoryUnavailableError)} == {
+        UnreachableReason.TIMED_OUT
+    }
     assert len(outcomes) == 3
 
 
@@ -532,9 +546,9 @@ async def test_a_closed_pool_says_so(serve: Serve, make: MakePool) -> None:
     pool = make(line_to((await serve()).port))
     await pool.run(look)
     await pool.close()
-    with pytest.raises(Unreachable) as unreachable:
+    with pytest.raises(DirectoryUnavailableError) as unreachable:
         await pool.run(look)
-    assert unreachable.value.why is Why.CLOSED
+    assert unreachable.value.why is UnreachableReason.CLOSED
     assert pool.status()[0].state is State.CLOSED
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from quintet.config.settings import Scope
 from quintet.directory.directory import Directory
-from quintet.directory.errors import UnknownName, Unreachable
+from quintet.directory.errors import DirectoryUnavailableError, UnknownNameError
+from quintet.directory.events import Event, Warned
 from quintet.directory.records import Group, Person
-from quintet.directory.resolving import may_be_resolved
-from quintet.directory.trace import Event, Warned
+from quintet.directory.resolve import may_be_resolved
 from quintet.embedded.faults import Answer, failing
 from quintet.embedded.ldif import parse
 from quintet.embedded.server import EmbeddedServer
@@ -123,7 +123,7 @@ async def test_c46_one_level_signs_in_who_lies_right_below_the_base(
 ) -> None:
     directory = await directory_of(await serve(*INNER), server={"person_scope": Scope.ONE})
     assert (await directory.resolve_login("odo")).name == "Inn Keeper"
-    with pytest.raises(UnknownName):
+    with pytest.raises(UnknownNameError):
         await directory.resolve_login("ina")
 
 
@@ -152,7 +152,7 @@ async def test_c40_a_server_that_is_down_makes_the_answer_incomplete(
 
 
 async def test_no_server_at_all_is_no_answer(directory_of: DirectoryOf) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await (await directory_of(DEAD, DEAD)).resolve("alice")
 
 
@@ -182,7 +182,7 @@ async def test_a_limit_that_lets_nothing_through_is_no_answer(
     server = await serve()
     directory = await directory_of(server)
     server.faults = failing(Answer(code), "search")
-    with pytest.raises(Unreachable, match="slapd: limits"):
+    with pytest.raises(DirectoryUnavailableError, match="slapd: limits"):
         await directory.resolve("smith")
 
 
@@ -193,7 +193,7 @@ async def test_a_login_that_a_limit_cut_short_is_neither_ambiguous_nor_somebody(
     server = await serve()
     directory = await directory_of(server)
     server.faults = failing(Answer(code, after_entries=1), "search")
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await directory.authenticate("alice", "alice-secret")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from quintet.cli.app import TRACEBACK_VARIABLE
 from quintet.cli.init import PASSWORD_VARIABLE
-from quintet.config import known
+from quintet.config import schema
 from support.pages import ROOT, Scene, blocks, commands, walk
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -36,7 +36,7 @@ SCENES = {
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
 _SETTING = re.compile(r"\b(?:ST|STLDAP|STMUX|STSRV|VP|QUINTET|USERINFO)_[A-Z][A-Z_]+[A-Z]\b")
-_NO_KEYS = {"QUINTET_CONFIG", PASSWORD_VARIABLE, TRACEBACK_VARIABLE, *known.FOREIGN_SECTIONS}
+_NO_KEYS = {"QUINTET_CONFIG", PASSWORD_VARIABLE, TRACEBACK_VARIABLE, *schema.FOREIGN_SECTIONS}
 
 
 def name_of(page: Path) -> str:
@@ -90,7 +90,7 @@ def test_every_link_of_the_page_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_setting_that_the_page_names_exists(page: Path) -> None:
     named = set(_SETTING.findall(page.read_text(encoding="utf-8"))) - _NO_KEYS
-    assert {name for name in named if name.casefold() not in known.KNOWN_INI} == set()
+    assert {name for name in named if name.casefold() not in schema.KNOWN_INI} == set()
 
 
 @pytest.mark.parametrize("page", MADE, ids=name_of)

@@ -12,8 +12,7 @@ from conftest import Certificates
 from quintet.embedded.answers import Rules
 from quintet.embedded.ldif import Entry, parse
 from quintet.embedded.server import EmbeddedServer
-from quintet.ldap import filters, scram
-from quintet.ldap.channel_binding import Binding, of_certificate
+from quintet.ldap import filters
 from quintet.ldap.controls import paged, read_paged
 from quintet.ldap.messages import (
     AbandonRequest,
@@ -33,6 +32,8 @@ from quintet.ldap.messages import (
     UnbindRequest,
     encode,
 )
+from quintet.ldap.sasl import scram
+from quintet.ldap.sasl.channel_binding import Binding, of_certificate
 from support.raw_client import RawClient, code
 
 ENTRIES = parse(

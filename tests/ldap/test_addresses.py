@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from quintet.ldap import dialling
+from quintet.ldap import address
 from quintet.ldap.connection import Address, connect
-from quintet.ldap.errors import ConnectFailed
+from quintet.ldap.errors import ConnectError
 from support.peer import serving, silence
 
 
@@ -54,7 +54,7 @@ async def test_an_address_that_does_not_answer_costs_a_moment_and_not_the_whole_
 
 async def test_where_every_address_refuses_that_is_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     resolves_to(monkeypatch, closed_port(), closed_port())
-    with pytest.raises(ConnectFailed, match="refused") as caught:
+    with pytest.raises(ConnectError, match="refused") as caught:
         await connect(Address("two.example", 389))
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 
@@ -83,8 +83,8 @@ async def test_who_gives_up_while_several_addresses_are_tried_leaves_no_socket_o
     with black_hole() as one, black_hole() as other:
         before = len(sockets)
         resolves_to(monkeypatch, one, other)
-        with pytest.raises(ConnectFailed, match="within"):
-            await connect(Address("two.example", 389), timeout=2 * dialling.NEXT_ADDRESS)
+        with pytest.raises(ConnectError, match="within"):
+            await connect(Address("two.example", 389), timeout=2 * address.NEXT_ADDRESS)
         assert len(sockets[before:]) == 2
         assert not open_ones(sockets[before:])
 
@@ -92,10 +92,10 @@ async def test_who_gives_up_while_several_addresses_are_tried_leaves_no_socket_o
 async def test_of_two_that_answer_at_once_one_is_taken_and_the_other_closed(
     monkeypatch: pytest.MonkeyPatch, sockets: list[socket.socket]
 ) -> None:
-    monkeypatch.setattr(dialling, "NEXT_ADDRESS", 0)
+    monkeypatch.setattr(address, "NEXT_ADDRESS", 0)
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         before = len(sockets)
         resolves_to(monkeypatch, one.getsockname(), other.getsockname())
-        with await dialling.dial("two.example", 389) as taken:
+        with await address.dial("two.example", 389) as taken:
             assert len(sockets[before:]) == 2
             assert open_ones(sockets[before:]) == [taken]

@@ -10,16 +10,16 @@ from quintet.ldap import ber
 from quintet.ldap.connection import Address, Limits, connect
 from quintet.ldap.controls import paged
 from quintet.ldap.errors import (
-    ConnectFailed,
-    ConnectionLost,
+    ClientLimitError,
+    ConnectError,
+    ConnectionLostError,
     InvalidCredentials,
-    LimitReached,
-    Misuse,
-    PeerViolation,
+    LocalProtocolError,
+    OperationTimeoutError,
     Referral,
+    RemoteProtocolError,
     SizeLimitExceeded,
-    TimedOut,
-    TlsFailed,
+    TlsError,
 )
 from quintet.ldap.messages import (
     NOTICE_OF_DISCONNECTION,
@@ -103,11 +103,11 @@ async def test_an_operation_whose_turn_does_not_come_times_out_unsent() -> None:
     async with served(play, limits=Limits(pending_high=1, pending_low=0)) as connection:
         first = asyncio.create_task(connection.search("", 2, ANY))
         await asyncio.sleep(0)
-        with pytest.raises(TimedOut, match="turn"):
+        with pytest.raises(OperationTimeoutError, match="turn"):
             await connection.search("", 2, ANY, timeout=0.01)
         assert connection.operations == 1
         await connection.close()
-        with pytest.raises(ConnectionLost):
+        with pytest.raises(ConnectionLostError):
             await first
 
 
@@ -137,7 +137,7 @@ async def test_a_search_out_of_time_is_abandoned_and_the_connection_is_good() ->
         await peer.gone()
 
     async with served(play) as connection:
-        with pytest.raises(TimedOut) as caught:
+        with pytest.raises(OperationTimeoutError) as caught:
             await connection.search("o=x", 2, ANY, timeout=0.01)
         assert (caught.value.operation, caught.value.dn) == ("search", "o=x")
         assert caught.value.server == str(connection.address)
@@ -163,16 +163,16 @@ async def test_deadlines_are_kept_each_for_its_own() -> None:
     async with served(silence) as connection:
         long = asyncio.create_task(connection.search("", 2, ANY, timeout=0.06))
         await asyncio.sleep(0)
-        with pytest.raises(TimedOut):
+        with pytest.raises(OperationTimeoutError):
             await connection.search("", 2, ANY, timeout=0.01)
         assert not long.done()
-        with pytest.raises(TimedOut):
+        with pytest.raises(OperationTimeoutError):
             await long
 
 
 async def test_a_bind_without_an_answer_ends_the_connection() -> None:
     async with served(silence) as connection:
-        with pytest.raises(TimedOut):
+        with pytest.raises(OperationTimeoutError):
             await connection.bind("cn=a", "x", timeout=0.01)
         assert connection.closed
         assert "in time" in str(connection.close_reason)
@@ -203,7 +203,7 @@ async def test_after_a_cancelled_bind_one_can_bind_again() -> None:
 async def test_a_search_during_a_bind_is_misuse() -> None:
     async def play(peer: Peer) -> None:
         first = await peer.expect(BindRequest)
-        with pytest.raises(Misuse):
+        with pytest.raises(LocalProtocolError):
             await connection.search("", 2, ANY)
         peer.put(first.id, BindResponse(Result()))
         await peer.gone()
@@ -218,7 +218,7 @@ async def test_a_name_without_a_password_never_reaches_the_wire(dn: str, passwor
         await peer.expect(UnbindRequest)
 
     async with served(play) as connection:
-        with pytest.raises(Misuse):
+        with pytest.raises(LocalProtocolError):
             await connection.bind(dn, password)
 
 
@@ -281,7 +281,7 @@ async def test_a_search_that_brings_too_much_is_abandoned(limits: Limits) -> Non
         await peer.gone()
 
     async with served(play, limits=limits) as connection:
-        with pytest.raises(LimitReached) as caught:
+        with pytest.raises(ClientLimitError) as caught:
             await connection.search("o=x", 2, ANY)
         assert (caught.value.operation, caught.value.dn) == ("search", "o=x")
         assert (await connection.search("", 2, ANY)).entries == [entry(1)]
@@ -419,7 +419,7 @@ async def test_a_stream_that_stalls_is_out_of_time() -> None:
     async with served(play) as connection:
         async with contextlib.aclosing(connection.stream("", 2, ANY, timeout=0.02)) as stream:
             assert await anext(stream) == entry(1)
-            with pytest.raises(TimedOut):
+            with pytest.raises(OperationTimeoutError):
                 await anext(stream)
         assert not connection.closed
 
@@ -439,10 +439,10 @@ async def test_close_unbinds_and_ends_what_is_under_way() -> None:
         task = asyncio.create_task(connection.search("o=x", 2, ANY))
         await closing.wait()
         await connection.close()
-        with pytest.raises(ConnectionLost, match="closed"):
+        with pytest.raises(ConnectionLostError, match="closed"):
             await task
         assert (connection.closed, connection.close_reason) == (True, None)
-        with pytest.raises(ConnectionLost):
+        with pytest.raises(ConnectionLostError):
             await connection.search("", 2, ANY)
 
 
@@ -458,10 +458,10 @@ async def test_a_peer_that_breaks_the_protocol_is_left(garbage: bytes) -> None:
         await peer.gone()
 
     async with served(play) as connection:
-        with pytest.raises(PeerViolation) as caught:
+        with pytest.raises(RemoteProtocolError) as caught:
             await connection.search("o=x", 2, ANY)
         assert (caught.value.operation, caught.value.dn) == ("search", "o=x")
-        assert isinstance(connection.close_reason, PeerViolation)
+        assert isinstance(connection.close_reason, RemoteProtocolError)
 
 
 async def test_half_an_answer_and_the_end_is_a_lost_connection() -> None:
@@ -470,9 +470,9 @@ async def test_half_an_answer_and_the_end_is_a_lost_connection() -> None:
         peer.writer.write(encode(Message(1, entry(1)))[:10])
 
     async with served(play) as connection:
-        with pytest.raises(ConnectionLost, match="closed the connection"):
+        with pytest.raises(ConnectionLostError, match="closed the connection"):
             await connection.search("", 2, ANY)
-        assert isinstance(connection.close_reason, ConnectionLost)
+        assert isinstance(connection.close_reason, ConnectionLostError)
 
 
 async def test_a_notice_of_disconnection_is_the_reason() -> None:
@@ -482,7 +482,7 @@ async def test_a_notice_of_disconnection_is_the_reason() -> None:
         await peer.gone()
 
     async with served(play) as connection:
-        with pytest.raises(ConnectionLost, match="maintenance"):
+        with pytest.raises(ConnectionLostError, match="maintenance"):
             await connection.search("", 2, ANY)
         assert "maintenance" in str(connection.close_reason)
 
@@ -496,7 +496,7 @@ async def test_the_words_of_a_notice_are_fit_for_a_log() -> None:
         await peer.gone()
 
     async with served(play) as connection:
-        with pytest.raises(ConnectionLost) as caught:
+        with pytest.raises(ConnectionLostError) as caught:
             await connection.search("", 2, ANY)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 600
@@ -520,26 +520,26 @@ async def test_a_server_that_never_closes_is_not_waited_for() -> None:
 async def test_nobody_there_is_connect_failed() -> None:
     async with serving(silence) as address:
         pass
-    with pytest.raises(ConnectFailed) as caught:
+    with pytest.raises(ConnectError) as caught:
         await connect(address)
-    assert not isinstance(caught.value, TlsFailed)
+    assert not isinstance(caught.value, TlsError)
     assert isinstance(caught.value.__cause__, OSError)
     assert str(address) in str(caught.value)
 
 
 async def test_a_name_that_does_not_resolve_is_connect_failed() -> None:
-    with pytest.raises(ConnectFailed):
+    with pytest.raises(ConnectError):
         await connect(Address("no-such-host.invalid", 389))
 
 
 async def test_a_host_name_that_is_none_is_connect_failed() -> None:
-    with pytest.raises(ConnectFailed):
+    with pytest.raises(ConnectError):
         await connect(Address("a" * 70 + ".example", 389))
 
 
 async def test_no_handshake_in_time_is_tls_failed() -> None:
     async with serving(silence) as address:
-        with pytest.raises(TlsFailed, match="within"):
+        with pytest.raises(TlsError, match="within"):
             await connect(address, tls=ssl.create_default_context(), timeout=0.05)
 
 
@@ -550,7 +550,7 @@ async def test_something_else_than_tls_is_tls_failed_with_its_cause() -> None:
         await peer.gone()
 
     async with serving(play) as address:
-        with pytest.raises(TlsFailed) as caught:
+        with pytest.raises(TlsError) as caught:
             await connect(address, tls=ssl.create_default_context())
         assert isinstance(caught.value.__cause__, ssl.SSLError)
 
@@ -560,7 +560,7 @@ async def test_an_end_in_the_handshake_is_tls_failed() -> None:
         await peer.reader.read(10)
 
     async with serving(play) as address:
-        with pytest.raises(TlsFailed):
+        with pytest.raises(TlsError):
             await connect(address, tls=ssl.create_default_context())
 
 
@@ -570,7 +570,7 @@ async def test_a_server_without_start_tls_is_tls_failed() -> None:
         await peer.gone()
 
     async with serving(play) as address:
-        with pytest.raises(TlsFailed, match="unsupported"):
+        with pytest.raises(TlsError, match="unsupported"):
             await connect(address, tls=ssl.create_default_context(), start_tls=True)
 
 
@@ -581,12 +581,12 @@ async def test_a_response_injected_before_tls_is_refused() -> None:
         await peer.gone()
 
     async with serving(play) as address:
-        with pytest.raises(PeerViolation, match="in clear"):
+        with pytest.raises(RemoteProtocolError, match="in clear"):
             await connect(address, tls=ssl.create_default_context(), start_tls=True)
 
 
 async def test_start_tls_without_a_context_is_misuse() -> None:
-    with pytest.raises(Misuse):
+    with pytest.raises(LocalProtocolError):
         await connect(Address("127.0.0.1", 1), start_tls=True)
 
 
@@ -621,7 +621,7 @@ async def test_text_that_utf8_cannot_carry_is_misuse_and_harms_nothing() -> None
             lambda: connection.compare("cn=\ud800", "cn", "x"),
             lambda: connection.bind("cn=\ud800", "x"),
         ):
-            with pytest.raises(Misuse, match="surrogate"):
+            with pytest.raises(LocalProtocolError, match="surrogate"):
                 await ask()
         await connection.search("", 2, ANY)
 
@@ -633,7 +633,7 @@ async def test_a_secret_that_utf8_cannot_carry_stays_out_of_every_error() -> Non
             lambda: connection.bind_external("hunter2\ud800"),
             lambda: connection.compare("cn=a", "userPassword", "hunter2\ud800"),
         ):
-            with pytest.raises(Misuse) as caught:
+            with pytest.raises(LocalProtocolError) as caught:
                 await ask()
             error: BaseException | None = caught.value
             while error is not None:
@@ -652,16 +652,16 @@ async def test_every_error_of_an_operation_tells_where_it_happened() -> None:
     async with served(play) as connection:
         bind = asyncio.create_task(connection.bind("cn=a", "x"))
         await asyncio.sleep(0)
-        with pytest.raises(Misuse) as caught:
+        with pytest.raises(LocalProtocolError) as caught:
             await connection.search("o=x", 2, ANY)
         places = [caught.value]
-        with pytest.raises(Misuse) as caught:
+        with pytest.raises(LocalProtocolError) as caught:
             await anext(connection.stream("o=x", 2, ANY))
         places.append(caught.value)
         refused.set()
         await bind
         await connection.close()
-        with pytest.raises(ConnectionLost) as lost:
+        with pytest.raises(ConnectionLostError) as lost:
             await connection.search("o=x", 2, ANY)
     for error in (*places, lost.value):
         assert (error.server, error.operation, error.dn) == (str(connection.address), "search", "o=x")
@@ -692,7 +692,7 @@ async def test_when_time_is_up_for_all_those_who_wait_are_not_sent() -> None:
     async with served(play, limits=Limits(pending_high=2, pending_low=1)) as connection:
         tasks = [asyncio.create_task(connection.search("", 2, ANY, timeout=0.02)) for _ in range(6)]
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        assert all(isinstance(each, TimedOut) for each in outcomes)
+        assert all(isinstance(each, OperationTimeoutError) for each in outcomes)
         assert sum("turn" in str(each) for each in outcomes) == 4
 
 
@@ -754,7 +754,7 @@ async def test_a_broken_control_for_pages_is_the_peers_fault(value: bytes) -> No
         await peer.gone()
 
     async with served(play) as connection:
-        with pytest.raises(PeerViolation, match="pages"):
+        with pytest.raises(RemoteProtocolError, match="pages"):
             await connection.search_page("", 2, ANY, page_size=1)
 
 
@@ -766,5 +766,5 @@ async def test_attributes_count_for_the_memory_that_they_take() -> None:
         await peer.gone()
 
     async with served(play, limits=Limits(collected=50_000)) as connection:
-        with pytest.raises(LimitReached, match="octets"):
+        with pytest.raises(ClientLimitError, match="octets"):
             await connection.search("", 2, ANY)

@@ -7,7 +7,13 @@ import ssl
 import pytest
 
 from quintet.ldap.connection import Connection
-from quintet.ldap.errors import ConnectionLost, Misuse, PeerViolation, ResultError, TimedOut
+from quintet.ldap.errors import (
+    ConnectionLostError,
+    LocalProtocolError,
+    OperationTimeoutError,
+    RemoteProtocolError,
+    ResultError,
+)
 from quintet.ldap.messages import (
     START_TLS,
     BindRequest,
@@ -28,7 +34,7 @@ def challenge(message: BindRequest, iterations: int) -> bytes:
 
 async def closed(connection: Connection) -> None:
     assert connection.closed
-    with pytest.raises(ConnectionLost, match="cut short"):
+    with pytest.raises(ConnectionLostError, match="cut short"):
         await connection.search("", 2, ANY)
 
 
@@ -44,7 +50,7 @@ async def test_a_cancelled_start_tls_closes_the_connection() -> None:
 
 async def test_a_start_tls_that_is_out_of_time_closes_the_connection() -> None:
     async with served(silence) as connection:
-        with pytest.raises(TimedOut):
+        with pytest.raises(OperationTimeoutError):
             await connection.start_tls(ssl.create_default_context(), timeout=0.01)
         assert connection.closed
 
@@ -89,7 +95,7 @@ async def test_one_time_limit_holds_for_all_steps_of_a_scram_bind_and_its_hashin
         await peer.gone()
 
     async with served(play) as connection:
-        with pytest.raises(TimedOut):
+        with pytest.raises(OperationTimeoutError):
             await connection.bind_scram("a", "secret", mechanism="SCRAM-SHA-1", timeout=0.05)
         assert connection.closed
 
@@ -106,7 +112,7 @@ async def test_a_scram_bind_during_another_bind_is_misuse_and_disturbs_nobody() 
     async with served(play) as connection:
         first = asyncio.create_task(connection.bind("cn=a", "secret"))
         await asyncio.sleep(0)
-        with pytest.raises(Misuse):
+        with pytest.raises(LocalProtocolError):
             await connection.bind_scram("b", "secret", mechanism="SCRAM-SHA-256")
         answer.set()
         await first
@@ -118,6 +124,6 @@ async def test_another_step_in_a_bind_that_has_but_one_is_the_peers_fault() -> N
         await peer.gone()
 
     async with served(play) as connection:
-        with pytest.raises(PeerViolation, match="step"):
+        with pytest.raises(RemoteProtocolError, match="step"):
             await connection.bind("cn=a", "x")
         assert connection.closed

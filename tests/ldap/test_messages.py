@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from quintet.ldap import ber, fast
+from quintet.ldap import _fast_codec, ber
 from quintet.ldap.ber import BerError
 from quintet.ldap.filters import Present
 from quintet.ldap.messages import (
@@ -111,7 +111,7 @@ def test_the_fast_search_is_the_same_as_the_plain_one(
 ) -> None:
     controls = (Control("1.2.3", True, b"x"),) if with_controls else ()
     plain = Message(message_id, SearchRequest(base, scope, tree, attributes), controls)
-    frame = fast.search_frame(base, scope, attributes)
+    frame = _fast_codec.search_frame(base, scope, attributes)
     encoded = encode_controls(controls) if controls else b""
     assert frame.message(ber.integer(message_id), tree.encode(), encoded) == encode(plain)
 
@@ -125,14 +125,14 @@ def op_of(entry: SearchResultEntry) -> bytes:
 @given(entries)
 def test_the_fast_entry_is_the_same_as_the_plain_one(entry: SearchResultEntry) -> None:
     data = op_of(entry)
-    assert fast.read_entry(data, 0, len(data)) in (entry, None)
+    assert _fast_codec.read_entry(data, 0, len(data)) in (entry, None)
 
 
 @given(st.lists(blobs, max_size=3), st.integers(0, 70_000))
 def test_the_fast_way_reads_every_common_length(values: list[bytes], size: int) -> None:
     entry = SearchResultEntry("cn=x", {"photo": [b"\xff" * size, *values]})
     data = op_of(entry)
-    assert fast.read_entry(data, 0, len(data)) == entry
+    assert _fast_codec.read_entry(data, 0, len(data)) == entry
 
 
 @given(st.integers(1, 300), st.integers(0, 300), st.integers(1, 3))
@@ -140,7 +140,7 @@ def test_the_fast_way_reads_every_common_length(values: list[bytes], size: int) 
 def test_the_fast_way_reads_no_length_of_a_name_or_value_wrongly(name: int, value: int, count: int) -> None:
     entry = SearchResultEntry("cn=x", {"a" * name: [b"v" * value] * count, "b": [b"last"]})
     data = op_of(entry)
-    assert fast.read_entry(data, 0, len(data)) in (entry, None)
+    assert _fast_codec.read_entry(data, 0, len(data)) in (entry, None)
 
 
 @given(entries, st.data())
@@ -151,7 +151,7 @@ def test_what_the_fast_way_reads_from_damage_is_what_the_plain_way_reads(
     for _ in range(data.draw(st.integers(1, 3))):
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
     # What follows in the buffer belongs to the next message and must never be taken for this one's.
-    found = fast.read_entry(bytes(octets) + op_of(entry), 0, len(octets))
+    found = _fast_codec.read_entry(bytes(octets) + op_of(entry), 0, len(octets))
     if found is not None and octets[0] == 0x64:
         assert decode(ber.sequence(ber.integer(1), bytes(octets))).op == found
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.ldap import ber, fast
-from quintet.ldap.errors import Misuse
+from quintet.ldap import _fast_codec, ber
+from quintet.ldap.errors import LocalProtocolError
 from quintet.ldap.filters import Present
 from quintet.ldap.messages import (
     NOTICE_OF_DISCONNECTION,
@@ -66,7 +66,7 @@ def searching(count: int = 1, **options: int) -> Session:
 
 def violation(events: Sequence[Event]) -> str:
     assert isinstance(events[-1], Violation)
-    return events[-1].what
+    return events[-1].message
 
 
 def test_requests_get_ids_of_their_own_and_leave_together() -> None:
@@ -78,7 +78,7 @@ def test_requests_get_ids_of_their_own_and_leave_together() -> None:
 
 def test_a_search_from_parts_is_the_search() -> None:
     session = Session()
-    session.search(fast.search_frame("o=x", 2, ()), SEARCH.filter.encode())
+    session.search(_fast_codec.search_frame("o=x", 2, ()), SEARCH.filter.encode())
     assert sent(session) == [Message(1, SEARCH)]
 
 
@@ -98,7 +98,7 @@ def test_during_a_bind_nothing_else_is_sent(op: BindRequest) -> None:
     session = Session()
     session.send(BIND)
     session.data_to_send()
-    with pytest.raises(Misuse):
+    with pytest.raises(LocalProtocolError):
         session.send(op)
     assert session.data_to_send() == b""
 
@@ -107,10 +107,10 @@ def test_between_the_steps_of_a_sasl_bind_only_the_next_step_is_sent() -> None:
     session = Session()
     session.send(BindRequest("", Sasl("SCRAM-SHA-1", b"a")))
     session.receive(answer(1, BindResponse(Result(14), b"b")))
-    with pytest.raises(Misuse):
+    with pytest.raises(LocalProtocolError):
         session.send(SEARCH)
-    with pytest.raises(Misuse):
-        session.search(fast.search_frame("", 0, ()), b"\x87\x01a")
+    with pytest.raises(LocalProtocolError):
+        session.search(_fast_codec.search_frame("", 0, ()), b"\x87\x01a")
     session.send(BindRequest("", Sasl("SCRAM-SHA-1", b"c")))
     session.receive(answer(2, BindResponse(Result())))
     session.send(SEARCH)
@@ -118,9 +118,9 @@ def test_between_the_steps_of_a_sasl_bind_only_the_next_step_is_sent() -> None:
 
 def test_a_bind_waits_for_nobody_and_nobody_is_disturbed_by_it() -> None:
     session = searching()
-    with pytest.raises(Misuse, match="alone"):
+    with pytest.raises(LocalProtocolError, match="alone"):
         session.send(BIND)
-    with pytest.raises(Misuse, match="alone"):
+    with pytest.raises(LocalProtocolError, match="alone"):
         session.send(TLS)
 
 
@@ -136,7 +136,7 @@ def test_between_the_agreement_and_tls_nothing_is_sent() -> None:
     session.send(TLS)
     session.receive(answer(1, ExtendedResponse(Result())))
     assert session.state is State.TLS_AGREED
-    with pytest.raises(Misuse):
+    with pytest.raises(LocalProtocolError):
         session.send(SEARCH)
     session.tls_established()
     session.send(SEARCH)
@@ -167,7 +167,7 @@ def test_after_unbind_nothing_is_sent_or_read() -> None:
     session = searching()
     session.unbind()
     assert [type(each.op) for each in sent(session)] == [UnbindRequest]
-    with pytest.raises(Misuse, match="closed"):
+    with pytest.raises(LocalProtocolError, match="closed"):
         session.send(SEARCH)
     assert session.receive(answer(1, DONE)) == []
     session.unbind()
@@ -193,7 +193,7 @@ def test_an_answered_request_is_not_abandoned() -> None:
 def test_a_bind_is_never_abandoned() -> None:
     session = Session()
     session.send(BIND)
-    with pytest.raises(Misuse):
+    with pytest.raises(LocalProtocolError):
         session.abandon(1)
 
 
@@ -202,7 +202,7 @@ def test_ids_begin_again_after_the_largest_and_pass_over_those_in_use() -> None:
     session.abandon(1)
     session.receive(answer(3, DONE))
     session._last_id = ber.MAX_INT - 1
-    frame = fast.search_frame("o=x", 2, ())
+    frame = _fast_codec.search_frame("o=x", 2, ())
     assert session.send(SEARCH) == ber.MAX_INT
     assert [session.search(frame, b"\x87\x02cn") for _ in range(2)] == [3, 4]
 
@@ -210,7 +210,7 @@ def test_ids_begin_again_after_the_largest_and_pass_over_those_in_use() -> None:
 def test_ids_pass_over_those_in_use_on_the_fast_way() -> None:
     session = searching(2)
     session._last_id = 0
-    assert session.search(fast.search_frame("o=x", 2, ()), b"\x87\x02cn") == 3
+    assert session.search(_fast_codec.search_frame("o=x", 2, ()), b"\x87\x02cn") == 3
 
 
 def test_what_is_remembered_of_abandoned_requests_is_bounded() -> None:

@@ -11,7 +11,7 @@ from quintet.cards.cards import Cards
 from quintet.cards.endpoint import LABEL
 from quintet.config.load import load
 from quintet.config.settings import CardSettings
-from quintet.directory.errors import AmbiguousName, UnknownName, Untrusted
+from quintet.directory.errors import AmbiguousNameError, UnknownNameError, UntrustedServerError
 from quintet.embedded import sample
 from support import certs, keytool, small
 from support.folder import settings_folder
@@ -56,7 +56,7 @@ async def test_c68_a_store_without_the_authority_is_not_enough(
     folder = settings_folder(tmp_path, small_slapd, cards_encrypted=True)
     other = keytool.trust_store(tmp_path / "other.p12", {"other": certs.authority("Somebody else")})
     async with Cards(card_settings(folder, KeyStorePath=str(other)), route=relay.route) as cards:
-        with pytest.raises(Untrusted, match=r"quintet trust fetch \S+ --store \S+other\.p12"):
+        with pytest.raises(UntrustedServerError, match=r"quintet trust fetch \S+ --store \S+other\.p12"):
             await cards.card("alice")
     assert all(b"alice" not in each.bytes for each in relay.of(LABEL))
 
@@ -88,7 +88,7 @@ async def test_c67_the_scope_bounds_the_search(
         if found:
             assert (await cards.card("alice")).id == ALICE
         else:
-            with pytest.raises(UnknownName):
+            with pytest.raises(UnknownNameError):
                 await cards.card("alice")
 
 
@@ -99,7 +99,7 @@ async def test_c69_an_id_that_is_not_the_dn(tmp_path: Path, small_slapd: Slapd) 
         by_dn = await cards.card(ALICE)
         assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", by_dn.id)
         assert await cards.card(by_dn.id) == by_dn
-        with pytest.raises(UnknownName):
+        with pytest.raises(UnknownNameError):
             await cards.card("alice")
 
 
@@ -117,14 +117,14 @@ async def test_odd_names_are_read_by_their_dn_and_by_their_name(
 async def test_a_group_is_nobody(tmp_path: Path, small_slapd: Slapd) -> None:
     folder = settings_folder(tmp_path, small_slapd, level="none", account=None)
     async with Cards(card_settings(folder)) as cards:
-        with pytest.raises(UnknownName):
+        with pytest.raises(UnknownNameError):
             await cards.card(small.group_dn("engineers"))
 
 
 async def test_two_john_smiths_have_no_card_by_their_name(tmp_path: Path, slapd: Slapd) -> None:
     folder = settings_folder(tmp_path, slapd, level="none", account=None)
     async with Cards(card_settings(folder)) as cards:
-        with pytest.raises(AmbiguousName):
+        with pytest.raises(AmbiguousNameError):
             await cards.card("John Smith")
         assert (await cards.card("jsmith")).id != (await cards.card("jsmith2")).id
 

@@ -8,9 +8,14 @@ import pytest
 
 from quintet.config.load import load
 from quintet.directory.directory import Directory
-from quintet.directory.errors import AmbiguousName, Refused, UnknownGroup, Untrusted
+from quintet.directory.errors import (
+    AmbiguousNameError,
+    AuthenticationError,
+    UnknownGroupError,
+    UntrustedServerError,
+)
 from quintet.directory.records import Container, Person, State
-from quintet.directory.tasks import Task
+from quintet.directory.services import Service
 from quintet.embedded import sample
 from support import certs, keytool, small
 from support.folder import LEVELS, settings_folder
@@ -20,8 +25,8 @@ pytestmark = pytest.mark.real
 
 CLEAR = {
     "all": set[str](),
-    "passwords": {task.value for task in Task} - {Task.AUTHENTICATE.value},
-    "none": {task.value for task in Task},
+    "passwords": {task.value for task in Service} - {Service.AUTHENTICATE.value},
+    "none": {task.value for task in Service},
 }
 
 
@@ -41,11 +46,11 @@ async def test_c1_to_c4_all_five_tasks_answer_and_the_status_tells_what_is_encry
         assert {row.state for row in rows} == {State.CONNECTED}
         hidden = CLEAR[level] if level == "passwords" else set()  # this server has no SCRAM secret
         assert {row.task for row in rows if row.remark and "anonymous" in row.remark} == hidden
-        assert [row.error for row in rows] == [None] * len(Task)
+        assert [row.error for row in rows] == [None] * len(Service)
         assert {row.task for row in rows if not row.encrypted} == CLEAR[level]
         assert all((row.certificate is not None) is row.encrypted for row in rows)
         alice = await directory.authenticate("alice", "alice-secret")
-        with pytest.raises(Refused):
+        with pytest.raises(AuthenticationError):
             await directory.authenticate("alice", "bob-secret")
         assert await directory.resolve_login("alice@example.com") == alice
         assert (await directory.resolve("Alice Adams")).exact
@@ -72,9 +77,9 @@ async def test_c48_an_ambiguous_login_name_and_an_unknown_group_are_told(
     by_surname = {"UserDnSearchFilter": "(&(objectclass=inetOrgPerson)(sn=%s))"}
     folder = settings_folder(tmp_path, small_slapd, connection=by_surname)
     async with Directory(load(folder, {})) as directory:
-        with pytest.raises(AmbiguousName):
+        with pytest.raises(AmbiguousNameError):
             await directory.resolve_login("Smith")
-        with pytest.raises(UnknownGroup):
+        with pytest.raises(UnknownGroupError):
             await directory.members("nothing")
 
 
@@ -141,10 +146,10 @@ async def test_an_unknown_authority_is_explained(tmp_path: Path, small_slapd: Sl
     store = keytool.trust_store(tmp_path / "other.p12", {"other": certs.authority("Somebody Else")})
     folder = settings_folder(tmp_path / "folder", small_slapd, store=store)
     async with Directory(load(folder, {})) as directory:
-        with pytest.raises(Untrusted) as untrusted:
+        with pytest.raises(UntrustedServerError) as untrusted:
             await directory.authenticate("alice", "alice-secret")
         assert untrusted.value.explanation is not None
-        assert untrusted.value.cure
+        assert untrusted.value.fix
 
 
 async def test_another_host_takes_over_when_the_first_is_out_of_reach(
@@ -154,6 +159,6 @@ async def test_another_host_takes_over_when_the_first_is_out_of_reach(
     folder = settings_folder(tmp_path, server, connection={"HostName": "nowhere.invalid,localhost"})
     async with Directory(load(folder, {})) as directory:
         assert (await directory.authenticate("alice", "alice-secret")).name == "Alice Adams"
-        bound = [row for row in directory.status() if row.task == Task.AUTHENTICATE.value]
+        bound = [row for row in directory.status() if row.task == Service.AUTHENTICATE.value]
         assert bound[0].address.startswith("localhost:")
         assert "nowhere.invalid" in (bound[0].error or "")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from quintet.admin.eavesdrop import CARD, Report, SignIn, TaskOverheard, eavesdrop
+from quintet.admin.eavesdrop import CARD, Report, ServiceDisclosure, SignIn, eavesdrop
 from quintet.admin.pcap import pcap
-from quintet.admin.relay import Direction
+from quintet.admin.proxy import Direction
 from quintet.config.load import load
-from quintet.directory.tasks import Protection, Task
+from quintet.directory.services import Protection, Service
 from quintet.secret import Secret
 from support import small
 from support.folder import settings_folder
@@ -22,15 +22,15 @@ from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
 
-_TASKS = [task.value for task in Task]
-_CLEAR_UNDER_PASSWORDS = [task.value for task in Task if task is not Task.AUTHENTICATE]
+_TASKS = [task.value for task in Service]
+_CLEAR_UNDER_PASSWORDS = [task.value for task in Service if task is not Service.AUTHENTICATE]
 
 
 async def _report(folder: Path, level: Protection | None = None, sign_in: SignIn | None = None) -> Report:
     return await eavesdrop(load(folder, {}), level=level, sign_in=sign_in)
 
 
-def _by_task(report: Report) -> dict[str, TaskOverheard]:
+def _by_task(report: Report) -> dict[str, ServiceDisclosure]:
     assert all(each.error is None for each in report.tasks), [each.error for each in report.tasks]
     return {each.task: each for each in report.tasks}
 

@@ -9,15 +9,15 @@ import pytest
 
 from quintet.ldap.connection import Address, Connection, Limits, connect
 from quintet.ldap.errors import (
-    ConnectionLost,
+    ClientLimitError,
+    ConnectionLostError,
     InvalidCredentials,
     LdapError,
-    LimitReached,
     NoSuchObject,
-    PeerViolation,
+    RemoteProtocolError,
     ResultError,
     SizeLimitExceeded,
-    TlsFailed,
+    TlsError,
 )
 from quintet.ldap.filters import Template, parse
 from support import certs
@@ -124,7 +124,7 @@ async def test_limits_of_both_sides_are_told_apart(connection: Connection) -> No
         await connection.search(PEOPLE, 2, EVERYBODY, size_limit=2)
     assert caught.value.partial is not None
     assert len(caught.value.partial.entries) == 2
-    with pytest.raises(LimitReached):
+    with pytest.raises(ClientLimitError):
         await connection.search(PEOPLE, 2, EVERYBODY, max_entries=2)
     assert (await connection.search(PEOPLE, 2, EVERYBODY)).entries
 
@@ -156,25 +156,25 @@ async def test_the_name_of_the_address_is_checked_wherever_one_dials(small_slapd
     tls = context(small_slapd)
     async with await connect(Address("localhost", 636), tls=tls, via=via) as connection:
         assert connection.encrypted
-    with pytest.raises(TlsFailed, match=r"ldap\.other\.example") as caught:
+    with pytest.raises(TlsError, match=r"ldap\.other\.example") as caught:
         await connect(Address("ldap.other.example", 636), tls=tls, via=via)
     assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
 
 
 async def test_an_unknown_authority_is_refused(small_slapd: Slapd) -> None:
-    with pytest.raises(TlsFailed) as caught:
+    with pytest.raises(TlsError) as caught:
         await connect(Address("127.0.0.1", small_slapd.tls_port), tls=ssl.create_default_context())
     assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
 
 
 async def test_ldaps_on_the_clear_port_is_tls_failed(small_slapd: Slapd) -> None:
-    with pytest.raises(TlsFailed):
+    with pytest.raises(TlsError):
         await connect(Address("127.0.0.1", small_slapd.port), tls=context(small_slapd))
 
 
 async def test_ldap_on_the_tls_port_is_a_clear_error(small_slapd: Slapd) -> None:
     async with await connect(Address("127.0.0.1", small_slapd.tls_port)) as connection:
-        with pytest.raises((PeerViolation, ConnectionLost)):
+        with pytest.raises((RemoteProtocolError, ConnectionLostError)):
             await connection.search("", 0, EVERYBODY, timeout=5)
 
 
@@ -189,7 +189,7 @@ async def test_a_photo_of_some_megabytes_comes_whole_and_limits_hold(
             (entry,) = (await connection.search("o=example", 0, parse("(o=*)"))).entries
             assert entry.attributes["description"] == [photo.encode()]
         async with await way(server, Limits(message_size=1_000_000)) as connection:
-            with pytest.raises(PeerViolation, match="1000000 are allowed"):
+            with pytest.raises(RemoteProtocolError, match="1000000 are allowed"):
                 await connection.search("o=example", 0, parse("(o=*)"))
 
 
@@ -200,8 +200,8 @@ async def test_a_killed_slapd_is_a_lost_connection_for_all(make_slapd: Callable[
         tasks = [asyncio.create_task(connection.search(PEOPLE, 2, EVERYBODY)) for _ in range(20)]
         server.kill()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            assert not isinstance(outcome, BaseException) or isinstance(outcome, ConnectionLost)
-        with pytest.raises(ConnectionLost):
+            assert not isinstance(outcome, BaseException) or isinstance(outcome, ConnectionLostError)
+        with pytest.raises(ConnectionLostError):
             await connection.who_am_i()
         assert connection.closed
 
@@ -259,6 +259,6 @@ async def test_external_binds_as_the_client_certificate(make_slapd: Callable[...
 
 async def test_a_missing_client_certificate_is_an_error_and_no_hang(make_slapd: Callable[..., Slapd]) -> None:
     server = make_slapd(verify_client="demand")
-    with pytest.raises((TlsFailed, ConnectionLost)):
+    with pytest.raises((TlsError, ConnectionLostError)):
         async with await open_ldaps(server) as connection:
             await connection.who_am_i(timeout=5)

@@ -9,7 +9,7 @@ import pytest
 
 from quintet.config.load import load
 from quintet.directory.directory import Directory
-from quintet.directory.errors import Refused
+from quintet.directory.errors import AuthenticationError
 from support.folder import settings_folder
 from support.slapd import Slapd
 
@@ -24,7 +24,7 @@ async def work(directory: Directory, times: int) -> None:
     for number in range(times):
         await directory.authenticate("alice", "alice-secret")
         await directory.resolve("smith")
-        with pytest.raises(Refused):
+        with pytest.raises(AuthenticationError):
             await directory.authenticate(f"nobody{number}", "secret")
 
 

@@ -10,7 +10,7 @@ import pytest
 from quintet.config.load import load
 from quintet.directory import keeping
 from quintet.directory.directory import Directory
-from quintet.directory.errors import Refused, Unreachable
+from quintet.directory.errors import AuthenticationError, DirectoryUnavailableError
 from quintet.directory.records import State
 from support import small
 from support.directories import server_settings, settings
@@ -49,10 +49,10 @@ async def ask(directory: Directory, uid: str, tally: Tally) -> None:
         found = await directory.resolve_login(uid)
         signed_in = await directory.authenticate(uid, f"{uid}-secret")
         matches = await directory.resolve(f"{uid}@example.com", groups=False)
-    except Unreachable:
+    except DirectoryUnavailableError:
         tally.unavailable += 1
         return
-    except Refused as error:
+    except AuthenticationError as error:
         tally.wrong.append(f"{uid} was refused: {error}")
         return
     resolved = [match.dn for match in matches.matches]
@@ -125,7 +125,7 @@ async def test_an_outage_is_said_to_be_one_and_never_a_wrong_password(
     quintet, server = directory
     await quintet.authenticate("alice", "alice-secret")
     server.kill()
-    with pytest.raises(Unreachable):
+    with pytest.raises(DirectoryUnavailableError):
         await quintet.authenticate("alice", "alice-secret")
 
 

@@ -14,8 +14,8 @@ from quintet.cards.cards import Cards
 from quintet.config.load import load
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
-from quintet.directory.errors import ClearBindRefused, Refused
-from quintet.directory.tasks import Protection, Task
+from quintet.directory.errors import AuthenticationError, UnencryptedBindError
+from quintet.directory.services import Protection, Service
 from support import keytool, small
 from support.folder import LEVELS, settings_folder
 from support.relay import Carried, Relay
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.real
 CARD = "business-card"
 CLEAR_TASKS = {
     "all": frozenset[str](),
-    "passwords": frozenset(task.value for task in Task if task is not Task.AUTHENTICATE),
-    "none": frozenset(task.value for task in Task),
+    "passwords": frozenset(task.value for task in Service if task is not Service.AUTHENTICATE),
+    "none": frozenset(task.value for task in Service),
 }
 PASSWORD = b"alice-secret"
 SERVICE_PASSWORD = small.READER_PASSWORD.encode()
@@ -62,7 +62,7 @@ async def use_everything(running: Running) -> None:
     directory = running.directory
     alice = await directory.authenticate("alice", PASSWORD.decode())
     assert (alice.dn, alice.mail) == (small.person_dn("alice"), "alice@example.com")
-    with pytest.raises(Refused):
+    with pytest.raises(AuthenticationError):
         await directory.authenticate("alice", WRONG_PASSWORD.decode())
     assert (await directory.resolve_login("bob@example.com")).name == "Bob Brown"
     smiths = await directory.resolve("smith")
@@ -108,7 +108,7 @@ async def test_each_level_shows_on_the_wire_exactly_what_it_says(
         await use_everything(quintet)
         assert quintet.directory.protection is Protection[level.upper()]
     clear = set(CLEAR_TASKS[level]) | (set() if cards_encrypted else {CARD})
-    for label in (*(task.value for task in Task), CARD):
+    for label in (*(task.value for task in Service), CARD):
         data = bytes_of(relay.of(label))
         names_and_values = seen(data, NAMES + VALUES)
         if label in clear:
@@ -117,7 +117,7 @@ async def test_each_level_shows_on_the_wire_exactly_what_it_says(
             assert not names_and_values, f"{label} showed {names_and_values}"
             assert all(each.sent.startswith(TLS_HANDSHAKE) for each in relay.of(label))
     passwords = {each.label for each in relay.connections if seen(each.bytes, (PASSWORD, WRONG_PASSWORD))}
-    assert passwords == ({Task.AUTHENTICATE.value} if level == "none" else set())
+    assert passwords == ({Service.AUTHENTICATE.value} if level == "none" else set())
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -143,7 +143,7 @@ async def test_only_passwords_with_an_account_binds_the_clear_connections_anonym
     everything = b"".join(each.bytes for each in relay.connections)
     assert not seen(everything, (PASSWORD, WRONG_PASSWORD, SERVICE_PASSWORD))
     assert seen(everything, NAMES), "names are in clear at this level"
-    browse = found[Task.BROWSE.value]
+    browse = found[Service.BROWSE.value]
     assert (browse.bound_as, browse.failed) == (None, False)
     assert "SCRAM fails for the service account" in (browse.remark or "")
 
@@ -166,7 +166,7 @@ async def test_only_passwords_with_an_account_and_no_safe_bind_stops_at_start(
     """The refusal names the ways out, and comes before a password was sent anywhere in clear."""
     server = make_slapd(anonymous_read=False)
     folder = settings_folder(tmp_path, server, level="passwords", cards_encrypted=True)
-    with pytest.raises(ClearBindRefused, match="QUINTET_ALLOW_CLEAR_SERVICE_BIND"):
+    with pytest.raises(UnencryptedBindError, match="QUINTET_ALLOW_CLEAR_SERVICE_BIND"):
         async with Directory(load(folder, {}), route=relay.route) as directory:
             await directory.connect_all()
     everything = b"".join(each.bytes for each in relay.connections)
@@ -200,7 +200,7 @@ async def test_start_tls_hides_as_much_as_tls_from_the_first_byte(
     )
     async with running(load(folder, {}), relay) as quintet:
         await use_everything(quintet)
-    hidden = {task.value for task in Task} - CLEAR_TASKS[level]
+    hidden = {task.value for task in Service} - CLEAR_TASKS[level]
     assert {each.port for label in hidden for each in relay.of(label)} == {small_slapd.port}
     assert not any(seen(bytes_of(relay.of(label)), (*NAMES, *VALUES, PASSWORD)) for label in hidden)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from quintet.directory.tasks import Protection
-from quintet.server import Server, _reread
+from quintet.directory.services import Protection
+from quintet.runtime.application import Server, _reread
 from support import certs, keytool, small
 from support.directories import until
 from support.folder import settings_folder

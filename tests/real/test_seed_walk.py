@@ -12,14 +12,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from quintet.directory.tasks import Task
+from quintet.directory.services import Service
 from support import small
 from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
 
 CARD = "business-card"
-FIVE = {task.value for task in Task}
+FIVE = {task.value for task in Service}
 MARK = b"quintet-"
 
 

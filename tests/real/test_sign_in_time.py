@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quintet.directory.directory import Directory
-from quintet.directory.errors import Refused
+from quintet.directory.errors import AuthenticationError
 from support import small
 from support.directories import server_settings, settings
 from support.slapd import Slapd
@@ -32,7 +32,7 @@ def hashed(password: str) -> bytes:
 
 async def seconds_to_refuse(directory: Directory, name: str) -> float:
     started = time.perf_counter()
-    with pytest.raises(Refused):
+    with pytest.raises(AuthenticationError):
         await directory.authenticate(name, "wrong")
     return time.perf_counter() - started
 

@@ -19,9 +19,14 @@ from quintet.cards.cards import Cards
 from quintet.config.load import load
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
-from quintet.directory.errors import DirectoryError, Refused, Unreachable, Untrusted
+from quintet.directory.errors import (
+    AuthenticationError,
+    DirectoryError,
+    DirectoryUnavailableError,
+    UntrustedServerError,
+)
 from quintet.directory.records import State
-from quintet.directory.tasks import Protection, Task
+from quintet.directory.services import Protection, Service
 from quintet.ldap.ber import BerError, header
 from quintet.ldap.messages import (
     START_TLS,
@@ -120,7 +125,7 @@ def showing(folder: Path, issued: Issued) -> ssl.SSLContext:
 
 
 def encrypted_tasks(level: str) -> set[str]:
-    return {task.value for task in Task if Protection[level.upper()].encrypts(task)} | {CARD}
+    return {task.value for task in Service if Protection[level.upper()].encrypts(task)} | {CARD}
 
 
 async def try_everything(settings: Settings, attacker: Attacker, level: str) -> list[BaseException]:
@@ -190,8 +195,8 @@ async def test_c7_a_secure_port_that_speaks_clear_ldap_hears_no_ldap_at_all(
         failures = await try_everything(make(level), attacker, level)
     assert attacker.callers > 3
     assert not attacker.holds(*SECRETS, *NAMES)
-    assert all(isinstance(each, Untrusted | Unreachable) for each in failures)
-    assert any(isinstance(each, Untrusted) for each in failures)
+    assert all(isinstance(each, UntrustedServerError | DirectoryUnavailableError) for each in failures)
+    assert any(isinstance(each, UntrustedServerError) for each in failures)
 
 
 @pytest.mark.parametrize(("answer", "eager"), [(2, b""), (52, b""), (0, b""), (0, b"\x30")])
@@ -201,7 +206,7 @@ async def test_start_tls_cannot_be_stripped(make: Make, level: str, answer: int,
     async with listening(Attacker(start_tls=answer, eager=eager)) as attacker:
         failures = await try_everything(settings, attacker, level)
     assert not attacker.holds(*SECRETS, *NAMES)
-    assert not any(isinstance(each, Refused) for each in failures)
+    assert not any(isinstance(each, AuthenticationError) for each in failures)
 
 
 @pytest.mark.parametrize("kind", ["other host", "other authority", "expired", "self-signed", "not yet valid"])
@@ -220,8 +225,8 @@ async def test_c8_a_wrong_certificate_gets_no_request(
     async with listening(Attacker(tls=showing(tmp_path, shown))) as attacker:
         failures = await try_everything(make(level), attacker, level)
     assert attacker.heard.replace(GOODBYE, b"") == b""
-    assert any(isinstance(each, Untrusted) for each in failures)
-    assert not any(isinstance(each, Refused) for each in failures)
+    assert any(isinstance(each, UntrustedServerError) for each in failures)
+    assert not any(isinstance(each, AuthenticationError) for each in failures)
 
 
 async def test_an_old_version_of_tls_is_no_way_in(make: Make, tmp_path: Path, small_slapd: Slapd) -> None:
@@ -239,7 +244,7 @@ async def test_a_second_host_does_not_get_in_clear_what_the_first_would_not_take
     async with listening(Attacker()) as attacker:
         failures = await try_everything(make("passwords", "localhost,127.0.0.1"), attacker, "passwords")
     assert not attacker.holds(*SECRETS)
-    assert not any(isinstance(each, Refused) for each in failures)
+    assert not any(isinstance(each, AuthenticationError) for each in failures)
 
 
 def test_the_errors_of_an_attacked_connection_hold_no_secret(
@@ -262,6 +267,6 @@ async def test_a_secure_port_that_says_nothing_is_called_once_and_not_again_to_e
         listening(attacker),
         Directory(quick, route=lambda *_: ("127.0.0.1", attacker.port)) as directory,
     ):
-        with pytest.raises(Untrusted, match="says nothing"):
+        with pytest.raises(UntrustedServerError, match="says nothing"):
             await directory.resolve("alice")
     assert attacker.callers == 1

@@ -10,7 +10,7 @@ from quintet.config.settings import DirectorySettings, Scope, ServerSettings, Se
 from quintet.embedded.ldif import Entry, parse
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
-from quintet.tls.profile import TlsProfile
+from quintet.tls.settings import TlsSettings
 from support import small
 
 DEAD = 1
@@ -58,7 +58,7 @@ def settings(servers: Iterable[ServerSettings], **directory: Any) -> Settings:
     return Settings(
         folder=Path(),
         servers=tuple(servers),
-        tls=TlsProfile(),
+        tls=TlsSettings(),
         directory=DirectorySettings(**times | directory),
         cards=None,
         traces=TraceSettings(),

@@ -6,8 +6,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 
 from quintet.secret import Secret
-from quintet.tls.entries import KeyEntry
-from quintet.tls.stores import Store, StoreKind, StoreRef, new_store, write_store
+from quintet.tls.stores import KeyEntry, Store, StoreKind, StoreLocation, new_store, write_store
 from support import certs
 from support.keytool import PASSWORD
 
@@ -35,9 +34,9 @@ def pem(key: object) -> bytes:
     )
 
 
-def ref(path: Path, **changes: object) -> StoreRef:
+def ref(path: Path, **changes: object) -> StoreLocation:
     kind = StoreKind.JKS if path.suffix == ".jks" else StoreKind.PKCS12
-    return dataclasses.replace(StoreRef(path, kind, Secret(PASSWORD)), **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(StoreLocation(path, kind, Secret(PASSWORD)), **changes)  # type: ignore[arg-type]
 
 
 WRITTEN = {form: write_store(full(), PASSWORD, kind=form[0], legacy=form[1]) for form in FORMS}

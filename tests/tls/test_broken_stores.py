@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from quintet.secret import Secret
 from quintet.tls.stores import (
-    DamagedStore,
-    NotAStore,
+    DamagedStoreError,
+    NotAStoreError,
     StoreError,
     StoreKind,
-    StoreMissing,
-    StoreUnreadable,
-    TooCostly,
-    WrongKind,
-    WrongPassword,
+    StoreNotFoundError,
+    StoreTooCostlyError,
+    StoreUnreadableError,
+    WrongStorePasswordError,
+    WrongStoreTypeError,
     open_store,
     read_store,
 )
@@ -30,7 +30,7 @@ from support.stores import CA, FORMS, IDS, LEAF, WRITTEN, ref
 def test_a_truncated_store_is_told_from_a_wrong_password(form: tuple[StoreKind, bool]) -> None:
     data = WRITTEN[form]
     for kept in (30, len(data) // 2, len(data) - 1):
-        with pytest.raises(DamagedStore):
+        with pytest.raises(DamagedStoreError):
             read_store(data[:kept], PASSWORD, form[0])
 
 
@@ -65,13 +65,13 @@ def test_damaged_stores_raise_nothing_but_store_errors(
 def test_hostile_lengths_cost_nothing() -> None:
     claims = b"\xfe\xed\xfe\xed\0\0\0\2" + b"\xff" * 4 + b"\0\0\0\2\0\1a" + b"\0" * 8 + b"\xff" * 4
     begun = time.monotonic()
-    with pytest.raises(DamagedStore):
+    with pytest.raises(DamagedStoreError):
         read_store(claims + bytes(40), PASSWORD)
     assert time.monotonic() - begun < 1
 
 
 def test_a_huge_file_is_refused() -> None:
-    with pytest.raises(TooCostly, match="16 MiB"):
+    with pytest.raises(StoreTooCostlyError, match="16 MiB"):
         read_store(b"\xfe\xed\xfe\xed" + bytes(16 * 1024 * 1024), PASSWORD)
 
 
@@ -99,39 +99,39 @@ def test_deep_nesting_is_refused() -> None:
 def test_d4_what_is_no_store_is_named(tmp_path: Path, data: bytes, what: str) -> None:
     path = tmp_path / "trust.p12"
     path.write_bytes(data)
-    with pytest.raises(NotAStore, match=what) as raised:
+    with pytest.raises(NotAStoreError, match=what) as raised:
         open_store(ref(path))
     assert str(raised.value).startswith(f"{path}: ")
-    assert raised.value.cure
+    assert raised.value.fix
 
 
 def test_a_jks_named_p12_is_told_with_the_cure(tmp_path: Path) -> None:
     path = tmp_path / "trust.p12"
     path.write_bytes(WRITTEN[FORMS[2]])
-    with pytest.raises(WrongKind, match=r"it is a \.jks store.*_STORE_TYPE=jks"):
+    with pytest.raises(WrongStoreTypeError, match=r"it is a \.jks store.*_STORE_TYPE=jks"):
         open_store(ref(path))
 
 
 def test_a_p12_named_jks_is_told_with_the_cure(tmp_path: Path) -> None:
     path = tmp_path / "trust.jks"
     path.write_bytes(WRITTEN[FORMS[0]])
-    with pytest.raises(WrongKind, match=r"it is a \.p12 store.*_STORE_TYPE=p12"):
+    with pytest.raises(WrongStoreTypeError, match=r"it is a \.p12 store.*_STORE_TYPE=p12"):
         open_store(ref(path))
 
 
 def test_d4_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StoreMissing, match=r"no such file.*quintet trust fetch"):
+    with pytest.raises(StoreNotFoundError, match=r"no such file.*quintet trust fetch"):
         open_store(ref(tmp_path / "none.p12"))
 
 
 def test_a_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnreadable, match="a folder"):
+    with pytest.raises(StoreUnreadableError, match="a folder"):
         open_store(ref(tmp_path))
 
 
 def test_a_pipe_in_its_place_is_told_and_nobody_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "trust.p12")
-    with pytest.raises(StoreUnreadable, match="no regular file"):
+    with pytest.raises(StoreUnreadableError, match="no regular file"):
         open_store(ref(tmp_path / "trust.p12"))
 
 
@@ -140,13 +140,13 @@ def test_a_file_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.M
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(StoreUnreadable, match="must not read it"):
+    with pytest.raises(StoreUnreadableError, match="must not read it"):
         open_store(ref(tmp_path / "trust.p12"))
 
 
 def test_the_password_is_never_in_an_error(tmp_path: Path) -> None:
     path = tmp_path / "trust.p12"
     path.write_bytes(WRITTEN[FORMS[0]])
-    with pytest.raises(WrongPassword) as raised:
+    with pytest.raises(WrongStorePasswordError) as raised:
         open_store(ref(path, password=Secret("top-secret-words")))
     assert "top-secret-words" not in f"{raised.value!r}{raised.value}"

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 
 from quintet.tls.certificates import facts_of, fingerprint, has_issued, is_authority, is_self_signed
 from quintet.tls.levels import verdicts, weakness
-from quintet.tls.profile import SecurityLevel
+from quintet.tls.settings import SecurityLevel
 from support import certs
 from support.certs import Issued
 

@@ -20,22 +20,22 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from quintet.tls import context as module
 from quintet.tls.chains import verified_chain
 from quintet.tls.context import (
-    BadProfile,
-    TooWeak,
-    UnlistedSuite,
-    WrongName,
+    CertificateNameError,
+    CertificateStrengthError,
+    TlsSettingsError,
+    UnlistedSuiteError,
     chosen_key,
     inspection_context,
     make_context,
 )
-from quintet.tls.entries import KeyEntry
-from quintet.tls.explain import peer_chain
-from quintet.tls.profile import SecurityLevel, TlsProfile
+from quintet.tls.diagnosis.explain import peer_chain
+from quintet.tls.settings import SecurityLevel, TlsSettings
 from quintet.tls.stores import (
-    NoSuchEntry,
+    KeyEntry,
+    NoSuchEntryError,
     Store,
     StoreError,
-    StoreMissing,
+    StoreNotFoundError,
     new_store,
     read_store,
     write_store,
@@ -76,16 +76,16 @@ def trusting(*issued: Issued) -> Store:
     return store
 
 
-def at_level(level: int, **changes: Any) -> TlsProfile:
+def at_level(level: int, **changes: Any) -> TlsSettings:
     highest = V1_3 if level < 2 else V1_2
-    return TlsProfile(level=SecurityLevel(level), maximum=highest, **changes)
+    return TlsSettings(level=SecurityLevel(level), maximum=highest, **changes)
 
 
 async def test_c8_a_certificate_of_a_trusted_ca_is_accepted(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
     with serve(good) as port:
-        version, suite, _ = await shake_hands(make_context(TlsProfile(), trust=trusting(ca)), port)
+        version, suite, _ = await shake_hands(make_context(TlsSettings(), trust=trusting(ca)), port)
     assert (version, suite) == ("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
 
@@ -93,31 +93,31 @@ async def test_an_address_is_met_by_an_address_entry(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
     with serve(good) as port:
-        await shake_hands(make_context(TlsProfile(), trust=trusting(ca)), port, "127.0.0.1")
+        await shake_hands(make_context(TlsSettings(), trust=trusting(ca)), port, "127.0.0.1")
 
 
 async def test_c8_an_unknown_ca_is_refused(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
-    context = make_context(TlsProfile(), trust=trusting(certs.self_signed("other")))
+    context = make_context(TlsSettings(), trust=trusting(certs.self_signed("other")))
     with serve(good) as port, pytest.raises(ssl.SSLCertVerificationError) as raised:
         await shake_hands(context, port)
     assert raised.value.verify_code == 20
 
 
 async def test_the_machines_own_roots_are_not_trusted(ca: Issued) -> None:
-    assert make_context(TlsProfile(), trust=trusting(ca)).get_ca_certs(binary_form=True) == [ca.der]
+    assert make_context(TlsSettings(), trust=trusting(ca)).get_ca_certs(binary_form=True) == [ca.der]
 
 
 async def test_c9_an_imported_self_signed_certificate_is_trusted(serve: Serve, shake_hands: Hands) -> None:
     own = certs.self_signed()
     with serve(own) as port:
-        await shake_hands(make_context(TlsProfile(), trust=trusting(own)), port)
+        await shake_hands(make_context(TlsSettings(), trust=trusting(own)), port)
 
 
 async def test_an_imported_leaf_is_trusted_by_itself(serve: Serve, shake_hands: Hands, good: Issued) -> None:
     with serve(good) as port:
-        await shake_hands(make_context(TlsProfile(), trust=trusting(good)), port)
+        await shake_hands(make_context(TlsSettings(), trust=trusting(good)), port)
 
 
 async def test_an_imported_intermediate_is_trusted_by_itself(
@@ -125,34 +125,34 @@ async def test_an_imported_intermediate_is_trusted_by_itself(
 ) -> None:
     middle = certs.authority("Intermediate", issuer=ca)
     with serve(certs.leaf(middle, *certs.LOCAL)) as port:
-        await shake_hands(make_context(TlsProfile(), trust=trusting(middle)), port)
+        await shake_hands(make_context(TlsSettings(), trust=trusting(middle)), port)
 
 
 async def test_c10_every_certificate_of_the_store_is_trusted(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
     own = certs.self_signed()
-    context = make_context(TlsProfile(), trust=trusting(own, ca))
+    context = make_context(TlsSettings(), trust=trusting(own, ca))
     for issued in (good, own):
         with serve(issued) as port:
             await shake_hands(context, port)
 
 
 def test_strict_rules_that_refuse_home_made_roots_are_off_on_every_python(ca: Issued) -> None:
-    flags = make_context(TlsProfile(), trust=trusting(ca)).verify_flags
+    flags = make_context(TlsSettings(), trust=trusting(ca)).verify_flags
     assert not flags & ssl.VerifyFlags.VERIFY_X509_STRICT
     assert flags & ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
 
 
 def test_renegotiation_is_off(ca: Issued) -> None:
-    assert make_context(TlsProfile(), trust=trusting(ca)).options & ssl.OP_NO_RENEGOTIATION
+    assert make_context(TlsSettings(), trust=trusting(ca)).options & ssl.OP_NO_RENEGOTIATION
 
 
 async def test_c37_another_hosts_certificate_is_refused_in_the_handshake(
     serve: Serve, shake_hands: Hands, ca: Issued
 ) -> None:
-    context = make_context(TlsProfile(), trust=trusting(ca))
-    with serve(certs.leaf(ca, "ldap.example.com")) as port, pytest.raises(WrongName) as raised:
+    context = make_context(TlsSettings(), trust=trusting(ca))
+    with serve(certs.leaf(ca, "ldap.example.com")) as port, pytest.raises(CertificateNameError) as raised:
         await shake_hands(context, port)
     assert "ldap.example.com, not for localhost" in str(raised.value)
 
@@ -160,8 +160,8 @@ async def test_c37_another_hosts_certificate_is_refused_in_the_handshake(
 async def test_without_a_host_name_nothing_is_accepted(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
-    context = make_context(TlsProfile(), trust=trusting(ca))
-    with serve(good) as port, pytest.raises(WrongName):
+    context = make_context(TlsSettings(), trust=trusting(ca))
+    with serve(good) as port, pytest.raises(CertificateNameError):
         await shake_hands(context, port, "")
 
 
@@ -169,7 +169,7 @@ async def test_without_a_host_name_nothing_is_accepted(
 async def test_c35_a_certificate_for_a_listed_host_is_accepted(
     serve: Serve, shake_hands: Hands, ca: Issued, listed: str
 ) -> None:
-    context = make_context(TlsProfile(trusted_hosts=("no.example", listed)), trust=trusting(ca))
+    context = make_context(TlsSettings(trusted_hosts=("no.example", listed)), trust=trusting(ca))
     with serve(certs.leaf(ca, "ldap.example.com")) as port:
         await shake_hands(context, port)
 
@@ -177,8 +177,8 @@ async def test_c35_a_certificate_for_a_listed_host_is_accepted(
 async def test_c36_a_wildcard_stands_for_one_component_only(
     serve: Serve, shake_hands: Hands, ca: Issued
 ) -> None:
-    context = make_context(TlsProfile(trusted_hosts=("*.com",)), trust=trusting(ca))
-    with serve(certs.leaf(ca, "ldap.example.com")) as port, pytest.raises(WrongName):
+    context = make_context(TlsSettings(trusted_hosts=("*.com",)), trust=trusting(ca))
+    with serve(certs.leaf(ca, "ldap.example.com")) as port, pytest.raises(CertificateNameError):
         await shake_hands(context, port)
 
 
@@ -186,26 +186,26 @@ async def test_c35_the_cn_counts_when_there_is_no_dns_name(
     serve: Serve, shake_hands: Hands, ca: Issued
 ) -> None:
     with serve(certs.cn_only(ca)) as port:
-        await shake_hands(make_context(TlsProfile(), trust=trusting(ca)), port)
+        await shake_hands(make_context(TlsSettings(), trust=trusting(ca)), port)
 
 
 def test_plain_sockets_are_checked_as_well(serve: Serve, ca: Issued) -> None:
-    context = make_context(TlsProfile(), trust=trusting(ca))
+    context = make_context(TlsSettings(), trust=trusting(ca))
     with (
         serve(certs.leaf(ca, "ldap.example.com")) as port,
         socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
-        pytest.raises(WrongName),
+        pytest.raises(CertificateNameError),
     ):
         context.wrap_socket(plain, server_hostname="localhost")
 
 
 async def test_start_tls_is_checked_as_well(serve: Serve, ca: Issued) -> None:
-    context = make_context(TlsProfile(), trust=trusting(ca))
+    context = make_context(TlsSettings(), trust=trusting(ca))
     loop = asyncio.get_running_loop()
     with serve(certs.leaf(ca, "ldap.example.com")) as port:
         transport, protocol = await loop.create_connection(asyncio.Protocol, "127.0.0.1", port)
         try:
-            with pytest.raises(WrongName):
+            with pytest.raises(CertificateNameError):
                 await loop.start_tls(transport, protocol, context, server_hostname="localhost")
         finally:
             transport.abort()
@@ -216,13 +216,13 @@ async def test_start_tls_is_checked_as_well(serve: Serve, ca: Issued) -> None:
 async def test_c30_a_server_that_knows_only_sametimes_two_suites_is_reached(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued, suite: str
 ) -> None:
-    context = make_context(TlsProfile(), trust=trusting(ca))
+    context = make_context(TlsSettings(), trust=trusting(ca))
     with serve(good, ciphers=suite, maximum=V1_2) as port:
         assert (await shake_hands(context, port))[1] == suite
 
 
 def test_c30_plain_rsa_suites_are_offered_last(ca: Issued) -> None:
-    names = [each["name"] for each in make_context(TlsProfile(), trust=trusting(ca)).get_ciphers()]
+    names = [each["name"] for each in make_context(TlsSettings(), trust=trusting(ca)).get_ciphers()]
     plain = [name.startswith("AES") for name in names]
     assert plain == sorted(plain)
     assert plain[-1]
@@ -232,29 +232,29 @@ async def test_c31_the_suite_for_domino_alone_works(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
     suites = ("ECDHE-RSA-AES256-GCM-SHA384",)
-    context = make_context(TlsProfile(suites=suites, maximum=V1_2), trust=trusting(ca))
+    context = make_context(TlsSettings(suites=suites, maximum=V1_2), trust=trusting(ca))
     with serve(good, ciphers=suites[0]) as port:
         assert (await shake_hands(context, port))[:2] == ("TLSv1.2", suites[0])
 
 
 def test_c29_suites_are_offered_in_the_order_of_the_list(ca: Issued) -> None:
     suites = ("AES128-SHA", "ECDHE-RSA-AES256-GCM-SHA384")
-    context = make_context(TlsProfile(suites=suites, maximum=V1_2), trust=trusting(ca))
+    context = make_context(TlsSettings(suites=suites, maximum=V1_2), trust=trusting(ca))
     assert tuple(each["name"] for each in context.get_ciphers() if each["protocol"] != "TLSv1.3") == suites
 
 
 async def test_c29_a_suite_of_tls_1_3_that_is_not_listed_is_refused(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
-    profile = TlsProfile(suites_13=("TLS_CHACHA20_POLY1305_SHA256",), minimum=V1_3)
-    with serve(good) as port, pytest.raises(UnlistedSuite):
+    profile = TlsSettings(suites_13=("TLS_CHACHA20_POLY1305_SHA256",), minimum=V1_3)
+    with serve(good) as port, pytest.raises(UnlistedSuiteError):
         await shake_hands(make_context(profile, trust=trusting(ca)), port)
 
 
 async def test_c28_old_versions_are_spoken_when_the_settings_say_so(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
-    context = make_context(TlsProfile(minimum=V1_0), trust=trusting(ca))
+    context = make_context(TlsSettings(minimum=V1_0), trust=trusting(ca))
     with serve(good, minimum=V1_0, maximum=V1_0) as port:
         assert (await shake_hands(context, port))[0] == "TLSv1"
 
@@ -262,7 +262,7 @@ async def test_c28_old_versions_are_spoken_when_the_settings_say_so(
 async def test_c27_tls_1_0_is_not_spoken_by_default(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
-    context = make_context(TlsProfile(), trust=trusting(ca))
+    context = make_context(TlsSettings(), trust=trusting(ca))
     with serve(good, minimum=V1_0, maximum=V1_0) as port, pytest.raises(ssl.SSLError):
         await shake_hands(context, port)
 
@@ -315,8 +315,8 @@ async def test_a_weakness_that_openssl_tolerates_is_refused_in_the_handshake(
     monkeypatch.setattr(
         module, "weakness", lambda certificate, level, *, anchor: None if anchor else "too short"
     )
-    with serve(good) as port, pytest.raises(TooWeak, match="too short"):
-        await shake_hands(make_context(TlsProfile(), trust=trusting(ca)), port)
+    with serve(good) as port, pytest.raises(CertificateStrengthError, match="too short"):
+        await shake_hands(make_context(TlsSettings(), trust=trusting(ca)), port)
 
 
 async def test_c32_level_3_takes_p256_with_aes_128(
@@ -348,23 +348,23 @@ async def test_c32_level_4_refuses_p256(serve: Serve, shake_hands: Hands, ellipt
 
 @pytest.mark.parametrize("level", [3, 4])
 def test_a_trust_store_of_rsa_alone_is_refused_for_suite_b_before_connecting(ca: Issued, level: int) -> None:
-    with pytest.raises(BadProfile, match="RSA 2048"):
+    with pytest.raises(TlsSettingsError, match="RSA 2048"):
         make_context(at_level(level), trust=trusting(ca))
 
 
 def test_c33_fips_is_refused_where_it_is_not_active(ca: Issued) -> None:
-    with pytest.raises(BadProfile, match="FIPS"):
-        make_context(TlsProfile(fips=True), trust=trusting(ca))
+    with pytest.raises(TlsSettingsError, match="FIPS"):
+        make_context(TlsSettings(fips=True), trust=trusting(ca))
 
 
 def test_c20_no_key_store_is_needed_but_a_trust_store_is() -> None:
-    with pytest.raises(StoreMissing, match="quintet trust fetch"):
-        make_context(TlsProfile())
+    with pytest.raises(StoreNotFoundError, match="quintet trust fetch"):
+        make_context(TlsSettings())
 
 
 def test_an_empty_trust_store_is_an_error_not_a_context_that_trusts_nobody() -> None:
-    with pytest.raises(NoSuchEntry, match="no trusted certificate"):
-        make_context(TlsProfile(), trust=new_store())
+    with pytest.raises(NoSuchEntryError, match="no trusted certificate"):
+        make_context(TlsSettings(), trust=new_store())
 
 
 # Client certificates
@@ -385,7 +385,7 @@ def client(ca: Issued) -> Issued:
 async def test_c21_our_certificate_is_presented_with_its_chain(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued, client: Issued, version: ssl.TLSVersion
 ) -> None:
-    context = make_context(TlsProfile(), trust=trusting(ca), key=key_store(("me", client)))
+    context = make_context(TlsSettings(), trust=trusting(ca), key=key_store(("me", client)))
     with serve(good, clients=ca, maximum=version) as port:
         await shake_hands(context, port)
 
@@ -393,26 +393,26 @@ async def test_c21_our_certificate_is_presented_with_its_chain(
 async def test_c21_without_a_certificate_the_server_refuses(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
-    context = make_context(TlsProfile(), trust=trusting(ca))
+    context = make_context(TlsSettings(), trust=trusting(ca))
     with serve(good, clients=ca) as port, pytest.raises(ssl.SSLError):
         await shake_hands(context, port)
 
 
 def test_c22_the_label_chooses_among_several_keys(client: Issued, good: Issued) -> None:
     store = key_store(("one", good), ("two", client))
-    assert chosen_key(store, TlsProfile(key_label="TWO")).alias == "two"
+    assert chosen_key(store, TlsSettings(key_label="TWO")).alias == "two"
 
 
 def test_c22_the_label_is_ignored_when_there_is_one_key(client: Issued) -> None:
-    assert chosen_key(key_store(("one", client)), TlsProfile(key_label="other")).alias == "one"
+    assert chosen_key(key_store(("one", client)), TlsSettings(key_label="other")).alias == "one"
 
 
 @pytest.mark.parametrize("label", [None, "three"])
 def test_c22_an_unknown_label_among_several_is_an_error_that_names_them(
     client: Issued, good: Issued, label: str | None
 ) -> None:
-    with pytest.raises(NoSuchEntry, match="one, two"):
-        chosen_key(key_store(("one", good), ("two", client)), TlsProfile(key_label=label))
+    with pytest.raises(NoSuchEntryError, match="one, two"):
+        chosen_key(key_store(("one", good), ("two", client)), TlsSettings(key_label=label))
 
 
 def sealed(store: Store, *aliases: str) -> Store:
@@ -426,33 +426,33 @@ def test_c22_no_other_key_is_presented_because_it_alone_can_be_opened(
     client: Issued, good: Issued, label: str | None
 ) -> None:
     store = sealed(key_store(("one", good), ("two", client)), "two")
-    with pytest.raises(NoSuchEntry, match="one, two"):
-        chosen_key(store, TlsProfile(key_label=label))
+    with pytest.raises(NoSuchEntryError, match="one, two"):
+        chosen_key(store, TlsSettings(key_label=label))
 
 
 def test_c22_a_labelled_key_with_a_password_of_its_own_is_an_error_that_says_so(
     client: Issued, good: Issued
 ) -> None:
     store = sealed(key_store(("one", good), ("two", client)), "two")
-    with pytest.raises(NoSuchEntry, match=r"'two' is protected by a password of its own.*-keypasswd"):
-        chosen_key(store, TlsProfile(key_label="Two"))
-    assert chosen_key(store, TlsProfile(key_label="one")).alias == "one"
+    with pytest.raises(NoSuchEntryError, match=r"'two' is protected by a password of its own.*-keypasswd"):
+        chosen_key(store, TlsSettings(key_label="Two"))
+    assert chosen_key(store, TlsSettings(key_label="one")).alias == "one"
 
 
 def test_c22_the_only_key_with_a_password_of_its_own_is_an_error_that_says_so(client: Issued) -> None:
-    with pytest.raises(NoSuchEntry, match="password of its own"):
-        chosen_key(sealed(key_store(("one", client)), "one"), TlsProfile())
+    with pytest.raises(NoSuchEntryError, match="password of its own"):
+        chosen_key(sealed(key_store(("one", client)), "one"), TlsSettings())
 
 
 def test_a_key_store_without_a_key_is_an_error(ca: Issued) -> None:
-    with pytest.raises(NoSuchEntry, match="no key"):
-        make_context(TlsProfile(), trust=trusting(ca), key=new_store())
+    with pytest.raises(NoSuchEntryError, match="no key"):
+        make_context(TlsSettings(), trust=trusting(ca), key=new_store())
 
 
 def test_a_key_that_does_not_belong_to_its_certificate_is_an_error(ca: Issued, good: Issued) -> None:
     stranger = replace(key_store(("one", good)).keys[0], key=certs.key("rsa2048", "stranger"))
     with pytest.raises(StoreError, match="'one' cannot be used: key values mismatch"):
-        make_context(TlsProfile(), trust=trusting(ca), key=replace(new_store(), keys=(stranger,)))
+        make_context(TlsSettings(), trust=trusting(ca), key=replace(new_store(), keys=(stranger,)))
 
 
 def test_a_key_whose_numbers_do_not_fit_together_is_never_used(ca: Issued, client: Issued) -> None:
@@ -465,7 +465,7 @@ def test_a_key_whose_numbers_do_not_fit_together_is_never_used(ca: Issued, clien
     store = replace(key_store(("one", client)).keys[0], key=wrong)
     read = read_store(write_store(replace(new_store(), keys=(store,)), "secret"), "secret")
     with pytest.raises(StoreError, match="'one' is damaged"):
-        make_context(TlsProfile(), trust=trusting(ca), key=read)
+        make_context(TlsSettings(), trust=trusting(ca), key=read)
 
 
 def files_open() -> set[str]:
@@ -480,7 +480,7 @@ def test_the_private_key_never_lies_in_a_file(
     ca: Issued, client: Issued, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "mkstemp", lambda: pytest.fail("a file was made"))
-    make_context(TlsProfile(), trust=trusting(ca), key=key_store(("me", client)))
+    make_context(TlsSettings(), trust=trusting(ca), key=key_store(("me", client)))
     assert not any("memfd:" in each for each in files_open())
 
 
@@ -497,7 +497,7 @@ def test_where_memory_files_are_missing_the_file_is_private_and_gone_at_once(
         load(context, path)
 
     monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", watching)
-    make_context(TlsProfile(), trust=trusting(ca), key=key_store(("me", client)))
+    make_context(TlsSettings(), trust=trusting(ca), key=key_store(("me", client)))
     assert seen == [0o600]
     assert not list(tmp_path.iterdir())
 
@@ -510,7 +510,7 @@ def chain_of(serve: Serve) -> Any:
     async def fetch(issued: Issued, **options: Any) -> list[str]:
         with serve(issued, **options) as port:
             reader, writer = await asyncio.open_connection(
-                "127.0.0.1", port, ssl=inspection_context(TlsProfile()), server_hostname="any.example"
+                "127.0.0.1", port, ssl=inspection_context(TlsSettings()), server_hostname="any.example"
             )
             assert await reader.readexactly(5) == b"hello"
             chain = peer_chain(writer.get_extra_info("ssl_object"))
@@ -536,5 +536,5 @@ async def test_the_verified_chain_ends_at_the_trusted_certificate(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
     with serve(good) as port:
-        _, _, secured = await shake_hands(make_context(TlsProfile(), trust=trusting(ca)), port)
+        _, _, secured = await shake_hands(make_context(TlsSettings(), trust=trusting(ca)), port)
     assert verified_chain(secured) == (good.certificate, ca.certificate)

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from quintet.tls.context import inspection_context, make_context
-from quintet.tls.explain import Explanation, Reason, Seen, explain, peer_chain
-from quintet.tls.profile import Keys, Origin, SecurityLevel, StoreKind, StoreRef, TlsProfile
-from quintet.tls.resolve import resolve_profile
+from quintet.tls.diagnosis.explain import Explanation, Reason, Seen, explain, peer_chain
+from quintet.tls.settings import Origin, SecurityLevel, SettingNames, StoreKind, StoreLocation, TlsSettings
+from quintet.tls.settings_reader import read_tls_settings
 from quintet.tls.stores import KeyEntry, Store, new_store
 from support import certs
 from support.certs import Issued
@@ -41,14 +41,14 @@ def failing(serve: Serve, shake_hands: Hands) -> Failing:
 
     async def fail(
         issued: Issued,
-        profile: TlsProfile | None = None,
+        profile: TlsSettings | None = None,
         *,
         trust: Store = TRUST,
         host: str = "localhost",
         key: Store | None = None,
         **options: Any,
     ) -> Explanation:
-        profile = profile or TlsProfile()
+        profile = profile or TlsSettings()
         with serve(issued, **options) as port:
             chain, seen = await inspect(port)
             with pytest.raises((OSError, EOFError)) as raised:
@@ -64,7 +64,7 @@ async def inspect(port: int) -> tuple[tuple[x509.Certificate, ...], Seen]:
     """What a handshake that verifies nothing shows; nothing when it fails, too."""
     try:
         _, writer = await asyncio.open_connection(
-            "127.0.0.1", port, ssl=inspection_context(TlsProfile()), server_hostname="localhost"
+            "127.0.0.1", port, ssl=inspection_context(TlsSettings()), server_hostname="localhost"
         )
     except OSError:
         return (), Seen()
@@ -101,7 +101,7 @@ async def test_unknown_issuer(failing: Failing) -> None:
     assert told.reason is Reason.UNKNOWN_ISSUER
     assert told.subject == "CN=Elsewhere,O=Elsewhere"
     assert "which is not in the trust store" in told.sentence
-    assert "quintet trust fetch localhost:" in told.cure
+    assert "quintet trust fetch localhost:" in told.fix
 
 
 async def test_an_unknown_root_that_the_server_sends_is_named(failing: Failing) -> None:
@@ -124,7 +124,7 @@ async def test_missing_intermediate(failing: Failing) -> None:
     told = await failing(certs.leaf(middle, *certs.LOCAL).alone())
     assert told.reason is Reason.MISSING_INTERMEDIATE
     assert told.subject == "CN=Intermediate,O=Quintet Tests"
-    assert "quintet trust import" in told.cure
+    assert "quintet trust import" in told.fix
 
 
 async def test_a_leaf_whose_issuer_is_unknown_may_miss_an_intermediate_or_its_root(failing: Failing) -> None:
@@ -134,8 +134,8 @@ async def test_a_leaf_whose_issuer_is_unknown_may_miss_an_intermediate_or_its_ro
         assert told.subject == issuer.certificate.subject.rfc4514_string()
         assert "not in the trust store and not sent by the server" in told.sentence
         assert "it may be an intermediate or a root" in told.sentence
-        assert "let the server send its whole chain" in told.cure
-        assert "if it is a root and the right one, import it: quintet trust fetch localhost:" in told.cure
+        assert "let the server send its whole chain" in told.fix
+        assert "if it is a root and the right one, import it: quintet trust fetch localhost:" in told.fix
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ async def test_self_signed(failing: Failing) -> None:
     told = await failing(certs.self_signed())
     assert told.reason is Reason.SELF_SIGNED
     assert told.subject == "CN=localhost,O=Quintet Tests"
-    assert "quintet trust fetch" in told.cure
+    assert "quintet trust fetch" in told.fix
 
 
 async def test_expired(failing: Failing) -> None:
@@ -204,8 +204,8 @@ async def test_an_expired_root_is_to_be_imported_anew_not_renewed_on_the_server(
     told = await failing(
         certs.leaf(root, *certs.LOCAL), trust=new_store().with_trusted("old", root.certificate)
     )
-    assert told.cure.startswith("Import its renewed certificate: quintet trust fetch localhost:")
-    assert "on the server" not in told.cure
+    assert told.fix.startswith("Import its renewed certificate: quintet trust fetch localhost:")
+    assert "on the server" not in told.fix
 
 
 async def test_an_expired_certificate_of_the_store_that_vouches_for_nothing_here_is_not_blamed(
@@ -219,7 +219,7 @@ async def test_an_expired_certificate_of_the_store_that_vouches_for_nothing_here
     assert told.subject == "CN=Old CA,O=Quintet Tests"
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code = 10
-    told = explain(error, host="h", port=636, chain=(), trust=trust, profile=TlsProfile())
+    told = explain(error, host="h", port=636, chain=(), trust=trust, profile=TlsSettings())
     assert (told.reason, told.subject) == (Reason.EXPIRED, "h:636")
     assert "Elsewhere" not in told.sentence
 
@@ -229,7 +229,7 @@ async def test_an_expired_intermediate_that_the_server_sends_is_told_as_that(fai
     told = await failing(certs.leaf(middle, *certs.LOCAL))
     assert told.subject == "CN=Old Intermediate,O=Quintet Tests"
     assert "which localhost:" in told.sentence
-    assert told.cure.startswith("Let the server send the renewed one")
+    assert told.fix.startswith("Let the server send the renewed one")
 
 
 async def test_an_expired_intermediate_of_the_store_is_to_be_imported_anew(failing: Failing) -> None:
@@ -247,51 +247,53 @@ async def test_a_root_that_is_not_yet_valid_is_told_as_that_of_the_store(failing
     told = await failing(certs.leaf(root, *certs.LOCAL), trust=trust)
     assert (told.reason, told.subject) == (Reason.NOT_YET_VALID, "CN=New CA,O=Quintet Tests")
     assert "in the trust store" in told.sentence
-    assert "import the one that is valid until then" in told.cure
+    assert "import the one that is valid until then" in told.fix
 
 
 async def test_not_yet_valid(failing: Failing) -> None:
     told = await failing(certs.not_yet_valid(CA))
     assert told.reason is Reason.NOT_YET_VALID
     assert "not yet valid until" in told.sentence
-    assert "clocks" in told.cure
+    assert "clocks" in told.fix
 
 
 async def test_wrong_name_tells_the_names_that_the_certificate_has(failing: Failing) -> None:
     told = await failing(certs.leaf(CA, "ldap.example.com", "10.0.0.1"))
     assert told.reason is Reason.WRONG_NAME
     assert "is for ldap.example.com, 10.0.0.1, not for localhost" in told.sentence
-    assert "STLDAP_TLS_TRUSTED_HOSTS=ldap.example.com" in told.cure
+    assert "STLDAP_TLS_TRUSTED_HOSTS=ldap.example.com" in told.fix
 
 
 async def test_a_wildcard_over_a_public_suffix_is_not_advised(failing: Failing) -> None:
     """Reference 2.8: such a name is never believed, whether it is listed or not."""
-    told = await failing(certs.leaf(CA, "*.com"), TlsProfile(trusted_hosts=("*.com",)))
+    told = await failing(certs.leaf(CA, "*.com"), TlsSettings(trusted_hosts=("*.com",)))
     assert told.reason is Reason.WRONG_NAME
-    assert told.cure == "Replace it by one with localhost in its subjectAltName"
+    assert told.fix == "Replace it by one with localhost in its subjectAltName"
     told = await failing(certs.leaf(CA, "*.com", "ldap.example.com"))
-    assert "STLDAP_TLS_TRUSTED_HOSTS=ldap.example.com" in told.cure
+    assert "STLDAP_TLS_TRUSTED_HOSTS=ldap.example.com" in told.fix
 
 
 async def test_a_server_that_does_not_know_the_name_it_is_asked_for(failing: Failing) -> None:
     told = await failing(GOOD, known_by_name=False)
     assert told.reason is Reason.WRONG_NAME
     assert "has no certificate for localhost" in told.sentence
-    assert "Set the server's host name to a name" in told.cure
+    assert "Set the server's host name to a name" in told.fix
 
 
-CARDS = Keys(host="HostName in UserInfoConfig.xml", store="SslProperties in UserInfoConfig.xml", prefix=None)
+CARDS = SettingNames(
+    host="HostName in UserInfoConfig.xml", store="SslProperties in UserInfoConfig.xml", prefix=None
+)
 
 
 async def test_a_connection_without_keys_of_its_own_is_not_cured_by_keys(failing: Failing) -> None:
     """Business cards take nothing of sametime.ini (reference 4.3)."""
-    store = StoreRef(Path("the cards.p12"), StoreKind.PKCS12)
-    cards = TlsProfile(trust_store=store, keys=CARDS)
+    store = StoreLocation(Path("the cards.p12"), StoreKind.PKCS12)
+    cards = TlsSettings(trust_store=store, keys=CARDS)
     wrong = await failing(certs.leaf(CA, "ldap.example.com"), cards)
-    assert wrong.cure == "Set HostName in UserInfoConfig.xml to one of its names"
+    assert wrong.fix == "Set HostName in UserInfoConfig.xml to one of its names"
     unknown = await failing(certs.leaf(house("Elsewhere"), *certs.LOCAL), cards)
-    assert "quintet trust fetch localhost:" in unknown.cure
-    assert "--store 'the cards.p12'" in unknown.cure
+    assert "quintet trust fetch localhost:" in unknown.fix
+    assert "--store 'the cards.p12'" in unknown.fix
     others = (
         await failing(GOOD, cards, clients=CA),
         await failing(GOOD, cards, minimum=V1_0, maximum=V1_1),
@@ -315,13 +317,13 @@ async def test_a_connection_without_keys_of_its_own_is_not_cured_by_keys(failing
     )
     assert tuple(each.reason for each in others) == reasons
     for each in (wrong, unknown, *others):
-        assert not re.search(r"STLDAP|None|QUINTET_", each.cure), each.cure
+        assert not re.search(r"STLDAP|None|QUINTET_", each.fix), each.fix
 
 
 async def test_a_name_that_stands_only_in_the_cn(failing: Failing) -> None:
     told = await failing(certs.leaf(CA, "ldap.example.com", cn="localhost"))
     assert told.reason is Reason.NAME_ONLY_IN_CN
-    assert "subjectAltName" in told.cure
+    assert "subjectAltName" in told.fix
 
 
 async def test_an_address_that_stands_only_in_the_cn(failing: Failing) -> None:
@@ -335,17 +337,17 @@ async def test_an_address_that_stands_only_in_the_cn(failing: Failing) -> None:
 async def test_d38_too_weak_for_the_level(
     failing: Failing, make: Callable[[Issued], Issued], why: str
 ) -> None:
-    told = await failing(make(CA), TlsProfile(level=SecurityLevel(2), maximum=V1_2))
+    told = await failing(make(CA), TlsSettings(level=SecurityLevel(2), maximum=V1_2))
     assert told.reason is Reason.TOO_WEAK
     assert told.subject == "CN=localhost,O=Quintet Tests"
     assert why in told.sentence
-    assert "STLDAP_TLS_SECURITY_LEVEL" in told.cure
+    assert "STLDAP_TLS_SECURITY_LEVEL" in told.fix
 
 
 async def test_d38_rsa_under_suite_b(failing: Failing) -> None:
     root = certs.authority("EC", kind="p384", digest=hashes.SHA384())
     trust = new_store().with_trusted("ec", root.certificate)
-    told = await failing(GOOD, TlsProfile(level=SecurityLevel(4), maximum=V1_2), trust=trust)
+    told = await failing(GOOD, TlsSettings(level=SecurityLevel(4), maximum=V1_2), trust=trust)
     assert told.reason is Reason.NO_COMMON_SUITE
 
 
@@ -354,26 +356,26 @@ async def test_a_suite_b_curve_that_does_not_fit_the_suite(failing: Failing) -> 
     trust = new_store().with_trusted("ec", root.certificate)
     told = await failing(
         certs.leaf(root, *certs.LOCAL, kind="p384", digest=hashes.SHA384()),
-        TlsProfile(level=SecurityLevel(3), maximum=V1_2),
+        TlsSettings(level=SecurityLevel(3), maximum=V1_2),
         trust=trust,
         ciphers="ECDHE-ECDSA-AES128-GCM-SHA256",
     )
     assert told.reason is Reason.NO_COMMON_SUITE
-    assert "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" in told.cure
+    assert "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" in told.fix
 
 
 async def test_d3_no_common_version_tells_what_the_server_speaks(failing: Failing) -> None:
     told = await failing(GOOD, minimum=V1_0, maximum=V1_1)
     assert told.reason is Reason.NO_COMMON_VERSION
     assert "does not speak TLS 1.2 to TLS 1.3, which we offer, it speaks TLS 1.1" in told.sentence
-    assert "STLDAP_TLS_MIN_PROTOCOL_VERSION" in told.cure
+    assert "STLDAP_TLS_MIN_PROTOCOL_VERSION" in told.fix
 
 
 async def test_d2_no_common_suite_tells_what_the_server_would_take(failing: Failing) -> None:
-    profile = TlsProfile(suites=("AES256-GCM-SHA384", "AES128-SHA"), maximum=V1_2)
+    profile = TlsSettings(suites=("AES256-GCM-SHA384", "AES128-SHA"), maximum=V1_2)
     told = await failing(GOOD, profile, ciphers="ECDHE-RSA-AES256-GCM-SHA384", maximum=V1_2)
     assert told.reason is Reason.NO_COMMON_SUITE
-    assert "STLDAP_TLS_CIPHER_SUITES=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" in told.cure
+    assert "STLDAP_TLS_CIPHER_SUITES=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" in told.fix
 
 
 KEYS = "TLS_MIN_PROTOCOL_VERSION", "TLS_MAX_PROTOCOL_VERSION", "TLS_SECURITY_LEVEL", "TLS_CIPHER_SUITES"
@@ -403,52 +405,52 @@ def test_d2_a_suite_is_advised_only_where_the_settings_take_it(
     error, seen = alert("SSLV3_ALERT_HANDSHAKE_FAILURE"), Seen(suite=free)
     told = explain(error, host="h", port=636, chain=chain, trust=TRUST, profile=profile, seen=seen)
     assert told.reason is Reason.NO_COMMON_SUITE
-    advised = re.search(r"STLDAP_TLS_CIPHER_SUITES=(\w+)", told.cure)
+    advised = re.search(r"STLDAP_TLS_CIPHER_SUITES=(\w+)", told.fix)
     if advised:
         changed = resolved(values | {"TLS_CIPHER_SUITES": advised[1]})
         assert (changed.suites, changed.suites_13) != (profile.suites, profile.suites_13)
         assert "_WITH_" not in advised[1] or ("_ECDSA_" in advised[1]) is (kind == "p256")
-    named = re.search(r"TLS_\w+_SHA\d*", told.cure)
-    assert named or "EC key" in told.cure
+    named = re.search(r"TLS_\w+_SHA\d*", told.fix)
+    assert named or "EC key" in told.fix
     if named:
         assert resolved(values | {"TLS_CIPHER_SUITES": named[0]})
 
 
-def resolved(values: Mapping[str, str]) -> TlsProfile:
+def resolved(values: Mapping[str, str]) -> TlsSettings:
     def value(key: str) -> tuple[str, Origin] | None:
         return (values[key], Origin(f"STLDAP_{key}", "sametime.ini:1")) if key in values else None
 
-    profile, problems = resolve_profile(value, base=Path())
+    profile, problems = read_tls_settings(value, base=Path())
     assert not [problem for problem in problems if problem.fatal]
     return profile
 
 
 def test_level_4_is_not_told_to_take_p256() -> None:
-    profile = TlsProfile(level=SecurityLevel(4), maximum=V1_2)
+    profile = TlsSettings(level=SecurityLevel(4), maximum=V1_2)
     told = explain(alert("WRONG_CURVE"), host="h", port=636, chain=(), trust=None, profile=profile)
-    assert told.cure == "Let the server use P-384 for its certificate and for the exchange of keys"
+    assert told.fix == "Let the server use P-384 for its certificate and for the exchange of keys"
 
 
 async def test_an_unlisted_suite_of_tls_1_3(failing: Failing) -> None:
-    profile = TlsProfile(suites_13=("TLS_CHACHA20_POLY1305_SHA256",), minimum=ssl.TLSVersion.TLSv1_3)
+    profile = TlsSettings(suites_13=("TLS_CHACHA20_POLY1305_SHA256",), minimum=ssl.TLSVersion.TLSv1_3)
     told = await failing(GOOD, profile)
     assert told.reason is Reason.NO_COMMON_SUITE
     assert "TLS_AES_256_GCM_SHA384" in told.sentence
-    assert "add TLS_AES_256_GCM_SHA384 to STLDAP_TLS_CIPHER_SUITES" in told.cure
-    assert "0x303" not in told.cure, "TLS 1.2 has none of the listed suites"
+    assert "add TLS_AES_256_GCM_SHA384 to STLDAP_TLS_CIPHER_SUITES" in told.fix
+    assert "0x303" not in told.fix, "TLS 1.2 has none of the listed suites"
 
 
 async def test_a_client_certificate_is_demanded(failing: Failing) -> None:
     told = await failing(GOOD, clients=CA)
     assert told.reason is Reason.CLIENT_CERTIFICATE_WANTED
-    assert "STLDAP_TLS_KEY_STORE_FILE" in told.cure
+    assert "STLDAP_TLS_KEY_STORE_FILE" in told.fix
 
 
 @pytest.mark.parametrize("version", [V1_2, ssl.TLSVersion.TLSv1_3])
 async def test_our_client_certificate_is_refused(failing: Failing, version: ssl.TLSVersion) -> None:
     stranger = certs.leaf(house("Elsewhere"), cn="me", client=True)
     key = replace(new_store(), keys=(KeyEntry("me", stranger.key, stranger.certificate),))
-    profile = TlsProfile(key_store=StoreRef(Path("key.p12"), StoreKind.PKCS12))
+    profile = TlsSettings(key_store=StoreLocation(Path("key.p12"), StoreKind.PKCS12))
     told = await failing(GOOD, profile, key=key, clients=CA, maximum=version)
     assert told.reason is Reason.CLIENT_CERTIFICATE_REFUSED
     assert "key.p12" in told.sentence
@@ -456,7 +458,7 @@ async def test_our_client_certificate_is_refused(failing: Failing, version: ssl.
 
 async def failure(port: int, shake_hands: Hands, **options: Any) -> BaseException:
     with pytest.raises(OSError) as raised:  # noqa: PT011  whatever it is, it is what is to be explained
-        await shake_hands(make_context(TlsProfile(), trust=TRUST), port, **options)
+        await shake_hands(make_context(TlsSettings(), trust=TRUST), port, **options)
     return raised.value
 
 
@@ -473,16 +475,18 @@ async def test_not_tls_at_all(answer: Answer, shake_hands: Hands, said: bytes, w
     with answer(said) as port:
         error = await failure(port, shake_hands)
     seen = Seen(first_bytes=said)
-    told = explain(error, host="localhost", port=port, chain=(), trust=TRUST, profile=TlsProfile(), seen=seen)
+    told = explain(
+        error, host="localhost", port=port, chain=(), trust=TRUST, profile=TlsSettings(), seen=seen
+    )
     assert told.reason is Reason.NOT_TLS
     assert f"it speaks {what}" in told.sentence
-    assert "636" in told.cure
+    assert "636" in told.fix
 
 
 async def test_the_ldap_port_given_as_the_tls_port(answer: Answer, shake_hands: Hands) -> None:
     with answer(bytes.fromhex("300c02010061070a010204000400")) as port:
         error = await failure(port, shake_hands)
-    told = explain(error, host="localhost", port=389, chain=(), trust=TRUST, profile=TlsProfile())
+    told = explain(error, host="localhost", port=389, chain=(), trust=TRUST, profile=TlsSettings())
     assert told.reason is Reason.NOT_TLS
     assert "clear LDAP" in told.sentence
 
@@ -490,19 +494,19 @@ async def test_the_ldap_port_given_as_the_tls_port(answer: Answer, shake_hands: 
 async def test_closed_during_the_handshake(answer: Answer, shake_hands: Hands) -> None:
     with answer(b"") as port:
         error = await failure(port, shake_hands)
-    told = explain(error, host="localhost", port=port, chain=(), trust=TRUST, profile=TlsProfile())
+    told = explain(error, host="localhost", port=port, chain=(), trust=TRUST, profile=TlsSettings())
     assert told.reason is Reason.CLOSED
 
 
 async def test_silent(answer: Answer, shake_hands: Hands) -> None:
     with answer(None) as port:
         error = await failure(port, shake_hands, ssl_handshake_timeout=0.05)
-    told = explain(error, host="localhost", port=port, chain=(), trust=TRUST, profile=TlsProfile())
+    told = explain(error, host="localhost", port=port, chain=(), trust=TRUST, profile=TlsSettings())
     assert told.reason is Reason.SILENT
 
 
 def test_a_server_that_closes_without_a_word_is_explained_by_what_was_seen() -> None:
-    profile = TlsProfile(suites=("AES128-SHA",), maximum=V1_2)
+    profile = TlsSettings(suites=("AES128-SHA",), maximum=V1_2)
 
     def told(seen: Seen) -> Reason:
         error = ConnectionResetError(104, "Connection reset by peer")
@@ -516,11 +520,11 @@ def test_a_server_that_closes_without_a_word_is_explained_by_what_was_seen() -> 
 def test_the_cause_is_found_under_what_was_raised_from_it() -> None:
     outer = RuntimeError("could not connect")
     outer.__cause__ = TimeoutError()
-    told = explain(outer, host="h", port=1, chain=(), trust=None, profile=TlsProfile())
+    told = explain(outer, host="h", port=1, chain=(), trust=None, profile=TlsSettings())
     assert told.reason is Reason.SILENT
 
 
 def test_what_is_not_known_is_told_as_it_is() -> None:
-    told = explain(ValueError("odd"), host="h", port=1, chain=(), trust=None, profile=TlsProfile())
+    told = explain(ValueError("odd"), host="h", port=1, chain=(), trust=None, profile=TlsSettings())
     assert (told.reason, told.subject) == (Reason.OTHER, "h:1")
     assert "odd" in told.sentence

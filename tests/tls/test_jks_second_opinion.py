@@ -4,8 +4,8 @@ import importlib
 
 from cryptography.hazmat.primitives import serialization
 
-from quintet.tls.entries import Contents, KeyEntry, TrustedEntry
-from quintet.tls.jks import read_jks, write_jks
+from quintet.tls.stores import Contents, KeyEntry, TrustedEntry
+from quintet.tls.stores.jks import read_jks, write_jks
 from support import certs
 
 jks = importlib.import_module("jks")  # by name, since it has no types

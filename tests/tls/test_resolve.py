@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.secret import Secret
-from quintet.tls import resolve as module
+from quintet.tls import settings_reader as module
 from quintet.tls.names import Names, is_listed
-from quintet.tls.profile import Origin, SecurityLevel, StoreKind, StoreRef, TlsProfile, version_name
-from quintet.tls.resolve import TlsProblem, resolve_profile
+from quintet.tls.settings import Origin, SecurityLevel, StoreKind, StoreLocation, TlsSettings, version_name
+from quintet.tls.settings_reader import TlsProblem, read_tls_settings
 
 BASE = Path("/settings")
 V1_0, V1_2, V1_3 = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -25,16 +25,16 @@ KEYS = [
 ]
 
 
-def resolve(prefix: str = "STLDAP_", **keys: str) -> tuple[TlsProfile, tuple[TlsProblem, ...]]:
+def resolve(prefix: str = "STLDAP_", **keys: str) -> tuple[TlsSettings, tuple[TlsProblem, ...]]:
     """Keys as keyword arguments without "TLS_"; "ST__" before one gives it the global scope."""
     values: dict[str, tuple[str, Origin]] = {}
     for name, text in keys.items():
         scope, bare = ("ST_", name.removeprefix("ST__")) if name.startswith("ST__") else (prefix, name)
         values[f"TLS_{bare}"] = (text, Origin(f"{scope}TLS_{bare}", "sametime.ini:7"))
-    return resolve_profile(values.get, base=BASE)
+    return read_tls_settings(values.get, base=BASE)
 
 
-def good(**keys: str) -> TlsProfile:
+def good(**keys: str) -> TlsSettings:
     profile, problems = resolve(**keys)
     assert problems == ()
     return profile
@@ -54,7 +54,7 @@ def warning(**keys: str) -> str:
 
 
 def test_c27_nothing_set_is_tls_1_2_and_1_3_with_our_suites() -> None:
-    assert good() == TlsProfile(minimum=V1_2, maximum=V1_3)
+    assert good() == TlsSettings(minimum=V1_2, maximum=V1_3)
 
 
 def test_c27_blank_is_the_default() -> None:
@@ -66,7 +66,7 @@ def test_c27_blank_is_the_default() -> None:
 
 def test_c20_the_trust_store_trio_is_enough() -> None:
     found = good(TRUST_STORE_TYPE="p12", TRUST_STORE_FILE="trust.p12", TRUST_STORE_PASSWORD="pw")
-    assert found.trust_store == StoreRef(BASE / "trust.p12", StoreKind.PKCS12, Secret("pw"))
+    assert found.trust_store == StoreLocation(BASE / "trust.p12", StoreKind.PKCS12, Secret("pw"))
     assert found.key_store is None
 
 
@@ -76,7 +76,7 @@ def test_c20_the_trust_store_trio_is_enough() -> None:
 )
 def test_c18_types_are_taken_in_every_spelling(text: str, kind: str) -> None:
     found = good(TRUST_STORE_TYPE=text, TRUST_STORE_FILE="/x/store", TRUST_STORE_PASSWORD="pw").trust_store
-    assert found == StoreRef(Path("/x/store"), StoreKind(kind), Secret("pw"))
+    assert found == StoreLocation(Path("/x/store"), StoreKind(kind), Secret("pw"))
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_problems_hold_no_secret() -> None:
 @given(st.dictionaries(st.sampled_from(KEYS), st.text(max_size=30) | st.integers(0, 1000).map(str)))
 def test_any_texts_give_a_profile_and_readable_problems(keys: dict[str, str]) -> None:
     values = {key: (text, Origin(f"ST_{key}", "environment")) for key, text in keys.items()}
-    found, problems = resolve_profile(values.get, base=BASE)
+    found, problems = read_tls_settings(values.get, base=BASE)
     assert found.minimum <= found.maximum or any(problem.fatal for problem in problems)
     assert all(problem.message for problem in problems)
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from quintet.secret import Secret
-from quintet.tls.stash import exposed, read_stash, write_stash
 from quintet.tls.stores import StashError
+from quintet.tls.stores.stash import exposed, read_stash, write_stash
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=50))

@@ -14,25 +14,26 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quintet.secret import Secret
-from quintet.tls.entries import KeyEntry, TrustedEntry
-from quintet.tls.stash import write_stash
 from quintet.tls.stores import (
-    CannotWrite,
-    EntryExists,
-    NoSuchEntry,
+    EntryExistsError,
+    KeyEntry,
+    NoSuchEntryError,
     StashError,
     Store,
     StoreError,
     StoreKind,
-    StoreRef,
-    UnsupportedStore,
-    WrongPassword,
+    StoreLocation,
+    StoreWriteError,
+    TrustedEntry,
+    UnsupportedStoreError,
+    WrongStorePasswordError,
     new_store,
     open_store,
     read_store,
     save_store,
     write_store,
 )
+from quintet.tls.stores.stash import write_stash
 from support import keytool
 from support.keytool import PASSWORD
 from support.stores import CA, FORMS, IDS, LEAF, MIDDLE, OWN, WRITTEN, full, pem, ref
@@ -158,7 +159,7 @@ def test_a_jks_key_with_a_password_of_its_own_is_kept_and_told(tmp_path: Path) -
     assert "a password of its own" in store.notes[0]
     again = read_store(write_store(store, PASSWORD), PASSWORD)
     assert again.keys[0].sealed == store.keys[0].sealed
-    with pytest.raises(UnsupportedStore, match="-keypasswd"):
+    with pytest.raises(UnsupportedStoreError, match="-keypasswd"):
         write_store(store, PASSWORD, kind=StoreKind.PKCS12)
 
 
@@ -171,7 +172,7 @@ def test_a_store_with_a_secret_key_is_read_but_not_written_over(tmp_path: Path) 
     )
     store = open_store(ref(path))
     assert store.certificates == (CA.certificate,)
-    with pytest.raises(UnsupportedStore, match="would be lost"):
+    with pytest.raises(UnsupportedStoreError, match="would be lost"):
         write_store(store, PASSWORD)
 
 
@@ -265,7 +266,7 @@ def test_a_jks_under_a_password_with_an_accent_is_opened_by_java(tmp_path: Path)
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("password", ["pässword", "pass\tword", "pass\x7fword"])
 def test_a_p12_that_java_could_not_open_for_its_password_is_not_written(password: str, legacy: bool) -> None:
-    with pytest.raises(UnsupportedStore, match=r"printable ASCII.* \.jks store") as raised:
+    with pytest.raises(UnsupportedStoreError, match=r"printable ASCII.* \.jks store") as raised:
         write_store(full(), password, legacy=legacy)
     assert password not in str(raised.value)
 
@@ -340,7 +341,7 @@ def test_a_store_survives_writing_and_reading(
 @pytest.mark.parametrize(("kind", "legacy"), FORMS, ids=IDS)
 def test_another_password_is_refused(kind: StoreKind, legacy: bool) -> None:
     data = write_store(full(), PASSWORD, kind=kind, legacy=legacy)
-    with pytest.raises(WrongPassword):
+    with pytest.raises(WrongStorePasswordError):
         read_store(data, PASSWORD + "x")
 
 
@@ -356,7 +357,7 @@ def test_a_changed_byte_of_a_certificate_is_noticed(kind: StoreKind, legacy: boo
 
 
 def test_an_alias_is_taken_whatever_its_case() -> None:
-    with pytest.raises(EntryExists, match="'CA'"):
+    with pytest.raises(EntryExistsError, match="'CA'"):
         full().with_trusted("CA", CA.certificate)
 
 
@@ -366,7 +367,7 @@ def test_removing_takes_the_entry_and_no_other() -> None:
 
 
 def test_removing_what_is_not_there_names_what_is() -> None:
-    with pytest.raises(NoSuchEntry, match="ca, own, mux, other"):
+    with pytest.raises(NoSuchEntryError, match="ca, own, mux, other"):
         full().without("none")
 
 
@@ -390,7 +391,7 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(CannotWrite, match="No space left"):
+    with pytest.raises(StoreWriteError, match="No space left"):
         save_store(path, full().without("ca"), PASSWORD)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -400,7 +401,7 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.fixture
-def stashed(tmp_path: Path) -> StoreRef:
+def stashed(tmp_path: Path) -> StoreLocation:
     path, stash = tmp_path / "trust.p12", tmp_path / "trust.sth"
     shutil.copy(_written(tmp_path), path)
     write_stash(stash, Secret(PASSWORD))
@@ -413,17 +414,17 @@ def _written(folder: Path) -> Path:
     return path
 
 
-def test_c24_the_stash_alone_opens_the_store(stashed: StoreRef) -> None:
+def test_c24_the_stash_alone_opens_the_store(stashed: StoreLocation) -> None:
     assert len(open_store(stashed).trusted) == 2
 
 
-def test_c23_before_the_stash_is_made_the_clear_password_counts(stashed: StoreRef) -> None:
+def test_c23_before_the_stash_is_made_the_clear_password_counts(stashed: StoreLocation) -> None:
     assert stashed.stash is not None
     stashed.stash.unlink()
     assert open_store(dataclasses.replace(stashed, password=Secret(PASSWORD))).notes == ()
 
 
-def test_a_stash_that_fails_gives_way_to_the_clear_password_and_is_told(stashed: StoreRef) -> None:
+def test_a_stash_that_fails_gives_way_to_the_clear_password_and_is_told(stashed: StoreLocation) -> None:
     assert stashed.stash is not None
     stashed.stash.unlink()
     write_stash(stashed.stash, Secret("stale"))
@@ -436,7 +437,7 @@ def test_a_stash_that_fails_gives_way_to_the_clear_password_and_is_told(stashed:
     "content", [b"QUINTET-STASH-1\ncut of", b"", None], ids=["damaged", "empty", "folder"]
 )
 def test_a_stash_that_cannot_be_read_beside_a_good_password_is_told_and_left(
-    stashed: StoreRef, content: bytes | None
+    stashed: StoreLocation, content: bytes | None
 ) -> None:
     """Reference 2.5, rows C23 to C25."""
     assert stashed.stash is not None
@@ -454,14 +455,14 @@ def test_a_stash_that_cannot_be_read_beside_a_good_password_is_told_and_left(
     assert stashed.stash.is_dir() if content is None else stashed.stash.read_bytes() == content
 
 
-def test_a_missing_stash_without_a_password_is_an_error(stashed: StoreRef) -> None:
+def test_a_missing_stash_without_a_password_is_an_error(stashed: StoreLocation) -> None:
     assert stashed.stash is not None
     stashed.stash.unlink()
     with pytest.raises(StashError, match="no such stash file"):
         open_store(stashed)
 
 
-def test_c25_a_stash_that_others_can_read_is_told(stashed: StoreRef) -> None:
+def test_c25_a_stash_that_others_can_read_is_told(stashed: StoreLocation) -> None:
     assert stashed.stash is not None
     stashed.stash.chmod(0o644)
     assert "others can read this stash" in open_store(stashed).notes[0]

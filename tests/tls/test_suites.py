@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.tls.suites import SUITES, BadSuite, Signal, find_suite, suite_by_openssl_name
+from quintet.tls.suites import SUITES, CipherSuiteError, Signal, find_suite, suite_by_openssl_name
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_no_spelling_names_two_suites() -> None:
     ["TLS_RSA_WITH_3DES_EDE_CBC_SHA", "0x000A", "DES-CBC3-SHA", "RC4-MD5", "SSL_RSA_EXPORT_WITH_RC4_40_MD5"],
 )
 def test_suites_that_no_library_offers_today_are_known_but_refused(text: str) -> None:
-    with pytest.raises(BadSuite, match="is known, but the TLS library here"):
+    with pytest.raises(CipherSuiteError, match="is known, but the TLS library here"):
         find_suite(text)
 
 
@@ -67,7 +67,7 @@ def test_c29_what_is_in_lists_without_being_a_suite_is_told_from_an_unknown_name
 
 
 def test_c29_an_unknown_name_is_an_error_with_the_nearest() -> None:
-    with pytest.raises(BadSuite, match="did you mean TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"):
+    with pytest.raises(CipherSuiteError, match="did you mean TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"):
         find_suite("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA348")
 
 
@@ -75,7 +75,7 @@ def test_c29_an_unknown_name_is_an_error_with_the_nearest() -> None:
 def test_any_text_is_a_suite_or_a_readable_error(text: str) -> None:
     try:
         found = find_suite(text)
-    except BadSuite as error:
+    except CipherSuiteError as error:
         message = str(error)
     else:
         message = found.name

@@ -15,14 +15,14 @@ _CERTIFICATES = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
 _STORES = ((b"\xfe\xed\xfe\xed", "a .jks store"), (b"\xce\xce\xce\xce", "a .jceks store"))
 
 
-class NoCertificates(ValueError):
+class NoCertificatesError(ValueError):
     """There is no certificate to be had from these bytes; the message says what they are."""
 
 
 def read_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
-    """All certificates in `data`, in their order, each once. Raises `NoCertificates`."""
+    """All certificates in `data`, in their order, each once. Raises `NoCertificatesError`."""
     if len(data) > MOST_BYTES:
-        raise NoCertificates("it is far too large for a file of certificates")
+        raise NoCertificatesError("it is far too large for a file of certificates")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an unusual certificate is judged later, by what it is worth
         found = _read(data)
@@ -36,8 +36,8 @@ def _read(data: bytes) -> list[x509.Certificate]:
         return _der(data)
     try:
         return _der(base64.b64decode(re.sub(rb"\s", b"", data), validate=True))
-    except (binascii.Error, NoCertificates):
-        raise NoCertificates(_what(data)) from None
+    except (binascii.Error, NoCertificatesError):
+        raise NoCertificatesError(_what(data)) from None
 
 
 def _pem(data: bytes) -> list[x509.Certificate]:
@@ -53,10 +53,12 @@ def _pem(data: bytes) -> list[x509.Certificate]:
             else:
                 others.append(kind.decode())
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise NoCertificates(f"its PEM block {number} ({kind.decode()}) is damaged: {error}") from None
+            raise NoCertificatesError(
+                f"its PEM block {number} ({kind.decode()}) is damaged: {error}"
+            ) from None
     if not found:
         holds = f"holds {' and '.join(sorted(set(others)))}" if others else "is cut off"
-        raise NoCertificates(f"it is PEM, but {holds}, and no certificate")
+        raise NoCertificatesError(f"it is PEM, but {holds}, and no certificate")
     return found
 
 
@@ -86,9 +88,9 @@ def _der(data: bytes) -> list[x509.Certificate]:
     try:
         found = pkcs7.load_der_pkcs7_certificates(data)
     except (ValueError, UnsupportedAlgorithm):
-        raise NoCertificates(_what(data)) from None
+        raise NoCertificatesError(_what(data)) from None
     if not found:
-        raise NoCertificates("it is PKCS#7, but holds no certificate")
+        raise NoCertificatesError("it is PKCS#7, but holds no certificate")
     return found
 
 

@@ -12,30 +12,37 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from quintet.admin.disclosure import Canaries, Disclosure, listen
 from quintet.admin.levels import at_level
-from quintet.admin.listening import Marks, Overheard, listen
-from quintet.admin.relay import Recording, Relay
+from quintet.admin.proxy import Recording, Relay
 from quintet.admin.sampling import sample
 from quintet.cards import endpoint as card_endpoint
 from quintet.cards.cards import Cards
 from quintet.config.settings import CardSettings, Settings
 from quintet.directory.directory import Directory
-from quintet.directory.endpoint import Endpoint, lines_of
+from quintet.directory.endpoint import Endpoint, pool_configs
 from quintet.directory.errors import (
-    AmbiguousName,
-    BrowsingOff,
+    AmbiguousNameError,
+    AuthenticationError,
+    BrowsingDisabledError,
     DirectoryError,
-    OutsideBases,
-    Refused,
-    UnknownGroup,
-    UnknownName,
+    OutOfScopeError,
+    UnknownGroupError,
+    UnknownNameError,
 )
 from quintet.directory.records import ConnectionStatus, Group, Person
-from quintet.directory.tasks import Protection, Task
+from quintet.directory.services import Protection, Service
 from quintet.secret import Secret
 
 CARD = card_endpoint.LABEL
-_NO = (Refused, UnknownName, AmbiguousName, UnknownGroup, BrowsingOff, OutsideBases)
+_NO = (
+    AuthenticationError,
+    UnknownNameError,
+    AmbiguousNameError,
+    UnknownGroupError,
+    BrowsingDisabledError,
+    OutOfScopeError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,11 @@ class SignIn:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskOverheard:
+class ServiceDisclosure:
     """What the connections of one task gave away. `error` tells why it could not be run as it should."""
 
     task: str
-    overheard: Overheard | None
+    overheard: Disclosure | None
     error: str | None = None
 
 
@@ -60,7 +67,7 @@ class Report:
     """The answer, task by task, and the recordings that it rests on."""
 
     protection: Protection
-    tasks: tuple[TaskOverheard, ...]
+    tasks: tuple[ServiceDisclosure, ...]
     recordings: tuple[Recording, ...]
 
 
@@ -68,7 +75,7 @@ class Report:
 class _Round:
     """What has been found and what has failed so far, first failures first."""
 
-    marks: Marks
+    marks: Canaries
     person: Person | None = None
     group: Group | None = None
     errors: dict[str, str] = field(default_factory=dict)
@@ -96,10 +103,10 @@ async def eavesdrop(
     """Run everything through the relay and read what passed.
 
     With `level`, as if that level were set; nothing is written. Nobody's account counts a failed sign-in: the
-    bind is for a DN that does not exist. Raises ClearBindRefused when the settings do not let it start.
+    bind is for a DN that does not exist. Raises UnencryptedBindError when the settings do not let it start.
     """
     tried = settings if level is None else at_level(settings, level)
-    marks = Marks(f"quintet-{secrets.token_hex(6)}", secrets.token_urlsafe(18))
+    marks = Canaries(f"quintet-{secrets.token_hex(6)}", secrets.token_urlsafe(18))
     this = _Round(marks)
     async with Relay() as relay:
         for each in _endpoints(tried):
@@ -119,28 +126,28 @@ async def eavesdrop(
 
 async def _ask_marked(directory: Directory, this: _Round) -> None:
     name, password = this.marks.name, this.marks.password
-    async with this.task(Task.RESOLVE_LOGIN.value, Task.AUTHENTICATE.value):
+    async with this.task(Service.RESOLVE_LOGIN.value, Service.AUTHENTICATE.value):
         await directory.authenticate(name, password)
-    async with this.task(Task.RESOLVE_NAMES.value):
+    async with this.task(Service.RESOLVE_NAMES.value):
         await directory.resolve(name)
-    async with this.task(Task.GROUP_CONTENT.value):
+    async with this.task(Service.GROUP_CONTENT.value):
         await directory.members(name)
-    async with this.task(Task.BROWSE.value):
+    async with this.task(Service.BROWSE.value):
         found = await sample(directory)
         this.person, this.group = next(iter(found.people), None), found.group
 
 
 async def _ask_real(directory: Directory, this: _Round, sign_in: SignIn | None) -> None:
     if this.person is not None:
-        async with this.task(Task.RESOLVE_LOGIN.value):
+        async with this.task(Service.RESOLVE_LOGIN.value):
             await directory.resolve_login(this.person.mail or this.person.name)
-        async with this.task(Task.RESOLVE_NAMES.value):
+        async with this.task(Service.RESOLVE_NAMES.value):
             await directory.resolve(this.person.name)
     if this.group is not None:
-        async with this.task(Task.GROUP_CONTENT.value):
+        async with this.task(Service.GROUP_CONTENT.value):
             await directory.members(this.group.dn)
     if sign_in is not None:
-        async with this.task(Task.RESOLVE_LOGIN.value, Task.AUTHENTICATE.value):
+        async with this.task(Service.RESOLVE_LOGIN.value, Service.AUTHENTICATE.value):
             await directory.authenticate(sign_in.name, sign_in.password.reveal())
 
 
@@ -154,20 +161,20 @@ async def _ask_cards(cards: Cards, this: _Round) -> None:
 
 
 def _endpoints(settings: Settings) -> Iterator[Endpoint]:
-    for line in lines_of(settings).values():
+    for line in pool_configs(settings).values():
         yield from line.endpoints
     if settings.cards is not None:
         for storage in settings.cards.storages:
             for server in storage.servers:
-                yield from card_endpoint.line_of(settings.cards, storage, server).endpoints
+                yield from card_endpoint.pool_config(settings.cards, storage, server).endpoints
 
 
 def _tasks(cards: CardSettings | None) -> list[str]:
-    return [task.value for task in Task] + ([CARD] if cards is not None else [])
+    return [task.value for task in Service] + ([CARD] if cards is not None else [])
 
 
-def _summed(task: str, heard: list[tuple[str, Overheard]], error: str | None) -> TaskOverheard:
+def _summed(task: str, heard: list[tuple[str, Disclosure]], error: str | None) -> ServiceDisclosure:
     mine = [overheard for of, overheard in heard if of == task]
     if not mine:
-        return TaskOverheard(task, None, error or "no connection came about")
-    return TaskOverheard(task, functools.reduce(operator.or_, mine), error)
+        return ServiceDisclosure(task, None, error or "no connection came about")
+    return ServiceDisclosure(task, functools.reduce(operator.or_, mine), error)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from quintet.admin.probing import Speaks, probe
+from quintet.admin.service_kind import Speaks, probe
 from quintet.ldap.connection import Address, Connection, connect
-from quintet.ldap.errors import LdapError, ResultError, TlsFailed
+from quintet.ldap.errors import LdapError, ResultError, TlsError
 from quintet.tls.context import inspection_context, make_context
-from quintet.tls.explain import Explanation, explain, peer_chain
-from quintet.tls.profile import TlsProfile
+from quintet.tls.diagnosis.explain import Explanation, explain, peer_chain
+from quintet.tls.settings import TlsSettings
 from quintet.tls.stores import Store
 
 PATIENCE = 6.0
@@ -43,38 +43,38 @@ class Shown:
     cipher: str | None
 
 
-class CannotFetch(Exception):
+class FetchError(Exception):
     """No certificate came. The message says what is there instead, and what to do."""
 
 
 async def fetch(peer: Peer) -> Shown:
-    """The chain that the server shows. Raises `CannotFetch`."""
+    """The chain that the server shows. Raises `FetchError`."""
     try:
-        async with await peer.connect(inspection_context(TlsProfile())) as connection:
+        async with await peer.connect(inspection_context(TlsSettings())) as connection:
             secured = connection.ssl_object
             chain = peer_chain(secured) if secured is not None else ()
             shown = Shown(tuple(chain), connection.tls_version, connection.cipher)
     except LdapError as error:
-        raise CannotFetch(await _why(error, peer)) from error
+        raise FetchError(await _why(error, peer)) from error
     if not shown.chain:
-        raise CannotFetch(f"{peer} shows no certificate")
+        raise FetchError(f"{peer} shows no certificate")
     return shown
 
 
 async def verify(
-    peer: Peer, *, profile: TlsProfile, trust: Store, chain: tuple[x509.Certificate, ...]
+    peer: Peer, *, profile: TlsSettings, trust: Store, chain: tuple[x509.Certificate, ...]
 ) -> Explanation | None:
     """Connects once more and believes only `trust`: None when that works, else why it does not.
 
-    `chain` is what the server showed before. Raises `CannotFetch`.
+    `chain` is what the server showed before. Raises `FetchError`.
     """
     try:
         async with await peer.connect(make_context(profile, trust=trust)):
             return None
-    except TlsFailed as error:
+    except TlsError as error:
         return explain(error, host=peer.host, port=peer.port, chain=chain, trust=trust, profile=profile)
     except LdapError as error:
-        raise CannotFetch(await _why(error, peer)) from error
+        raise FetchError(await _why(error, peer)) from error
 
 
 async def _why(error: LdapError, peer: Peer) -> str:
@@ -85,7 +85,7 @@ async def _why(error: LdapError, peer: Peer) -> str:
         usual = 389 if peer.start_tls else 636
         return f"nothing listens at {peer}: check the port, which is usually {usual}"
     if isinstance(error, ResultError):
-        return f"{peer} refuses StartTLS ({error.what}): use its TLS port, usually 636, without --starttls"
+        return f"{peer} refuses StartTLS ({error.message}): use its TLS port, usually 636, without --starttls"
     if peer.start_tls and await _speaks_tls(peer):
         return f"{peer} is a TLS port: leave out --starttls"
     answer = await probe(peer.host, peer.port, patience=min(PATIENCE, 3.0))
@@ -106,7 +106,7 @@ async def _why(error: LdapError, peer: Peer) -> str:
 
 async def _speaks_tls(peer: Peer) -> bool:
     try:
-        async with await Peer(peer.host, peer.port).connect(inspection_context(TlsProfile())):
+        async with await Peer(peer.host, peer.port).connect(inspection_context(TlsSettings())):
             return True
     except LdapError:
         return False

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from quintet.config.settings import Settings
-from quintet.directory.tasks import Protection
+from quintet.directory.services import Protection
 
 
 def at_level(settings: Settings, level: Protection) -> Settings:

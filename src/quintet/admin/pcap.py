@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 
-from quintet.admin.relay import Chunk, Direction, Recording
+from quintet.admin.proxy import Chunk, Direction, Recording
 
 _FILE_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 101)
 _SEGMENT = 32_000

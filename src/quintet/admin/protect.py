@@ -14,17 +14,17 @@ from quintet.config.edit_ini import get_key, remove_key, set_key
 from quintet.config.edit_switches import storages_without_store, switch_cards, switch_connections
 from quintet.config.load import load
 from quintet.config.settings import Settings
-from quintet.config.source import CannotEdit
-from quintet.directory.tasks import Protection
+from quintet.config.source import EditError
+from quintet.directory.services import Protection
 from quintet.files import PRIVATE
-from quintet.tls.stash import read_stash
+from quintet.tls.stores.stash import read_stash
 
 INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
 SECTION, FLAG = "Directory", "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"
 _ON = ("1", "true", "yes")
 
 
-class CannotProtect(Exception):
+class ProtectError(Exception):
     """The files cannot be brought to this level; the message says why, and what to do."""
 
 
@@ -47,7 +47,7 @@ def make_plan(
 ) -> Plan:
     """What must change so that `level` holds; `cards` says likewise for the business cards, None leaves them.
 
-    Raises `CannotProtect`, or `BadSettings` when the files would not do as settings even then.
+    Raises `ProtectError`, or `SettingsError` when the files would not do as settings even then.
     """
     old = {name: _read(folder / name) for name in (INI, COMMUNITY, CARDS)}
     new = dict(old)
@@ -71,7 +71,7 @@ def make_plan(
 
 
 def carry_out(plan: Plan) -> tuple[Path, ...]:
-    """Writes the files, all or none, and returns the backups. Raises `CannotWrite`."""
+    """Writes the files, all or none, and returns the backups. Raises `RewriteError`."""
     return rewrite(plan.rewrites)
 
 
@@ -81,17 +81,17 @@ def _read(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise CannotProtect(f"{path} cannot be read: {error.strerror}") from error
+        raise ProtectError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _edited(name: str, data: bytes | None, change: Callable[[bytes], bytes]) -> bytes:
     if data is None:
-        raise CannotProtect(f"there is no {name} in the settings folder")
+        raise ProtectError(f"there is no {name} in the settings folder")
     try:
         return change(data)
-    except CannotEdit as error:
+    except EditError as error:
         place = name if error.line is None else f"{name}:{error.line}"
-        raise CannotProtect(f"{place}: {error.what}") from error
+        raise ProtectError(f"{place}: {error.message}") from error
 
 
 def _with_flag(data: bytes, level: Protection) -> bytes:
@@ -117,12 +117,12 @@ def _trust_store(settings: Settings) -> tuple[str, str]:
     """Path and password of the store that the five connections trust, for the cards to trust as well."""
     ref = settings.tls.trust_store
     if ref is None:
-        raise CannotProtect(
+        raise ProtectError(
             "no trust store is set, so the cards' server could not be checked: use quintet trust fetch"
         )
     password = ref.password or (read_stash(ref.stash) if ref.stash else None)
     if password is None:
-        raise CannotProtect(f"the password of {ref.path} is not set, and the cards need it")
+        raise ProtectError(f"the password of {ref.path} is not set, and the cards need it")
     return str(ref.path), password.reveal()
 
 
@@ -144,12 +144,12 @@ def _check(settings: Settings, environ: Mapping[str, str], level: Protection, *,
         names = [n for n in environ if n.startswith("STI_") and n.casefold().endswith(FLAG.casefold())]
         variable = " and ".join(names) or f"STI__{SECTION}__{FLAG}"
         wanted = "1" if level is Protection.PASSWORDS else "0"
-        raise CannotProtect(
+        raise ProtectError(
             f"the variable {variable} in the environment overrides {INI}, so changing the file would have no "
             f"effect: remove it where the server is started, or set it to {wanted}"
         )
     if any(server.ssl_enabled is (level is Protection.NONE) for server in settings.servers):
-        raise CannotProtect(f"a Connection of {COMMUNITY} would keep its SSLEnabled; change it by hand")
+        raise ProtectError(f"a Connection of {COMMUNITY} would keep its SSLEnabled; change it by hand")
     storages = settings.cards.storages if settings.cards else ()
     if cards is not None and any(s.ssl_enabled is not cards for storage in storages for s in storage.servers):
-        raise CannotProtect(f"a StorageDetails of {CARDS} would keep its SslEnabled; change it by hand")
+        raise ProtectError(f"a StorageDetails of {CARDS} would keep its SslEnabled; change it by hand")

@@ -33,11 +33,11 @@ class Rewrite:
     mode: int | None = None
 
 
-class CannotWrite(Exception):
+class RewriteError(Exception):
     """The files are as they were. `__cause__` is the operating system's error, where there is one."""
 
 
-class Busy(Exception):
+class FolderLockedError(Exception):
     """Another command is changing the same folder."""
 
 
@@ -45,18 +45,20 @@ class Busy(Exception):
 def only_one(folder: Path, *, wait: float | None = None) -> Iterator[None]:
     """Keeps other commands from changing the files of `folder` meanwhile.
 
-    Waits `wait` seconds (`WAIT`) for one that does so now, then raises `Busy`. The lock is on the folder
-    itself: it leaves no file behind, and ends with the process. Raises `CannotWrite` without a folder.
+    Waits `wait` seconds (`WAIT`) for one that does so now, then raises `FolderLockedError`. The lock is on the folder
+    itself: it leaves no file behind, and ends with the process. Raises `RewriteError` without a folder.
     """
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise CannotWrite(f"the folder {folder} cannot be opened: {error.strerror}") from error
+        raise RewriteError(f"the folder {folder} cannot be opened: {error.strerror}") from error
     try:
         until = time.monotonic() + (WAIT if wait is None else wait)
         while not _locked(handle):
             if time.monotonic() >= until:
-                raise Busy(f"another command is changing the settings in {folder}; try again when it is done")
+                raise FolderLockedError(
+                    f"another command is changing the settings in {folder}; try again when it is done"
+                )
             time.sleep(0.05)
         yield
     finally:
@@ -66,7 +68,7 @@ def only_one(folder: Path, *, wait: float | None = None) -> Iterator[None]:
 def rewrite(changes: Sequence[Rewrite], *, backup: bool = True) -> tuple[Path, ...]:
     """Puts all new contents in place; with `backup` the old files stay beside them as NAME.bak.
 
-    Returns the backups. Raises `CannotWrite`, and then every file is as it was.
+    Returns the backups. Raises `RewriteError`, and then every file is as it was.
     """
     steps: list[_Step] = []
     try:
@@ -79,7 +81,7 @@ def rewrite(changes: Sequence[Rewrite], *, backup: bool = True) -> tuple[Path, .
                 _forget(step.temporary, step.kept)
             raise
     except OSError as error:
-        raise CannotWrite(f"{_where(changes, error)}: {error.strerror}; every file is as it was") from error
+        raise RewriteError(f"{_where(changes, error)}: {error.strerror}; every file is as it was") from error
     return tuple(_finish(steps, backup=backup))
 
 
@@ -137,7 +139,7 @@ def _rename(steps: Sequence[_Step]) -> None:
     for step in steps:
         now = step.path.read_bytes() if step.path.exists() else None
         if now != step.old:
-            raise CannotWrite(f"{step.path} was changed by someone else meanwhile; nothing was written")
+            raise RewriteError(f"{step.path} was changed by someone else meanwhile; nothing was written")
     done: list[_Step] = []
     try:
         for step in steps:

@@ -11,29 +11,37 @@ from pathlib import Path
 
 from cryptography import x509
 
-from quintet.admin.anchors import alias_for, useless
-from quintet.admin.rewriting import CannotWrite, Rewrite, rewrite
+from quintet.admin.rewriting import Rewrite, RewriteError, rewrite
+from quintet.admin.trust_anchor import alias_for, useless
 from quintet.config.edit_ini import remove_key, set_key
 from quintet.config.environment import ENVIRONMENT
 from quintet.config.load import read
-from quintet.config.problems import BadSettings
-from quintet.config.source import CannotEdit
+from quintet.config.source import EditError
+from quintet.diagnostics import SettingsError
 from quintet.secret import Secret
-from quintet.tls.profile import Origin, StoreKind, StoreRef, TlsProfile
-from quintet.tls.stash import read_stash, write_stash
-from quintet.tls.store_errors import StashError, StoreError, StoreMissing
-from quintet.tls.stores import Store, new_store, open_store, read_store, write_store
+from quintet.tls.settings import Origin, StoreKind, StoreLocation, TlsSettings
+from quintet.tls.stores import (
+    StashError,
+    Store,
+    StoreError,
+    StoreNotFoundError,
+    new_store,
+    open_store,
+    read_store,
+    write_store,
+)
+from quintet.tls.stores.stash import read_stash, write_stash
 
 DEFAULT_STORE, DEFAULT_STASH = "ldaptruststore.p12", "ldaptruststore.sth"
 INI, SECTION, PREFIX = "sametime.ini", "Config", "STLDAP_TLS_TRUST_STORE_"
 
 
-class CannotTrust(Exception):
+class TrustError(Exception):
     """The command cannot be done; nothing was changed. `cure` says what to do instead."""
 
-    def __init__(self, what: str, cure: str | None = None) -> None:
+    def __init__(self, what: str, fix: str | None = None) -> None:
         super().__init__(what)
-        self.cure = cure
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +78,19 @@ class Stashed:
     variable: str | None
 
 
-def profile_of(folder: Path, environ: Mapping[str, str]) -> TlsProfile:
-    """How TLS to LDAP is set, even where other settings are wrong. Raises `BadSettings` without a folder."""
+def profile_of(folder: Path, environ: Mapping[str, str]) -> TlsSettings:
+    """How TLS to LDAP is set, even where other settings are wrong. Raises `SettingsError` without a folder."""
     settings, problems = read(folder, environ)
     if settings is None:
-        raise BadSettings(folder, problems)
+        raise SettingsError(folder, problems)
     return settings.tls
 
 
 def settings_store(folder: Path, environ: Mapping[str, str]) -> Target:
-    """The trust store of the settings. Raises `CannotTrust` when none is set, or `StoreError`."""
+    """The trust store of the settings. Raises `TrustError` when none is set, or `StoreError`."""
     ref = profile_of(folder, environ).trust_store
     if ref is None:
-        raise CannotTrust(
+        raise TrustError(
             "no trust store is set in sametime.ini",
             "quintet trust fetch HOST:PORT or quintet trust import FILE makes one; --store FILE works on any",
         )
@@ -95,18 +103,18 @@ def settings_store_or_new(folder: Path, environ: Mapping[str, str]) -> Target:
     if ref is None:
         path, stash = folder.resolve() / DEFAULT_STORE, folder.resolve() / DEFAULT_STASH
         ini = {"TYPE": "p12", "FILE": str(path), "PASSWORD_STASH_FILE": str(stash)}
-        ref = StoreRef(path, StoreKind.PKCS12, stash=stash)
+        ref = StoreLocation(path, StoreKind.PKCS12, stash=stash)
         if path.exists():
-            raise CannotTrust(
+            raise TrustError(
                 f"{path} is there, but sametime.ini does not name it",
                 f"set {PREFIX}TYPE, {PREFIX}FILE and {PREFIX}PASSWORD in [{SECTION}], or use --store {path}",
             )
     else:
         ini = {}
-        with suppress(StoreMissing):
+        with suppress(StoreNotFoundError):
             return _opened(ref)
         if ref.password is None and ref.stash is None:
-            ref = StoreRef(ref.path, ref.kind, stash=ref.path.with_suffix(".sth"))
+            ref = StoreLocation(ref.path, ref.kind, stash=ref.path.with_suffix(".sth"))
             ini = {"PASSWORD_STASH_FILE": str(ref.stash)}
     if ref.stash is not None and ref.stash.exists():
         password, stash_to_write = read_stash(ref.stash), None
@@ -118,10 +126,10 @@ def settings_store_or_new(folder: Path, environ: Mapping[str, str]) -> Target:
 
 def file_store(path: Path, password: Callable[[], Secret]) -> Target:
     """The store in a file. Raises `StoreError`."""
-    ref = StoreRef(path, kind_by_name(path))
+    ref = StoreLocation(path, kind_by_name(path))
     data = _bytes(ref)
     if data is None:
-        raise StoreMissing("there is no such file", "make it with quintet trust create", path)
+        raise StoreNotFoundError("there is no such file", "make it with quintet trust create", path)
     secret = password()
     try:
         return Target(path, ref.kind, secret, read_store(data, secret, ref.kind), data)
@@ -131,9 +139,9 @@ def file_store(path: Path, password: Callable[[], Secret]) -> Target:
 
 
 def new_file_store(path: Path, password: Callable[[], Secret]) -> Target:
-    """A store that is yet to be made. Raises `CannotTrust` when there is a file."""
+    """A store that is yet to be made. Raises `TrustError` when there is a file."""
     if path.exists():
-        raise CannotTrust(f"{path} is there already", "remove it first, or name another file")
+        raise TrustError(f"{path} is there already", "remove it first, or name another file")
     return Target(path, kind_by_name(path), password(), new_store(kind_by_name(path)), None)
 
 
@@ -145,7 +153,7 @@ def kind_by_name(path: Path) -> StoreKind:
         case ".jks":
             return StoreKind.JKS
         case _:
-            raise CannotTrust(
+            raise TrustError(
                 f"{path} ends neither in .p12, .pfx nor .jks", "give the store one of these names"
             )
 
@@ -172,7 +180,7 @@ def add(
 
 
 def without(store: Store, aliases: Iterable[str]) -> Store:
-    """The store without these entries. Raises `NoSuchEntry`."""
+    """The store without these entries. Raises `NoSuchEntryError`."""
     for alias in aliases:
         store = store.without(alias)
     return store
@@ -182,7 +190,7 @@ def save(target: Target, store: Store, *, folder: Path, legacy: bool | None = No
     """Writes the store, and with a new one its stash and its keys in sametime.ini: all or nothing.
 
     `legacy` is for old Java and Sametime; None keeps the encoding that the store had. Returns the backups.
-    Raises `CannotWrite` or `StoreError`.
+    Raises `RewriteError` or `StoreError`.
     """
     if legacy is None:
         legacy = target.old is not None and target.store.encoding.legacy
@@ -198,11 +206,11 @@ def save(target: Target, store: Store, *, folder: Path, legacy: bool | None = No
 def convert(target: Target, to: Path, *, legacy: bool = False) -> tuple[Path, ...]:
     """Writes the store in the format of `to`, which may be its own file; the password stays the same.
 
-    Raises `CannotTrust` when `to` is another file that exists, `CannotWrite` or `StoreError`.
+    Raises `TrustError` when `to` is another file that exists, `RewriteError` or `StoreError`.
     """
     same = to.resolve() == target.path.resolve()
     if to.exists() and not same:
-        raise CannotTrust(f"{to} is there already", "remove it first, or name another file")
+        raise TrustError(f"{to} is there already", "remove it first, or name another file")
     data = write_store(target.store, target.password, kind=kind_by_name(to), legacy=legacy)
     return rewrite([Rewrite(to, target.old if same else None, data)])
 
@@ -210,14 +218,14 @@ def convert(target: Target, to: Path, *, legacy: bool = False) -> tuple[Path, ..
 def stash(folder: Path, environ: Mapping[str, str]) -> Stashed:
     """Moves the password of the settings' store out of sametime.ini into a stash file.
 
-    Raises `CannotTrust`, `StoreError` or `CannotWrite`.
+    Raises `TrustError`, `StoreError` or `RewriteError`.
     """
     profile = profile_of(folder, environ)
     target = settings_store(folder, environ)
     ref = profile.trust_store
     assert ref is not None
     if ref.stash is not None and ref.stash.exists():
-        raise CannotTrust(f"the password is in {ref.stash} already")
+        raise TrustError(f"the password is in {ref.stash} already")
     path = ref.stash or ref.path.with_suffix(".sth")
     clear = profile.origins["trust_store_password"]
     ini = _read(folder / INI)
@@ -227,8 +235,8 @@ def stash(folder: Path, environ: Mapping[str, str]) -> Stashed:
         if ref.stash is None:
             prefix = "ST_" if profile.origins["trust_store"].key.upper().startswith("ST_") else "STLDAP_"
             data = set_key(data, SECTION, f"{prefix}TLS_TRUST_STORE_PASSWORD_STASH_FILE", str(path))
-    except CannotEdit as error:
-        raise CannotTrust(f"{folder / INI}: {error}") from error
+    except EditError as error:
+        raise TrustError(f"{folder / INI}: {error}") from error
     if data != (ini or b""):
         changes.append(Rewrite(folder / INI, ini, data))
     return Stashed(path, _with_stash(path, target.password, changes), _variable(clear, environ))
@@ -252,13 +260,13 @@ def _variable(origin: Origin, environ: Mapping[str, str]) -> str | None:
     return next((name for name in environ if name.casefold().endswith(key)), origin.key)
 
 
-def _opened(ref: StoreRef) -> Target:
+def _opened(ref: StoreLocation) -> Target:
     data = _bytes(ref)
     store = open_store(ref)
     return Target(ref.path, ref.kind, password_of(ref), store, data)
 
 
-def password_of(ref: StoreRef) -> Secret:
+def password_of(ref: StoreLocation) -> Secret:
     """The password that opens the store: the stash's, or the clear one where that is the one that does.
 
     Raises `StoreError`.
@@ -282,7 +290,7 @@ def password_of(ref: StoreRef) -> Secret:
     return candidates[-1]
 
 
-def _bytes(ref: StoreRef) -> bytes | None:
+def _bytes(ref: StoreLocation) -> bytes | None:
     try:
         return _read(ref.path)
     except OSError as error:
@@ -304,6 +312,6 @@ def _named_in_ini(path: Path, keys: Mapping[str, str]) -> Rewrite:
     try:
         for key, value in keys.items():
             data = set_key(data, SECTION, PREFIX + key, value)
-    except CannotEdit as error:
-        raise CannotWrite(f"{path}: {error}; nothing was written") from error
+    except EditError as error:
+        raise RewriteError(f"{path}: {error}; nothing was written") from error
     return Rewrite(path, old, data)

@@ -13,7 +13,7 @@ from quintet.cards.lookup import Question, by_common_field, by_id, by_user
 from quintet.cards.repository import Repository
 from quintet.config.settings import CardSettings
 from quintet.directory.entries import sametime_id
-from quintet.directory.errors import AmbiguousName, DirectoryError, UnknownName
+from quintet.directory.errors import AmbiguousNameError, DirectoryError, UnknownNameError
 from quintet.ldap.messages import SearchResultEntry
 
 
@@ -68,11 +68,11 @@ class _Making:
     async def ask(self, repository: Repository, *, later: bool) -> None:
         """Take what this server has of the person; `later` when it belongs to another storage than the first.
 
-        Raises AmbiguousName when it is not known yet who is meant, and the server knows several.
+        Raises AmbiguousNameError when it is not known yet who is meant, and the server knows several.
         """
         try:
             entry = await self._entry(repository, later=later)
-        except AmbiguousName:
+        except AmbiguousNameError:
             if self._found is None:
                 raise
         except DirectoryError as error:
@@ -85,7 +85,7 @@ class _Making:
         if self._found is None:
             if self._failures:
                 raise self._failures[0][1]
-            raise UnknownName("nobody is found by this name")
+            raise UnknownNameError("nobody is found by this name")
         ident, dn = self._found
         return Card(
             id=ident,

@@ -7,18 +7,18 @@ from types import TracebackType
 from typing import Self, final
 
 from quintet.cards.card import Card, make_card
-from quintet.cards.endpoint import line_of
+from quintet.cards.endpoint import pool_config
 from quintet.cards.repository import Repository
 from quintet.cards.sets import AUTHENTICATED, ids_to_show
 from quintet.config.settings import CardServer, CardSettings, CardStorage
-from quintet.directory.endpoint import Line
-from quintet.directory.errors import ClearBindRefused, DirectoryError
+from quintet.directory.connector import Connector, ConnectOverride
+from quintet.directory.endpoint import PoolConfig
+from quintet.directory.errors import DirectoryError, UnencryptedBindError
+from quintet.directory.events import Trace
 from quintet.directory.generations import Generations
-from quintet.directory.opening import Opening, Route
 from quintet.directory.pool import Pool
 from quintet.directory.records import ConnectionStatus
-from quintet.directory.securing import Contexts
-from quintet.directory.trace import Trace
+from quintet.directory.ssl_contexts import SslContextCache
 
 __all__ = ["Card", "Cards"]
 
@@ -46,10 +46,10 @@ class Cards:
     """
 
     def __init__(
-        self, settings: CardSettings, *, route: Route | None = None, trace: Trace | None = None
+        self, settings: CardSettings, *, route: ConnectOverride | None = None, trace: Trace | None = None
     ) -> None:
-        self._contexts = Contexts()
-        self._opening = Opening(self._contexts, route=route, trace=trace)
+        self._contexts = SslContextCache()
+        self._opening = Connector(self._contexts, route=route, trace=trace)
         self._trace = trace
         self._generations = Generations[_Served](_PATIENCE)
         served = self._served(settings, {})
@@ -86,8 +86,8 @@ class Cards:
         """The card of `user`, who is named by DN, by ID, or as the search filter finds people.
 
         It has the fields of the set, or those that `only` names by their Detail Ids; for an asker who is not
-        `authenticated` nothing that is not in set 0. Raises UnknownName; AmbiguousName when several people
-        are found; Unreachable, Untrusted or ClearBindRefused when nobody could be asked who might know.
+        `authenticated` nothing that is not in set 0. Raises UnknownNameError; AmbiguousNameError when several people
+        are found; DirectoryUnavailableError, UntrustedServerError or UnencryptedBindError when nobody could be asked who might know.
         """
         async with self._generations.use() as served:
             settings = served.settings
@@ -103,10 +103,10 @@ class Cards:
         return self.status()
 
     @property
-    def refused(self) -> ClearBindRefused | None:
+    def refused(self) -> UnencryptedBindError | None:
         """Why a connection is missing whose account would have had to be shown; None when there is none."""
         failures = (pool.failure for pool in self._pools())
-        return next((each for each in failures if isinstance(each, ClearBindRefused)), None)
+        return next((each for each in failures if isinstance(each, UnencryptedBindError)), None)
 
     def status(self) -> tuple[ConnectionStatus, ...]:
         return tuple(row for pool in self._pools() for row in pool.status())
@@ -114,7 +114,7 @@ class Cards:
     async def reload(self, settings: CardSettings) -> None:
         """Take new settings. Connections that they do not touch stay, and requests under way are answered.
 
-        Raises Unreachable when the cards are closed.
+        Raises DirectoryUnavailableError when the cards are closed.
         """
         served = self._served(settings, {pool.line: pool for pool in self._pools()})
         self._generations.follow(self._generations.current, served, served.pools)
@@ -126,9 +126,9 @@ class Cards:
         served = self._generations.current
         return served.pools if served else []
 
-    def _served(self, settings: CardSettings, kept: dict[Line, Pool]) -> _Served:
+    def _served(self, settings: CardSettings, kept: dict[PoolConfig, Pool]) -> _Served:
         def repository(storage: CardStorage, server: CardServer) -> Repository:
-            line = line_of(settings, storage, server)
+            line = pool_config(settings, storage, server)
             pool = kept.pop(line, None) or Pool(line, self._opening, trace=self._trace)
             return Repository(storage, server, pool)
 

@@ -1,14 +1,14 @@
 """Where the connections of the business cards go, by UserInfoConfig.xml alone (reference 4.3)."""
 
 from quintet.config.settings import CardServer, CardSettings, CardStorage
-from quintet.directory.endpoint import Binding, Endpoint, Line, Mode, stamps
-from quintet.directory.origin import Origin
+from quintet.directory.endpoint import Binding, Endpoint, Mode, PoolConfig, stamps
+from quintet.directory.settings_help import SettingsHelp
 from quintet.ldap.limits import Address
-from quintet.tls.profile import TlsProfile
+from quintet.tls.settings import TlsSettings
 
 LABEL = "business-card"
 _OPERATION_TIMEOUT = 30.0
-_ORIGIN = Origin(
+_ORIGIN = SettingsHelp(
     file="UserInfoConfig.xml",
     tls_port="SslPort",
     account="UserName and Password, or UserEncodedAuth",
@@ -17,7 +17,7 @@ _ORIGIN = Origin(
 )
 
 
-def line_of(settings: CardSettings, storage: CardStorage, server: CardServer) -> Line:
+def pool_config(settings: CardSettings, storage: CardStorage, server: CardServer) -> PoolConfig:
     """The pool for one server."""
     encrypted = server.ssl_enabled
     binding = _binding(settings, server)
@@ -26,7 +26,7 @@ def line_of(settings: CardSettings, storage: CardStorage, server: CardServer) ->
         server=server.host,
         address=Address(server.host, server.ssl_port if encrypted else server.port),
         mode=Mode.LDAPS if encrypted else Mode.CLEAR,
-        profile=storage.tls if encrypted else TlsProfile(),
+        profile=storage.tls if encrypted else TlsSettings(),
         account=server.account,
         binding=binding,
         clear_password=binding is Binding.SIMPLE,
@@ -35,7 +35,7 @@ def line_of(settings: CardSettings, storage: CardStorage, server: CardServer) ->
         origin=_ORIGIN,
     )
     timeout = settings.search_timeout or _OPERATION_TIMEOUT
-    return Line((endpoint,), connections=storage.max_instances, operation_timeout=timeout)
+    return PoolConfig((endpoint,), connections=storage.max_instances, operation_timeout=timeout)
 
 
 def _binding(settings: CardSettings, server: CardServer) -> Binding:

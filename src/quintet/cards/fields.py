@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from quintet.cards.photos import UnfitPhoto, photo_type
+from quintet.cards.photos import PhotoError, photo_type
 from quintet.config.settings import Detail
 
 _log = structlog.get_logger()
@@ -85,6 +85,6 @@ def _picture(detail: Detail, values: Mapping[str, Sequence[bytes]]) -> Field | N
                 continue
             try:
                 return Field(bytes(data), photo_type(data))
-            except UnfitPhoto as unfit:
+            except PhotoError as unfit:
                 _log.warning("a photo is left out", field=detail.id, attribute=name, why=str(unfit))
     return None

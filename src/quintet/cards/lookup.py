@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from quintet.config.settings import CardServer, CardStorage, Scope
 from quintet.ldap.dn import DN, type_key
-from quintet.ldap.errors import BadFilter, BadName
+from quintet.ldap.errors import DNSyntaxError, FilterSyntaxError
 from quintet.ldap.filters import And, Equality, Filter, Or
 
 _PERSON = "person"
@@ -33,7 +33,7 @@ def by_user(server: CardServer, user: str) -> Question | None:
         return question
     try:
         return _at(server, server.filter.encode(octets))
-    except BadFilter:
+    except FilterSyntaxError:
         return None
 
 
@@ -81,7 +81,7 @@ def _reaches(server: CardServer, dn: DN) -> bool:
 def _name(user: str) -> DN | None:
     try:
         return DN.parse(user) or None
-    except BadName:
+    except DNSyntaxError:
         return None
 
 

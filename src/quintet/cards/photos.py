@@ -7,15 +7,15 @@ JPEG, GIF = "image/jpeg", "image/gif"
 _BEGINNINGS = ((b"\xff\xd8\xff", JPEG), (b"GIF87a", GIF), (b"GIF89a", GIF))
 
 
-class UnfitPhoto(ValueError):
+class PhotoError(ValueError):
     """The picture cannot be shown; the message says why."""
 
 
 def photo_type(data: bytes) -> str:
-    """The type that the first octets tell, whatever the settings say. Raises UnfitPhoto."""
+    """The type that the first octets tell, whatever the settings say. Raises PhotoError."""
     if len(data) >= LIMIT:
-        raise UnfitPhoto(f"it has {len(data)} octets, and must have fewer than {LIMIT}")
+        raise PhotoError(f"it has {len(data)} octets, and must have fewer than {LIMIT}")
     for beginning, kind in _BEGINNINGS:
         if data.startswith(beginning):
             return kind
-    raise UnfitPhoto("it is neither JPEG nor GIF")
+    raise PhotoError("it is neither JPEG nor GIF")

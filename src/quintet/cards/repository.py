@@ -8,13 +8,13 @@ import structlog
 from quintet.cards.endpoint import LABEL
 from quintet.cards.lookup import Question
 from quintet.config.settings import CardServer, CardStorage, Detail
-from quintet.directory.errors import AmbiguousName
-from quintet.directory.link import Link
-from quintet.directory.opening import unreachable
+from quintet.directory.connector import unreachable
+from quintet.directory.errors import AmbiguousNameError
+from quintet.directory.link import PooledConnection
 from quintet.directory.pool import Pool
 from quintet.ldap.errors import (
+    ClientLimitError,
     InvalidDnSyntax,
-    LimitReached,
     NoSuchObject,
     ResultError,
     SizeLimitExceeded,
@@ -41,10 +41,10 @@ class Repository:
     async def find(self, question: Question, attributes: Sequence[str]) -> SearchResultEntry | None:
         """The one entry that the question finds; None when it finds nobody.
 
-        Raises AmbiguousName when it finds more than one; Unreachable, Untrusted, ClearBindRefused.
+        Raises AmbiguousNameError when it finds more than one; DirectoryUnavailableError, UntrustedServerError, UnencryptedBindError.
         """
 
-        async def search(link: Link) -> SearchResult:
+        async def search(link: PooledConnection) -> SearchResult:
             return await link.connection.search(
                 question.base,
                 question.scope.value,
@@ -58,7 +58,7 @@ class Repository:
             entries = (await self.pool.run(search)).entries
         except (NoSuchObject, InvalidDnSyntax):
             return None
-        except (SizeLimitExceeded, LimitReached) as error:
+        except (SizeLimitExceeded, ClientLimitError) as error:
             raise self._several() from error
         except ResultError as error:
             raise unreachable(error, self.pool.line.endpoints[0]) from error
@@ -66,13 +66,13 @@ class Repository:
             raise self._several()
         return entries[0] if entries else None
 
-    def _several(self) -> AmbiguousName:
+    def _several(self) -> AmbiguousNameError:
         _log.warning(
             "a card was asked for, and several people were found, so none is shown", server=self.server.host
         )
-        return AmbiguousName(
+        return AmbiguousNameError(
             "several people are found by this name, so none is shown",
             task=LABEL,
             server=self.server.host,
-            cure="Ask by the DN, or by what only one of them has",
+            fix="Ask by the DN, or by what only one of them has",
         )

@@ -10,9 +10,9 @@ import typer
 
 import quintet
 from quintet import logs
-from quintet.cli.exits import Exit, exit_of
+from quintet.cli.exit_codes import ExitCode, exit_of
 from quintet.cli.show import tell
-from quintet.cli.streams import ReaderGone, ready_streams
+from quintet.cli.streams import OutputClosedError, ready_streams
 
 TRACEBACK_VARIABLE = "QUINTET_TRACEBACK"
 _HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
@@ -36,15 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logs.configure(quiet=True)
         try:
             return _run(arguments)
-        except ReaderGone:
-            return Exit.READER_GONE
+        except OutputClosedError:
+            return ExitCode.READER_GONE
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = _code(arguments)
         sys.stdout.flush()
-    except ReaderGone:
+    except OutputClosedError:
         raise
     except Exception as error:  # nobody at a terminal shall see a traceback
         if os.environ.get(TRACEBACK_VARIABLE):

@@ -10,8 +10,8 @@ from quintet.cards.cards import Card, Cards
 from quintet.cards.fields import Field
 from quintet.cards.sets import ANONYMOUS, AUTHENTICATED
 from quintet.cli.app import app
-from quintet.cli.exits import Exit, Wrong
-from quintet.cli.setting import run, settings_of
+from quintet.cli.context import run, settings_of
+from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.show import AsJson, asking, out, print_json, say, table, text, warn
 from quintet.config.settings import CardSettings
 from quintet.files import replace_file
@@ -40,7 +40,7 @@ def card(
         _check_target(photo, force=force)
     settings = settings_of(context)
     if settings.cards is None:
-        raise Wrong("business cards are off", "put UserInfoConfig.xml into the folder of the settings")
+        raise UsageError("business cards are off", "put UserInfoConfig.xml into the folder of the settings")
     with asking(name, as_json=as_json, no={"id": None, "fields": {}}):
         found = run(_card(settings.cards, name, set_id))
     picture = next((field for field in found.fields.values() if isinstance(field.value, bytes)), None)
@@ -56,7 +56,7 @@ def card(
         warn(f"{server} could not be asked, so the card may lack something")
     if photo is not None and picture is None:
         warn(f"the card of {found.id} has no photo, so nothing was written")
-        raise typer.Exit(Exit.NO)
+        raise typer.Exit(ExitCode.NO)
 
 
 async def _card(settings: CardSettings, name: str, set_id: int) -> Card:
@@ -86,11 +86,11 @@ def _print_card(card: Card) -> None:
 def _check_target(path: Path, *, force: bool) -> None:
     """Before anybody is asked, so that a card is not looked up for nothing. Raises Wrong."""
     if not path.parent.is_dir():
-        raise Wrong(f"{path}: there is no folder {path.parent}", "make it, or name another file")
+        raise UsageError(f"{path}: there is no folder {path.parent}", "make it, or name another file")
     if path.exists() and not path.is_file():
-        raise Wrong(f"{path} is there, and is no file", "name another one")
+        raise UsageError(f"{path} is there, and is no file", "name another one")
     if path.exists() and not force:
-        raise Wrong(f"{path} is there already", "name another file, or replace it with --force")
+        raise UsageError(f"{path} is there already", "name another file, or replace it with --force")
 
 
 def _save(picture: Field, path: Path) -> None:
@@ -98,7 +98,7 @@ def _save(picture: Field, path: Path) -> None:
     try:
         replace_file(path, picture.value)
     except OSError as error:
-        raise Wrong(
+        raise UsageError(
             f"the photo cannot be written to {path}: {error.strerror}", "name another file"
         ) from error
     say(f"The photo ({picture.type}) is in {path}.")

@@ -5,11 +5,11 @@ import os
 import typer
 
 from quintet.cli.app import app
-from quintet.cli.exits import Exit
-from quintet.cli.setting import folder_of
+from quintet.cli.context import folder_of
+from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, out, print_json, print_table, text
 from quintet.config.load import check as check_settings
-from quintet.config.problems import Severity
+from quintet.diagnostics import Severity
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
@@ -49,4 +49,4 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
     else:
         out().print(text("Nothing is wrong with the settings.", "green"))
     if any(problem.severity is Severity.ERROR for problem in problems):
-        raise typer.Exit(Exit.USAGE)
+        raise typer.Exit(ExitCode.USAGE)

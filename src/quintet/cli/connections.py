@@ -14,16 +14,16 @@ from rich.text import Text
 
 from quintet.cards.cards import Cards
 from quintet.cli.app import app
+from quintet.cli.context import folder_of, run, settings_of
 from quintet.cli.documents import connection
-from quintet.cli.exits import Exit, Wrong
-from quintet.cli.setting import folder_of, run, settings_of
+from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.show import AsJson, encryption, out, print_json, printable, table, text, warn
 from quintet.cli.watch import watch_connections
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
-from quintet.directory.errors import ClearBindRefused
+from quintet.directory.errors import UnencryptedBindError
 from quintet.directory.records import Certificate, ConnectionStatus
-from quintet.directory.tasks import Protection
+from quintet.directory.services import Protection
 
 
 @app.command()
@@ -37,7 +37,7 @@ def connections(
     """Open every connection and tell how it is encrypted, to whom, and as whom."""
     if watch:
         if as_json:
-            raise Wrong(
+            raise UsageError(
                 "--watch shows a table that changes, which is no JSON document", "leave one of them out"
             )
         run(watch_connections(folder_of(context), os.environ, partial(settings_of, context)))
@@ -53,7 +53,7 @@ def connections(
     if opened.refused is not None:
         raise opened.refused
     if any(status.failed for status in opened.connections):
-        raise typer.Exit(Exit.UNREACHABLE)
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Opened:
 
     protection: Protection
     connections: tuple[ConnectionStatus, ...]
-    refused: ClearBindRefused | None
+    refused: UnencryptedBindError | None
 
 
 async def open_all(settings: Settings) -> Opened:

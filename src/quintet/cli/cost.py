@@ -12,11 +12,11 @@ from quintet.admin.cost.measuring import Level, Measured, measure
 from quintet.admin.cost.page import page
 from quintet.admin.cost.verdict import TaskFigures, figures, verdict
 from quintet.cli.app import app
-from quintet.cli.exits import Exit
-from quintet.cli.setting import run, settings_of
+from quintet.cli.context import run, settings_of
+from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, err, out, print_json, say, table, text, warn
 from quintet.config.settings import Settings
-from quintet.directory.tasks import Task
+from quintet.directory.services import Service
 from quintet.files import replace_file
 
 _BAR = 14
@@ -52,7 +52,7 @@ def cost(
         if level.error is not None:
             warn(f"{level.protection.name.lower()} was not measured: {level.error}")
     if any(level.error is not None for level in measured.levels):
-        raise typer.Exit(Exit.UNREACHABLE)
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 async def _measure(settings: Settings, seconds: float, rate: float) -> Measured:
@@ -98,13 +98,13 @@ def _print(measured: Measured) -> None:
         each.no_wrap = True
     for column in (2, 4, 5, 6):
         rows.columns[column].justify = "right"
-    for task in Task:
+    for task in Service:
         _add(rows, task, {level: tasks[task] for level, tasks in found.items() if task in tasks})
     out().print(rows)
     out().print(text(verdict(measured), "bold"))
 
 
-def _add(rows: Table, task: Task, by_level: dict[str, TaskFigures]) -> None:
+def _add(rows: Table, task: Service, by_level: dict[str, TaskFigures]) -> None:
     most = max((each.per_second for each in by_level.values()), default=1.0)
     for nth, (level, each) in enumerate(by_level.items()):
         bar = "█" * max(1, round(_BAR * each.per_second / most))

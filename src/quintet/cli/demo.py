@@ -16,16 +16,16 @@ from rich.text import Text
 
 from quintet.cards.cards import Cards
 from quintet.cli.app import app
+from quintet.cli.context import run
 from quintet.cli.demo_directory import DemoDirectory, demo_directory, write_files, write_store
 from quintet.cli.documents import connection
-from quintet.cli.exits import Wrong
-from quintet.cli.setting import run
+from quintet.cli.exit_codes import UsageError
 from quintet.cli.show import AsJson, encryption, out, print_json, say, table, text
 from quintet.config.load import load
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
 from quintet.directory.records import ConnectionStatus
-from quintet.directory.tasks import Protection, Task
+from quintet.directory.services import Protection, Service
 from quintet.embedded import sample
 
 LOGIN, TYPED, UNIT, GROUP = "jsmith", "joh", f"ou=Engineering,{sample.PEOPLE}", "Company"
@@ -86,16 +86,16 @@ async def _one_level(level: Protection, settings: Settings) -> Round:
     async with Directory(settings) as directory, Cards(settings.cards) as cards:
         answers = {}
         login = await directory.resolve_login(LOGIN)
-        answers[Task.RESOLVE_LOGIN.value] = f"{LOGIN}: {login.name}"
+        answers[Service.RESOLVE_LOGIN.value] = f"{LOGIN}: {login.name}"
         person = await directory.authenticate(LOGIN, sample.password_of(LOGIN))
-        answers[Task.AUTHENTICATE.value] = f"{person.name}: password right"
+        answers[Service.AUTHENTICATE.value] = f"{person.name}: password right"
         found = await directory.resolve(TYPED)
-        answers[Task.RESOLVE_NAMES.value] = f'"{TYPED}": {len(found.matches)} matches'
+        answers[Service.RESOLVE_NAMES.value] = f'"{TYPED}": {len(found.matches)} matches'
         page = await directory.browse(UNIT)
-        answers[Task.BROWSE.value] = f"Engineering: {len(page.entries)} entries"
+        answers[Service.BROWSE.value] = f"Engineering: {len(page.entries)} entries"
         group = (await directory.resolve(GROUP, people=False)).matches[0]
         content = await directory.members(group.id)
-        answers[Task.GROUP_CONTENT.value] = f"{content.group.name}: {len(content.members)} people"
+        answers[Service.GROUP_CONTENT.value] = f"{content.group.name}: {len(content.members)} people"
         card = await cards.card(LOGIN)
         answers[CARD] = f"{card.fields['Name'].value!s}: {len(card.fields)} fields"
         return Round(level, answers, _one_each(directory.status() + cards.status()))
@@ -157,7 +157,7 @@ async def _stay(folder: Path) -> None:
 def _new_folder(folder: Path) -> Path:
     """The folder, made if need be. Nobody's settings are overwritten. Raises Wrong."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Wrong(f"{folder} is there already, and not empty", "name a folder that does not exist yet")
+        raise UsageError(f"{folder} is there already, and not empty", "name a folder that does not exist yet")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder.resolve()
 

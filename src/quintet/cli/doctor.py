@@ -11,10 +11,10 @@ from rich.table import Table
 from quintet.admin.doctor.examine import examine
 from quintet.admin.doctor.finding import Finding
 from quintet.cli.app import app
-from quintet.cli.exits import Exit
-from quintet.cli.setting import folder_of, run
+from quintet.cli.context import folder_of, run
+from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, err, out, print_json, text
-from quintet.config.problems import Severity
+from quintet.diagnostics import Severity
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
 _HEADINGS = {
@@ -43,7 +43,7 @@ def doctor(
             found = run(examine(folder, os.environ, for_sametime=for_sametime))
         print_findings(found)
     if any(each.severity is Severity.ERROR for each in found):
-        raise typer.Exit(Exit.NO)
+        raise typer.Exit(ExitCode.NO)
 
 
 def print_findings(found: Sequence[Finding]) -> None:
@@ -67,7 +67,7 @@ def _print_group(group: Iterable[Finding]) -> None:
         head.add_row(text(each.code, _STYLES[each.severity]), text(each.title, "bold"))
         out().print(Padding(head, (0, 0, 0, _INDENT), expand=False))
         body = Table.grid(padding=(0, 2))
-        for label, value in (("seen", each.seen), ("why", each.why), ("cure", each.cure)):
+        for label, value in (("seen", each.seen), ("why", each.why), ("cure", each.fix)):
             body.add_row(text(label, "dim"), text(value))
         out().print(Padding(body, (0, 0, 0, 2 * _INDENT), expand=False))
     out().print()
@@ -85,5 +85,5 @@ def finding_document(each: Finding) -> dict[str, str]:
         "title": each.title,
         "seen": each.seen,
         "why": each.why,
-        "cure": each.cure,
+        "cure": each.fix,
     }

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from quintet.admin.eavesdrop import CARD, Report, SignIn, TaskOverheard
+from quintet.admin.eavesdrop import CARD, Report, ServiceDisclosure, SignIn
 from quintet.admin.eavesdrop import eavesdrop as listen_in
 from quintet.admin.pcap import pcap
 from quintet.cli.app import app
-from quintet.cli.asking import ask_password, read_password
-from quintet.cli.exits import Exit
+from quintet.cli.context import run, settings_of
+from quintet.cli.exit_codes import ExitCode
 from quintet.cli.level import Level
-from quintet.cli.setting import run, settings_of
+from quintet.cli.prompts import ask_password, read_password
 from quintet.cli.show import AsJson, out, print_json, say, table, text, warn
-from quintet.directory.tasks import Protection
+from quintet.directory.services import Protection
 from quintet.files import PRIVATE, replace_file
 
 
@@ -59,10 +59,10 @@ def eavesdrop(
     else:
         _print(report, tried=level is not None)
     if any(each.error is not None for each in report.tasks):
-        raise typer.Exit(Exit.UNREACHABLE)
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
-def _document(task: TaskOverheard) -> dict[str, Any]:
+def _document(task: ServiceDisclosure) -> dict[str, Any]:
     heard = task.overheard
     document: dict[str, Any] = {
         "task": task.task,
@@ -98,20 +98,20 @@ def _print(report: Report, *, tried: bool) -> None:
     out().print(text(_conclusion(report), "bold"))
 
 
-def _telling(task: TaskOverheard) -> list[str]:
+def _telling(task: ServiceDisclosure) -> list[str]:
     """The fullest excerpt of each kind: a password, a question, an answer."""
     evidence = task.overheard.evidence if task.overheard is not None else ()
     firsts = {line.partition(" ")[0]: line for line in reversed(evidence)}
     return list(firsts.values())[::-1]
 
 
-def _wire(task: TaskOverheard) -> Text:
+def _wire(task: ServiceDisclosure) -> Text:
     if task.overheard is None:
         return text("not run", "bold red")
     return text("encrypted", "green") if task.overheard.encrypted else text("clear", "yellow")
 
 
-def _reads(task: TaskOverheard) -> Text:
+def _reads(task: ServiceDisclosure) -> Text:
     heard = task.overheard
     if heard is None:
         return text("unknown", "bold red")

@@ -10,51 +10,51 @@ import typer
 from cryptography import x509
 
 from quintet.admin import trust as stores
-from quintet.admin.anchors import Found, choose_anchor, machine_roots
 from quintet.admin.certificate_files import read_certificates
 from quintet.admin.doctor.examine import examine
 from quintet.admin.fetching import Peer, Shown, verify
+from quintet.admin.init.connect import CLEAR_PORT, TLS_PORT, Reached, reach
 from quintet.admin.init.proposing import Proposal, is_name, propose
-from quintet.admin.init.reaching import CLEAR_PORT, TLS_PORT, Reached, reach
-from quintet.admin.init.recognising import Root
+from quintet.admin.init.root_dse import Root
 from quintet.admin.init.writing import Plan, in_the_way, write
 from quintet.admin.rewriting import only_one
+from quintet.admin.trust_anchor import Found, choose_anchor, machine_roots
 from quintet.cli.app import app
-from quintet.cli.asking import Yes, agree, ask_password, read_password
 from quintet.cli.certificates import print_chain
+from quintet.cli.context import folder_of, run
 from quintet.cli.doctor import finding_document, print_findings
-from quintet.cli.exits import EXITS, Exit, Wrong
+from quintet.cli.exit_codes import EXITS, ExitCode, UsageError
 from quintet.cli.level import Level
-from quintet.cli.setting import folder_of, run
+from quintet.cli.prompts import Yes, agree, ask_password, read_password
 from quintet.cli.show import AsJson, hint, out, print_json, print_table, say, text, warn
 from quintet.cli.trust import taken_from
-from quintet.config.problems import Severity
 from quintet.config.settings import Account
-from quintet.directory.tasks import Protection
+from quintet.diagnostics import Severity
+from quintet.directory.services import Protection
 from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.errors import InvalidCredentials
 from quintet.secret import Secret
 from quintet.tls.context import make_context
-from quintet.tls.profile import TlsProfile
+from quintet.tls.settings import TlsSettings
 from quintet.tls.stores import Store, new_store
 
 PASSWORD_VARIABLE = "QUINTET_ACCOUNT_PASSWORD"  # noqa: S105  # the name of a variable
 
 
-class CannotTrustServer(Exception):
+class ServerNotTrustedError(Exception):
     """The server's certificate does not hold, even with what is to be trusted."""
 
-    def __init__(self, what: str, cure: str | None = None) -> None:
+    def __init__(self, what: str, fix: str | None = None) -> None:
         super().__init__(what)
-        self.cure = cure
+        self.fix = fix
 
 
-class AccountRefused(Exception):
+class AccountRejectedError(Exception):
     """The server does not take the account."""
 
 
-EXITS[CannotTrustServer] = Exit.UNREACHABLE
-EXITS[AccountRefused] = Exit.NO
+EXITS[ServerNotTrustedError] = ExitCode.UNREACHABLE
+EXITS[AccountRejectedError] = ExitCode.NO
 
 
 @app.command()
@@ -157,13 +157,13 @@ def init(
         print_findings(findings)
         hint("quintet serve keeps the connections open; quintet eavesdrop shows what others can read")
     if any(each.severity is Severity.ERROR for each in findings):
-        raise typer.Exit(Exit.NO)
+        raise typer.Exit(ExitCode.NO)
 
 
 def _check_folder(folder: Path, *, force: bool) -> None:
     there = in_the_way(folder)
     if there and not force:
-        raise Wrong(
+        raise UsageError(
             f"there is already {', '.join(str(each) for each in there)}",
             "name another folder with --config, or replace them with --force, which keeps the old ones",
         )
@@ -180,7 +180,7 @@ class _Asker:
             return given.strip()
         if self.yes:
             if default is None:
-                raise Wrong(f"{question} is not given", "with --yes nothing is asked: give --host")
+                raise UsageError(f"{question} is not given", "with --yes nothing is asked: give --host")
             return default
         return str(typer.prompt(question, default=default, show_default=bool(default), err=True)).strip()
 
@@ -192,7 +192,9 @@ class _Asker:
     def base(self, question: str, given: str | None, default: str) -> str:
         answer = self.text(f"{question} (empty: all)", given, default)
         if not is_name(answer):
-            raise Wrong(f"{question}: {answer!r} is no distinguished name", "write for example o=example")
+            raise UsageError(
+                f"{question}: {answer!r} is no distinguished name", "write for example o=example"
+            )
         return answer
 
 
@@ -201,7 +203,7 @@ class _Password:
 
     def __init__(self, file: Path | None, stdin: bool) -> None:
         if file is not None and stdin:
-            raise Wrong("--password-file and --password-stdin are both given", "leave one of them out")
+            raise UsageError("--password-file and --password-stdin are both given", "leave one of them out")
         self._file = file
         self._typed = read_password() if stdin else None
 
@@ -225,7 +227,7 @@ def _level(found: Reached, wanted: Level | None) -> Protection:
         return Protection[wanted.name] if wanted is not None else Protection.ALL
     warn(f"{found.host} has no TLS that works: {found.problem}")
     if wanted not in (None, Level.NONE):
-        raise Wrong(
+        raise UsageError(
             f"without TLS, --protection {wanted} cannot be", "let the server offer TLS, or choose none"
         )
     warn("everything, names and passwords, will be readable on the network")
@@ -239,10 +241,10 @@ def _trust(found: Reached, accept: str | None, ca: Path | None, *, yes: bool) ->
     assert shown is not None
     additions = stores.add(new_store(), _certificates(peer, shown, accept, ca, yes=yes))
     for certificate, reason in additions.left_out:
-        raise Wrong(f"{certificate.subject.rfc4514_string()} would not help: {reason}")
-    problem = run(verify(peer, profile=TlsProfile(), trust=additions.store, chain=shown.chain))
+        raise UsageError(f"{certificate.subject.rfc4514_string()} would not help: {reason}")
+    problem = run(verify(peer, profile=TlsSettings(), trust=additions.store, chain=shown.chain))
     if problem is not None:
-        raise CannotTrustServer(problem.sentence, problem.cure)
+        raise ServerNotTrustedError(problem.sentence, problem.fix)
     return additions.store
 
 
@@ -253,14 +255,14 @@ def _certificates(
         return read_certificates(ca.read_bytes())
     anchor = choose_anchor(shown.chain, (), machine_roots())
     if accept is None and yes:
-        raise Wrong(
+        raise UsageError(
             "whether to trust the certificate is not answered by --yes",
             "compare its fingerprint with whoever runs the server, and give it with --accept",
         )
     taken = taken_from(anchor, shown.chain, accept, ask=True)
     if taken is None:
         assert anchor.found is Found.NOWHERE or accept is not None
-        raise CannotTrustServer(
+        raise ServerNotTrustedError(
             f"{peer} does not send the certificate that must be trusted: {anchor.wanted}",
             "get it from whoever issued the chain, and give it with --ca FILE",
         )
@@ -275,14 +277,14 @@ def _account(
         return None
     if found.peer is None and not clear_is_chosen:
         if asker.yes:
-            raise Wrong(
+            raise UsageError(
                 "the account's password would be sent in clear",
                 "let the server offer TLS, or choose --protection none, if that is meant",
             )
         agree("The account's password will be sent in clear, now and later. Send it?", yes=False)
     secret = password.get(lambda: ask_password(name, option="--password-file or --password-stdin"))
     if not secret:
-        raise Wrong("the account's password is empty", "an empty password proves nothing to a directory")
+        raise UsageError("the account's password is empty", "an empty password proves nothing to a directory")
     return Account(name, secret)
 
 
@@ -292,7 +294,7 @@ async def _look(found: Reached, store: Store | None, who: Account | None) -> Pro
             try:
                 await connection.bind(who.name, who.password.reveal())
             except InvalidCredentials as error:
-                raise AccountRefused(
+                raise AccountRejectedError(
                     f"{found.host} does not take {who.name} with this password; nothing was written"
                 ) from error
         return await propose(connection, found.root)
@@ -301,7 +303,7 @@ async def _look(found: Reached, store: Store | None, who: Account | None) -> Pro
 async def _connected(found: Reached, store: Store | None) -> Connection:
     if found.peer is None or store is None:
         return await connect(Address(found.host, found.port))
-    return await found.peer.connect(make_context(TlsProfile(), trust=store))
+    return await found.peer.connect(make_context(TlsSettings(), trust=store))
 
 
 def _print(root: Root, proposal: Proposal, level: Protection) -> None:

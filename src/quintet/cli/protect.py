@@ -6,21 +6,21 @@ from typing import Annotated
 
 import typer
 
-from quintet.admin.protect import CannotProtect, Plan, carry_out, make_plan
-from quintet.admin.rewriting import Busy, CannotWrite, only_one
-from quintet.admin.running import tell_to_reload
-from quintet.admin.trying import refusals
+from quintet.admin.dry_run import refusals
+from quintet.admin.protect import Plan, ProtectError, carry_out, make_plan
+from quintet.admin.rewriting import FolderLockedError, RewriteError, only_one
 from quintet.cli.app import app
-from quintet.cli.asking import Yes, agree
-from quintet.cli.exits import EXITS, Exit
+from quintet.cli.context import folder_of, run
+from quintet.cli.exit_codes import EXITS, ExitCode
 from quintet.cli.level import Level
-from quintet.cli.setting import folder_of, run
+from quintet.cli.prompts import Yes, agree
 from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
-from quintet.directory.tasks import Protection
+from quintet.directory.services import Protection
+from quintet.runtime.pidfile import tell_to_reload
 
-EXITS[CannotProtect] = Exit.USAGE
-EXITS[CannotWrite] = Exit.USAGE
-EXITS[Busy] = Exit.NO
+EXITS[ProtectError] = ExitCode.USAGE
+EXITS[RewriteError] = ExitCode.USAGE
+EXITS[FolderLockedError] = ExitCode.NO
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -73,7 +73,7 @@ def protect(
     elif may_write:
         _written(plan, backups, reloaded)
     if refused and not may_write:
-        raise typer.Exit(Exit.UNREACHABLE)
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def _show(plan: Plan, folder: Path) -> None:

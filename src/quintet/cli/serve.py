@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from quintet import logs
-from quintet.admin.running import AlreadyRunning
 from quintet.cli.app import app
-from quintet.cli.exits import EXITS, Exit
-from quintet.cli.setting import folder_of, run
-from quintet.server import serve as serve_folder
+from quintet.cli.context import folder_of, run
+from quintet.cli.exit_codes import EXITS, ExitCode
+from quintet.runtime.pidfile import AlreadyRunningError
+from quintet.runtime.application import serve as serve_folder
 
-EXITS[AlreadyRunning] = Exit.USAGE
+EXITS[AlreadyRunningError] = ExitCode.USAGE
 
 
 @app.command()

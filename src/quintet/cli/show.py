@@ -17,9 +17,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from quintet.cli.exits import Exit, exit_of
-from quintet.config.problems import BadSettings, Problem, Severity
-from quintet.directory.errors import Unreachable
+from quintet.cli.exit_codes import ExitCode, exit_of
+from quintet.diagnostics import Diagnostic, SettingsError, Severity
+from quintet.directory.errors import DirectoryUnavailableError
 from quintet.directory.records import ConnectionStatus
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -87,7 +87,7 @@ def asking(about: str, *, as_json: bool, no: Mapping[str, Any]) -> Iterator[None
     try:
         yield
     except Exception as error:  # looked at on its way, and raised again
-        if exit_of(error) is Exit.NO:
+        if exit_of(error) is ExitCode.NO:
             error.add_note(f"asked for: {_shortened(about) or 'an empty name'}")
             if as_json:
                 print_json(no)
@@ -132,32 +132,32 @@ def warn(message: str) -> None:
 
 def tell(error: BaseException) -> None:
     """What went wrong, on standard error: what, to what, why, and what to do next."""
-    if isinstance(error, BadSettings):
+    if isinstance(error, SettingsError):
         tell_problems(p for p in error.problems if p.severity is Severity.ERROR)
         hint(
             f"the settings in {error.folder.resolve()} are not used; quintet check shows all remarks on them"
         )
         return
-    if exit_of(error) is Exit.BUG:
+    if exit_of(error) is ExitCode.BUG:
         _labelled(
             "error", _COLOURS[Severity.ERROR], f"this should not happen: {type(error).__name__}: {error}"
         )
         hint("run it again with QUINTET_TRACEBACK=1 to see where, and report it")
         return
-    if isinstance(error, Unreachable):
+    if isinstance(error, DirectoryUnavailableError):
         error.retry_in = None  # a command is over by then
-    cure = getattr(error, "cure", None) or ""
-    what = str(error).removesuffix(cure).rstrip(" .;") if cure else str(error)
+    fix = getattr(error, "fix", None) or ""
+    what = str(error).removesuffix(fix).rstrip(" .;") if fix else str(error)
     if isinstance(error, OSError) and error.strerror and error.filename:
         what = f"{error.filename}: {error.strerror}"
     _labelled("error", _COLOURS[Severity.ERROR], what)
     for note in getattr(error, "__notes__", ()):
         say(f"  {note}")
-    if cure:
-        hint(cure)
+    if fix:
+        hint(fix)
 
 
-def tell_problems(problems: Iterable[Problem]) -> None:
+def tell_problems(problems: Iterable[Diagnostic]) -> None:
     for problem in problems:
         _labelled(problem.severity.value, _COLOURS[problem.severity], str(problem))
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TextIO, TypeVar, cast, final
 
-from quintet.cli.exits import Wrong
+from quintet.cli.exit_codes import UsageError
 
 _T = TypeVar("_T")
 
 
-class ReaderGone(Exception):
+class OutputClosedError(Exception):
     """Nobody reads our output any more, as when it goes into `head`.
 
     No OSError: Typer and Rich would make an exit code of it that means something else.
@@ -42,7 +42,7 @@ def ready_streams() -> Iterator[None]:
 
 @final
 class _Told:
-    """A stream to write to. Raises ReaderGone, and Wrong when it takes nothing for another reason."""
+    """A stream to write to. Raises OutputClosedError, and Wrong when it takes nothing for another reason."""
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self._stream = stream
@@ -65,8 +65,8 @@ class _Told:
         except OSError as error:
             self._write_to_nothing()
             if error.errno == errno.EPIPE:
-                raise ReaderGone from None
-            raise Wrong(
+                raise OutputClosedError from None
+            raise UsageError(
                 f"{self._name} cannot be written: {error.strerror or 'it is closed'}",
                 "send it to a file that can, or to /dev/null",
             ) from None

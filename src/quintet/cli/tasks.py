@@ -5,17 +5,17 @@ from typing import Annotated
 import typer
 
 from quintet.cli.app import app
-from quintet.cli.asking import ask_password, read_password
+from quintet.cli.context import run, settings_of
 from quintet.cli.documents import Document, kind_of, person_or_group
-from quintet.cli.exits import Exit
-from quintet.cli.setting import run, settings_of
+from quintet.cli.exit_codes import ExitCode
+from quintet.cli.prompts import ask_password, read_password
 from quintet.cli.show import AsJson, asking, named, out, print_json, print_table, text, warn
 from quintet.config.settings import Settings
-from quintet.directory.browsing import LARGEST_PAGE
+from quintet.directory.browse import LARGEST_PAGE
 from quintet.directory.directory import Directory
-from quintet.directory.errors import Unreachable
+from quintet.directory.errors import DirectoryUnavailableError
 from quintet.directory.records import Group, Membership, Page, Person, Resolution
-from quintet.directory.resolving import may_be_resolved
+from quintet.directory.resolve import may_be_resolved
 from quintet.secret import Secret
 
 _SERVERS_LIMIT = "the server's limit for this account, which its administrator can raise (slapd: limits)"
@@ -69,7 +69,9 @@ def resolve(
         )
     if not found.matches and found.unavailable:
         servers = ", ".join(found.unavailable)
-        raise Unreachable(f"nobody who could be asked knows the name, and {servers} could not be asked")
+        raise DirectoryUnavailableError(
+            f"nobody who could be asked knows the name, and {servers} could not be asked"
+        )
     _warn_of_gaps(found)
     if found.truncated:
         ours = len(found.matches) >= settings.directory.max_results
@@ -83,7 +85,7 @@ def resolve(
             )
         elif not as_json:
             out().print(text("Nobody and nothing has that name."))
-        raise typer.Exit(Exit.NO)
+        raise typer.Exit(ExitCode.NO)
 
 
 @app.command()

@@ -10,39 +10,39 @@ import typer
 from cryptography import x509
 
 from quintet.admin import trust as stores
-from quintet.admin.anchors import (
+from quintet.admin.certificate_files import NoCertificatesError, read_certificates
+from quintet.admin.fetching import FetchError, Peer, fetch, verify
+from quintet.admin.listing import rows_of
+from quintet.admin.rewriting import only_one
+from quintet.admin.trust import Target, TrustError
+from quintet.admin.trust_anchor import (
     Anchor,
     Found,
     choose_anchor,
     has_fingerprint,
     machine_roots,
 )
-from quintet.admin.certificate_files import NoCertificates, read_certificates
-from quintet.admin.fetching import CannotFetch, Peer, fetch, verify
-from quintet.admin.listing import rows_of
-from quintet.admin.rewriting import only_one
-from quintet.admin.trust import CannotTrust, Target
 from quintet.cli.app import app
-from quintet.cli.asking import PasswordFile, Yes, agree, ask_password, read_password
 from quintet.cli.certificates import entry_document, facts_document, print_chain, print_entries
-from quintet.cli.exits import EXITS, Exit, Wrong
-from quintet.cli.setting import folder_of, run
+from quintet.cli.context import folder_of, run
+from quintet.cli.exit_codes import EXITS, ExitCode, UsageError
+from quintet.cli.prompts import PasswordFile, Yes, agree, ask_password, read_password
 from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
 from quintet.secret import Secret
 from quintet.tls.certificates import facts_of, fingerprint, is_authority, name_text
-from quintet.tls.store_errors import NoSuchEntry, StoreError
+from quintet.tls.stores import NoSuchEntryError, StoreError
 
 
-class NotAccepted(CannotTrust):
+class NotAcceptedError(TrustError):
     """The fingerprint that was accepted is not that of the certificate to import."""
 
 
-EXITS[CannotTrust] = Exit.USAGE
-EXITS[NotAccepted] = Exit.NO
-EXITS[CannotFetch] = Exit.UNREACHABLE
-EXITS[NoCertificates] = Exit.USAGE
-EXITS[StoreError] = Exit.USAGE
-EXITS[NoSuchEntry] = Exit.NO
+EXITS[TrustError] = ExitCode.USAGE
+EXITS[NotAcceptedError] = ExitCode.NO
+EXITS[FetchError] = ExitCode.UNREACHABLE
+EXITS[NoCertificatesError] = ExitCode.USAGE
+EXITS[StoreError] = ExitCode.USAGE
+EXITS[NoSuchEntryError] = ExitCode.NO
 
 trust = typer.Typer(
     name="trust",
@@ -112,7 +112,7 @@ def fetch_certificate(
         if taken is not None:
             additions = stores.add(target.store, [taken])
             for _, reason in additions.left_out:
-                raise CannotTrust(f"{name_text(taken.subject)} would not help: {reason}")
+                raise TrustError(f"{name_text(taken.subject)} would not help: {reason}")
             alias, changed = additions.added[0][0], additions.store
             _made(target, stores.save(target, changed, folder=folder), quiet=as_json)
     believed = taken is not None or anchor.found is Found.IN_STORE
@@ -142,7 +142,7 @@ def fetch_certificate(
     else:
         _conclude(anchor, alias, problem, str(peer))
     if not believed and (accept is not None or anchor.certificate is None):
-        raise typer.Exit(Exit.NO)
+        raise typer.Exit(ExitCode.NO)
 
 
 @trust.command("import")
@@ -167,7 +167,7 @@ def import_files(
             warn(f"{name_text(certificate.subject)} is left out: {reason}")
         if not additions.added:
             say("Nothing was changed.")
-            raise typer.Exit(Exit.NO)
+            raise typer.Exit(ExitCode.NO)
         for name, certificate in additions.added:
             say(f"{name}: {name_text(certificate.subject)}")
             say(f"  SHA-256 {fingerprint(certificate)}")
@@ -214,7 +214,7 @@ def create_store(
         else:
             target = stores.settings_store_or_new(folder, os.environ)
             if target.old is not None:
-                raise CannotTrust(f"{target.path} is there already", "import certificates into it")
+                raise TrustError(f"{target.path} is there already", "import certificates into it")
         _made(target, stores.save(target, target.store, folder=folder, legacy=legacy))
 
 
@@ -281,7 +281,7 @@ def _password(store: Path, file: Path | None, *, twice: bool = False) -> Callabl
         else:
             found = ask_password(str(store), option="--password-file", twice=twice)
         if not found:
-            raise Wrong(
+            raise UsageError(
                 f"the password of {store} is empty", "a store has a password of one character or more"
             )
         return found
@@ -292,18 +292,18 @@ def _password(store: Path, file: Path | None, *, twice: bool = False) -> Callabl
 def _read(file: Path) -> tuple[x509.Certificate, ...]:
     try:
         return read_certificates(file.read_bytes())
-    except NoCertificates as error:
-        raise NoCertificates(f"{file}: {error}") from error
+    except NoCertificatesError as error:
+        raise NoCertificatesError(f"{file}: {error}") from error
 
 
 def _peer(text: str, *, starttls: bool) -> Peer:
     """HOST:PORT, HOST alone, or an IPv6 address in brackets."""
     found = _ADDRESS.fullmatch(text.strip())
     if found is None:
-        raise Wrong(f"{text!r} is no HOST:PORT", "write for example ldap.example.com:636")
+        raise UsageError(f"{text!r} is no HOST:PORT", "write for example ldap.example.com:636")
     port = int(found["port"] or (389 if starttls else 636))
     if not 0 < port < 65536:
-        raise Wrong(f"{port} is no port", "ports go from 1 to 65535")
+        raise UsageError(f"{port} is no port", "ports go from 1 to 65535")
     return Peer(found["bracketed"] or found["host"], port, starttls)
 
 
@@ -330,9 +330,9 @@ def taken_from(
     try:
         accepted = next((c for c in choices if has_fingerprint(c, accept)), None)
     except ValueError as error:
-        raise Wrong(str(error)) from None
+        raise UsageError(str(error)) from None
     if accepted is None and certificate is not None:
-        raise NotAccepted(
+        raise NotAcceptedError(
             f"the certificate to import, {name_text(certificate.subject)}, has another fingerprint: "
             f"{fingerprint(certificate)}",
             "ask whoever runs the server for the right one; somebody may stand in between",

@@ -12,12 +12,12 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from quintet.admin.watching import Running, ask
 from quintet.cards.cards import Cards
 from quintet.cli.show import encryption, out, printable, table, text
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
 from quintet.directory.records import ConnectionStatus
+from quintet.runtime.status_socket import Running, ask
 
 _EVERY = 1.0
 

@@ -3,18 +3,18 @@
 import base64
 import binascii
 
-from quintet.config.problems import Findings, shown
-from quintet.config.readings import TYPOGRAPHIC, Value, check_quotes
+from quintet.config.parsers import TYPOGRAPHIC, Value, check_quotes
 from quintet.config.settings import Account
+from quintet.diagnostics import Diagnostics, shown
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import BadName
+from quintet.ldap.errors import DNSyntaxError
 from quintet.secret import Secret
 
 _REDO = "encode it anew: printf '%s' 'USER:PASSWORD' | base64 -w0"
 
 
 def read_account(
-    user: Value | None, password: Value | None, *, names: tuple[str, str], findings: Findings
+    user: Value | None, password: Value | None, *, names: tuple[str, str], findings: Diagnostics
 ) -> Account | None:
     """The account that the settings called `names` give. None where the bind is anonymous."""
     who = user.text.strip() if user is not None else ""
@@ -38,7 +38,7 @@ def read_account(
     return Account(who, Secret(secret), user.key, user.place)
 
 
-def read_encoded(value: Value, findings: Findings) -> Account | None:
+def read_encoded(value: Value, findings: Diagnostics) -> Account | None:
     """Base64 of `user:password` (reference 4.3, D10). Nothing of it is ever shown."""
     place, key = value.place, value.key
     text = value.text.strip()
@@ -67,7 +67,7 @@ def read_encoded(value: Value, findings: Findings) -> Account | None:
     return Account(who.strip(), Secret(password), key, place)
 
 
-def _check_decoded(value: Value, who: str, password: str, findings: Findings) -> None:
+def _check_decoded(value: Value, who: str, password: str, findings: Diagnostics) -> None:
     if who[0] in TYPOGRAPHIC or password[-1] in TYPOGRAPHIC:
         what = "decodes to text in typographic quotes"
     elif password != password.rstrip("\r\n"):
@@ -79,7 +79,7 @@ def _check_decoded(value: Value, who: str, password: str, findings: Findings) ->
     findings.warning(value.place, value.key, f"{what}; {_REDO}")
 
 
-def _check_name(value: Value, who: str, findings: Findings) -> None:
+def _check_name(value: Value, who: str, findings: Diagnostics) -> None:
     """Warns of an account that is neither a DN nor a mail form. Directories decide in the end."""
     check_quotes(value, who, "the account", findings)
     if "=" not in who:
@@ -90,5 +90,5 @@ def _check_name(value: Value, who: str, findings: Findings) -> None:
         return
     try:
         DN.parse(who)
-    except BadName as error:
-        findings.warning(value.place, value.key, f"{shown(who)} is no distinguished name: {error.what}")
+    except DNSyntaxError as error:
+        findings.warning(value.place, value.key, f"{shown(who)} is no distinguished name: {error.message}")

@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from typing import final
 
-from quintet.config.known import DETAIL_IDS
-from quintet.config.markup import Element
-from quintet.config.problems import Findings, Place, shown
-from quintet.config.readings import Value, attribute, number, words
+from quintet.config.parsers import Value, attribute, number, words
+from quintet.config.schema import DETAIL_IDS
 from quintet.config.settings import Detail
+from quintet.config.xml_document import Element
 from quintet.config.xml_tree import one_value, own_values
+from quintet.diagnostics import Diagnostics, Place, shown
 
 
 @final
 class CardFields:
     """Reads `Detail` and `Set`."""
 
-    def __init__(self, findings: Findings, file: str) -> None:
+    def __init__(self, findings: Diagnostics, file: str) -> None:
         self._findings = findings
         self._file = file
 

@@ -6,7 +6,7 @@ Sections and keys are found as the reader finds them. What stands there keeps it
 import re
 
 from quintet.config.ini import IniLine, LineKind, parse_ini, same_section
-from quintet.config.source import CannotEdit, read_ini_source
+from quintet.config.source import EditError, read_ini_source
 
 _VALUE = re.compile(r"(?P<before>[^=]*=\s*)(?P<value>.*?)(?P<after>\s*)", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -22,7 +22,7 @@ def set_key(source: bytes, section: str, key: str, value: str) -> bytes:
     """The file with `key=value` in `section`: replaced where the value in effect stands, else added.
 
     A new key goes below the last key of its section, a new section to the end of the file. Raises
-    `CannotEdit` for a name or a value that an ini file cannot hold.
+    `EditError` for a name or a value that an ini file cannot hold.
     """
     _check(section, key, value)
     original = read_ini_source(source)
@@ -82,8 +82,8 @@ def _add(texts: list[str], lines: tuple[IniLine, ...], section: str, text: str, 
 def _check(section: str, key: str, value: str) -> None:
     for name in (section, key):
         if not _NAME.fullmatch(name):
-            raise CannotEdit(f"{name!r} cannot be a name in an ini file")
+            raise EditError(f"{name!r} cannot be a name in an ini file")
     if value != value.strip():
-        raise CannotEdit(f"the value of {key} begins or ends with a blank, which an ini file loses")
+        raise EditError(f"the value of {key} begins or ends with a blank, which an ini file loses")
     if any(not letter.isprintable() for letter in value):
-        raise CannotEdit(f"the value of {key} holds a letter that cannot stand on a line")
+        raise EditError(f"the value of {key} holds a letter that cannot stand on a line")

@@ -8,8 +8,8 @@ nowhere is an attribute added.
 from collections.abc import Iterator, Sequence
 
 from quintet.config.edit_xml import AddSibling, Change, SetAttribute, SetText, edit
-from quintet.config.markup import Element, Markup, read_markup
-from quintet.config.source import CannotEdit
+from quintet.config.source import EditError
+from quintet.config.xml_document import Element, Markup, read_markup
 from quintet.config.xml_tree import Holder, holders
 
 _OPPOSITES = {"1": "0", "0": "1", "true": "false", "false": "true", "yes": "no", "no": "yes"}
@@ -19,7 +19,7 @@ _ON = frozenset({"1", "true", "yes"})
 def switch_connections(data: bytes, *, ssl_enabled: bool) -> bytes:
     """StCommunityConfig.xml with TLS on or off for every `Connection`; with TLS on, each names its `SSLPort`.
 
-    Raises `CannotEdit` when the file is damaged or has no connection.
+    Raises `EditError` when the file is damaged or has no connection.
     """
     markup = read_markup(data)
     connections = [
@@ -28,7 +28,7 @@ def switch_connections(data: bytes, *, ssl_enabled: bool) -> bytes:
         if e.is_named("Connection") and any(a.is_named("LDAP") for a in markup.ancestors(e))
     ]
     if not connections:
-        raise CannotEdit("there is no Connection in an LDAP section")
+        raise EditError("there is no Connection in an LDAP section")
     changes: dict[Change, None] = {}
     for connection in connections:
         defaults = _defaults(markup, connection)
@@ -44,7 +44,7 @@ def switch_cards(data: bytes, *, ssl_enabled: bool, store: tuple[str, str] | Non
     """UserInfoConfig.xml with TLS on or off for every `StorageDetails` of an LDAP storage.
 
     `store` is path and password of a trust store: each `Storage` without `SslProperties` is given it.
-    Raises `CannotEdit` when the file is damaged or names no server.
+    Raises `EditError` when the file is damaged or names no server.
     """
     markup = read_markup(data)
     storages = _storages(markup)
@@ -62,7 +62,7 @@ def switch_cards(data: bytes, *, ssl_enabled: bool, store: tuple[str, str] | Non
 
 
 def storages_without_store(data: bytes) -> int:
-    """How many LDAP storages of UserInfoConfig.xml name no store of their own. Raises `CannotEdit`."""
+    """How many LDAP storages of UserInfoConfig.xml name no store of their own. Raises `EditError`."""
     markup = read_markup(data)
     return sum(not _names_store(_properties(storage)) for storage in _storages(markup))
 
@@ -77,7 +77,7 @@ def _storages(markup: Markup) -> dict[Element, list[Element]]:
             if servers:
                 found[storage] = servers
     if not found:
-        raise CannotEdit("there is no Storage of type LDAP with a StorageDetails")
+        raise EditError("there is no Storage of type LDAP with a StorageDetails")
     return found
 
 

@@ -11,8 +11,8 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from quintet.config.markup import Attribute, Element, Markup, read_markup
-from quintet.config.source import CannotEdit
+from quintet.config.source import EditError
+from quintet.config.xml_document import Attribute, Element, Markup, read_markup
 
 _PLAIN_CONTENT = re.compile(r"(\s*)(?:<!\[CDATA\[.*?\]\]>|[^<]*?)(\s*)", re.DOTALL)
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff￾￿]")
@@ -59,7 +59,7 @@ class _Edit:
 
 
 def edit(markup: Markup, changes: Iterable[Change]) -> bytes:
-    """The bytes of the file with the changes made. Raises `CannotEdit` when they cannot be made safely."""
+    """The bytes of the file with the changes made. Raises `EditError` when they cannot be made safely."""
     changes = tuple(changes)
     text = markup.source.text
     edits = sorted((_edit(markup, c) for c in changes), key=lambda e: e.start)
@@ -67,7 +67,7 @@ def edit(markup: Markup, changes: Iterable[Change]) -> bytes:
         text = text[: one.start] + one.text + text[one.stop :]
     data = markup.source.encode(text, errors="xmlcharrefreplace")
     if _shape(read_markup(data).tree) != _shape(_intended(markup, changes)):
-        raise CannotEdit("the change would alter more than it should; edit the file by hand")
+        raise EditError("the change would alter more than it should; edit the file by hand")
     return data
 
 
@@ -122,7 +122,7 @@ def _text(markup: Markup, change: SetText) -> _Edit:
     content = _PLAIN_CONTENT.fullmatch(markup.content(element))
     if content is None:
         line = markup.source.line(element.start)
-        raise CannotEdit(
+        raise EditError(
             f"the value of {element.name} has other markup in it; write it as plain text first", line
         )
     return _Edit(element.tag_stop, element.content_stop, content[1] + new + content[2])
@@ -148,7 +148,7 @@ def _quoted(value: str, quote: str) -> str:
 
 def _allowed(value: str) -> str:
     if _FORBIDDEN.search(value):
-        raise CannotEdit("the value holds a letter that XML cannot hold")
+        raise EditError("the value holds a letter that XML cannot hold")
     return value
 
 

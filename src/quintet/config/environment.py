@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 
 from quintet.config.ini import Entry, same_section
-from quintet.config.known import COMPONENT_KEYS
-from quintet.config.problems import Findings, Place, shown
+from quintet.config.schema import COMPONENT_KEYS
+from quintet.diagnostics import Diagnostics, Place, shown
 
 ENVIRONMENT = Place("environment")
 
@@ -15,7 +15,7 @@ _COMPONENT = rf"Debug_[^_]+(?=__?(?:{'|'.join(COMPONENT_KEYS)})\Z)"
 _SLIP = re.compile(rf"STI__?({_COMPONENT}|Config|Directory|Debug)__?(.+)", re.IGNORECASE | re.DOTALL)
 
 
-def read_environment(environ: Mapping[str, str], findings: Findings) -> tuple[Entry, ...]:
+def read_environment(environ: Mapping[str, str], findings: Diagnostics) -> tuple[Entry, ...]:
     """The entries that count: every key once. An empty value is as if the variable were not there.
 
     Where two spellings name one key, the proper one wins over a slip, else the last in the order of names.
@@ -49,7 +49,7 @@ def _proper(environ: Mapping[str, str]) -> list[Entry]:
     ]
 
 
-def _slips(environ: Mapping[str, str], findings: Findings) -> list[Entry]:
+def _slips(environ: Mapping[str, str], findings: Diagnostics) -> list[Entry]:
     entries = []
     for name, value in environ.items():
         if not name.startswith("STI_") or parse_variable(name) is not None:

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
-from quintet.config.problems import Findings, Place, shown
-from quintet.config.source import LINE_END, CannotEdit, read_ini_source
+from quintet.config.source import LINE_END, EditError, read_ini_source
+from quintet.diagnostics import Diagnostics, Place, shown
 
 FILE = "sametime.ini"
 
@@ -84,12 +84,12 @@ def same_section(name: str) -> str:
     return name.casefold().replace("-", "_")
 
 
-def read_ini(data: bytes, findings: Findings, file: str = FILE) -> tuple[Entry, ...]:
+def read_ini(data: bytes, findings: Diagnostics, file: str = FILE) -> tuple[Entry, ...]:
     """The entries that count, in the order of the file: every key once, its last value."""
     try:
         source = read_ini_source(data)
-    except CannotEdit as error:
-        findings.error(Place(file, error.line), None, error.what)
+    except EditError as error:
+        findings.error(Place(file, error.line), None, error.message)
         return ()
     if "\0" in source.text:
         line = source.line(source.text.index("\0"))
@@ -107,7 +107,7 @@ def read_ini(data: bytes, findings: Findings, file: str = FILE) -> tuple[Entry, 
     return _last(lines, findings, file)
 
 
-def _check_layout(lines: tuple[IniLine, ...], findings: Findings, file: str) -> None:
+def _check_layout(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) -> None:
     seen: dict[str, int] = {}
     for line in lines:
         place = Place(file, line.number)
@@ -131,7 +131,7 @@ def _check_layout(lines: tuple[IniLine, ...], findings: Findings, file: str) -> 
                 )
 
 
-def _last(lines: tuple[IniLine, ...], findings: Findings, file: str) -> tuple[Entry, ...]:
+def _last(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) -> tuple[Entry, ...]:
     entries: dict[tuple[str, str], Entry] = {}
     for line in lines:
         if line.key is None or line.value is None:

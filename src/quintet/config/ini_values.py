@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from quintet.config.environment import parse_variable
 from quintet.config.ini import FILE, Entry, same_section
-from quintet.config.known import (
+from quintet.config.parsers import Value, check_quotes
+from quintet.config.schema import (
     COMPONENT_KEYS,
     FOREIGN_PREFIXES,
     FOREIGN_SECTIONS,
@@ -18,9 +19,8 @@ from quintet.config.known import (
     IniKey,
     Kind,
 )
-from quintet.config.problems import Findings, Place
-from quintet.config.readings import Value, check_quotes
-from quintet.tls.profile import Origin
+from quintet.diagnostics import Diagnostics, Place
+from quintet.tls.settings import Origin
 
 _FOREIGN = frozenset(same_section(name) for name in FOREIGN_SECTIONS)
 _OTHER_SCOPES = tuple(p.casefold() for p in (*OTHER_PREFIXES, *FOREIGN_PREFIXES))
@@ -57,7 +57,7 @@ class IniValues:
                 return value.text, Origin(value.key, str(value.place))
         return None
 
-    def check_names(self, findings: Findings) -> None:
+    def check_names(self, findings: Diagnostics) -> None:
         """Tells of every key that is unknown, in the wrong section or not written as documented."""
         for entry in self._all:
             _check_name(entry, findings)
@@ -75,7 +75,7 @@ def _name(entry: Entry) -> tuple[str, str]:
     return same_section(entry.section or ""), entry.key.casefold()
 
 
-def _check_name(entry: Entry, findings: Findings) -> None:
+def _check_name(entry: Entry, findings: Diagnostics) -> None:
     section = same_section(entry.section or "")
     known = KNOWN_INI.get(entry.key.casefold())
     if known is None:
@@ -115,7 +115,7 @@ def _cure(entry: Entry, known: IniKey) -> str:
     return f"(STI__{known.sections[0]}__{known.name})"
 
 
-def _unknown(entry: Entry, section: str, findings: Findings) -> None:
+def _unknown(entry: Entry, section: str, findings: Diagnostics) -> None:
     if entry.place.file == FILE and (variable := parse_variable(entry.key)) is not None:
         of, key = variable
         findings.warning(

@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from quintet.config import community, ini, userinfo
-from quintet.config.community import Community, read_community
+from quintet.config import ini, stcommunityconfig, userinfoconfig
+from quintet.config.cross_checks import check_together, encrypts
 from quintet.config.environment import read_environment
 from quintet.config.ini import read_ini
+from quintet.config.ini_settings import read_directory, read_traces
 from quintet.config.ini_values import IniValues
-from quintet.config.problems import BadSettings, Findings, Place, Problem, Severity, nearest
-from quintet.config.service import read_directory, read_traces
 from quintet.config.settings import CardSettings, Settings
-from quintet.config.together import check_together, encrypts
+from quintet.config.stcommunityconfig import Community, read_community
 from quintet.config.trust import check_stores, read_tls
-from quintet.config.userinfo import read_user_info
+from quintet.config.userinfoconfig import read_user_info
+from quintet.diagnostics import Diagnostic, Diagnostics, Place, SettingsError, Severity, nearest
 
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
@@ -28,29 +28,29 @@ def load(folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, byte
     """The settings in `folder`, with the variables of `environ` above them.
 
     `instead` holds contents to read in place of the files of that name: to see whether they would do. Raises
-    BadSettings, with every problem of all files, when there is an error among them.
+    SettingsError, with every problem of all files, when there is an error among them.
     """
     settings, problems = read(folder, environ, instead=instead)
     if settings is None or any(p.severity is Severity.ERROR for p in problems):
-        raise BadSettings(folder, problems)
+        raise SettingsError(folder, problems)
     return settings
 
 
 def check(
     folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, bytes] = _NOTHING
-) -> tuple[Problem, ...]:
+) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the settings or worth knowing, errors first. Opens no connection."""
     return read(folder, environ, instead=instead)[1]
 
 
 def read(
     folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, bytes] = _NOTHING
-) -> tuple[Settings | None, tuple[Problem, ...]]:
+) -> tuple[Settings | None, tuple[Diagnostic, ...]]:
     """As much of the settings as can be read, and all problems: for whoever wants to find out what is wrong.
 
     Where a setting has an error, its default stands in its place. None when there is no folder.
     """
-    findings = Findings()
+    findings = Diagnostics()
     try:
         found = folder.is_dir()
     except OSError:
@@ -83,7 +83,7 @@ class Files:
 
     folder: Path
     instead: Mapping[str, bytes]
-    findings: Findings
+    findings: Diagnostics
 
     def read(self, name: str, tell: Callable[[Place, None, str], None], absence: str) -> bytes | None:
         """The content of a file. None when there is none, which `tell` is told, or when it cannot be read."""
@@ -125,11 +125,11 @@ def read_ini_values(files: Files, environ: Mapping[str, str]) -> IniValues:
 
 
 def _community(files: Files) -> Community:
-    cure = "it names the LDAP servers: put it there, or make one with: quintet init"
-    data = files.read(community.FILE, files.findings.error, cure)
+    fix = "it names the LDAP servers: put it there, or make one with: quintet init"
+    data = files.read(stcommunityconfig.FILE, files.findings.error, fix)
     return Community(()) if data is None else read_community(data, files.findings)
 
 
 def _cards(files: Files) -> CardSettings | None:
-    data = files.read(userinfo.FILE, files.findings.note, "business cards are off")
+    data = files.read(userinfoconfig.FILE, files.findings.note, "business cards are off")
     return None if data is None else read_user_info(data, files.folder, files.findings)

@@ -6,11 +6,11 @@ from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
-from quintet.config.problems import Place, Problem
+from quintet.diagnostics import Diagnostic, Place
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from quintet.secret import Secret
-from quintet.tls.profile import TlsProfile
+from quintet.tls.settings import TlsSettings
 
 
 class Scope(Enum):
@@ -148,7 +148,7 @@ class CardStorage:
 
     servers: tuple[CardServer, ...]
     details: tuple[Detail, ...]
-    tls: TlsProfile
+    tls: TlsSettings
     common_field: str
     max_instances: int = 1
 
@@ -176,8 +176,8 @@ class Settings:
 
     folder: Path
     servers: tuple[ServerSettings, ...]
-    tls: TlsProfile
+    tls: TlsSettings
     directory: DirectorySettings
     cards: CardSettings | None
     traces: TraceSettings
-    problems: tuple[Problem, ...] = field(default=(), compare=False)
+    problems: tuple[Diagnostic, ...] = field(default=(), compare=False)

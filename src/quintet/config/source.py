@@ -18,7 +18,7 @@ _BARE_UTF_16 = re.compile(rb"\A(?:[^\0]\0(?!\0)|\0[^\0])", re.DOTALL)
 _CURE = "save the file as UTF-8"
 
 
-class CannotEdit(ValueError):
+class EditError(ValueError):
     """The file cannot be read, or not changed without risk to what it says.
 
     `line` counts from 1, where it is known.
@@ -26,7 +26,7 @@ class CannotEdit(ValueError):
 
     def __init__(self, what: str, line: int | None = None) -> None:
         super().__init__(what if line is None else f"line {line}: {what}")
-        self.what = what
+        self.message = what
         self.line = line
 
 
@@ -51,12 +51,12 @@ class SourceText:
     mark: bytes = b""
 
     def encode(self, text: str, *, errors: str = "strict") -> bytes:
-        """`text` in the file's own encoding. Raises `CannotEdit` for a letter that the encoding lacks."""
+        """`text` in the file's own encoding. Raises `EditError` for a letter that the encoding lacks."""
         try:
             return self.mark + text.encode(self.encoding, errors)
         except UnicodeEncodeError as error:
             letter = text[error.start]
-            raise CannotEdit(f"the file is written in {self.encoding}, which has no {letter!r}") from None
+            raise EditError(f"the file is written in {self.encoding}, which has no {letter!r}") from None
 
     def line(self, at: int) -> int:
         """The number of the line that the character at `at` stands in."""
@@ -80,20 +80,20 @@ def read_xml_source(data: bytes) -> SourceText:
     if marked is not None:
         return marked
     if _BARE_UTF_16.match(data):
-        raise CannotEdit(f"this looks like UTF-16 without its byte order mark; {_CURE}", 1)
+        raise EditError(f"this looks like UTF-16 without its byte order mark; {_CURE}", 1)
     declared = _DECLARED.match(data)
     encoding = declared[1].decode() if declared else "utf-8"
     try:
         text = data.decode(encoding)
     except LookupError:
-        raise CannotEdit(f"the encoding {encoding!r} is not known; {_CURE}", 1) from None
+        raise EditError(f"the encoding {encoding!r} is not known; {_CURE}", 1) from None
     except UnicodeDecodeError as error:
         why = f"{encoding}, which the file says that it is" if declared else "UTF-8, and names no encoding"
-        raise CannotEdit(f"this is not {why}; {_CURE}", _line_of(error, encoding)) from None
+        raise EditError(f"this is not {why}; {_CURE}", _line_of(error, encoding)) from None
     except UnicodeError:  # of codecs that are none for text, such as "idna" and "punycode"
-        raise CannotEdit(f"the encoding {encoding!r} is none for files; {_CURE}", 1) from None
+        raise EditError(f"the encoding {encoding!r} is none for files; {_CURE}", 1) from None
     if not _is_written_as(text, encoding, data):
-        raise CannotEdit(f"the encoding {encoding!r} cannot be written back as it was; {_CURE}", 1)
+        raise EditError(f"the encoding {encoding!r} cannot be written back as it was; {_CURE}", 1)
     return SourceText(text, encoding)
 
 
@@ -120,5 +120,5 @@ def _by_mark(data: bytes) -> SourceText | None:
                 return SourceText(content.decode(encoding), encoding, mark)
             except UnicodeDecodeError as error:
                 what = f"the file begins as {encoding} and does not go on so; {_CURE}"
-                raise CannotEdit(what, _line_of(error, encoding)) from None
+                raise EditError(what, _line_of(error, encoding)) from None
     return None

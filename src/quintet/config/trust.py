@@ -3,22 +3,21 @@
 from dataclasses import replace
 from pathlib import Path
 
+from quintet.config.cross_checks import encrypts
 from quintet.config.ini import FILE
 from quintet.config.ini_values import IniValues, place_of
-from quintet.config.known import LDAP_PREFIXES
-from quintet.config.problems import Findings, Place
+from quintet.config.schema import LDAP_PREFIXES
 from quintet.config.settings import Settings
-from quintet.config.together import encrypts
+from quintet.diagnostics import Diagnostics, Place
 from quintet.tls.context import chosen_key
-from quintet.tls.profile import Origin, StoreRef, TlsProfile
-from quintet.tls.resolve import resolve_profile
-from quintet.tls.store_errors import NoSuchEntry, StoreError
-from quintet.tls.stores import Store, open_store
+from quintet.tls.settings import Origin, StoreLocation, TlsSettings
+from quintet.tls.settings_reader import read_tls_settings
+from quintet.tls.stores import NoSuchEntryError, Store, StoreError, open_store
 
 
-def read_tls(values: IniValues, folder: Path, findings: Findings) -> TlsProfile:
+def read_tls(values: IniValues, folder: Path, findings: Diagnostics) -> TlsSettings:
     """The profile that the keys give, `STLDAP_` over `ST_`. Relative paths count from `folder`."""
-    profile, problems = resolve_profile(values.scoped, base=folder)
+    profile, problems = read_tls_settings(values.scoped, base=folder)
     for problem in problems:
         tell = findings.error if problem.fatal else findings.warning
         if problem.origin is None:
@@ -28,7 +27,7 @@ def read_tls(values: IniValues, folder: Path, findings: Findings) -> TlsProfile:
     return profile
 
 
-def check_stores(settings: Settings, findings: Findings) -> None:
+def check_stores(settings: Settings, findings: Diagnostics) -> None:
     """Whether each store opens and holds what it is for. Only a warning for one that nobody uses."""
     used = encrypts(settings)
     checker = _Checker(findings)
@@ -41,11 +40,11 @@ def check_stores(settings: Settings, findings: Findings) -> None:
 class _Checker:
     """Opens every store once."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Diagnostics) -> None:
         self._findings = findings
-        self._opened: dict[StoreRef, Store | StoreError] = {}
+        self._opened: dict[StoreLocation, Store | StoreError] = {}
 
-    def trust_store(self, profile: TlsProfile, *, needed: bool) -> None:
+    def trust_store(self, profile: TlsSettings, *, needed: bool) -> None:
         store = self._store(profile.trust_store, profile, "trust_store", needed=needed)
         if store is not None and profile.trust_store is not None and not store.trusted:
             self._tell(
@@ -55,20 +54,22 @@ class _Checker:
                 needed=needed,
             )
 
-    def key_store(self, profile: TlsProfile, *, needed: bool) -> None:
+    def key_store(self, profile: TlsSettings, *, needed: bool) -> None:
         store = self._store(profile.key_store, profile, "key_store", needed=needed)
         if store is None:
             return
         try:
             chosen_key(store, profile)
-        except NoSuchEntry as error:
+        except NoSuchEntryError as error:
             label, aliases = profile.key_label, [key.alias for key in store.keys]
             unknown = label is not None and label.lower() not in (alias.lower() for alias in aliases)
             meant = self._findings.meant(label, aliases) if label and unknown else ""
             origin = profile.origins.get("key_label") or profile.origins.get("key_store")
             self._tell(origin, f"{error}{meant}", needed=needed)
 
-    def _store(self, ref: StoreRef | None, profile: TlsProfile, name: str, *, needed: bool) -> Store | None:
+    def _store(
+        self, ref: StoreLocation | None, profile: TlsSettings, name: str, *, needed: bool
+    ) -> Store | None:
         if ref is None:
             return None
         origin, stash = profile.origins.get(name), profile.origins.get(f"{name}_stash")
@@ -89,10 +90,10 @@ class _Checker:
             )
         return found
 
-    def _opens(self, ref: StoreRef) -> bool:
+    def _opens(self, ref: StoreLocation) -> bool:
         return isinstance(self._open(ref), Store)
 
-    def _open(self, ref: StoreRef) -> Store | StoreError:
+    def _open(self, ref: StoreLocation) -> Store | StoreError:
         if ref not in self._opened:
             try:
                 self._opened[ref] = open_store(ref)

@@ -6,8 +6,8 @@ Never a piece of the text itself: it might be a password.
 import re
 import unicodedata
 
-from quintet.config.readings import TYPOGRAPHIC
-from quintet.config.source import CannotEdit
+from quintet.config.parsers import TYPOGRAPHIC
+from quintet.config.source import EditError
 
 _REFERENCE = re.compile(r"&(#[0-9]+|#x[0-9A-Fa-f]+|lt|gt|amp|quot|apos);")
 _ROWS_BEFORE = 2
@@ -31,7 +31,7 @@ _MEANINGS = (
 )
 
 
-def explain(text: str, line: int, column: int, said: str) -> CannotEdit:
+def explain(text: str, line: int, column: int, said: str) -> EditError:
     """The damage that libxml2 found there, in words. Lines of `text` end with LF."""
     rows = text.split("\n")
     row = rows[line - 1] if 0 < line <= len(rows) else ""
@@ -50,8 +50,8 @@ def explain(text: str, line: int, column: int, said: str) -> CannotEdit:
     return _damage(line, column, meaning or "the text does not follow the rules of XML")
 
 
-def _damage(line: int, column: int, what: str) -> CannotEdit:
-    return CannotEdit(f"the XML is damaged in line {line}, column {column}: {what}", line or None)
+def _damage(line: int, column: int, what: str) -> EditError:
+    return EditError(f"the XML is damaged in line {line}, column {column}: {what}", line or None)
 
 
 def _called(char: str) -> str:

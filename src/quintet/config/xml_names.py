@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from typing import final
 
-from quintet.config.known import (
+from quintet.config.schema import (
     CARD_ELEMENTS,
     COMMUNITY_SETTINGS,
     CONNECTION_SETTINGS,
     IGNORED_CARD_ELEMENTS,
 )
-from quintet.config.markup import Element
-from quintet.config.problems import Findings, Place
+from quintet.config.xml_document import Element
 from quintet.config.xml_tree import holders
+from quintet.diagnostics import Diagnostics, Place
 
 SERVERS = ("Connection", "LDAP")
 """The elements of StCommunityConfig.xml without which there is no server."""
@@ -37,7 +37,7 @@ _IGNORED = {name.casefold() for name in IGNORED_CARD_ELEMENTS}
 _ANYWHERE_IN_CARDS = {"searchtimeout"}
 
 
-def check_community_names(root: Element, findings: Findings, file: str) -> None:
+def check_community_names(root: Element, findings: Diagnostics, file: str) -> None:
     """Tells of every unknown name in the LDAP section of StCommunityConfig.xml; elsewhere, of slips alone.
 
     The file holds more than what concerns the directory, so most names outside that section are none of ours.
@@ -49,7 +49,7 @@ def check_community_names(root: Element, findings: Findings, file: str) -> None:
         names.outside(root)
 
 
-def check_card_names(root: Element, findings: Findings, file: str) -> None:
+def check_card_names(root: Element, findings: Diagnostics, file: str) -> None:
     """Tells of every name in UserInfoConfig.xml that is unknown, or that has no effect where it stands."""
     names = _CardNames(findings, file)
     names.outermost(root)
@@ -58,7 +58,7 @@ def check_card_names(root: Element, findings: Findings, file: str) -> None:
 
 @final
 class _CommunityNames:
-    def __init__(self, findings: Findings, file: str) -> None:
+    def __init__(self, findings: Diagnostics, file: str) -> None:
         self._findings = findings
         self._file = file
 
@@ -116,7 +116,7 @@ class _CommunityNames:
 
 @final
 class _CardNames:
-    def __init__(self, findings: Findings, file: str) -> None:
+    def __init__(self, findings: Diagnostics, file: str) -> None:
         self._findings = findings
         self._file = file
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quintet.config.markup import Attribute, Element, read_markup
-from quintet.config.problems import Findings, Place
-from quintet.config.readings import Value
-from quintet.config.source import CannotEdit
+from quintet.config.parsers import Value
+from quintet.config.source import EditError
+from quintet.config.xml_document import Attribute, Element, read_markup
+from quintet.diagnostics import Diagnostics, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def own_values(element: Element, names: Sequence[str], file: str) -> list[Value]
     return [Value(each.value, each.name, Place(file, each.line)) for each in holders(element, names)]
 
 
-def one_value(found: Sequence[Value], findings: Findings) -> Value | None:
+def one_value(found: Sequence[Value], findings: Diagnostics) -> Value | None:
     """The value that counts, which is the last, with a warning that names the others."""
     if not found:
         return None
@@ -60,10 +60,10 @@ def one_value(found: Sequence[Value], findings: Findings) -> Value | None:
     return last
 
 
-def read_tree(data: bytes, findings: Findings, file: str) -> Element | None:
+def read_tree(data: bytes, findings: Diagnostics, file: str) -> Element | None:
     """The outermost element, or None with an error in `findings` when this is not well-formed XML."""
     try:
         return read_markup(data).root
-    except CannotEdit as error:
-        findings.error(Place(file, error.line), None, error.what)
+    except EditError as error:
+        findings.error(Place(file, error.line), None, error.message)
         return None

@@ -4,7 +4,7 @@ import random
 from typing import final
 
 from quintet.directory.endpoint import Endpoint
-from quintet.directory.errors import DirectoryError, Unreachable
+from quintet.directory.errors import DirectoryError, DirectoryUnavailableError
 
 FIRST = 0.25
 LONGEST = 15.0
@@ -68,6 +68,6 @@ class Host:
         """The last failure, once more, for somebody who comes while the host is left alone."""
         assert self.error is not None
         error = self.error.renewed()
-        if isinstance(error, Unreachable):
+        if isinstance(error, DirectoryUnavailableError):
             error.retry_in = max(0.0, self.retry_at - now)
         return error

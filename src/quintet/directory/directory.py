@@ -10,22 +10,27 @@ from types import TracebackType
 from typing import Self, final
 
 from quintet.config.settings import Settings
-from quintet.directory import members as group_content
-from quintet.directory import memberships, resolving, signing_in
-from quintet.directory.browsing import Browsing
-from quintet.directory.endpoint import Binding, Line, lines_of, weakest
-from quintet.directory.errors import ClearBindRefused, DirectoryError, Unreachable, Why
+from quintet.directory import authenticate, resolve, user_groups
+from quintet.directory import group_members as group_content
+from quintet.directory.browse import Browsing
+from quintet.directory.connector import Connector, ConnectOverride
+from quintet.directory.constant_time import ConstantTimeRefusal
+from quintet.directory.endpoint import Binding, PoolConfig, pool_configs, weakest
+from quintet.directory.errors import (
+    DirectoryError,
+    DirectoryUnavailableError,
+    UnencryptedBindError,
+    UnreachableReason,
+)
+from quintet.directory.events import Trace
 from quintet.directory.generations import Generations
-from quintet.directory.opening import Opening, Route
-from quintet.directory.pace import Pace
 from quintet.directory.pool import Pool
 from quintet.directory.records import ConnectionStatus, Group, Membership, Page, Person, Resolution
-from quintet.directory.securing import Contexts
-from quintet.directory.tasks import Protection, Task
-from quintet.directory.trace import Trace
-from quintet.directory.view import Server, View
+from quintet.directory.services import Protection, Service
+from quintet.directory.snapshot import Server, Snapshot
+from quintet.directory.ssl_contexts import SslContextCache
 
-__all__ = ["Directory", "Route"]
+__all__ = ["ConnectOverride", "Directory"]
 
 _PATIENCE = 60.0
 """Seconds that requests under way have when new settings come."""
@@ -36,18 +41,20 @@ class Directory:
     """Open it with `async with`, or with `open` and `close`.
 
     `route` dials elsewhere while names are checked against the configured hosts; `trace` is told what
-    happens. All tasks raise `DirectoryError`s: Unreachable, Untrusted and ClearBindRefused when a server
+    happens. All tasks raise `DirectoryError`s: DirectoryUnavailableError, UntrustedServerError and UnencryptedBindError when a server
     could not be asked, and what each names.
     """
 
-    def __init__(self, settings: Settings, *, route: Route | None = None, trace: Trace | None = None) -> None:
-        self._contexts = Contexts()
-        self._opening = Opening(self._contexts, route=route, trace=trace)
+    def __init__(
+        self, settings: Settings, *, route: ConnectOverride | None = None, trace: Trace | None = None
+    ) -> None:
+        self._contexts = SslContextCache()
+        self._opening = Connector(self._contexts, route=route, trace=trace)
         self._trace = trace
         self._browsing = Browsing()
-        self._pace = Pace()
+        self._pace = ConstantTimeRefusal()
         self._settings = settings
-        self._generations = Generations[View](_PATIENCE)
+        self._generations = Generations[Snapshot](_PATIENCE)
         self._changing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -62,7 +69,7 @@ class Directory:
     async def open(self, *, check: bool = True) -> None:
         """Make ready. Connections are opened when they are needed, or by `connect_all`.
 
-        Where an account meets clear connections, one of these is opened at once: raises ClearBindRefused
+        Where an account meets clear connections, one of these is opened at once: raises UnencryptedBindError
         when the account's password would have to be shown. A server that is down does not hinder. Without
         `check` nothing is opened yet, and `refused` tells it afterwards; no password is shown then, either.
         """
@@ -72,12 +79,12 @@ class Directory:
             return
         try:
             await self._check_clear_binds(view)
-        except ClearBindRefused:
+        except UnencryptedBindError:
             await self.close()
             raise
 
     async def close(self) -> None:
-        """Close every connection. What is under way ends with Unreachable."""
+        """Close every connection. What is under way ends with DirectoryUnavailableError."""
         await self._generations.close()
 
     async def drain(self, seconds: float) -> None:
@@ -89,40 +96,40 @@ class Directory:
     async def authenticate(self, name: str, password: str) -> Person:
         """The person, if the password is theirs. Raises Refused, in the same words whatever was wrong."""
         async with self._asking() as view:
-            return await signing_in.authenticate(view, self._pace, name, password)
+            return await authenticate.authenticate(view, self._pace, name, password)
 
     async def resolve_login(self, name: str) -> Person:
-        """The one person with this login name. Raises UnknownName, AmbiguousName."""
+        """The one person with this login name. Raises UnknownNameError, AmbiguousNameError."""
         async with self._asking() as view:
-            return await signing_in.resolve_login(view, name)
+            return await authenticate.resolve_login(view, name)
 
     async def resolve(self, name: str, *, people: bool = True, groups: bool = True) -> Resolution:
         """People and groups for a name as typed."""
         async with self._asking() as view:
-            return await resolving.resolve(view, name, people=people, groups=groups)
+            return await resolve.resolve(view, name, people=people, groups=groups)
 
     async def browse(self, dn: str | None = None, *, page_size: int = 100, token: str | None = None) -> Page:
         """One page of the level below `dn`, or of the top.
 
-        Raises BrowsingOff, OutsideBases, UnknownName, BadPage.
+        Raises BrowsingDisabledError, OutOfScopeError, UnknownNameError, InvalidPageTokenError.
         """
         async with self._asking() as view:
             return await self._browsing.browse(view, dn, page_size=page_size, token=token)
 
     async def members(self, group: str, *, limit: int | None = None) -> Membership:
-        """The content of a public group, by name or DN. Raises UnknownGroup, AmbiguousName."""
+        """The content of a public group, by name or DN. Raises UnknownGroupError, AmbiguousNameError."""
         async with self._asking() as view:
             return await group_content.members(view, group, limit=limit)
 
     async def groups_of(self, person: Person, *, depth: int = 4) -> tuple[Group, ...]:
         """The groups that a person belongs to, `depth` levels of nesting included (-1 none)."""
         async with self._asking() as view:
-            return await memberships.groups_of(view, person, depth=depth)
+            return await user_groups.groups_of(view, person, depth=depth)
 
     async def bind_nobody(self, password: str) -> None:
         """A bind that is refused at nobody's expense: the entry does not exist."""
         async with self._asking() as view:
-            await signing_in.bind_nobody(view.servers[0], password)
+            await authenticate.bind_nobody(view.servers[0], password)
 
     # Looking after it.
 
@@ -135,14 +142,14 @@ class Directory:
         """Every connection, by task and server."""
         view = self._generations.current
         servers = view.servers if view else ()
-        return tuple(row for task in Task for server in servers for row in server.pools[task].status())
+        return tuple(row for task in Service for server in servers for row in server.pools[task].status())
 
     @property
-    def refused(self) -> ClearBindRefused | None:
+    def refused(self) -> UnencryptedBindError | None:
         """Why a connection is missing whose account would have had to be shown; None when there is none."""
         view = self._generations.current
         failures = [pool.failure for pool in _pools(view)] if view else []
-        return next((each for each in failures if isinstance(each, ClearBindRefused)), None)
+        return next((each for each in failures if isinstance(each, UnencryptedBindError)), None)
 
     async def connect_all(self) -> tuple[ConnectionStatus, ...]:
         """Open the connections of every task at every server; what failed is told in the rows."""
@@ -153,8 +160,8 @@ class Directory:
     async def reload(self, settings: Settings) -> None:
         """Work with these settings from now on. Pools that a change does not touch go on as they are.
 
-        Requests under way end on the connections that they have. Raises ClearBindRefused, and then the old
-        settings stay; Unreachable when it is not open, or is closed meanwhile.
+        Requests under way end on the connections that they have. Raises UnencryptedBindError, and then the old
+        settings stay; DirectoryUnavailableError when it is not open, or is closed meanwhile.
         """
         async with self._changing:
             old = self._generations.current
@@ -172,38 +179,39 @@ class Directory:
     # Inside.
 
     @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[View]:
+    async def _asking(self) -> AsyncIterator[Snapshot]:
         async with self._generations.use() as view:
             if not view.servers:
-                raise Unreachable.because(
-                    Why.NO_SERVER, cure="Add a Connection with a HostName to StCommunityConfig.xml"
+                raise DirectoryUnavailableError.because(
+                    UnreachableReason.NO_SERVER,
+                    fix="Add a Connection with a HostName to StCommunityConfig.xml",
                 )
             yield view
 
-    def _view(self, settings: Settings, kept: Mapping[Line, Pool]) -> View:
+    def _view(self, settings: Settings, kept: Mapping[PoolConfig, Pool]) -> Snapshot:
         pools = {
             key: kept.get(line) or Pool(line, self._opening, trace=self._trace)
-            for key, line in lines_of(settings).items()
+            for key, line in pool_configs(settings).items()
         }
         servers = tuple(
-            Server(server, {task: pools[task, nth] for task in Task}, self._trace)
+            Server(server, {task: pools[task, nth] for task in Service}, self._trace)
             for nth, server in enumerate(settings.servers)
         )
-        return View(settings, servers, self._trace)
+        return Snapshot(settings, servers, self._trace)
 
-    async def _check_clear_binds(self, view: View) -> None:
-        """Raises ClearBindRefused when an account cannot bind on a clear connection without being shown."""
+    async def _check_clear_binds(self, view: Snapshot) -> None:
+        """Raises UnencryptedBindError when an account cannot bind on a clear connection without being shown."""
         pools = [
-            server.pools[Task.RESOLVE_LOGIN]
+            server.pools[Service.RESOLVE_LOGIN]
             for server in view.servers
-            if server.pools[Task.RESOLVE_LOGIN].line.endpoints[0].binding is Binding.HIDDEN
+            if server.pools[Service.RESOLVE_LOGIN].line.endpoints[0].binding is Binding.HIDDEN
         ]
         for outcome in await asyncio.gather(*(pool.connect() for pool in pools), return_exceptions=True):
-            if isinstance(outcome, ClearBindRefused):
+            if isinstance(outcome, UnencryptedBindError):
                 raise outcome
             if isinstance(outcome, BaseException) and not isinstance(outcome, DirectoryError):
                 raise outcome
 
 
-def _pools(view: View) -> list[Pool]:
+def _pools(view: Snapshot) -> list[Pool]:
     return [pool for server in view.servers for pool in server.pools.values()]

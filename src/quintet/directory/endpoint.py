@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from quintet.config.settings import Account, DirectorySettings, ServerSettings, Settings
-from quintet.directory.origin import COMMUNITY, Origin
-from quintet.directory.tasks import Protection, Task
+from quintet.directory.services import Protection, Service
+from quintet.directory.settings_help import COMMUNITY, SettingsHelp
 from quintet.ldap.dn import DN
 from quintet.ldap.limits import Address
-from quintet.tls.profile import StoreRef, TlsProfile
+from quintet.tls.settings import StoreLocation, TlsSettings
 
 
 class Mode(Enum):
@@ -37,7 +37,7 @@ class Binding(Enum):
     """The account without showing its password: SCRAM; else anonymous, if that may read; else not at all."""
 
 
-Stamp = tuple[str, int, int]
+FileFingerprint = tuple[str, int, int]
 """A file, its time of change in nanoseconds and its size: what it was when the endpoint was made."""
 
 
@@ -54,14 +54,14 @@ class Endpoint:
     server: str
     address: Address
     mode: Mode
-    profile: TlsProfile
+    profile: TlsSettings
     account: Account | None = None
     binding: Binding = Binding.ANONYMOUS
     clear_password: bool = False
     sasl_user: str | None = None
     bases: tuple[DN, ...] = ()
-    stores: tuple[Stamp, ...] = ()
-    origin: Origin = COMMUNITY
+    stores: tuple[FileFingerprint, ...] = ()
+    origin: SettingsHelp = COMMUNITY
 
     @property
     def encrypted(self) -> bool:
@@ -74,7 +74,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PoolConfig:
     """What one pool is made from. `endpoints` are hosts of one directory, in order of preference.
 
     `exclusive`: one operation at a time on a connection, as binds want it. `connections` are opened when
@@ -116,21 +116,23 @@ def weakest(settings: Settings) -> Protection:
     return min(levels, key=lambda level: len(level.value), default=Protection.NONE)
 
 
-def lines_of(settings: Settings) -> dict[tuple[Task, int], Line]:
+def pool_configs(settings: Settings) -> dict[tuple[Service, int], PoolConfig]:
     """The pool of each task at each server; servers are counted in their order."""
     stores = stamps(settings.tls)
     return {
-        (task, nth): line_of(settings, server, task, stores)
+        (task, nth): pool_config(settings, server, task, stores)
         for nth, server in enumerate(settings.servers)
-        for task in Task
+        for task in Service
     }
 
 
-def line_of(settings: Settings, server: ServerSettings, task: Task, stores: tuple[Stamp, ...]) -> Line:
+def pool_config(
+    settings: Settings, server: ServerSettings, task: Service, stores: tuple[FileFingerprint, ...]
+) -> PoolConfig:
     directory = settings.directory
-    binds = task is Task.AUTHENTICATE
+    binds = task is Service.AUTHENTICATE
     connections = directory.bind_connections if binds else directory.connections_per_task
-    return Line(
+    return PoolConfig(
         endpoints=tuple(_endpoints(settings, server, task, stores)),
         exclusive=binds,
         connections=connections,
@@ -144,7 +146,7 @@ def line_of(settings: Settings, server: ServerSettings, task: Task, stores: tupl
 
 
 def _endpoints(
-    settings: Settings, server: ServerSettings, task: Task, stores: tuple[Stamp, ...]
+    settings: Settings, server: ServerSettings, task: Service, stores: tuple[FileFingerprint, ...]
 ) -> Iterator[Endpoint]:
     directory = settings.directory
     protection = protection_of(server, directory)
@@ -162,8 +164,8 @@ def _endpoints(
             server=server.label,
             address=Address(host, port),
             mode=mode,
-            profile=settings.tls if encrypted else TlsProfile(),
-            account=None if task is Task.AUTHENTICATE else server.account,
+            profile=settings.tls if encrypted else TlsSettings(),
+            account=None if task is Service.AUTHENTICATE else server.account,
             binding=binding,
             clear_password=not encrypted and (protection is Protection.NONE or binding is Binding.SIMPLE),
             sasl_user=directory.sasl_user,
@@ -173,10 +175,10 @@ def _endpoints(
 
 
 def _binding(
-    server: ServerSettings, directory: DirectorySettings, task: Task, protection: Protection
+    server: ServerSettings, directory: DirectorySettings, task: Service, protection: Protection
 ) -> Binding:
     """Reference 1.2, the trap: under "only passwords" the account's password must not cross in clear."""
-    if task is Task.AUTHENTICATE:
+    if task is Service.AUTHENTICATE:
         return Binding.NONE
     if server.account is None:
         return Binding.ANONYMOUS
@@ -188,12 +190,12 @@ def _binding(
     return Binding.SIMPLE if chosen else Binding.HIDDEN
 
 
-def stamps(profile: TlsProfile) -> tuple[Stamp, ...]:
+def stamps(profile: TlsSettings) -> tuple[FileFingerprint, ...]:
     """What the store files of a profile are now; a file that cannot be seen has zeros."""
     return tuple(_stamp(ref) for ref in (profile.trust_store, profile.key_store) if ref is not None)
 
 
-def _stamp(ref: StoreRef) -> Stamp:
+def _stamp(ref: StoreLocation) -> FileFingerprint:
     try:
         found = ref.path.stat()
     except OSError:

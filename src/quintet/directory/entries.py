@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from quintet.config.settings import CardServer, ServerSettings
 from quintet.directory.records import Group, Person
 from quintet.ldap.dn import DN, fold, type_key
-from quintet.ldap.errors import BadName
+from quintet.ldap.errors import DNSyntaxError
 from quintet.ldap.messages import SearchResultEntry
 
 _GUID = "objectguid"
@@ -96,7 +96,7 @@ def parsed(text: str) -> DN | None:
     try:
         text.encode("utf-8", "surrogateescape")
         return DN.parse(text)
-    except (BadName, UnicodeEncodeError):
+    except (DNSyntaxError, UnicodeEncodeError):
         return None
 
 

@@ -4,15 +4,15 @@
 
     DirectoryError
     ├── Refused              a sign-in failed: unknown name and wrong password look the same
-    ├── UnknownName          nobody has this name
-    ├── AmbiguousName        several have it
-    ├── UnknownGroup         no public group has it
-    ├── OutsideBases         the name lies under none of the configured bases
-    ├── BadPage              the token belongs to no page of this level
-    ├── BrowsingOff          the administrator turned browsing off
-    ├── Unreachable          the directory gave no answer, or none that helps
-    ├── Untrusted            TLS could not be made, or the certificate does not hold
-    └── ClearBindRefused     a password would have crossed a clear connection
+    ├── UnknownNameError          nobody has this name
+    ├── AmbiguousNameError        several have it
+    ├── UnknownGroupError         no public group has it
+    ├── OutOfScopeError         the name lies under none of the configured bases
+    ├── InvalidPageTokenError              the token belongs to no page of this level
+    ├── BrowsingDisabledError          the administrator turned browsing off
+    ├── DirectoryUnavailableError          the directory gave no answer, or none that helps
+    ├── UntrustedServerError            TLS could not be made, or the certificate does not hold
+    └── UnencryptedBindError     a password would have crossed a clear connection
 """
 
 import copy
@@ -20,13 +20,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from quintet.tls.explain import Explanation
+    from quintet.tls.diagnosis.explain import Explanation
 
 
 class DirectoryError(Exception):
     """Something that the directory side of the community could not do.
 
-    `task` is a `Task` value or another pool's label, `server` the configured name, `address` "host:port".
+    `task` is a `Service` value or another pool's label, `server` the configured name, `address` "host:port".
     `what` is the sentence without them, `cure` what to do next. None where it says nothing.
     """
 
@@ -37,26 +37,26 @@ class DirectoryError(Exception):
         task: str | None = None,
         server: str | None = None,
         address: str | None = None,
-        cure: str | None = None,
+        fix: str | None = None,
     ) -> None:
         super().__init__(what)
-        self.what = what
+        self.message = what
         self.task = task
         self.server = server
         self.address = address
-        self.cure = cure
+        self.fix = fix
 
     def __str__(self) -> str:
         place = " at ".join(part for part in (self.task, self.address or self.server) if part)
-        told = f"{place}: {self.what}" if place else self.what
-        return f"{told}. {self.cure}" if self.cure else told
+        told = f"{place}: {self.message}" if place else self.message
+        return f"{told}. {self.fix}" if self.fix else told
 
     def renewed(self) -> Self:
         """The same once more: an exception that several callers get must not be one object."""
         return copy.copy(self)
 
 
-class Refused(DirectoryError):
+class AuthenticationError(DirectoryError):
     """The sign-in failed. `reason` says more, for logs and never for the person who signs in."""
 
     def __init__(self, what: str = "the name or the password is wrong", *, reason: str = "") -> None:
@@ -64,31 +64,31 @@ class Refused(DirectoryError):
         self.reason = reason
 
 
-class UnknownName(DirectoryError):
+class UnknownNameError(DirectoryError):
     """Nobody in the directory has this name."""
 
 
-class AmbiguousName(DirectoryError):
+class AmbiguousNameError(DirectoryError):
     """Several entries have this name, where it must be one."""
 
 
-class UnknownGroup(DirectoryError):
+class UnknownGroupError(DirectoryError):
     """No public group has this name."""
 
 
-class OutsideBases(DirectoryError):
+class OutOfScopeError(DirectoryError):
     """The name lies under none of the configured bases, so it is not looked at."""
 
 
-class BadPage(DirectoryError):
+class InvalidPageTokenError(DirectoryError):
     """The token is damaged, or belongs to another level."""
 
 
-class BrowsingOff(DirectoryError):
+class BrowsingDisabledError(DirectoryError):
     """`VPDIR_IGNORE_BROWSE=1` turns browsing off."""
 
 
-class Why(Enum):
+class UnreachableReason(Enum):
     """Why a directory is out of reach."""
 
     NAME = "the host name cannot be resolved"
@@ -105,25 +105,25 @@ class Why(Enum):
     FAULT = "a fault in Quintet"
 
 
-class Unreachable(DirectoryError):
+class DirectoryUnavailableError(DirectoryError):
     """The directory could not be asked. `why` tells the kinds apart, `retry_in` is in seconds."""
 
-    why: Why = Why.NETWORK
+    why: UnreachableReason = UnreachableReason.NETWORK
     retry_in: float | None = None
 
     @classmethod
     def because(
         cls,
-        why: Why,
+        why: UnreachableReason,
         detail: str = "",
         *,
         task: str | None = None,
         server: str | None = None,
         address: str | None = None,
-        cure: str | None = None,
-    ) -> "Unreachable":
+        fix: str | None = None,
+    ) -> "DirectoryUnavailableError":
         what = f"{why.value} ({detail})" if detail else why.value
-        error = cls(what, task=task, server=server, address=address, cure=cure)
+        error = cls(what, task=task, server=server, address=address, fix=fix)
         error.why = why
         return error
 
@@ -132,11 +132,11 @@ class Unreachable(DirectoryError):
         return told if self.retry_in is None else f"{told}; it is tried again in {self.retry_in:.1f} s"
 
 
-class Untrusted(DirectoryError):
+class UntrustedServerError(DirectoryError):
     """No TLS that could be trusted. `explanation` tells the reason and the certificate at fault."""
 
     explanation: "Explanation | None" = None
 
 
-class ClearBindRefused(DirectoryError):
+class UnencryptedBindError(DirectoryError):
     """A password would have crossed a connection that is not encrypted, so nothing was sent."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Generic, TypeVar, final
 
-from quintet.directory.errors import Unreachable, Why
+from quintet.directory.errors import DirectoryUnavailableError, UnreachableReason
 from quintet.directory.pool import Pool
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class Generations(Generic[T]):
     def follow(self, former: T | None, value: T, pools: Iterable[Pool]) -> None:
         """From now on, requests get this one, made from `former`, whose pools are closed by and by.
 
-        Raises Unreachable when the former one is not current any more: it was closed meanwhile.
+        Raises DirectoryUnavailableError when the former one is not current any more: it was closed meanwhile.
         """
         leaving = self._current
         if leaving is None or leaving.value is not former:
@@ -62,7 +62,7 @@ class Generations(Generic[T]):
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[T]:
-        """The current one, for one request. Raises Unreachable when there is none."""
+        """The current one, for one request. Raises DirectoryUnavailableError when there is none."""
         generation = self._current
         if generation is None:
             raise _not_open()
@@ -84,7 +84,7 @@ class Generations(Generic[T]):
         await self.close()
 
     async def close(self) -> None:
-        """Close every pool. What is under way ends with Unreachable."""
+        """Close every pool. What is under way ends with DirectoryUnavailableError."""
         self._current = None
         living, self._living = self._living, []
         await asyncio.gather(*(pool.close() for pool in {pool for each in living for pool in each.pools}))
@@ -102,5 +102,5 @@ class Generations(Generic[T]):
             await asyncio.gather(*(pool.close() for pool in former.pools - kept))
 
 
-def _not_open() -> Unreachable:
-    return Unreachable.because(Why.CLOSED, "open it first")
+def _not_open() -> DirectoryUnavailableError:
+    return DirectoryUnavailableError.because(UnreachableReason.CLOSED, "open it first")

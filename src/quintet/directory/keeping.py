@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import final
 
+from quintet.directory.entry_exists import ROOT_DSE, entry_exists
 from quintet.directory.errors import DirectoryError
-from quintet.directory.link import Link
+from quintet.directory.events import Warned
+from quintet.directory.link import PooledConnection
 from quintet.directory.links import Links
-from quintet.directory.presence import ROOT_DSE, is_there
-from quintet.directory.trace import Warned
 from quintet.ldap.errors import LdapError, ResultError
 
 KEEP_EVERY = 15.0
@@ -21,7 +21,7 @@ RETURN_AFTER = 60.0
 class Keeper:
     """`release` takes back a connection that was probed alone."""
 
-    def __init__(self, links: Links, release: Callable[[Link], None]) -> None:
+    def __init__(self, links: Links, release: Callable[[PooledConnection], None]) -> None:
         self._links = links
         self._release = release
 
@@ -51,7 +51,7 @@ class Keeper:
                 await self._probe(link)
         await self._return_to_first()
 
-    def doubt(self, link: Link, error: LdapError) -> None:
+    def doubt(self, link: PooledConnection, error: LdapError) -> None:
         """An operation got no answer in time: find out whether connections to its host are alive.
 
         After a bind there is nothing to ask on this one: it is closed, which is as bad as an answer can be.
@@ -66,7 +66,7 @@ class Keeper:
                 each.doubted = True
                 self._links.in_background(self._probe(each))
 
-    async def _probe(self, link: Link) -> None:
+    async def _probe(self, link: PooledConnection) -> None:
         """Ask for the root DSE. Any answer means life; without one the connection goes."""
         alone = self._links.line.exclusive
         if link.retired or (alone and link.users):
@@ -76,7 +76,7 @@ class Keeper:
             link.users += 1
         try:
             with suppress(ResultError):
-                await is_there(link.connection, ROOT_DSE, seconds=self._links.line.connect_timeout)
+                await entry_exists(link.connection, ROOT_DSE, seconds=self._links.line.connect_timeout)
         except LdapError as error:
             self._links.blame(link, error)
             self._links.retire(link, "doubtful")

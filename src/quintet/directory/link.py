@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 from cryptography import x509
 
 from quintet.directory.backoff import Host
-from quintet.directory.opening import Ready
+from quintet.directory.connector import BoundConnection
 from quintet.directory.records import Certificate, ConnectionStatus, State
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @final
-class Link:
+class PooledConnection:
     """`users` are operations under way on it; a `retired` link gets no new ones. Times are the loop's."""
 
     __slots__ = (
@@ -33,7 +33,7 @@ class Link:
         "way",
     )
 
-    def __init__(self, ready: Ready, host: Host, opened_at: float, expires: float) -> None:
+    def __init__(self, ready: BoundConnection, host: Host, opened_at: float, expires: float) -> None:
         self.connection: Connection = ready.connection
         self.bound_as = ready.bound_as
         self.way = ready.way

@@ -6,12 +6,12 @@ from collections.abc import Coroutine, Iterable
 from typing import final
 
 from quintet.directory.backoff import Host
-from quintet.directory.endpoint import Endpoint, Line
-from quintet.directory.errors import DirectoryError, Unreachable, Why
-from quintet.directory.link import Link
-from quintet.directory.opening import Opener, unreachable
+from quintet.directory.connector import Opener, unreachable
+from quintet.directory.endpoint import Endpoint, PoolConfig
+from quintet.directory.errors import DirectoryError, DirectoryUnavailableError, UnreachableReason
+from quintet.directory.events import Event, Gone, Opened, OpenFailed, Trace
+from quintet.directory.link import PooledConnection
 from quintet.directory.records import ConnectionStatus, State
-from quintet.directory.trace import Event, Gone, Opened, OpenFailed, Trace
 from quintet.ldap.errors import LdapError, ResultError
 
 _NEVER = float("inf")
@@ -22,10 +22,10 @@ _BROKEN = ("lost", "busy", "doubtful")
 class Links:
     """`live` are those that may be used. A retired one is closed as soon as nobody uses it any more."""
 
-    def __init__(self, line: Line, opener: Opener, trace: Trace | None) -> None:
+    def __init__(self, line: PoolConfig, opener: Opener, trace: Trace | None) -> None:
         self.line = line
         self.hosts = tuple(Host(endpoint) for endpoint in line.endpoints)
-        self.live: list[Link] = []
+        self.live: list[PooledConnection] = []
         self.closed = False
         self._opener = opener
         self._trace = trace
@@ -33,12 +33,12 @@ class Links:
         self._reconnects = 0
         self._background: set[asyncio.Task[None]] = set()
 
-    def free(self) -> Link | None:
+    def free(self) -> PooledConnection | None:
         """The connection for the next operation: an idle one where it must be, else the least busy.
 
         Those that are closed, or too old, go.
         """
-        best: Link | None = None
+        best: PooledConnection | None = None
         now = self.now()
         for link in tuple(self.live):
             if link.connection.closed:
@@ -57,7 +57,7 @@ class Links:
         now = self.now()
         return not self.closed and any(host.retry_at <= now for host in self.hosts)
 
-    async def open(self, hosts: Iterable[Host] | None = None) -> Link:
+    async def open(self, hosts: Iterable[Host] | None = None) -> PooledConnection:
         """Try the hosts in order, those in doubt last, and not those that failed a moment ago.
 
         Raises the first one's error.
@@ -77,21 +77,21 @@ class Links:
         assert failure is not None
         raise failure
 
-    async def _open_at(self, host: Host, started: float) -> Link:
+    async def _open_at(self, host: Host, started: float) -> PooledConnection:
         endpoint = host.endpoint
         try:
             ready = await self._opener(endpoint, self.line)
         except DirectoryError:
             raise
         except Exception as error:  # a fault of ours must not be met again and again without a pause
-            raise self._unreachable(Why.FAULT, type(error).__name__, endpoint) from error
+            raise self._unreachable(UnreachableReason.FAULT, type(error).__name__, endpoint) from error
         now = self.now()
         lifetime = self.line.lifetime
         expires = now + lifetime * random.uniform(0.8, 1.0) if lifetime else _NEVER  # noqa: S311
-        link = Link(ready, host, now, expires)
+        link = PooledConnection(ready, host, now, expires)
         if self.closed:
             await ready.connection.close()
-            raise self.error(Why.CLOSED)
+            raise self.error(UnreachableReason.CLOSED)
         self.live.append(link)
         host.opened()
         if self._to_replace:
@@ -102,7 +102,7 @@ class Links:
 
     # Judging.
 
-    def blame(self, link: Link, error: LdapError) -> None:
+    def blame(self, link: PooledConnection, error: LdapError) -> None:
         """Count against the host that a connection was no good.
 
         A server that says itself that it cannot serve is passed over at once, if there is another to ask.
@@ -113,7 +113,7 @@ class Links:
         else:
             link.host.lost(told, since=link.opened_at, now=self.now())
 
-    def broke(self, link: Link, error: LdapError, since: float) -> None:
+    def broke(self, link: PooledConnection, error: LdapError, since: float) -> None:
         """A connection broke, or its server is out of service: what was open at `since` goes with it.
 
         The siblings may be just as dead, and the repetition must not find that out once more.
@@ -125,7 +125,7 @@ class Links:
 
     # Ending.
 
-    def retire(self, link: Link, reason: str) -> None:
+    def retire(self, link: PooledConnection, reason: str) -> None:
         if link.retired:
             return
         link.retired = True
@@ -135,7 +135,7 @@ class Links:
         if not link.users:
             self.shut(link)
 
-    def shut(self, link: Link) -> None:
+    def shut(self, link: PooledConnection) -> None:
         self.in_background(link.connection.close())
 
     def in_background(self, work: Coroutine[None, None, None]) -> None:
@@ -152,14 +152,14 @@ class Links:
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
 
-    # Telling.
+    # EventLogger.
 
     def status(self, *, opening: bool) -> tuple[ConnectionStatus, ...]:
         """One row for each connection; one row all the same when there is none."""
         rows = tuple(self._with(link) for link in self.live if link.usable)
         return rows or (self._without(self.hosts[0].endpoint, opening=opening),)
 
-    def _with(self, link: Link) -> ConnectionStatus:
+    def _with(self, link: PooledConnection) -> ConnectionStatus:
         preferred = self.hosts[: self.hosts.index(link.host)]
         return link.status(self._reconnects, _error_of(preferred))
 
@@ -194,14 +194,18 @@ class Links:
     def refusal(self) -> DirectoryError:
         """Why there is no connection, and when one is tried again."""
         failed = next((host for host in self.hosts if host.error), None)
-        return failed.refusal(self.now()) if failed and not self.closed else self.error(Why.CLOSED)
+        return (
+            failed.refusal(self.now()) if failed and not self.closed else self.error(UnreachableReason.CLOSED)
+        )
 
-    def error(self, why: Why, detail: str = "") -> Unreachable:
+    def error(self, why: UnreachableReason, detail: str = "") -> DirectoryUnavailableError:
         return self._unreachable(why, detail, self.hosts[0].endpoint)
 
-    def _unreachable(self, why: Why, detail: str, endpoint: Endpoint) -> Unreachable:
+    def _unreachable(
+        self, why: UnreachableReason, detail: str, endpoint: Endpoint
+    ) -> DirectoryUnavailableError:
         label, server, address = _place(endpoint)
-        return Unreachable.because(why, detail, task=label, server=server, address=address)
+        return DirectoryUnavailableError.because(why, detail, task=label, server=server, address=address)
 
     def tell(self, event: Event) -> None:
         if self._trace:

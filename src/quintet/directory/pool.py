@@ -11,21 +11,21 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar, final
 
-from quintet.directory.endpoint import Line
-from quintet.directory.errors import DirectoryError, Why
+from quintet.directory.connector import Opener, unreachable
+from quintet.directory.endpoint import PoolConfig
+from quintet.directory.errors import DirectoryError, UnreachableReason
+from quintet.directory.events import Operated, Retried, Trace
 from quintet.directory.keeping import Keeper
-from quintet.directory.link import Link
+from quintet.directory.link import PooledConnection
 from quintet.directory.links import Links
-from quintet.directory.opening import Opener, unreachable
 from quintet.directory.records import ConnectionStatus
-from quintet.directory.trace import Operated, Retried, Trace
 from quintet.ldap.errors import (
     Busy,
-    ConnectionLost,
-    LimitReached,
-    PeerViolation,
+    ClientLimitError,
+    ConnectionLostError,
+    OperationTimeoutError,
+    RemoteProtocolError,
     ResultError,
-    TimedOut,
     Unavailable,
 )
 
@@ -35,20 +35,20 @@ ATTEMPTS = 2
 MOST_CALLERS = 10_000
 BUSY_PAUSE = (0.05, 0.15)
 
-Operation = Callable[[Link], Awaitable[T]]
+Operation = Callable[[PooledConnection], Awaitable[T]]
 
 
 @final
 class Pool:
     """Connections are opened when they are needed, or by `connect`. Close it with `close`."""
 
-    def __init__(self, line: Line, opener: Opener, *, trace: Trace | None = None) -> None:
+    def __init__(self, line: PoolConfig, opener: Opener, *, trace: Trace | None = None) -> None:
         self.line = line
         self._trace = trace
         self._links = Links(line, opener, trace)
         self._keeper = Keeper(self._links, self._release)
         self._keeping: asyncio.Task[None] | None = None
-        self._waiting: deque[asyncio.Future[Link]] = deque()
+        self._waiting: deque[asyncio.Future[PooledConnection]] = deque()
         self._opening: set[asyncio.Task[None]] = set()
         self._callers = 0
 
@@ -58,11 +58,11 @@ class Pool:
         """Give the operation a connection, and once more another one when the first was no good.
 
         So it must be safe to repeat: a search, a compare, a bind. Results that the server gave
-        (`ResultError`) go to the caller, apart from "busy" and "unavailable". Raises Unreachable, Untrusted,
-        ClearBindRefused.
+        (`ResultError`) go to the caller, apart from "busy" and "unavailable". Raises DirectoryUnavailableError, UntrustedServerError,
+        UnencryptedBindError.
         """
         if self._callers >= MOST_CALLERS:
-            raise self._links.error(Why.OVERLOADED)
+            raise self._links.error(UnreachableReason.OVERLOADED)
         self._callers += 1
         started = self._links.now() if self._trace else 0.0
         outcome = "ok"
@@ -83,7 +83,7 @@ class Pool:
             began, keep = self._links.now(), False
             try:
                 result = await operation(link)
-            except (ConnectionLost, PeerViolation, Busy, Unavailable) as error:
+            except (ConnectionLostError, RemoteProtocolError, Busy, Unavailable) as error:
                 # Who is merely busy keeps its connections, unless there is another host to ask.
                 keep = isinstance(error, Busy) and len(self.line.endpoints) == 1
                 if not keep:
@@ -94,10 +94,10 @@ class Pool:
                     await asyncio.sleep(random.uniform(*BUSY_PAUSE))  # noqa: S311
                 why = type(error).__name__
                 self._links.tell(Retried(self.line.label, self.line.server, name, why))
-            except TimedOut as error:
+            except OperationTimeoutError as error:
                 self._keeper.doubt(link, error)
                 raise unreachable(error, link.endpoint) from error
-            except (ResultError, LimitReached):
+            except (ResultError, ClientLimitError):
                 keep = True
                 link.host.worked()
                 raise
@@ -111,15 +111,15 @@ class Pool:
                 self._release(link)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _acquire(self) -> Link:
+    async def _acquire(self) -> PooledConnection:
         if self._links.closed:
-            raise self._links.error(Why.CLOSED)
+            raise self._links.error(UnreachableReason.CLOSED)
         if not self._waiting and (link := self._links.free()) is not None:
             link.users += 1
             if not self.line.exclusive and link.users > 1 and self.line.connections > 1:
                 self._assign()
             return link
-        waiter: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[PooledConnection] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         self._assign()
         try:
@@ -128,12 +128,12 @@ class Pool:
                 return await waiter
         except TimeoutError as error:
             self._drop(waiter)
-            raise self._links.error(Why.TIMED_OUT, "no connection came free") from error
+            raise self._links.error(UnreachableReason.TIMED_OUT, "no connection came free") from error
         except asyncio.CancelledError:
             self._drop(waiter)
             raise
 
-    def _drop(self, waiter: asyncio.Future[Link]) -> None:
+    def _drop(self, waiter: asyncio.Future[PooledConnection]) -> None:
         """Nobody waits any more; what had been given goes back."""
         if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
             self._release(waiter.result())
@@ -142,7 +142,7 @@ class Pool:
         with suppress(ValueError):
             self._waiting.remove(waiter)
 
-    def _release(self, link: Link) -> None:
+    def _release(self, link: PooledConnection) -> None:
         link.users -= 1
         link.used_at = self._links.now()
         if link.retired and not link.users:

@@ -3,11 +3,11 @@
 import re
 from collections.abc import AsyncIterator
 
-from quintet.directory.presence import ANYTHING
-from quintet.directory.tasks import Task
-from quintet.directory.view import Server
+from quintet.directory.entry_exists import ANYTHING
+from quintet.directory.services import Service
+from quintet.directory.snapshot import Server
 from quintet.ldap.dn import type_key
-from quintet.ldap.errors import LimitReached
+from quintet.ldap.errors import ClientLimitError
 from quintet.ldap.messages import SearchResultEntry
 
 _MOST_PARTS = 1000
@@ -15,11 +15,11 @@ _RANGE = re.compile(r"range=(\d{1,9})-(\d{1,9}|\*)", re.IGNORECASE)
 
 
 async def all_values(
-    server: Server, task: Task, entry: SearchResultEntry, attribute: str
+    server: Server, task: Service, entry: SearchResultEntry, attribute: str
 ) -> AsyncIterator[bytes]:
     """The values in the entry, then those to be asked for. A server that repeats itself is not followed.
 
-    Raises LimitReached for one that does not come to an end.
+    Raises ClientLimitError for one that does not come to an end.
     """
     expected = 0
     asked_for = 0
@@ -37,7 +37,7 @@ async def all_values(
             return
         asked_for += 1
         if asked_for > _MOST_PARTS:
-            raise LimitReached(f"{attribute} of {entry.dn!r} comes in more than {_MOST_PARTS} parts")
+            raise ClientLimitError(f"{attribute} of {entry.dn!r} comes in more than {_MOST_PARTS} parts")
         expected = last + 1
         asked = f"{attribute};range={expected}-*"
         at = await server.read(task, entry.dn, ANYTHING, (asked,))

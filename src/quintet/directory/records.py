@@ -104,7 +104,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
-    """One connection, as an administrator asks about it. `task` is a `Task` value or "business-card".
+    """One connection, as an administrator asks about it. `task` is a `Service` value or "business-card".
 
     `reconnects` counts the connections that took the place of broken ones. `error` is why there is none, or
     that a preferred host is down. `remark` is what an administrator should know of one that serves.

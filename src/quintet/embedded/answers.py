@@ -11,7 +11,6 @@ from quintet.embedded.matching import attribute_key, compiled, normal
 from quintet.embedded.sasl import Exchange, mechanisms
 from quintet.embedded.tree import NEVER_SHOWN, Node, Tree, parsed
 from quintet.ldap import ber
-from quintet.ldap.channel_binding import tls_server_end_point
 from quintet.ldap.controls import PAGED_RESULTS, paged, read_paged
 from quintet.ldap.messages import (
     BASE_OBJECT,
@@ -38,7 +37,8 @@ from quintet.ldap.messages import (
     Simple,
     utf8,
 )
-from quintet.ldap.scram import ScramFailed
+from quintet.ldap.sasl.channel_binding import tls_server_end_point
+from quintet.ldap.sasl.scram import ScramError
 
 MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2"
 _CONTROLS = (PAGED_RESULTS, MANAGE_DSA_IT)
@@ -138,7 +138,7 @@ class Answers:
             if exchange is None or exchange.mechanism != step.mechanism:
                 exchange = Exchange(self.tree, step.mechanism, self._binding())
             answer = exchange.answer(step.credentials or b"")
-        except ScramFailed as failed:
+        except ScramError as failed:
             raise Failure(49, str(failed)) from None
         if exchange.node is None:
             self._exchange = exchange

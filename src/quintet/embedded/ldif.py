@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import BadName
+from quintet.ldap.errors import DNSyntaxError
 
 
 class LdifError(ValueError):
@@ -15,7 +15,7 @@ class LdifError(ValueError):
 
     def __init__(self, what: str, line: int) -> None:
         super().__init__(f"line {line}: {what}")
-        self.what = what
+        self.message = what
         self.line = line
 
 
@@ -108,7 +108,7 @@ def _entry(record: list[tuple[int, str, bytes]]) -> Entry:
     try:
         dn = value.decode("utf-8", "surrogateescape")
         DN.parse(dn)
-    except BadName as error:
+    except DNSyntaxError as error:
         raise LdifError(f"this is no distinguished name: {error}", number) from None
     if not pairs:
         raise LdifError("the entry has no attributes", number)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from quintet.ldap.dn import DN, fold, type_key
-from quintet.ldap.errors import BadName
+from quintet.ldap.errors import DNSyntaxError
 from quintet.ldap.filters import (
     And,
     Approximate,
@@ -84,7 +84,7 @@ def normal(key: str, value: bytes) -> Normal:
     if key in NAMES:
         try:
             return DN.parse(text)
-        except BadName:
+        except DNSyntaxError:
             return fold(text)
     if key in TELEPHONES:
         return re.sub(r"[ -]", "", text).lower()

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import final
 
 from quintet.embedded.tree import Node, Tree, parsed
-from quintet.ldap import scram
 from quintet.ldap.filters import Equality
 from quintet.ldap.messages import WHOLE_SUBTREE
+from quintet.ldap.sasl import scram
 
 
 def mechanisms(*, bound: bool) -> Sequence[str]:
@@ -16,7 +16,7 @@ def mechanisms(*, bound: bool) -> Sequence[str]:
 
 @final
 class Exchange:
-    """One bind, in two steps. `answer` raises ScramFailed when one fails; in the end `node` is who it was."""
+    """One bind, in two steps. `answer` raises ScramError when one fails; in the end `node` is who it was."""
 
     def __init__(self, tree: Tree, mechanism: str, binding: bytes | None) -> None:
         self.mechanism = mechanism
@@ -34,7 +34,7 @@ class Exchange:
             return self._server.first(credentials)
         answer = self._server.final(credentials)
         if self._found is None or self._server.authzid not in ("", f"u:{self._server.user}"):
-            raise scram.ScramFailed("nobody may act for somebody else here")
+            raise scram.ScramError("nobody may act for somebody else here")
         self.node = self._found
         return answer
 

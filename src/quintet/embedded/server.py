@@ -10,7 +10,7 @@ from typing import Self, final
 from quintet.embedded.answers import Rules
 from quintet.embedded.faults import Faults
 from quintet.embedded.ldif import Entry
-from quintet.embedded.session import Service, Session
+from quintet.embedded.session import Session, SharedState
 from quintet.embedded.tree import Tree
 
 
@@ -35,7 +35,7 @@ class EmbeddedServer:
         port: int = 0,
         tls_port: int = 0,
     ) -> None:
-        self._service = Service(Tree(entries), rules or Rules(), tls, certificate, faults or Faults())
+        self._service = SharedState(Tree(entries), rules or Rules(), tls, certificate, faults or Faults())
         self._host = host
         self._ports = port, tls_port
         self._servers: list[asyncio.Server] = []

@@ -57,7 +57,7 @@ _KINDS: Final[dict[type, Operation]] = {
 
 
 @dataclass(slots=True)
-class Service:
+class SharedState:
     """What all clients of a server share."""
 
     tree: Tree
@@ -73,7 +73,7 @@ class Service:
 class Session(asyncio.Protocol):
     """Binds and StartTLS run alone, as RFC 4511 4.2.1 and 4.14.1 want; everything else side by side."""
 
-    def __init__(self, service: Service, *, encrypted: bool) -> None:
+    def __init__(self, service: SharedState, *, encrypted: bool) -> None:
         self._service = service
         self._answers = Answers(
             service.tree, service.rules, service.tls is not None, service.certificate, encrypted

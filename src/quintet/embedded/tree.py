@@ -11,7 +11,7 @@ from typing import final
 from quintet.embedded.ldif import Entry
 from quintet.embedded.matching import OCTETS, Normal, attribute_key, compiled, normal
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import BadName
+from quintet.ldap.errors import DNSyntaxError
 from quintet.ldap.filters import And, Approximate, Equality, Filter, Or
 from quintet.ldap.messages import BASE_OBJECT, SINGLE_LEVEL
 
@@ -235,5 +235,5 @@ def parsed(name: str) -> DN | None:
     """The name, or None when it is none."""
     try:
         return DN.parse(name)
-    except BadName:
+    except DNSyntaxError:
         return None

@@ -14,19 +14,19 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self, final
 
-from quintet.ldap import fast, scram, scram_bind
+from quintet.ldap import _fast_codec
+from quintet.ldap.address import dial
 from quintet.ldap.ber import BerError
 from quintet.ldap.controls import paged, read_paged
-from quintet.ldap.dialling import dial
 from quintet.ldap.errors import (
     NO_TEXT,
-    ConnectFailed,
-    ConnectionLost,
+    ConnectError,
+    ConnectionLostError,
     LdapError,
-    Misuse,
-    PeerViolation,
-    TimedOut,
-    TlsFailed,
+    LocalProtocolError,
+    OperationTimeoutError,
+    RemoteProtocolError,
+    TlsError,
 )
 from quintet.ldap.filter_tree import Filter, Present
 from quintet.ldap.limits import Address, Limits
@@ -50,17 +50,18 @@ from quintet.ldap.messages import (
     SearchResultEntry,
     Simple,
 )
-from quintet.ldap.pending import (
+from quintet.ldap.operations import (
     NEVER,
+    AnswerOperation,
     Intermediate,
-    PendingAnswer,
-    PendingSearch,
-    PendingStream,
+    SearchOperation,
+    StreamOperation,
 )
+from quintet.ldap.protocol import LdapProtocol
 from quintet.ldap.results import Page, SearchResult
+from quintet.ldap.sasl import scram, scram_bind
 from quintet.ldap.session import Answer, State
 from quintet.ldap.trace import Trace
-from quintet.ldap.wire import Wire
 
 __all__ = ["Address", "Connection", "Limits", "Page", "SearchResult", "connect"]
 
@@ -80,41 +81,41 @@ async def connect(
 
     With `tls` it is LDAPS; with `start_tls` as well, it begins in clear and is encrypted before it is handed
     out. Certificates are checked against `server_hostname`, by default the host of `address`; `via` dials
-    elsewhere and changes nothing about that. Raises ConnectFailed, TlsFailed when TCP was not the trouble.
+    elsewhere and changes nothing about that. Raises ConnectError, TlsError when TCP was not the trouble.
     """
     if start_tls and tls is None:
-        raise Misuse("StartTLS needs an SSL context")
+        raise LocalProtocolError("StartTLS needs an SSL context")
     loop = asyncio.get_running_loop()
     server, hostname = str(address), server_hostname or address.host
     limits = limits or Limits()
-    wire = Wire(loop, server, limits, trace)
+    wire = LdapProtocol(loop, server, limits, trace)
     connection = Connection(wire, address)
     host, port = via or (address.host, address.port)
-    stage: type[ConnectFailed] = ConnectFailed
+    stage: type[ConnectError] = ConnectError
     try:
         async with asyncio.timeout(timeout):
             await loop.create_connection(lambda: wire, sock=await dial(host, port))
-            stage = TlsFailed
+            stage = TlsError
             if tls is not None and not start_tls:
                 await wire.upgrade(tls, hostname, agreed=False)
             elif tls is not None:
                 await connection.start_tls(tls, hostname)
     except TimeoutError as error:
-        wire.end(ConnectFailed("the time was up"))
-        what = "no connection" if stage is ConnectFailed else "no TLS"
+        wire.end(ConnectError("the time was up"))
+        what = "no connection" if stage is ConnectError else "no TLS"
         raise stage(f"{what} within {timeout:g} s", server=server) from error
-    except (ConnectFailed, PeerViolation) as error:
+    except (ConnectError, RemoteProtocolError) as error:
         wire.end(error)
         raise
     except LdapError as error:
         wire.end(error)
-        raise TlsFailed(f"no StartTLS: {error.what}", server=server) from error
+        raise TlsError(f"no StartTLS: {error.message}", server=server) from error
     except (OSError, UnicodeError) as error:
-        wire.end(ConnectFailed("no connection"))
+        wire.end(ConnectError("no connection"))
         words = getattr(error, "strerror", None) or str(error)
-        raise ConnectFailed(f"no connection: {words}", server=server) from error
+        raise ConnectError(f"no connection: {words}", server=server) from error
     except BaseException:
-        wire.end(ConnectFailed("given up"))
+        wire.end(ConnectError("given up"))
         raise
     return connection
 
@@ -123,7 +124,7 @@ async def connect(
 class Connection:
     """Made by `connect`. As a context manager it closes itself."""
 
-    def __init__(self, wire: Wire, address: Address) -> None:
+    def __init__(self, wire: LdapProtocol, address: Address) -> None:
         self._wire = wire
         self._loop = wire.loop
         self._limits = wire.limits
@@ -154,11 +155,11 @@ class Connection:
     ) -> tuple[Control, ...]:
         """Simple bind; the controls of the answer, such as warnings of a password policy.
 
-        A name without a password is Misuse: it would pass for anonymous (RFC 4513 5.1.2).
+        A name without a password is LocalProtocolError: it would pass for anonymous (RFC 4513 5.1.2).
         """
         secret = _octets(password, "bind")
         if bool(dn) != bool(secret):
-            raise Misuse(
+            raise LocalProtocolError(
                 "a bind with a name needs a password, and a password a name", operation="bind", dn=dn
             )
         answer = await self._ask("bind", dn, BindRequest(dn, Simple(secret)), timeout, controls=controls)
@@ -187,7 +188,7 @@ class Connection:
         Without `mechanism` the best that the server offers is taken, bound to TLS where both sides can.
         """
         if not user or not password:
-            raise Misuse("SCRAM needs a user and a password", operation="bind")
+            raise LocalProtocolError("SCRAM needs a user and a password", operation="bind")
         seconds = self._limits.timeout if timeout is None else timeout
         wire = self._wire
 
@@ -209,12 +210,12 @@ class Connection:
                         authzid=authzid,
                         certificate=self.peer_certificate,
                     )
-        except scram.ScramFailed as error:
-            failed = PeerViolation(str(error), server=wire.server, operation="bind", dn=user)
+        except scram.ScramError as error:
+            failed = RemoteProtocolError(str(error), server=wire.server, operation="bind", dn=user)
             wire.end(failed)
             raise failed from error
         except TimeoutError as error:
-            late = TimedOut("the time was up", server=wire.server, operation="bind", dn=user)
+            late = OperationTimeoutError("the time was up", server=wire.server, operation="bind", dn=user)
             raise late from error
         except LdapError as error:
             if error.operation is None:
@@ -253,12 +254,14 @@ class Connection:
         """All entries at once. `filter` may be BER already (`Filter.encode`, `Template.encode`).
 
         Search references are told, not followed. Any result but success is raised; what had come is in the
-        error's `partial`. More than `max_entries` (else `Limits.entries`) is LimitReached.
+        error's `partial`. More than `max_entries` (else `Limits.entries`) is ClientLimitError.
         """
         wire, limits = self._wire, self._limits
-        frame = fast.search_frame(base, scope, tuple(attributes), deref, size_limit, time_limit, types_only)
+        frame = _fast_codec.search_frame(
+            base, scope, tuple(attributes), deref, size_limit, time_limit, types_only
+        )
         now = wire.last_used = self._loop.time()
-        pending = PendingSearch(
+        pending = SearchOperation(
             self._loop,
             wire.server,
             base,
@@ -300,10 +303,12 @@ class Connection:
         answers behind those entries that `Limits.stream_most` has no room for: read on, or use another one.
         """
         wire = self._wire
-        frame = fast.search_frame(base, scope, tuple(attributes), deref, size_limit, time_limit, types_only)
+        frame = _fast_codec.search_frame(
+            base, scope, tuple(attributes), deref, size_limit, time_limit, types_only
+        )
         seconds = self._limits.timeout if timeout is None else timeout
         tree = _encoded(filter)
-        pending = PendingStream(
+        pending = StreamOperation(
             self._loop, wire.server, base, frame, tree, tuple(controls), references, intermediate
         )
         wire.begin(pending)
@@ -342,7 +347,7 @@ class Connection:
         try:
             estimate, following = read_paged(found.controls) or (0, b"")
         except BerError as error:
-            raise PeerViolation(
+            raise RemoteProtocolError(
                 f"the control for pages is broken: {error}",
                 server=self._wire.server,
                 operation="search",
@@ -379,7 +384,7 @@ class Connection:
     ) -> ExtendedResponse:
         """Any extended operation but StartTLS. Intermediate responses go to `intermediate`."""
         if oid == START_TLS:
-            raise Misuse("StartTLS has a method of its own", operation="extended")
+            raise LocalProtocolError("StartTLS has a method of its own", operation="extended")
         request = ExtendedRequest(oid, value)
         answer = await self._ask(
             "extended", None, request, timeout, controls=controls, intermediate=intermediate
@@ -397,11 +402,11 @@ class Connection:
     ) -> None:
         """Encrypt from here on (RFC 4511 4.14). Nothing else may be under way.
 
-        Raises ResultError when the server refuses (the connection stays as it was), TlsFailed when TLS does
+        Raises ResultError when the server refuses (the connection stays as it was), TlsError when TLS does
         not come about (then it is closed).
         """
         if self.encrypted:
-            raise Misuse("this connection is encrypted already", operation="StartTLS")
+            raise LocalProtocolError("this connection is encrypted already", operation="StartTLS")
         wire = self._wire
         deadline = self._loop.time() + (self._limits.timeout if timeout is None else timeout)
         try:
@@ -410,10 +415,10 @@ class Connection:
                 async with asyncio.timeout_at(deadline):
                     await wire.upgrade(context, server_hostname or self.address.host, agreed=True)
         except TimeoutError as error:
-            raise TlsFailed("the handshake took too long", server=wire.server) from error
+            raise TlsError("the handshake took too long", server=wire.server) from error
 
     async def close(self) -> None:
-        """Unbind and close, in `Limits.close` seconds at most. What is under way ends with ConnectionLost."""
+        """Unbind and close, in `Limits.close` seconds at most. What is under way ends with ConnectionLostError."""
         await self._wire.close()
 
     # What can be seen.
@@ -481,11 +486,11 @@ class Connection:
         """Close when what takes several steps ends before the last: nobody knows what comes next."""
         try:
             yield
-        except Misuse:
+        except LocalProtocolError:
             raise  # nothing was sent
         except BaseException:
             if self._wire.session.state in states:
-                self._wire.end(ConnectionLost(f"{what} was cut short"))
+                self._wire.end(ConnectionLostError(f"{what} was cut short"))
             raise
 
     async def _ask(
@@ -506,7 +511,7 @@ class Connection:
         wire = self._wire
         now = wire.last_used = self._loop.time()
         deadline = now + (self._limits.timeout if timeout is None else timeout)
-        pending = PendingAnswer(
+        pending = AnswerOperation(
             self._loop, wire.server, verb, dn, deadline, request, tuple(controls), good, intermediate
         )
         wire.begin(pending, at_once=isinstance(request, BindRequest) or verb == "StartTLS")
@@ -530,4 +535,4 @@ def _octets(text: str | bytes, operation: str) -> bytes:
         return text
     with suppress(UnicodeError):
         return text.encode()
-    raise Misuse(NO_TEXT, operation=operation)
+    raise LocalProtocolError(NO_TEXT, operation=operation)

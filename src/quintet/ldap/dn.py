@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import final
 
 from quintet.ldap import ber
-from quintet.ldap.errors import BadName
+from quintet.ldap.errors import DNSyntaxError
 
 Rdn = tuple[tuple[str, str | bytes], ...]
 """One step of a name: (type, value) pairs, more than one when it is multi-valued.
@@ -40,7 +40,7 @@ class DN:
 
     @staticmethod
     def parse(text: str) -> "DN":
-        """The name that `text` stands for. Raises BadName, with the position of the fault."""
+        """The name that `text` stands for. Raises DNSyntaxError, with the position of the fault."""
         return _parse_cached(text) if len(text) <= _CACHED_LENGTH else _parse(text)
 
     @property
@@ -86,7 +86,7 @@ class DN:
 def escape_value(text: str) -> str:
     """`text` as an attribute value inside a name: escaped where RFC 4514 2.4 needs it.
 
-    Control characters are escaped, too. Raises BadName for half a surrogate pair.
+    Control characters are escaped, too. Raises DNSyntaxError for half a surrogate pair.
     """
     return _NEEDS_ESCAPE.sub(_escape, text if text.isascii() else _clean(text))
 
@@ -110,7 +110,7 @@ def _parse(text: str) -> DN:
     while True:
         found = _TYPE.match(text, at)
         if found is None:
-            raise BadName("here must stand an attribute type and '='", at)
+            raise DNSyntaxError("here must stand an attribute type and '='", at)
         value, at = _value(text, found.end())
         rdn.append((found[1], value))
         separator = text[at : at + 1]
@@ -142,7 +142,7 @@ def _value(text: str, at: int) -> tuple[str | bytes, int]:
     if first == "#":
         found = _HEX_STRING.match(text, at)
         if found is None:
-            raise BadName("after '#' must stand pairs of hexadecimal digits", at)
+            raise DNSyntaxError("after '#' must stand pairs of hexadecimal digits", at)
         return _from_ber(bytes.fromhex(found[1])), found.end()
     if first == '"':
         return _quoted(text, at)
@@ -156,12 +156,12 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
     """`<"> *( quotechar / pair ) <">` (RFC 2253 section 4)."""
     value, stop = _escaped(text, at + 1, _IN_QUOTES)
     if text[stop : stop + 1] != '"':
-        raise BadName("the quote is never closed", at)
+        raise DNSyntaxError("the quote is never closed", at)
     stop += 1
     while text[stop : stop + 1] and text[stop] in _BLANKS:
         stop += 1
     if text[stop : stop + 1] not in ("", ",", ";", "+"):
-        raise BadName("after a quoted value must stand ',' or '+'", stop)
+        raise DNSyntaxError("after a quoted value must stand ',' or '+'", stop)
     return value, stop
 
 
@@ -184,10 +184,10 @@ def _escaped(text: str, at: int, plain: re.Pattern[str]) -> tuple[str, int]:
             chunks.append(_octets(text[at + 1]))
             at += 2
         else:
-            raise BadName("nothing stands after the last backslash", at)
+            raise DNSyntaxError("nothing stands after the last backslash", at)
     if plain is _PLAIN:
         if following == '"':
-            raise BadName("a quote inside a value must be escaped", at)
+            raise DNSyntaxError("a quote inside a value must be escaped", at)
         chunk = chunk.rstrip(_BLANKS)
     chunks.append(_octets(chunk))
     return b"".join(chunks).decode("utf-8", "surrogateescape"), at
@@ -201,7 +201,7 @@ def _clean(text: str) -> str:
     try:
         return _octets(text).decode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise BadName("half a surrogate pair is no character", error.start) from None
+        raise DNSyntaxError("half a surrogate pair is no character", error.start) from None
 
 
 _STRINGS = {  # tags of ITU-T X.680 section 8.4 whose values have a text

@@ -3,14 +3,14 @@
 ::
 
     LdapError
-    ├── BadFilter, BadName          you gave text that is no filter (RFC 4515) or DN (RFC 4514); ValueErrors
-    ├── Misuse                      you asked for what the connection cannot do now (a search during a bind)
-    ├── PeerViolation               the server broke the protocol: malformed BER, a wrong message id, too much
-    ├── ConnectFailed               no connection came about: name, port, time
-    │   └── TlsFailed               ... because of the TLS handshake
-    ├── ConnectionLost              it was there and went: reset, end of stream, notice, closed
-    ├── TimedOut                    the operation's time was up; it was abandoned on the server
-    ├── LimitReached                the server sent more than the caller allowed; it was abandoned
+    ├── FilterSyntaxError, DNSyntaxError          you gave text that is no filter (RFC 4515) or DN (RFC 4514); ValueErrors
+    ├── LocalProtocolError                      you asked for what the connection cannot do now (a search during a bind)
+    ├── RemoteProtocolError               the server broke the protocol: malformed BER, a wrong message id, too much
+    ├── ConnectError               no connection came about: name, port, time
+    │   └── TlsError               ... because of the TLS handshake
+    ├── ConnectionLostError              it was there and went: reset, end of stream, notice, closed
+    ├── OperationTimeoutError                    the operation's time was up; it was abandoned on the server
+    ├── ClientLimitError                the server sent more than the caller allowed; it was abandoned
     └── ResultError                 the server answered, and not with success; one class for each code
         ├── OperationsError 1, ProtocolError 2, TimeLimitExceeded 3, SizeLimitExceeded 4,
         ├── AuthMethodNotSupported 7, StrongerAuthRequired 8, Referral 10, AdminLimitExceeded 11,
@@ -42,7 +42,7 @@ class LdapError(Exception):
         self, what: str, *, server: str | None = None, operation: str | None = None, dn: str | None = None
     ) -> None:
         super().__init__(what)
-        self.what = what
+        self.message = what
         self.server = server
         self.operation = operation
         self.dn = dn
@@ -57,10 +57,10 @@ class LdapError(Exception):
             )
             if part
         )
-        return f"{place}: {self.what}" if place else self.what
+        return f"{place}: {self.message}" if place else self.message
 
 
-class BadFilter(LdapError, ValueError):
+class FilterSyntaxError(LdapError, ValueError):
     """The text is no filter by RFC 4515. `position` counts characters from 0."""
 
     def __init__(self, what: str, position: int = 0) -> None:
@@ -68,7 +68,7 @@ class BadFilter(LdapError, ValueError):
         self.position = position
 
 
-class BadName(LdapError, ValueError):
+class DNSyntaxError(LdapError, ValueError):
     """The text is no distinguished name by RFC 4514. `position` counts characters from 0."""
 
     def __init__(self, what: str, position: int = 0) -> None:
@@ -76,34 +76,34 @@ class BadName(LdapError, ValueError):
         self.position = position
 
 
-class Misuse(LdapError):
+class LocalProtocolError(LdapError):
     """The caller asked for what this connection cannot do now."""
 
 
 NO_TEXT = "half a surrogate pair is no text"
 
 
-class PeerViolation(LdapError):
+class RemoteProtocolError(LdapError):
     """The server broke the protocol. The connection is closed: nothing after that point could be trusted."""
 
 
-class ConnectFailed(LdapError):
+class ConnectError(LdapError):
     """No connection came about. `__cause__` is the operating system's error, where there is one."""
 
 
-class TlsFailed(ConnectFailed):
+class TlsError(ConnectError):
     """No TLS came about. `__cause__` is the `ssl` error."""
 
 
-class ConnectionLost(LdapError):
+class ConnectionLostError(LdapError):
     """The connection went while the operation was under way, or before it could be sent."""
 
 
-class TimedOut(LdapError):
+class OperationTimeoutError(LdapError):
     """The time for the operation was up. It was abandoned; the connection is still good."""
 
 
-class LimitReached(LdapError):
+class ClientLimitError(LdapError):
     """The server sent more entries than the caller allows. It was abandoned; the connection is good."""
 
     partial: SearchResult | None = None

@@ -1,7 +1,7 @@
 """Search filters as text (RFC 4515): `parse`, and `Template` for filters with `%s`.
 
 Reading is tolerant of blanks where servers are: around parentheses, operators and attributes. In a value
-every blank counts. Text that is no filter raises BadFilter, with the position of the fault.
+every blank counts. Text that is no filter raises FilterSyntaxError, with the position of the fault.
 """
 
 import re
@@ -10,7 +10,7 @@ from itertools import islice
 from typing import final
 
 from quintet.ldap import ber
-from quintet.ldap.errors import BadFilter
+from quintet.ldap.errors import FilterSyntaxError
 from quintet.ldap.filter_tree import (
     NESTING,
     And,
@@ -46,12 +46,12 @@ __all__ = [
 
 
 def parse(text: str) -> Filter:
-    """The filter that `text` stands for; the outermost parentheses may be missing. Raises BadFilter."""
+    """The filter that `text` stands for; the outermost parentheses may be missing. Raises FilterSyntaxError."""
     at = _blanks(text, 0)
     found, at = _filter(text, at, NESTING) if text[at : at + 1] == "(" else _component(text, at, NESTING)
     at = _blanks(text, at)
     if at != len(text):
-        raise BadFilter("something follows the end of the filter", at)
+        raise FilterSyntaxError("something follows the end of the filter", at)
     return found
 
 
@@ -79,11 +79,11 @@ def _blanks(text: str, at: int) -> int:
 def _filter(text: str, at: int, depth: int) -> tuple[Filter, int]:
     """`filter = LPAREN filtercomp RPAREN`."""
     if not depth:
-        raise BadFilter(f"the filter nests deeper than {NESTING}", at)
+        raise FilterSyntaxError(f"the filter nests deeper than {NESTING}", at)
     found, stop = _component(text, _blanks(text, at + 1), depth)
     stop = _blanks(text, stop)
     if text[stop : stop + 1] != ")":
-        raise BadFilter(
+        raise FilterSyntaxError(
             "the parenthesis is never closed" if stop == len(text) else "here must stand ')'", stop
         )
     return found, stop + 1
@@ -104,7 +104,7 @@ def _component(text: str, at: int, depth: int) -> tuple[Filter, int]:
         case "!":
             at = _blanks(text, at + 1)
             if text[at : at + 1] != "(":
-                raise BadFilter("after '!' must stand a filter in parentheses", at)
+                raise FilterSyntaxError("after '!' must stand a filter in parentheses", at)
             negated, at = _filter(text, at, depth - 1)
             return Not(negated), at
     return _item(text, at)
@@ -133,7 +133,7 @@ def _item(text: str, at: int) -> tuple[Filter, int]:
         value, stop = _value(text, found.end())
         octets = _octets(value, found.end())
         return Extensible(found[1], found[3], octets, found[2] is not None), stop
-    raise BadFilter("here must stand an attribute and one of = ~= >= <= :=", at)
+    raise FilterSyntaxError("here must stand an attribute and one of = ~= >= <= :=", at)
 
 
 _ASSERTIONS: dict[str, Callable[[str, bytes], Filter]] = {
@@ -165,7 +165,9 @@ def _value(text: str, at: int) -> tuple[str, int]:
     assert found is not None
     stop = found.end()
     if text[stop : stop + 1] in ("(", "\0"):
-        raise BadFilter(f"{text[stop]!r} inside a value must be written as \\{ord(text[stop]):02x}", stop)
+        raise FilterSyntaxError(
+            f"{text[stop]!r} inside a value must be written as \\{ord(text[stop]):02x}", stop
+        )
     return found[0], stop
 
 
@@ -176,10 +178,10 @@ def _octets(value: str, at: int) -> bytes:
         chunks = [first.encode("utf-8", "surrogateescape")]
         for digits, chunk in zip(others[::2], others[1::2], strict=True):
             if digits is None:
-                raise BadFilter("after a backslash must stand two hexadecimal digits", at)
+                raise FilterSyntaxError("after a backslash must stand two hexadecimal digits", at)
             chunks += bytes.fromhex(digits), chunk.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise BadFilter("half a surrogate pair is no character", at + error.start) from None
+        raise FilterSyntaxError("half a surrogate pair is no character", at + error.start) from None
     return b"".join(chunks)
 
 
@@ -189,7 +191,7 @@ class Template:
 
     A name fills the holes as octets, so no name can change the shape of the filter. Where the template has
     `%s*`, one `*` at the end of a name is dropped; all other stars are literal. A `%` before anything but a
-    small `s` is literal, too. Two templates with the same text are equal. Raises BadFilter.
+    small `s` is literal, too. Two templates with the same text are equal. Raises FilterSyntaxError.
     """
 
     __slots__ = ("_ber", "_frames", "_hole", "_trimmed", "text")
@@ -209,13 +211,13 @@ class Template:
     def encode(self, name: str | bytes) -> bytes:
         """The BER of the filter for `name`.
 
-        Raises BadFilter for a name without a visible character: it might find everybody.
+        Raises FilterSyntaxError for a name without a visible character: it might find everybody.
         """
         octets = trimmed = _name_octets(name)
         if octets[-1:] == b"*" and True in self._trimmed:
             trimmed = octets[:-1]
         if not trimmed.isalnum() and _invisible(trimmed):
-            raise BadFilter("an empty name is never searched for")
+            raise FilterSyntaxError("an empty name is never searched for")
         frame = self._frame(len(octets), len(trimmed))
         if trimmed is octets:
             return octets.join(frame)
@@ -260,7 +262,7 @@ def _name_octets(name: str | bytes) -> bytes:
     try:
         return name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise BadFilter("half a surrogate pair is no character", error.start) from None
+        raise FilterSyntaxError("half a surrogate pair is no character", error.start) from None
 
 
 _NOTHING = re.compile(  # what is mapped to nothing, by RFC 4518 section 2.2, and blanks
@@ -280,7 +282,7 @@ def _unused_octet(text: str) -> bytes:
     for octet in range(0xFE, 0x7F, -1):
         if octet not in used:
             return bytes([octet])
-    raise BadFilter("the template uses every octet there is")
+    raise FilterSyntaxError("the template uses every octet there is")
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:

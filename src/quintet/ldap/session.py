@@ -1,15 +1,15 @@
 """One LDAP session without a socket: requests become bytes, bytes become events.
 
 It knows what may be sent when (RFC 4511 sections 4.2.1, 4.3, 4.14.1) and which answers are due. You broke it:
-Misuse is raised and nothing is sent. The peer broke it: a `Violation` is the last event there is.
+LocalProtocolError is raised and nothing is sent. The peer broke it: a `Violation` is the last event there is.
 """
 
 from enum import Enum, auto
 from typing import NamedTuple, assert_never
 
-from quintet.ldap import fast
+from quintet.ldap import _fast_codec
 from quintet.ldap.ber import ELEMENTS, MAX_INT, NESTING, BerError, integer
-from quintet.ldap.errors import Misuse
+from quintet.ldap.errors import LocalProtocolError
 from quintet.ldap.messages import (
     NOTICE_OF_DISCONNECTION,
     SASL_BIND_IN_PROGRESS,
@@ -75,7 +75,7 @@ class Disconnection(NamedTuple):
 class Violation(NamedTuple):
     """The server broke the protocol; what it sent from there on is not looked at."""
 
-    what: str
+    message: str
 
 
 Event = Answer | Disconnection | Violation
@@ -119,7 +119,7 @@ class Session:
         return len(self._due)
 
     def send(self, op: Request, controls: tuple[Control, ...] = ()) -> int:
-        """Queue a request; its message id. Raises Misuse when it may not be sent now."""
+        """Queue a request; its message id. Raises LocalProtocolError when it may not be sent now."""
         match op:
             case BindRequest():
                 self._check_alone("bind", State.OPEN, State.BINDING)
@@ -128,7 +128,7 @@ class Session:
             case SearchRequest() | CompareRequest() | ExtendedRequest():
                 self._check_open()
             case AbandonRequest() | UnbindRequest():
-                raise Misuse("abandon and unbind have methods of their own")
+                raise LocalProtocolError("abandon and unbind have methods of their own")
             case _:
                 assert_never(op)
         message_id, number = self._next_id()
@@ -141,7 +141,7 @@ class Session:
             self.state = State.STARTING_TLS
         return message_id
 
-    def search(self, frame: fast.SearchFrame, tree: bytes, controls: tuple[Control, ...] = ()) -> int:
+    def search(self, frame: _fast_codec.SearchFrame, tree: bytes, controls: tuple[Control, ...] = ()) -> int:
         """Queue a search from its frame and its filter in BER."""
         if self.state is not State.OPEN:
             self._check_open()
@@ -159,7 +159,7 @@ class Session:
         if self.state is State.CLOSED or number not in self._due:
             return
         if self.state is not State.OPEN:
-            raise Misuse("a bind or StartTLS cannot be abandoned")
+            raise LocalProtocolError("a bind or StartTLS cannot be abandoned")
         _, self._abandoned[number] = self._due.pop(number)
         if len(self._abandoned) > _ABANDONED_KEPT:
             del self._abandoned[next(iter(self._abandoned))]
@@ -176,7 +176,7 @@ class Session:
     def tls_established(self) -> None:
         """From now on bytes come out of TLS."""
         if self.state is not State.TLS_AGREED:
-            raise Misuse("the server has not agreed to TLS")
+            raise LocalProtocolError("the server has not agreed to TLS")
         self.state = State.OPEN
 
     def close(self) -> None:
@@ -219,7 +219,7 @@ class Session:
 
     def _read(self, data: bytes, events: list[Event]) -> None:
         at, end, due = 0, len(data), self._due
-        read_entry = fast.read_entry
+        read_entry = _fast_codec.read_entry
         while at < end:
             stop = 0
             if at + 3 <= end and data[at] == 0x30:
@@ -247,9 +247,9 @@ class Session:
                         if (op := read_entry(data, op_at, stop)) is not None:
                             events.append(_new(Answer, (asked[0], op, (), size, False)))
                             continue
-                    elif data[op_at:stop] == fast.SUCCESSFUL_BER:
+                    elif data[op_at:stop] == _fast_codec.SUCCESSFUL_BER:
                         del due[number]
-                        events.append(_new(Answer, (asked[0], fast.SUCCESSFUL, (), size, True)))
+                        events.append(_new(Answer, (asked[0], _fast_codec.SUCCESSFUL, (), size, True)))
                         continue
             if not self._read_any(data, start, stop, size, events):
                 return
@@ -332,16 +332,16 @@ class Session:
 
     def _check_open(self) -> None:
         if self.state is not State.OPEN:
-            raise Misuse(_NOT_NOW[self.state])
+            raise LocalProtocolError(_NOT_NOW[self.state])
 
     def _check_alone(self, what: str, *states: State) -> None:
         if self.state not in states:
-            raise Misuse(_NOT_NOW[self.state])
+            raise LocalProtocolError(_NOT_NOW[self.state])
         if self._due:
             waiting = (
                 "the bind before has no answer yet" if self.state is State.BINDING else "others are under way"
             )
-            raise Misuse(f"a {what} must be alone on the connection, and {waiting}")
+            raise LocalProtocolError(f"a {what} must be alone on the connection, and {waiting}")
 
     def _next_id(self) -> tuple[int, bytes]:
         """An id that is free, and what it looks like in messages."""

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from quintet.tls.levels import hash_of, key_text, verdicts
 from quintet.tls.names import Names, names_of
-from quintet.tls.profile import SecurityLevel
+from quintet.tls.settings import SecurityLevel
 
 
 @dataclass(frozen=True, slots=True)

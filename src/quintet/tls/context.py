@@ -19,11 +19,10 @@ from quintet.tls.certificates import name_text
 from quintet.tls.chains import verified_chain
 from quintet.tls.fips import fips_is_active
 from quintet.tls.levels import weakness
-from quintet.tls.loading import is_sound
 from quintet.tls.names import Names, is_for_host, is_listed, names_of
-from quintet.tls.profile import SecurityLevel, TlsProfile
-from quintet.tls.store_errors import NoSuchEntry, StoreError, StoreMissing
-from quintet.tls.stores import KeyEntry, Store, open_store
+from quintet.tls.settings import SecurityLevel, TlsSettings
+from quintet.tls.stores import KeyEntry, NoSuchEntryError, Store, StoreError, StoreNotFoundError, open_store
+from quintet.tls.stores.loading import is_sound
 from quintet.tls.suites import SUITES
 
 # Trusted certificates need not be roots: an imported leaf or intermediate is an anchor, too. X509_STRICT is
@@ -32,11 +31,11 @@ _VERIFY = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST | ssl.VerifyFlags.VERIFY_X50
 _OP_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on
 
 
-class BadProfile(Exception):
+class TlsSettingsError(Exception):
     """The profile asks for what cannot be had here."""
 
 
-class RefusedByCheck(ssl.SSLCertVerificationError):
+class TlsCheckError(ssl.SSLCertVerificationError):
     """OpenSSL was content with the chain, our own checks are not."""
 
     def __init__(self, message: str) -> None:
@@ -45,7 +44,7 @@ class RefusedByCheck(ssl.SSLCertVerificationError):
         self.verify_message = message
 
 
-class WrongName(RefusedByCheck):
+class CertificateNameError(TlsCheckError):
     """The certificate is sound, but another host's. `names` are those that it bears."""
 
     def __init__(self, certificate: x509.Certificate, host: str | None, names: Names) -> None:
@@ -55,7 +54,7 @@ class WrongName(RefusedByCheck):
         self.names = names
 
 
-class TooWeak(RefusedByCheck):
+class CertificateStrengthError(TlsCheckError):
     """A certificate of the chain is weaker than the level allows; `why` says how."""
 
     def __init__(self, certificate: x509.Certificate, why: str) -> None:
@@ -64,7 +63,7 @@ class TooWeak(RefusedByCheck):
         self.why = why
 
 
-class UnlistedSuite(RefusedByCheck):
+class UnlistedSuiteError(TlsCheckError):
     """The server chose a suite of TLS 1.3 that is not listed. Python cannot keep it from being offered."""
 
     def __init__(self, suite: str, allowed: Sequence[str]) -> None:
@@ -93,26 +92,26 @@ class _CheckedContext(ssl.SSLContext):
 
     sslobject_class = _CheckedObject
     sslsocket_class = _CheckedSocket
-    profile: TlsProfile
+    profile: TlsSettings
 
 
 def make_context(
-    profile: TlsProfile, *, trust: Store | None = None, key: Store | None = None
+    profile: TlsSettings, *, trust: Store | None = None, key: Store | None = None
 ) -> ssl.SSLContext:
     """The context of a client, by `profile`. Stores that are not given are opened as the profile names them.
 
     Only the certificates of the trust store are trusted, never the machine's own. The host name that the
     connection is made with must match the certificate, or one of `trusted_hosts`. Raises `StoreError` or
-    `BadProfile`.
+    `TlsSettingsError`.
     """
     if profile.fips and not fips_is_active():
-        raise BadProfile(
+        raise TlsSettingsError(
             f"FIPS 140 is asked for, and {ssl.OPENSSL_VERSION} does not run with its FIPS provider here:"
             " switch that on in openssl.cnf, or set TLS_FIPS_COMPLIANCE to 0"
         )
     if trust is None:
         if profile.trust_store is None:
-            raise StoreMissing(
+            raise StoreNotFoundError(
                 "no trust store is set, so no server can be trusted",
                 "run quintet trust fetch HOST:PORT, or set STLDAP_TLS_TRUST_STORE_FILE",
             )
@@ -133,7 +132,7 @@ def make_context(
     return context
 
 
-def inspection_context(profile: TlsProfile) -> ssl.SSLContext:
+def inspection_context(profile: TlsSettings) -> ssl.SSLContext:
     """A context that takes any certificate, version and suite, to see what a server has and explain it.
 
     Never for more than a handshake. Of the profile only FIPS counts.
@@ -148,18 +147,18 @@ def inspection_context(profile: TlsProfile) -> ssl.SSLContext:
     return context
 
 
-def chosen_key(store: Store, profile: TlsProfile) -> KeyEntry:
-    """Which key of the key store to present (reference 2.3, KEY_LABEL). Raises `NoSuchEntry`.
+def chosen_key(store: Store, profile: TlsSettings) -> KeyEntry:
+    """Which key of the key store to present (reference 2.3, KEY_LABEL). Raises `NoSuchEntryError`.
 
     The label counts where there are several keys, be it that some cannot be opened: no other identity than
     the one that was asked for is ever presented.
     """
     path = profile.key_store.path if profile.key_store else None
     if not store.keys:
-        raise NoSuchEntry("the key store holds no key", "import one with its certificate", path)
+        raise NoSuchEntryError("the key store holds no key", "import one with its certificate", path)
     entry = store.keys[0] if len(store.keys) == 1 else _labelled(store, profile.key_label, path)
     if entry.key is None:
-        raise NoSuchEntry(
+        raise NoSuchEntryError(
             f"the key {entry.alias!r} is protected by a password of its own",
             "give it the store's password with keytool -keypasswd",
             path,
@@ -170,36 +169,36 @@ def chosen_key(store: Store, profile: TlsProfile) -> KeyEntry:
 def _labelled(store: Store, label: str | None, path: Path | None) -> KeyEntry:
     aliases = ", ".join(entry.alias for entry in store.keys)
     if label is None:
-        raise NoSuchEntry(f"it holds several keys: {aliases}", "name one with TLS_KEY_LABEL", path)
+        raise NoSuchEntryError(f"it holds several keys: {aliases}", "name one with TLS_KEY_LABEL", path)
     for entry in store.keys:
         if entry.alias.lower() == label.lower():
             return entry
-    raise NoSuchEntry(f"it holds no key {label!r}", f"set TLS_KEY_LABEL to one of {aliases}", path)
+    raise NoSuchEntryError(f"it holds no key {label!r}", f"set TLS_KEY_LABEL to one of {aliases}", path)
 
 
 def _check(connection: ssl.SSLObject | ssl.SSLSocket) -> None:
-    """What OpenSSL does not check. Raises `RefusedByCheck`."""
+    """What OpenSSL does not check. Raises `TlsCheckError`."""
     context, host, chain = connection.context, connection.server_hostname, verified_chain(connection)
     assert isinstance(context, _CheckedContext)
     profile, leaf = context.profile, chain[0]
     names = names_of(leaf)
     if not (host and is_for_host(names, host)) and not is_listed(names, profile.trusted_hosts):
-        raise WrongName(leaf, host, names)
+        raise CertificateNameError(leaf, host, names)
     for certificate in chain:
         why = weakness(certificate, profile.level, anchor=certificate == chain[-1])
         if why is not None:
-            raise TooWeak(certificate, why)
+            raise CertificateStrengthError(certificate, why)
     agreed = connection.cipher()
     _check_suite(profile, agreed[0] if agreed else "no suite")
 
 
-def _check_suite(profile: TlsProfile, used: str) -> None:
+def _check_suite(profile: TlsSettings, used: str) -> None:
     """Python cannot choose among the suites of TLS 1.3, so the server's choice is checked."""
     allowed = (*profile.suites, *profile.suites_13) or tuple(
         suite.openssl for suite in SUITES if suite.most >= profile.level
     )
     if used not in allowed:
-        raise UnlistedSuite(used, allowed)
+        raise UnlistedSuiteError(used, allowed)
 
 
 def _set_versions(context: ssl.SSLContext, lowest: ssl.TLSVersion, highest: ssl.TLSVersion) -> None:
@@ -209,7 +208,7 @@ def _set_versions(context: ssl.SSLContext, lowest: ssl.TLSVersion, highest: ssl.
         context.maximum_version = highest
 
 
-def _set_suites(context: ssl.SSLContext, profile: TlsProfile) -> None:
+def _set_suites(context: ssl.SSLContext, profile: TlsSettings) -> None:
     if profile.level >= SecurityLevel.SUITE_B_128:
         context.set_ciphers(_suite_b(profile))
         return
@@ -221,22 +220,22 @@ def _set_suites(context: ssl.SSLContext, profile: TlsProfile) -> None:
     try:
         context.set_ciphers(f"{':'.join(names)}:@SECLEVEL={strength}")
     except ssl.SSLError:
-        raise BadProfile(
+        raise TlsSettingsError(
             f"{ssl.OPENSSL_VERSION} knows none of the suites {', '.join(names)}: change TLS_CIPHER_SUITES"
         ) from None
 
 
-def _suite_b(profile: TlsProfile) -> str:
+def _suite_b(profile: TlsSettings) -> str:
     """OpenSSL's mode for Suite B, which pairs AES-128 with P-256, AES-256 with P-384 (RFC 6460)."""
     if profile.level is SecurityLevel.SUITE_B_192 or profile.suites == ("ECDHE-ECDSA-AES256-GCM-SHA384",):
         return "SUITEB192"
     return "SUITEB128ONLY" if profile.suites == ("ECDHE-ECDSA-AES128-GCM-SHA256",) else "SUITEB128"
 
 
-def _trust(context: ssl.SSLContext, trust: Store, profile: TlsProfile) -> None:
+def _trust(context: ssl.SSLContext, trust: Store, profile: TlsSettings) -> None:
     path = profile.trust_store.path if profile.trust_store else None
     if not trust.trusted:
-        raise NoSuchEntry(
+        raise NoSuchEntryError(
             "the trust store holds no trusted certificate", "run quintet trust fetch HOST:PORT", path
         )
     reasons = {
@@ -244,7 +243,7 @@ def _trust(context: ssl.SSLContext, trust: Store, profile: TlsProfile) -> None:
     }
     if all(reasons.values()):
         told = "; ".join(f"{alias}: {why}" for alias, why in list(reasons.items())[:5])
-        raise BadProfile(
+        raise TlsSettingsError(
             f"no certificate of the trust store does for TLS_SECURITY_LEVEL {profile.level:d} ({told}):"
             " import a stronger one, or lower the level"
         )
@@ -261,7 +260,7 @@ def _trust(context: ssl.SSLContext, trust: Store, profile: TlsProfile) -> None:
         ) from error
 
 
-def _present(context: ssl.SSLContext, entry: KeyEntry, profile: TlsProfile) -> None:
+def _present(context: ssl.SSLContext, entry: KeyEntry, profile: TlsSettings) -> None:
     assert entry.key is not None
     path = profile.key_store.path if profile.key_store else None
     if not is_sound(entry.key):

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
-from quintet.tls.profile import SecurityLevel
+from quintet.tls.settings import SecurityLevel
 
 _BROKEN_HASHES = ("md2", "md4", "md5")
 _WEAK_HASHES = (*_BROKEN_HASHES, "sha1")

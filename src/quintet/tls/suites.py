@@ -30,11 +30,11 @@ class Suite:
         return self.oldest is _1_3
 
 
-class BadSuite(ValueError):
+class CipherSuiteError(ValueError):
     """A name that cannot be used as a cipher suite; the message says why."""
 
 
-class Signal(BadSuite):
+class Signal(CipherSuiteError):
     """The name of a signal that stands in lists of suites, but is none. It can be left out."""
 
 
@@ -100,14 +100,14 @@ def find_suite(text: str) -> Suite:
     """The suite that `text` names: IANA's or Java's name, OpenSSL's, GSKit's short one, or its code.
 
     The prefix may be `TLS_`, `SSL_` or missing, `WITH_` may be missing, `-` stands for `_`, case is ignored.
-    Raises `BadSuite` for a name that is unknown (with the nearest known one), or for a suite too weak today,
+    Raises `CipherSuiteError` for a name that is unknown (with the nearest known one), or for a suite too weak today,
     and `Signal` for what is in Java's lists without being a suite.
     """
     folded = _fold(text)
     if folded in _BY_SPELLING:
         return _BY_SPELLING[folded]
     if folded in _REFUSED_SPELLINGS:
-        raise BadSuite(
+        raise CipherSuiteError(
             f"{shown(text)} is known, but the TLS library here ({ssl.OPENSSL_VERSION}) refuses it: too weak"
         )
     if folded in _SIGNAL_SPELLINGS:
@@ -117,7 +117,7 @@ def find_suite(text: str) -> Suite:
         )
     near = get_close_matches(folded, _BY_SPELLING, n=1, cutoff=0.75) if len(folded) <= 100 else []
     hint = f"; did you mean {_BY_SPELLING[near[0]].name}?" if near else ""
-    raise BadSuite(f"{shown(text)} is not a cipher suite{hint}")
+    raise CipherSuiteError(f"{shown(text)} is not a cipher suite{hint}")
 
 
 def shown(text: str) -> str:

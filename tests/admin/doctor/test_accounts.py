@@ -21,7 +21,7 @@ IN_COMMUNITY = f'BindEntryPassword="{sample.READER_PASSWORD}"'
 async def test_d9_a_wrong_password(make_folder: Make, doctor: Any) -> None:
     assert await doctor.codes(make_folder(account=(sample.READER, "wrong-secret"))) == {"D9", "Q90"}
     assert "wrong-secret" not in repr(doctor.found)
-    assert "BindEntryPassword" in doctor.one("D9").cure
+    assert "BindEntryPassword" in doctor.one("D9").fix
 
 
 async def test_d9_a_wrong_password_is_tried_once(make_folder: Make, slapd: Slapd, doctor: Any) -> None:
@@ -63,7 +63,7 @@ async def test_d36_the_account_shown_on_purpose(make_folder: Make, doctor: Any) 
 
 async def test_nothing_encrypted_is_told(make_folder: Make, doctor: Any) -> None:
     assert await doctor.codes(make_folder(level="none", cards_encrypted=False)) == {"Q14"}
-    assert "--cards" in doctor.one("Q14").cure
+    assert "--cards" in doctor.one("Q14").fix
 
 
 async def test_the_account_may_not_be_shown_and_nothing_else_works(

@@ -82,4 +82,4 @@ def test_every_code_is_described_for_the_reference() -> None:
         assert kind.code == code
         assert kind.title
         assert kind.why
-        assert kind.cure
+        assert kind.fix

@@ -71,7 +71,7 @@ async def test_c64_d19_active_directory_without_a_base(
     bases = {"PersonResolveBase": "", "GroupResolveBase": "", "UserIdAttribute": "uid"}
 
     assert await doctor.codes(small_folder(server, connection=bases)) == {"D19", "D20", "Q90"}
-    assert 'PersonResolveBase="o=example"' in doctor.one("D19").cure
+    assert 'PersonResolveBase="o=example"' in doctor.one("D19").fix
 
 
 async def test_d21_the_dn_is_the_id_with_active_directory(
@@ -101,7 +101,7 @@ async def test_d22_groups_of_another_class(small_folder: Make, small_slapd: Slap
     }
 
     assert await doctor.codes(small_folder(small_slapd, connection=unique)) == {"D22"}
-    assert 'GroupObjectClass="groupOfNames" GroupMemberAttribute="member"' in doctor.one("D22").cure
+    assert 'GroupObjectClass="groupOfNames" GroupMemberAttribute="member"' in doctor.one("D22").fix
 
 
 def partner_of(partner: Slapd) -> dict[str, str]:
@@ -144,7 +144,7 @@ async def test_d27_replicas_of_one_directory(make_folder: Make, edit: Edit, doct
     second(folder, edit, HostName="127.0.0.1", SearchOrder="2")
 
     assert await doctor.codes(folder) == {"D27"}
-    assert 'HostName="localhost,127.0.0.1"' in doctor.one("D27").cure
+    assert 'HostName="localhost,127.0.0.1"' in doctor.one("D27").fix
 
 
 async def test_d28_a_group_above_1000(small_folder: Make, make_slapd: MakeSlapd, doctor: Any) -> None:

@@ -47,7 +47,7 @@ async def test_an_empty_base_is_told_with_the_one_that_the_server_has(make_folde
     bases = {"PersonResolveBase": "", "GroupResolveBase": ""}
 
     assert await doctor.codes(make_folder(connection=bases)) == {"Q20"}
-    assert 'PersonResolveBase="o=example"' in " ".join(each.cure for each in doctor.found)
+    assert 'PersonResolveBase="o=example"' in " ".join(each.fix for each in doctor.found)
 
 
 async def test_an_empty_base_of_the_cards_is_told(make_folder: Make, edit: Edit, doctor: Any) -> None:
@@ -66,7 +66,7 @@ async def test_d5_keys_in_another_section_do_not_count(make_folder: Make, edit: 
     edit(folder / "sametime.ini", "[Config]", "[Debug]")
 
     assert await doctor.codes(folder) == {"D5", "Q90"}
-    assert any("belongs into [Config]" in each.cure or "belongs into" in each.seen for each in doctor.found)
+    assert any("belongs into [Config]" in each.fix or "belongs into" in each.seen for each in doctor.found)
 
 
 async def test_d5_no_keys_at_all(make_folder: Make, doctor: Any) -> None:
@@ -74,7 +74,7 @@ async def test_d5_no_keys_at_all(make_folder: Make, doctor: Any) -> None:
     (folder / "sametime.ini").write_text("[Config]\n")
 
     assert await doctor.codes(folder) == {"D5", "Q90"}
-    assert "STLDAP_TLS_TRUST_STORE_FILE" in doctor.one("D5").seen + doctor.one("D5").cure
+    assert "STLDAP_TLS_TRUST_STORE_FILE" in doctor.one("D5").seen + doctor.one("D5").fix
 
 
 async def test_d5_variables_with_single_underscores_are_told(make_folder: Make, doctor: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quintet.admin.doctor import handshakes, reaching
+from quintet.admin.doctor import connect, handshakes
 from support import certs
 from support.certs import Issued
 from support.slapd import Slapd
@@ -53,7 +53,7 @@ async def test_d2_no_common_suite(make_folder: Make, doctor: Any) -> None:
     suites = {"STLDAP_TLS_CIPHER_SUITES": ECDSA, "STLDAP_TLS_MAX_PROTOCOL_VERSION": "0x303"}
 
     assert await doctor.codes(make_folder(config=suites)) == {"D2", "Q90"}
-    assert "STLDAP_TLS_CIPHER_SUITES=TLS_ECDHE_RSA" in doctor.one("D2").cure
+    assert "STLDAP_TLS_CIPHER_SUITES=TLS_ECDHE_RSA" in doctor.one("D2").fix
 
 
 async def test_d2_sametime_itself_offers_two_suites_only(
@@ -63,7 +63,7 @@ async def test_d2_sametime_itself_offers_two_suites_only(
 
     assert await doctor.codes(folder) == set()
     assert await doctor.codes(folder, for_sametime=True) == {"D1", "D2"}
-    assert "STLDAP_TLS_CIPHER_SUITES=TLS_ECDHE_RSA_WITH_" in doctor.one("D2").cure
+    assert "STLDAP_TLS_CIPHER_SUITES=TLS_ECDHE_RSA_WITH_" in doctor.one("D2").fix
 
 
 async def test_d3_sametime_itself_has_nothing_newer_than_tls_1_2(
@@ -121,7 +121,7 @@ async def test_d17_nothing_listens(make_folder: Make, doctor: Any, closed_port: 
 async def test_d17_a_firewall_is_silent(
     make_folder: Make, doctor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reaching, "PATIENCE", 0.3)
+    monkeypatch.setattr(connect, "PATIENCE", 0.3)
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -160,7 +160,7 @@ async def test_a_certificate_that_cannot_be_trusted_is_one_finding(
 
 
 @pytest.mark.parametrize(
-    ("config", "cure"),
+    ("config", "fix"),
     [
         ({}, "TLS_TRUSTED_HOSTS=other.example.com"),
         ({"STLDAP_TLS_TRUSTED_HOSTS": "other.example.com"}, "Set HostName in UserInfoConfig.xml to one"),
@@ -173,13 +173,13 @@ async def test_q11_the_cure_is_one_of_the_connection_that_is_refused(
     slapd: Slapd,
     doctor: Any,
     config: dict[str, str],
-    cure: str,
+    fix: str,
 ) -> None:
     """Cards take nothing of sametime.ini, so that a name listed there does not help them."""
     server = make_slapd(certificate=certs.leaf(slapd.authority, "other.example.com"))
 
     assert "Q11" in await doctor.codes(small_folder(server, config=config))
-    assert cure in doctor.one("Q11").cure
+    assert fix in doctor.one("Q11").fix
 
 
 async def test_d38_a_certificate_is_too_weak_for_the_level(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from quintet.secret import Secret
-from quintet.tls.stash import write_stash
 from quintet.tls.stores import new_store, save_store
+from quintet.tls.stores.stash import write_stash
 from support import certs, keytool
 from support.slapd import Slapd
 
@@ -26,7 +26,7 @@ async def test_d1_a_store_of_a_new_keytool_is_told_for_sametime_only(make_folder
     folder = make_folder()
 
     assert await doctor.codes(folder, for_sametime=True) == {"D1"}
-    assert "keystore.pkcs12.legacy" in doctor.one("D1").cure
+    assert "keystore.pkcs12.legacy" in doctor.one("D1").fix
     assert await doctor.codes(folder) == set()
 
 
@@ -118,7 +118,7 @@ async def test_d35_others_can_read_the_stash(
     stash.chmod(0o644)
 
     assert await doctor.codes(_stashed(make_folder, edit, stash)) == {"D35"}
-    assert "chmod 600" in doctor.one("D35").cure
+    assert "chmod 600" in doctor.one("D35").fix
 
 
 async def test_d35_the_stash_is_not_there(make_folder: Make, edit: Edit, tmp_path: Path, doctor: Any) -> None:

@@ -19,10 +19,10 @@ from quintet.admin.levels import at_level
 from quintet.admin.sampling import Sample, sample
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
-from quintet.directory.endpoint import Mode, lines_of
-from quintet.directory.errors import AmbiguousName, DirectoryError, UnknownName
-from quintet.directory.securing import Contexts
-from quintet.directory.tasks import Protection, Task
+from quintet.directory.endpoint import Mode, pool_configs
+from quintet.directory.errors import AmbiguousNameError, DirectoryError, UnknownNameError
+from quintet.directory.services import Protection, Service
+from quintet.directory.ssl_contexts import SslContextCache
 from quintet.ldap.connection import connect
 from quintet.ldap.errors import LdapError
 
@@ -51,9 +51,9 @@ class Level:
     """What was measured at one level. `error` tells why it was not; `skipped` why single tasks were not."""
 
     protection: Protection
-    bursts: dict[Task, list[Burst]] = field(default_factory=dict)
+    bursts: dict[Service, list[Burst]] = field(default_factory=dict)
     error: str | None = None
-    skipped: dict[Task, str] = field(default_factory=dict)
+    skipped: dict[Service, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ async def measure(
         plan = [(level, _operations(directory, people)) for level, directory in open_levels]
         for level, operations in plan:
             level.skipped = {
-                task: "nothing was found to ask about" for task in Task if task not in operations
+                task: "nothing was found to ask about" for task in Service if task not in operations
             }
         handshake = await _handshake(settings)
         for _, operations in plan:
@@ -128,25 +128,25 @@ async def _sample(levels: Sequence[tuple[Level, Directory]]) -> Sample:
     return Sample()
 
 
-def _operations(directory: Directory, found: Sample) -> dict[Task, Operation]:
+def _operations(directory: Directory, found: Sample) -> dict[Service, Operation]:
     """What stands for each task. Whom it is about goes round, so that no cache answers for all."""
     password = secrets.token_urlsafe(12)
-    operations: dict[Task, Operation] = {Task.AUTHENTICATE: lambda: directory.bind_nobody(password)}
+    operations: dict[Service, Operation] = {Service.AUTHENTICATE: lambda: directory.bind_nobody(password)}
     if found.people:
         logins = cycle(person.mail or person.name for person in found.people)
         names = cycle(person.name for person in found.people)
 
         async def resolve_login() -> None:
-            with suppress(UnknownName, AmbiguousName):
+            with suppress(UnknownNameError, AmbiguousNameError):
                 await directory.resolve_login(next(logins))
 
-        operations[Task.RESOLVE_LOGIN] = resolve_login
-        operations[Task.RESOLVE_NAMES] = lambda: directory.resolve(next(names), groups=False)
+        operations[Service.RESOLVE_LOGIN] = resolve_login
+        operations[Service.RESOLVE_NAMES] = lambda: directory.resolve(next(names), groups=False)
     if found.place is not None:
-        operations[Task.BROWSE] = lambda: directory.browse(found.place, page_size=20)
+        operations[Service.BROWSE] = lambda: directory.browse(found.place, page_size=20)
     if found.group is not None:
         group = found.group.dn
-        operations[Task.GROUP_CONTENT] = lambda: directory.members(group, limit=20)
+        operations[Service.GROUP_CONTENT] = lambda: directory.members(group, limit=20)
     return operations
 
 
@@ -170,11 +170,11 @@ async def _burst(operation: Operation) -> Burst:
 
 async def _handshake(settings: Settings) -> float | None:
     """The median of what TLS adds to opening a connection, in ms; None where there is no TLS."""
-    endpoint = lines_of(at_level(settings, Protection.ALL))[Task.RESOLVE_NAMES, 0].endpoints[0]
+    endpoint = pool_configs(at_level(settings, Protection.ALL))[Service.RESOLVE_NAMES, 0].endpoints[0]
     plain: list[float] = []
     encrypted: list[float] = []
     try:
-        context = Contexts().of(endpoint)
+        context = SslContextCache().of(endpoint)
         for _ in range(_HANDSHAKES):
             async with _timed(plain):
                 _, writer = await asyncio.open_connection(endpoint.address.host, endpoint.address.port)

@@ -6,7 +6,7 @@ import jinja2
 
 from quintet.admin.cost.measuring import AT_ONCE, BURST, Measured
 from quintet.admin.cost.verdict import TaskFigures, figures, verdict
-from quintet.directory.tasks import Task
+from quintet.directory.services import Service
 
 _WIDTH = 420.0
 
@@ -22,7 +22,7 @@ def page(measured: Measured, server: str) -> str:
     """The page. `server` names what was measured."""
     found = {level.protection.name.lower(): figures(level) for level in measured.levels}
     plots = [
-        (title, unit, [(task.value, _bars(found, task, field)) for task in Task])
+        (title, unit, [(task.value, _bars(found, task, field)) for task in Service])
         for title, unit, field in (
             ("Operations a second", "more is better", "per_second"),
             ("Median time of an operation, ms", "less is better", "p50_ms"),
@@ -48,7 +48,7 @@ def page(measured: Measured, server: str) -> str:
     )
 
 
-def _bars(found: dict[str, dict[Task, TaskFigures]], task: Task, field: str) -> list[_Bar]:
+def _bars(found: dict[str, dict[Service, TaskFigures]], task: Service, field: str) -> list[_Bar]:
     values = {level: float(getattr(tasks[task], field)) for level, tasks in found.items() if task in tasks}
     most = max(values.values(), default=1.0) or 1.0
     return [

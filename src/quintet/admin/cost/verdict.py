@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from quintet.admin.cost.measuring import Level, Measured
-from quintet.directory.tasks import Protection, Task
+from quintet.directory.services import Protection, Service
 
-SEARCHES = (Task.RESOLVE_LOGIN, Task.RESOLVE_NAMES, Task.BROWSE, Task.GROUP_CONTENT)
+SEARCHES = (Service.RESOLVE_LOGIN, Service.RESOLVE_NAMES, Service.BROWSE, Service.GROUP_CONTENT)
 _CERTAIN = 2.0
 
 
@@ -34,7 +34,7 @@ class Difference:
         return abs(self.share) <= self.margin
 
 
-def figures(level: Level) -> dict[Task, TaskFigures]:
+def figures(level: Level) -> dict[Service, TaskFigures]:
     return {
         task: TaskFigures(
             per_second=statistics.median(burst.per_second for burst in bursts),
@@ -46,7 +46,7 @@ def figures(level: Level) -> dict[Task, TaskFigures]:
     }
 
 
-def difference(measured: Measured, protection: Protection, tasks: Iterable[Task]) -> Difference | None:
+def difference(measured: Measured, protection: Protection, tasks: Iterable[Service]) -> Difference | None:
     """How much a level costs the given tasks, beside NONE, round by round; None when either was not measured.
 
     Each round gives one ratio, the geometric mean over the tasks: what disturbs a round disturbs both sides.
@@ -70,7 +70,7 @@ def difference(measured: Measured, protection: Protection, tasks: Iterable[Task]
 def verdict(measured: Measured) -> str:
     """The answer in words."""
     searches = difference(measured, Protection.ALL, SEARCHES)
-    sign_ins = difference(measured, Protection.ALL, (Task.AUTHENTICATE,))
+    sign_ins = difference(measured, Protection.ALL, (Service.AUTHENTICATE,))
     if searches is None and sign_ins is None:
         missing = [
             f"{level.protection.name.lower()} ({level.error})" for level in measured.levels if level.error

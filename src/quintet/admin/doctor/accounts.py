@@ -9,14 +9,14 @@ from functools import partial
 
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.sites import Site
-from quintet.config.problems import Severity
 from quintet.config.settings import Settings
+from quintet.diagnostics import Severity
+from quintet.directory.connector import BoundConnection, Connector
 from quintet.directory.endpoint import Endpoint, protection_of
 from quintet.directory.entries import identity
-from quintet.directory.errors import ClearBindRefused, DirectoryError
-from quintet.directory.opening import Opening, Ready
-from quintet.directory.securing import Contexts
-from quintet.directory.tasks import Protection
+from quintet.directory.errors import DirectoryError, UnencryptedBindError
+from quintet.directory.services import Protection
+from quintet.directory.ssl_contexts import SslContextCache
 from quintet.ldap.errors import (
     ConfidentialityRequired,
     InvalidCredentials,
@@ -34,7 +34,7 @@ class Outcome:
     """How a site's account was taken: a connection that is bound, or the refusal."""
 
     site: Site
-    ready: Ready | None = None
+    ready: BoundConnection | None = None
     refusal: ResultError | None = None
 
 
@@ -42,7 +42,7 @@ async def examine(
     sites: Sequence[tuple[Site, Endpoint]], settings: Settings, report: Report
 ) -> tuple[Outcome, ...]:
     """One bound connection for each site that takes its account. The caller closes them."""
-    opening = Opening(Contexts())
+    opening = Connector(SslContextCache())
     outcomes: list[Outcome] = []
 
     async def one(site: Site, endpoint: Endpoint) -> None:
@@ -69,11 +69,11 @@ def _refused_before(site: Site, endpoint: Endpoint, outcomes: Sequence[Outcome])
     return None
 
 
-async def _try(site: Site, endpoint: Endpoint, opening: Opening, report: Report) -> Outcome:
+async def _try(site: Site, endpoint: Endpoint, opening: Connector, report: Report) -> Outcome:
     try:
         return Outcome(site, await opening(endpoint, site.at(endpoint)))
-    except ClearBindRefused as error:
-        report.add("D36", f"{site.name}: {error.what}", error.cure, severity=Severity.ERROR)
+    except UnencryptedBindError as error:
+        report.add("D36", f"{site.name}: {error.message}", error.fix, severity=Severity.ERROR)
     except DirectoryError as error:
         if isinstance(error.__cause__, ResultError):
             return Outcome(site, refusal=error.__cause__)
@@ -85,13 +85,13 @@ def _tell(outcome: Outcome, refusal: ResultError, outcomes: Sequence[Outcome], r
     site, account = outcome.site, outcome.site.account
     if account is None:
         report.add(
-            "Q29", f"{site.name} refuses anonymous connections: {refusal.what}", severity=Severity.ERROR
+            "Q29", f"{site.name} refuses anonymous connections: {refusal.message}", severity=Severity.ERROR
         )
         return
     if site.card is not None and report.has("D10"):
         return
     if isinstance(refusal, StrongerAuthRequired | ConfidentialityRequired):
-        report.add("Q16", f"{site.name}: {refusal.what}")
+        report.add("Q16", f"{site.name}: {refusal.message}")
         return
     password = account.password.reveal()
     if isinstance(refusal, InvalidCredentials) and site.card is None and _is_base64(password):
@@ -115,7 +115,7 @@ def _tell(outcome: Outcome, refusal: ResultError, outcomes: Sequence[Outcome], r
         return
     sites = [each.site for each in outcomes if each.refusal is refusal]
     names = " and ".join(each.name for each in sites)
-    report.add("D9", f"{account.name} is refused by {names}: {refusal.what}", _cure(sites, refusal))
+    report.add("D9", f"{account.name} is refused by {names}: {refusal.message}", _cure(sites, refusal))
 
 
 def _cure(sites: Sequence[Site], refusal: ResultError) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 from quintet.admin.doctor.handshakes import PATIENCE, Way, way_of
 from quintet.admin.doctor.report import Report
-from quintet.config.problems import Severity
+from quintet.diagnostics import Severity
 from quintet.directory.endpoint import Endpoint, Mode
 from quintet.ldap.connection import connect
 from quintet.ldap.errors import LdapError
 from quintet.ldap.limits import Address
 from quintet.tls.context import inspection_context
-from quintet.tls.profile import TlsProfile
+from quintet.tls.settings import TlsSettings
 from quintet.tls.suites import suite_by_openssl_name
 
 _SAMETIME = "AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0"
@@ -52,7 +52,7 @@ def _tell(address: Address, chosen: str | None, report: Report) -> None:
 
 async def _handshake(address: Address, suites: str, *, start_tls: bool) -> str | None:
     """The suite that a handshake with TLS 1.2 comes to; None when it fails. Nothing is checked or sent."""
-    context = inspection_context(TlsProfile())
+    context = inspection_context(TlsSettings())
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.set_ciphers(suites)

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quintet.admin.doctor.asking import Found, ask, listed
 from quintet.admin.doctor.people import sees_attribute
+from quintet.admin.doctor.queries import Found, ask, listed
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.sites import Site
 from quintet.cards.lookup import by_user
-from quintet.cards.photos import UnfitPhoto, photo_type
-from quintet.config.problems import Severity
+from quintet.cards.photos import PhotoError, photo_type
 from quintet.config.settings import CardServer, CardStorage, Detail, Scope
+from quintet.diagnostics import Severity
 from quintet.directory.entries import texts, values
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
@@ -66,7 +66,7 @@ async def _base_is_readable(cards: Cards) -> bool:
         found = await ask(cards.connection, base, scope, Present("objectClass"), limit=1)
         what = None if found.entries else "the server shows no entry"
     except (NoSuchObject, InsufficientAccessRights) as error:
-        what = error.what
+        what = error.message
     if what is not None:
         name = repr(str(base)) if base else "is empty, and the root"
         cards.report.add(
@@ -146,7 +146,7 @@ async def _check_photos(cards: Cards, detail: Detail) -> None:
             for value in values(entry, attribute)[:1]:
                 try:
                     photo_type(value)
-                except UnfitPhoto as error:
+                except PhotoError as error:
                     unfit.append(f"{entry.dn}: {error}")
     if unfit:
         cards.report.add(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from quintet.admin.doctor.finding import Finding, Kind
-from quintet.config.problems import Severity
+from quintet.diagnostics import Severity
 
 _E, _W, _N = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
@@ -479,10 +479,10 @@ CATALOGUE: Mapping[str, Kind] = MappingProxyType({kind.code: kind for kind in _K
 def finding(
     code: str,
     seen: str,
-    cure: str | None = None,
+    fix: str | None = None,
     *,
     why: str | None = None,
     severity: Severity | None = None,
 ) -> Finding:
     """A finding of that code. What is not given is as the catalogue has it."""
-    return CATALOGUE[code].finding(seen, cure, why=why, severity=severity)
+    return CATALOGUE[code].finding(seen, fix, why=why, severity=severity)

@@ -18,11 +18,11 @@ from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
 from quintet.admin.doctor.sites import Site, sites_of
 from quintet.config.ini_values import IniValues
 from quintet.config.load import Files, read, read_ini_values
-from quintet.config.problems import Findings
 from quintet.config.settings import Settings
+from quintet.diagnostics import Diagnostics
+from quintet.directory.connector import BoundConnection
 from quintet.directory.endpoint import Endpoint
 from quintet.directory.entries import sametime_id
-from quintet.directory.opening import Ready
 
 if TYPE_CHECKING:
     from quintet.ldap.messages import SearchResultEntry
@@ -47,7 +47,7 @@ async def examine(
             stores.examine(settings, report, for_sametime=for_sametime)
 
         await report.check("the stores", look_at_stores)
-        values = read_ini_values(Files(folder, {}, Findings()), environ)
+        values = read_ini_values(Files(folder, {}, Diagnostics()), environ)
         sites = tuple(sites_of(settings))
         good = await handshakes.examine(_endpoints(sites), report)
         if for_sametime:
@@ -97,7 +97,7 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, values: IniValu
     roots: list[tuple[Site, Root]] = []
     known: list[tuple[str, str]] = []
 
-    async def one(site: Site, ready: Ready) -> None:
+    async def one(site: Site, ready: BoundConnection) -> None:
         root = Root()
 
         async def look() -> None:
@@ -142,8 +142,8 @@ async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], 
 
 async def _card(
     site: Site,
-    ready: Ready,
-    others: Sequence[tuple[Site, Ready]],
+    ready: BoundConnection,
+    others: Sequence[tuple[Site, BoundConnection]],
     known: Sequence[tuple[str, str]],
     report: Report,
 ) -> tuple[Cards, list[str]] | None:

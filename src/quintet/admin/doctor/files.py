@@ -7,10 +7,10 @@ from pathlib import Path
 
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.stores import opened
-from quintet.config import community, userinfo
-from quintet.config.problems import Problem, Severity
+from quintet.config import stcommunityconfig, userinfoconfig
 from quintet.config.settings import Settings
-from quintet.tls.profile import StoreRef
+from quintet.diagnostics import Diagnostic, Severity
+from quintet.tls.settings import StoreLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class _Rule:
     key: str = ""
     message: str = ""
 
-    def fits(self, problem: Problem) -> bool:
+    def fits(self, problem: Diagnostic) -> bool:
         return (
             re.search(self.file, problem.place.file) is not None
             and re.search(self.key, problem.key or "", re.IGNORECASE) is not None
@@ -31,8 +31,8 @@ class _Rule:
 
 
 _XML = r"\.xml$"
-_USER_INFO = f"^{re.escape(userinfo.FILE)}$"
-_COMMUNITY = f"^{re.escape(community.FILE)}$"
+_USER_INFO = f"^{re.escape(userinfoconfig.FILE)}$"
+_COMMUNITY = f"^{re.escape(stcommunityconfig.FILE)}$"
 _STORE_KEY = r"_(TRUST|KEY)_STORE_"
 
 _RULES = (
@@ -63,7 +63,7 @@ _TOLD_LIVE = _Rule("D36", _COMMUNITY, "", "stays off the four clear connections"
 """Whoever tries the accounts tells as well in which way they are taken."""
 
 
-def examine(problems: Iterable[Problem], settings: Settings | None, report: Report) -> None:
+def examine(problems: Iterable[Diagnostic], settings: Settings | None, report: Report) -> None:
     """Every problem of the files as one finding."""
     paths = _Paths.of(settings)
     for problem in problems:
@@ -72,18 +72,18 @@ def examine(problems: Iterable[Problem], settings: Settings | None, report: Repo
         code = paths.code_of(problem) or next((r.code for r in _RULES if r.fits(problem)), None)
         if code is None:
             code = {Severity.ERROR: "Q1", Severity.WARNING: "Q2", Severity.NOTE: "Q3"}[problem.severity]
-        seen, cure = _parts(problem)
-        report.add(code, seen, _exact(code, problem, cure), severity=problem.severity)
+        seen, fix = _parts(problem)
+        report.add(code, seen, _exact(code, problem, fix), severity=problem.severity)
 
 
-def _says_nothing(problem: Problem) -> bool:
+def _says_nothing(problem: Diagnostic) -> bool:
     """What another check tells better; a file that need not be there, unless one of nearly its name is."""
     absent = "there is no such file" in problem.message and "(there is " not in problem.message
     unneeded = problem.severity is Severity.NOTE and (absent or problem.key in _FOR_SAMETIME)
     return unneeded or _TOLD_LIVE.fits(problem)
 
 
-def _exact(code: str, problem: Problem, cure: str | None) -> str | None:
+def _exact(code: str, problem: Diagnostic, fix: str | None) -> str | None:
     """The cure, and what cannot be seen from here although it causes the same."""
     place = problem.place
     if code == "D24":
@@ -96,14 +96,14 @@ def _exact(code: str, problem: Problem, cure: str | None) -> str | None:
         )
     if code == "D4" and "there is no such file" in problem.message:
         return (
-            f"{cure}. In a container check that the secret is in this namespace, that ldapConfigSecret"
+            f"{fix}. In a container check that the secret is in this namespace, that ldapConfigSecret"
             " names it"
             " and is not commented out, and that the volume is mounted"
         )
-    return cure
+    return fix
 
 
-def damaged(problems: Iterable[Problem]) -> frozenset[str]:
+def damaged(problems: Iterable[Diagnostic]) -> frozenset[str]:
     """The files that have an error: what they would have said is not known."""
     return frozenset(p.place.file for p in problems if p.severity is Severity.ERROR)
 
@@ -123,36 +123,36 @@ class _Paths:
         ours = settings.tls.trust_store if settings else None
         return cls(tuple(ref.path for ref in refs), stashes, _holds_certificates(ours))
 
-    def code_of(self, problem: Problem) -> str | None:
+    def code_of(self, problem: Diagnostic) -> str | None:
         if any(problem.message.startswith(f"{path}: ") for path in self.stashes):
             return "D35"
         if not any(problem.message.startswith(f"{path}: ") for path in self.stores):
             return None
         if problem.severity is Severity.NOTE:
             return "Q4"
-        return "D7" if self.ours_opens and problem.place.file == userinfo.FILE else "D4"
+        return "D7" if self.ours_opens and problem.place.file == userinfoconfig.FILE else "D4"
 
 
-def _holds_certificates(ref: StoreRef | None) -> bool:
+def _holds_certificates(ref: StoreLocation | None) -> bool:
     store = opened(ref) if ref is not None else None
     return store is not None and bool(store.trusted)
 
 
-def _refs(settings: Settings) -> Iterator[StoreRef]:
+def _refs(settings: Settings) -> Iterator[StoreLocation]:
     profiles = [settings.tls]
     profiles += [storage.tls for storage in settings.cards.storages] if settings.cards else []
     for profile in profiles:
         yield from (ref for ref in (profile.trust_store, profile.key_store) if ref is not None)
 
 
-def _parts(problem: Problem) -> tuple[str, str | None]:
+def _parts(problem: Diagnostic) -> tuple[str, str | None]:
     """What is wrong, and what to do about it: messages end with their cure, if they have one."""
     key = f"{problem.key} " if problem.key else ""
     if problem.severity is Severity.NOTE:
         return f"{problem.place}: {key}{problem.message}", None
-    what, _, cure = problem.message.rpartition("; ")
+    what, _, fix = problem.message.rpartition("; ")
     if not what:
-        what, _, cure = problem.message.rpartition(". ")
-    if not what or not re.match(r"[a-zA-Z]", cure):
+        what, _, fix = problem.message.rpartition(". ")
+    if not what or not re.match(r"[a-zA-Z]", fix):
         return f"{problem.place}: {key}{problem.message}", f"correct {key}in {problem.place}"
-    return f"{problem.place}: {key}{what}", f"in {problem.place}: {cure}"
+    return f"{problem.place}: {key}{what}", f"in {problem.place}: {fix}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quintet.config.problems import Severity
+from quintet.diagnostics import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Finding:
     title: str
     seen: str
     why: str
-    cure: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Kind:
     severity: Severity
     title: str
     why: str
-    cure: str
+    fix: str
 
     def finding(
-        self, seen: str, cure: str | None = None, *, why: str | None = None, severity: Severity | None = None
+        self, seen: str, fix: str | None = None, *, why: str | None = None, severity: Severity | None = None
     ) -> Finding:
         return Finding(
             self.code,
@@ -40,7 +40,7 @@ class Kind:
             self.title,
             _sentence(seen),
             why or self.why,
-            _sentence(cure or self.cure),
+            _sentence(fix or self.fix),
         )
 
 

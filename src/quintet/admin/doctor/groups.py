@@ -1,6 +1,5 @@
 """The public groups of a server: their class, their size, where their members are."""
 
-from quintet.admin.doctor.asking import ask, listed, of_class
 from quintet.admin.doctor.people import (
     LIMITS,
     Examined,
@@ -9,6 +8,7 @@ from quintet.admin.doctor.people import (
     tell_references,
     tell_unlisted,
 )
+from quintet.admin.doctor.queries import ask, listed, of_class
 from quintet.directory.entries import first, lies_under, parsed
 from quintet.ldap.dn import type_key
 from quintet.ldap.errors import LdapError, NoSuchObject
@@ -41,7 +41,7 @@ async def examine(each: Examined) -> None:
         tell_unlisted(each, server.group_class, error)
         return
     except NoSuchObject as error:
-        tell_base(each, "GroupResolveBase", error.what)
+        tell_base(each, "GroupResolveBase", error.message)
         return
     tell_references(each, found)
     if not found.entries:
@@ -158,7 +158,7 @@ async def _check_filter(each: Examined, groups: tuple[SearchResultEntry, ...]) -
                 limit=_SAMPLE,
             )
         except LIMITS as error:
-            each.report.add("Q24", f"{each.place}: GroupResolveFilter is refused: {error.what}")
+            each.report.add("Q24", f"{each.place}: GroupResolveFilter is refused: {error.message}")
             return
         if found.entries or found.more:
             break
@@ -189,6 +189,6 @@ async def _check_membership(each: Examined) -> None:
     except LIMITS as error:
         each.report.add(
             "Q24",
-            f"{each.place}: GroupMembership {template.text!r} is refused: {error.what}",
+            f"{each.place}: GroupMembership {template.text!r} is refused: {error.message}",
             f"index {server.group_member_attribute} for equality at the server",
         )

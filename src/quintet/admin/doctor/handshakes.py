@@ -8,24 +8,24 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 
-from quintet.admin.doctor.reaching import reach
+from quintet.admin.doctor.connect import reach
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.stores import check_dates, opened
-from quintet.admin.probing import Speaks, probe
+from quintet.admin.service_kind import Speaks, probe
 from quintet.cards.endpoint import LABEL as CARDS
-from quintet.config.problems import Severity
+from quintet.diagnostics import Severity
 from quintet.directory.endpoint import Endpoint, Mode
-from quintet.directory.presence import ANYTHING
+from quintet.directory.entry_exists import ANYTHING
 from quintet.ldap.connection import Connection, connect
-from quintet.ldap.errors import ConfidentialityRequired, ConnectionLost, LdapError, ResultError, TlsFailed
+from quintet.ldap.errors import ConfidentialityRequired, ConnectionLostError, LdapError, ResultError, TlsError
 from quintet.ldap.limits import Address
 from quintet.ldap.messages import BASE_OBJECT
 from quintet.tls.certificates import facts_of
-from quintet.tls.context import BadProfile, inspection_context, make_context
-from quintet.tls.explain import Reason, Seen, explain, peer_chain
+from quintet.tls.context import TlsSettingsError, inspection_context, make_context
+from quintet.tls.diagnosis.explain import Reason, Seen, explain, peer_chain
 from quintet.tls.levels import weakness
-from quintet.tls.profile import TlsProfile
-from quintet.tls.store_errors import StoreError
+from quintet.tls.settings import TlsSettings
+from quintet.tls.stores import StoreError
 
 PATIENCE = 5.0
 """Seconds for a handshake, and for an answer."""
@@ -52,7 +52,7 @@ _CODES = {
     Reason.OTHER: "Q13",
 }
 
-Way = tuple[Address, Mode, TlsProfile]
+Way = tuple[Address, Mode, TlsSettings]
 
 
 def way_of(endpoint: Endpoint) -> Way:
@@ -84,8 +84,8 @@ async def _speaks(endpoint: Endpoint, report: Report) -> bool:
         return await _speaks_clear(endpoint.address, report)
     try:
         context = make_context(endpoint.profile)
-    except (StoreError, BadProfile, ssl.SSLError, OSError, ValueError) as error:
-        if isinstance(error, BadProfile) and endpoint.profile.level:
+    except (StoreError, TlsSettingsError, ssl.SSLError, OSError, ValueError) as error:
+        if isinstance(error, TlsSettingsError) and endpoint.profile.level:
             report.add("D38", f"TLS to {endpoint.address} cannot be set up: {error}")
         elif not report.has("D4", "D5", "D7", "D35", "Q1"):
             report.add("Q13", f"TLS to {endpoint.address} cannot be set up: {error}")
@@ -94,19 +94,19 @@ async def _speaks(endpoint: Endpoint, report: Report) -> bool:
     start_tls = endpoint.mode is Mode.STARTTLS
     try:
         connection = await connect(endpoint.address, tls=context, start_tls=start_tls, timeout=PATIENCE)
-    except TlsFailed as error:
+    except TlsError as error:
         if isinstance(error.__cause__, ResultError):
-            report.add("Q15", f"{endpoint.address}: {error.__cause__.what}")
+            report.add("Q15", f"{endpoint.address}: {error.__cause__.message}")
         else:
             await _explain(endpoint, error, report)
         return False
     async with connection:
-        cure = (
+        fix = (
             f"renew it on {endpoint.address}; if its issuer is new as well: quintet trust fetch"
             f" {endpoint.address}"
         )
         for certificate in peer_chain(connection.ssl_object):
-            check_dates(certificate, f"shown by {endpoint.address}", cure, report)
+            check_dates(certificate, f"shown by {endpoint.address}", fix, report)
         return await _knows_ldap(connection, endpoint, report)
 
 
@@ -116,7 +116,7 @@ async def _speaks_clear(address: Address, report: Report) -> bool:
         try:
             await connection.search("", BASE_OBJECT, ANYTHING, ("1.1",), timeout=PATIENCE)
         except ConfidentialityRequired as error:
-            report.add("Q16", f"{address}: {error.what}")
+            report.add("Q16", f"{address}: {error.message}")
             return False
         except ResultError:
             return True
@@ -124,7 +124,7 @@ async def _speaks_clear(address: Address, report: Report) -> bool:
             pass
         else:
             return True
-    if (await _inspect(address, TlsProfile(), start_tls=False)).chain:
+    if (await _inspect(address, TlsSettings(), start_tls=False)).chain:
         report.add(
             "D8",
             f"{address} is set as a clear port, and a TLS server answers there",
@@ -142,7 +142,7 @@ async def _knows_ldap(connection: Connection, endpoint: Endpoint, report: Report
         await connection.search("", BASE_OBJECT, ANYTHING, ("1.1",), timeout=PATIENCE)
     except ResultError:
         return True
-    except ConnectionLost:
+    except ConnectionLostError:
         shown = f"it was shown that of {ours.path}" if ours else "and we have none"
         report.add(
             "Q12",
@@ -172,7 +172,7 @@ class _Inspected:
     seen: Seen = field(default_factory=Seen)
 
 
-async def _inspect(address: Address, profile: TlsProfile, *, start_tls: bool) -> _Inspected:
+async def _inspect(address: Address, profile: TlsSettings, *, start_tls: bool) -> _Inspected:
     """A handshake up to the newest version that the settings allow; if that fails, up to any."""
     for capped in (True, False):
         context = inspection_context(profile)
@@ -191,7 +191,7 @@ async def _inspect(address: Address, profile: TlsProfile, *, start_tls: bool) ->
     return _Inspected()
 
 
-async def _explain(endpoint: Endpoint, error: TlsFailed, report: Report) -> None:
+async def _explain(endpoint: Endpoint, error: TlsError, report: Report) -> None:
     address, profile = endpoint.address, endpoint.profile
     found = await _inspect(address, profile, start_tls=endpoint.mode is Mode.STARTTLS)
     told = explain(
@@ -203,7 +203,7 @@ async def _explain(endpoint: Endpoint, error: TlsFailed, report: Report) -> None
         profile=profile,
         seen=found.seen,
     )
-    code, seen, cure = _CODES[told.reason], told.sentence, told.cure
+    code, seen, fix = _CODES[told.reason], told.sentence, told.fix
     weak = [each for each in found.chain if _weak(each, profile)]
     if code == "D38" or (weak and code in ("D2", "D8", "Q13")):
         code = "D38"
@@ -211,17 +211,17 @@ async def _explain(endpoint: Endpoint, error: TlsFailed, report: Report) -> None
         seen = (
             f"{seen}. {level}, and the chain is: {'; '.join(_verdict(each, profile) for each in found.chain)}"
         )
-        cure = f"replace the certificate of {address}, or lower STLDAP_TLS_SECURITY_LEVEL"
+        fix = f"replace the certificate of {address}, or lower STLDAP_TLS_SECURITY_LEVEL"
     if code == "D8":
         await _add_not_tls(address, report)
         return
     if code == "Q10" and endpoint.label == CARDS and report.has("D7"):
         report.skip(f"TLS to {address} for business cards", "their trust store lacks certificates")
         return
-    report.add(code, seen, cure, severity=Severity.ERROR)
+    report.add(code, seen, fix, severity=Severity.ERROR)
 
 
-def _weak(certificate: x509.Certificate, profile: TlsProfile) -> bool:
+def _weak(certificate: x509.Certificate, profile: TlsSettings) -> bool:
     anchor = certificate.subject == certificate.issuer
     return bool(profile.level) and weakness(certificate, profile.level, anchor=anchor) is not None
 
@@ -239,7 +239,7 @@ async def _add_not_tls(address: Address, report: Report) -> None:
     )
 
 
-def _verdict(certificate: x509.Certificate, profile: TlsProfile) -> str:
+def _verdict(certificate: x509.Certificate, profile: TlsSettings) -> str:
     facts = facts_of(certificate)
     why = facts.verdicts.get(profile.level)
     return f"{facts.subject}, {facts.key}, {facts.hash}, until {facts.not_after:%Y-%m-%d}: {why or 'good'}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from quintet.admin.doctor.report import Report
 from quintet.config.ini_values import IniValues
 from quintet.config.settings import Settings
-from quintet.ldap.errors import BadFilter
+from quintet.ldap.errors import FilterSyntaxError
 from quintet.ldap.filters import And, Equality, Filter, Not, Or, Present, parse
 
 _KEY = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
@@ -29,7 +29,7 @@ def _terms(text: str) -> Iterator[Filter]:
     """What everybody must fulfil: the terms of the outermost AND."""
     try:
         tree = parse(text)
-    except BadFilter:
+    except FilterSyntaxError:
         return
     if isinstance(tree, And):
         yield from tree.filters

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from quintet.admin.doctor.asking import Found, ask, both, listed, of_class
+from quintet.admin.doctor.queries import Found, ask, both, listed, of_class
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.sites import Site
 from quintet.config.settings import Scope, ServerSettings, Settings
@@ -14,7 +14,7 @@ from quintet.ldap.errors import (
     InsufficientAccessRights,
     LdapError,
     NoSuchObject,
-    TimedOut,
+    OperationTimeoutError,
     TimeLimitExceeded,
     UnwillingToPerform,
 )
@@ -27,7 +27,7 @@ _NAMES = 12
 _SLOW = 1.0
 _TIMES_SLOWER = 20
 _LOGIN_NAMES = ("uid", "sAMAccountName", "userPrincipalName", "mail", "cn", "displayName", "sn", "givenName")
-LIMITS = (AdminLimitExceeded, TimeLimitExceeded, TimedOut, UnwillingToPerform)
+LIMITS = (AdminLimitExceeded, TimeLimitExceeded, OperationTimeoutError, UnwillingToPerform)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ async def base_is_readable(each: Examined, setting: str) -> float | None:
     try:
         found = await ask(each.connection, base, Scope.BASE, Present("objectClass"), limit=1)
     except (NoSuchObject, InsufficientAccessRights) as error:
-        tell_base(each, setting, error.what)
+        tell_base(each, setting, error.message)
         return None
     if not found.entries and base and not found.references:
         tell_base(each, setting, "the server shows no such entry")
@@ -87,22 +87,22 @@ def tell_base(each: Examined, setting: str, what: str) -> None:
     base = each.server.group_base if setting == "GroupResolveBase" else each.server.person_base
     if not base:
         seen = f"{each.place}: {setting} is empty, and a search from the root finds nothing: {what}"
-        cure = f'in {each.place}: {setting}="{each.naming_context or "the base of your directory"}"'
-        each.report.add("Q20", seen, cure)
+        fix = f'in {each.place}: {setting}="{each.naming_context or "the base of your directory"}"'
+        each.report.add("Q20", seen, fix)
         return
-    cure = f"in {each.place}: correct {setting}"
+    fix = f"in {each.place}: correct {setting}"
     if each.anonymous and each.site.account is None:
-        cure += "; or set BindEntryDn and BindEntryPassword, if strangers may not read it"
+        fix += "; or set BindEntryDn and BindEntryPassword, if strangers may not read it"
     else:
-        cure += ", or give the account the right to read it"
-    each.report.add("Q20", f"{each.place}: {setting} {str(base)!r} cannot be read: {what}", cure)
+        fix += ", or give the account the right to read it"
+    each.report.add("Q20", f"{each.place}: {setting} {str(base)!r} cannot be read: {what}", fix)
 
 
 def tell_unlisted(each: Examined, object_class: str, error: LdapError) -> None:
     """Q24: not even entries of a class can be listed."""
     each.report.add(
         "Q24",
-        f"{each.site.line.server} refuses a search for {object_class}: {error.what}",
+        f"{each.site.line.server} refuses a search for {object_class}: {error.message}",
         "index objectClass for equality at the server, and let the account's limits allow it. slapd: index"
         " objectClass eq",
     )
@@ -128,7 +128,7 @@ async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
         tell_unlisted(each, server.person_class, error)
         return ()
     except NoSuchObject as error:
-        tell_base(each, "PersonResolveBase", error.what)
+        tell_base(each, "PersonResolveBase", error.message)
         return ()
     tell_references(each, found)
     if not found.entries:
@@ -168,7 +168,7 @@ async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchRe
             each.connection, server.person_base, server.person_scope, people, (mail,), limit=most
         )
     except LIMITS as error:
-        each.report.add("Q25", f"{each.site.line.server} does not list the people: {error.what}")
+        each.report.add("Q25", f"{each.site.line.server} does not list the people: {error.message}")
         return
     if without is not None and without.entries:
         count = f"{len(without.entries)}{' or more' if without.more else ''}"
@@ -192,7 +192,7 @@ async def _without_mail(each: Examined) -> Found | None:
             each.connection, server.person_base, server.person_scope, wanted, limit=_WITHOUT_MAIL
         )
     except LIMITS as error:
-        each.report.skip(f"people without {server.mail_attribute} at {server.label}", error.what)
+        each.report.skip(f"people without {server.mail_attribute} at {server.label}", error.message)
         return None
 
 
@@ -277,7 +277,7 @@ async def _by_filter(
 ) -> Found | None:
     """A search as the tasks make it. None when it is refused or slow, which is told as Q24."""
     server = each.server
-    cure = (
+    fix = (
         "index the attributes of this filter at the server, for equality and initial substrings. slapd:"
         " index cn,givenName,sn,mail eq,sub"
     )
@@ -286,7 +286,7 @@ async def _by_filter(
             each.connection, server.person_base, server.person_scope, template.encode(name), limit=limit
         )
     except LIMITS as error:
-        each.report.add("Q24", f"{each.place}: {setting} {template.text!r} is refused: {error.what}", cure)
+        each.report.add("Q24", f"{each.place}: {setting} {template.text!r} is refused: {error.message}", fix)
         return None
     tell_references(each, found)
     if found.seconds > max(_SLOW, _TIMES_SLOWER * base_seconds):
@@ -294,7 +294,7 @@ async def _by_filter(
             "Q24",
             f"{each.place}: a search by {setting} takes {found.seconds:.1f} s, reading the base"
             f" {base_seconds * 1000:.0f} ms",
-            cure,
+            fix,
         )
         return None
     return found

@@ -7,7 +7,7 @@ from typing import final
 
 from quintet.admin.doctor.catalogue import finding
 from quintet.admin.doctor.finding import Finding, order_of
-from quintet.config.problems import Severity
+from quintet.diagnostics import Severity
 from quintet.directory.errors import DirectoryError
 from quintet.ldap.errors import LdapError
 
@@ -27,12 +27,12 @@ class Report:
         self,
         code: str,
         seen: str,
-        cure: str | None = None,
+        fix: str | None = None,
         *,
         why: str | None = None,
         severity: Severity | None = None,
     ) -> None:
-        made = finding(code, seen, cure, why=why, severity=severity)
+        made = finding(code, seen, fix, why=why, severity=severity)
         self._found.setdefault((code, made.seen), made)
 
     def skip(self, what: str, because: str) -> None:

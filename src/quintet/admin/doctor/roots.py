@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from quintet.admin.doctor.asking import SECONDS, ask
+from quintet.admin.doctor.queries import SECONDS, ask
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.sites import Site
 from quintet.config.settings import Scope
@@ -82,8 +82,8 @@ def check_kind(site: Site, root: Root, report: Report) -> None:
     if root.active_directory:
         context = root.naming_context or "its defaultNamingContext"
         if server is not None and not server.person_base:
-            cure = f'in {place}: PersonResolveBase="{context}" GroupResolveBase="{context}"'
-            report.add("D19", f"{site.name} is Active Directory, and PersonResolveBase is empty", cure)
+            fix = f'in {place}: PersonResolveBase="{context}" GroupResolveBase="{context}"'
+            report.add("D19", f"{site.name} is Active Directory, and PersonResolveBase is empty", fix)
         if card is not None and not card.base:
             report.add(
                 "D19",

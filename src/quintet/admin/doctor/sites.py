@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from quintet.cards.endpoint import line_of as card_line
-from quintet.config.problems import Place
+from quintet.cards.endpoint import pool_config as card_line
 from quintet.config.settings import Account, CardServer, CardStorage, ServerSettings, Settings
-from quintet.directory.endpoint import Endpoint, Line, lines_of
-from quintet.directory.tasks import Task
+from quintet.diagnostics import Place
+from quintet.directory.endpoint import Endpoint, PoolConfig, pool_configs
+from quintet.directory.services import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Site:
     """
 
     place: Place
-    line: Line
+    line: PoolConfig
     endpoints: tuple[Endpoint, ...]
     account: Account | None
     server: ServerSettings | None = None
@@ -36,18 +36,18 @@ class Site:
             "UserName and Password (or UserEncodedAuth)" if self.card else "BindEntryDn and BindEntryPassword"
         )
 
-    def at(self, endpoint: Endpoint) -> Line:
+    def at(self, endpoint: Endpoint) -> PoolConfig:
         """The line to one host alone."""
         return replace(self.line, endpoints=(endpoint,))
 
 
 def sites_of(settings: Settings) -> Iterator[Site]:
     """The servers in their order, then those of the cards."""
-    lines = lines_of(settings)
+    lines = pool_configs(settings)
     for nth, server in enumerate(settings.servers):
         if server.hosts:
-            every = tuple(endpoint for task in Task for endpoint in lines[task, nth].endpoints)
-            line = lines[Task.RESOLVE_NAMES, nth]
+            every = tuple(endpoint for task in Service for endpoint in lines[task, nth].endpoints)
+            line = lines[Service.RESOLVE_NAMES, nth]
             yield Site(server.place, line, every, server.account, server=server)
     for storage in settings.cards.storages if settings.cards else ():
         for card in storage.servers:

@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from cryptography import x509
 
 from quintet.admin.doctor.report import Report
-from quintet.config.problems import Severity
+from quintet.config.cross_checks import encrypts
 from quintet.config.settings import Settings
-from quintet.config.together import encrypts
+from quintet.diagnostics import Severity
 from quintet.tls.certificates import name_text
 from quintet.tls.levels import weakness
-from quintet.tls.profile import StoreKind, StoreRef, TlsProfile
-from quintet.tls.store_errors import StoreError
-from quintet.tls.stores import Store, open_store
+from quintet.tls.settings import StoreKind, StoreLocation, TlsSettings
+from quintet.tls.stores import Store, StoreError, open_store
 
 SOON = 30
 """Days before its end from which on a certificate is told of."""
@@ -25,7 +24,7 @@ class _Opened:
     """A store that could be opened. `where` is the setting that names it."""
 
     where: str
-    ref: StoreRef
+    ref: StoreLocation
     store: Store
 
 
@@ -45,23 +44,23 @@ def examine(settings: Settings, report: Report, *, for_sametime: bool) -> None:
             )
         for key in each.store.keys:
             for certificate in (key.certificate, *key.chain):
-                cure = f"have our certificate renewed, and put it into {path} with its key"
-                check_dates(certificate, f"{key.alias} in {path}", cure, report)
+                fix = f"have our certificate renewed, and put it into {path} with its key"
+                check_dates(certificate, f"{key.alias} in {path}", fix, report)
                 _check_level(settings.tls, certificate, each, report)
     _check_stash(settings, report)
     _compare(settings, report)
 
 
-def check_dates(certificate: x509.Certificate, where: str, cure: str, report: Report) -> None:
+def check_dates(certificate: x509.Certificate, where: str, fix: str, report: Report) -> None:
     """D40, for a certificate in a store or of a server."""
     ends, begins = certificate.not_valid_after_utc, certificate.not_valid_before_utc
     now = datetime.now(UTC)
     days = (ends - now).days
     who = f"{name_text(certificate.subject)} ({where})"
     if ends < now:
-        report.add("D40", f"{who} expired on {ends:%Y-%m-%d}", cure, severity=Severity.ERROR)
+        report.add("D40", f"{who} expired on {ends:%Y-%m-%d}", fix, severity=Severity.ERROR)
     elif days < SOON:
-        report.add("D40", f"{who} expires on {ends:%Y-%m-%d}, in {days} days", cure)
+        report.add("D40", f"{who} expires on {ends:%Y-%m-%d}, in {days} days", fix)
     elif begins > now:
         report.add(
             "D40",
@@ -73,7 +72,7 @@ def check_dates(certificate: x509.Certificate, where: str, cure: str, report: Re
 
 
 def _opened(settings: Settings) -> Iterator[_Opened]:
-    seen: set[StoreRef] = set()
+    seen: set[StoreLocation] = set()
     for where, ref in _named(settings):
         if ref is None or ref in seen:
             continue
@@ -83,19 +82,19 @@ def _opened(settings: Settings) -> Iterator[_Opened]:
             yield _Opened(where, ref, store)
 
 
-def _named(settings: Settings) -> Iterator[tuple[str, StoreRef | None]]:
+def _named(settings: Settings) -> Iterator[tuple[str, StoreLocation | None]]:
     yield _origin(settings.tls, "trust_store"), settings.tls.trust_store
     yield _origin(settings.tls, "key_store"), settings.tls.key_store
     for storage in settings.cards.storages if settings.cards else ():
         yield "KeyStorePath of SslProperties in UserInfoConfig.xml", storage.tls.trust_store
 
 
-def _origin(profile: TlsProfile, name: str) -> str:
+def _origin(profile: TlsSettings, name: str) -> str:
     origin = profile.origins.get(name)
     return f"{origin.key} ({origin.place})" if origin else name
 
 
-def opened(ref: StoreRef) -> Store | None:
+def opened(ref: StoreLocation) -> Store | None:
     """The store; None when it does not open, which the check of the files tells."""
     try:
         return open_store(ref)
@@ -116,7 +115,7 @@ def _check_encoding(each: _Opened, report: Report) -> None:
     )
 
 
-def _check_level(profile: TlsProfile, certificate: x509.Certificate, each: _Opened, report: Report) -> None:
+def _check_level(profile: TlsSettings, certificate: x509.Certificate, each: _Opened, report: Report) -> None:
     anchor = certificate.subject == certificate.issuer
     why = weakness(certificate, profile.level, anchor=anchor) if profile.level else None
     if why is not None:
@@ -130,7 +129,7 @@ def _check_level(profile: TlsProfile, certificate: x509.Certificate, each: _Open
 def _check_stash(settings: Settings, report: Report) -> None:
     """The stash sequence not yet done: named, not there, and the clear password still in the file."""
     for name in ("trust_store", "key_store"):
-        ref: StoreRef | None = getattr(settings.tls, name)
+        ref: StoreLocation | None = getattr(settings.tls, name)
         if ref is None or ref.stash is None or ref.password is None or ref.stash.exists():
             continue
         report.add(
@@ -170,7 +169,7 @@ def _compare(settings: Settings, report: Report) -> None:
             )
 
 
-def _same(one: StoreRef, other: StoreRef) -> bool:
+def _same(one: StoreLocation, other: StoreLocation) -> bool:
     return replace(one, stash=None, password=None) == replace(other, stash=None, password=None)
 
 

@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from quintet.admin.init.recognising import Product, Root
+from quintet.admin.init.root_dse import Product, Root
 from quintet.directory.entries import values
 from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import BadName, LdapError, ResultError
+from quintet.ldap.errors import DNSyntaxError, LdapError, ResultError
 from quintet.ldap.filters import Equality, Filter, Or
 from quintet.ldap.messages import SearchResultEntry
 
@@ -239,6 +239,6 @@ def is_name(text: str) -> bool:
     """Whether it can be a base."""
     try:
         DN.parse(text)
-    except BadName:
+    except DNSyntaxError:
         return False
     return True

@@ -12,11 +12,11 @@ from quintet.admin.init.proposing import Proposal
 from quintet.admin.rewriting import Rewrite, rewrite
 from quintet.config.load import load
 from quintet.config.settings import Account
-from quintet.directory.tasks import Protection
+from quintet.directory.services import Protection
 from quintet.files import PRIVATE, replace_file
 from quintet.secret import Secret
-from quintet.tls.stash import write_stash
 from quintet.tls.stores import Store, write_store
+from quintet.tls.stores.stash import write_stash
 
 INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
 STORE, STASH = "ldaptruststore.p12", "ldaptruststore.sth"
@@ -46,7 +46,7 @@ def in_the_way(folder: Path) -> tuple[Path, ...]:
 def write(folder: Path, environ: Mapping[str, str], plan: Plan) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Write everything; the new files and the backups of old ones. Only their owner can read them.
 
-    Raises BadSettings when the settings would not do, StashError and CannotWrite; then nothing is changed.
+    Raises SettingsError when the settings would not do, StashError and RewriteError; then nothing is changed.
     """
     password = Secret(secrets.token_urlsafe(24)) if plan.store is not None else None
     contents: dict[str, bytes] = {
@@ -85,7 +85,7 @@ def _out_of_the_way(path: Path) -> Iterator[tuple[Path, ...]]:
 def _try(
     folder: Path, environ: Mapping[str, str], contents: Mapping[str, bytes], stashed: Secret | None
 ) -> None:
-    """Whether the files would do as settings. Raises BadSettings."""
+    """Whether the files would do as settings. Raises SettingsError."""
     with TemporaryDirectory(prefix=".init-", dir=folder) as name:
         trial = Path(name)
         for file, data in contents.items():

@@ -1,0 +1,397 @@
+"""Walk 3: one level of the directory, page by page, containers first, then groups, then people.
+
+Each kind is a paged search of its own (RFC 2696), so that no level has to fit into memory to be put in order.
+A token says where the next page begins. The server's cookie belongs to a connection and may be lost: then
+the level is walked again from its start, and the page is the same.
+"""
+
+import asyncio
+import base64
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import final
+from weakref import WeakKeyDictionary
+
+from quintet.config.settings import Scope
+from quintet.directory.entries import (
+    group,
+    group_attributes,
+    lies_under,
+    parsed,
+    person,
+    person_attributes,
+    rdn_value,
+    texts,
+)
+from quintet.directory.entry_exists import ANYTHING
+from quintet.directory.errors import (
+    BrowsingDisabledError,
+    DirectoryUnavailableError,
+    InvalidPageTokenError,
+    OutOfScopeError,
+    UnknownNameError,
+    UnreachableReason,
+)
+from quintet.directory.link import PooledConnection
+from quintet.directory.queries import answered_badly, query_servers
+from quintet.directory.records import Container, Group, Page, Person
+from quintet.directory.services import Service
+from quintet.directory.snapshot import Server, Snapshot
+from quintet.ldap.connection import Connection
+from quintet.ldap.dn import DN
+from quintet.ldap.errors import (
+    AdminLimitExceeded,
+    ClientLimitError,
+    InvalidDnSyntax,
+    LdapError,
+    NoSuchObject,
+    OperationTimeoutError,
+    ResultError,
+    SizeLimitExceeded,
+    TimeLimitExceeded,
+)
+from quintet.ldap.filters import And, Equality, Filter, Not, Or
+from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
+
+LARGEST_PAGE = 1000
+_COOKIES_KEPT = 256
+_COOKIE_AGE = 300.0
+_KINDS = 3
+_LONGEST_TOKEN = 64 * 1024
+_MOST_EMPTY_PAGES = 100
+_MOST_SHOWN = 300
+
+_CONTAINER_CLASSES = (
+    "organizationalUnit",
+    "organization",
+    "country",
+    "locality",
+    "domain",
+    "dcObject",
+    "container",
+    "builtinDomain",
+    "nsContainer",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page begins: so many entries of a kind at this level of a server were shown."""
+
+    server: int
+    dn: str
+    kind: int
+    shown: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """One kind of entries below one entry: the search whose pages are walked."""
+
+    dn: str
+    filter: bytes
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Entries of one level; whether there are `more`; `cut` when a limit of the server keeps the rest."""
+
+    entries: Sequence[SearchResultEntry]
+    more: bool
+    cut: bool = False
+
+
+@final
+class Browsing:
+    """Remembers for each connection what pages were begun on it."""
+
+    def __init__(self) -> None:
+        self._pagings: WeakKeyDictionary[Connection, _Paging] = WeakKeyDictionary()
+
+    async def browse(self, view: Snapshot, dn: str | None, *, page_size: int, token: str | None) -> Page:
+        """One page of the level below `dn`, or of the bases of all servers.
+
+        Raises BrowsingDisabledError, OutOfScopeError, UnknownNameError, InvalidPageTokenError, DirectoryUnavailableError and its kin.
+        """
+        if not view.directory.browse:
+            raise BrowsingDisabledError(
+                "browsing is turned off",
+                task=Service.BROWSE.value,
+                fix="To turn it on, remove VPDIR_IGNORE_BROWSE=1 from [Debug] of sametime.ini",
+            )
+        if not 1 <= page_size <= LARGEST_PAGE:
+            raise InvalidPageTokenError(
+                f"a page holds 1 to {LARGEST_PAGE} entries", task=Service.BROWSE.value
+            )
+        place = None if token is None else _read_token(token)
+        if dn is None:
+            return await _top(view, page_size, place)
+        name = parsed(dn)
+        if name is None or not name:
+            raise UnknownNameError(f"{_shown(dn)} is no distinguished name", task=Service.BROWSE.value)
+        if place is None:
+            place = _Place(await _server_of(view, name), dn, 0, 0)
+        elif (
+            parsed(place.dn) != name
+            or not 0 <= place.server < len(view.servers)
+            or not lies_under(name, view.servers[place.server].bases)
+        ):
+            raise InvalidPageTokenError("the token belongs to another level", task=Service.BROWSE.value)
+        server = view.servers[place.server]
+        try:
+            return await self._page(server, place, page_size)
+        except (NoSuchObject, InvalidDnSyntax) as error:
+            raise UnknownNameError(
+                f"there is no {_shown(dn)}", task=Service.BROWSE.value, server=server.label
+            ) from error
+        except LdapError as error:
+            raise answered_badly(error, server, Service.BROWSE.value) from error
+
+    async def _page(self, server: Server, place: _Place, page_size: int) -> Page:
+        """A page, in the time of one operation, waiting for others on the connection included."""
+        pool = server.pools[Service.BROWSE]
+
+        async def operation(link: PooledConnection) -> Page:
+            paging = self._pagings.setdefault(link.connection, _Paging())
+            has_turn = False
+            try:
+                async with asyncio.timeout(pool.line.operation_timeout), paging.turn:
+                    has_turn = True
+                    return await _filled(paging, link.connection, server, place, page_size)
+            except TimeoutError as error:
+                if not has_turn:
+                    raise DirectoryUnavailableError.because(
+                        UnreachableReason.OVERLOADED,
+                        "a connection brings one page at a time, and others took all of it",
+                        task=Service.BROWSE.value,
+                        server=server.label,
+                        address=str(link.endpoint.address),
+                        fix="Raise ST_DB_LDAP_CONNECTIONS_NUMBER in [Directory] of sametime.ini",
+                    ) from error
+                raise OperationTimeoutError(
+                    "the page did not come in time",
+                    server=str(link.endpoint.address),
+                    operation="search",
+                    dn=place.dn,
+                ) from error
+
+        return await pool.run(operation, "browse")
+
+
+@final
+class _Paging:
+    """The pages on one connection: one walk at a time, as some servers keep one cookie for each connection.
+
+    Cookies are remembered, a bounded number for a bounded time.
+    """
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self._cookies: OrderedDict[tuple[_Level, int], tuple[bytes, float]] = OrderedDict()
+
+    async def part(self, connection: Connection, level: _Level, shown: int, wanted: int) -> _Part:
+        """Up to `wanted` entries after the first `shown`."""
+        cookie, at = self._cookies.pop((level, shown), (b"", 0.0))
+        if cookie and _now() - at < _COOKIE_AGE:
+            with suppress(ResultError):
+                return await self._walk(connection, level, shown, wanted, cookie)
+        return await self._walk(connection, level, shown, wanted)
+
+    async def _walk(
+        self, connection: Connection, level: _Level, shown: int, wanted: int, cookie: bytes = b""
+    ) -> _Part:
+        """From the cookie on; without one from the start, past what was shown."""
+        skip = 0 if cookie else shown
+        taken: list[SearchResultEntry] = []
+        empty = 0
+        while True:
+            size = min(skip, wanted) if skip else wanted - len(taken)
+            try:
+                page = await connection.search_page(
+                    level.dn, Scope.ONE.value, level.filter, level.attributes, page_size=size, cookie=cookie
+                )
+            except (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded, ClientLimitError) as error:
+                partial = error.partial.entries if error.partial else []
+                if not (partial or cookie):
+                    raise
+                taken += partial[skip:]
+                return _Part(taken[:wanted], more=len(taken) > wanted, cut=len(taken) <= wanted)
+            cookie = page.cookie
+            empty = 0 if page.entries else empty + 1
+            if empty > _MOST_EMPTY_PAGES:
+                raise ClientLimitError(f"more than {_MOST_EMPTY_PAGES} empty pages one after the other")
+            # A server may send larger pages than asked for, or all at once.
+            taken += page.entries[skip:]
+            skip = max(0, skip - len(page.entries))
+            if not cookie or len(taken) >= wanted:
+                break
+        if cookie and len(taken) == wanted:
+            self._keep((level, shown + wanted), cookie)
+        return _Part(taken[:wanted], more=bool(cookie) or len(taken) > wanted)
+
+    def _keep(self, at: tuple[_Level, int], cookie: bytes) -> None:
+        now = _now()
+        self._cookies[at] = cookie, now
+        while len(self._cookies) > _COOKIES_KEPT or (
+            self._cookies and next(iter(self._cookies.values()))[1] < now - _COOKIE_AGE
+        ):
+            self._cookies.popitem(last=False)
+
+
+async def _filled(
+    paging: _Paging, connection: Connection, server: Server, place: _Place, page_size: int
+) -> Page:
+    """Fill a page, from as many kinds as it takes."""
+    records: list[Container | Group | Person] = []
+    kind, shown, cut = place.kind, place.shown, False
+    while kind < _KINDS and len(records) < page_size:
+        level = _level(server, place.dn, kind)
+        part = await paging.part(connection, level, shown, page_size - len(records))
+        records += (_record(entry, kind, server) for entry in part.entries)
+        cut = cut or part.cut
+        if part.more:
+            shown += len(part.entries)
+        else:
+            kind, shown = kind + 1, 0
+    following = _token(_Place(place.server, place.dn, kind, shown)) if kind < _KINDS else None
+    return Page(tuple(records), following, complete=not cut, truncated=cut)
+
+
+async def _top(view: Snapshot, page_size: int, place: _Place | None) -> Page:
+    """The bases of all servers; the naming contexts where a base is the whole directory."""
+    if place is not None and place.dn:
+        raise InvalidPageTokenError("the token belongs to another level", task=Service.BROWSE.value)
+    answers = await query_servers(view.servers, _roots)
+    once: dict[DN, Container] = {}
+    missing: list[str] = []
+    for _, (containers, lacking) in answers.given:
+        missing += lacking
+        for container in containers:
+            once.setdefault(DN.parse(container.dn), container)
+    begin = place.shown if place else 0
+    shown = tuple(once.values())[begin : begin + page_size]
+    following = begin + len(shown)
+    return Page(
+        shown,
+        _token(_Place(0, "", 0, following)) if following < len(once) else None,
+        complete=not (answers.failures or missing),
+        unavailable=answers.unavailable,
+        missing_bases=tuple(missing),
+    )
+
+
+async def _roots(server: Server) -> tuple[Sequence[Container], Sequence[str]]:
+    """The containers at the top of a server, and which of its bases are missing."""
+    bases = [base for base in server.bases if base]
+    missing: list[str] = []
+    if all(server.bases):
+        # Asked all the same, so that a server that is down is told.
+        there = []
+        for base in bases:
+            if await server.read(Service.BROWSE, base, ANYTHING, ("1.1",)):
+                there.append(base)
+            else:
+                missing.append(server.missing_base(Service.BROWSE, base))
+        names = [name for name in there if not any(name != other and name.is_under(other) for other in there)]
+    else:
+        root = await server.search(Service.BROWSE, "", BASE_OBJECT, ANYTHING, ("namingContexts",), limit=1)
+        names = [
+            name
+            for entry in root.entries
+            for text in texts(entry, "namingContexts")
+            if (name := parsed(text))
+        ]
+    return [Container(str(name), str(name), server.label) for name in names], missing
+
+
+async def _server_of(view: Snapshot, name: DN) -> int:
+    """The first server that has this entry under its bases. Raises OutOfScopeError, UnknownNameError."""
+    candidates = [nth for nth, server in enumerate(view.servers) if lies_under(name, server.bases)]
+    if not candidates:
+        raise OutOfScopeError(
+            f"{_shown(str(name))} lies under none of the configured bases",
+            task=Service.BROWSE.value,
+            fix="Browse from the top, without a name",
+        )
+    if len(candidates) == 1:
+        return candidates[0]
+    by_server = {id(view.servers[nth]): nth for nth in candidates}
+
+    async def question(server: Server) -> bool:
+        try:
+            return await server.read(Service.BROWSE, name, ANYTHING, ("1.1",)) is not None
+        except InvalidDnSyntax:
+            return False
+
+    answers = await query_servers([view.servers[nth] for nth in candidates], question)
+    for server, there in answers.given:
+        if there:
+            return by_server[id(server)]
+    if answers.failures:
+        raise answers.failures[0][1]
+    raise UnknownNameError(f"there is no {_shown(str(name))}", task=Service.BROWSE.value)
+
+
+def _level(server: Server, dn: str, kind: int) -> _Level:
+    settings = server.settings
+    people, groups = _of_class(settings.person_class), _of_class(settings.group_class)
+    if kind == 0:
+        containers = Or(tuple(_of_class(name) for name in _CONTAINER_CLASSES))
+        return _Level(dn, And((containers, Not(people), Not(groups))).encode(), ("1.1",))
+    if kind == 1:
+        return _Level(dn, groups.encode(), group_attributes(settings))
+    return _Level(dn, And((people, Not(groups))).encode(), person_attributes(settings))
+
+
+def _of_class(name: str) -> Filter:
+    return Equality("objectClass", name.encode())
+
+
+def _record(entry: SearchResultEntry, kind: int, server: Server) -> Container | Group | Person:
+    if kind == 1:
+        return group(entry, server.settings)
+    if kind == 2:
+        return person(entry, server.settings)
+    return Container(entry.dn, rdn_value(entry.dn), server.label)
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= _MOST_SHOWN else name[: _MOST_SHOWN - 1] + "…")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+_TOKEN = re.compile(rb"(\d{1,4}) ([0-2]) (\d{1,10}) (.*)", re.DOTALL)
+
+
+def _token(place: _Place) -> str:
+    text = f"{place.server} {place.kind} {place.shown} {place.dn}".encode("utf-8", "surrogateescape")
+    return base64.urlsafe_b64encode(_check(text) + text).decode().rstrip("=")
+
+
+def _read_token(token: str) -> _Place:
+    """Raises InvalidPageTokenError. The check finds damage; what may be shown is decided by the bases, not by the token."""
+    data = b""
+    if len(token) <= _LONGEST_TOKEN and token.isascii():
+        with suppress(ValueError):
+            data = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
+    found = _TOKEN.fullmatch(data, 6) if data[:6] == _check(data[6:]) else None
+    if found is None:
+        raise InvalidPageTokenError(
+            "the token for the next page is damaged",
+            task=Service.BROWSE.value,
+            fix="Begin with the first page",
+        )
+    server, kind, shown, dn = found.groups()
+    return _Place(int(server), dn.decode("utf-8", "surrogateescape"), int(kind), int(shown))
+
+
+def _check(text: bytes) -> bytes:
+    return hashlib.sha256(b"quintet page " + text).digest()[:6]

@@ -1,0 +1,98 @@
+"""The groups of a person, for policies (reference 3.5): by a filter, or by an attribute like `memberOf`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from quintet.directory.entries import group, group_attributes, identity, lies_under, parsed
+from quintet.directory.entry_exists import ANYTHING
+from quintet.directory.queries import answered_badly, gather_or_cancel, unless_refused
+from quintet.directory.ranges import all_values
+from quintet.directory.records import Group, Person
+from quintet.directory.services import Service
+from quintet.directory.snapshot import Server, Snapshot
+from quintet.ldap.errors import FilterSyntaxError, LdapError
+from quintet.ldap.messages import SearchResultEntry
+
+if TYPE_CHECKING:
+    from quintet.ldap.dn import DN
+
+DEEPEST = 10
+MOST_GROUPS = 1000
+_TASK = Service.GROUP_CONTENT
+_AT_ONCE = 50
+
+
+async def groups_of(view: Snapshot, person: Person, *, depth: int = 4) -> tuple[Group, ...]:
+    """The person's groups, the nearest first; at most MOST_GROUPS.
+
+    `depth` levels of groups around these are followed: 4 by default, 10 at most, -1 (or 0) none. Raises
+    DirectoryUnavailableError and its kin.
+    """
+    if not -1 <= depth <= DEEPEST:
+        raise ValueError(f"depth is -1 to {DEEPEST}")
+    name = parsed(person.dn)
+    held = [each for each in view.servers if each.label == person.server]
+    server = next((each for each in held if name and lies_under(name, (each.settings.person_base,))), None)
+    if server is None:
+        return ()
+    found: dict[DN | str, SearchResultEntry] = {}
+    level: list[str] = [person.dn]
+    try:
+        for _ in range(1 + max(0, depth)):
+            above: list[str] = []
+            for begin in range(0, len(level), _AT_ONCE):
+                names = level[begin : begin + _AT_ONCE]
+                for entries in await gather_or_cancel(_directly(server, name) for name in names):
+                    for entry in entries:
+                        key = identity(entry.dn)
+                        if key not in found and len(found) < MOST_GROUPS:
+                            found[key] = entry
+                            above.append(entry.dn)
+            level = above
+    except LdapError as error:
+        raise answered_badly(error, server, _TASK.value) from error
+    return tuple(group(entry, server.settings) for entry in found.values())
+
+
+async def _directly(server: Server, dn: str) -> Sequence[SearchResultEntry]:
+    settings = server.settings
+    if settings.member_of:
+        return await _by_attribute(server, dn, settings.member_of)
+    if settings.group_membership is None:
+        return ()
+    try:
+        filled = settings.group_membership.encode(dn)
+    except FilterSyntaxError:
+        return ()
+    found = await server.search(
+        _TASK,
+        settings.group_base,
+        settings.group_scope.value,
+        filled,
+        group_attributes(settings),
+        limit=MOST_GROUPS,
+    )
+    return found.entries
+
+
+async def _by_attribute(server: Server, dn: str, attribute: str) -> Sequence[SearchResultEntry]:
+    settings = server.settings
+    holder = await server.read(_TASK, dn, ANYTHING, (attribute,))
+    if holder is None:
+        return ()
+    names: list[str] = []
+    async for value in all_values(server, _TASK, holder, attribute):
+        text = value.decode("utf-8", "surrogateescape")
+        name = parsed(text)
+        if name and lies_under(name, (settings.group_base,)) and len(names) < MOST_GROUPS:
+            names.append(text)
+    entries: list[SearchResultEntry] = []
+    for begin in range(0, len(names), _AT_ONCE):
+        part = names[begin : begin + _AT_ONCE]
+        entries += (entry for entry in await gather_or_cancel(_read(server, name) for name in part) if entry)
+    return entries
+
+
+async def _read(server: Server, dn: str) -> SearchResultEntry | None:
+    asked = group_attributes(server.settings)
+    return await unless_refused(server.read(_TASK, dn, ANYTHING, asked))

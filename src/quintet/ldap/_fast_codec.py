@@ -1,0 +1,196 @@
+"""Quick ways through the codec for what happens thousands of times a second: a search out, an entry in.
+
+Each does just what `messages` does, for the common shapes only. `messages` is the authority: whatever these
+readers do not expect they leave to it, errors included.
+"""
+
+from functools import lru_cache
+from typing import Final, final
+
+from quintet.ldap.ber import boolean, enumerated, head, integer, octets
+from quintet.ldap.errors import NO_TEXT, LocalProtocolError
+from quintet.ldap.messages import Result, SearchResultDone, SearchResultEntry, attribute_list, utf8
+
+SUCCESSFUL: Final = SearchResultDone(Result())
+SUCCESSFUL_BER: Final = b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00"
+
+_LONGEST_CACHED_BASE = 1024
+_MOST_OPENINGS = 256
+_MOST_NAMES = 4096
+
+
+@final
+class SearchFrame:
+    """A search request but for its filter. Programs send the same few again and again."""
+
+    __slots__ = ("_after", "_before", "_openings")
+
+    _openings: dict[int, tuple[bytes, int]]
+
+    def __init__(
+        self,
+        base: str,
+        scope: int,
+        attributes: tuple[str, ...],
+        deref: int = 0,
+        size_limit: int = 0,
+        time_limit: int = 0,
+        types_only: bool = False,
+    ) -> None:
+        self._before = b"".join(
+            (
+                octets(utf8(base)),
+                enumerated(scope),
+                enumerated(deref),
+                integer(size_limit),
+                integer(time_limit),
+                boolean(types_only),
+            )
+        )
+        self._after = attribute_list(attributes)
+        self._openings = {}
+
+    def message(self, number: bytes, tree: bytes, controls: bytes = b"") -> bytes:
+        """The whole message, from its id, filter and controls in BER."""
+        opening, length = self._openings.get(len(tree)) or self._opening(len(tree))
+        length += len(number) + len(controls)
+        return b"".join((head(0x30, length), number, opening, tree, self._after, controls))
+
+    def _opening(self, tree: int) -> tuple[bytes, int]:
+        """What stands before a filter of `tree` octets, and the length of the request around it."""
+        length = len(self._before) + tree + len(self._after)
+        opening = head(0x63, length) + self._before
+        found = opening, len(opening) + tree + len(self._after)
+        if len(self._openings) < _MOST_OPENINGS:
+            self._openings[tree] = found
+        return found
+
+
+_cached_frame = lru_cache(512)(SearchFrame)
+
+
+def search_frame(
+    base: str,
+    scope: int,
+    attributes: tuple[str, ...],
+    deref: int = 0,
+    size_limit: int = 0,
+    time_limit: int = 0,
+    types_only: bool = False,
+) -> SearchFrame:
+    """The frame of a search: the one that was made for such a search before, where it was kept.
+
+    Raises LocalProtocolError for text that UTF-8 cannot carry.
+    """
+    make = _cached_frame if len(base) <= _LONGEST_CACHED_BASE and len(attributes) <= 64 else SearchFrame
+    try:
+        return make(base, scope, attributes, deref, size_limit, time_limit, types_only)
+    except UnicodeError as error:
+        raise LocalProtocolError(NO_TEXT, operation="search") from error
+
+
+_names: dict[bytes, str] = {}
+
+_LONE_VALUES: Final = tuple(
+    bytes((0x31, n - 2, 0x04, n - 4)) if 4 <= n < 0x80 else None for n in range(0x200)
+)
+"""By how many octets are left of an attribute after its name: how they begin when they are one short value.
+
+As long as it is, there is nothing at the indexes that lengths which lie come to, negative ones among them.
+"""
+
+
+def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
+    """The search result entry that begins at `at` and fills the octets up to `end`.
+
+    None when `messages` should look at it.
+
+    Nothing is checked on the way but tags. Every element must end where its holder says, and that is checked
+    once it has been read: what ran past its end never ends there.
+    """
+    names, lone_values = _names, _LONE_VALUES
+    try:
+        length = data[at + 1]
+        at += 2
+        if length >= 0x80:
+            length, at = _long(data, at, length)
+        if at + length != end or data[at] != 0x04:
+            return None
+        length = data[at + 1]
+        at += 2
+        if length >= 0x80:
+            length, at = _long(data, at, length)
+        stop = at + length
+        dn = data[at:stop].decode("utf-8", "surrogateescape")
+        if data[stop] != 0x30:
+            return None
+        length = data[stop + 1]
+        at = stop + 2
+        if length >= 0x80:
+            length, at = _long(data, at, length)
+        if at + length != end:
+            return None
+        attributes: dict[str, list[bytes]] = {}
+        while at < end:
+            if data[at] != 0x30:
+                return None
+            length = data[at + 1]
+            at += 2
+            if length >= 0x80:
+                length, at = _long(data, at, length)
+            stop = at + length
+            value_at = at + 2 + data[at + 1]
+            name = names.get(data[at:value_at]) or _name(data[at:value_at])
+            if name is None or name in attributes:
+                return None
+            if length < 0x80 and data[value_at : value_at + 4] == lone_values[stop - value_at]:
+                attributes[name] = [data[value_at + 4 : stop]]
+                at = stop
+                continue
+            if data[value_at] != 0x31:
+                return None
+            length = data[value_at + 1]
+            at = value_at + 2
+            if length >= 0x80:
+                length, at = _long(data, at, length)
+            if at + length != stop:
+                return None
+            values = []
+            while at < stop:
+                if data[at] != 0x04:
+                    return None
+                length = data[at + 1]
+                at += 2
+                if length >= 0x80:
+                    length, at = _long(data, at, length)
+                values.append(data[at : at + length])
+                at += length
+            if at != stop:
+                return None
+            attributes[name] = values
+        if at != end:
+            return None
+    except IndexError:
+        return None
+    return SearchResultEntry(dn, attributes)
+
+
+def _long(data: bytes, at: int, first: int) -> tuple[int, int]:
+    if first == 0x81:
+        return data[at], at + 1
+    if first == 0x82:
+        return data[at] << 8 | data[at + 1], at + 2
+    count = first & 0x7F
+    if not 0 < count <= 4:
+        raise IndexError
+    return int.from_bytes(data[at : at + count], "big"), at + count
+
+
+def _name(element: bytes) -> str | None:
+    """The name of an attribute, one and the same string each time: servers send few of them, often."""
+    if element[0] != 0x04 or element[1] >= 0x80 or element[1] != len(element) - 2:
+        return None
+    name = element[2:].decode("utf-8", "surrogateescape")
+    if len(_names) < _MOST_NAMES:
+        _names[element] = name
+    return name

@@ -1,0 +1,299 @@
+"""Operations under way: each takes its answers, and ends with what its caller waits for."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import final
+
+from quintet.ldap._fast_codec import SearchFrame
+from quintet.ldap.errors import ClientLimitError, LdapError, ResultError
+from quintet.ldap.messages import (
+    SUCCESS,
+    BindResponse,
+    CompareResponse,
+    Control,
+    ExtendedResponse,
+    IntermediateResponse,
+    Request,
+    Result,
+    SearchResultDone,
+    SearchResultEntry,
+    SearchResultReference,
+)
+from quintet.ldap.results import SearchResult
+from quintet.ldap.session import Answer, Session
+
+NEVER = float("inf")
+_MOST_REFERENCES = 100_000
+_ATTRIBUTE_COSTS = 100
+"""Octets of memory, on top of those that came."""
+
+Intermediate = Callable[[IntermediateResponse], None]
+FinalResponse = BindResponse | CompareResponse | ExtendedResponse
+
+
+class Operation:
+    """One operation. `deadline` is loop time; `server`, `verb` and `dn` are for errors."""
+
+    __slots__ = ("deadline", "dn", "id", "intermediate", "server")
+
+    verb: str
+
+    def __init__(
+        self, server: str, dn: str | None, deadline: float, intermediate: Intermediate | None = None
+    ) -> None:
+        self.id = 0
+        self.server = server
+        self.dn = dn
+        self.deadline = deadline
+        self.intermediate = intermediate
+
+    def send(self, session: Session) -> int:
+        """Queue the request at the session; its message id. Raises LocalProtocolError and UnicodeError."""
+        raise NotImplementedError
+
+    def take(self, answer: Answer) -> LdapError | None:
+        """Take an answer. An error means that the caller has had enough, and the rest shall be abandoned."""
+        raise NotImplementedError
+
+    def fail(self, error: LdapError) -> None:
+        raise NotImplementedError
+
+    def place(self, error: LdapError) -> LdapError:
+        """The error, which now knows where it happened."""
+        error.server, error.operation, error.dn = self.server, self.verb, self.dn
+        return error
+
+    def result_error(self, result: Result, controls: tuple[Control, ...]) -> ResultError:
+        error = ResultError.of(
+            result.code,
+            result.diagnostic,
+            matched_dn=result.matched_dn,
+            referrals=result.referrals,
+            server=self.server,
+            operation=self.verb,
+            dn=self.dn,
+        )
+        error.controls = controls
+        return error
+
+
+@final
+class AnswerOperation(Operation):
+    """Bind, compare, extended: one answer, whose result must be one of the `good` codes."""
+
+    __slots__ = ("controls", "future", "good", "request", "verb")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        server: str,
+        verb: str,
+        dn: str | None,
+        deadline: float,
+        request: Request,
+        controls: tuple[Control, ...],
+        good: tuple[int, ...],
+        intermediate: Intermediate | None = None,
+    ) -> None:
+        super().__init__(server, dn, deadline, intermediate)
+        self.verb = verb
+        self.request = request
+        self.controls = controls
+        self.good = good
+        self.future: asyncio.Future[Answer] = loop.create_future()
+
+    def send(self, session: Session) -> int:
+        return session.send(self.request, self.controls)
+
+    def take(self, answer: Answer) -> None:
+        op = answer.op
+        if isinstance(op, FinalResponse):
+            if op.result.code not in self.good:
+                self.fail(self.result_error(op.result, answer.controls))
+            elif not self.future.done():
+                self.future.set_result(answer)
+        elif self.intermediate is not None and isinstance(op, IntermediateResponse):
+            self.future.get_loop().call_soon(self.intermediate, op)
+
+    def fail(self, error: LdapError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+@final
+class SearchOperation(Operation):
+    """A search whose entries are collected."""
+
+    __slots__ = (
+        "controls",
+        "entries",
+        "frame",
+        "future",
+        "most_bytes",
+        "most_entries",
+        "references",
+        "size",
+        "tree",
+    )
+
+    verb = "search"
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        server: str,
+        dn: str,
+        deadline: float,
+        frame: SearchFrame,
+        tree: bytes,
+        controls: tuple[Control, ...],
+        most_entries: int,
+        most_bytes: int,
+        intermediate: Intermediate | None = None,
+    ) -> None:
+        self.frame = frame
+        self.tree = tree
+        self.controls = controls
+        self.id = 0
+        self.server = server
+        self.dn = dn
+        self.deadline = deadline
+        self.intermediate = intermediate
+        self.entries: list[SearchResultEntry] = []
+        self.references: list[str] = []
+        self.size = 0
+        self.most_entries = most_entries
+        self.most_bytes = most_bytes
+        self.future: asyncio.Future[SearchResult] = loop.create_future()
+
+    def send(self, session: Session) -> int:
+        return session.search(self.frame, self.tree, self.controls)
+
+    def take(self, answer: Answer) -> LdapError | None:
+        _, op, controls, size, _ = answer
+        if type(op) is SearchResultEntry:
+            entries = self.entries
+            entries.append(op)
+            self.size += size + _ATTRIBUTE_COSTS * len(op.attributes)
+            if len(entries) > self.most_entries:
+                return self._enough(f"more than {self.most_entries} entries")
+            if self.size > self.most_bytes:
+                return self._enough(f"more than {self.most_bytes} octets of entries")
+        elif type(op) is SearchResultDone:
+            if not self.future.done():
+                result = op.result
+                found = SearchResult(self.entries, self.references, result, controls)
+                if result.code == SUCCESS:
+                    self.future.set_result(found)
+                else:
+                    error = self.result_error(result, controls)
+                    error.partial = found
+                    self.fail(error)
+        elif isinstance(op, SearchResultReference):
+            self.references.extend(op.uris)
+            self.size += size
+            if self.size > self.most_bytes:
+                return self._enough(f"more than {self.most_bytes} octets of references")
+        elif self.intermediate is not None and isinstance(op, IntermediateResponse):
+            self.future.get_loop().call_soon(self.intermediate, op)
+        return None
+
+    def _enough(self, what: str) -> ClientLimitError:
+        error = ClientLimitError(what)
+        error.partial = SearchResult(self.entries[: self.most_entries], self.references, Result())
+        return error
+
+    def fail(self, error: LdapError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+@final
+class StreamOperation(Operation):
+    """A search whose entries are handed on one by one. `buffered` counts octets that wait to be asked for.
+
+    Its deadline stands only while the caller waits: who reads slowly does not run out of time.
+    """
+
+    __slots__ = (
+        "buffered",
+        "controls",
+        "frame",
+        "loop",
+        "outcome",
+        "over",
+        "queue",
+        "references",
+        "tree",
+        "waiter",
+    )
+
+    verb = "search"
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        server: str,
+        dn: str,
+        frame: SearchFrame,
+        tree: bytes,
+        controls: tuple[Control, ...],
+        references: list[str] | None,
+        intermediate: Intermediate | None = None,
+    ) -> None:
+        super().__init__(server, dn, NEVER, intermediate)
+        self.frame = frame
+        self.tree = tree
+        self.controls = controls
+        self.loop = loop
+        self.references = references
+        self.queue: deque[tuple[SearchResultEntry, int]] = deque()
+        self.buffered = 0
+        self.over = False
+        self.outcome: LdapError | None = None
+        self.waiter: asyncio.Future[None] | None = None
+
+    def send(self, session: Session) -> int:
+        return session.search(self.frame, self.tree, self.controls)
+
+    def take(self, answer: Answer) -> LdapError | None:
+        op = answer.op
+        if isinstance(op, SearchResultEntry):
+            self.queue.append((op, answer.size))
+            self.buffered += answer.size
+        elif isinstance(op, SearchResultDone):
+            self.over = True
+            if op.result.code != SUCCESS:
+                self.outcome = self.result_error(op.result, answer.controls)
+        elif isinstance(op, SearchResultReference) and self.references is not None:
+            self.references.extend(op.uris)
+            if len(self.references) > _MOST_REFERENCES:
+                return ClientLimitError(f"more than {_MOST_REFERENCES} references")
+        elif self.intermediate is not None and isinstance(op, IntermediateResponse):
+            self.loop.call_soon(self.intermediate, op)
+        self._wake()
+        return None
+
+    def fail(self, error: LdapError) -> None:
+        self.over = True
+        self.outcome = error
+        self._wake()
+
+    def next(self) -> SearchResultEntry | None:
+        """The next entry, if it is here."""
+        if not self.queue:
+            return None
+        entry, size = self.queue.popleft()
+        self.buffered -= size
+        return entry
+
+    async def wait(self) -> None:
+        """Until there is an entry, or the end."""
+        if not self.queue and not self.over:
+            self.waiter = self.loop.create_future()
+            await self.waiter
+
+    def _wake(self) -> None:
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)

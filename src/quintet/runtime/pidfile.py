@@ -1,0 +1,101 @@
+"""Which server runs on a settings folder, and how to tell it that the files changed.
+
+The server holds a lock on its pid file as long as it lives. A pid file without that lock is a left-over, and
+no signal is ever sent to whoever has its number now.
+"""
+
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PID_FILE = "quintet.pid"
+
+
+class AlreadyRunningError(Exception):
+    """Another server runs on the same settings folder."""
+
+    def __init__(self, folder: Path, pid: int | None) -> None:
+        super().__init__(f"a server runs on {folder} already" + (f" (process {pid})" if pid else ""))
+        self.folder = folder
+        self.pid = pid
+
+
+@contextmanager
+def announced(folder: Path) -> Iterator[None]:
+    """Marks this process as the server of `folder` while the context lasts.
+
+    Raises `AlreadyRunningError`, or `OSError` when the folder cannot be written.
+    """
+    path = folder / PID_FILE
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if not _lock(handle, fcntl.LOCK_EX):
+            raise AlreadyRunningError(folder, running(folder))
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n{_started(os.getpid())}\n".encode(), 0)
+        yield
+        if _is_same(handle, path):
+            path.unlink()
+    finally:
+        os.close(handle)
+
+
+def running(folder: Path) -> int | None:
+    """The process id of the server of `folder`, or None when none runs here."""
+    try:
+        handle = os.open(folder / PID_FILE, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        if _lock(handle, fcntl.LOCK_SH):
+            return None
+        number, _, started = os.pread(handle, 100, 0).decode("ascii", "replace").strip().partition("\n")
+    finally:
+        os.close(handle)
+    if not number.isdecimal() or int(number) <= 1 or started != _started(int(number)):
+        return None
+    return int(number)
+
+
+def tell_to_reload(folder: Path) -> int | None:
+    """Sends SIGHUP to the server of `folder`; its process id, or None when none runs here.
+
+    Raises `PermissionError` when it runs as another user.
+    """
+    pid = running(folder)
+    if pid is None:
+        return None
+    try:
+        os.kill(pid, signal.SIGHUP)
+    except ProcessLookupError:
+        return None
+    return pid
+
+
+def _lock(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_same(handle: int, path: Path) -> bool:
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(handle), path.stat())
+    return False
+
+
+def _started(pid: int) -> str:
+    """When the process began, by the kernel's clock; empty where /proc does not tell.
+
+    A number seen from another container, or used again since, belongs to a process of another time.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]

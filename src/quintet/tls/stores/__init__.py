@@ -1,0 +1,60 @@
+"""Trust and key stores, `.p12` and `.jks`: open, list, change and save them; stash files for their passwords."""
+
+from quintet.tls.settings import StoreKind, StoreLocation
+from quintet.tls.stores.entries import Contents, Encoding, KeyEntry, PrivateKey, TrustedEntry
+from quintet.tls.stores.errors import (
+    DamagedStoreError,
+    EntryExistsError,
+    NoSuchEntryError,
+    NotAStoreError,
+    StashError,
+    StashNotFoundError,
+    StoreError,
+    StoreNotFoundError,
+    StoreTooCostlyError,
+    StoreUnreadableError,
+    StoreWriteError,
+    UnsupportedStoreError,
+    WrongStorePasswordError,
+    WrongStoreTypeError,
+)
+from quintet.tls.stores.store import (
+    Store,
+    kind_of,
+    new_store,
+    open_store,
+    read_store,
+    save_store,
+    write_store,
+)
+
+__all__ = [
+    "Contents",
+    "DamagedStoreError",
+    "Encoding",
+    "EntryExistsError",
+    "KeyEntry",
+    "NoSuchEntryError",
+    "NotAStoreError",
+    "PrivateKey",
+    "StashError",
+    "StashNotFoundError",
+    "Store",
+    "StoreError",
+    "StoreKind",
+    "StoreLocation",
+    "StoreNotFoundError",
+    "StoreTooCostlyError",
+    "StoreUnreadableError",
+    "StoreWriteError",
+    "TrustedEntry",
+    "UnsupportedStoreError",
+    "WrongStorePasswordError",
+    "WrongStoreTypeError",
+    "kind_of",
+    "new_store",
+    "open_store",
+    "read_store",
+    "save_store",
+    "write_store",
+]

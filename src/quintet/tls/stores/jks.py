@@ -1,0 +1,227 @@
+"""Java's own key store, `.jks`: version 1 and 2 read, version 2 written.
+
+The file: `FE ED FE ED`, version, count, entries, and a SHA-1 digest over the password, a phrase and all that
+comes before. Numbers are big-endian; texts are Java's modified UTF-8 behind a two-byte length. A private key
+is sealed by Sun's key protector: a key stream of chained SHA-1 digests over password and salt. Java looks an
+alias up in lower case and does not change those of the file, so they are written in lower case.
+"""
+
+import hashlib
+import hmac
+import os
+import struct
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from quintet.tls.stores import der
+from quintet.tls.stores.aliases import Aliases
+from quintet.tls.stores.entries import Contents, Encoding, KeyEntry, PrivateKey, TrustedEntry
+from quintet.tls.stores.errors import DamagedStoreError, UnsupportedStoreError, WrongStorePasswordError
+from quintet.tls.stores.loading import certificate_of, private_key_of
+
+MAGIC = b"\xfe\xed\xfe\xed"
+_PHRASE = b"Mighty Aphrodite"
+_DIGEST = 20
+_KEY, _TRUSTED = 1, 2
+_X509 = "X.509"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KEY_PROTECTOR = der.oid("1.3.6.1.4.1.42.2.17.1.1")
+_ENCODING = Encoding(certificates="none", keys="Sun key protector (SHA-1)", digest="SHA-1")
+
+
+def read_jks(data: bytes, password: str) -> Contents:
+    """What the store holds. Raises `WrongStorePasswordError`, `DamagedStoreError` or `UnsupportedStoreError`."""
+    content, digest = data[:-_DIGEST], data[-_DIGEST:]
+    reader = _Reader(content, start=len(MAGIC))
+    version, entries = reader.number(), reader.number()
+    if version not in (1, 2):
+        raise UnsupportedStoreError(
+            f"it is a .jks store of version {version}", "convert it with keytool -importkeystore"
+        )
+    if not hmac.compare_digest(_digest(content, password), digest):
+        _raise_for_digest(reader, version, entries)
+    trusted: list[TrustedEntry] = []
+    keys: list[KeyEntry] = []
+    aliases = Aliases()
+    for _ in range(entries):
+        entry = _entry(reader, version, password, aliases)
+        if isinstance(entry, KeyEntry):
+            keys.append(entry)
+        else:
+            trusted.append(entry)
+    if reader.left:
+        raise DamagedStoreError(f"{reader.left} bytes follow the last entry")
+    return Contents(tuple(trusted), tuple(keys), _ENCODING)
+
+
+def write_jks(contents: Contents, password: str) -> bytes:
+    """The store, its digest and its keys under `password`. Raises `UnsupportedStoreError` for a long alias."""
+    entries: tuple[KeyEntry | TrustedEntry, ...] = (*contents.keys, *contents.trusted)
+    body = bytearray(MAGIC + struct.pack(">II", 2, len(entries)))
+    aliases = Aliases()
+    for entry in entries:
+        kind = _KEY if isinstance(entry, KeyEntry) else _TRUSTED
+        stamp = ((entry.created or datetime.now(UTC)) - _EPOCH) // timedelta(milliseconds=1)
+        alias = aliases.unique(entry.alias.lower())
+        body += struct.pack(">I", kind) + _text(alias) + struct.pack(">q", stamp)
+        if isinstance(entry, KeyEntry):
+            sealed = entry.sealed if entry.key is None else _seal(entry.key, password)
+            body += _block(sealed or b"")
+            body += struct.pack(">I", 1 + len(entry.chain))
+            for certificate in (entry.certificate, *entry.chain):
+                body += _certificate(certificate)
+        else:
+            body += _certificate(entry.certificate)
+    return bytes(body) + _digest(bytes(body), password)
+
+
+def _digest(content: bytes, password: str) -> bytes:
+    return hashlib.sha1(_bytes(password) + _PHRASE + content, usedforsecurity=False).digest()
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-16-be", "surrogatepass")
+
+
+class _Reader:
+    """Takes numbers and blocks off the bytes, never past their end."""
+
+    def __init__(self, data: bytes, start: int) -> None:
+        self._data = data
+        self._at = start
+
+    @property
+    def left(self) -> int:
+        return len(self._data) - self._at
+
+    def take(self, size: int) -> bytes:
+        if size > self.left:
+            raise DamagedStoreError(f"{size - self.left} bytes are missing at the end")
+        self._at += size
+        return self._data[self._at - size : self._at]
+
+    def number(self, size: int = 4) -> int:
+        return int.from_bytes(self.take(size))
+
+    def stamp(self) -> datetime | None:
+        try:
+            return _EPOCH + timedelta(milliseconds=int.from_bytes(self.take(8), signed=True))
+        except OverflowError:
+            return None
+
+    def block(self) -> bytes:
+        return self.take(self.number())
+
+    def text(self) -> str:
+        """Modified UTF-8: NUL in two bytes, a letter beyond the BMP as two surrogates of three bytes each."""
+        raw = self.take(self.number(2)).replace(b"\xc0\x80", b"\0")
+        try:
+            return raw.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise DamagedStoreError("an alias is not text") from None
+
+
+def _raise_for_digest(reader: _Reader, version: int, entries: int) -> None:
+    """Tells a truncated store from one with another password: only the latter has all its entries."""
+    for _ in range(entries):
+        kind = reader.number()
+        reader.text()
+        reader.take(8)
+        certificates = 1
+        if kind == _KEY:
+            reader.block()
+            certificates = reader.number()
+        elif kind != _TRUSTED:
+            raise DamagedStoreError(f"an entry has the unknown type {kind}")
+        for _ in range(certificates):
+            if version == 2:
+                reader.text()
+            reader.block()
+    raise DamagedStoreError("bytes follow the last entry") if reader.left else WrongStorePasswordError
+
+
+def _entry(reader: _Reader, version: int, password: str, aliases: Aliases) -> TrustedEntry | KeyEntry:
+    kind, alias, created = reader.number(), aliases.unique(reader.text()), reader.stamp()
+    if kind == _TRUSTED:
+        return TrustedEntry(alias, _read_certificate(reader, version, alias), created=created)
+    if kind != _KEY:
+        raise DamagedStoreError(f"the entry {alias!r} has the unknown type {kind}")
+    sealed = reader.block()
+    certificates = reader.number()
+    if not certificates:
+        raise DamagedStoreError(f"the key {alias!r} has no certificate")
+    chain = [_read_certificate(reader, version, alias) for _ in range(certificates)]
+    key = _unseal(sealed, password, alias)
+    return KeyEntry(alias, key, chain[0], tuple(chain[1:]), None if key else sealed, created)
+
+
+def _read_certificate(reader: _Reader, version: int, alias: str) -> x509.Certificate:
+    kind = reader.text() if version == 2 else _X509
+    data = reader.block()
+    if kind not in (_X509, "X509"):
+        raise UnsupportedStoreError(
+            f"the entry {alias!r} has a certificate of type {kind!r}", "only X.509 is known"
+        )
+    return certificate_of(alias, data)
+
+
+def _unseal(sealed: bytes, password: str, alias: str) -> PrivateKey | None:
+    """The key; None when another password, or another algorithm, protects it."""
+    try:
+        algorithm, data = der.parse(sealed).sequence()
+        used = algorithm.sequence()[0].expect(der.OID).content
+        protected = data.octets()
+    except (der.DerError, ValueError, IndexError):
+        raise DamagedStoreError(f"the key {alias!r} is not as a key must be") from None
+    if used != _KEY_PROTECTOR or len(protected) < 2 * _DIGEST:
+        return None
+    salt, hidden, check = protected[:_DIGEST], protected[_DIGEST:-_DIGEST], protected[-_DIGEST:]
+    plain = _stream(hidden, password, salt)
+    if not hmac.compare_digest(_sha1(_bytes(password) + plain), check):
+        return None
+    return private_key_of(alias, plain)
+
+
+def _seal(key: PrivateKey, password: str) -> bytes:
+    plain = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    salt = os.urandom(_DIGEST)
+    protected = salt + _stream(plain, password, salt) + _sha1(_bytes(password) + plain)
+    algorithm = der.sequence(der.tlv(der.OID, _KEY_PROTECTOR), der.tlv(der.NULL))
+    return der.sequence(algorithm, der.octets(protected))
+
+
+def _stream(data: bytes, password: str, salt: bytes) -> bytes:
+    """`data` combined with the key stream; doing it twice gives it back."""
+    secret, link, stream = _bytes(password), salt, bytearray()
+    while len(stream) < len(data):
+        link = _sha1(secret + link)
+        stream += link
+    combined = int.from_bytes(data) ^ int.from_bytes(stream[: len(data)])
+    return combined.to_bytes(len(data))
+
+
+def _sha1(data: bytes) -> bytes:
+    return hashlib.sha1(data, usedforsecurity=False).digest()
+
+
+def _text(text: str) -> bytes:
+    units = text.encode("utf-16-be", "surrogatepass")
+    halves = "".join(chr(unit) for (unit,) in struct.iter_unpack(">H", units))
+    raw = halves.encode("utf-8", "surrogatepass").replace(b"\0", b"\xc0\x80")
+    if len(raw) > 0xFFFF:
+        raise UnsupportedStoreError(
+            "an alias is too long for a .jks store", "choose one of fewer than 65,536 bytes"
+        )
+    return struct.pack(">H", len(raw)) + raw
+
+
+def _block(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
+
+
+def _certificate(certificate: x509.Certificate) -> bytes:
+    return _text(_X509) + _block(certificate.public_bytes(serialization.Encoding.DER))
