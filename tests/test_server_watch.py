@@ -53,7 +53,7 @@ def test_it_shows_the_running_servers_connections_until_ctrl_c(folder: Path) -> 
         program_after(server, "serving", "--config", folder, "connections", "--watch") as watching,
     ):
         lines = until(watching, "business-card")
-        assert lines[0].strip() == f"The running server, process {server.pid}"
+        assert lines[0].strip() == f"Running server, process {server.pid}"
         assert max(len(line.rstrip("\n")) for line in lines) <= 80
         watching.send_signal(signal.SIGINT)
         assert watching.wait(10) == 0
@@ -71,7 +71,7 @@ def program_after(
 def test_without_a_server_it_shows_its_own_connections_and_says_so(folder: Path) -> None:
     with program("--config", folder, "connections", "--watch", output=1) as watching:
         lines = until(watching, "business-card")
-        assert "No server runs on this folder" in lines[0]
+        assert "No server is running with this folder" in lines[0]
         assert any("TLSv1.3" in line for line in lines)
         watching.send_signal(signal.SIGINT)
         assert watching.wait(10) == 0

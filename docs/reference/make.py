@@ -11,6 +11,7 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Any
@@ -21,8 +22,9 @@ from typer.models import ArgumentInfo, DefaultPlaceholder, OptionInfo, Parameter
 from quintet import diagnostics
 from quintet.admin.doctor.catalogue import CATALOGUE
 from quintet.cli import app as command_line
-from quintet.cli import families
-from quintet.cli.exit_codes import EXITS, ExitCode
+from quintet.cli.commands import COMMANDS
+from quintet.cli.exit_codes import ExitCode
+from quintet.cli.report_error import EXITS
 from quintet.config import schema
 from quintet.config.schema import IniKey, XmlSetting
 from quintet.directory import errors as directory_errors
@@ -106,7 +108,8 @@ def _xml_table(found: Iterable[XmlSetting]) -> str:
 
 
 def commands() -> str:
-    assert families.__all__
+    for module in dict.fromkeys(entry.module for entry in COMMANDS.values()):
+        import_module(f"quintet.cli.{module}")
     return _page(
         "Commands",
         "`quintet [--config DIR] COMMAND …`. `DIR` is the folder with the three files; without `--config`"
@@ -120,19 +123,25 @@ def commands() -> str:
 
 
 def _commands_of(app: typer.Typer, path: str) -> Iterator[str]:
+    made = {}
     for command in app.registered_commands:
         assert command.callback is not None
         name = command.name or command.callback.__name__.replace("_", "-")
-        yield from _command(f"{path} {name}", command.callback)
+        made[name] = _command(f"{path} {name}", command.callback, command.help)
     for group in app.registered_groups:
         assert group.typer_instance is not None
-        info = group.typer_instance.info
-        yield f"## {path} {info.name}"
-        yield _plain(info.help)
-        yield from _commands_of(group.typer_instance, f"{path} {info.name}")
+        made[str(group.typer_instance.info.name)] = _group(group.typer_instance, path)
+    for name in sorted(made, key=list(COMMANDS).index) if made.keys() <= COMMANDS.keys() else made:
+        yield from made[name]
 
 
-def _command(path: str, callback: Callable[..., object]) -> Iterator[str]:
+def _group(app: typer.Typer, path: str) -> Iterator[str]:
+    yield f"## {path} {app.info.name}"
+    yield _plain(app.info.help)
+    yield from _commands_of(app, f"{path} {app.info.name}")
+
+
+def _command(path: str, callback: Callable[..., object], text: str | None) -> Iterator[str]:
     hints = typing.get_type_hints(callback, include_extras=True)
     arguments, options = [], []
     for name, parameter in inspect.signature(callback).parameters.items():
@@ -145,7 +154,7 @@ def _command(path: str, callback: Callable[..., object]) -> Iterator[str]:
     usage += [_argument(info, name, parameter) for info, name, parameter, _ in arguments]
     yield f"{'#' * len(path.split())} {path}"
     yield f"`{' '.join(word for word in usage if word)}`"
-    yield _plain(inspect.getdoc(callback))
+    yield _plain(inspect.cleandoc(text) if text else inspect.getdoc(callback))
     rows = [
         (f"`{_argument(info, name, parameter)}`", _meaning(info, hint, parameter))
         for info, name, parameter, hint in arguments
@@ -240,7 +249,7 @@ _EXIT_MEANINGS = {
     ExitCode.USAGE: "the command line or the configuration is wrong",
     ExitCode.UNREACHABLE: "the directory cannot be reached or cannot be trusted",
     ExitCode.BUG: "nobody foresaw this error, so it is a fault of Quintet",
-    ExitCode.READER_GONE: "nobody reads the output any more, as after `| head -1`; nothing is said",
+    ExitCode.OUTPUT_CLOSED: "the reader of the output has gone, as after `| head -1`; nothing is printed",
 }
 
 

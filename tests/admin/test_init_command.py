@@ -159,7 +159,7 @@ def test_without_tls_no_password_is_sent_unless_that_is_chosen(
     server = make_slapd(tls=False)
     ran = initialise(tmp_path, server, *WITH_ACCOUNT, "--yes")
     assert ran.code == 2
-    assert "in clear" in ran.err
+    assert "unencrypted" in ran.err
     assert " BIND " not in server.log()
     assert not list(tmp_path.iterdir())
     initialise(tmp_path, server, *WITH_ACCOUNT, "--yes", "--protection", "none")

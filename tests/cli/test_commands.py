@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.cli.exit_codes import EXITS, ExitCode, UsageError, exit_of
-from quintet.cli.show import print_json, printable, tell, text
+from quintet.cli.exit_codes import ExitCode, UsageError
+from quintet.cli.report_error import EXITS, exit_code_of, report_error
+from quintet.cli.show import print_json, printable, text
 from quintet.diagnostics import SettingsError
 from quintet.directory.errors import (
     AuthenticationError,
@@ -82,14 +83,16 @@ def test_help_shows_flags_without_a_value(quintet: Quintet) -> None:
 
 
 def test_a_command_in_an_error_is_not_broken_over_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(UsageError("x" * 70, "run quintet trust fetch dir.example:636 --store /some/where/long/store.p12"))
+    report_error(
+        UsageError("x" * 70, "run quintet trust fetch dir.example:636 --store /some/where/long/store.p12")
+    )
     assert (
         "quintet trust fetch dir.example:636 --store /some/where/long/store.p12\n" in capsys.readouterr().err
     )
 
 
 def test_an_error_of_the_system_names_the_file_and_no_number(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(FileNotFoundError(errno.ENOENT, "No such file or directory", "somewhere"))
+    report_error(FileNotFoundError(errno.ENOENT, "No such file or directory", "somewhere"))
     assert capsys.readouterr().err == "error: somewhere: No such file or directory\n"
 
 
@@ -262,19 +265,19 @@ class Stdout:
     ids=lambda value: type(value).__name__,
 )
 def test_each_kind_of_error_has_its_code(error: Exception, code: ExitCode) -> None:
-    assert exit_of(error) is code
+    assert exit_code_of(error) is code
     assert set(EXITS.values()) <= set(ExitCode)
 
 
 def test_an_error_says_its_cure_once(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(UsageError("it is broken", "mend it"))
-    tell(UnknownNameError("nobody has it", fix="Ask for somebody else"))
+    report_error(UsageError("it is broken", "mend it"))
+    report_error(UnknownNameError("nobody has it", fix="Ask for somebody else"))
     said = capsys.readouterr().err
     assert said.count("mend it") == said.count("Ask for somebody else") == 1
 
 
 def test_a_bug_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(ZeroDivisionError("division by zero"))
+    report_error(ZeroDivisionError("division by zero"))
     said = capsys.readouterr().err
     assert "ZeroDivisionError" in said
     assert "Traceback" not in said

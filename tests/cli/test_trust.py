@@ -343,9 +343,9 @@ def test_the_password_is_asked_for(quintet: Command, tmp_path: Path, monkeypatch
     store = tmp_path / "a.p12"
     asked = at_a_terminal(monkeypatch, "one-password", "another", *["typed-password"] * 3)
     assert quintet("create", "--store", store) == 0
-    assert "not the same" in quintet.err
+    assert "differ" in quintet.err
     assert quintet("list", "--store", store) == 0
-    once, again = f"Password of {store}: ", "The same once more: "
+    once, again = f"Password of {store}: ", "Repeat: "
     assert asked == [once, again, once, again, once]
 
 

@@ -1,4 +1,4 @@
-"""`quintet connections`: open all connections and show what each is like."""
+"""`quintet connections`: open all connections and show each one's encryption, account and state."""
 
 import os
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quintet.cards.cards import Cards
-from quintet.cli.app import app
+from quintet.cli.app import command
 from quintet.cli.context import folder_of, run, settings_of
 from quintet.cli.documents import connection
 from quintet.cli.exit_codes import ExitCode, UsageError
@@ -26,20 +26,18 @@ from quintet.directory.records import Certificate, ConnectionStatus
 from quintet.directory.services import Protection
 
 
-@app.command()
+@command
 def connections(
     context: typer.Context,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Show those of the running server, until Ctrl-C.")
+        bool, typer.Option("--watch", help="Show the connections of the running server, live, until Ctrl-C.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Open every connection and tell how it is encrypted, to whom, and as whom."""
+    """Exit code 3 when a connection fails."""
     if watch:
         if as_json:
-            raise UsageError(
-                "--watch shows a table that changes, which is no JSON document", "leave one of them out"
-            )
+            raise UsageError("--watch and --json can't be combined", "leave one of them out")
         run(watch_connections(folder_of(context), os.environ, partial(settings_of, context)))
         return
     opened = run(open_all(settings_of(context)))
@@ -86,7 +84,10 @@ def print_connections(protection: Protection, found: Iterable[ConnectionStatus])
         status.certificate: status.address for status in found if status.certificate
     }.items():
         out().print(
-            text(f"{address} shows {certificate.subject}, by {certificate.issuer}; {_validity(certificate)}")
+            text(
+                f"certificate presented by {address}: {certificate.subject},"
+                f" issued by {certificate.issuer}, {_validity(certificate)}"
+            )
         )
     for error, tasks in _by_words((status, status.error) for status in found):
         out().print(Text.assemble((f"{tasks}: ", "bold red"), printable(error)), soft_wrap=True)
@@ -109,7 +110,7 @@ def connection_table(found: Iterable[ConnectionStatus]) -> Table:
             text(status.task),
             text(status.address),
             encryption(status),
-            text(status.bound_as or "nobody"),
+            text(status.bound_as or "(anonymous)"),
             text(status.state.value),
         )
     return made

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from quintet.cli.show import tell_problems
+from quintet.cli.report_error import report_problems
 from quintet.config.load import load
 from quintet.config.settings import Settings
 from quintet.diagnostics import Severity
@@ -26,7 +26,7 @@ def folder_of(context: typer.Context) -> Path:
 def settings_of(context: typer.Context) -> Settings:
     """The settings in that folder; warnings go to standard error. Raises SettingsError."""
     settings = load(folder_of(context), os.environ)
-    tell_problems(p for p in settings.problems if p.severity is Severity.WARNING)
+    report_problems(p for p in settings.problems if p.severity is Severity.WARNING)
     return settings
 
 

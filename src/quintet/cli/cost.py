@@ -1,4 +1,4 @@
-"""`quintet cost`: what each level of protection costs, measured."""
+"""`quintet cost`: the measured cost of each protection level."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from rich.text import Text
 from quintet.admin.cost.measuring import Level, Measured, measure
 from quintet.admin.cost.page import page
 from quintet.admin.cost.verdict import TaskFigures, figures, verdict
-from quintet.cli.app import app
+from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, err, out, print_json, say, table, text, warn
@@ -22,19 +22,19 @@ from quintet.files import replace_file
 _BAR = 14
 
 
-@app.command()
+@command
 def cost(
     context: typer.Context,
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long to measure, about.")] = 30,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Approximate duration.")] = 30,
     rate: Annotated[
-        float, typer.Option(min=1, max=100_000, help="Operations a second at most, on average.")
+        float, typer.Option(min=1, max=100_000, help="Maximum operations per second, on average.")
     ] = 200,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page with plots that stands alone.")
+        Path | None, typer.Option(metavar="FILE", help="Write a self-contained page with plots.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure what each level costs here: the three levels in turns, gently, nothing written.
+    """Measures the three levels in turn, at a limited rate. Nothing is changed.
 
     Exit code 3 when a level could not be measured.
     """
@@ -43,7 +43,7 @@ def cost(
     if html is not None:
         server = ", ".join(each.label for each in settings.servers)
         replace_file(html, page(measured, server).encode(), mode=0o644)
-        say(f"The page is in {html}.")
+        say(f"Page written to {html}.")
     if as_json:
         print_json(_document(measured))
     else:
@@ -93,7 +93,7 @@ def _level(level: Level) -> dict[str, Any]:
 
 def _print(measured: Measured) -> None:
     found = {level.protection.name.lower(): figures(level) for level in measured.levels}
-    rows = table("task", "level", "per s", "", "p50 ms", "p99 ms", "CPU ms")
+    rows = table("task", "level", "ops/s", "", "p50 ms", "p99 ms", "CPU ms")
     for each in rows.columns:
         each.no_wrap = True
     for column in (2, 4, 5, 6):

@@ -1,4 +1,4 @@
-"""`quintet demo`: the five tasks and a card at the three levels, on a directory that comes along."""
+"""`quintet demo`: the five tasks and a card at the three levels, on the bundled sample directory."""
 
 import asyncio
 import shlex
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from quintet.cards.cards import Cards
-from quintet.cli.app import app
+from quintet.cli.app import command
 from quintet.cli.context import run
 from quintet.cli.demo_directory import DemoDirectory, demo_directory, write_files, write_store
 from quintet.cli.documents import connection
@@ -31,9 +31,9 @@ from quintet.embedded import sample
 LOGIN, TYPED, UNIT, GROUP = "jsmith", "joh", f"ou=Engineering,{sample.PEOPLE}", "Company"
 CARD = "business-card"
 _MEANING = {
-    Protection.ALL: "nobody on the wire can read anything",
-    Protection.PASSWORDS: "names can be read, but no password",
-    Protection.NONE: "everything can be read, even passwords",
+    Protection.ALL: "nothing is readable on the network",
+    Protection.PASSWORDS: "names are readable, passwords are not",
+    Protection.NONE: "everything is readable, passwords included",
 }
 
 
@@ -46,18 +46,18 @@ class Round:
     connections: tuple[ConnectionStatus, ...]
 
 
-@app.command()
+@command
 def demo(
     keep: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write the settings into DIR and keep the directory running, to try commands on.",
+            help="Write the settings to DIR and keep the directory running, to try commands on.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show all five tasks and a card at the three levels, on a directory that comes along."""
+    """Runs all five tasks and opens a card at each protection level."""
     if keep is not None:
         run(_stay(_new_folder(keep)))
         return
@@ -88,7 +88,7 @@ async def _one_level(level: Protection, settings: Settings) -> Round:
         login = await directory.resolve_login(LOGIN)
         answers[Service.RESOLVE_LOGIN.value] = f"{LOGIN}: {login.name}"
         person = await directory.authenticate(LOGIN, sample.password_of(LOGIN))
-        answers[Service.AUTHENTICATE.value] = f"{person.name}: password right"
+        answers[Service.AUTHENTICATE.value] = f"{person.name}: authenticated"
         found = await directory.resolve(TYPED)
         answers[Service.RESOLVE_NAMES.value] = f'"{TYPED}": {len(found.matches)} matches'
         page = await directory.browse(UNIT)
@@ -118,11 +118,11 @@ def _document(each: Round) -> dict[str, Any]:
 
 
 def print_rounds(console: Console, rounds: Iterable[Round]) -> None:
-    console.print(f"A made-up organisation of {_headcount()} people, served from memory on this machine.\n")
+    console.print(f"A fictitious organisation of {_headcount()} people, served from memory here.\n")
     for each in rounds:
         _print_round(console, each)
     console.print(Text("What to try next", "bold"))
-    console.print("Keep this directory running, and ask it yourself in a second terminal:")
+    console.print("Keep this directory running, and query it from a second terminal:")
     console.print(Text(f"  {program()} demo --keep demo-settings", "cyan"), soft_wrap=True)
 
 
@@ -133,13 +133,13 @@ def _headcount() -> int:
 def _print_round(console: Console, each: Round) -> None:
     meaning = (f": {_MEANING[each.level]}", "dim")
     console.print(Text.assemble((f"Protection {each.level.name.lower()}", "bold"), meaning))
-    made = table("connection", "what it was asked", "encryption", "bound as")
+    made = table("connection", "request and answer", "encryption", "bound as")
     for status in each.connections:
         made.add_row(
             text(status.task),
             text(each.answers[status.task]),
             encryption(status),
-            text(status.bound_as or "nobody"),
+            text(status.bound_as or "(anonymous)"),
         )
     console.print(made)
 
@@ -151,25 +151,25 @@ async def _stay(folder: Path) -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            say(f"The directory is gone. The settings are still in {folder}.")
+            say(f"The directory has stopped. The settings remain in {folder}.")
 
 
 def _new_folder(folder: Path) -> Path:
-    """The folder, made if need be. Nobody's settings are overwritten. Raises Wrong."""
+    """The folder, created if needed. Existing settings are never overwritten. Raises UsageError."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is there already, and not empty", "name a folder that does not exist yet")
+        raise UsageError(f"{folder} exists and is not empty", "name a folder that does not exist yet")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder.resolve()
 
 
 def _print_invitation(folder: Path, directory: DemoDirectory) -> None:
     console = out()
-    ports = f"{directory.port} (clear) and {directory.tls_port} (TLS)"
+    ports = f"{directory.port} (LDAP) and {directory.tls_port} (LDAPS)"
     console.print(text(f"A directory of {_headcount()} people listens on ports {ports} of localhost."))
     console.print(text("In a second terminal, try:"))
-    for command in _invitation(folder):
-        console.print(Text(f"  {command}", "cyan"), soft_wrap=True)
-    console.print(text("Ctrl-C ends it."))
+    for line in _invitation(folder):
+        console.print(Text(f"  {line}", "cyan"), soft_wrap=True)
+    console.print(text("Ctrl-C stops it."))
 
 
 def _invitation(folder: Path) -> Iterator[str]:

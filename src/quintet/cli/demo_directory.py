@@ -32,7 +32,7 @@ _VALID_DAYS = 90
 
 @dataclass(frozen=True, slots=True)
 class DemoDirectory:
-    """A running directory. `port` is clear, `tls_port` is TLS; `authority` signed its certificate."""
+    """A running directory with LDAP on `port` and LDAPS on `tls_port`; `authority` issued its certificate."""
 
     port: int
     tls_port: int
@@ -57,7 +57,7 @@ def write_store(folder: Path, directory: DemoDirectory) -> str:
 
 
 def write_files(folder: Path, directory: DemoDirectory, level: Protection, password: str) -> None:
-    """Writes the three files for `level`, readable by nobody else: they hold passwords."""
+    """Writes the three files for `level`, readable by their owner only: they hold passwords."""
     for name, content in (
         ("sametime.ini", _ini(level, password)),
         ("StCommunityConfig.xml", _community(directory, level)),
@@ -160,7 +160,7 @@ def _certificates() -> tuple[x509.Certificate, ssl.SSLContext]:
 
 
 def _server_context(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> ssl.SSLContext:
-    """`ssl` reads keys from files only: one that nobody else can read, and that is gone at once."""
+    """`ssl` reads keys from files only: a private one that is removed at once."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

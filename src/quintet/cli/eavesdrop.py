@@ -1,4 +1,4 @@
-"""`quintet eavesdrop`: what someone listening on the wire would read."""
+"""`quintet eavesdrop`: what can be read on the network of Quintet's own LDAP traffic."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from rich.text import Text
 from quintet.admin.eavesdrop import CARD, Report, ServiceDisclosure, SignIn
 from quintet.admin.eavesdrop import eavesdrop as listen_in
 from quintet.admin.pcap import pcap
-from quintet.cli.app import app
+from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.level import Level
@@ -19,26 +19,26 @@ from quintet.directory.services import Protection
 from quintet.files import PRIVATE, replace_file
 
 
-@app.command()
+@command
 def eavesdrop(
     context: typer.Context,
     level: Annotated[
-        Level | None, typer.Option(help="Try this level instead of the one that is set; nothing is written.")
+        Level | None, typer.Option(help="Try this level instead of the configured one; no file is changed.")
     ] = None,
     record: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Save what passed as a capture for Wireshark.")
+        Path | None, typer.Option(metavar="FILE", help="Save the traffic as a capture for Wireshark.")
     ] = None,
     sign_in: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Make a real sign-in, too, and listen to it.")
+        str | None, typer.Option(metavar="NAME", help="Also authenticate this user, and capture it.")
     ] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password of NAME from standard input.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Listen in on ourselves: run everything through a recording relay and show what can be read.
+    """Runs every task through a local proxy that records the traffic.
 
-    Exit code 3 when a task could not be run: what was not said cannot be overheard.
+    Exit code 3 when a task could not be run: its row then proves little.
     """
     settings = settings_of(context)
     person = None
@@ -82,10 +82,10 @@ def _print(report: Report, *, tried: bool) -> None:
         Text.assemble(
             "Protection: ",
             (report.protection.name.lower(), "bold"),
-            " (only tried, nothing was written)" if tried else "",
+            " (tried only; no file was changed)" if tried else "",
         )
     )
-    rows = table("connection", "on the wire", "a listener reads")
+    rows = table("connection", "on the network", "readable")
     for task in report.tasks:
         rows.add_row(text(task.task), _wire(task), _reads(task))
     out().print(rows)
@@ -94,12 +94,12 @@ def _print(report: Report, *, tried: bool) -> None:
             shown = Text.assemble((f"{task.task}: ", "bold"), text(line))
             out().print(shown, no_wrap=True, overflow="ellipsis")
         if task.error is not None:
-            warn(f"{task.task} could not be run as it should, so this row proves little: {task.error}")
+            warn(f"{task.task} could not be run, so its row proves little: {task.error}")
     out().print(text(_conclusion(report), "bold"))
 
 
 def _telling(task: ServiceDisclosure) -> list[str]:
-    """The fullest excerpt of each kind: a password, a question, an answer."""
+    """The fullest excerpt of each kind: a password, a request, an answer."""
     evidence = task.overheard.evidence if task.overheard is not None else ()
     firsts = {line.partition(" ")[0]: line for line in reversed(evidence)}
     return list(firsts.values())[::-1]
@@ -108,7 +108,7 @@ def _telling(task: ServiceDisclosure) -> list[str]:
 def _wire(task: ServiceDisclosure) -> Text:
     if task.overheard is None:
         return text("not run", "bold red")
-    return text("encrypted", "green") if task.overheard.encrypted else text("clear", "yellow")
+    return text("encrypted", "green") if task.overheard.encrypted else text("unencrypted", "yellow")
 
 
 def _reads(task: ServiceDisclosure) -> Text:
@@ -128,23 +128,23 @@ def _reads(task: ServiceDisclosure) -> Text:
 def _conclusion(report: Report) -> str:
     heard = [each.overheard for each in report.tasks if each.overheard is not None]
     if any(each.passwords for each in heard):
-        return "Whoever listens gets passwords. quintet protect passwords hides them, protect all hides all."
+        return "Passwords are readable on the network. Fix: quintet protect passwords, or protect all."
     if any(each.names or each.values for each in heard):
         if all(each.task == CARD for each in report.tasks if each.overheard and each.overheard.names):
-            return "Whoever listens reads business cards, and no more. quintet protect all --cards ends that."
-        return (
-            "Whoever listens gets no password, but reads who looks for whom. quintet protect all ends that."
-        )
+            return (
+                "Business cards are readable on the network, nothing else. Fix: quintet protect all --cards"
+            )
+        return "Names and values are readable on the network, passwords are not. Fix: quintet protect all"
     if len(heard) < len(report.tasks) or any(each.error for each in report.tasks):
-        return "Nothing was read, but not everything could be run."
-    return "Whoever listens reads nothing: only that there is a connection, how much passes, and when."
+        return "Nothing was readable, but not every task could be run."
+    return "Nothing is readable on the network, apart from the fact, size and time of the connections."
 
 
 def _save(report: Report, path: Path) -> None:
     replace_file(path, pcap(report.recordings), mode=PRIVATE)
     if any(each.overheard is not None and each.overheard.passwords for each in report.tasks):
-        warn(f"{path} holds passwords in clear, as they crossed the wire; it is readable by you alone")
+        warn(f"{path} contains unencrypted passwords; only its owner can read it")
     else:
-        say(f"The capture is in {path}.")
+        say(f"Capture written to {path}.")
     if any(recording.cut for recording in report.recordings):
-        warn("more passed than is recorded; the capture ends early")
+        warn("there was more traffic than the capture holds; it ends early")

@@ -1,4 +1,4 @@
-"""`quintet protect`: chooses how much is encrypted, in all three files, and tries it before it writes."""
+"""`quintet protect`: set the protection level in all three files, after trying it."""
 
 import os
 from pathlib import Path
@@ -9,11 +9,12 @@ import typer
 from quintet.admin.dry_run import refusals
 from quintet.admin.protect import Plan, ProtectError, carry_out, make_plan
 from quintet.admin.rewriting import FolderLockedError, RewriteError, only_one
-from quintet.cli.app import app
+from quintet.cli.app import command
 from quintet.cli.context import folder_of, run
-from quintet.cli.exit_codes import EXITS, ExitCode
+from quintet.cli.exit_codes import ExitCode
 from quintet.cli.level import Level
 from quintet.cli.prompts import Yes, agree
+from quintet.cli.report_error import EXITS
 from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
 from quintet.directory.services import Protection
 from quintet.runtime.pidfile import tell_to_reload
@@ -25,24 +26,24 @@ EXITS[FolderLockedError] = ExitCode.NO
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-@app.command()
+@command
 def protect(
     context: typer.Context,
-    level: Annotated[Level, typer.Argument(help="What to encrypt.")],
+    level: Annotated[Level, typer.Argument(help="Which connections are encrypted.")],
     cards: Annotated[
         bool | None,
-        typer.Option("--cards/--no-cards", help="Encrypt the business cards as well, or no longer."),
+        typer.Option("--cards/--no-cards", help="Encrypt the business cards' connection too, or not."),
     ] = None,
     yes: Yes = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Write even when the new connections cannot be opened.")
+        bool, typer.Option("--force", help="Write even if the new connections can't be opened.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would change and try it; write nothing.")
+        bool, typer.Option("--dry-run", help="Show and try the change; write nothing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Choose how much is encrypted. Shows the change, tries it, asks, and writes with a backup."""
+    """Shows the change, tries it, asks, and writes with backups."""
     folder = folder_of(context)
     with only_one(folder):
         plan = make_plan(folder, os.environ, Protection[level.name], cards=cards)
@@ -78,7 +79,10 @@ def protect(
 
 def _show(plan: Plan, folder: Path) -> None:
     if not plan.rewrites:
-        out().print(text(f"The files in {folder} say so already; nothing changes.", "green"), soft_wrap=True)
+        out().print(
+            text(f"The files in {folder} already have this level; nothing to change.", "green"),
+            soft_wrap=True,
+        )
         return
     lines = plan.difference.splitlines()
     for line, before, after in zip(lines, ["", *lines], [*lines[1:], ""], strict=False):
@@ -90,33 +94,33 @@ def _show(plan: Plan, folder: Path) -> None:
 
 
 def _changed(line: str, other: str) -> tuple[int, int]:
-    """Which part of a line is not in its counterpart; the first letter is the sign of the difference."""
+    """The part of a line that its counterpart lacks; the first character is the sign of the diff."""
     start = 1 + _common(line[1:], other[1:])
     return start, len(line) - _common(line[: start - 1 : -1], other[: start - 1 : -1])
 
 
 def _common(one: str, other: str) -> int:
-    """How many letters two texts have in common at their beginning."""
+    """The length of the common beginning."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _tell(plan: Plan, refused: tuple[str, ...], *, force: bool, dry_run: bool) -> None:
     for reason in refused:
-        warn(f"this would not connect: {reason}")
+        warn(f"this would fail: {reason}")
     if plan.rewrites and not refused:
-        say("All connections open with these settings.")
+        say("All connections were opened with these settings.")
     if plan.rewrites and (dry_run or (refused and not force)):
         say("Nothing was written.")
     if refused and not force:
-        hint("mend what is named above; --force writes all the same")
+        hint("fix the problems above; --force writes anyway")
 
 
 def _reload(folder: Path) -> int | None:
     try:
         return tell_to_reload(folder)
     except PermissionError:
-        warn("the running server belongs to another user, so it was not told to reload")
+        warn("the running server belongs to another user, so it was not reloaded")
         hint("systemctl reload quintet")
         return None
 
@@ -124,6 +128,6 @@ def _reload(folder: Path) -> int | None:
 def _written(plan: Plan, backups: tuple[Path, ...], reloaded: int | None) -> None:
     names = ", ".join(each.path.name for each in plan.rewrites)
     kept = ", ".join(path.name for path in backups)
-    out().print(text(f"Written: {names}" + (f" (the old ones: {kept})" if kept else "")), soft_wrap=True)
+    out().print(text(f"Written: {names}" + (f" (backups: {kept})" if kept else "")), soft_wrap=True)
     if reloaded is not None:
-        out().print(text(f"The running server (process {printable(reloaded)}) was told to reload."))
+        out().print(text(f"The running server (process {printable(reloaded)}) reloads."))

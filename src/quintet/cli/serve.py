@@ -1,4 +1,4 @@
-"""`quintet serve`: keep the connections of a community open, until it is told to stop."""
+"""`quintet serve`: run the server until it is stopped."""
 
 import os
 from typing import Annotated
@@ -6,25 +6,26 @@ from typing import Annotated
 import typer
 
 from quintet import logs
-from quintet.cli.app import app
+from quintet.cli.app import command
 from quintet.cli.context import folder_of, run
-from quintet.cli.exit_codes import EXITS, ExitCode
-from quintet.runtime.pidfile import AlreadyRunningError
+from quintet.cli.exit_codes import ExitCode
+from quintet.cli.report_error import EXITS
 from quintet.runtime.application import serve as serve_folder
+from quintet.runtime.pidfile import AlreadyRunningError
 
 EXITS[AlreadyRunningError] = ExitCode.USAGE
 
 
-@app.command()
+@command
 def serve(
     context: typer.Context,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Log every operation, and what else is told at debug level.")
+        bool, typer.Option("--debug", help="Log every operation, and all else at debug level.")
     ] = False,
 ) -> None:
-    """Open all connections and keep them open, log what happens, and read changed settings by itself.
+    """Opens all connections and keeps them open. Changed settings are read by itself; SIGHUP reads them now.
 
-    SIGHUP reads the settings at once; SIGTERM stops, when the requests under way are answered.
+    SIGTERM stops it after the requests in flight are answered.
     """
     logs.configure(debug=debug)
     run(serve_folder(folder_of(context), os.environ, debug=debug))

@@ -25,8 +25,9 @@ from quintet.admin.trust_anchor import (
 from quintet.cli.app import app
 from quintet.cli.certificates import entry_document, facts_document, print_chain, print_entries
 from quintet.cli.context import folder_of, run
-from quintet.cli.exit_codes import EXITS, ExitCode, UsageError
+from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.prompts import PasswordFile, Yes, agree, ask_password, read_password
+from quintet.cli.report_error import EXITS
 from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
 from quintet.secret import Secret
 from quintet.tls.certificates import facts_of, fingerprint, is_authority, name_text

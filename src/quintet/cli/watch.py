@@ -1,4 +1,4 @@
-"""`quintet connections --watch`: a table that follows the connections of the running server."""
+"""`quintet connections --watch`: a live table of the running server's connections."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ async def watch_connections(
 ) -> None:
     """Show the connections of the server that runs on `folder` until Ctrl-C.
 
-    Where none runs, or none that may be asked, connections of our own are opened, and that is said.
+    If no server runs, or it may not be asked, this command opens its own connections and says so.
     Raises what `settings` and `Directory.open` raise.
     """
     stop = asyncio.Event()
@@ -85,16 +85,18 @@ async def _look(folder: Path, environ: Mapping[str, str], ours: _Ours) -> tuple[
     try:
         found = await ask(folder, environ)
     except OSError as error:
-        why = f"The running server cannot be asked ({error.strerror or error})"
+        why = f"The running server can't be asked ({error.strerror or error})"
     else:
         if found is not None:
-            return found, f"The running server, process {found.pid}"
-        why = "No server runs on this folder"
-    return await ours.running(), f"{why}: these are connections of this command's own"
+            return found, f"Running server, process {found.pid}"
+        why = "No server is running with this folder"
+    return await ours.running(), f"{why}: these are this command's own connections"
 
 
 def _picture(found: Running, origin: str) -> RenderableType:
-    made = table("connection", "address", "encryption", "state", "done", "now", "again")
+    made = table("connection", "address", "encryption", "state", "completed", "in flight", "reconnects")
+    for column in made.columns:
+        column.no_wrap = column.header != "address"
     for each in found.connections:
         made.add_row(
             text(each.task),

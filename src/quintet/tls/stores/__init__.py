@@ -1,4 +1,4 @@
-"""Trust and key stores, `.p12` and `.jks`: open, list, change and save them; stash files for their passwords."""
+"""Trust and key stores, `.p12` and `.jks`: open, list, change and save them; stash files."""
 
 from quintet.tls.settings import StoreKind, StoreLocation
 from quintet.tls.stores.entries import Contents, Encoding, KeyEntry, PrivateKey, TrustedEntry
