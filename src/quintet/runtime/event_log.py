@@ -1,6 +1,6 @@
-"""What happens on the connections, told to the log: one event a line, without names and values.
+"""The log of what happens on the connections: one event per line, without names and values.
 
-A failure that repeats is told once, until the connection works again.
+A repeated failure is logged once, until the connection works again.
 """
 
 from dataclasses import asdict
@@ -19,7 +19,7 @@ _QUIET_ENDS = ("idle", "old", "moved", "closed")
 
 @final
 class EventLogger:
-    """A `Trace` for the directory and the cards. `traces` says what is told besides; `debug` tells all."""
+    """A `Trace` for the directory and the cards. `traces` selects what else is logged; `debug`: all."""
 
     def __init__(self, traces: TraceSettings | None = None, *, debug: bool = False) -> None:
         self.traces = traces or TraceSettings()
@@ -29,7 +29,7 @@ class EventLogger:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Operated) and not self._traced(event):
-            return  # most events by far are of this kind, and nobody wants them
+            return  # by far the most frequent event
         details = {key: _rounded(value) for key, value in asdict(event).items()}
         match event:
             case Opened():
@@ -54,20 +54,20 @@ class EventLogger:
         return self._debug or (self.traces.user_info if event.task == CARDS else self.traces.ldap)
 
     def problems(self, found: tuple[Diagnostic, ...]) -> None:
-        """Every remark on the settings."""
+        """Every problem of the settings."""
         levels = {
             Severity.ERROR: self.log.error,
             Severity.WARNING: self.log.warning,
             Severity.NOTE: self.log.info,
         }
         for each in found:
-            levels[each.severity]("settings", place=str(each.place), key=each.key, remark=each.message)
+            levels[each.severity]("settings", place=str(each.place), key=each.key, message=each.message)
 
-    def old_settings_stay(self, why: str) -> None:
-        self.log.error("the old settings stay", why=why)
+    def settings_rejected(self, reason: str) -> None:
+        self.log.error("new settings rejected; the old ones stay in use", reason=reason)
 
     def handshakes(self, found: tuple[ConnectionStatus, ...]) -> None:
-        """What was agreed on with each server (ST_TLS_DEBUG)."""
+        """What was negotiated with each server (ST_TLS_DEBUG)."""
         if not self.traces.tls:
             return
         for each in found:

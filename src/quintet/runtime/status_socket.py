@@ -1,6 +1,6 @@
-"""What a running server tells about its connections, through a socket that only its owner can open.
+"""The status of a running server's connections, at a Unix socket that only its owner can open.
 
-Whoever connects gets one JSON document. There is nothing to ask for and nothing to change.
+A client that connects gets one JSON document; there is no request and nothing to change.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class Running:
 
 
 class StatusSocketError(OSError):
-    """What answers at the socket is no server of this version."""
+    """The process at the socket is not a server of this version."""
 
 
 def places(folder: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
@@ -46,7 +46,7 @@ def places(folder: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 @asynccontextmanager
 async def answering(path: Path, status: Callable[[], Running]) -> AsyncIterator[None]:
-    """Answer at `path` while the context lasts. A socket that is left over from a dead server is replaced.
+    """Answer at `path` while the context lasts. A stale socket of a dead server is replaced.
 
     Raises OSError.
     """
@@ -72,7 +72,7 @@ async def answering(path: Path, status: Callable[[], Running]) -> AsyncIterator[
 
 
 async def ask(folder: Path, environ: Mapping[str, str]) -> Running | None:
-    """What the server of `folder` tells; None when none runs. Raises OSError when it may not be asked."""
+    """The status of the server of `folder`; None when none runs. Raises OSError when access is denied."""
     ours = places(folder, environ)
     for path in (*ours, RUNTIME_FOLDER / SOCKET):
         try:
@@ -89,7 +89,7 @@ async def ask(folder: Path, environ: Mapping[str, str]) -> Running | None:
         except PermissionError:
             if path in ours:
                 raise
-            continue  # it is somebody else's, and serves another folder as likely as not
+            continue  # another user's server, most likely of another folder
         found = decode(data)
         if _same(folder, found.folder):
             return found
@@ -115,7 +115,7 @@ def decode(data: bytes) -> Running:
             tuple(_connection(each) for each in told["connections"]),
         )
     except (ValueError, KeyError, TypeError):
-        raise StatusSocketError(errno.EPROTO, "the running server tells something else; restart it") from None
+        raise StatusSocketError(errno.EPROTO, "the running server has another version; restart it") from None
 
 
 def _connection(told: dict[str, Any]) -> ConnectionStatus:
@@ -134,7 +134,7 @@ def _bound(path: Path) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     mask = os.umask(0o177)
     try:
-        _remove_left_over(path)
+        _remove_stale(path)
         sock.bind(str(path))
     except BaseException:
         sock.close()
@@ -156,7 +156,7 @@ def _remover(path: Path) -> Callable[[], None]:
     return remove
 
 
-def _remove_left_over(path: Path) -> None:
+def _remove_stale(path: Path) -> None:
     if not path.is_socket():
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
