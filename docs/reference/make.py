@@ -32,6 +32,8 @@ from quintet.ldap import errors as ldap_errors
 from quintet.tls.stores import StoreError
 
 FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER.parent.parent / "bench"))
+task_figures = import_module("figures")
 _MADE = "<!-- Made by script/docs from the code. Changes belong there. -->\n"
 _OURS = "Quintet"
 
@@ -358,7 +360,8 @@ _FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", 
 def readme() -> str:
     """The README, with the figures that `script/bench` measured last."""
     made = _figures(json.loads(MEASURED.read_text(encoding="utf-8")))
-    return _FIGURES.sub(lambda _: f"\n{made}\n\n", README.read_text(encoding="utf-8"))
+    text = _FIGURES.sub(lambda _: f"\n{made}\n\n", README.read_text(encoding="utf-8"))
+    return str(task_figures.fill(text, json.loads(TASKS.read_text(encoding="utf-8"))))
 
 
 def _figures(result: dict[str, Any]) -> str:
@@ -371,7 +374,7 @@ def _figures(result: dict[str, Any]) -> str:
     goals = [f"{goal['name']}, {goal['wanted']}" for goal in result["goals"] if not goal["met"]]
     missed = f" A goal that is missed: {'; '.join(goals)}." if goals else ""
     told = (
-        f"Searches a second, the median of {result['rounds']} rounds of {result['seconds_per_round']} s"
+        f"Searches per second, the median of {result['rounds']} rounds of {result['seconds_per_round']} s"
         f" each, measured on {result['measured']} with {machine['processors']} processors"
         f" ({machine['system']}, {machine['architecture']}): {software}. A ratio is the median of those"
         " of two turns in the same round, so it may differ from that of the medians. Encrypted, Quintet"
@@ -393,6 +396,7 @@ def _ratios(name: str, result: dict[str, Any]) -> tuple[str, str]:
 
 ROOT = FOLDER.parent.parent
 README, MEASURED = ROOT / "README.md", ROOT / "bench" / "results.json"
+TASKS = ROOT / "bench" / "results-tasks.json"
 PAGES: dict[Path, Callable[[], str]] = {
     FOLDER / "settings.md": settings,
     FOLDER / "commands.md": commands,
