@@ -8,7 +8,7 @@ from enum import IntEnum
 from quintet.diagnostics import SettingsError
 from quintet.directory import errors as directory
 from quintet.ldap.errors import DNSyntaxError, FilterSyntaxError, LdapError
-from quintet.tls.stores import StoreError
+from quintet.tls import StoreError
 
 
 class ExitCode(IntEnum):

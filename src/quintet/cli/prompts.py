@@ -51,12 +51,12 @@ def _typed(prompt: str) -> str:
         raise UsageError("no password was given") from None
 
 
-def read_password(file: Path | None = None) -> Secret:
+def read_password(file: Path | None = None, *, empty: bool = False) -> Secret:
     """The first line of `file`, or of standard input, without its end and without a byte order mark.
 
     PowerShell and editors put the mark before a text; nobody has it in a password. The line may be empty:
-    what an empty password means is for the caller to say. Raises Wrong when there is no line, when it is too
-    long, and when it is no UTF-8 text.
+    what an empty password means is for the caller to say. Raises UsageError when there is no line (unless
+    `empty`), when it is too long, and when it is not UTF-8 text.
     """
     where = str(file) if file is not None else "standard input"
     if file is None:
@@ -64,7 +64,7 @@ def read_password(file: Path | None = None) -> Secret:
     else:
         with file.open("rb") as opened:
             line = opened.readline(_MOST_OCTETS)
-    if not line:
+    if not line and not empty:
         raise UsageError(f"{where} is empty", "write the password into its first line")
     password = line.removeprefix(codecs.BOM_UTF8).removesuffix(b"\n").removesuffix(b"\r")
     if len(password) > _LONGEST_PASSWORD:
