@@ -29,7 +29,7 @@ from quintet.config import schema
 from quintet.config.schema import IniKey, XmlSetting
 from quintet.directory import errors as directory_errors
 from quintet.ldap import errors as ldap_errors
-from quintet.tls.stores import StoreError
+from quintet.tls import StoreError
 
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent.parent / "bench"))

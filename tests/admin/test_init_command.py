@@ -10,7 +10,7 @@ import pytest
 from quintet.admin.init.writing import FILES
 from quintet.config.load import load
 from quintet.directory.directory import Directory
-from quintet.tls.certificates import fingerprint
+from quintet.tls import fingerprint
 from support import certs, small
 from support.command import Ran, run_program
 from support.slapd import Slapd
@@ -191,7 +191,7 @@ def test_a_host_where_nothing_listens_is_3(tmp_path: Path) -> None:
         "--config", tmp_path, "init", "--host", "127.0.0.1", "--port", "1", "--tls-port", "1", "--yes"
     )
     assert ran.code == 3
-    assert "nothing listens" in ran.err
+    assert "refuses connections" in ran.err
     assert not list(tmp_path.iterdir())
 
 

@@ -19,7 +19,7 @@ from quintet.embedded.ldif import parse
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.connection import Address, connect
 from quintet.ldap.messages import SearchResultEntry
-from quintet.tls.stores import Store, new_store
+from quintet.tls import Store, new_store
 from support import certs, small
 from support.slapd import Slapd
 

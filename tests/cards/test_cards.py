@@ -15,7 +15,7 @@ from quintet.embedded.ldif import Entry
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
-from quintet.tls.settings import TlsSettings
+from quintet.tls import TlsSettings
 
 DETAILS = (
     Detail("MailAddress", ("mail",), "text/plain", " "),

@@ -499,7 +499,7 @@ def test_a_file_of_too_many_lines_is_refused(folder: Path) -> None:
 
 
 INBOUND = (("CLIENT_AUTH", "2"), ("SESSION_CACHE_SIZE", "-1"), ("SESSION_CACHE_TIME", "600"))
-UNDOCUMENTED = (("MIRROR_TRUSTED_HOSTS", "1"), ("MAX_SESSION_AGE", "-1"))
+UNDOCUMENTED = (("MAX_SESSION_AGE", "-1"),)
 
 
 @pytest.mark.parametrize("scope", ["ST", "STLDAP"])

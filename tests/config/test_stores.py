@@ -10,9 +10,7 @@ from quintet.config.load import check, load
 from quintet.config.stash_migration import stash_passwords
 from quintet.diagnostics import Diagnostic, Severity
 from quintet.secret import Secret
-from quintet.tls.settings import StoreKind
-from quintet.tls.stores import new_store, open_store, save_store
-from quintet.tls.stores.stash import read_stash, write_stash
+from quintet.tls import StoreKind, new_store, open_store, read_stash, save_store, write_stash
 from support import certs, keytool
 
 INI = "sametime.ini"
@@ -146,7 +144,7 @@ def test_c68_cures_for_cards_name_their_file_since_they_take_no_tls_keys(folder:
     with_cards(folder, "trust.p12")
     cards = load(folder, {}).cards
     assert cards is not None
-    keys = cards.storages[0].tls.keys
+    keys = cards.storages[0].tls.names
     assert (keys.host, keys.prefix) == ("HostName in UserInfoConfig.xml", None)
     assert keys.store == "SslProperties in UserInfoConfig.xml"
 

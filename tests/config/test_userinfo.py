@@ -11,7 +11,7 @@ from quintet.config.settings import CardServer, CardSettings, Scope
 from quintet.config.userinfoconfig import read_user_info
 from quintet.diagnostics import Diagnostic, Diagnostics, Severity
 from quintet.ldap.dn import DN
-from quintet.tls.settings import StoreKind
+from quintet.tls import StoreKind
 
 FOLDER = Path("/settings")
 DETAILS = '<Details><Detail Id="Name" FieldName="cn"/><Detail Id="MailAddress" FieldName="mail"/></Details>'

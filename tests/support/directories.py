@@ -10,7 +10,7 @@ from quintet.config.settings import DirectorySettings, Scope, ServerSettings, Se
 from quintet.embedded.ldif import Entry, parse
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
-from quintet.tls.settings import TlsSettings
+from quintet.tls import TlsSettings
 from support import small
 
 DEAD = 1

@@ -17,7 +17,7 @@ from quintet.config.settings import Settings
 from quintet.config.source import EditError
 from quintet.directory.services import Protection
 from quintet.files import PRIVATE
-from quintet.tls.stores.stash import read_stash
+from quintet.tls import read_stash
 
 INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
 SECTION, FLAG = "Directory", "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"

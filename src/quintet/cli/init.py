@@ -12,7 +12,7 @@ from cryptography import x509
 from quintet.admin import trust as stores
 from quintet.admin.certificate_files import read_certificates
 from quintet.admin.doctor.examine import examine
-from quintet.admin.fetching import Peer, Shown, verify
+from quintet.admin.fetching import Peer, verify
 from quintet.admin.init.connect import CLEAR_PORT, TLS_PORT, Reached, reach
 from quintet.admin.init.proposing import Proposal, is_name, propose
 from quintet.admin.init.root_dse import Root
@@ -35,9 +35,7 @@ from quintet.directory.services import Protection
 from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.errors import InvalidCredentials
 from quintet.secret import Secret
-from quintet.tls.context import make_context
-from quintet.tls.settings import TlsSettings
-from quintet.tls.stores import Store, new_store
+from quintet.tls import Presented, Store, TlsSettings, make_context, new_store, subject_of
 
 PASSWORD_VARIABLE = "QUINTET_ACCOUNT_PASSWORD"  # noqa: S105  # the name of a variable
 
@@ -252,15 +250,15 @@ def _trust(found: Reached, accept: str | None, ca: Path | None, *, yes: bool) ->
     assert shown is not None
     additions = stores.add(new_store(), _certificates(peer, shown, accept, ca, yes=yes))
     for certificate, reason in additions.left_out:
-        raise UsageError(f"the certificate {certificate.subject.rfc4514_string()} would not help: {reason}")
-    problem = run(verify(peer, profile=TlsSettings(), trust=additions.store, chain=shown.chain))
+        raise UsageError(f"the certificate {subject_of(certificate)} would not help: {reason}")
+    problem = run(verify(peer, settings=TlsSettings(), trust=additions.store, presented=shown))
     if problem is not None:
-        raise ServerNotTrustedError(problem.sentence, problem.fix)
+        raise ServerNotTrustedError(problem.message, problem.fix)
     return additions.store
 
 
 def _certificates(
-    peer: Peer, shown: Shown, accept: str | None, ca: Path | None, *, yes: bool
+    peer: Peer, shown: Presented, accept: str | None, ca: Path | None, *, yes: bool
 ) -> Sequence[x509.Certificate]:
     if ca is not None:
         return read_certificates(ca.read_bytes())

@@ -20,7 +20,7 @@ from quintet.config.schema import (
     Kind,
 )
 from quintet.diagnostics import Diagnostics, Place
-from quintet.tls.settings import Origin
+from quintet.tls import Origin
 
 _FOREIGN = frozenset(same_section(name) for name in FOREIGN_SECTIONS)
 _OTHER_SCOPES = tuple(p.casefold() for p in (*OTHER_PREFIXES, *FOREIGN_PREFIXES))

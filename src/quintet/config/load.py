@@ -70,6 +70,12 @@ def read(
         cards=_cards(files),
         traces=read_traces(values, findings),
     )
+    if settings.cards and settings.tls.crl_file:
+        checked = (
+            replace(each, tls=replace(each.tls, crl_file=settings.tls.crl_file))
+            for each in settings.cards.storages
+        )
+        settings = replace(settings, cards=replace(settings.cards, storages=tuple(checked)))
     if settings.cards and encrypts(settings) and not settings.directory.allow_clear_service_bind:
         settings = replace(settings, cards=replace(settings.cards, guard_account=True))
     check_together(settings, values, findings)

@@ -92,8 +92,8 @@ _TLS: tuple[tuple[str, Kind, str, str, str, str], ...] = (
     ("TLS_MIN_PROTOCOL_VERSION", Kind.TEXT, "0x303", "oldest TLS version", "2.3", ""),
     ("TLS_MAX_PROTOCOL_VERSION", Kind.TEXT, "0x304", "newest TLS version (Sametime: 0x303)", "2.3", ""),
     ("TLS_CIPHER_SUITES", Kind.LIST, "", "cipher suites in order of preference", "2.6", ""),
-    ("TLS_TRUSTED_HOSTS", Kind.LIST, "", "names that a certificate may bear besides the host's", "2.8", ""),
-    ("TLS_MIRROR_TRUSTED_HOSTS", Kind.TEXT, "", "has no documented meaning", "2.3", _UNCONFIRMED),
+    ("TLS_TRUSTED_HOSTS", Kind.LIST, "", "the only names of servers' certificates to accept", "2.8", ""),
+    ("TLS_MIRROR_TRUSTED_HOSTS", Kind.FLAG, "0", "1 = accept the names in our own certificate", "2.8", ""),
     ("TLS_CLIENT_AUTH", Kind.NUMBER, "0", "ask clients for a certificate: 0 no, 1 want, 2 need", "2.3", ""),
     ("TLS_MAX_SESSION_AGE", Kind.NUMBER, "-1", "age of TLS sessions", "2.3", ""),
     ("TLS_SESSION_CACHE_SIZE", Kind.NUMBER, "-1", "sessions kept for resumption, inbound", "2.3", ""),
@@ -113,6 +113,14 @@ def _tls_keys() -> tuple[IniKey, ...]:
 
 INI_KEYS: tuple[IniKey, ...] = (
     *_tls_keys(),
+    IniKey(
+        "QUINTET_TLS_CRL_FILE",
+        _CONFIG,
+        Kind.PATH,
+        "",
+        "certificate revocation lists (PEM or DER) of all CAs of the servers' chains, which are then checked",
+        _OURS,
+    ),
     IniKey(
         "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS",
         _DIRECTORY,

@@ -10,7 +10,7 @@ from quintet.diagnostics import Diagnostic, Place
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from quintet.secret import Secret
-from quintet.tls.settings import TlsSettings
+from quintet.tls import TlsSettings
 
 
 class Scope(Enum):

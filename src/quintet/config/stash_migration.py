@@ -17,9 +17,7 @@ from quintet.config.source import EditError
 from quintet.config.trust import read_tls
 from quintet.diagnostics import Diagnostic, Diagnostics, Place
 from quintet.files import replace_file
-from quintet.tls.settings import Origin, StoreLocation
-from quintet.tls.stores import StoreError, open_store
-from quintet.tls.stores.stash import write_stash
+from quintet.tls import Origin, StoreError, StoreLocation, open_store, write_stash
 
 _SECTION = "Config"
 

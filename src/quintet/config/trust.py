@@ -9,21 +9,34 @@ from quintet.config.ini_values import IniValues, place_of
 from quintet.config.schema import LDAP_PREFIXES
 from quintet.config.settings import Settings
 from quintet.diagnostics import Diagnostics, Place
-from quintet.tls.context import chosen_key
-from quintet.tls.settings import Origin, StoreLocation, TlsSettings
-from quintet.tls.settings_reader import read_tls_settings
-from quintet.tls.stores import NoSuchEntryError, Store, StoreError, open_store
+from quintet.tls import (
+    CrlError,
+    NoSuchEntryError,
+    Origin,
+    Store,
+    StoreError,
+    StoreLocation,
+    TlsSettings,
+    chosen_key,
+    open_store,
+    read_crls,
+    read_tls_settings,
+    stale,
+)
 
 
 def read_tls(values: IniValues, folder: Path, findings: Diagnostics) -> TlsSettings:
     """The profile that the keys give, `STLDAP_` over `ST_`. Relative paths count from `folder`."""
-    profile, problems = read_tls_settings(values.scoped, base=folder)
+    crls = values.get("QUINTET_TLS_CRL_FILE")
+    crl_file = None if crls is None else (crls.text, Origin(crls.key, str(crls.place)))
+    profile, problems = read_tls_settings(values.scoped, base=folder, crl_file=crl_file)
     for problem in problems:
         tell = findings.error if problem.fatal else findings.warning
+        message = f"{problem.message}; {problem.fix}" if problem.fix else problem.message
         if problem.origin is None:
-            tell(Place(FILE), LDAP_PREFIXES[0] + problem.key, problem.message)
+            tell(Place(FILE), LDAP_PREFIXES[0] + problem.key, message)
         else:
-            tell(place_of(problem.origin), problem.origin.key, problem.message)
+            tell(place_of(problem.origin), problem.origin.key, message)
     return profile
 
 
@@ -33,6 +46,7 @@ def check_stores(settings: Settings, findings: Diagnostics) -> None:
     checker = _Checker(findings)
     checker.trust_store(settings.tls, needed=used)
     checker.key_store(settings.tls, needed=used)
+    checker.crls(settings.tls, needed=used)
     for storage in settings.cards.storages if settings.cards else ():
         checker.trust_store(storage.tls, needed=any(s.ssl_enabled for s in storage.servers))
 
@@ -67,6 +81,22 @@ class _Checker:
             origin = profile.origins.get("key_label") or profile.origins.get("key_store")
             self._tell(origin, f"{error}{meant}", needed=needed)
 
+    def crls(self, profile: TlsSettings, *, needed: bool) -> None:
+        if profile.crl_file is None:
+            return
+        origin = profile.origins.get("crl_file")
+        try:
+            lists = read_crls(profile.crl_file)
+        except CrlError as error:
+            self._tell(origin, str(error), needed=needed)
+            return
+        for each in stale(lists):
+            message = (
+                f"{profile.crl_file}: the CRL of {each.issuer.rfc4514_string()} should have been replaced by"
+                f" {each.next_update_utc:%Y-%m-%d %H:%M} UTC; download the current one"
+            )
+            self._tell(origin, message, needed=needed)
+
     def _store(
         self, ref: StoreLocation | None, profile: TlsSettings, name: str, *, needed: bool
     ) -> Store | None:
@@ -78,8 +108,8 @@ class _Checker:
             self._tell(origin, str(found), needed=needed)
             return None
         for note in found.notes:
-            if ref.stash is not None and note.startswith(f"{ref.stash}: "):
-                self._tell(stash, note, needed=False)
+            if note.path is not None and note.path == ref.stash:
+                self._tell(stash, str(note), needed=False)
             else:
                 self._findings.note(_place(origin), _key(origin), f"{ref.path}: {note}")
         if ref.stash is not None and ref.password is not None and self._opens(replace(ref, password=None)):

@@ -24,7 +24,7 @@ from quintet.config.xml_names import check_card_names
 from quintet.config.xml_tree import one_value, own_values, read_tree
 from quintet.diagnostics import Diagnostics, Place, shown
 from quintet.secret import Secret
-from quintet.tls.settings import Origin, SettingNames, StoreKind, StoreLocation, TlsSettings
+from quintet.tls import Origin, SettingNames, StoreKind, StoreLocation, TlsSettings
 
 FILE = "UserInfoConfig.xml"
 
@@ -227,7 +227,7 @@ class _Reader:
                     "SslEnabled is true and this Storage names no trust store; add inside the Storage:"
                     ' <SslProperties KeyStorePath="/path/ldaptruststore.p12" KeyStorePassword="…"/>',
                 )
-            return TlsSettings(keys=_KEYS)
+            return TlsSettings(names=_KEYS)
         password = self._value(properties, "KeyStorePassword") if properties else None
         if password is None or not password.text:
             self._findings.error(
@@ -241,4 +241,4 @@ class _Reader:
             password=Secret(password.text) if password is not None and password.text else None,
         )
         origins = {"trust_store": Origin(path.key, str(path.place))}
-        return TlsSettings(trust_store=store, origins=origins, keys=_KEYS)
+        return TlsSettings(trust_store=store, origins=origins, names=_KEYS)

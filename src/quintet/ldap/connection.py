@@ -82,7 +82,28 @@ async def connect(
     With `tls` it is LDAPS; with `start_tls` as well, it begins in clear and is encrypted before it is handed
     out. Certificates are checked against `server_hostname`, by default the host of `address`; `via` dials
     elsewhere and changes nothing about that. Raises ConnectError, TlsError when TCP was not the trouble.
+
+    When the exception of a failed handshake has a `better_context`, one more connection is tried with it.
     """
+    try:
+        return await _connect(address, tls, start_tls, server_hostname, via, timeout, limits, trace)
+    except TlsError as error:
+        better: ssl.SSLContext | None = getattr(error.__cause__, "better_context", None)
+        if better is None:
+            raise
+    return await _connect(address, better, start_tls, server_hostname, via, timeout, limits, trace)
+
+
+async def _connect(
+    address: Address,
+    tls: ssl.SSLContext | None,
+    start_tls: bool,
+    server_hostname: str | None,
+    via: tuple[str, int] | None,
+    timeout: float,
+    limits: Limits | None,
+    trace: Trace | None,
+) -> "Connection":
     if start_tls and tls is None:
         raise LocalProtocolError("StartTLS needs an SSL context")
     loop = asyncio.get_running_loop()

@@ -1,0 +1,153 @@
+"""TLS to the directory: settings, stores, contexts, a look at servers, and explanations of what failed.
+
+- `TlsSettings` says how TLS is done; `read_tls_settings` makes it of the keys of sametime.ini.
+- `open_store` opens a trust or key store (`.p12`, `.jks`), `save_store` writes one; `read_stash` and
+  `write_stash` keep its password. Errors are `StoreError`s, with code, message and fix.
+- `make_context` makes an `ssl.SSLContext` that verifies servers by these settings.
+- `inspect` looks at what a server presents; `explain` says why a handshake failed.
+- `facts_of` and the functions beside it say what a certificate contains.
+
+The package knows nothing of LDAP. Everything that others need of it is imported from here.
+"""
+
+from quintet.tls.certificates import (
+    Facts,
+    MalformedCertificateError,
+    extension,
+    facts_of,
+    fingerprint,
+    has_issued,
+    is_authority,
+    is_self_signed,
+    issuer_of,
+    load_certificate,
+    names_of,
+    subject_of,
+    top_of,
+)
+from quintet.tls.codes import CODES, CodeRow
+from quintet.tls.context import ChainError, TlsCheckError, chosen_key, make_context
+from quintet.tls.diagnosis import Explanation, Reason, explain
+from quintet.tls.inspect import Presented, inspect, inspection_context, presented_by, verified_chain
+from quintet.tls.levels import check_strength
+from quintet.tls.names import Names
+from quintet.tls.revocation import CrlError, read_crls, stale
+from quintet.tls.settings import (
+    Origin,
+    SecurityLevel,
+    SettingNames,
+    StoreKind,
+    StoreLocation,
+    TlsProblem,
+    TlsSettings,
+    TlsSettingsError,
+    read_tls_settings,
+)
+from quintet.tls.stores import (
+    DamagedStoreError,
+    EntryExistsError,
+    KeyEntry,
+    NoSuchEntryError,
+    NotAStoreError,
+    StashError,
+    StashNotFoundError,
+    Store,
+    StoreError,
+    StoreNote,
+    StoreNotFoundError,
+    StoreTooCostlyError,
+    StoreUnreadableError,
+    StoreWriteError,
+    TrustedEntry,
+    UnreadableEntry,
+    UnsupportedStoreError,
+    UnusableEntryError,
+    WrongStorePasswordError,
+    WrongStoreTypeError,
+    new_store,
+    open_store,
+    read_stash,
+    read_store,
+    read_store_file,
+    save_store,
+    seen_by_java,
+    seen_by_sametime,
+    write_stash,
+    write_store,
+)
+from quintet.tls.suites import suite_by_openssl_name
+
+__all__ = [
+    "CODES",
+    "ChainError",
+    "CodeRow",
+    "CrlError",
+    "DamagedStoreError",
+    "EntryExistsError",
+    "Explanation",
+    "Facts",
+    "KeyEntry",
+    "MalformedCertificateError",
+    "Names",
+    "NoSuchEntryError",
+    "NotAStoreError",
+    "Origin",
+    "Presented",
+    "Reason",
+    "SecurityLevel",
+    "SettingNames",
+    "StashError",
+    "StashNotFoundError",
+    "Store",
+    "StoreError",
+    "StoreKind",
+    "StoreLocation",
+    "StoreNotFoundError",
+    "StoreNote",
+    "StoreTooCostlyError",
+    "StoreUnreadableError",
+    "StoreWriteError",
+    "TlsCheckError",
+    "TlsProblem",
+    "TlsSettings",
+    "TlsSettingsError",
+    "TrustedEntry",
+    "UnreadableEntry",
+    "UnsupportedStoreError",
+    "UnusableEntryError",
+    "WrongStorePasswordError",
+    "WrongStoreTypeError",
+    "check_strength",
+    "chosen_key",
+    "explain",
+    "extension",
+    "facts_of",
+    "fingerprint",
+    "has_issued",
+    "inspect",
+    "inspection_context",
+    "is_authority",
+    "is_self_signed",
+    "issuer_of",
+    "load_certificate",
+    "make_context",
+    "names_of",
+    "new_store",
+    "open_store",
+    "presented_by",
+    "read_crls",
+    "read_stash",
+    "read_store",
+    "read_store_file",
+    "read_tls_settings",
+    "save_store",
+    "seen_by_java",
+    "seen_by_sametime",
+    "stale",
+    "subject_of",
+    "suite_by_openssl_name",
+    "top_of",
+    "verified_chain",
+    "write_stash",
+    "write_store",
+]

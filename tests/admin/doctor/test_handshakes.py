@@ -97,7 +97,11 @@ async def test_d8_clear_ldap_is_spoken_to_the_tls_port(make_folder: Make, slapd:
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(b"HTTP/1.1 400 Bad Request\r\n\r\n", "web server"), (b"", "says nothing"), (b"\0\1junk\n", "neither")],
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "web server"),
+        (b"", "does not answer"),
+        (b"\0\1junk\n", "neither"),
+    ],
     ids=["HTTP", "silence", "garbage"],
 )
 async def test_d8_another_service_on_the_tls_port(
@@ -163,7 +167,7 @@ async def test_a_certificate_that_cannot_be_trusted_is_one_finding(
     ("config", "fix"),
     [
         ({}, "TLS_TRUSTED_HOSTS=other.example.com"),
-        ({"STLDAP_TLS_TRUSTED_HOSTS": "other.example.com"}, "Set HostName in UserInfoConfig.xml to one"),
+        ({"STLDAP_TLS_TRUSTED_HOSTS": "other.example.com"}, "set HostName in UserInfoConfig.xml to one"),
     ],
     ids=["tasks", "cards"],
 )

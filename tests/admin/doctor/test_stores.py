@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from quintet.secret import Secret
-from quintet.tls.stores import new_store, save_store
-from quintet.tls.stores.stash import write_stash
+from quintet.tls import new_store, save_store, write_stash
 from support import certs, keytool
 from support.slapd import Slapd
 

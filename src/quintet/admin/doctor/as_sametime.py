@@ -10,9 +10,7 @@ from quintet.directory.endpoint import Endpoint, Mode
 from quintet.ldap.connection import connect
 from quintet.ldap.errors import LdapError
 from quintet.ldap.limits import Address
-from quintet.tls.context import inspection_context
-from quintet.tls.settings import TlsSettings
-from quintet.tls.suites import suite_by_openssl_name
+from quintet.tls import TlsSettings, inspection_context, suite_by_openssl_name
 
 _SAMETIME = "AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0"
 """What Sametime 12 offers to LDAP servers (reference 2.6)."""

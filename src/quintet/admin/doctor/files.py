@@ -10,7 +10,7 @@ from quintet.admin.doctor.stores import opened
 from quintet.config import stcommunityconfig, userinfoconfig
 from quintet.config.settings import Settings
 from quintet.diagnostics import Diagnostic, Severity
-from quintet.tls.settings import StoreLocation
+from quintet.tls import StoreLocation
 
 
 @dataclass(frozen=True, slots=True)

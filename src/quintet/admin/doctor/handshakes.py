@@ -3,8 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass, field
 
 from cryptography import x509
 
@@ -20,12 +18,19 @@ from quintet.ldap.connection import Connection, connect
 from quintet.ldap.errors import ConfidentialityRequired, ConnectionLostError, LdapError, ResultError, TlsError
 from quintet.ldap.limits import Address
 from quintet.ldap.messages import BASE_OBJECT
-from quintet.tls.certificates import facts_of
-from quintet.tls.context import TlsSettingsError, inspection_context, make_context
-from quintet.tls.diagnosis.explain import Reason, Seen, explain, peer_chain
-from quintet.tls.levels import weakness
-from quintet.tls.settings import TlsSettings
-from quintet.tls.stores import StoreError
+from quintet.tls import (
+    Presented,
+    Reason,
+    StoreError,
+    TlsSettings,
+    TlsSettingsError,
+    check_strength,
+    explain,
+    facts_of,
+    inspect,
+    make_context,
+    presented_by,
+)
 
 PATIENCE = 5.0
 """Seconds for a handshake, and for an answer."""
@@ -41,7 +46,16 @@ _CODES = {
     Reason.NOT_YET_VALID: "D40",
     Reason.WRONG_NAME: "Q11",
     Reason.NAME_ONLY_IN_CN: "Q11",
+    Reason.ADDRESS_AS_DNS_NAME: "Q11",
+    Reason.HOST_NOT_LISTED: "Q11",
     Reason.TOO_WEAK: "D38",
+    Reason.NOT_A_CA: "Q13",
+    Reason.WRONG_PURPOSE: "Q13",
+    Reason.CONSTRAINED: "Q13",
+    Reason.MALFORMED: "Q13",
+    Reason.REVOKED: "Q13",
+    Reason.NO_CRL: "Q13",
+    Reason.CRL_OUT_OF_DATE: "Q13",
     Reason.NO_COMMON_VERSION: "D3",
     Reason.NO_COMMON_SUITE: "D2",
     Reason.NOT_TLS: "D8",
@@ -105,7 +119,7 @@ async def _speaks(endpoint: Endpoint, report: Report) -> bool:
             f"renew it on {endpoint.address}; if its issuer is new as well: quintet trust fetch"
             f" {endpoint.address}"
         )
-        for certificate in peer_chain(connection.ssl_object):
+        for certificate in presented_by(connection.ssl_object).chain:
             check_dates(certificate, f"shown by {endpoint.address}", fix, report)
         return await _knows_ldap(connection, endpoint, report)
 
@@ -164,31 +178,16 @@ async def _add_mixed_up(address: Address, what: str, report: Report) -> None:
     report.add("D8", f"{address} {what}; {answer.speaks.value} there{sample}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Inspected:
-    """What a server shows to someone who checks nothing."""
+async def _inspect(address: Address, settings: TlsSettings, *, start_tls: bool) -> Presented:
+    """What the server presents in a handshake that verifies nothing; nothing when there is none."""
 
-    chain: tuple[x509.Certificate, ...] = ()
-    seen: Seen = field(default_factory=Seen)
+    async def connected(context: ssl.SSLContext) -> Connection:
+        return await connect(address, tls=context, start_tls=start_tls, timeout=PATIENCE)
 
-
-async def _inspect(address: Address, profile: TlsSettings, *, start_tls: bool) -> _Inspected:
-    """A handshake up to the newest version that the settings allow; if that fails, up to any."""
-    for capped in (True, False):
-        context = inspection_context(profile)
-        with suppress(ValueError):
-            if capped:
-                context.maximum_version = profile.maximum
-        try:
-            connection = await connect(address, tls=context, start_tls=start_tls, timeout=PATIENCE)
-        except (LdapError, ssl.SSLError, OSError, ValueError) as error:
-            if isinstance(error.__cause__, TimeoutError):
-                break
-            continue
-        async with connection:
-            chain = peer_chain(connection.ssl_object)
-            return _Inspected(chain, Seen(connection.tls_version, connection.cipher))
-    return _Inspected()
+    try:
+        return await inspect(connected, settings)
+    except (LdapError, ssl.SSLError, OSError, ValueError):
+        return Presented()
 
 
 async def _explain(endpoint: Endpoint, error: TlsError, report: Report) -> None:
@@ -198,12 +197,11 @@ async def _explain(endpoint: Endpoint, error: TlsError, report: Report) -> None:
         error,
         host=address.host,
         port=address.port,
-        chain=found.chain,
+        settings=profile,
         trust=opened(profile.trust_store) if profile.trust_store else None,
-        profile=profile,
-        seen=found.seen,
+        presented=found,
     )
-    code, seen, fix = _CODES[told.reason], told.sentence, told.fix
+    code, seen, fix = _CODES[told.reason], told.message, told.fix
     weak = [each for each in found.chain if _weak(each, profile)]
     if code == "D38" or (weak and code in ("D2", "D8", "Q13")):
         code = "D38"
@@ -222,8 +220,7 @@ async def _explain(endpoint: Endpoint, error: TlsError, report: Report) -> None:
 
 
 def _weak(certificate: x509.Certificate, profile: TlsSettings) -> bool:
-    anchor = certificate.subject == certificate.issuer
-    return bool(profile.level) and weakness(certificate, profile.level, anchor=anchor) is not None
+    return bool(profile.level) and check_strength(certificate, profile.level) is not None
 
 
 async def _add_not_tls(address: Address, report: Report) -> None:
@@ -241,5 +238,5 @@ async def _add_not_tls(address: Address, report: Report) -> None:
 
 def _verdict(certificate: x509.Certificate, profile: TlsSettings) -> str:
     facts = facts_of(certificate)
-    why = facts.verdicts.get(profile.level)
+    why = check_strength(certificate, profile.level)
     return f"{facts.subject}, {facts.key}, {facts.hash}, until {facts.not_after:%Y-%m-%d}: {why or 'good'}"

@@ -10,10 +10,16 @@ from quintet.admin.doctor.report import Report
 from quintet.config.cross_checks import encrypts
 from quintet.config.settings import Settings
 from quintet.diagnostics import Severity
-from quintet.tls.certificates import name_text
-from quintet.tls.levels import weakness
-from quintet.tls.settings import StoreKind, StoreLocation, TlsSettings
-from quintet.tls.stores import Store, StoreError, open_store
+from quintet.tls import (
+    Store,
+    StoreError,
+    StoreKind,
+    StoreLocation,
+    TlsSettings,
+    check_strength,
+    open_store,
+    subject_of,
+)
 
 SOON = 30
 """Days before its end from which on a certificate is told of."""
@@ -56,7 +62,7 @@ def check_dates(certificate: x509.Certificate, where: str, fix: str, report: Rep
     ends, begins = certificate.not_valid_after_utc, certificate.not_valid_before_utc
     now = datetime.now(UTC)
     days = (ends - now).days
-    who = f"{name_text(certificate.subject)} ({where})"
+    who = f"{subject_of(certificate)} ({where})"
     if ends < now:
         report.add("D40", f"{who} expired on {ends:%Y-%m-%d}", fix, severity=Severity.ERROR)
     elif days < SOON:
@@ -116,12 +122,11 @@ def _check_encoding(each: _Opened, report: Report) -> None:
 
 
 def _check_level(profile: TlsSettings, certificate: x509.Certificate, each: _Opened, report: Report) -> None:
-    anchor = certificate.subject == certificate.issuer
-    why = weakness(certificate, profile.level, anchor=anchor) if profile.level else None
+    why = check_strength(certificate, profile.level) if profile.level else None
     if why is not None:
         report.add(
             "D38",
-            f"our certificate {name_text(certificate.subject)} in {each.ref.path}: {why}",
+            f"our certificate {subject_of(certificate)} in {each.ref.path}: {why}",
             f"make a stronger one, or lower STLDAP_TLS_SECURITY_LEVEL from {profile.level:d}",
         )
 
@@ -174,4 +179,4 @@ def _same(one: StoreLocation, other: StoreLocation) -> bool:
 
 
 def _names(certificates: set[x509.Certificate]) -> str:
-    return ", ".join(sorted(name_text(c.subject) for c in certificates))
+    return ", ".join(sorted(subject_of(c) for c in certificates))

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from quintet.admin.fetching import PATIENCE, FetchError, Peer, Shown, fetch
+from quintet.admin.fetching import PATIENCE, FetchError, Peer, fetch
 from quintet.admin.init.root_dse import Root, read_root
 from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.errors import LdapError
-from quintet.tls.context import inspection_context
-from quintet.tls.settings import TlsSettings
+from quintet.tls import Presented, TlsSettings, inspection_context
 
 CLEAR_PORT, TLS_PORT = 389, 636
 
@@ -20,7 +19,7 @@ class Reached:
     port: int
     tls_port: int
     peer: Peer | None
-    shown: Shown | None
+    shown: Presented | None
     root: Root
     problem: str | None = None
 
