@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.ldap.dn import DN, escape_value
+from quintet.ldap.dn import DN, escape_dn_value
 from quintet.ldap.errors import DNSyntaxError
 
 SAME = [
@@ -128,7 +128,7 @@ def test_any_text_is_a_name_or_refused(text: str) -> None:
 
 @given(VALUES)
 def test_an_escaped_value_is_one_value(value: str) -> None:
-    name = DN.parse(f"cn={escape_value(value)},o=x")
+    name = DN.parse(f"cn={escape_dn_value(value)},o=x")
     assert name.rdns == ((("cn", value),), (("o", "x"),))
 
 

@@ -15,7 +15,6 @@ from quintet.admin.doctor.examine import examine
 from quintet.admin.fetching import Peer, Shown, verify
 from quintet.admin.init.connect import CLEAR_PORT, TLS_PORT, Reached, reach
 from quintet.admin.init.proposing import Proposal, is_name, propose
-from quintet.admin.init.root_dse import Root
 from quintet.admin.init.writing import Plan, in_the_way, write
 from quintet.admin.rewriting import only_one
 from quintet.admin.trust_anchor import Found, choose_anchor, machine_roots
@@ -31,8 +30,7 @@ from quintet.cli.trust import taken_from
 from quintet.config.settings import Account
 from quintet.diagnostics import Severity
 from quintet.directory.services import Protection
-from quintet.ldap.connection import Address, Connection, connect
-from quintet.ldap.errors import InvalidCredentials
+from quintet.ldap import Address, Connection, InvalidCredentials, RootDSE, connect
 from quintet.secret import Secret
 from quintet.tls.context import make_context
 from quintet.tls.settings import TlsSettings
@@ -146,7 +144,7 @@ def init(
     if as_json:
         print_json(
             {
-                "product": found.root.product.value,
+                "product": found.root.kind.value,
                 "protection": level.name.lower(),
                 "settings": asdict(proposal) | {"details": dict(proposal.details)},
                 "written": [str(each) for each in written],
@@ -306,7 +304,7 @@ async def _connected(found: Reached, store: Store | None) -> Connection:
     return await found.peer.connect(make_context(TlsSettings(), trust=store))
 
 
-def _print(root: Root, proposal: Proposal, level: Protection) -> None:
+def _print(root: RootDSE, proposal: Proposal, level: Protection) -> None:
     rows = [
         ("protection", level.name.lower()),
         ("people below", proposal.person_base or "the whole directory"),
@@ -319,7 +317,7 @@ def _print(root: Root, proposal: Proposal, level: Protection) -> None:
         ("a group is", f"{proposal.group_class}, its members in {proposal.member_attribute}"),
         ("card shows", ", ".join(f"{field} ({names})" for field, names in proposal.details)),
     ]
-    print_table((f"for {root.product.value}", ""), rows)
+    print_table((f"for {root.kind.value}", ""), rows)
 
 
 def _write(folder: Path, plan: Plan, *, force: bool) -> Sequence[Path]:
