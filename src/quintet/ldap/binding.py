@@ -1,4 +1,4 @@
-"""How a connection authenticates: simple binds, and SASL EXTERNAL and SCRAM (RFC 4511 section 4.2, RFC 4513)."""
+"""How a connection authenticates: simple binds, SASL EXTERNAL and SCRAM (RFC 4511 section 4.2, RFC 4513)."""
 
 # ruff: noqa: ASYNC109 (a bind that is not answered in time closes the connection)
 
