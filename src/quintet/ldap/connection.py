@@ -309,6 +309,8 @@ class Connection(BindOperations):
         wire, limits = self._wire, self._limits
         if type(base) is not str:
             base = dn_text(base, "the base")
+        if type(scope) is not int and type(scope) is not Scope:
+            raise TypeError(_NO_SCOPE)
         names = attributes if type(attributes) is tuple else attribute_names(attributes)
         frame = _fast_codec.search_frame(base, scope, names, deref, size_limit, time_limit, types_only)
         now = wire.last_used = self._loop.time()
@@ -348,6 +350,8 @@ class Connection(BindOperations):
         intermediate: Intermediate | None = None,
     ) -> AsyncGenerator[Entry, None]:
         wire = self._wire
+        if type(scope) is not int and type(scope) is not Scope:
+            raise TypeError(_NO_SCOPE)
         text, names = dn_text(base, "the base"), attribute_names(attributes)
         frame = _fast_codec.search_frame(text, scope, names, deref, size_limit, time_limit, types_only)
         seconds = self._limits.timeout if timeout is None else timeout
@@ -482,6 +486,8 @@ class Connection(BindOperations):
         found = self.ssl_object
         return found.getpeercert(True) if found is not None else None
 
+
+_NO_SCOPE = "a scope is Scope, or 0, 1 or 2"
 
 _VERBS: dict[type, str] = {
     AddRequest: "add",

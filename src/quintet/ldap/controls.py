@@ -68,13 +68,16 @@ class KnownControl(Control, ABC):
         if control.oid != cls.OID:
             raise ValueError(f"the OID of {cls.__name__} is {cls.OID}, not {control.oid}")
         try:
-            return cls._decode(control.value or b"", critical=control.critical)
+            found = cls._decode(control.value or b"")
         except (BerError, ValueError) as error:
             raise RemoteProtocolError(f"a malformed control {cls.OID}: {error}") from error
+        object.__setattr__(found, "critical", control.critical)
+        object.__setattr__(found, "value", control.value)
+        return found
 
     @classmethod
     @abstractmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self: ...
+    def _decode(cls, value: bytes) -> Self: ...
 
     def _set(self, value: bytes | None, *, critical: bool = False, **fields: object) -> None:
         for name, each in {"oid": self.OID, "critical": critical, "value": value, **fields}.items():
@@ -87,8 +90,8 @@ class _WithoutValue(KnownControl):
         self._set(None, critical=critical)
 
     @classmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self:  # noqa: ARG003 (it should not have one)
-        return cls(critical=critical)
+    def _decode(cls, value: bytes) -> Self:  # noqa: ARG003 (it should not have one)
+        return cls()
 
 
 @final
@@ -116,9 +119,9 @@ class PagedResults(KnownControl):
         self._set(value, critical=critical, size=size, cookie=cookie)
 
     @classmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self:
+    def _decode(cls, value: bytes) -> Self:
         reader = _inside(value)
-        return cls(reader.integer(), reader.octets(), critical=critical)
+        return cls(reader.integer(), reader.octets())
 
 
 @final
@@ -161,8 +164,8 @@ class ServerSideSort(KnownControl):
         self._set(ber.sequence(*map(_encode_key, given)), critical=critical, keys=given)
 
     @classmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self:
-        return cls(*map(_read_key, _inside(value).each()), critical=critical)
+    def _decode(cls, value: bytes) -> Self:
+        return cls(*map(_read_key, _inside(value).each()))
 
 
 def _encode_key(key: SortKey) -> bytes:
@@ -199,7 +202,7 @@ class SortResult(KnownControl):
         self._set(ber.sequence(ber.enumerated(code), name), code=code, attribute=attribute)
 
     @classmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self:  # noqa: ARG003 (an answer never is)
+    def _decode(cls, value: bytes) -> Self:
         reader = _inside(value)
         return cls(reader.integer(0x0A), reader.text(0x80) if reader.next_is(0x80) else None)
 
@@ -226,8 +229,8 @@ class Assertion(KnownControl):
         self._set(bytes(value), critical=critical, filter=decode(value))
 
     @classmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self:
-        return cls(value, critical=critical)
+    def _decode(cls, value: bytes) -> Self:
+        return cls(value)
 
 
 @dataclass(frozen=True, slots=True, init=False, kw_only=True)
@@ -239,8 +242,8 @@ class _ReadEntry(KnownControl):
         self._set(attribute_list(names), critical=critical, attributes=names)
 
     @classmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self:
-        return cls(_inside(value).texts(), critical=critical)
+    def _decode(cls, value: bytes) -> Self:
+        return cls(_inside(value).texts())
 
 
 @final
@@ -281,7 +284,7 @@ class _EntryResult(KnownControl):
         self._set(encode_entry(entry), entry=entry)
 
     @classmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self:  # noqa: ARG003 (an answer never is)
+    def _decode(cls, value: bytes) -> Self:
         return cls(read_entry(_inside(value, 0x64)))
 
 
@@ -358,7 +361,7 @@ class ProxiedAuthorization(KnownControl):
         self._set(text.encode("utf-8", "surrogateescape"), critical=True, authzid=text)
 
     @classmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self:  # noqa: ARG003 (it always is)
+    def _decode(cls, value: bytes) -> Self:
         return cls(value.decode("utf-8", "surrogateescape"))
 
 
@@ -444,7 +447,7 @@ class PasswordPolicyResult(KnownControl):
         self._set(ber.sequence(*parts), expires_in=expires_in, grace_logins=grace_logins, reason=reason)
 
     @classmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self:  # noqa: ARG003 (an answer never is)
+    def _decode(cls, value: bytes) -> Self:
         reader = _inside(value)
         expires_in = grace_logins = None
         if reader.next_is(0xA0):
@@ -468,7 +471,7 @@ class PasswordExpired(KnownControl):
         self._set(b"0")
 
     @classmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self:  # noqa: ARG003 (it says the same each time)
+    def _decode(cls, value: bytes) -> Self:  # noqa: ARG003 (it says the same each time)
         return cls()
 
 
@@ -489,7 +492,7 @@ class PasswordExpiring(KnownControl):
         self._set(b"%d" % seconds, seconds=seconds)
 
     @classmethod
-    def _decode(cls, value: bytes, *, critical: bool) -> Self:  # noqa: ARG003 (an answer never is)
+    def _decode(cls, value: bytes) -> Self:
         if not value.isdigit() or len(value) > 10:
             raise BerError("expected a number of seconds")
         return cls(int(value))

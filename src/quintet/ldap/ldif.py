@@ -173,13 +173,15 @@ def _logical_lines(file: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
         if size > most:
             raise LdifError(f"a record of more than {most} bytes", number)
         if line.startswith(b" "):
-            if not parts or not parts[0]:
+            if not parts:
                 raise LdifError("a continuation of nothing", number)
             parts.append(line[1:])
             continue
         if parts and not parts[0].startswith(b"#"):
             yield begun, b"".join(parts)
-        begun, parts = number, [line]
+        begun, parts = number, [line] if line else []
+        if not line:
+            yield number, b""
     if parts and not parts[0].startswith(b"#"):
         yield begun, b"".join(parts)
 
