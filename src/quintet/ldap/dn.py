@@ -40,10 +40,7 @@ class DN:
 
     Args:
         rdns: The parts of the name, the entry's own first; each as (type, value) pairs. Values are not
-            escaped.
-
-    Attributes:
-        rdns: The same.
+            escaped. They are in the attribute `rdns`.
     """
 
     __slots__ = ("_key", "_text", "rdns")

@@ -232,7 +232,7 @@ def _octets(value: str, at: int) -> bytes:
 
 @final
 class Template:
-    """A filter with `%s` in place of a name (reference 3.4), compiled once to BER with holes.
+    """A filter with `%s` in place of a name, compiled once to BER with holes.
 
     A name fills the holes as bytes, so no name can change the shape of the filter. `encode` is the quickest
     way from a name to what a search sends.
