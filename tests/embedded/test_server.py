@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from conftest import Certificates
 from quintet.embedded.answers import Rules
-from quintet.embedded.ldif import Entry, parse
 from quintet.embedded.server import EmbeddedServer
-from quintet.ldap import filters
-from quintet.ldap.controls import paged, read_paged
+from quintet.ldap import Entry, PagedResults, filters
+from quintet.ldap.ldif import read_entries
 from quintet.ldap.messages import (
     AbandonRequest,
     BindRequest,
@@ -36,8 +35,9 @@ from quintet.ldap.sasl import scram
 from quintet.ldap.sasl.channel_binding import Binding, of_certificate
 from support.raw_client import RawClient, code
 
-ENTRIES = parse(
-    """
+ENTRIES = tuple(
+    read_entries(
+        """
 dn: o=example
 objectClass: organization
 o: example
@@ -78,6 +78,7 @@ member: cn=Ann Lee,ou=people,o=example
 member: cn=Bob Ray,ou=people,o=example
 member: cn=Zoë Ax,ou=people,o=example
 """
+    )
 )
 ANN, BOB, ZOE = (
     "cn=Ann Lee,ou=people,o=example",
@@ -327,13 +328,13 @@ async def test_pages_come_one_after_the_other(client: RawClient) -> None:
     sizes = []
     request = SearchRequest("o=example", 2, filters.parse("(cn=*)"), ("1.1",))
     while True:
-        answer = await client.ask(request, paged(3, cookie))
+        answer = await client.ask(request, PagedResults(3, cookie))
         page = names(answer)
         found += page
         sizes.append(len(page))
-        read = read_paged(answer[-1].controls)
+        read = PagedResults.find(answer[-1].controls)
         assert read is not None
-        cookie = read[1]
+        cookie = read.cookie
         if not cookie:
             break
     assert sizes == [3, 1]
@@ -342,11 +343,11 @@ async def test_pages_come_one_after_the_other(client: RawClient) -> None:
 
 async def test_a_cookie_is_good_once_and_for_its_search_alone(client: RawClient) -> None:
     request = SearchRequest("o=example", 2, filters.parse("(cn=*)"))
-    read = read_paged((await client.ask(request, paged(1)))[-1].controls)
+    read = PagedResults.find((await client.ask(request, PagedResults(1)))[-1].controls)
     assert read is not None
     other = SearchRequest("o=example", 2, filters.parse("(sn=*)"))
-    assert code(await client.ask(other, paged(1, read[1]))) == 53
-    assert code(await client.ask(request, paged(1, read[1]))) == 53
+    assert code(await client.ask(other, PagedResults(1, read.cookie))) == 53
+    assert code(await client.ask(request, PagedResults(1, read.cookie))) == 53
 
 
 async def test_limits_end_a_search_with_what_was_found(client: RawClient) -> None:
@@ -403,7 +404,7 @@ async def test_hidden_attributes_show_to_bound_accounts_only() -> None:
 async def test_referrals_are_told_or_shown_when_managed() -> None:
     entries = [
         *ENTRIES,
-        Entry("ou=away,o=example", {"objectClass": (b"referral",), "ref": (b"ldap://far/o=x",)}),
+        Entry("ou=away,o=example", {"objectClass": [b"referral"], "ref": [b"ldap://far/o=x"]}),
     ]
     async with EmbeddedServer(entries) as server, RawClient(server.port) as client:
         answer = await client.find("o=example", "(objectClass=referral)")
@@ -520,4 +521,4 @@ async def test_a_port_can_be_asked_for_again() -> None:
 
 def test_two_entries_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two entries"):
-        EmbeddedServer([*ENTRIES, Entry("O=EXAMPLE", {"o": (b"example",)})])
+        EmbeddedServer([*ENTRIES, Entry("O=EXAMPLE", {"o": [b"example"]})])

@@ -96,6 +96,6 @@ async def test_of_two_that_answer_at_once_one_is_taken_and_the_other_closed(
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         before = len(sockets)
         resolves_to(monkeypatch, one.getsockname(), other.getsockname())
-        with await address.dial("two.example", 389) as taken:
+        with await address.dial(Address("two.example", 389)) as taken:
             assert len(sockets[before:]) == 2
             assert open_ones(sockets[before:]) == [taken]

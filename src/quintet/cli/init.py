@@ -15,7 +15,6 @@ from quintet.admin.doctor.examine import examine
 from quintet.admin.fetching import Peer, verify
 from quintet.admin.init.connect import CLEAR_PORT, TLS_PORT, Reached, reach
 from quintet.admin.init.proposing import Proposal, is_name, propose
-from quintet.admin.init.root_dse import Root
 from quintet.admin.init.writing import Plan, in_the_way, write
 from quintet.admin.rewriting import only_one
 from quintet.admin.trust_anchor import Found, choose_anchor, machine_roots
@@ -32,8 +31,7 @@ from quintet.cli.trust import taken_from
 from quintet.config.settings import Account
 from quintet.diagnostics import Severity
 from quintet.directory.services import Protection
-from quintet.ldap.connection import Address, Connection, connect
-from quintet.ldap.errors import InvalidCredentials
+from quintet.ldap import Address, Connection, InvalidCredentials, RootDSE, connect
 from quintet.secret import Secret
 from quintet.tls import Presented, Store, TlsSettings, make_context, new_store, subject_of
 
@@ -157,7 +155,7 @@ def init(
     if as_json:
         print_json(
             {
-                "product": found.root.product.value,
+                "product": found.root.kind.value,
                 "protection": level.name.lower(),
                 "settings": asdict(proposal) | {"details": dict(proposal.details)},
                 "written": [str(each) for each in written],
@@ -317,7 +315,7 @@ async def _connected(found: Reached, store: Store | None) -> Connection:
     return await found.peer.connect(make_context(TlsSettings(), trust=store))
 
 
-def _print(root: Root, proposal: Proposal, level: Protection) -> None:
+def _print(root: RootDSE, proposal: Proposal, level: Protection) -> None:
     rows = [
         ("protection", level.name.lower()),
         ("Person base DN", proposal.person_base or "(the whole directory)"),
@@ -330,7 +328,7 @@ def _print(root: Root, proposal: Proposal, level: Protection) -> None:
         ("Group object class", f"{proposal.group_class}, members in {proposal.member_attribute}"),
         ("Business card", ", ".join(f"{field} ({names})" for field, names in proposal.details)),
     ]
-    print_table((f"Settings for {root.product.value}", ""), rows)
+    print_table((f"Settings for {root.kind.value}", ""), rows)
 
 
 def _write(folder: Path, plan: Plan, *, force: bool) -> Sequence[Path]:

@@ -7,25 +7,10 @@ from quintet.admin.doctor.queries import SECONDS, ask
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.sites import Site
 from quintet.config.settings import Scope
-from quintet.directory.entries import first, texts
-from quintet.ldap.connection import Connection
+from quintet.ldap import Connection, LdapError, PagedResults, Present, ServerKind
 from quintet.ldap.dn import type_key
-from quintet.ldap.errors import LdapError
-from quintet.ldap.filters import Present
-from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
 
-_ASKED = (
-    "namingContexts",
-    "defaultNamingContext",
-    "rootDomainNamingContext",
-    "supportedCapabilities",
-    "vendorName",
-    "vendorVersion",
-    "supportedControl",
-)
-_AD_CAPABILITY = "1.2.840.113556.1.4.800"
 _UNIQUE = ("entryUUID", "objectGUID", "nsUniqueId")
-_PAGED = "1.2.840.113556.1.4.319"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +27,15 @@ class Root:
 
 async def read_root(connection: Connection, site: Site) -> Root:
     """Raises LdapError."""
-    found = await connection.search("", BASE_OBJECT, Present("objectClass"), _ASKED, timeout=SECONDS)
-    entry = found.entries[0] if found.entries else SearchResultEntry("", {})
-    vendor = " ".join(texts(entry, "vendorName") + texts(entry, "vendorVersion")).casefold()
-    controls = texts(entry, "supportedControl")
+    found = await connection.root_dse(timeout=SECONDS)
+    contexts = found.naming_contexts
+    main = found.default_naming_context or (contexts[0] if contexts else None)
     return Root(
-        active_directory=_AD_CAPABILITY in texts(entry, "supportedCapabilities")
-        or first(entry, "rootDomainNamingContext") is not None,
-        domino="domino" in vendor or "lotus" in vendor,
-        naming_context=first(entry, "defaultNamingContext") or first(entry, "namingContexts"),
-        contexts=frozenset(texts(entry, "namingContexts")),
-        pages=not controls or _PAGED in controls,
+        active_directory=found.kind.is_active_directory,
+        domino=found.kind is ServerKind.DOMINO,
+        naming_context=str(main) if main else None,
+        contexts=frozenset(map(str, contexts)),
+        pages=not found.controls or PagedResults.OID in found.controls,
         identity=await _identity(connection, site),
     )
 

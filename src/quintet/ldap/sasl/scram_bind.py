@@ -31,8 +31,8 @@ async def bind(
 ) -> BindResponse:
     """The server's last answer. `certificate` is the peer's where there is TLS; `offered` None: nobody asked.
 
-    Raises AuthMethodNotSupported when there is no SCRAM on offer, LocalProtocolError for a name or password that SCRAM
-    has no place for, ScramError when the server does not keep to it, and what `step` raises.
+    Raises AuthMethodNotSupported when there is no SCRAM on offer, LocalProtocolError for a name or password
+    that SCRAM has no place for, ScramError when the server does not keep to it, and what `step` raises.
     """
     binding = channel_binding.of_certificate(certificate) if certificate is not None else None
     chosen = mechanism or scram.choose(offered or (), bound=binding is not None)
