@@ -1,0 +1,364 @@
+"""A real Active Directory domain controller: Samba, filled with `support.ad_sample`, on loopback only.
+
+Theory of operation. Samba's LDAP server knows only the ports 389, 636, 3268 and 3269, so each `SambaAD` takes
+an address of 127.0.0.0/8 for itself: any number of them run at once, and beside any server that listens on
+127.0.0.1. Only a server that listens on all addresses is in the way (`PortsTakenError`).
+
+`samba-tool` provisions the domain and `ldbmodify` fills it before the server starts, some 15 seconds that
+depend on nothing but the data: with `cache` the tree is kept and copied. Of Samba's services only `ldap` runs,
+as one process (`-M single`), with every path in the temporary folder, so that the host's Samba is neither read
+nor written. Its standard input is a pipe: Samba ends when the pipe does, even if the tests are killed.
+"""
+
+import contextlib
+import enum
+import hashlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from support import ad_sample, certs
+from support.accounts import Account, AccountState
+from support.certs import Issued
+from support.ldap_tools import Identity
+from support.wire import Wire
+
+_READY_WITHIN = 60.0  # seconds
+_PROVISION_WITHIN = 300.0
+_STOP_WITHIN = 10.0
+_PORTS = (389, 636, 3268, 3269)
+_SBIN = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+_PACKAGES = {  # a program or a file of each Debian package that is needed
+    "samba": "samba",
+    "samba-tool": "samba-common-bin",
+    "ldbmodify": "ldb-tools",
+    "/usr/share/samba/setup/provision.ldif": "samba-ad-provision",
+    "/usr/lib/*/samba/ldb/password_hash.so": "samba-dsdb-modules",
+    "/usr/lib/*/samba/vfs/acl_xattr.so": "samba-vfs-modules",
+}
+
+
+class SambaError(Exception):
+    """Samba did not do what was asked; the message has its own words."""
+
+
+class PortsTakenError(Exception):
+    """Samba cannot listen on its ports on any address of loopback; the message says why."""
+
+
+class StrongAuth(enum.Enum):
+    """Samba's `ldap server require strong auth`: whether a simple bind may cross an unencrypted connection."""
+
+    REQUIRED = "yes"
+    """Samba's default: refused with result 8 (S31)."""
+    NOT_REQUIRED = "no"
+    """What Windows does unless LDAP signing is required."""
+
+
+class SambaAD:
+    """A context manager. Entering provisions the domain, unless `cache` has it, and starts the server.
+
+    `authority` signs the server's certificate, which bears the server's address, `localhost` and the DNS name
+    of the domain controller; `certificate` is shown instead when it is given. `cache` is a folder that
+    outlives the session.
+    """
+
+    realm = ad_sample.REALM
+    domain = ad_sample.DOMAIN
+    base_dn = ad_sample.BASE
+    service = Identity(ad_sample.SERVICE_DN, ad_sample.SERVICE_PASSWORD)
+    administrator = Identity(rf"{ad_sample.DOMAIN}\Administrator", ad_sample.ADMINISTRATOR_PASSWORD)
+    accounts: Mapping[AccountState, Account] = ad_sample.ACCOUNTS
+    port = 389
+    ldaps_port = 636
+    catalog_port = 3268
+    catalog_ldaps_port = 3269
+
+    def __init__(
+        self,
+        *,
+        authority: Issued | None = None,
+        certificate: Issued | None = None,
+        strong_auth: StrongAuth = StrongAuth.REQUIRED,
+        cache: Path | None = None,
+    ) -> None:
+        self.authority = authority or certs.authority()
+        self.strong_auth = strong_auth
+        self.host = ""
+        self._certificate = certificate
+        self._cache = cache
+        self._process: subprocess.Popen[bytes] | None = None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def folder(self) -> Path:
+        assert self._temporary is not None, "this Samba is not entered"
+        return Path(self._temporary.name)
+
+    @property
+    def ca(self) -> Path:
+        """The PEM file of the authority that signed the server's certificate."""
+        return self.folder / "ca.pem"
+
+    @property
+    def uri(self) -> str:
+        """Unencrypted; StartTLS is offered."""
+        return f"ldap://{self.host}"
+
+    @property
+    def ldaps_uri(self) -> str:
+        return f"ldaps://{self.host}"
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def __enter__(self) -> Self:
+        _check_packages()
+        self._temporary = tempfile.TemporaryDirectory(prefix="quintet-samba-")
+        try:
+            self._fill()
+            self._start_on_free_address()
+            self._lock_the_locked()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
+
+    def stop(self) -> None:
+        """An orderly end: SIGTERM to the process group, SIGKILL when that does not help."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_STOP_WITHIN)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+        self._process = None
+
+    def restart(self) -> None:
+        """Start again on the same address with the same data."""
+        self.stop()
+        self._start()
+
+    def log(self) -> str:
+        """What the server wrote so far, every start included."""
+        return (self.folder / "samba.log").read_text(errors="replace")
+
+    def modify(self, ldif: str, *controls: str) -> None:
+        """Change the data as root does on the machine itself, past the server's access control."""
+        _ldbmodify(self.folder, ldif, *controls)
+
+    def _fill(self) -> None:
+        if self._cache is None:
+            _provision(self.folder)
+            return
+        key = hashlib.sha256(repr(_inputs()).encode()).hexdigest()[:16]
+        kept = self._cache / f"samba-{key}"
+        if not kept.is_dir():
+            self._cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="provision-", dir=self._cache) as made:
+                _provision(Path(made))
+                (Path(made) / "smb.conf").unlink()  # its paths are of this folder
+                with contextlib.suppress(OSError):  # another session was quicker
+                    Path(made).rename(kept)
+                    Path(made).mkdir()
+        shutil.copytree(kept, self.folder, dirs_exist_ok=True)
+
+    def _start_on_free_address(self) -> None:
+        problem: SambaError | None = None
+        for _ in range(3):
+            self.host = _free_address()
+            certificate = self._certificate or certs.leaf(
+                self.authority, *certs.LOCAL, self.host, f"dc1.{self.realm}"
+            )
+            self.ca.write_bytes(self.authority.pem)
+            certificate.write(self.folder, "server")
+            try:
+                self._start()
+            except SambaError as error:
+                problem = error
+            else:
+                return
+        assert problem is not None
+        raise problem
+
+    def _start(self) -> None:
+        _write_configuration(self.folder, self._settings())
+        with (self.folder / "samba.log").open("ab") as log:
+            begins = log.tell()
+            self._process = subprocess.Popen(
+                [_program("samba"), *("-F", "-M", "single", "--debug-stdout", "-d", "1"), *_configured(self.folder)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _READY_WITHIN
+        while not self._answers():
+            if not self.running or time.monotonic() > deadline:
+                self.stop()
+                said = (self.folder / "samba.log").read_bytes()[begins:].decode(errors="replace")
+                raise SambaError(f"Samba did not start on {self.host}:\n{said}")
+            time.sleep(0.02)
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "server services": "ldap",
+            "dcerpc endpoint servers": "",
+            "interfaces": f"{self.host}/8",
+            "bind interfaces only": "yes",
+            "ldap server require strong auth": self.strong_auth.value,
+            "tls enabled": "yes",
+            "tls cafile": str(self.ca),
+            "tls certfile": str(self.folder / "server.pem"),
+            "tls keyfile": str(self.folder / "server.key"),
+        }
+
+    def _answers(self) -> bool:
+        """Whether the server says over TLS what it is."""
+        with contextlib.suppress(OSError, EOFError), Wire(self.ldaps_uri) as wire:
+            return wire.search("")[-1].code == 0
+        return False
+
+    def _lock_the_locked(self) -> None:
+        """Lock the account as it is locked in life: by failed attempts."""
+        locked = self.accounts[AccountState.LOCKED]
+        with Wire(self.ldaps_uri) as wire:
+            for _ in range(ad_sample.LOCKOUT_THRESHOLD):
+                wire.bind(locked.dn, "wrong")
+
+
+def _check_packages() -> None:
+    missing = []
+    for what, package in _PACKAGES.items():
+        found = any(Path("/").glob(what[1:])) if what.startswith("/") else shutil.which(what, path=_SBIN)
+        missing += [] if found else [package]
+    if missing:
+        raise SambaError(f"packages are missing: apt-get install --no-install-recommends {' '.join(missing)}")
+
+
+def _program(name: str) -> str:
+    return shutil.which(name, path=_SBIN) or name
+
+
+def _free_address() -> str:
+    """An address of loopback on which none of Samba's ports is taken."""
+    problem: OSError | None = None
+    for _ in range(20):
+        address = f"127.{random.randint(64, 250)}.{random.randint(1, 250)}.{random.randint(2, 250)}"
+        try:
+            for port in _PORTS:
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind((address, port))
+                    probe.listen()
+        except OSError as error:
+            problem = error
+        else:
+            return address
+    ports = ", ".join(map(str, _PORTS))
+    raise PortsTakenError(f"Samba needs the ports {ports} on one address of loopback: {problem}")
+
+
+def _inputs() -> tuple[object, ...]:
+    """All that the provisioned tree depends on."""
+    version = _run([_program("samba"), "--version"])
+    program = Path(__file__).read_bytes()
+    return version, program, ad_sample.entries(), ad_sample.changes(0), ad_sample.aged_password()
+
+
+def _provision(folder: Path) -> None:
+    # The tool reads a configuration, and writes one whose services we do not want: ours replaces it.
+    _write_configuration(folder, {})
+    command = [
+        *(_program("samba-tool"), "domain", "provision", "--quiet", f"--targetdir={folder}"),
+        *(f"--realm={ad_sample.REALM.upper()}", f"--domain={ad_sample.DOMAIN}", "--server-role=dc"),
+        *("--dns-backend=SAMBA_INTERNAL", "--host-name=dc1", "--host-ip=127.0.0.1"),
+        f"--adminpass={ad_sample.ADMINISTRATOR_PASSWORD}",
+        *_configured(folder),
+    ]
+    _run(command)
+    _write_configuration(folder, {})
+    _ldbmodify(folder, ad_sample.entries())
+    _ldbmodify(folder, ad_sample.trust_account(), ad_sample.PERMIT_TRUST_ACCOUNT)
+    _ldbmodify(folder, ad_sample.changes(_rid(folder, ad_sample.PRIMARY_GROUP)))
+    _ldbmodify(folder, ad_sample.aged_password(), ad_sample.BYPASS_PASSWORD_RULES)
+
+
+def _write_configuration(folder: Path, settings: Mapping[str, str]) -> None:
+    for name in ("run", "log"):
+        (folder / name).mkdir(exist_ok=True)
+    everything = {
+        "workgroup": ad_sample.DOMAIN,
+        "realm": ad_sample.REALM.upper(),
+        "netbios name": "DC1",
+        "server role": "active directory domain controller",
+        "private dir": str(folder / "private"),
+        "lock directory": str(folder),
+        "state directory": str(folder / "state"),
+        "cache directory": str(folder / "cache"),
+        "binddns dir": str(folder / "bind-dns"),
+        "pid directory": str(folder / "run"),
+        "ncalrpc dir": str(folder / "run" / "ncalrpc"),
+        "winbindd socket directory": str(folder / "run" / "winbindd"),
+        "ntp signd socket directory": str(folder / "run" / "ntp"),
+        "log file": str(folder / "log" / "log"),
+        **settings,
+    }
+    lines = ["[global]", *(f"\t{name} = {value}" for name, value in everything.items())]
+    (folder / "smb.conf").write_text("\n".join(lines) + "\n")
+
+
+def _configured(folder: Path) -> tuple[str, ...]:
+    return (f"--configfile={folder / 'smb.conf'}",)
+
+
+def _ldbmodify(folder: Path, ldif: str, *controls: str) -> None:
+    (folder / "changes.ldif").write_text(ldif)
+    flags = [f"--controls={control}" for control in controls]
+    _run([_program("ldbmodify"), *_configured(folder), "-H", str(_sam(folder)), *flags, "changes.ldif"], cwd=folder)
+
+
+def _rid(folder: Path, group: str) -> int:
+    """The relative ID of a group: what its members have in primaryGroupID."""
+    query = ["-H", str(_sam(folder)), f"(&(objectClass=group)(cn={group}))", "primaryGroupToken"]
+    found = _run([_program("ldbsearch"), *_configured(folder), *query])
+    for line in found.splitlines():
+        name, _, value = line.partition(": ")
+        if name == "primaryGroupToken":
+            return int(value)
+    raise SambaError(f"no group {group} was made:\n{found}")
+
+
+def _sam(folder: Path) -> Path:
+    return folder / "private" / "sam.ldb"
+
+
+def _run(command: list[str], cwd: Path | None = None) -> str:
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=_PROVISION_WITHIN, stdin=subprocess.DEVNULL, cwd=cwd
+    )
+    if done.returncode:
+        raise SambaError(f"{command[0]} {command[1]}: {done.stdout}{done.stderr}")
+    return done.stdout
