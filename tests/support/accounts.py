@@ -19,6 +19,7 @@ class AccountState(enum.Enum):
     WRONG_WORKSTATION = "not allowed from this workstation"
     SMART_CARD_REQUIRED = "smart card required"
     NO_PASSWORD = "no password set"
+    INACTIVE = "not used for too long"
 
 
 @dataclass(frozen=True, slots=True)

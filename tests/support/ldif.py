@@ -17,25 +17,32 @@ def rdn(attribute: str, value: str) -> str:
     return f"{attribute}={escaped}"
 
 
+def entry(dn: str, attributes: Mapping[str, Values]) -> str:
+    """A record that is an entry. Attributes without values are left out."""
+    return _record(dn, [_line(name, value) for name, values in attributes.items() for value in _each(values)])
+
+
 def add(dn: str, attributes: Mapping[str, Values]) -> str:
-    """A record that adds an entry. Attributes without values are left out."""
-    lines = [_line("dn", dn), "changetype: add"]
-    for name, values in attributes.items():
-        lines += [_line(name, value) for value in _each(values)]
-    return "\n".join(lines) + "\n\n"
+    """A record that adds an entry, for programs that also change entries."""
+    added = [_line(name, value) for name, values in attributes.items() for value in _each(values)]
+    return _record(dn, ["changetype: add", *added])
 
 
 def modify(dn: str, how: str, attributes: Mapping[str, Values]) -> str:
     """A record that changes an entry; `how` is "add", "replace" or "delete" for each of the attributes."""
-    lines = [_line("dn", dn), "changetype: modify"]
+    lines = ["changetype: modify"]
     for name, values in attributes.items():
         lines += [f"{how}: {name}", *(_line(name, value) for value in _each(values)), "-"]
-    return "\n".join(lines) + "\n\n"
+    return _record(dn, lines)
 
 
 def delete(dn: str) -> str:
     """A record that deletes an entry."""
-    return "\n".join([_line("dn", dn), "changetype: delete"]) + "\n\n"
+    return _record(dn, ["changetype: delete"])
+
+
+def _record(dn: str, lines: Iterable[str]) -> str:
+    return "\n".join([_line("dn", dn), *lines]) + "\n\n"
 
 
 def _each(values: Values) -> Iterable[Value]:

@@ -13,14 +13,9 @@ nor written. Its standard input is a pipe: Samba ends when the pipe does, even i
 import contextlib
 import enum
 import hashlib
-import os
 import random
 import shutil
-import signal
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -30,13 +25,11 @@ from support import ad_sample, certs
 from support.accounts import Account, AccountState
 from support.certs import Issued
 from support.ldap_tools import Identity
+from support.server_process import ServerError, ServerProcess, check_packages, listenable, program, run
 from support.wire import Wire
 
 _READY_WITHIN = 60.0  # seconds
-_PROVISION_WITHIN = 300.0
-_STOP_WITHIN = 10.0
 _PORTS = (389, 636, 3268, 3269)
-_SBIN = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 _PACKAGES = {  # a program or a file of each Debian package that is needed
     "samba": "samba",
     "samba-tool": "samba-common-bin",
@@ -45,10 +38,6 @@ _PACKAGES = {  # a program or a file of each Debian package that is needed
     "/usr/lib/*/samba/ldb/password_hash.so": "samba-dsdb-modules",
     "/usr/lib/*/samba/vfs/acl_xattr.so": "samba-vfs-modules",
 }
-
-
-class SambaError(Exception):
-    """Samba did not do what was asked; the message has its own words."""
 
 
 class PortsTakenError(Exception):
@@ -96,7 +85,7 @@ class SambaAD:
         self.host = ""
         self._certificate = certificate
         self._cache = cache
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ServerProcess | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     @property
@@ -120,10 +109,10 @@ class SambaAD:
 
     @property
     def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.running
 
     def __enter__(self) -> Self:
-        _check_packages()
+        check_packages(_PACKAGES)
         self._temporary = tempfile.TemporaryDirectory(prefix="quintet-samba-")
         try:
             self._fill()
@@ -143,17 +132,9 @@ class SambaAD:
             self._temporary = None
 
     def stop(self) -> None:
-        """An orderly end: SIGTERM to the process group, SIGKILL when that does not help."""
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_STOP_WITHIN)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.communicate()
-        self._process = None
+        """An orderly end; the data are kept."""
+        if self._process is not None:
+            self._process.stop()
 
     def restart(self) -> None:
         """Start again on the same address with the same data."""
@@ -185,7 +166,7 @@ class SambaAD:
         shutil.copytree(kept, self.folder, dirs_exist_ok=True)
 
     def _start_on_free_address(self) -> None:
-        problem: SambaError | None = None
+        problem: ServerError | None = None
         for _ in range(3):
             self.host = _free_address()
             certificate = self._certificate or certs.leaf(
@@ -195,7 +176,7 @@ class SambaAD:
             certificate.write(self.folder, "server")
             try:
                 self._start()
-            except SambaError as error:
+            except ServerError as error:
                 problem = error
             else:
                 return
@@ -204,23 +185,9 @@ class SambaAD:
 
     def _start(self) -> None:
         _write_configuration(self.folder, self._settings())
-        with (self.folder / "samba.log").open("ab") as log:
-            begins = log.tell()
-            self._process = subprocess.Popen(
-                [_program("samba"), *("-F", "-M", "single", "--debug-stdout", "-d", "1"), *_configured(self.folder)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + _READY_WITHIN
-        while not self._answers():
-            if not self.running or time.monotonic() > deadline:
-                self.stop()
-                said = (self.folder / "samba.log").read_bytes()[begins:].decode(errors="replace")
-                raise SambaError(f"Samba did not start on {self.host}:\n{said}")
-            time.sleep(0.02)
+        command = [program("samba"), "-F", "-M", "single", "--debug-stdout", "-d", "1", *_configured(self.folder)]
+        self._process = ServerProcess(self.folder / "samba.log")
+        self._process.start(command, ready=self._answers, within=_READY_WITHIN)
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -249,41 +216,18 @@ class SambaAD:
                 wire.bind(locked.dn, "wrong")
 
 
-def _check_packages() -> None:
-    missing = []
-    for what, package in _PACKAGES.items():
-        found = any(Path("/").glob(what[1:])) if what.startswith("/") else shutil.which(what, path=_SBIN)
-        missing += [] if found else [package]
-    if missing:
-        raise SambaError(f"packages are missing: apt-get install --no-install-recommends {' '.join(missing)}")
-
-
-def _program(name: str) -> str:
-    return shutil.which(name, path=_SBIN) or name
-
-
 def _free_address() -> str:
     """An address of loopback on which none of Samba's ports is taken."""
-    problem: OSError | None = None
     for _ in range(20):
         address = f"127.{random.randint(64, 250)}.{random.randint(1, 250)}.{random.randint(2, 250)}"
-        try:
-            for port in _PORTS:
-                with socket.socket() as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind((address, port))
-                    probe.listen()
-        except OSError as error:
-            problem = error
-        else:
+        if all(listenable(address, port) for port in _PORTS):
             return address
-    ports = ", ".join(map(str, _PORTS))
-    raise PortsTakenError(f"Samba needs the ports {ports} on one address of loopback: {problem}")
+    raise PortsTakenError(f"Samba needs the ports {_PORTS}, which are taken on all addresses, or are not for us")
 
 
 def _inputs() -> tuple[object, ...]:
     """All that the provisioned tree depends on."""
-    version = _run([_program("samba"), "--version"])
+    version = run([program("samba"), "--version"])
     program = Path(__file__).read_bytes()
     return version, program, ad_sample.entries(), ad_sample.changes(0), ad_sample.aged_password()
 
@@ -292,13 +236,13 @@ def _provision(folder: Path) -> None:
     # The tool reads a configuration, and writes one whose services we do not want: ours replaces it.
     _write_configuration(folder, {})
     command = [
-        *(_program("samba-tool"), "domain", "provision", "--quiet", f"--targetdir={folder}"),
+        *(program("samba-tool"), "domain", "provision", "--quiet", f"--targetdir={folder}"),
         *(f"--realm={ad_sample.REALM.upper()}", f"--domain={ad_sample.DOMAIN}", "--server-role=dc"),
         *("--dns-backend=SAMBA_INTERNAL", "--host-name=dc1", "--host-ip=127.0.0.1"),
         f"--adminpass={ad_sample.ADMINISTRATOR_PASSWORD}",
         *_configured(folder),
     ]
-    _run(command)
+    run(command)
     _write_configuration(folder, {})
     _ldbmodify(folder, ad_sample.entries())
     _ldbmodify(folder, ad_sample.trust_account(), ad_sample.PERMIT_TRUST_ACCOUNT)
@@ -337,28 +281,19 @@ def _configured(folder: Path) -> tuple[str, ...]:
 def _ldbmodify(folder: Path, ldif: str, *controls: str) -> None:
     (folder / "changes.ldif").write_text(ldif)
     flags = [f"--controls={control}" for control in controls]
-    _run([_program("ldbmodify"), *_configured(folder), "-H", str(_sam(folder)), *flags, "changes.ldif"], cwd=folder)
+    run([program("ldbmodify"), *_configured(folder), "-H", str(_sam(folder)), *flags, "changes.ldif"], cwd=folder)
 
 
 def _rid(folder: Path, group: str) -> int:
     """The relative ID of a group: what its members have in primaryGroupID."""
     query = ["-H", str(_sam(folder)), f"(&(objectClass=group)(cn={group}))", "primaryGroupToken"]
-    found = _run([_program("ldbsearch"), *_configured(folder), *query])
+    found = run([program("ldbsearch"), *_configured(folder), *query])
     for line in found.splitlines():
         name, _, value = line.partition(": ")
         if name == "primaryGroupToken":
             return int(value)
-    raise SambaError(f"no group {group} was made:\n{found}")
+    raise ServerError(f"no group {group} was made:\n{found}")
 
 
 def _sam(folder: Path) -> Path:
     return folder / "private" / "sam.ldb"
-
-
-def _run(command: list[str], cwd: Path | None = None) -> str:
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=_PROVISION_WITHIN, stdin=subprocess.DEVNULL, cwd=cwd
-    )
-    if done.returncode:
-        raise SambaError(f"{command[0]} {command[1]}: {done.stdout}{done.stderr}")
-    return done.stdout
