@@ -123,7 +123,11 @@ def entries() -> str:
 
 def trust_account() -> str:
     """To be loaded with `PERMIT_TRUST_ACCOUNT`."""
-    attributes = {"objectClass": "user", "sAMAccountName": TRUST, "userAccountControl": str(_NO_PASSWORD | _TRUST)}
+    attributes = {
+        "objectClass": "user",
+        "sAMAccountName": TRUST,
+        "userAccountControl": str(_NO_PASSWORD | _TRUST),
+    }
     return add(person_dn(TRUST, USERS), attributes)
 
 
@@ -202,7 +206,9 @@ def _special_people() -> Iterator[str]:
     for number in range(1, CONTRACTOR_COUNT + 1):
         yield _user(contractor_dn(number), f"contractor{number}", "Contractor", str(number))
     # Of a name with a line feed, Samba takes only what it would itself have made of it.
-    yield add(conflict_dn(), {"objectClass": "user", "sAMAccountName": "twin", "userAccountControl": str(_NORMAL)})
+    yield add(
+        conflict_dn(), {"objectClass": "user", "sAMAccountName": "twin", "userAccountControl": str(_NORMAL)}
+    )
 
 
 def _states() -> Iterator[str]:

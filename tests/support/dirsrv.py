@@ -73,8 +73,9 @@ class Scram(enum.Enum):
 class DirectoryServer389:
     """A context manager. Options are fixed when it is made; entering loads the data and starts the server.
 
-    `certificate` is what the server shows over LDAPS and StartTLS. `require_secure_binds` refuses simple binds
-    over unencrypted connections. `settings` are further attributes of cn=config, such as nsslapd-sizelimit.
+    `certificate` is what the server shows over LDAPS and StartTLS. `require_secure_binds` refuses simple
+    binds over unencrypted connections. `settings` are further attributes of cn=config, such as
+    nsslapd-sizelimit.
     """
 
     base_dn = dirsrv_sample.BASE

@@ -47,7 +47,7 @@ objectClasses: ( 1.2.840.113556.1.5.8 NAME 'group' DESC 'a group as Active Direc
 _POLICY_SUBENTRY = "pwdPolicySubentry"
 _NEVER = "20380101000000Z"
 _LONG_AGO = "20100101000000Z"
-_RESET = "19700101000000Z"
+_ADMINISTRATOR_SET = "19700101000000Z"
 """What the server itself writes into passwordExpirationTime when an administrator sets a password."""
 
 
@@ -95,7 +95,10 @@ class _Writer:
         yield entry(BASE, {"objectClass": "domain", "dc": "example", "aci": self._acis})
         for unit in (PEOPLE, GROUPS, SERVICES, SLASH_UNIT, *map(unit_dn, UNITS)):
             yield entry(unit, {"objectClass": "organizationalUnit"})
-        account = {"objectClass": ("account", "simpleSecurityObject"), "uid": SERVICE_LOGIN}
+        account: dict[str, Values] = {
+            "objectClass": ("account", "simpleSecurityObject"),
+            "uid": SERVICE_LOGIN,
+        }
         yield entry(SERVICE_DN, account | {"userPassword": self._password(SERVICE_LOGIN)})
         yield from self._policies()
         yield from self._staff()
@@ -181,7 +184,10 @@ class _Writer:
                 "passwordExpWarned": "0",
             },
             "grace": {_POLICY_SUBENTRY: policy_dn("Grace"), "passwordExpirationTime": _LONG_AGO},
-            "mustchange": {_POLICY_SUBENTRY: policy_dn("Must change"), "passwordExpirationTime": _RESET},
+            "mustchange": {
+                _POLICY_SUBENTRY: policy_dn("Must change"),
+                "passwordExpirationTime": _ADMINISTRATOR_SET,
+            },
             "inactive": {"acctPolicySubentry": policy_dn("Inactivity"), "lastLoginTime": _LONG_AGO},
             "nopassword": {"userPassword": ()},
             ROLE_DISABLED: {"nsRoleDN": f"cn=nsManagedDisabledRole,{BASE}"},
@@ -194,7 +200,11 @@ class _Writer:
         yield entry(POLICIES, {"objectClass": "nsContainer"})
         common = {"objectClass": ("ldapsubentry", "passwordPolicy")}
         day = str(24 * 60 * 60)
-        expiry = {"passwordExp": "on", "passwordMaxAge": f"{90 * int(day)}", "passwordWarning": f"{7 * int(day)}"}
+        expiry = {
+            "passwordExp": "on",
+            "passwordMaxAge": f"{90 * int(day)}",
+            "passwordWarning": f"{7 * int(day)}",
+        }
         yield entry(policy_dn("Expiry"), common | expiry | {"passwordGraceLimit": "0"})
         yield entry(policy_dn("Grace"), common | expiry | {"passwordGraceLimit": "1000"})
         yield entry(policy_dn("Must change"), common | {"passwordMustChange": "on"})
@@ -215,12 +225,18 @@ def _roles() -> Iterator[str]:
     managed = (*role, "nsSimpleRoleDefinition", "nsManagedRoleDefinition")
     complex_role = (*role, "nsComplexRoleDefinition")
     yield entry(f"cn=Auditors,{BASE}", {"objectClass": managed, "description": "a managed role"})
-    filtered = {"objectClass": (*complex_role, "nsFilteredRoleDefinition"), "nsRoleFilter": "(title=Sales*)"}
+    filtered = {
+        "objectClass": (*complex_role, "nsFilteredRoleDefinition"),
+        "nsRoleFilter": "(departmentNumber=Sales)",
+    }
     yield entry(f"cn=Sellers,{BASE}", filtered)
     # What the command ns-inactivate made: a role whose members get nsAccountLock by class of service.
     disabled = f"cn=nsDisabledRole,{BASE}"
     yield entry(f"cn=nsManagedDisabledRole,{BASE}", {"objectClass": managed})
-    nested = {"objectClass": (*complex_role, "nsNestedRoleDefinition"), "nsRoleDN": f"cn=nsManagedDisabledRole,{BASE}"}
+    nested = {
+        "objectClass": (*complex_role, "nsNestedRoleDefinition"),
+        "nsRoleDN": f"cn=nsManagedDisabledRole,{BASE}",
+    }
     yield entry(disabled, nested)
     yield entry(f"cn=nsAccountInactivationTmp,{BASE}", {"objectClass": "nsContainer"})
     template = {
@@ -251,7 +267,9 @@ def _groups() -> Iterator[str]:
             },
         )
     plain = "groupOfNames"
-    yield entry(group_dn("All Employees"), {"objectClass": plain, "member": tuple(map(group_dn, DEPARTMENTS))})
+    yield entry(
+        group_dn("All Employees"), {"objectClass": plain, "member": tuple(map(group_dn, DEPARTMENTS))}
+    )
     everything = (group_dn("All Employees"), odd_dn("comma"))
     yield entry(group_dn("Everything"), {"objectClass": "groupOfUniqueNames", "uniqueMember": everything})
     yield entry(group_dn("Circle A"), {"objectClass": plain, "member": (staff_dn(0), group_dn("Circle B"))})
@@ -267,9 +285,16 @@ def _groups() -> Iterator[str]:
     yield entry(group_dn("dynamic"), {"objectClass": "groupOfURLs", "memberURL": url})
     yield entry(group_dn("Empty"), {"objectClass": "groupOfUniqueNames"})
     yield entry(group_dn("Odd Names"), {"objectClass": plain, "member": tuple(map(odd_dn, people.ODD_NAMES))})
-    yield entry(group_dn('Research, "odd" #1 (x*)'), {"objectClass": plain, "member": (staff_dn(0), multiple_dn())})
-    with_uid = (f"{staff_dn(0)}#'0101'B", staff_dn(1))  # RFC 4517 section 3.3.21: a DN with a unique identifier
-    yield entry(group_dn("Unique Identifiers"), {"objectClass": "groupOfUniqueNames", "uniqueMember": with_uid})
+    yield entry(
+        group_dn('Research, "odd" #1 (x*)'), {"objectClass": plain, "member": (staff_dn(0), multiple_dn())}
+    )
+    with_uid = (
+        f"{staff_dn(0)}#'0101'B",
+        staff_dn(1),
+    )  # RFC 4517 section 3.3.21: a DN with a unique identifier
+    yield entry(
+        group_dn("Unique Identifiers"), {"objectClass": "groupOfUniqueNames", "uniqueMember": with_uid}
+    )
     ghosts = (person_dn("nobody"), staff_dn(0))
     yield entry(group_dn("Ghosts"), {"objectClass": plain, "member": ghosts})
     states = tuple(account.dn for account in ACCOUNTS.values())
@@ -283,17 +308,26 @@ def _account(state: AccountState, login: str, right: BindAnswer, row: str, wrong
 WRONG = BindAnswer(49)
 """What the server says to a wrong password, and to an unknown name."""
 
+_EXPIRED, _EXPIRING = "2.16.840.1.113730.3.4.4", "2.16.840.1.113730.3.4.5"
+_INACTIVATED = BindAnswer(53, "Account inactivated. Contact system administrator.", (), ("accountLocked",))
+_LOCKED = BindAnswer(19, "Exceed password retry limit. Please try later.", (), ("accountLocked",))
+_TOO_OLD = BindAnswer(49, "password expired!", (_EXPIRED,), ("passwordExpired",))
+_UNUSED = BindAnswer(19, "Account inactivity limit exceeded. Contact system administrator to reset.")
+_WARNED = BindAnswer(0, "", (_EXPIRING,), ("timeBeforeExpiration",))
+_GRACE = BindAnswer(0, "", (_EXPIRED,), ("graceAuthNsRemaining",))
+_RESET_BIND = BindAnswer(0, "", (_EXPIRED,), ("changeAfterReset",))
+
 ACCOUNTS = {
     account.state: account
     for account in (
-        _account(AccountState.ACTIVE, "active", BindAnswer(0), "S120", WRONG),
-        _account(AccountState.DISABLED, "disabled", BindAnswer(53), "S122", WRONG),
-        _account(AccountState.LOCKED, "locked", BindAnswer(19), "S123", WRONG),
-        _account(AccountState.PASSWORD_EXPIRED, "pwexpired", BindAnswer(49), "S125", WRONG),
-        _account(AccountState.PASSWORD_EXPIRING, "pwexpiring", BindAnswer(0), "S126", WRONG),
-        _account(AccountState.GRACE, "grace", BindAnswer(0), "S127", WRONG),
-        _account(AccountState.MUST_CHANGE_PASSWORD, "mustchange", BindAnswer(0), "S128", WRONG),
-        _account(AccountState.INACTIVE, "inactive", BindAnswer(19), "S129", WRONG),
-        _account(AccountState.NO_PASSWORD, "nopassword", BindAnswer(48), "S130", WRONG),
+        _account(AccountState.ACTIVE, "active", BindAnswer(0), "S121", WRONG),
+        _account(AccountState.DISABLED, "disabled", _INACTIVATED, "S123", _INACTIVATED),
+        _account(AccountState.LOCKED, "locked", _LOCKED, "S124", _LOCKED),
+        _account(AccountState.PASSWORD_EXPIRED, "pwexpired", _TOO_OLD, "S125", WRONG),
+        _account(AccountState.PASSWORD_EXPIRING, "pwexpiring", _WARNED, "S126", WRONG),
+        _account(AccountState.GRACE, "grace", _GRACE, "S127", WRONG),
+        _account(AccountState.MUST_CHANGE_PASSWORD, "mustchange", _RESET_BIND, "S128", WRONG),
+        _account(AccountState.INACTIVE, "inactive", _UNUSED, "S129", _UNUSED),
+        _account(AccountState.NO_PASSWORD, "nopassword", WRONG, "S130", WRONG),
     )
 }

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 _TIMEOUT = 60.0  # seconds
-_RESULT = re.compile(r"^(?P<call>ldap_\w+(?:\(\w+\))?: )?(?P<words>[^\n:]+?) \((?P<code>-?\d+)\)(?P<more>;.*)?$", re.MULTILINE)
+_RESULT = re.compile(
+    r"^(?P<call>ldap_\w+(?:\(\w+\))?: )?(?P<words>[^\n:]+?) \((?P<code>-?\d+)\)(?P<more>;.*)?$", re.MULTILINE
+)
 _TEXT = re.compile(r"^\t?[Aa]dditional info(?:rmation)?: (?P<text>.*)\Z", re.MULTILINE | re.DOTALL)
 
 

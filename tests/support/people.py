@@ -1,4 +1,4 @@
-"""People who do not exist, for the directories of real servers: ordinary names, and names that are hard on parsers."""
+"""People who do not exist, for the directories of real servers: ordinary names, and some hard on parsers."""
 
 import base64
 import hashlib

@@ -5,9 +5,10 @@ an address of 127.0.0.0/8 for itself: any number of them run at once, and beside
 127.0.0.1. Only a server that listens on all addresses is in the way (`PortsTakenError`).
 
 `samba-tool` provisions the domain and `ldbmodify` fills it before the server starts, some 15 seconds that
-depend on nothing but the data: with `cache` the tree is kept and copied. Of Samba's services only `ldap` runs,
-as one process (`-M single`), with every path in the temporary folder, so that the host's Samba is neither read
-nor written. Its standard input is a pipe: Samba ends when the pipe does, even if the tests are killed.
+depend on nothing but the data: with `cache` the tree is kept and copied. Of Samba's services only `ldap`
+runs, as one process (`-M single`), with every path in the temporary folder, so that the host's Samba is
+neither read nor written. Standard input is a pipe: Samba ends when the pipe does, even if the tests are
+killed.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ import hashlib
 import random
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -45,7 +46,7 @@ class PortsTakenError(Exception):
 
 
 class StrongAuth(enum.Enum):
-    """Samba's `ldap server require strong auth`: whether a simple bind may cross an unencrypted connection."""
+    """Samba's `ldap server require strong auth`: whether simple binds need an encrypted connection."""
 
     REQUIRED = "yes"
     """Samba's default: refused with result 8 (S31)."""
@@ -56,9 +57,9 @@ class StrongAuth(enum.Enum):
 class SambaAD:
     """A context manager. Entering provisions the domain, unless `cache` has it, and starts the server.
 
-    `authority` signs the server's certificate, which bears the server's address, `localhost` and the DNS name
-    of the domain controller; `certificate` is shown instead when it is given. `cache` is a folder that
-    outlives the session.
+    `issue` makes the certificate that the server shows, by `authority`, for the server's address, `localhost`
+    and the DNS name of the domain controller. `host` asks for an address, 127.0.0.1 for example, on which the
+    ports may be taken. `cache` is a folder that outlives the session.
     """
 
     realm = ad_sample.REALM
@@ -76,14 +77,16 @@ class SambaAD:
         self,
         *,
         authority: Issued | None = None,
-        certificate: Issued | None = None,
+        issue: Callable[..., Issued] = certs.leaf,
+        host: str | None = None,
         strong_auth: StrongAuth = StrongAuth.REQUIRED,
         cache: Path | None = None,
     ) -> None:
         self.authority = authority or certs.authority()
-        self.strong_auth = strong_auth
+        self._strong_auth = strong_auth
+        self._wanted = host
         self.host = ""
-        self._certificate = certificate
+        self._issue = issue
         self._cache = cache
         self._process: ServerProcess | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -163,17 +166,18 @@ class SambaAD:
                 with contextlib.suppress(OSError):  # another session was quicker
                     Path(made).rename(kept)
                     Path(made).mkdir()
+            for old in self._cache.glob("samba-*"):
+                if old != kept:
+                    shutil.rmtree(old, ignore_errors=True)
         shutil.copytree(kept, self.folder, dirs_exist_ok=True)
 
     def _start_on_free_address(self) -> None:
         problem: ServerError | None = None
         for _ in range(3):
-            self.host = _free_address()
-            certificate = self._certificate or certs.leaf(
-                self.authority, *certs.LOCAL, self.host, f"dc1.{self.realm}"
-            )
+            self.host = _free_address(self._wanted)
             self.ca.write_bytes(self.authority.pem)
-            certificate.write(self.folder, "server")
+            names = dict.fromkeys((*certs.LOCAL, self.host, f"dc1.{self.realm}"))
+            self._issue(self.authority, *names).write(self.folder, "server")
             try:
                 self._start()
             except ServerError as error:
@@ -185,7 +189,8 @@ class SambaAD:
 
     def _start(self) -> None:
         _write_configuration(self.folder, self._settings())
-        command = [program("samba"), "-F", "-M", "single", "--debug-stdout", "-d", "1", *_configured(self.folder)]
+        options = ("-F", "-M", "single", "--debug-stdout", "-d", "1")
+        command = [program("samba"), *options, *_configured(self.folder)]
         self._process = ServerProcess(self.folder / "samba.log")
         self._process.start(command, ready=self._answers, within=_READY_WITHIN)
 
@@ -195,7 +200,7 @@ class SambaAD:
             "dcerpc endpoint servers": "",
             "interfaces": f"{self.host}/8",
             "bind interfaces only": "yes",
-            "ldap server require strong auth": self.strong_auth.value,
+            "ldap server require strong auth": self._strong_auth.value,
             "tls enabled": "yes",
             "tls cafile": str(self.ca),
             "tls certfile": str(self.folder / "server.pem"),
@@ -216,20 +221,23 @@ class SambaAD:
                 wire.bind(locked.dn, "wrong")
 
 
-def _free_address() -> str:
+def _free_address(wanted: str | None) -> str:
     """An address of loopback on which none of Samba's ports is taken."""
-    for _ in range(20):
-        address = f"127.{random.randint(64, 250)}.{random.randint(1, 250)}.{random.randint(2, 250)}"
+    tried = [wanted] if wanted else [_any_address() for _ in range(20)]
+    for address in tried:
         if all(listenable(address, port) for port in _PORTS):
             return address
-    raise PortsTakenError(f"Samba needs the ports {_PORTS}, which are taken on all addresses, or are not for us")
+    raise PortsTakenError(f"cannot listen on the ports {_PORTS} of {wanted or 'any address of loopback'}")
+
+
+def _any_address() -> str:
+    return f"127.{random.randint(64, 250)}.{random.randint(1, 250)}.{random.randint(2, 250)}"
 
 
 def _inputs() -> tuple[object, ...]:
     """All that the provisioned tree depends on."""
-    version = run([program("samba"), "--version"])
-    program = Path(__file__).read_bytes()
-    return version, program, ad_sample.entries(), ad_sample.changes(0), ad_sample.aged_password()
+    programs = (run([program("samba"), "--version"]), Path(__file__).read_bytes())
+    return programs, ad_sample.entries(), ad_sample.changes(0), ad_sample.aged_password()
 
 
 def _provision(folder: Path) -> None:
@@ -281,7 +289,8 @@ def _configured(folder: Path) -> tuple[str, ...]:
 def _ldbmodify(folder: Path, ldif: str, *controls: str) -> None:
     (folder / "changes.ldif").write_text(ldif)
     flags = [f"--controls={control}" for control in controls]
-    run([program("ldbmodify"), *_configured(folder), "-H", str(_sam(folder)), *flags, "changes.ldif"], cwd=folder)
+    database = ("-H", str(_sam(folder)))
+    run([program("ldbmodify"), *_configured(folder), *database, *flags, "changes.ldif"], cwd=folder)
 
 
 def _rid(folder: Path, group: str) -> int:

@@ -79,7 +79,9 @@ def check_packages(packages: Mapping[str, str]) -> None:
         found = any(Path("/").glob(what[1:])) if what.startswith("/") else shutil.which(what, path=_SBIN)
         missing += [] if found else [package]
     if missing:
-        raise ServerError(f"packages are missing: apt-get install --no-install-recommends {' '.join(missing)}")
+        raise ServerError(
+            f"packages are missing: apt-get install --no-install-recommends {' '.join(missing)}"
+        )
 
 
 def program(name: str) -> str:

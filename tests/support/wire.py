@@ -1,7 +1,7 @@
 """LDAP by hand: a few requests in BER, and every byte of the answers.
 
-For facts about real servers that OpenLDAP's programs do not show (tags, controls, what comes after what), found
-without any code of Quintet. Blocking, one connection, small messages.
+For facts about real servers that OpenLDAP's programs do not show (tags, controls, what comes after what),
+found without any code of Quintet. Blocking, one connection, small messages.
 """
 
 import socket
@@ -22,7 +22,13 @@ WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"
 BIND_RESPONSE, SEARCH_ENTRY, SEARCH_DONE, SEARCH_REFERENCE, EXTENDED_RESPONSE = 0x61, 0x64, 0x65, 0x73, 0x78
 _PATIENCE = 20.0  # seconds
 _POLICY_ERRORS = (
-    *("passwordExpired", "accountLocked", "changeAfterReset", "passwordModNotAllowed", "mustSupplyOldPassword"),
+    *(
+        "passwordExpired",
+        "accountLocked",
+        "changeAfterReset",
+        "passwordModNotAllowed",
+        "mustSupplyOldPassword",
+    ),
     *("insufficientPasswordQuality", "passwordTooShort", "passwordTooYoung", "passwordInHistory"),
 )
 
@@ -47,7 +53,9 @@ class Reply:
 
     @property
     def code(self) -> int:
-        return -1 if self.tag in {SEARCH_ENTRY, SEARCH_REFERENCE} else int.from_bytes(self._parts()[0][1], "big")
+        return (
+            -1 if self.tag in {SEARCH_ENTRY, SEARCH_REFERENCE} else int.from_bytes(self._parts()[0][1], "big")
+        )
 
     @property
     def text(self) -> str:
@@ -176,7 +184,9 @@ def _policy(value: bytes) -> Iterator[str]:
 
 def _control(control: Control) -> bytes:
     critical = _tlv(1, b"\xff") if control.critical else b""
-    return _tlv(0x30, _octets(control.oid), critical, b"" if control.value is None else _octets(control.value))
+    return _tlv(
+        0x30, _octets(control.oid), critical, b"" if control.value is None else _octets(control.value)
+    )
 
 
 def _read_control(content: bytes) -> Control:
