@@ -39,6 +39,13 @@ TRUST = "PARTNER$"
 LEAVER = "leaver"
 """A user who was deleted, and whose group memberships went with them."""
 
+QUERY_POLICY = ",".join(
+    (
+        *("CN=Default Query Policy", "CN=Query-Policies", "CN=Directory Service"),
+        *("CN=Windows NT", "CN=Services", "CN=Configuration", BASE),
+    )
+)
+"""The entry with the server's limits (S65)."""
 LOCKOUT_THRESHOLD = 5
 CONTACT_COUNT = 1600
 COMPUTER_COUNT = 20

@@ -12,7 +12,7 @@ import getpass
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from support import certs, dirsrv_sample
 from support.accounts import Account, AccountState
 from support.certs import Issued
-from support.ldap_tools import Identity
+from support.ldap_tools import Identity, search
+from support.ldif import modify
 from support.server_process import ServerError, ServerProcess, check_packages, free_ports, program, run
 from support.wire import Wire
 
@@ -167,6 +168,26 @@ class DirectoryServer389:
         """Start again on the same ports with the same data."""
         self.stop()
         self._start()
+
+    def modify(self, ldif: str) -> None:
+        """Change data, or the configuration, as the administrator."""
+        who = ("-D", self.administrator.dn, "-w", self.administrator.password)
+        trust = {"LDAPTLS_CACERT": str(self.ca), "LDAPTLS_REQCERT": "never"}
+        changes = self.folder / "changes.ldif"
+        changes.write_text(ldif)
+        run(["ldapmodify", "-x", "-H", self.ldaps_uri, *who, "-f", str(changes)], environ=trust)
+
+    @contextlib.contextmanager
+    def configured(self, settings: Mapping[str, str]) -> Iterator[None]:
+        """For a while, other values for attributes of cn=config that take effect at once."""
+        place = (self.ldaps_uri, None, self.administrator, "cn=config")
+        (entry,) = search(*place, "(objectClass=*)", *settings, scope="base").entries
+        before = {name: entry.text(name) for name in settings}
+        self.modify(modify("cn=config", "replace", settings))
+        try:
+            yield
+        finally:
+            self.modify(modify("cn=config", "replace", before))
 
     def log(self) -> str:
         """The access log so far."""

@@ -45,6 +45,7 @@ objectClasses: ( 1.2.840.113556.1.5.8 NAME 'group' DESC 'a group as Active Direc
 """
 
 _POLICY_SUBENTRY = "pwdPolicySubentry"
+_DAY = 24 * 60 * 60  # seconds
 _NEVER = "20380101000000Z"
 _LONG_AGO = "20100101000000Z"
 _ADMINISTRATOR_SET = "19700101000000Z"
@@ -95,12 +96,9 @@ class _Writer:
         yield entry(BASE, {"objectClass": "domain", "dc": "example", "aci": self._acis})
         for unit in (PEOPLE, GROUPS, SERVICES, SLASH_UNIT, *map(unit_dn, UNITS)):
             yield entry(unit, {"objectClass": "organizationalUnit"})
-        account: dict[str, Values] = {
-            "objectClass": ("account", "simpleSecurityObject"),
-            "uid": SERVICE_LOGIN,
-        }
-        yield entry(SERVICE_DN, account | {"userPassword": self._password(SERVICE_LOGIN)})
-        yield from self._policies()
+        account: dict[str, Values] = {"uid": SERVICE_LOGIN, "userPassword": self._password(SERVICE_LOGIN)}
+        yield entry(SERVICE_DN, account | {"objectClass": ("account", "simpleSecurityObject")})
+        yield from _policies()
         yield from self._staff()
         yield from self._special_people()
         yield from self._states()
@@ -196,28 +194,31 @@ class _Writer:
         for login in (*(account.login for account in ACCOUNTS.values()), ROLE_DISABLED, LOCKABLE):
             yield self._person(person_dn(login), login, "State", login.capitalize(), **special.get(login, {}))
 
-    def _policies(self) -> Iterator[str]:
-        yield entry(POLICIES, {"objectClass": "nsContainer"})
-        common = {"objectClass": ("ldapsubentry", "passwordPolicy")}
-        day = str(24 * 60 * 60)
-        expiry = {
-            "passwordExp": "on",
-            "passwordMaxAge": f"{90 * int(day)}",
-            "passwordWarning": f"{7 * int(day)}",
-        }
-        yield entry(policy_dn("Expiry"), common | expiry | {"passwordGraceLimit": "0"})
-        yield entry(policy_dn("Grace"), common | expiry | {"passwordGraceLimit": "1000"})
-        yield entry(policy_dn("Must change"), common | {"passwordMustChange": "on"})
-        lockout = {
-            "passwordLockout": "on",
-            "passwordMaxFailure": str(LOCKOUT_THRESHOLD),
-            "passwordResetFailureCount": "600",
-            "passwordLockoutDuration": day,
-            "passwordUnlock": "on",
-        }
-        yield entry(policy_dn("Lockout"), common | lockout)
-        inactivity = {"objectClass": ("ldapsubentry", "accountPolicy"), "accountInactivityLimit": day}
-        yield entry(policy_dn("Inactivity"), inactivity)
+
+def _policies() -> Iterator[str]:
+    yield entry(POLICIES, {"objectClass": "nsContainer"})
+    expiry: dict[str, Values] = {
+        "passwordExp": "on",
+        "passwordMaxAge": str(90 * _DAY),
+        "passwordWarning": str(7 * _DAY),
+    }
+    lockout: dict[str, Values] = {
+        "passwordLockout": "on",
+        "passwordMaxFailure": str(LOCKOUT_THRESHOLD),
+        "passwordResetFailureCount": "600",
+        "passwordLockoutDuration": str(_DAY),
+        "passwordUnlock": "on",
+    }
+    policies: dict[str, dict[str, Values]] = {
+        "Expiry": expiry | {"passwordGraceLimit": "0"},
+        "Grace": expiry | {"passwordGraceLimit": "1000"},
+        "Must change": {"passwordMustChange": "on"},
+        "Lockout": lockout,
+    }
+    for name, policy in policies.items():
+        yield entry(policy_dn(name), policy | {"objectClass": ("ldapsubentry", "passwordPolicy")})
+    inactivity: dict[str, Values] = {"accountInactivityLimit": str(_DAY)}
+    yield entry(policy_dn("Inactivity"), inactivity | {"objectClass": ("ldapsubentry", "accountPolicy")})
 
 
 def _roles() -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _TIMEOUT = 60.0  # seconds
+_REFERRAL = "# ref"
 _RESULT = re.compile(
     r"^(?P<call>ldap_\w+(?:\(\w+\))?: )?(?P<words>[^\n:]+?) \((?P<code>-?\d+)\)(?P<more>;.*)?$", re.MULTILINE
 )
@@ -62,7 +63,10 @@ def search(
     scope: str = "sub",
     options: tuple[str, ...] = (),
 ) -> Found:
-    """One search. `options` are further ones of ldapsearch, for example `("-E", "pr=100/noprompt")`."""
+    """One search. `ca` verifies the server; without it, the certificate is not looked at.
+
+    `options` are further ones of ldapsearch, for example `("-E", "pr=100/noprompt")`.
+    """
     flags = ("-LLL", "-o", "ldif-wrap=no", "-b", base, "-s", scope, *options)
     done = _run(uri, ca, identity, *flags, query, *attributes)
     # The result code stands at the end: before it ldapsearch may remark on controls.
@@ -79,7 +83,7 @@ def _run(
     uri: str, ca: Path | None, identity: Identity | None, *options: str
 ) -> subprocess.CompletedProcess[str]:
     who = ("-D", identity.dn, "-w", identity.password) if identity else ()
-    trust = {"LDAPTLS_CACERT": str(ca), "LDAPTLS_REQCERT": "demand"} if ca else {}
+    trust = {"LDAPTLS_CACERT": str(ca)} if ca else {"LDAPTLS_REQCERT": "never"}
     command = ["ldapsearch", "-x", "-H", uri, *who, *options]
     try:
         return subprocess.run(
@@ -99,11 +103,11 @@ def _read(ldif: str) -> tuple[list[Entry], list[str]]:
     referrals: list[str] = []
     for record in ldif.split("\n\n"):
         pairs = list(_pairs(record))
-        referrals += [value.decode() for name, value in pairs if name == "# refldap"]
+        referrals += [value.decode() for name, value in pairs if name == _REFERRAL]
         if pairs and pairs[0][0] == "dn":
             attributes: dict[str, list[bytes]] = {}
             for name, value in pairs[1:]:
-                if not name.startswith("#"):
+                if name != _REFERRAL:
                     attributes.setdefault(name, []).append(value)
             entries.append(Entry(pairs[0][1].decode(), attributes))
     return entries, referrals
@@ -112,11 +116,8 @@ def _read(ldif: str) -> tuple[list[Entry], list[str]]:
 def _pairs(record: str) -> Iterator[tuple[str, bytes]]:
     for line in record.splitlines():
         name, colon, value = line.partition(":")
-        if not colon:
-            continue
-        if value.startswith(":"):
-            yield name, base64.b64decode(value[1:])
-        elif line.startswith("# refldap"):
-            yield "# refldap", line.removeprefix("# ref").encode()
-        else:
-            yield name, value.removeprefix(" ").encode()
+        if line.startswith("# refldap"):  # the only way in which ldapsearch -LLL prints a referral
+            yield _REFERRAL, line.removeprefix("# ref").encode()
+        elif colon and not line.startswith("#"):
+            plain = value.removeprefix(" ").encode()
+            yield name, base64.b64decode(value[1:]) if value.startswith(":") else plain

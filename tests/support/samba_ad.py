@@ -118,6 +118,7 @@ class SambaAD:
         check_packages(_PACKAGES)
         self._temporary = tempfile.TemporaryDirectory(prefix="quintet-samba-")
         try:
+            self.host = _free_address(self._wanted)
             self._fill()
             self._start_on_free_address()
             self._lock_the_locked()
@@ -174,7 +175,6 @@ class SambaAD:
     def _start_on_free_address(self) -> None:
         problem: ServerError | None = None
         for _ in range(3):
-            self.host = _free_address(self._wanted)
             self.ca.write_bytes(self.authority.pem)
             names = dict.fromkeys((*certs.LOCAL, self.host, f"dc1.{self.realm}"))
             self._issue(self.authority, *names).write(self.folder, "server")
@@ -182,6 +182,7 @@ class SambaAD:
                 self._start()
             except ServerError as error:
                 problem = error
+                self.host = _free_address(self._wanted)
             else:
                 return
         assert problem is not None

@@ -89,7 +89,13 @@ def program(name: str) -> str:
     return shutil.which(name, path=_SBIN) or name
 
 
-def run(command: Sequence[str], *, cwd: Path | None = None, within: float = 300.0) -> str:
+def run(
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    within: float = 300.0,
+) -> str:
     """What a program printed. Raises ServerError when it failed."""
     done = subprocess.run(
         command,
@@ -99,6 +105,7 @@ def run(command: Sequence[str], *, cwd: Path | None = None, within: float = 300.
         timeout=within,
         stdin=subprocess.DEVNULL,
         cwd=cwd,
+        env={**os.environ, **(environ or {})},
     )
     if done.returncode:
         raise ServerError(f"{' '.join(command[:3])}: {done.stdout}{done.stderr}")

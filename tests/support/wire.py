@@ -106,6 +106,10 @@ class Wire:
         query = query or _octets("objectClass", 0x87)
         return self.ask(_tlv(0x63, _octets(base), *numbers, _tlv(1, b"\0"), query, asked), *controls)
 
+    def compare(self, dn: str, attribute: str, value: str) -> Reply:
+        """The response to a comparison: 6 is true, 5 is false."""
+        return self._last(_tlv(0x6E, _octets(dn), _tlv(0x30, _octets(attribute), _octets(value))), ())
+
     def extended(self, oid: str) -> Reply:
         """The response to an extended operation without a value."""
         return self._last(_tlv(0x77, _octets(oid, 0x80)), ())
@@ -119,14 +123,21 @@ class Wire:
         return replies
 
     def send(self, operation: bytes, *controls: Control) -> None:
+        """Send an operation. Raises EOFError when the server closed the connection."""
         self._id += 1
         attached = _tlv(0xA0, *map(_control, controls)) if controls else b""
-        self._socket.sendall(_tlv(0x30, _integer(self._id), operation, attached))
+        try:
+            self._socket.sendall(_tlv(0x30, _integer(self._id), operation, attached))
+        except (ConnectionError, ssl.SSLEOFError):
+            raise EOFError("the server closed the connection") from None
 
     def receive(self) -> Reply:
         """The next message. Raises EOFError when the server closed the connection."""
         while (size := _size(self._rest)) is None or len(self._rest) < size:
-            more = self._socket.recv(65536)
+            try:
+                more = self._socket.recv(65536)
+            except (ConnectionError, ssl.SSLEOFError):
+                more = b""
             if not more:
                 raise EOFError("the server closed the connection")
             self._rest += more
