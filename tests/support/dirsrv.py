@@ -3,7 +3,8 @@
 Theory of operation. `dscreate` wants systemd, or at least the folders of the system. So the instance is made
 from the same templates that `dscreate` uses, with every path in the temporary folder: dse.ldif from the
 package's own, NSS's certificate database by `certutil` and `pk12util`, the data by `ns-slapd ldif2db`. The
-server is `ns-slapd -d 0`: in the foreground, as the user who runs the tests, who need not be root.
+server is `ns-slapd -d 0`: in the foreground, as the user who runs the tests, who need not be root. The
+instance is named after the folder, because the server makes a semaphore of the instance's name.
 """
 
 import contextlib
@@ -154,8 +155,12 @@ class DirectoryServer389:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        if self._process is not None:
+            self._process.kill()
         if self._temporary is not None:
+            Path(f"/dev/shm/sem.{self._instance.name}.stats").unlink(
+                missing_ok=True
+            )  # an orderly end takes 2 s
             self._temporary.cleanup()
             self._temporary = None
 
@@ -195,7 +200,7 @@ class DirectoryServer389:
 
     @property
     def _instance(self) -> Path:
-        return self.folder / "slapd-quintet"
+        return self.folder / f"slapd-{self.folder.name}"
 
     def _prepare(self) -> None:
         for name in ("schema", "lock", "tmp", "ldif", "bak", "run", "log", "db"):

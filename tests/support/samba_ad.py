@@ -49,7 +49,7 @@ class StrongAuth(enum.Enum):
     """Samba's `ldap server require strong auth`: whether simple binds need an encrypted connection."""
 
     REQUIRED = "yes"
-    """Samba's default: refused with result 8 (S31)."""
+    """Samba's default: refused with result 8 (S9)."""
     NOT_REQUIRED = "no"
     """What Windows does unless LDAP signing is required."""
 
@@ -130,7 +130,8 @@ class SambaAD:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        if self._process is not None:
+            self._process.kill()
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary = None

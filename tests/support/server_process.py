@@ -57,14 +57,18 @@ class ServerProcess:
 
     def stop(self) -> None:
         """An orderly end: SIGTERM to the process group, SIGKILL to what is left of it."""
-        if self._process is None:
-            return
-        self._signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_STOP_WITHIN)
-        self._signal(signal.SIGKILL)
-        self._process.communicate()
-        self._process = None
+        if self._process is not None:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_STOP_WITHIN)
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL to the process group: a crash, or the end of a server whose data nobody needs."""
+        if self._process is not None:
+            self._signal(signal.SIGKILL)
+            self._process.communicate()
+            self._process = None
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
