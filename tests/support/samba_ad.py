@@ -7,7 +7,7 @@ an address of 127.0.0.0/8 for itself: any number of them run at once, and beside
 `samba-tool` provisions the domain and `ldbmodify` fills it before the server starts, some 15 seconds that
 depend on nothing but the data: with `cache` the tree is kept and copied. Of Samba's services only `ldap`
 runs, as one process (`-M single`), with every path in the temporary folder, so that the host's Samba is
-neither read nor written. Standard input is a pipe: Samba ends when the pipe does, even if the tests are
+neither read nor written. With `--interactive` it ends when its standard input does, even if the tests are
 killed.
 """
 
@@ -191,7 +191,7 @@ class SambaAD:
 
     def _start(self) -> None:
         _write_configuration(self.folder, self._settings())
-        options = ("-F", "-M", "single", "--debug-stdout", "-d", "1")
+        options = ("--interactive", "-M", "single", "-d", "1")
         command = [program("samba"), *options, *_configured(self.folder)]
         self._process = ServerProcess(self.folder / "samba.log")
         self._process.start(command, ready=self._answers, within=_READY_WITHIN)
