@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quintet.diagnostics import Place
 from quintet.secret import Secret
 from quintet.tls import settings_reader as module
 from quintet.tls.names import Names, is_listed
@@ -30,7 +31,7 @@ def resolve(prefix: str = "STLDAP_", **keys: str) -> tuple[TlsSettings, tuple[Tl
     values: dict[str, tuple[str, Origin]] = {}
     for name, text in keys.items():
         scope, bare = ("ST_", name.removeprefix("ST__")) if name.startswith("ST__") else (prefix, name)
-        values[f"TLS_{bare}"] = (text, Origin(f"{scope}TLS_{bare}", "sametime.ini:7"))
+        values[f"TLS_{bare}"] = (text, Origin(f"{scope}TLS_{bare}", Place("sametime.ini", 7)))
     return read_tls_settings(values.get, base=BASE)
 
 
@@ -299,7 +300,7 @@ def test_problems_hold_no_secret() -> None:
 
 @given(st.dictionaries(st.sampled_from(KEYS), st.text(max_size=30) | st.integers(0, 1000).map(str)))
 def test_any_texts_give_a_profile_and_readable_problems(keys: dict[str, str]) -> None:
-    values = {key: (text, Origin(f"ST_{key}", "environment")) for key, text in keys.items()}
+    values = {key: (text, Origin(f"ST_{key}", Place("environment"))) for key, text in keys.items()}
     found, problems = read_tls_settings(values.get, base=BASE)
     assert found.minimum <= found.maximum or any(problem.fatal for problem in problems)
     assert all(problem.message for problem in problems)

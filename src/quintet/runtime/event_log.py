@@ -61,7 +61,8 @@ class EventLogger:
             Severity.NOTE: self.log.info,
         }
         for each in found:
-            levels[each.severity]("settings", place=str(each.place), key=each.key, remark=each.message)
+            code, place = each.code.name, str(each.place)
+            levels[each.severity]("settings", code=code, place=place, key=each.key, remark=each.message)
 
     def old_settings_stay(self, why: str) -> None:
         self.log.error("the old settings stay", why=why)

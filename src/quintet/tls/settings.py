@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from pathlib import Path
 
+from quintet.diagnostics import Place
 from quintet.secret import Secret
 
 
@@ -28,10 +29,10 @@ class SecurityLevel(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an effective value came from: the key as written, and "file:line" or "environment"."""
+    """Where an effective value came from: the key as it is written, and its place."""
 
     key: str
-    place: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
