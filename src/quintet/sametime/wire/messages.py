@@ -179,7 +179,7 @@ class ChannelCreate:
     version: int
     target: IdBlock = IdBlock()  # noqa: RUF009 # it is frozen
     options: int = 0
-    additional: bytes = b""
+    additional: bytes = field(default=b"", repr=False)
     creator: LoginInfo | None = None
     encryption: EncryptionOffer = EncryptionOffer()  # noqa: RUF009 # it is frozen
 
@@ -225,7 +225,7 @@ class ChannelAccept:
     service: int
     protocol: int
     version: int
-    additional: bytes = b""
+    additional: bytes = field(default=b"", repr=False)
     acceptor: LoginInfo | None = None
     encryption: EncryptionChoice = EncryptionChoice()  # noqa: RUF009 # it is frozen
 
@@ -279,7 +279,7 @@ class ChannelDestroy:
 
     channel: int
     reason: int
-    data: bytes = b""
+    data: bytes = field(default=b"", repr=False)
 
     TYPE: ClassVar = MessageType.CHANNEL_DESTROY
 
