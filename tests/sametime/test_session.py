@@ -501,7 +501,7 @@ def test_there_are_no_channels_before_sign_in() -> None:
     [LoginInfo("7F00", 0, "uid=a", "A"), LoginInfo("7F000001", 0, "", "A")],
     ids=["short id", "no user"],
 )
-def test_nobody_is_signed_in_by_a_login_that_crashes_clients(login: LoginInfo) -> None:
+def test_a_login_that_crashes_clients_is_never_sent(login: LoginInfo) -> None:
     session = Pair().authenticating().session
     with pytest.raises(UnencodableValueError):
         session.accept_login(login)

@@ -1,4 +1,4 @@
-"""A client that nobody here wrote: libmeanwhile, the library inside Pidgin 2 and Finch, driven by ctypes.
+"""An independent client: libmeanwhile, the library inside Pidgin 2 and Finch, driven by ctypes.
 
 `MeanwhileClient` passes bytes in and out without a socket, and records what the library tells. `Connected`
 puts clients on sockets and pumps them until something is true.

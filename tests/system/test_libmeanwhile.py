@@ -1,4 +1,4 @@
-"""A client that nobody here wrote reads what the sessions and codecs write, and they read what it writes."""
+"""libmeanwhile, an independent client, reads what sessions and codecs write, and they read what it writes."""
 
 import ctypes
 import socket
@@ -359,12 +359,12 @@ def test_a_service_that_was_closed_is_opened_again_once_it_is_announced() -> Non
 def test_names_are_resolved() -> None:
     exchange = Exchange()
     alice, _ = signed_in(exchange, "alice", "bob")
-    number = alice.resolve("bob", "nobody", "*")
+    number = alice.resolve("bob", "xyz", "*")
     exchange.run()
     one, none, several = alice.resolutions[number].results
     bob = Match(user_id("bob"), "Bob", "", 1)
     assert one == (0, "bob", (bob,))
-    assert none == (0, "nobody", ())
+    assert none == (0, "xyz", ())
     assert several[2] == (Match(user_id("alice"), "Alice", "", 1), bob)
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 
 from quintet.sametime.errors import UnencodableValueError
 from quintet.sametime.wire.blocks import (
+    INVISIBLE,
     VISIBLE_TO_ALL,
-    VISIBLE_TO_NOBODY,
     AwareId,
     LoginInfo,
     PrivacyInfo,
@@ -33,9 +33,9 @@ def test_a_privacy_list_is_read_as_it_was_written(privacy: PrivacyInfo) -> None:
     assert PrivacyInfo.read(WireReader(privacy.encode())) == privacy
 
 
-def test_visible_to_all_excludes_nobody_and_visible_to_nobody_includes_nobody() -> None:
+def test_the_two_extreme_privacy_lists_are_empty() -> None:
     assert VISIBLE_TO_ALL.encode() == b"\x01\0\0\0\0"
-    assert VISIBLE_TO_NOBODY.encode() == b"\x00\0\0\0\0"
+    assert INVISIBLE.encode() == b"\x00\0\0\0\0"
 
 
 def test_a_user_on_a_privacy_list_has_a_name_only_if_it_says_so() -> None:

@@ -162,6 +162,19 @@ def test_a_vector_says_what_it_is_known_to_say(vector: vectors.Vector, message: 
     assert decode(vector.content) == message
 
 
+@pytest.mark.parametrize(
+    ("handshake", "expected"),
+    [
+        (Handshake(0x1700, local_address=1, local_host="pc1"), True),
+        (Handshake(0x1002, minor=0x196F), True),
+        (Handshake(0x1002, local_address=1), False),
+        (Handshake(0x1002, local_host="pc1"), False),
+    ],
+)
+def test_libmeanwhile_is_recognized_also_when_it_hides(handshake: Handshake, expected: bool) -> None:
+    assert handshake.looks_like_libmeanwhile is expected
+
+
 def test_the_handshake_ack_of_a_server_has_a_key_of_64_bytes() -> None:
     ack = decode(vectors.V2.content)
     assert isinstance(ack, HandshakeAck)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import ClassVar, Final, Self
 
+from quintet.sametime.client_types import ClientType
 from quintet.sametime.wire.blocks import IdBlock, LoginInfo, PrivacyInfo, UserStatus
 from quintet.sametime.wire.codec import WireReader, boolean, opaque, string, u16, u32
 from quintet.sametime.wire.encryption import EncryptionChoice, EncryptionOffer
@@ -41,6 +42,11 @@ class Handshake:
     local_host: str = ""
 
     TYPE: ClassVar = MessageType.HANDSHAKE
+
+    @property
+    def looks_like_libmeanwhile(self) -> bool:
+        """Whether the client seems to be libmeanwhile, even under another name: it has no TLS (P104)."""
+        return self.client_type == ClientType.LIBMEANWHILE or not (self.local_address or self.local_host)
 
     @property
     def _has_host(self) -> bool:
