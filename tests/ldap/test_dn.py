@@ -186,9 +186,7 @@ def test_a_name_of_100_kilobytes_costs_little(text: str) -> None:
     assert time.process_time() - before < 2.0
 
 
-@given(
-    st.text(max_size=20).filter(lambda text: text.isprintable()), st.sampled_from(["cn", "1.2.3", "x-y"])
-)
+@given(st.text(max_size=20).filter(lambda text: text.isprintable()), st.sampled_from(["cn", "1.2.3", "x-y"]))
 def test_a_child_has_any_value_as_it_is(value: str, kind: str) -> None:
     base = DN.parse("ou=people,o=x")
     child = base.child(kind, value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quintet.ldap import Control, Entry, Page, SearchResult, attributes
+from quintet.ldap import Control, Entry, SearchPage, SearchResult, attributes
 
 ENTRY = Entry(
     "cn=Ann Lee,o=x",
@@ -108,4 +108,4 @@ def test_the_repr_of_an_entry_shows_values_but_no_passwords() -> None:
 
 def test_results_and_pages_are_gone_through_entry_by_entry() -> None:
     assert list(SearchResult([ENTRY, ENTRY])) == [ENTRY, ENTRY]
-    assert list(Page([ENTRY], b"", [])) == [ENTRY]
+    assert list(SearchPage([ENTRY], b"", [])) == [ENTRY]

@@ -113,7 +113,7 @@ from quintet.ldap.ldif import Change
 from quintet.ldap.limits import Limits
 from quintet.ldap.messages import Deref, ExtendedResponse, Scope
 from quintet.ldap.modifications import Add, Delete, Increment, Modification, Replace
-from quintet.ldap.results import Control, Entry, Page, Result, SearchResult
+from quintet.ldap.results import Control, Entry, Result, SearchPage, SearchResult
 from quintet.ldap.root_dse import RootDSE, ServerKind
 from quintet.ldap.url import LdapUrl, UrlExtension
 
@@ -185,7 +185,6 @@ __all__ = [
     "OperationsError",
     "Or",
     "Other",
-    "Page",
     "PagedResults",
     "PasswordExpired",
     "PasswordExpiring",
@@ -206,6 +205,7 @@ __all__ = [
     "ResultError",
     "RootDSE",
     "Scope",
+    "SearchPage",
     "SearchResult",
     "ServerKind",
     "ServerSideSort",

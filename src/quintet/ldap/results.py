@@ -201,7 +201,7 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SearchPage:
     """One page of a search (RFC 2696). Iterating over it gives the entries.
 
     Attributes:
