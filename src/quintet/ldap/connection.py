@@ -16,7 +16,7 @@ from typing import Any, Self, final
 
 from quintet.ldap import _fast_codec
 from quintet.ldap.address import Address, dial
-from quintet.ldap.arguments import Name, attribute_names, dn_text
+from quintet.ldap.arguments import Deref, Name, Scope, attribute_names, dn_text
 from quintet.ldap.binding import BindOperations
 from quintet.ldap.errors import (
     ConnectError,
@@ -35,13 +35,11 @@ from quintet.ldap.messages import (
     CompareRequest,
     Control,
     DeleteRequest,
-    Deref,
     Entry,
     ExtendedRequest,
     ModifyDNRequest,
     ModifyRequest,
     Request,
-    Scope,
 )
 from quintet.ldap.operations import NEVER, AnswerOperation, SearchOperation, StreamOperation
 from quintet.ldap.protocol import LdapProtocol

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 
-from quintet.ldap.arguments import Name, Value, attribute_name, dn_text, value_bytes
+from quintet.ldap.arguments import Deref, Name, Scope, Value, attribute_name, dn_text, value_bytes
 from quintet.ldap.controls import PagedResults
 from quintet.ldap.errors import LdapError, RemoteProtocolError
 from quintet.ldap.filters import Filter
@@ -23,11 +23,9 @@ from quintet.ldap.messages import (
     CompareRequest,
     CompareResponse,
     Control,
-    Deref,
     Entry,
     IntermediateResponse,
     Request,
-    Scope,
 )
 from quintet.ldap.results import SearchPage, SearchResult
 from quintet.ldap.root_dse import ATTRIBUTES, RootDSE

@@ -20,12 +20,12 @@ class Control:
     Attributes:
         oid: What kind of control it is.
         critical: Whether a server that does not know it must refuse the request.
-        value: Its value in BER; None for a control that has none.
+        value: Its value, mostly in BER; None for a control that has none. No `repr` shows it.
     """
 
     oid: str
     critical: bool = False
-    value: bytes | None = None
+    value: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
