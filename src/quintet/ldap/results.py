@@ -148,15 +148,16 @@ class Entry:
 
     def _find(self, name: str) -> list[bytes]:
         """The values by the name of the type, else by the type itself, whatever its name is."""
-        wanted = description_keys(name)
-        for which in (0, 1):
-            found: list[bytes] = []
-            for each, values in self.attributes.items():
-                if description_keys(each)[which] == wanted[which]:
-                    found += values
-            if found:
-                return found
-        return []
+        wanted_name, wanted_type = description_keys(name)
+        by_name: list[bytes] = []
+        by_type: list[bytes] = []
+        for each, values in self.attributes.items():
+            its_name, its_type = description_keys(each)
+            if its_name == wanted_name:
+                by_name += values
+            elif its_type == wanted_type:
+                by_type += values
+        return by_name or by_type
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not Entry:
