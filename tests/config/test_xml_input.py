@@ -118,7 +118,7 @@ def test_a_damaged_file_shows_nothing_to_whoever_wants_to_edit_it_either() -> No
 def test_no_value_is_in_the_repr_of_what_was_read() -> None:
     markup = read_xml(b'<a Password="hunter2"><UserName>hunter3</UserName></a>')
     names = ("Password", "UserName")
-    table = {name: Setting(name, Kind.SECRET, "", "") for name in names}
+    table = {name: Setting(name, Kind.SECRET, "") for name in names}
     read = settings_of((markup.root,), table, FILE, Diagnostics())
     values = [read.value(name) for name in names]
     assert [value and value.text for value in values] == ["hunter2", "hunter3"]
@@ -129,7 +129,7 @@ def test_of_two_settings_on_one_line_the_one_that_counts_is_named() -> None:
     tree, _ = read('<a Port="1" PORT="2"/>')
     assert tree is not None
     findings = Diagnostics()
-    table = {"Port": Setting("Port", Kind.PORT, "", "")}
+    table = {"Port": Setting("Port", Kind.PORT, "")}
     found = settings_of((tree,), table, FILE, findings).value("Port")
     assert found is not None
     assert (found.text, found.key) == ("2", "PORT")

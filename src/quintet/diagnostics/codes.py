@@ -28,8 +28,8 @@ class Code(Enum):
 
     def __init__(self, page: str) -> None:
         head, *lines = page.splitlines()
-        severity, _, self.title = head.partition(": ")
-        self.severity = Severity(severity)
+        usual, _, self.title = head.partition(": ")
+        self.severity = Severity(usual)
         paragraphs: dict[str, list[str]] = {"impact:": [], "fix:": [], "see:": []}
         for line in lines:
             label, _, rest = line.strip().partition(" ")

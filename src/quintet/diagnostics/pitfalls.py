@@ -84,12 +84,9 @@ class Pitfall(Code):
     D22 = """warning: The directory has groups of another class
     impact: no public group is found, because the settings ask for a class that the directory does not use
     fix: set GroupObjectClass, GroupMemberAttribute, GroupResolveFilter and GroupMembership to its class"""
-    D23 = (
-        """warning: GroupResolveBase is set with Domino
+    D23 = """warning: GroupResolveBase is set with Domino
     impact: Domino's groups are flat and below no base, so none is found
     fix: leave GroupResolveBase blank"""
-        ""
-    )
     D24 = """warning: OrganizationName has a value
     impact: it is deprecated, and may keep users from logging in to Sametime
     fix: remove OrganizationName"""
