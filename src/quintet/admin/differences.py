@@ -3,7 +3,8 @@
 import difflib
 import re
 
-from quintet.config.source import read_ini_source, read_xml_source
+from quintet.config.ini import read_ini_source
+from quintet.config.xml_document import read_xml_source
 
 _MASK = "***"
 _INI_SECRET = re.compile(

@@ -10,8 +10,14 @@ from pathlib import Path
 
 from quintet.admin.differences import difference
 from quintet.admin.rewriting import Rewrite, rewrite
-from quintet.config.edit_ini import get_key, remove_key, set_key
-from quintet.config.edit_switches import storages_without_store, switch_cards, switch_connections
+from quintet.config.edit import (
+    get_key,
+    remove_key,
+    set_key,
+    storages_without_store,
+    switch_cards,
+    switch_connections,
+)
 from quintet.config.load import load
 from quintet.config.settings import Settings
 from quintet.config.source import EditError

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from quintet.admin.rewriting import Rewrite, RewriteError, rewrite
 from quintet.admin.trust_anchor import alias_for, useless
-from quintet.config.edit_ini import remove_key, set_key
+from quintet.config.edit import remove_key, set_key
 from quintet.config.ini_values import is_variable
 from quintet.config.load import read
 from quintet.config.source import EditError
