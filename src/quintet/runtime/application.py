@@ -79,7 +79,7 @@ class Server:
         """
         async with self._changing:
             try:
-                settings = load(self.folder, self._environ)
+                settings = await asyncio.to_thread(load, self.folder, self._environ)
                 found = _stamps(settings)
                 if (settings, found) == (self.settings, self._stamps):
                     return True
