@@ -114,7 +114,7 @@ class Connector:
 
     async def __call__(self, endpoint: Endpoint, line: PoolConfig) -> BoundConnection:
         """A connection that is ready. Raises DirectoryUnavailableError, UntrustedServerError, UnencryptedBindError."""
-        context = self._contexts.of(endpoint)
+        context = await self._contexts.of(endpoint)
         address = endpoint.address
         via = self._route(endpoint.label, address.host, address.port) if self._route else None
         limits = Limits(

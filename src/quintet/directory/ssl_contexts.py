@@ -1,5 +1,6 @@
 """TLS for the pools: contexts made once for each profile, and words for a handshake that failed."""
 
+import asyncio
 import ssl
 from collections.abc import Iterable
 from contextlib import suppress
@@ -30,24 +31,27 @@ class SslContextCache:
 
     def __init__(self) -> None:
         self._made: dict[_Key, ssl.SSLContext] = {}
+        self._making = asyncio.Lock()
 
-    def of(self, endpoint: Endpoint) -> ssl.SSLContext | None:
+    async def of(self, endpoint: Endpoint) -> ssl.SSLContext | None:
         """The context for an endpoint, None where it is in clear. Raises UntrustedServerError."""
         if endpoint.mode is Mode.CLEAR:
             return None
         key = (endpoint.profile, endpoint.stores)
-        context = self._made.get(key)
-        if context is None:
-            try:
-                context = self._made[key] = make_context(endpoint.profile)
-            except (StoreError, TlsSettingsError, ssl.SSLError, OSError, ValueError) as error:
-                raise UntrustedServerError(
-                    str(error),
-                    task=endpoint.label,
-                    server=endpoint.server,
-                    address=str(endpoint.address),
-                    fix=f"Mend the store or {endpoint.profile.names.store}; quintet check names the place",
-                ) from error
+        async with self._making:
+            context = self._made.get(key)
+            if context is None:
+                try:
+                    # In a thread: a store may take a second of hashing to open.
+                    context = self._made[key] = await asyncio.to_thread(make_context, endpoint.profile)
+                except (StoreError, TlsSettingsError, ssl.SSLError, OSError, ValueError) as error:
+                    raise UntrustedServerError(
+                        str(error),
+                        task=endpoint.label,
+                        server=endpoint.server,
+                        address=str(endpoint.address),
+                        fix=f"Fix the store or {endpoint.profile.names.store}; quintet check names the place",
+                    ) from error
         return context
 
     def keep_only(self, endpoints: Iterable[Endpoint]) -> None:
@@ -65,7 +69,8 @@ async def untrusted(
     known = Presented() if silent or isinstance(cause, ChainError) else await _look(endpoint, via, seconds)
     trust = None
     with suppress(StoreError):
-        trust = open_store(endpoint.profile.trust_store) if endpoint.profile.trust_store else None
+        if endpoint.profile.trust_store:
+            trust = await asyncio.to_thread(open_store, endpoint.profile.trust_store)
     told = explain(
         cause,
         host=endpoint.address.host,

@@ -79,7 +79,7 @@ class Application:
         """
         async with self._changing:
             try:
-                settings = load(self.folder, self._environ)
+                settings = await asyncio.to_thread(load, self.folder, self._environ)
                 found = _fingerprints(settings)
                 if (settings, found) == (self.settings, self._fingerprints):
                     return True

@@ -206,17 +206,21 @@ def authority_fault(certificate: x509.Certificate) -> str | None:
     return None if constraints.ca else "its basic constraints are CA:FALSE"
 
 
-def purposes_of(certificate: x509.Certificate) -> tuple[str, ...] | None:
-    """The purposes of its extended key usage (RFC 5280 4.2.1.12), None when it has no such extension."""
-    usage = extension(certificate, x509.ExtendedKeyUsage)
-    return None if usage is None else tuple(_PURPOSES.get(oid, oid.dotted_string) for oid in usage)
+def server_fault(certificate: x509.Certificate) -> str | None:
+    """Why it must not be used by a TLS server (RFC 5280 4.2.1.3 and 4.2.1.12); None when it may.
 
-
-def is_for_servers(certificate: x509.Certificate) -> bool:
-    """Whether its extended key usage, if any, allows server authentication."""
-    usage = extension(certificate, x509.ExtendedKeyUsage)
+    Its extended key usage limits the certificates that a CA issued as well.
+    """
+    purposes, usage = extension(certificate, x509.ExtendedKeyUsage), extension(certificate, x509.KeyUsage)
     allowed = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
-    return usage is None or any(oid in allowed for oid in usage)
+    if purposes is not None and not any(oid in allowed for oid in purposes):
+        told = ", ".join(_PURPOSES.get(oid, oid.dotted_string) for oid in purposes)
+        return f"its extended key usage is {told or 'empty'}, not server authentication"
+    if usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
+        return (
+            None if is_authority(certificate) else "its key usage allows neither signatures nor key exchange"
+        )
+    return None
 
 
 def is_valid(certificate: x509.Certificate, now: datetime) -> bool:

@@ -44,6 +44,7 @@ from quintet.tls.stores import (
     StoreError,
     StoreNotFoundError,
     UnusableEntryError,
+    add_trusted,
     is_sound,
     open_store,
 )
@@ -248,7 +249,7 @@ def _context(plan: _Plan, trusted: Sequence[x509.Certificate]) -> _CheckedContex
         warnings.simplefilter("ignore", DeprecationWarning)  # old versions are the administrator's choice
         context.minimum_version, context.maximum_version = settings.minimum, settings.maximum
     _set_suites(context, settings)
-    _trust(context, trusted, settings)
+    add_trusted(context, trusted)
     if plan.crls:
         with _readable_by_openssl(plan.crls) as file:
             context.load_verify_locations(cafile=file)
@@ -395,20 +396,6 @@ def _check_trust(trust: Store, settings: TlsSettings) -> None:
             f" ({told})",
             "import a stronger one, or lower the level",
         )
-
-
-def _trust(context: ssl.SSLContext, trust: Sequence[x509.Certificate], settings: TlsSettings) -> None:
-    data = b"".join(each.public_bytes(serialization.Encoding.DER) for each in trust)
-    # Python takes an error that another connection of this thread left behind for one of its own, once.
-    with suppress(ssl.SSLError):
-        context.load_verify_locations(cadata=data)
-        return
-    try:
-        context.load_verify_locations(cadata=data)
-    except ssl.SSLError as error:
-        path = settings.trust_store.path if settings.trust_store else None
-        message = f"{ssl.OPENSSL_VERSION} refuses a certificate in it: {error.reason}"
-        raise UnusableEntryError(message, "remove that certificate", path) from error
 
 
 def _check_key(entry: KeyEntry, settings: TlsSettings) -> None:

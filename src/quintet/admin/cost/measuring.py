@@ -174,7 +174,7 @@ async def _handshake(settings: Settings) -> float | None:
     plain: list[float] = []
     encrypted: list[float] = []
     try:
-        context = SslContextCache().of(endpoint)
+        context = await SslContextCache().of(endpoint)
         for _ in range(_HANDSHAKES):
             async with _timed(plain):
                 _, writer = await asyncio.open_connection(endpoint.address.host, endpoint.address.port)
