@@ -14,10 +14,10 @@ from quintet.admin.cost.verdict import TaskFigures, figures, verdict
 from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode
-from quintet.cli.show import AsJson, err, out, print_json, say, table, text, warn
+from quintet.cli.show import AsJson, Force, err, out, print_json, say, table, text, warn
 from quintet.config.settings import Settings
 from quintet.directory.services import Service
-from quintet.files import replace_file
+from quintet.files import check_output, write_output
 
 _BAR = 14
 
@@ -32,17 +32,20 @@ def cost(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a self-contained page with plots.")
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Measures the three levels in turn, at a limited rate. Nothing is changed.
 
     Exit code 3 when a level could not be measured.
     """
+    if html is not None:
+        check_output(html, overwrite=force)
     settings = settings_of(context)
     measured = run(_measure(settings, seconds, rate))
     if html is not None:
         server = ", ".join(each.label for each in settings.servers)
-        replace_file(html, page(measured, server).encode(), mode=0o644)
+        write_output(html, page(measured, server).encode(), overwrite=force, mode=0o644)
         say(f"Page written to {html}.")
     if as_json:
         print_json(_document(measured))

@@ -14,9 +14,9 @@ from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.level import Level
 from quintet.cli.prompts import ask_password, read_password
-from quintet.cli.show import AsJson, out, print_json, say, table, text, warn
+from quintet.cli.show import AsJson, Force, out, print_json, say, table, text, warn
 from quintet.directory.services import Protection
-from quintet.files import PRIVATE, replace_file
+from quintet.files import check_output, write_output
 
 
 @command
@@ -28,6 +28,7 @@ def eavesdrop(
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Save the traffic as a capture for Wireshark.")
     ] = None,
+    force: Force = False,
     sign_in: Annotated[
         str | None, typer.Option(metavar="NAME", help="Also authenticate this user, and capture it.")
     ] = None,
@@ -40,6 +41,8 @@ def eavesdrop(
 
     Exit code 3 when a task could not be run: its row then proves little.
     """
+    if record is not None:
+        check_output(record, overwrite=force)
     settings = settings_of(context)
     person = None
     if sign_in is not None:
@@ -48,7 +51,7 @@ def eavesdrop(
     wanted = Protection[level.name] if level is not None else None
     report = run(listen_in(settings, level=wanted, sign_in=person))
     if record is not None:
-        _save(report, record)
+        _save(report, record, overwrite=force)
     if as_json:
         print_json(
             {
@@ -140,8 +143,8 @@ def _conclusion(report: Report) -> str:
     return "Nothing is readable on the network, apart from the fact, size and time of the connections."
 
 
-def _save(report: Report, path: Path) -> None:
-    replace_file(path, pcap(report.recordings), mode=PRIVATE)
+def _save(report: Report, path: Path, *, overwrite: bool) -> None:
+    write_output(path, pcap(report.recordings), overwrite=overwrite)
     if any(each.overheard is not None and each.overheard.passwords for each in report.tasks):
         warn(f"{path} contains unencrypted passwords; only its owner can read it")
     else:

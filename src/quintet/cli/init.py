@@ -17,7 +17,6 @@ from quintet.admin.init.connect import CLEAR_PORT, TLS_PORT, Reached, reach
 from quintet.admin.init.proposing import Proposal, is_name, propose
 from quintet.admin.init.root_dse import Root
 from quintet.admin.init.writing import Plan, in_the_way, write
-from quintet.admin.rewriting import only_one
 from quintet.admin.trust_anchor import Found, choose_anchor, machine_roots
 from quintet.cli.app import command
 from quintet.cli.certificates import print_chain
@@ -32,6 +31,7 @@ from quintet.cli.trust import taken_from
 from quintet.config.settings import Account
 from quintet.diagnostics import Severity
 from quintet.directory.services import Protection
+from quintet.files import locked
 from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.errors import InvalidCredentials
 from quintet.secret import Secret
@@ -337,7 +337,7 @@ def _print(root: Root, proposal: Proposal, level: Protection) -> None:
 
 def _write(folder: Path, plan: Plan, *, force: bool) -> Sequence[Path]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with only_one(folder):
+    with locked(folder):
         _check_folder(folder, force=force)
         written, backups = write(folder, os.environ, plan)
     for path in written:

@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from quintet.admin.dry_run import refusals
-from quintet.admin.protect import Plan, ProtectError, carry_out, make_plan
-from quintet.admin.rewriting import FolderLockedError, RewriteError, only_one
+from quintet.admin.protect import Plan, ProtectError, carry_out, failures, make_plan
 from quintet.cli.app import command
 from quintet.cli.context import folder_of, run
 from quintet.cli.exit_codes import ExitCode
@@ -17,11 +15,10 @@ from quintet.cli.prompts import Yes, agree
 from quintet.cli.report_error import EXITS
 from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
 from quintet.directory.services import Protection
+from quintet.files import locked
 from quintet.runtime.pidfile import tell_to_reload
 
 EXITS[ProtectError] = ExitCode.USAGE
-EXITS[RewriteError] = ExitCode.USAGE
-EXITS[FolderLockedError] = ExitCode.NO
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -45,12 +42,12 @@ def protect(
 ) -> None:
     """Shows the change, tries it, asks, and writes with backups."""
     folder = folder_of(context)
-    with only_one(folder):
+    with locked(folder):
         plan = make_plan(folder, os.environ, Protection[level.name], cards=cards)
         if not as_json:
             _show(plan, folder)
-        refused = run(refusals(plan.settings, cards=bool(cards))) if plan.rewrites else ()
-        may_write = bool(plan.rewrites) and not dry_run and (force or not refused)
+        refused = run(failures(plan)) if plan.changes else ()
+        may_write = bool(plan.changes) and not dry_run and (force or not refused)
         if not as_json:
             _tell(plan, refused, force=force, dry_run=dry_run)
         backups: tuple[Path, ...] = ()
@@ -63,7 +60,7 @@ def protect(
             {
                 "protection": level.value,
                 "cards": cards,
-                "changed": [each.path.name for each in plan.rewrites],
+                "changed": [each.path.name for each in plan.changes],
                 "difference": plan.difference,
                 "refused": list(refused),
                 "written": may_write,
@@ -78,7 +75,7 @@ def protect(
 
 
 def _show(plan: Plan, folder: Path) -> None:
-    if not plan.rewrites:
+    if not plan.changes:
         out().print(
             text(f"The files in {folder} already have this level; nothing to change.", "green"),
             soft_wrap=True,
@@ -108,9 +105,9 @@ def _common(one: str, other: str) -> int:
 def _tell(plan: Plan, refused: tuple[str, ...], *, force: bool, dry_run: bool) -> None:
     for reason in refused:
         warn(f"this would fail: {reason}")
-    if plan.rewrites and not refused:
+    if plan.changes and not refused:
         say("All connections were opened with these settings.")
-    if plan.rewrites and (dry_run or (refused and not force)):
+    if plan.changes and (dry_run or (refused and not force)):
         say("Nothing was written.")
     if refused and not force:
         hint("fix the problems above; --force writes anyway")
@@ -126,7 +123,7 @@ def _reload(folder: Path) -> int | None:
 
 
 def _written(plan: Plan, backups: tuple[Path, ...], reloaded: int | None) -> None:
-    names = ", ".join(each.path.name for each in plan.rewrites)
+    names = ", ".join(each.path.name for each in plan.changes)
     kept = ", ".join(path.name for path in backups)
     out().print(text(f"Written: {names}" + (f" (backups: {kept})" if kept else "")), soft_wrap=True)
     if reloaded is not None:

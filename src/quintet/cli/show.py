@@ -20,6 +20,7 @@ from quintet.diagnostics import Severity
 from quintet.directory.records import ConnectionStatus
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")]
 
 # Joiners that some scripts need; they do not control a terminal.
 _HARMLESS = frozenset("\u200c\u200d")

@@ -13,7 +13,6 @@ from quintet.admin import trust as stores
 from quintet.admin.certificate_files import NoCertificatesError, read_certificates
 from quintet.admin.fetching import FetchError, Peer, fetch, verify
 from quintet.admin.listing import rows_of
-from quintet.admin.rewriting import only_one
 from quintet.admin.trust import Target, TrustError
 from quintet.admin.trust_anchor import (
     Anchor,
@@ -29,6 +28,7 @@ from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.prompts import PasswordFile, Yes, agree, ask_password, read_password
 from quintet.cli.report_error import EXITS
 from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
+from quintet.files import locked
 from quintet.secret import Secret
 from quintet.tls.certificates import facts_of, fingerprint, is_authority, name_text
 from quintet.tls.stores import NoSuchEntryError, StoreError
@@ -102,7 +102,7 @@ def fetch_certificate(
     folder = folder_of(context)
     peer = _peer(address, starttls=starttls)
     server = run(fetch(peer))
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         target = _existing_or_new(context, store, password_file)
         anchor = choose_anchor(server.chain, target.store.certificates, machine_roots())
         if not as_json:
@@ -161,7 +161,7 @@ def import_files(
     """Import certificates from files. A certificate that would not help is refused, with the reason."""
     folder = folder_of(context)
     certificates = [one for file in files for one in _read(file)]
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         target = _existing_or_new(context, store, password_file)
         additions = stores.add(target.store, certificates, alias=alias, force=force)
         for certificate, reason in additions.left_out:
@@ -188,7 +188,7 @@ def remove_entries(
 ) -> None:
     """Remove entries from a store."""
     folder = folder_of(context)
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         target = _existing(context, store, password_file)
         left = stores.without(target.store, aliases)
         agree(f"Remove {', '.join(printable(a) for a in aliases)} from {target.path}?", yes=yes)
@@ -209,7 +209,7 @@ def create_store(
 ) -> None:
     """Make an empty store."""
     folder = folder_of(context)
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         if store is not None:
             target = stores.new_file_store(store, _password(store, password_file, twice=True))
         else:
@@ -234,7 +234,7 @@ def convert_store(
     yes: Yes = False,
 ) -> None:
     """Write a store in another format or encoding. The password stays the same."""
-    with only_one(store.parent if store else folder_of(context)):
+    with locked(store.parent if store else folder_of(context)):
         target = _existing(context, store, password_file)
         if to is None:
             agree(f"Write {target.path} anew, {'in the old' if legacy else 'in the new'} encoding?", yes=yes)
@@ -251,7 +251,7 @@ def stash_password(
 ) -> None:
     """Move the password of the settings' store out of sametime.ini into a stash file."""
     folder = folder_of(context)
-    with only_one(folder):
+    with locked(folder):
         agree("Write a stash file, and remove the password from sametime.ini?", yes=yes)
         stashed = stores.stash(folder, os.environ)
     out().print(text(f"Written: {stashed.path}{_kept(stashed.backups)}"), soft_wrap=True)
