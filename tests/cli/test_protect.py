@@ -126,7 +126,7 @@ def test_an_untrusted_server_is_refused_with_its_certificate(
 def test_cards_that_the_change_affects_are_tried(
     folder: Path, small_slapd: Slapd, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """From `none` to an encrypted level their account is no longer sent unencrypted, though their file stays."""
+    """Without an encrypted level, their account's password may be sent unencrypted; their file stays."""
     assert protect(folder, "passwords", "--yes") == 0
     path = folder / "UserInfoConfig.xml"
     path.write_text(path.read_text().replace(f'Port="{small_slapd.port}"', 'Port="1"'))

@@ -84,22 +84,21 @@ def make_plan(
     return Plan(level, changes, settings, cards_affected=affected)
 
 
-async def failures(
-    plan: Plan, progress: Callable[[Directory | Cards], None] = lambda _: None
-) -> tuple[str, ...]:
+async def failures(plan: Plan, opening: list[Directory | Cards] | None = None) -> tuple[str, ...]:
     """Why connections of the plan would fail, one sentence each; empty when all were opened.
 
     The cards' connections are tried when the change affects them: also when only the level changes, which
-    decides whether their account's password may be sent unencrypted. `progress` is given what is opened next.
+    decides whether their account's password may be sent unencrypted. `opening` gets what is opened, in order.
     """
     settings = plan.settings
+    opening = [] if opening is None else opening
     try:
         async with Directory(settings) as directory:
-            progress(directory)
+            opening.append(directory)
             statuses = await directory.connect_all()
         if plan.cards_affected and settings.cards is not None:
             async with Cards(settings.cards) as cards:
-                progress(cards)
+                opening.append(cards)
                 statuses += await cards.connect_all()
     except DirectoryError as error:
         return (str(error),)

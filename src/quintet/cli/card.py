@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from quintet.cards.cards import Card, Cards
 from quintet.cards.fields import Field
@@ -13,7 +14,7 @@ from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.report_error import negative_answer
-from quintet.cli.show import AsJson, Force, out, print_json, say, table, text, warn
+from quintet.cli.show import AsJson, Force, print_fields, print_json, print_line, say, text, warn
 from quintet.config.settings import CardSettings
 from quintet.files import check_output, write_output
 
@@ -21,10 +22,18 @@ from quintet.files import check_output, write_output
 @command
 def card(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A DN, an ID, or a name that the search filter finds.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A DN, an ID, or a name that the search filter finds.")
+    ],
     set_id: Annotated[
         int,
-        typer.Option("--set", min=ANONYMOUS, max=AUTHENTICATED, help="0: the fields for anonymous callers."),
+        typer.Option(
+            "--set",
+            min=ANONYMOUS,
+            max=AUTHENTICATED,
+            metavar="0|1",
+            help="0: the fields for anonymous callers.",
+        ),
     ] = AUTHENTICATED,
     photo: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the photo to this new file.")
@@ -38,7 +47,7 @@ def card(
     """
     if photo is not None:
         check_output(photo, overwrite=force)
-    settings = settings_of(context)
+    settings = settings_of(context, account_warnings=False)
     if settings.cards is None:
         raise UsageError("business cards are off", "put UserInfoConfig.xml in the folder with the settings")
     with negative_answer(name, as_json=as_json, document={"id": None, "fields": {}}):
@@ -74,12 +83,12 @@ def _value(field: Field) -> Any:
 
 
 def _print_card(card: Card) -> None:
-    shown = table("", "")
-    shown.show_header = False
-    for ident, field in card.fields.items():
-        if isinstance(field.value, str):
-            shown.add_row(text(ident, "bold"), text(", ".join(field.value.splitlines())))
-        else:
-            shown.add_row(text(ident, "bold"), text(f"{field.type}, {len(field.value)} bytes", "dim"))
-    out().print(text(card.id, "bold"))
-    out().print(shown)
+    print_line(text(card.id, "bold"))
+    if card.fields:
+        print_fields((ident, _shown(field)) for ident, field in card.fields.items())
+
+
+def _shown(field: Field) -> Text:
+    if isinstance(field.value, str):
+        return text(", ".join(field.value.splitlines()))
+    return text(f"{field.type}, {len(field.value)} bytes", "dim")

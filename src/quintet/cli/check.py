@@ -1,11 +1,9 @@
 """`quintet check`: what the three files and the environment say, and what is wrong with it. Opens nothing."""
 
-import os
-
 import typer
 
 from quintet.cli.app import app
-from quintet.cli.context import folder_of
+from quintet.cli.context import environ_of, folder_of
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, out, print_json, print_table, text
 from quintet.config.load import check as check_settings
@@ -17,7 +15,7 @@ _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE
 @app.command()
 def check(context: typer.Context, as_json: AsJson = False) -> None:
     """Read the settings and list every problem, with file, line and cure."""
-    problems = check_settings(folder_of(context), os.environ)
+    problems = check_settings(folder_of(context), environ_of(context))
     if as_json:
         print_json(
             {

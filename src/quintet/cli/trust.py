@@ -1,6 +1,5 @@
 """`quintet trust`: looks into trust stores, and changes them."""
 
-import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,9 +20,9 @@ from quintet.admin.trust_anchor import (
     has_fingerprint,
     machine_roots,
 )
-from quintet.cli.app import app
+from quintet.cli.app import CommandGroup, app
 from quintet.cli.certificates import entry_document, facts_document, print_chain, print_entries
-from quintet.cli.context import folder_of, run
+from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.prompts import PasswordFile, Yes, agree, ask_password, read_password
 from quintet.cli.report_error import EXITS
@@ -47,6 +46,7 @@ EXITS[NoSuchEntryError] = ExitCode.NO
 
 trust = typer.Typer(
     name="trust",
+    cls=CommandGroup,
     help="Look into the trust store, and change it. Without --store, it is that of the settings.",
     no_args_is_help=True,
 )
@@ -119,7 +119,7 @@ def fetch_certificate(
     believed = taken is not None or anchor.found is Found.IN_STORE
     problem = None
     if believed:
-        profile = stores.profile_of(folder, os.environ)
+        profile = stores.profile_of(folder, environ_of(context))
         why = run(verify(peer, profile=profile, trust=changed, chain=server.chain))
         problem = None if why is None else str(why)
     if as_json:
@@ -213,7 +213,7 @@ def create_store(
         if store is not None:
             target = stores.new_file_store(store, _password(store, password_file, twice=True))
         else:
-            target = stores.settings_store_or_new(folder, os.environ)
+            target = stores.settings_store_or_new(folder, environ_of(context))
             if target.old is not None:
                 raise TrustError(f"{target.path} is there already", "import certificates into it")
         _made(target, stores.save(target, target.store, folder=folder, legacy=legacy))
@@ -253,7 +253,7 @@ def stash_password(
     folder = folder_of(context)
     with locked(folder):
         agree("Write a stash file, and remove the password from sametime.ini?", yes=yes)
-        stashed = stores.stash(folder, os.environ)
+        stashed = stores.stash(folder, environ_of(context))
     out().print(text(f"Written: {stashed.path}{_kept(stashed.backups)}"), soft_wrap=True)
     if stashed.variable is not None:
         warn(f"the variable {stashed.variable} still holds the password; remove it from the environment")
@@ -262,12 +262,12 @@ def stash_password(
 def _existing(context: typer.Context, store: Path | None, password_file: Path | None) -> Target:
     if store is not None:
         return stores.file_store(store, _password(store, password_file))
-    return stores.settings_store(folder_of(context), os.environ)
+    return stores.settings_store(folder_of(context), environ_of(context))
 
 
 def _existing_or_new(context: typer.Context, store: Path | None, password_file: Path | None) -> Target:
     if store is None:
-        return stores.settings_store_or_new(folder_of(context), os.environ)
+        return stores.settings_store_or_new(folder_of(context), environ_of(context))
     if not store.exists():
         return stores.new_file_store(store, _password(store, password_file, twice=True))
     return stores.file_store(store, _password(store, password_file))
