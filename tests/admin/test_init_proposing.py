@@ -241,7 +241,7 @@ async def test_what_is_proposed_makes_settings_without_an_error_that_find_a_pers
     assert card.fields["Name"].value == "Ann Ames"
 
 
-@pytest.mark.parametrize("failing", ["rewrite", "write_stash"])
+@pytest.mark.parametrize("failing", ["write_files", "write_stash"])
 async def test_when_writing_fails_everything_is_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:

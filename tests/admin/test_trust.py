@@ -11,8 +11,8 @@ import pytest
 
 from quintet.admin import trust
 from quintet.admin.listing import rows_of
-from quintet.admin.rewriting import RewriteError
 from quintet.admin.trust import Target, TrustError
+from quintet.files import WriteError
 from quintet.secret import Secret
 from quintet.tls import (
     DamagedStoreError,
@@ -342,7 +342,7 @@ def test_no_room_leaves_no_part_of_a_new_store_behind(tmp_path: Path, room: int)
     def work() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-        with pytest.raises((RewriteError, StashError)):
+        with pytest.raises((WriteError, StashError)):
             trust.save(target, changed, folder=tmp_path)
 
     assert in_child(work) == 0

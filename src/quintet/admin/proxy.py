@@ -1,6 +1,6 @@
-"""A recording relay on loopback: what crosses between Quintet and a server, both ways, byte for byte.
+"""A recording proxy on loopback: all bytes between Quintet and a server, in both directions.
 
-It passes on what it gets and opens nothing: TLS stays end to end.
+It forwards bytes as they are and does not terminate TLS.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes as they passed. `at` is seconds since the epoch."""
+    """Bytes as they were forwarded. `at` is seconds since the epoch."""
 
     at: float
     direction: Direction
@@ -32,7 +32,7 @@ class Chunk:
 
 @dataclass(slots=True)
 class Recording:
-    """One connection that passed the relay: for which task, between whom, and everything that was said."""
+    """One connection through the proxy: its task, both addresses, and all bytes; `cut`: not all of them."""
 
     task: str
     client: tuple[str, int]
@@ -44,19 +44,19 @@ class Recording:
         return b"".join(chunk.data for chunk in self.chunks if chunk.direction is direction)
 
 
-class Relay:
-    """One listener on loopback for each task, host and port that Quintet dials.
+class RecordingProxy:
+    """One listener on loopback for each task, host and port that Quintet connects to.
 
-    `route` is a `quintet.directory` route: it gives the address to dial instead. Recording stops, and
-    `Recording.cut` says so, when `MOST_RECORDED` bytes are kept; traffic goes on.
+    `route` is a `ConnectOverride` of `quintet.directory`: the address to connect to instead. When
+    `MOST_RECORDED` bytes are kept, recording stops and `Recording.cut` is set; forwarding goes on.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.recordings: list[Recording] = []
         self._clock = clock
         self._kept = 0
-        self._doors: dict[tuple[str, str, int], asyncio.Server] = {}
-        self._visits: set[asyncio.Task[None]] = set()
+        self._listeners: dict[tuple[str, str, int], asyncio.Server] = {}
+        self._connections: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,33 +64,33 @@ class Relay:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for door in self._doors.values():
-            door.close()
-        for visit in self._visits:
-            visit.cancel()
-        await asyncio.gather(*self._visits, return_exceptions=True)
+        for listener in self._listeners.values():
+            listener.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def open_door(self, task: str, host: str, port: int) -> None:
-        """Listen for the connections of `task` to `host`:`port`. Comes before `route` asks for it."""
+    async def listen(self, task: str, host: str, port: int) -> None:
+        """Listen for the connections of `task` to `host`:`port`. To be called before `route` for them."""
         key = (task, host, port)
-        if key in self._doors:
+        if key in self._listeners:
             return
 
-        async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            me = asyncio.current_task()
-            if me is not None:
-                self._visits.add(me)
-                me.add_done_callback(self._visits.discard)
-            with suppress(asyncio.CancelledError):  # the relay closes; streams would log it as an error
-                await self._pass_on(key, reader, writer)
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            this = asyncio.current_task()
+            if this is not None:
+                self._connections.add(this)
+                this.add_done_callback(self._connections.discard)
+            with suppress(asyncio.CancelledError):  # the proxy closes; streams would log it as an error
+                await self._forward(key, reader, writer)
 
-        self._doors[key] = await asyncio.start_server(visit, "127.0.0.1", 0, limit=_CHUNK)
+        self._listeners[key] = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_CHUNK)
 
     def route(self, task: str, host: str, port: int) -> tuple[str, int]:
-        address: tuple[str, int] = self._doors[task, host, port].sockets[0].getsockname()[:2]
+        address: tuple[str, int] = self._listeners[task, host, port].sockets[0].getsockname()[:2]
         return address
 
-    async def _pass_on(
+    async def _forward(
         self, key: tuple[str, str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         task, host, port = key

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from quintet.cards.cards import Cards
 from quintet.cli.app import command
@@ -20,7 +18,7 @@ from quintet.cli.context import run
 from quintet.cli.demo_directory import DemoDirectory, demo_directory, write_files, write_store
 from quintet.cli.documents import connection
 from quintet.cli.exit_codes import UsageError
-from quintet.cli.show import AsJson, encryption, out, print_json, say, table, text
+from quintet.cli.show import AsJson, encryption, print_json, print_line, print_table, say
 from quintet.config.load import load
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
@@ -65,7 +63,7 @@ def demo(
     if as_json:
         print_json({"levels": [_document(each) for each in rounds]})
     else:
-        print_rounds(out(), rounds)
+        _print_rounds(rounds)
 
 
 async def all_levels() -> list[Round]:
@@ -117,31 +115,30 @@ def _document(each: Round) -> dict[str, Any]:
     }
 
 
-def print_rounds(console: Console, rounds: Iterable[Round]) -> None:
-    console.print(f"A fictitious organisation of {_headcount()} people, served from memory here.\n")
+def _print_rounds(rounds: Iterable[Round]) -> None:
+    print_line(f"A fictitious organisation of {_headcount()} people, served from memory here.")
     for each in rounds:
-        _print_round(console, each)
-    console.print(Text("What to try next", "bold"))
-    console.print("Keep this directory running, and query it from a second terminal:")
-    console.print(Text(f"  {program()} demo --keep demo-settings", "cyan"), soft_wrap=True)
+        print_line()
+        print_line((f"Protection {each.level.name.lower()}", "bold"), (f": {_MEANING[each.level]}", "dim"))
+        print_table(
+            ("connection", "request and answer", "encryption", "bound as"),
+            [
+                (
+                    status.task,
+                    each.answers[status.task],
+                    encryption(status),
+                    status.bound_as or "(anonymous)",
+                )
+                for status in each.connections
+            ],
+        )
+    print_line(("What to try next", "bold"))
+    print_line("Keep this directory running, and query it from a second terminal:")
+    print_line((f"  {program()} demo --keep demo-settings", "cyan"))
 
 
 def _headcount() -> int:
     return sum(b"inetOrgPerson" in entry.attributes["objectClass"] for entry in sample.entries())
-
-
-def _print_round(console: Console, each: Round) -> None:
-    meaning = (f": {_MEANING[each.level]}", "dim")
-    console.print(Text.assemble((f"Protection {each.level.name.lower()}", "bold"), meaning))
-    made = table("connection", "request and answer", "encryption", "bound as")
-    for status in each.connections:
-        made.add_row(
-            text(status.task),
-            text(each.answers[status.task]),
-            encryption(status),
-            text(status.bound_as or "(anonymous)"),
-        )
-    console.print(made)
 
 
 async def _stay(folder: Path) -> None:
@@ -163,13 +160,12 @@ def _new_folder(folder: Path) -> Path:
 
 
 def _print_invitation(folder: Path, directory: DemoDirectory) -> None:
-    console = out()
     ports = f"{directory.port} (LDAP) and {directory.tls_port} (LDAPS)"
-    console.print(text(f"A directory of {_headcount()} people listens on ports {ports} of localhost."))
-    console.print(text("In a second terminal, try:"))
+    print_line(f"A directory of {_headcount()} people listens on ports {ports} of localhost.")
+    print_line("In a second terminal, try:")
     for line in _invitation(folder):
-        console.print(Text(f"  {line}", "cyan"), soft_wrap=True)
-    console.print(text("Ctrl-C stops it."))
+        print_line((f"  {line}", "cyan"))
+    print_line("Ctrl-C stops it.")
 
 
 def _invitation(folder: Path) -> Iterator[str]:

@@ -11,6 +11,7 @@ from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.show import COLOURS, hint, labelled, print_json, say
 from quintet.diagnostics import Diagnostic, SettingsError, Severity
 from quintet.directory import errors as directory
+from quintet.files import FolderLockedError
 from quintet.ldap.errors import DNSyntaxError, FilterSyntaxError, LdapError
 from quintet.tls.stores import StoreError
 
@@ -28,6 +29,7 @@ EXITS: dict[type[BaseException], ExitCode] = {
     directory.DirectoryUnavailableError: ExitCode.UNREACHABLE,
     directory.UntrustedServerError: ExitCode.UNREACHABLE,
     directory.UnencryptedBindError: ExitCode.USAGE,
+    FolderLockedError: ExitCode.NO,
     OSError: ExitCode.USAGE,
 }
 """The nearest class counts: an error's own, else the one that it is derived from."""

@@ -8,12 +8,14 @@ from contextlib import AsyncExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import final
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from quintet.cards.cards import Cards
-from quintet.cli.show import encryption, out, printable, table, text
+from quintet.cli.show import encryption, out, print_line, print_table, printable, text
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
 from quintet.directory.records import ConnectionStatus
@@ -74,7 +76,7 @@ async def _follow(folder: Path, environ: Mapping[str, str], ours: _Ours, stop: a
             if live is not None:
                 live.update(_picture(found, origin), refresh=True)
             elif (found, origin) != shown:
-                console.print(_picture(found, origin))
+                _print(found, origin)
             shown = found, origin
             with suppress(TimeoutError):
                 async with asyncio.timeout(_EVERY):
@@ -93,27 +95,38 @@ async def _look(folder: Path, environ: Mapping[str, str], ours: _Ours) -> tuple[
     return await ours.running(), f"{why}: these are this command's own connections"
 
 
+_HEADINGS = ("connection", "address", "encryption", "state", "completed", "in flight", "reconnects")
+
+
+def _row(each: ConnectionStatus) -> tuple[Text, ...]:
+    values = (each.state.value, each.operations, each.in_flight, each.reconnects)
+    return text(each.task), text(each.address), encryption(each), *map(text, values)
+
+
+def _head(found: Running, origin: str) -> Text:
+    return Text.assemble(printable(origin), "\nProtection: ", (printable(found.protection), "bold"))
+
+
 def _picture(found: Running, origin: str) -> RenderableType:
-    made = table("connection", "address", "encryption", "state", "completed", "in flight", "reconnects")
-    for column in made.columns:
-        column.no_wrap = column.header != "address"
+    """What fits the screen, as it is drawn anew each time."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in _HEADINGS:
+        made.add_column(heading, overflow="fold", no_wrap=heading != "address")
     for each in found.connections:
-        made.add_row(
-            text(each.task),
-            text(each.address),
-            encryption(each),
-            text(each.state.value),
-            text(each.operations),
-            text(each.in_flight),
-            text(each.reconnects),
-        )
-    head = Text.assemble(printable(origin), "\nProtection: ", (printable(found.protection), "bold"))
-    return Group(head, made, *_errors(found.connections))
+        made.add_row(*_row(each))
+    return Group(_head(found, origin), made, *_errors(found.connections))
+
+
+def _print(found: Running, origin: str) -> None:
+    print_line(_head(found, origin))
+    print_table(_HEADINGS, map(_row, found.connections))
+    for each in _errors(found.connections):
+        print_line(each)
 
 
 def _errors(found: Iterable[ConnectionStatus]) -> list[Text]:
     return [
-        Text.assemble((f"{printable(each)}", style))
+        Text(printable(each), style)
         for each, style in dict.fromkeys(
             (words, style)
             for status in found

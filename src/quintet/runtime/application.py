@@ -125,15 +125,17 @@ def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
 # The process around it.
 
 
-async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False) -> None:
-    """Serve until SIGTERM or SIGINT. SIGHUP reads the settings again, as `config_refresh_interval` does.
+async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False) -> signal.Signals:
+    """Serve until SIGTERM or SIGINT, and return which. SIGHUP reloads the settings.
 
-    `debug` logs every operation. Raises AlreadyRunningError, SettingsError, UnencryptedBindError.
+    They are also reloaded every `config_refresh_interval`. `debug` logs every operation. Raises
+    AlreadyRunningError, SettingsError, UnencryptedBindError.
     """
     stop, reload = asyncio.Event(), asyncio.Event()
+    received: list[signal.Signals] = []
     events = EventLogger()
     with (
-        _signal_handlers({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}),
+        _signal_handlers({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}, received),
         ExitStack() as announcing,
     ):
         try:
@@ -151,6 +153,7 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
                 await _run(application, stop, reload)
             systemd.stopping()
             events.log.info("stopping")
+    return next(each for each in received if each is not signal.SIGHUP)
 
 
 async def _run(application: Application, stop: asyncio.Event, reload: asyncio.Event) -> None:
@@ -240,10 +243,18 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
 
 
 @contextmanager
-def _signal_handlers(events: Mapping[signal.Signals, asyncio.Event]) -> Iterator[None]:
+def _signal_handlers(
+    events: Mapping[signal.Signals, asyncio.Event], received: list[signal.Signals]
+) -> Iterator[None]:
+    """Set the event of each signal that arrives, and add the signal to `received`."""
+
+    def handle(number: signal.Signals) -> None:
+        received.append(number)
+        events[number].set()
+
     loop = asyncio.get_running_loop()
-    for number, event in events.items():
-        loop.add_signal_handler(number, event.set)
+    for number in events:
+        loop.add_signal_handler(number, handle, number)
     try:
         yield
     finally:

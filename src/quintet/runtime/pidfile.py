@@ -30,7 +30,7 @@ def announced(folder: Path) -> Iterator[None]:
     Raises `AlreadyRunningError`, or `OSError` when the folder cannot be written.
     """
     path = folder / PID_FILE
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
         if not _lock(handle, fcntl.LOCK_EX):
             raise AlreadyRunningError(folder, running(folder))

@@ -9,11 +9,10 @@ from tempfile import TemporaryDirectory
 from xml.sax.saxutils import quoteattr
 
 from quintet.admin.init.proposing import Proposal
-from quintet.admin.rewriting import Rewrite, rewrite
 from quintet.config.load import load
 from quintet.config.settings import Account
 from quintet.directory.services import Protection
-from quintet.files import PRIVATE, replace_file
+from quintet.files import PRIVATE, FileChange, replace_file, write_files
 from quintet.secret import Secret
 from quintet.tls import Store, write_stash, write_store
 
@@ -45,7 +44,7 @@ def in_the_way(folder: Path) -> tuple[Path, ...]:
 def write(folder: Path, environ: Mapping[str, str], plan: Plan) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Write everything; the new files and the backups of old ones. Only their owner can read them.
 
-    Raises SettingsError when the settings would not do, StashError and RewriteError; then nothing is changed.
+    Raises SettingsError when the settings would not do, StashError and WriteError; then nothing is changed.
     """
     password = Secret(secrets.token_urlsafe(24)) if plan.store is not None else None
     contents: dict[str, bytes] = {
@@ -60,7 +59,9 @@ def write(folder: Path, environ: Mapping[str, str], plan: Plan) -> tuple[tuple[P
     with _out_of_the_way(folder / STASH) as kept:
         if stashed and password is not None:
             write_stash(folder / STASH, password)
-        backups = rewrite([_change(folder / name, data) for name, data in contents.items()])
+        backups = write_files(
+            [FileChange.of(folder / name, data, mode=PRIVATE) for name, data in contents.items()]
+        )
     names = [*contents, STASH] if stashed else list(contents)
     return tuple(folder / name for name in names), (*backups, *kept)
 
@@ -92,17 +93,6 @@ def _try(
         if stashed is not None:
             write_stash(trial / STASH, stashed)
         load(trial, environ)
-
-
-def _change(path: Path, data: bytes) -> Rewrite:
-    return Rewrite(path, _read(path), data, PRIVATE)
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
 
 
 def _ini(plan: Plan, password: Secret | None, *, stashed: bool) -> str:
