@@ -229,7 +229,7 @@ class ReadOperations(ABC):
         """Search page by page (RFC 2696), and give the entries one by one.
 
         That is how to get past the size limit of a server: Active Directory sends 1,000 entries at once.
-        Leave early with `contextlib.aclosing`, and the server is told to forget the search.
+        Leave early with `contextlib.aclosing`, and the server is asked to forget the search.
 
         Args:
             base: As for `search`.
