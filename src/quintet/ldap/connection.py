@@ -261,8 +261,9 @@ class Connection:
             base, scope, tuple(attributes), deref, size_limit, time_limit, types_only
         )
         now = wire.last_used = self._loop.time()
+        future: asyncio.Future[SearchResult] = self._loop.create_future()
         pending = SearchOperation(
-            self._loop,
+            future,
             wire.server,
             base,
             now + (limits.timeout if timeout is None else timeout),
@@ -275,7 +276,7 @@ class Connection:
         )
         wire.begin(pending)
         try:
-            return await pending.future
+            return await future
         except asyncio.CancelledError:
             wire.give_up(pending)
             raise
@@ -424,6 +425,11 @@ class Connection:
     # What can be seen.
 
     @property
+    def protocol(self) -> LdapProtocol:
+        """What operations are sent through; for the pool."""
+        return self._wire
+
+    @property
     def closed(self) -> bool:
         return self._wire.over
 
@@ -454,8 +460,7 @@ class Connection:
 
     @property
     def ssl_object(self) -> ssl.SSLObject | None:
-        transport = self._wire.transport
-        return transport.get_extra_info("ssl_object") if transport is not None else None
+        return self._wire.ssl_object
 
     @property
     def encrypted(self) -> bool:

@@ -11,6 +11,12 @@
     ├── ConnectionLostError              it was there and went: reset, end of stream, notice, closed
     ├── OperationTimeoutError                    the operation's time was up; it was abandoned on the server
     ├── ClientLimitError                the server sent more than the caller allowed; it was abandoned
+    ├── UnencryptedPasswordError   a password would have crossed an unencrypted connection; nothing was sent
+    ├── PoolError                  a pool has no connection for an operation
+    │   ├── PoolClosedError        it is closed
+    │   ├── PoolOverloadedError    too many callers use it already
+    │   ├── PoolTimeoutError       no connection became free in time
+    │   └── NoHostReachableError   none of its hosts can be connected to, or bound to
     └── ResultError                 the server answered, and not with success; one class for each code
         ├── OperationsError 1, ProtocolError 2, TimeLimitExceeded 3, SizeLimitExceeded 4,
         ├── AuthMethodNotSupported 7, StrongerAuthRequired 8, Referral 10, AdminLimitExceeded 11,
@@ -108,6 +114,35 @@ class ClientLimitError(LdapError):
 
     partial: SearchResult | None = None
     """What had come until then, as far as the caller allows it."""
+
+
+class UnencryptedPasswordError(LdapError):
+    """A simple bind was refused on this side: its password would have crossed an unencrypted connection."""
+
+
+class PoolError(LdapError):
+    """A pool has no connection for an operation; the operation was not sent."""
+
+
+class PoolClosedError(PoolError):
+    """The pool is closed, or was closed while the operation waited for a connection."""
+
+
+class PoolOverloadedError(PoolError):
+    """`PoolConfig.max_callers` operations use the pool already."""
+
+
+class PoolTimeoutError(PoolError):
+    """No connection became free within the time for an operation."""
+
+
+class NoHostReachableError(PoolError):
+    """None of the hosts took a connection. `__cause__` is why, for the first of them.
+
+    `retry_in` is the time in seconds after which the pool tries that host again. Until then it fails at once.
+    """
+
+    retry_in: float = 0.0
 
 
 class ResultError(LdapError):
