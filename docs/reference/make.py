@@ -25,7 +25,7 @@ from quintet.cli import families
 from quintet.cli.exit_codes import EXITS, ExitCode
 from quintet.config import schema
 from quintet.config.schema import IniKey, XmlSetting
-from quintet.directory import errors as directory_errors
+from quintet.directory import DirectoryError
 from quintet.ldap import errors as ldap_errors
 from quintet.tls.stores import StoreError
 
@@ -261,7 +261,7 @@ def exit_codes() -> str:
 
 def errors() -> str:
     trees = (
-        ("The five tasks and cards: `quintet.directory.errors`", directory_errors.DirectoryError),
+        ("The five tasks and cards: `quintet.directory`", DirectoryError),
         ("Stores and stash files: `quintet.tls.stores.errors`", StoreError),
         ("Settings: `quintet.diagnostics`", diagnostics.SettingsError),
         ("LDAP: `quintet.ldap.errors`", ldap_errors.LdapError),

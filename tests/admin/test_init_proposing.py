@@ -10,10 +10,9 @@ from quintet.admin.init import writing
 from quintet.admin.init.proposing import Proposal, propose
 from quintet.admin.init.root_dse import Product, Root, read_root, root_of
 from quintet.admin.init.writing import Plan, write
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.config.load import load
-from quintet.directory.directory import Directory
-from quintet.directory.services import Protection
+from quintet.directory import Directory, Protection
 from quintet.embedded.answers import Rules
 from quintet.embedded.ldif import parse
 from quintet.embedded.server import EmbeddedServer
@@ -234,7 +233,7 @@ async def test_what_is_proposed_makes_settings_without_an_error_that_find_a_pers
         )
         settings = load(tmp_path, {})
         assert settings.cards is not None
-        async with Directory(settings) as directory, Cards(settings.cards) as cards:
+        async with Directory(settings) as directory, Cards(settings) as cards:
             person = await directory.resolve_login("aames" if ldif != DS389 else "ann")
             groups = await directory.groups_of(person)
             card = await cards.card(person.id)

@@ -8,7 +8,7 @@ import pytest
 from quintet.admin.protect import CARDS, COMMUNITY, INI, ProtectError, carry_out, make_plan
 from quintet.config.load import load
 from quintet.diagnostics import SettingsError
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 from support import keytool
 from support.folder import settings_folder
 from support.slapd import Slapd

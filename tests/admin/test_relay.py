@@ -8,6 +8,7 @@ import pytest
 
 from quintet.admin import proxy as relays
 from quintet.admin.proxy import Direction, Relay
+from quintet.directory import Service
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ async def echo() -> AsyncIterator[int]:
 
 
 async def _ask(relay: Relay, port: int, data: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection(*relay.route("browse", "127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(*relay.route(Service.BROWSE, "127.0.0.1", port))
     writer.write(data)
     writer.write_eof()
     answer = await reader.read()
@@ -35,10 +36,10 @@ async def _ask(relay: Relay, port: int, data: bytes) -> bytes:
 
 async def test_both_directions_are_passed_on_and_kept(echo: int) -> None:
     async with Relay() as relay:
-        await relay.open_door("browse", "127.0.0.1", echo)
+        await relay.open_door(Service.BROWSE, "127.0.0.1", echo)
         assert await _ask(relay, echo, b"hello" * 50_000) == b"HELLO" * 50_000
         [recording] = relay.recordings
-    assert recording.task == "browse"
+    assert recording.service == Service.BROWSE
     assert recording.sent(Direction.TO_SERVER) == b"hello" * 50_000
     assert recording.sent(Direction.TO_CLIENT) == b"HELLO" * 50_000
 
@@ -48,7 +49,7 @@ async def test_what_is_kept_is_bounded_and_the_cut_is_told(
 ) -> None:
     monkeypatch.setattr(relays, "MOST_RECORDED", 10)
     async with Relay() as relay:
-        await relay.open_door("browse", "127.0.0.1", echo)
+        await relay.open_door(Service.BROWSE, "127.0.0.1", echo)
         assert await _ask(relay, echo, b"twelve bytes") == b"TWELVE BYTES"
         [recording] = relay.recordings
     assert recording.cut
@@ -57,8 +58,8 @@ async def test_what_is_kept_is_bounded_and_the_cut_is_told(
 
 async def test_a_server_that_is_not_there_ends_the_connection() -> None:
     async with Relay() as relay:
-        await relay.open_door("browse", "127.0.0.1", 1)
-        reader, writer = await asyncio.open_connection(*relay.route("browse", "127.0.0.1", 1))
+        await relay.open_door(Service.BROWSE, "127.0.0.1", 1)
+        reader, writer = await asyncio.open_connection(*relay.route(Service.BROWSE, "127.0.0.1", 1))
         with contextlib.suppress(ConnectionResetError):
             assert await reader.read() == b""
         writer.close()

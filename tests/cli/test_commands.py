@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from quintet.cli.exit_codes import EXITS, ExitCode, UsageError, exit_of
 from quintet.cli.show import print_json, printable, tell, text
 from quintet.diagnostics import SettingsError
-from quintet.directory.errors import (
+from quintet.directory import (
     AuthenticationError,
     DirectoryError,
     DirectoryUnavailableError,

@@ -1,9 +1,8 @@
 """Whether settings would work: every connection that they ask for is opened, and closed again."""
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.errors import DirectoryError
+from quintet.directory import Directory, DirectoryError
 
 
 async def refusals(settings: Settings, *, cards: bool = True) -> tuple[str, ...]:
@@ -12,9 +11,9 @@ async def refusals(settings: Settings, *, cards: bool = True) -> tuple[str, ...]
         async with Directory(settings) as directory:
             statuses = await directory.connect_all()
         if cards and settings.cards is not None:
-            async with Cards(settings.cards) as card_connections:
+            async with Cards(settings) as card_connections:
                 statuses += await card_connections.connect_all()
     except DirectoryError as error:
         return (str(error),)
     failed = {str(status.error): status for status in statuses if status.failed}
-    return tuple(f"{status.task}: {error}" for error, status in failed.items())
+    return tuple(f"{status.service.value}: {error}" for error, status in failed.items())

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from quintet.config.settings import Settings
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 
 
 def at_level(settings: Settings, level: Protection) -> Settings:

@@ -15,7 +15,7 @@ from quintet.config.edit_switches import storages_without_store, switch_cards, s
 from quintet.config.load import load
 from quintet.config.settings import Settings
 from quintet.config.source import EditError
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 from quintet.files import PRIVATE
 from quintet.tls.stores.stash import read_stash
 

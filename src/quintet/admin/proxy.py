@@ -12,6 +12,10 @@ from enum import Enum
 from types import TracebackType
 from typing import Self
 
+from quintet.directory import Service
+
+_Key = tuple[Service, str, int]
+
 MOST_RECORDED = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 
@@ -32,9 +36,9 @@ class Chunk:
 
 @dataclass(slots=True)
 class Recording:
-    """One connection that passed the relay: for which task, between whom, and everything that was said."""
+    """One connection that passed the relay: for which service, between whom, and everything that was said."""
 
-    task: str
+    service: Service
     client: tuple[str, int]
     server: tuple[str, int]
     chunks: list[Chunk] = field(default_factory=list)
@@ -45,9 +49,9 @@ class Recording:
 
 
 class Relay:
-    """One listener on loopback for each task, host and port that Quintet dials.
+    """One listener on loopback for each service, host and port that Quintet dials.
 
-    `route` is a `quintet.directory` route: it gives the address to dial instead. Recording stops, and
+    `route` is a `ConnectOverride`: it gives the address to dial instead. Recording stops, and
     `Recording.cut` says so, when `MOST_RECORDED` bytes are kept; traffic goes on.
     """
 
@@ -55,7 +59,7 @@ class Relay:
         self.recordings: list[Recording] = []
         self._clock = clock
         self._kept = 0
-        self._doors: dict[tuple[str, str, int], asyncio.Server] = {}
+        self._doors: dict[_Key, asyncio.Server] = {}
         self._visits: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -70,9 +74,9 @@ class Relay:
             visit.cancel()
         await asyncio.gather(*self._visits, return_exceptions=True)
 
-    async def open_door(self, task: str, host: str, port: int) -> None:
-        """Listen for the connections of `task` to `host`:`port`. Comes before `route` asks for it."""
-        key = (task, host, port)
+    async def open_door(self, service: Service, host: str, port: int) -> None:
+        """Listen for the connections of `service` to `host`:`port`. Comes before `route` asks for it."""
+        key = (service, host, port)
         if key in self._doors:
             return
 
@@ -86,20 +90,18 @@ class Relay:
 
         self._doors[key] = await asyncio.start_server(visit, "127.0.0.1", 0, limit=_CHUNK)
 
-    def route(self, task: str, host: str, port: int) -> tuple[str, int]:
-        address: tuple[str, int] = self._doors[task, host, port].sockets[0].getsockname()[:2]
+    def route(self, service: Service, host: str, port: int) -> tuple[str, int]:
+        address: tuple[str, int] = self._doors[service, host, port].sockets[0].getsockname()[:2]
         return address
 
-    async def _pass_on(
-        self, key: tuple[str, str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        task, host, port = key
+    async def _pass_on(self, key: _Key, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        service, host, port = key
         try:
             far_reader, far_writer = await asyncio.open_connection(host, port, limit=_CHUNK)
         except OSError:
             writer.transport.abort()
             return
-        recording = Recording(task, writer.get_extra_info("peername")[:2], (host, port))
+        recording = Recording(service, writer.get_extra_info("peername")[:2], (host, port))
         self.recordings.append(recording)
         try:
             async with asyncio.TaskGroup() as both:

@@ -6,14 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from quintet.cards.cards import Card, Cards
-from quintet.cards.fields import Field
-from quintet.cards.sets import ANONYMOUS, AUTHENTICATED
+from quintet.cards import ANONYMOUS, AUTHENTICATED, Card, Cards, Field
 from quintet.cli.app import app
 from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.show import AsJson, asking, out, print_json, say, table, text, warn
-from quintet.config.settings import CardSettings
+from quintet.config.settings import Settings
 from quintet.files import replace_file
 
 
@@ -42,7 +40,7 @@ def card(
     if settings.cards is None:
         raise UsageError("business cards are off", "put UserInfoConfig.xml into the folder of the settings")
     with asking(name, as_json=as_json, no={"id": None, "fields": {}}):
-        found = run(_card(settings.cards, name, set_id))
+        found = run(_card(settings, name, set_id))
     picture = next((field for field in found.fields.values() if isinstance(field.value, bytes)), None)
     if photo is not None and picture is not None:
         _save(picture, photo)
@@ -59,7 +57,7 @@ def card(
         raise typer.Exit(ExitCode.NO)
 
 
-async def _card(settings: CardSettings, name: str, set_id: int) -> Card:
+async def _card(settings: Settings, name: str, set_id: int) -> Card:
     async with Cards(settings) as cards:
         return await cards.card(name, set_id=set_id, authenticated=set_id != ANONYMOUS)
 

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.cli.app import app
 from quintet.cli.context import folder_of, run, settings_of
 from quintet.cli.documents import connection
@@ -20,10 +20,7 @@ from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.show import AsJson, encryption, out, print_json, printable, table, text, warn
 from quintet.cli.watch import watch_connections
 from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.errors import UnencryptedBindError
-from quintet.directory.records import Certificate, ConnectionStatus
-from quintet.directory.services import Protection
+from quintet.directory import Certificate, ConnectionStatus, Directory, Protection, UnencryptedBindError
 
 
 @app.command()
@@ -48,7 +45,7 @@ def connections(
         print_json({"protection": opened.protection.name.lower(), "connections": rows})
     else:
         print_connections(opened.protection, opened.connections)
-    for remark, tasks in _by_words((status, status.remark) for status in opened.connections):
+    for remark, tasks in _by_words((status, status.note) for status in opened.connections):
         warn(f"{tasks}: {remark}")
     if opened.refused is not None:
         raise opened.refused
@@ -72,7 +69,7 @@ async def open_all(settings: Settings) -> Opened:
         await directory.open(check=False)
         found, refused = await directory.connect_all(), directory.refused
         if settings.cards is not None:
-            cards = await stack.enter_async_context(Cards(settings.cards))
+            cards = await stack.enter_async_context(Cards(settings))
             found += await cards.connect_all()
             refused = refused or cards.refused
         return Opened(directory.protection, found, refused)
@@ -97,8 +94,8 @@ def _by_words(told: Iterable[tuple[ConnectionStatus, str | None]]) -> Iterable[t
     tasks: dict[str, list[str]] = {}
     for status, words in told:
         if words is not None:
-            what = words.removeprefix(f"{status.task} at {status.address}: ")
-            tasks.setdefault(what, []).append(status.task)
+            what = words.removeprefix(f"{status.service.value} at {status.address}: ")
+            tasks.setdefault(what, []).append(status.service.value)
     return ((what, ", ".join(names)) for what, names in tasks.items())
 
 
@@ -106,7 +103,7 @@ def connection_table(found: Iterable[ConnectionStatus]) -> Table:
     made = table("connection", "address", "encryption", "bound as", "state")
     for status in found:
         made.add_row(
-            text(status.task),
+            text(status.service.value),
             text(status.address),
             encryption(status),
             text(status.bound_as or "nobody"),

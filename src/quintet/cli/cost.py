@@ -16,7 +16,7 @@ from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, err, out, print_json, say, table, text, warn
 from quintet.config.settings import Settings
-from quintet.directory.services import Service
+from quintet.directory import TASKS, Service
 from quintet.files import replace_file
 
 _BAR = 14
@@ -98,7 +98,7 @@ def _print(measured: Measured) -> None:
         each.no_wrap = True
     for column in (2, 4, 5, 6):
         rows.columns[column].justify = "right"
-    for task in Service:
+    for task in TASKS:
         _add(rows, task, {level: tasks[task] for level, tasks in found.items() if task in tasks})
     out().print(rows)
     out().print(text(verdict(measured), "bold"))

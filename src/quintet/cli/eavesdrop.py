@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from quintet.admin.eavesdrop import CARD, Report, ServiceDisclosure, SignIn
+from quintet.admin.eavesdrop import Report, ServiceDisclosure, SignIn
 from quintet.admin.eavesdrop import eavesdrop as listen_in
 from quintet.admin.pcap import pcap
 from quintet.cli.app import app
@@ -15,7 +15,7 @@ from quintet.cli.exit_codes import ExitCode
 from quintet.cli.level import Level
 from quintet.cli.prompts import ask_password, read_password
 from quintet.cli.show import AsJson, out, print_json, say, table, text, warn
-from quintet.directory.services import Protection
+from quintet.directory import Protection, Service
 from quintet.files import PRIVATE, replace_file
 
 
@@ -53,19 +53,19 @@ def eavesdrop(
         print_json(
             {
                 "protection": report.protection.name.lower(),
-                "connections": [_document(each) for each in report.tasks],
+                "connections": [_document(each) for each in report.services],
             }
         )
     else:
         _print(report, tried=level is not None)
-    if any(each.error is not None for each in report.tasks):
+    if any(each.error is not None for each in report.services):
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def _document(task: ServiceDisclosure) -> dict[str, Any]:
     heard = task.overheard
     document: dict[str, Any] = {
-        "task": task.task,
+        "task": task.service.value,
         "encrypted": heard and heard.encrypted,
         "names_visible": heard and heard.names,
         "values_visible": heard and heard.values,
@@ -86,15 +86,17 @@ def _print(report: Report, *, tried: bool) -> None:
         )
     )
     rows = table("connection", "on the wire", "a listener reads")
-    for task in report.tasks:
-        rows.add_row(text(task.task), _wire(task), _reads(task))
+    for task in report.services:
+        rows.add_row(text(task.service.value), _wire(task), _reads(task))
     out().print(rows)
-    for task in report.tasks:
+    for task in report.services:
         for line in _telling(task):
-            shown = Text.assemble((f"{task.task}: ", "bold"), text(line))
+            shown = Text.assemble((f"{task.service.value}: ", "bold"), text(line))
             out().print(shown, no_wrap=True, overflow="ellipsis")
         if task.error is not None:
-            warn(f"{task.task} could not be run as it should, so this row proves little: {task.error}")
+            warn(
+                f"{task.service.value} could not be run as it should, so this row proves little: {task.error}"
+            )
     out().print(text(_conclusion(report), "bold"))
 
 
@@ -126,23 +128,27 @@ def _reads(task: ServiceDisclosure) -> Text:
 
 
 def _conclusion(report: Report) -> str:
-    heard = [each.overheard for each in report.tasks if each.overheard is not None]
+    heard = [each.overheard for each in report.services if each.overheard is not None]
     if any(each.passwords for each in heard):
         return "Whoever listens gets passwords. quintet protect passwords hides them, protect all hides all."
     if any(each.names or each.values for each in heard):
-        if all(each.task == CARD for each in report.tasks if each.overheard and each.overheard.names):
+        if all(
+            each.service is Service.BUSINESS_CARD
+            for each in report.services
+            if each.overheard and each.overheard.names
+        ):
             return "Whoever listens reads business cards, and no more. quintet protect all --cards ends that."
         return (
             "Whoever listens gets no password, but reads who looks for whom. quintet protect all ends that."
         )
-    if len(heard) < len(report.tasks) or any(each.error for each in report.tasks):
+    if len(heard) < len(report.services) or any(each.error for each in report.services):
         return "Nothing was read, but not everything could be run."
     return "Whoever listens reads nothing: only that there is a connection, how much passes, and when."
 
 
 def _save(report: Report, path: Path) -> None:
     replace_file(path, pcap(report.recordings), mode=PRIVATE)
-    if any(each.overheard is not None and each.overheard.passwords for each in report.tasks):
+    if any(each.overheard is not None and each.overheard.passwords for each in report.services):
         warn(f"{path} holds passwords in clear, as they crossed the wire; it is readable by you alone")
     else:
         say(f"The capture is in {path}.")

@@ -30,7 +30,7 @@ from quintet.cli.show import AsJson, hint, out, print_json, print_table, say, te
 from quintet.cli.trust import taken_from
 from quintet.config.settings import Account
 from quintet.diagnostics import Severity
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.errors import InvalidCredentials
 from quintet.secret import Secret

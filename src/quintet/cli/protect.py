@@ -15,7 +15,7 @@ from quintet.cli.exit_codes import EXITS, ExitCode
 from quintet.cli.level import Level
 from quintet.cli.prompts import Yes, agree
 from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 from quintet.runtime.pidfile import tell_to_reload
 
 EXITS[ProtectError] = ExitCode.USAGE

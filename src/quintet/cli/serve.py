@@ -9,8 +9,8 @@ from quintet import logs
 from quintet.cli.app import app
 from quintet.cli.context import folder_of, run
 from quintet.cli.exit_codes import EXITS, ExitCode
-from quintet.runtime.pidfile import AlreadyRunningError
 from quintet.runtime.application import serve as serve_folder
+from quintet.runtime.pidfile import AlreadyRunningError
 
 EXITS[AlreadyRunningError] = ExitCode.USAGE
 

@@ -19,8 +19,7 @@ from rich.text import Text
 
 from quintet.cli.exit_codes import ExitCode, exit_of
 from quintet.diagnostics import Diagnostic, SettingsError, Severity
-from quintet.directory.errors import DirectoryUnavailableError
-from quintet.directory.records import ConnectionStatus
+from quintet.directory import ConnectionStatus, DirectoryUnavailableError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

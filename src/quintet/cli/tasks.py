@@ -11,11 +11,17 @@ from quintet.cli.exit_codes import ExitCode
 from quintet.cli.prompts import ask_password, read_password
 from quintet.cli.show import AsJson, asking, named, out, print_json, print_table, text, warn
 from quintet.config.settings import Settings
-from quintet.directory.browse import LARGEST_PAGE
-from quintet.directory.directory import Directory
-from quintet.directory.errors import DirectoryUnavailableError
-from quintet.directory.records import Group, Membership, Page, Person, Resolution
-from quintet.directory.resolve import may_be_resolved
+from quintet.directory import (
+    LARGEST_PAGE,
+    Directory,
+    DirectoryUnavailableError,
+    Group,
+    Membership,
+    Page,
+    Person,
+    Resolution,
+    may_be_resolved,
+)
 from quintet.secret import Secret
 
 _SERVERS_LIMIT = "the server's limit for this account, which its administrator can raise (slapd: limits)"

@@ -12,11 +12,10 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.cli.show import encryption, out, printable, table, text
 from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.records import ConnectionStatus
+from quintet.directory import ConnectionStatus, Directory
 from quintet.runtime.status_socket import Running, ask
 
 _EVERY = 1.0
@@ -55,7 +54,7 @@ class _Ours:
         if self._opened is None:
             settings = self._settings()
             directory = await self._stack.enter_async_context(Directory(settings))
-            cards = await self._stack.enter_async_context(Cards(settings.cards)) if settings.cards else None
+            cards = await self._stack.enter_async_context(Cards(settings)) if settings.cards else None
             self._opened = directory, cards
         directory, cards = self._opened
         found = await directory.connect_all()
@@ -97,7 +96,7 @@ def _picture(found: Running, origin: str) -> RenderableType:
     made = table("connection", "address", "encryption", "state", "done", "now", "again")
     for each in found.connections:
         made.add_row(
-            text(each.task),
+            text(each.service.value),
             text(each.address),
             encryption(each),
             text(each.state.value),
@@ -115,7 +114,7 @@ def _errors(found: Iterable[ConnectionStatus]) -> list[Text]:
         for each, style in dict.fromkeys(
             (words, style)
             for status in found
-            for words, style in ((status.error, "bold red"), (status.remark, "yellow"))
+            for words, style in ((status.error, "bold red"), (status.note, "yellow"))
             if words is not None
         )
     ]

@@ -11,12 +11,17 @@ from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.sites import Site
 from quintet.config.settings import Settings
 from quintet.diagnostics import Severity
-from quintet.directory.connector import BoundConnection, Connector
-from quintet.directory.endpoint import Endpoint, protection_of
-from quintet.directory.entries import identity
-from quintet.directory.errors import DirectoryError, UnencryptedBindError
-from quintet.directory.services import Protection
-from quintet.directory.ssl_contexts import SslContextCache
+from quintet.directory import (
+    BoundConnection,
+    Connector,
+    DirectoryError,
+    Endpoint,
+    Protection,
+    SslContextCache,
+    UnencryptedBindError,
+    identity,
+    protection_of,
+)
 from quintet.ldap.errors import (
     ConfidentialityRequired,
     InvalidCredentials,
@@ -71,7 +76,7 @@ def _refused_before(site: Site, endpoint: Endpoint, outcomes: Sequence[Outcome])
 
 async def _try(site: Site, endpoint: Endpoint, opening: Connector, report: Report) -> Outcome:
     try:
-        return Outcome(site, await opening(endpoint, site.at(endpoint)))
+        return Outcome(site, await opening.open(endpoint))
     except UnencryptedBindError as error:
         report.add("D36", f"{site.name}: {error.message}", error.fix, severity=Severity.ERROR)
     except DirectoryError as error:
@@ -172,7 +177,7 @@ def _check_clear(site: Site, settings: Settings, outcomes: Sequence[Outcome], re
             f"quintet protect all{' --cards' if cards else ''} (SSLEnabled at {site.place}{cards})",
         )
     elif level is Protection.PASSWORDS and account and not settings.directory.allow_clear_service_bind:
-        way = next((o.ready.way for o in outcomes if o.site is site and o.ready), None)
+        way = next((o.ready.method.value for o in outcomes if o.site is site and o.ready), None)
         does = f"; Quintet hides its password (binds by {way}), Sametime does not" if way else ""
         report.add("D36", f"{site.name}: {account.name} is set for four clear connections{does}")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from quintet.admin.doctor.handshakes import PATIENCE, Way, way_of
 from quintet.admin.doctor.report import Report
 from quintet.diagnostics import Severity
-from quintet.directory.endpoint import Endpoint, Mode
+from quintet.directory import Endpoint, Mode
 from quintet.ldap.connection import connect
 from quintet.ldap.errors import LdapError
 from quintet.ldap.limits import Address
@@ -21,7 +21,7 @@ _SAMETIME = "AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0"
 async def try_as_sametime(endpoints: Iterable[Endpoint], good: frozenset[Way], report: Report) -> None:
     """D2 and D3 for Sametime itself, which offers two suites of TLS 1.2 unless the settings name others."""
     for way, each in {way_of(each): each for each in endpoints}.items():
-        if way not in good or each.mode is Mode.CLEAR or each.profile.suites:
+        if way not in good or each.mode is Mode.UNENCRYPTED or each.tls.suites:
             continue
         start_tls = each.mode is Mode.STARTTLS
         if await _handshake(each.address, _SAMETIME, start_tls=start_tls) is not None:

@@ -20,9 +20,7 @@ from quintet.config.ini_values import IniValues
 from quintet.config.load import Files, read, read_ini_values
 from quintet.config.settings import Settings
 from quintet.diagnostics import Diagnostics
-from quintet.directory.connector import BoundConnection
-from quintet.directory.endpoint import Endpoint
-from quintet.directory.entries import sametime_id
+from quintet.directory import BoundConnection, Endpoint, sametime_id
 
 if TYPE_CHECKING:
     from quintet.ldap.messages import SearchResultEntry
@@ -79,7 +77,7 @@ def _usable(
     """The sites that can be asked, each with its first host that answers."""
     found: list[tuple[Site, Endpoint]] = []
     for site in sites:
-        endpoint = next((each for each in site.line.endpoints if way_of(each) in good), None)
+        endpoint = next((each for each in site.line.hosts if way_of(each) in good), None)
         if endpoint is None:
             report.skip(f"account and searches of {site.name}", "it cannot be connected to")
         elif site.place.file in damaged:

@@ -12,10 +12,8 @@ from quintet.admin.doctor.connect import reach
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.stores import check_dates, opened
 from quintet.admin.service_kind import Speaks, probe
-from quintet.cards.endpoint import LABEL as CARDS
 from quintet.diagnostics import Severity
-from quintet.directory.endpoint import Endpoint, Mode
-from quintet.directory.entry_exists import ANYTHING
+from quintet.directory import ANY_ENTRY, Endpoint, Mode, Service
 from quintet.ldap.connection import Connection, connect
 from quintet.ldap.errors import ConfidentialityRequired, ConnectionLostError, LdapError, ResultError, TlsError
 from quintet.ldap.limits import Address
@@ -57,7 +55,7 @@ Way = tuple[Address, Mode, TlsSettings]
 
 def way_of(endpoint: Endpoint) -> Way:
     """What decides whether an address can be used; several tasks share it."""
-    return endpoint.address, endpoint.mode, endpoint.profile
+    return endpoint.address, endpoint.mode, endpoint.tls
 
 
 async def examine(endpoints: Iterable[Endpoint], report: Report) -> frozenset[Way]:
@@ -80,12 +78,12 @@ async def examine(endpoints: Iterable[Endpoint], report: Report) -> frozenset[Wa
 
 
 async def _speaks(endpoint: Endpoint, report: Report) -> bool:
-    if endpoint.mode is Mode.CLEAR:
+    if endpoint.mode is Mode.UNENCRYPTED:
         return await _speaks_clear(endpoint.address, report)
     try:
-        context = make_context(endpoint.profile)
+        context = make_context(endpoint.tls)
     except (StoreError, TlsSettingsError, ssl.SSLError, OSError, ValueError) as error:
-        if isinstance(error, TlsSettingsError) and endpoint.profile.level:
+        if isinstance(error, TlsSettingsError) and endpoint.tls.level:
             report.add("D38", f"TLS to {endpoint.address} cannot be set up: {error}")
         elif not report.has("D4", "D5", "D7", "D35", "Q1"):
             report.add("Q13", f"TLS to {endpoint.address} cannot be set up: {error}")
@@ -114,7 +112,7 @@ async def _speaks_clear(address: Address, report: Report) -> bool:
     connection = await connect(address, timeout=PATIENCE)
     async with connection:
         try:
-            await connection.search("", BASE_OBJECT, ANYTHING, ("1.1",), timeout=PATIENCE)
+            await connection.search("", BASE_OBJECT, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
         except ConfidentialityRequired as error:
             report.add("Q16", f"{address}: {error.message}")
             return False
@@ -137,9 +135,9 @@ async def _speaks_clear(address: Address, report: Report) -> bool:
 
 async def _knows_ldap(connection: Connection, endpoint: Endpoint, report: Report) -> bool:
     """Whether LDAP is behind TLS. With TLS 1.3 a server refuses our certificate only after the handshake."""
-    address, ours = endpoint.address, endpoint.profile.key_store
+    address, ours = endpoint.address, endpoint.tls.key_store
     try:
-        await connection.search("", BASE_OBJECT, ANYTHING, ("1.1",), timeout=PATIENCE)
+        await connection.search("", BASE_OBJECT, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
     except ResultError:
         return True
     except ConnectionLostError:
@@ -192,7 +190,7 @@ async def _inspect(address: Address, profile: TlsSettings, *, start_tls: bool) -
 
 
 async def _explain(endpoint: Endpoint, error: TlsError, report: Report) -> None:
-    address, profile = endpoint.address, endpoint.profile
+    address, profile = endpoint.address, endpoint.tls
     found = await _inspect(address, profile, start_tls=endpoint.mode is Mode.STARTTLS)
     told = explain(
         error,
@@ -215,7 +213,7 @@ async def _explain(endpoint: Endpoint, error: TlsError, report: Report) -> None:
     if code == "D8":
         await _add_not_tls(address, report)
         return
-    if code == "Q10" and endpoint.label == CARDS and report.has("D7"):
+    if code == "Q10" and endpoint.service is Service.BUSINESS_CARD and report.has("D7"):
         report.skip(f"TLS to {address} for business cards", "their trust store lacks certificates")
         return
     report.add(code, seen, fix, severity=Severity.ERROR)

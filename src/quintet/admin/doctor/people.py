@@ -7,7 +7,7 @@ from quintet.admin.doctor.queries import Found, ask, both, listed, of_class
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.sites import Site
 from quintet.config.settings import Scope, ServerSettings, Settings
-from quintet.directory.entries import first, identity, person_attributes, texts
+from quintet.directory import first, identity, person_attributes, texts
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
     AdminLimitExceeded,

@@ -8,7 +8,7 @@ from typing import final
 from quintet.admin.doctor.catalogue import finding
 from quintet.admin.doctor.finding import Finding, order_of
 from quintet.diagnostics import Severity
-from quintet.directory.errors import DirectoryError
+from quintet.directory import DirectoryError
 from quintet.ldap.errors import LdapError
 
 PATIENCE = 20.0

@@ -7,7 +7,7 @@ from quintet.admin.doctor.queries import SECONDS, ask
 from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.sites import Site
 from quintet.config.settings import Scope
-from quintet.directory.entries import first, texts
+from quintet.directory import first, texts
 from quintet.ldap.connection import Connection
 from quintet.ldap.dn import type_key
 from quintet.ldap.errors import LdapError

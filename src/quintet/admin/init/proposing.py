@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from quintet.admin.init.root_dse import Product, Root
-from quintet.directory.entries import values
+from quintet.directory import values
 from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import DNSyntaxError, LdapError, ResultError

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from quintet.directory.entries import first, texts
+from quintet.directory import first, texts
 from quintet.ldap.connection import Connection
 from quintet.ldap.filters import Present
 from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry

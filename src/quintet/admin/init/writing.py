@@ -12,7 +12,7 @@ from quintet.admin.init.proposing import Proposal
 from quintet.admin.rewriting import Rewrite, rewrite
 from quintet.config.load import load
 from quintet.config.settings import Account
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 from quintet.files import PRIVATE, replace_file
 from quintet.secret import Secret
 from quintet.tls.stores import Store, write_store
