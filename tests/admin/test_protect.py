@@ -9,7 +9,7 @@ import pytest
 from quintet.admin.protect import CARDS, COMMUNITY, INI, ProtectError, carry_out, make_plan
 from quintet.config.load import load
 from quintet.diagnostics import Place, SettingsError
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 from quintet.files import WriteError
 from support import keytool
 from support.folder import settings_folder

@@ -10,11 +10,13 @@ import pytest
 from quintet.directory import ssl_contexts as module
 from quintet.directory.endpoint import Endpoint, Mode
 from quintet.directory.errors import UntrustedServerError
+from quintet.directory.services import Service
 from quintet.directory.ssl_contexts import SslContextCache
 from quintet.ldap.limits import Address
+from quintet.ldap.pool_config import PoolConfig
 from quintet.tls import StoreNotFoundError, TlsSettings
 
-ENDPOINT = Endpoint("browse", "h", Address("h", 636), Mode.LDAPS, TlsSettings())
+ENDPOINT = Endpoint(Service.BROWSE, "h", (Address("h", 636),), Mode.LDAPS, TlsSettings(), PoolConfig())
 
 
 async def test_a_context_is_made_once_and_not_in_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +36,7 @@ async def test_a_context_is_made_once_and_not_in_the_event_loop(monkeypatch: pyt
 
 
 async def test_an_unencrypted_endpoint_has_none() -> None:
-    assert await SslContextCache().of(replace(ENDPOINT, mode=Mode.CLEAR)) is None
+    assert await SslContextCache().of(replace(ENDPOINT, mode=Mode.UNENCRYPTED)) is None
 
 
 async def test_a_store_that_cannot_be_used_is_an_untrusted_server_each_time(

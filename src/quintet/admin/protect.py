@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quintet.admin.differences import difference
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.config.edit import (
     get_key,
     remove_key,
@@ -22,9 +22,7 @@ from quintet.config.load import load, read
 from quintet.config.settings import Settings
 from quintet.config.source import EditError
 from quintet.diagnostics import Place
-from quintet.directory.directory import Directory
-from quintet.directory.errors import DirectoryError
-from quintet.directory.services import Protection
+from quintet.directory import Directory, DirectoryError, Protection
 from quintet.files import PRIVATE, FileChange, read_existing, write_files
 from quintet.tls import read_stash
 
@@ -103,13 +101,13 @@ async def failures(plan: Plan, opening: list[Directory | Cards] | None = None) -
             opening.append(directory)
             statuses = await directory.connect_all()
         if plan.cards_affected and settings.cards is not None:
-            async with Cards(settings.cards) as cards:
+            async with Cards(settings) as cards:
                 opening.append(cards)
                 statuses += await cards.connect_all()
     except DirectoryError as error:
         return (str(error),)
     failed = {str(status.error): status for status in statuses if status.failed}
-    return tuple(f"{status.task}: {error}" for error, status in failed.items())
+    return tuple(f"{status.service.value}: {error}" for error, status in failed.items())
 
 
 def carry_out(plan: Plan) -> tuple[Path, ...]:

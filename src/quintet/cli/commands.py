@@ -112,6 +112,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "quintet doctor",
             "quintet doctor --json",
         ),
+        "explain": ("quintet explain D36",),
         "eavesdrop": (
             "quintet eavesdrop",
             "quintet eavesdrop --level none --record traffic.pcap",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.cli.app import command
 from quintet.cli.context import environ_of, folder_of, run, settings_of
 from quintet.cli.documents import connection
@@ -18,10 +18,7 @@ from quintet.cli.progress import waiting_for_connections
 from quintet.cli.show import AsJson, encryption, print_json, print_line, print_table, printable, text, warn
 from quintet.cli.watch import watch_connections
 from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.errors import UnencryptedBindError
-from quintet.directory.records import Certificate, ConnectionStatus
-from quintet.directory.services import Protection
+from quintet.directory import Certificate, ConnectionStatus, Directory, Protection, UnencryptedBindError
 
 
 @command
@@ -45,7 +42,7 @@ def connections(
         print_json({"protection": opened.protection.name.lower(), "connections": rows})
     else:
         print_connections(opened.protection, opened.connections)
-    for note, tasks in _by_message((status, status.remark) for status in opened.connections):
+    for note, tasks in _by_message((status, status.note) for status in opened.connections):
         warn(f"{tasks}: {note}")
     if opened.refused is not None:
         raise opened.refused
@@ -70,7 +67,7 @@ async def open_all(settings: Settings) -> Opened:
         found = await waiting_for_connections(directory.connect_all(), directory.status)
         refused = directory.refused
         if settings.cards is not None:
-            cards = await stack.enter_async_context(Cards(settings.cards))
+            cards = await stack.enter_async_context(Cards(settings))
             found += await waiting_for_connections(cards.connect_all(), cards.status)
             refused = refused or cards.refused
         return Opened(directory.protection, found, refused)
@@ -82,7 +79,13 @@ def print_connections(protection: Protection, found: Iterable[ConnectionStatus])
     print_table(
         ("connection", "address", "encryption", "state", "bound as"),
         [
-            (each.task, each.address, encryption(each), each.state.value, each.bound_as or "(anonymous)")
+            (
+                each.service.value,
+                each.address,
+                encryption(each),
+                each.state.value,
+                each.bound_as or "(anonymous)",
+            )
             for each in found
         ],
     )
@@ -104,8 +107,8 @@ def _by_message(found: Iterable[tuple[ConnectionStatus, str | None]]) -> Iterabl
     tasks: dict[str, list[str]] = {}
     for status, message in found:
         if message is not None:
-            what = message.removeprefix(f"{status.task} at {status.address}: ")
-            tasks.setdefault(what, []).append(status.task)
+            what = message.removeprefix(f"{status.service.value} at {status.address}: ")
+            tasks.setdefault(what, []).append(status.service.value)
     return ((what, ", ".join(names)) for what, names in tasks.items())
 
 

@@ -16,7 +16,7 @@ from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, Force, err, out, print_json, print_line, print_table, say, warn
 from quintet.config.settings import Settings
-from quintet.directory.services import Service
+from quintet.directory import Service
 from quintet.files import check_output, write_output
 
 _BAR = 14

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 from quintet.embedded import sample
 from quintet.embedded.server import EmbeddedServer
 from quintet.files import replace_file

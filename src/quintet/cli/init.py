@@ -28,7 +28,7 @@ from quintet.cli.show import AsJson, hint, print_fields, print_json, print_line,
 from quintet.cli.trust import taken_from
 from quintet.config.settings import Account
 from quintet.diagnostics import Severity
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 from quintet.files import locked
 from quintet.ldap import Address, Connection, InvalidCredentials, RootDSE, connect
 from quintet.secret import Secret

@@ -12,11 +12,17 @@ from quintet.cli.prompts import ask_password, read_password
 from quintet.cli.report_error import negative_answer
 from quintet.cli.show import AsJson, print_json, print_line, print_table, printable, text, warn
 from quintet.config.settings import Settings
-from quintet.directory.browse import LARGEST_PAGE
-from quintet.directory.directory import Directory
-from quintet.directory.errors import DirectoryUnavailableError
-from quintet.directory.records import Group, Membership, Page, Person, Resolution
-from quintet.directory.resolve import may_be_resolved
+from quintet.directory import (
+    LARGEST_PAGE,
+    Directory,
+    DirectoryUnavailableError,
+    Group,
+    Membership,
+    Page,
+    Person,
+    Resolution,
+    may_be_resolved,
+)
 from quintet.secret import Secret
 
 _DN_BELOW_NAME = {"dn": "name"}

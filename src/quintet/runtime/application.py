@@ -9,15 +9,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, final
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.config.load import load
-from quintet.config.settings import CardSettings, Settings
+from quintet.config.settings import Settings
 from quintet.config.stash_migration import stash_passwords
 from quintet.diagnostics import SettingsError
-from quintet.directory.directory import Directory
-from quintet.directory.endpoint import FileFingerprint, stamps
-from quintet.directory.errors import UnencryptedBindError
-from quintet.directory.records import ConnectionStatus, State
+from quintet.directory import (
+    Connections,
+    ConnectionState,
+    ConnectionStatus,
+    Directory,
+    FileFingerprint,
+    UnencryptedBindError,
+    fingerprints,
+)
 from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
 from quintet.runtime.pidfile import announced
@@ -32,7 +37,6 @@ RECONNECT_EVERY = 30.0
 """Seconds between two attempts to open connections that are down."""
 
 _FIRST_ATTEMPT = 10.0
-_NO_CARDS = CardSettings(storages=(), sets={})
 
 
 @final
@@ -50,27 +54,22 @@ class Application:
         self.settings = load(self.folder, environ)
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
-        self.directory = Directory(self.settings, trace=self.events)
-        self.cards = Cards(self.settings.cards or _NO_CARDS, trace=self.events)
+        self._connections = Connections(self.settings, trace=self.events)
+        self.directory = Directory(self._connections)
+        self.cards = Cards(self._connections)
 
     async def __aenter__(self) -> Self:
-        try:
-            await self.directory.open()
-            await self.cards.open()
-        except BaseException:
-            await asyncio.gather(self.directory.close(), self.cards.close())
-            raise
+        await self._connections.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(self.directory.drain(DRAIN), self.cards.drain(DRAIN))
+        await self._connections.drain(DRAIN)
 
     async def connect(self) -> tuple[ConnectionStatus, ...]:
         """Open the connections that are down, even those that failed a moment ago."""
-        told = await asyncio.gather(self.directory.connect_all(), self.cards.connect_all())
-        return (*told[0], *told[1])
+        return await self._connections.connect_all()
 
     async def reload(self) -> bool:
         """Read the files again and apply them; False when they have errors.
@@ -83,7 +82,7 @@ class Application:
                 found = _fingerprints(settings)
                 if (settings, found) == (self.settings, self._fingerprints):
                     return True
-                await self.directory.reload(settings)
+                await self._connections.reload(settings)
             except SettingsError as error:
                 self.events.problems(error.problems)
                 self.events.settings_rejected("the new settings have errors")
@@ -93,12 +92,11 @@ class Application:
                 return False
             self.settings, self._fingerprints = settings, found
             self._apply(settings)
-            await self.cards.reload(settings.cards or _NO_CARDS)
             self.events.log.info("new settings", protection=self.directory.protection.name.lower())
             return True
 
     def connections(self) -> tuple[ConnectionStatus, ...]:
-        return (*self.directory.status(), *self.cards.status())
+        return self._connections.status()
 
     def running(self) -> Running:
         """The answer of the status socket."""
@@ -108,7 +106,7 @@ class Application:
     def summary(self) -> str:
         """The state in a few words."""
         found = self.connections()
-        working = sum(each.state is State.CONNECTED for each in found)
+        working = sum(each.state is ConnectionState.CONNECTED for each in found)
         return f"protection {self.directory.protection.name.lower()}, {working} of {len(found)} connections"
 
     def _apply(self, settings: Settings) -> None:
@@ -119,7 +117,7 @@ class Application:
 def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
     """The state of the store files: a new certificate in them is a change, too."""
     storages = settings.cards.storages if settings.cards else ()
-    return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in stamps(tls))
+    return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in fingerprints(tls))
 
 
 # The process around it.

@@ -11,10 +11,11 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from quintet.directory.records import Certificate, ConnectionStatus, State
+from quintet.directory import Certificate, ConnectionState, ConnectionStatus, Service
 
 SOCKET = "quintet.sock"
 RUNTIME_FOLDER = Path("/run/quintet")
@@ -122,12 +123,16 @@ def _connection(told: dict[str, Any]) -> ConnectionStatus:
     shown = told["certificate"]
     return ConnectionStatus(
         **told
-        | {"state": State(told["state"]), "certificate": Certificate(**shown) if shown is not None else None}
+        | {
+            "service": Service(told["service"]),
+            "state": ConnectionState(told["state"]),
+            "certificate": Certificate(**shown) if shown is not None else None,
+        }
     )
 
 
-def _value_of(state: State) -> str:
-    return state.value
+def _value_of(member: Enum) -> Any:
+    return member.value
 
 
 def _bound(path: Path) -> socket.socket:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from quintet.admin.cost.measuring import Level, Measured
-from quintet.directory.services import Protection, Service
+from quintet.directory import Protection, Service
 
 SEARCHES = (Service.RESOLVE_LOGIN, Service.RESOLVE_NAMES, Service.BROWSE, Service.GROUP_CONTENT)
 _CERTAIN = 2.0

@@ -10,7 +10,7 @@ from quintet.admin.doctor.people import (
 )
 from quintet.admin.doctor.queries import ask, listed, of_class
 from quintet.diagnostics import Finding, Pitfall
-from quintet.directory.entries import first, lies_under, parsed
+from quintet.directory import first, lies_under, parsed
 from quintet.ldap.dn import type_key
 from quintet.ldap.errors import LdapError, NoSuchObject
 from quintet.ldap.messages import SearchResultEntry

@@ -8,7 +8,7 @@ from quintet.admin.doctor.queries import BIND_REQUIRED, Found, ask, both, listed
 from quintet.admin.doctor.sites import Site
 from quintet.config.settings import Scope, ServerSettings, Settings
 from quintet.diagnostics import Code, Finding, Pitfall
-from quintet.directory.entries import first, identity, person_attributes, texts
+from quintet.directory import first, identity, person_attributes, texts
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
     AdminLimitExceeded,

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from quintet.directory.entries import values
+from quintet.directory import values
 from quintet.ldap import (
     DN,
     Connection,

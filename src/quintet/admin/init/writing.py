@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 from quintet.admin.init.proposing import Proposal
 from quintet.config.load import load
 from quintet.config.settings import Account
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 from quintet.files import PRIVATE, FileChange, replace_file, write_files
 from quintet.secret import Secret
 from quintet.tls import Store, write_stash, write_store
