@@ -38,15 +38,15 @@ class EventLogger:
             case OpenFailed():
                 self._failed(event, details)
             case Gone():
-                tell = self.log.debug if event.reason in _QUIET_ENDS else self.log.warning
-                tell("connection gone", **details)
+                log = self.log.debug if event.reason in _QUIET_ENDS else self.log.warning
+                log("connection gone", **details)
             case Retried():
                 self.log.info("operation repeated", **details)
             case Warned():
                 self.log.warning(details.pop("message"), **details)
             case SignedIn():
-                tell = self.log.debug if event.outcome == "ok" else self.log.info
-                tell("sign-in", **details)
+                log = self.log.debug if event.outcome == "ok" else self.log.info
+                log("sign-in", **details)
             case Operated():
                 self.log.info("operation", **details)
 

@@ -2,7 +2,7 @@
 
 A level is compared with `NONE` round by round, so that what disturbs a round disturbs both sides. The rounds'
 ratios give a mean and its 95 % interval (Student's t). A wide interval is no answer, and neither is an
-encrypted level that is clearly faster: encryption saves no work, so something else changed meanwhile.
+encrypted level that is clearly faster: encryption saves no work, so something else changed, too.
 """
 
 import math
@@ -116,7 +116,7 @@ def verdict(measured: Measured) -> str:
     sentences = [_sentence(unit, each) for unit, each in found.items()]
     if measured.handshake_ms is not None:
         sentences.append(
-            f"A TLS handshake takes {measured.handshake_ms:.1f} ms, once per connection, not once per sign-in."
+            f"A TLS handshake takes {measured.handshake_ms:.1f} ms, once per connection, not per sign-in."
         )
     return " ".join(sentences)
 

@@ -1,4 +1,4 @@
-"""Which product a directory is, by what its root DSE tells."""
+"""Which product a directory server is, from its root DSE."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -63,7 +63,7 @@ class Root:
 
 
 async def read_root(connection: Connection) -> Root:
-    """What the server tells to anybody. Raises LdapError."""
+    """What the server publishes of itself. Raises LdapError."""
     found = await connection.search("", BASE_OBJECT, Present("objectClass"), _ASKED)
     return root_of(found.entries[0] if found.entries else SearchResultEntry("", {}))
 
@@ -80,7 +80,7 @@ def root_of(entry: SearchResultEntry) -> Root:
 
 
 def product_of(entry: SearchResultEntry, vendor: str) -> Product:
-    """`vendor` is folded. Samba tells all that Active Directory tells, and its name besides."""
+    """`vendor` is folded. Samba's root DSE has all that Active Directory's has, and its own name."""
     classes = {each.casefold() for each in texts(entry, "objectClass")}
     if "samba" in vendor:
         return Product.SAMBA
