@@ -14,7 +14,7 @@ from quintet.ldap.dn import DN
 from quintet.ldap.errors import ConnectError, InvalidCredentials
 from quintet.ldap.filters import Template
 from quintet.secret import Secret
-from quintet.tls.settings import TlsSettings
+from quintet.tls import TlsSettings
 from support import small
 from support.directories import DEAD, small_entries
 

@@ -13,7 +13,7 @@ from quintet.embedded.faults import Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
-from quintet.tls.settings import TlsSettings
+from quintet.tls import TlsSettings
 from support import small
 from support.directories import small_entries, until
 

@@ -96,8 +96,8 @@ def test_variables_come_from_files_and_those_of_the_process_win(
 
 
 def test_a_file_of_variables_that_cannot_be_read_is_2(quintet: Quintet, tmp_path: Path) -> None:
-    (tmp_path / "latin.env").write_bytes(b"STI__Config__X=\xe9\n")
-    for name in ("none.env", "latin.env"):
+    (tmp_path / "broken.env").write_bytes(b"\xff\xfeS")
+    for name in ("none.env", "broken.env"):
         ran = quintet("--env-file", tmp_path / name, "resolve", "alice")
         assert (ran.code, ran.out) == (2, "")
         assert name in ran.err

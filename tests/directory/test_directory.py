@@ -20,7 +20,7 @@ from quintet.embedded.faults import Faults, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.filters import Template
 from quintet.secret import Secret
-from quintet.tls.settings import StoreKind, StoreLocation, TlsSettings
+from quintet.tls import StoreKind, StoreLocation, TlsSettings
 from support import small
 from support.directories import DEAD, server_settings, settings, until
 

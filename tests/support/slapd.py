@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 from support import certs, small
 from support.certs import Issued
@@ -40,7 +41,7 @@ class Slapd:
     nothing more. `head` is extra configuration before the
     database, `extra` in it. `sasl` lets people bind by SCRAM as their uid. `verify_client` is slapd's
     `TLSVerifyClient`, with `client_ca` as the authority of clients. `stats` writes the access
-    log that `log()` reads.
+    log that `log()` reads. It listens at the Unix socket `socket` as well.
     """
 
     def __init__(
@@ -103,6 +104,14 @@ class Slapd:
     @property
     def tls_url(self) -> str:
         return f"ldaps://{self.host}:{self.tls_port}"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "ldapi"
+
+    @property
+    def socket_url(self) -> str:
+        return f"ldapi://{quote(str(self.socket), safe='')}"
 
     @property
     def running(self) -> bool:
@@ -239,7 +248,7 @@ class Slapd:
         raise problem
 
     def _start(self) -> None:
-        urls = f"{self.url}/ {self.tls_url}/" if self.tls else f"{self.url}/"
+        urls = f"{self.url}/ {self.socket_url}/" + (f" {self.tls_url}/" if self.tls else "")
         with (self.folder / "slapd.log").open("ab") as log:
             begins = log.tell()
             level = "stats" if self._stats else "0"

@@ -134,7 +134,7 @@ async def test_c70_c71_c73_the_sample_organisation_shows_whole_cards(tmp_path: P
     async with Cards(card_settings(folder)) as cards:
         card = await cards.card("jgross")
         public = await cards.card("jgross", set_id=1, authenticated=False)
-    person = next(e for e in sample.entries() if e.attributes.get("uid") == (b"jgross",))
+    person = next(e for e in sample.entries() if e.attributes.get("uid") == [b"jgross"])
     telephones = (person.attributes.get(name, (b"",))[0].decode() for name in ("telephoneNumber", "mobile"))
     assert card.fields["Telephone"].value == " / ".join(number for number in telephones if number)
     assert set(public.fields) == {"Name"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quintet.directory.services import Protection
-from quintet.runtime.application import Server, _reread
+from quintet.runtime.application import Application, _reload_loop
 from support import certs, keytool, small
 from support.directories import until
 from support.folder import settings_folder
@@ -37,7 +37,7 @@ class Answers:
                 await self.changed.wait()
 
 
-async def one_of_each(server: Server, uid: str) -> bool:
+async def one_of_each(server: Application, uid: str) -> bool:
     dn = small.person_dn(uid)
     person = await server.directory.authenticate(uid, f"{uid}-secret")
     found = await server.directory.resolve(f"{uid}@example.com", groups=False)
@@ -54,7 +54,7 @@ async def one_of_each(server: Server, uid: str) -> bool:
 
 
 @asynccontextmanager
-async def load_on(server: Server) -> AsyncIterator[Answers]:
+async def load_on(server: Application) -> AsyncIterator[Answers]:
     answers, over = Answers(), asyncio.Event()
 
     async def caller(uid: str) -> None:
@@ -95,7 +95,7 @@ async def test_a_changed_level_certificate_and_host_lose_no_request(
     second = make_slapd(authority=certs.authority("the second server's authority"))
     other_store = keytool.trust_store(tmp_path / "second.p12", {"ldap": second.authority})
     settings_folder(folder, small_slapd, store=used, cards_encrypted=True)
-    async with Server(folder, {}) as server, load_on(server) as answers:
+    async with Application(folder, {}) as server, load_on(server) as answers:
         await answers.further(20)
         for level in ("none", "passwords", "all"):
             settings_folder(folder, small_slapd, store=used, level=level, cards_encrypted=level == "all")
@@ -120,7 +120,7 @@ async def test_wrong_settings_under_load_change_nothing(
     tmp_path: Path, small_slapd: Slapd, stores: tuple[Path, Path]
 ) -> None:
     folder = settings_folder(tmp_path / "s", small_slapd, store=stores[0], cards_encrypted=True)
-    async with Server(folder, {}) as server, load_on(server) as answers:
+    async with Application(folder, {}) as server, load_on(server) as answers:
         await answers.further(20)
         before = server.settings
         (folder / "sametime.ini").write_text("[Directory]\nST_DB_LDAP_CONNECTIONS_NUMBER=many\n")
@@ -134,7 +134,7 @@ async def test_only_the_connections_that_a_change_touches_are_replaced(
     tmp_path: Path, small_slapd: Slapd, stores: tuple[Path, Path]
 ) -> None:
     folder = settings_folder(tmp_path / "s", small_slapd, store=stores[0], cards_encrypted=True)
-    async with Server(folder, {}) as server:
+    async with Application(folder, {}) as server:
         await server.connect()
         for uid in PEOPLE:
             await one_of_each(server, uid)
@@ -149,7 +149,7 @@ async def test_requests_under_way_are_answered_before_the_end(
     tmp_path: Path, small_slapd: Slapd, stores: tuple[Path, Path]
 ) -> None:
     folder = settings_folder(tmp_path / "s", small_slapd, store=stores[0], cards_encrypted=True)
-    async with Server(folder, {}) as server:
+    async with Application(folder, {}) as server:
         signing_in = [asyncio.create_task(server.directory.resolve_login(uid)) for uid in PEOPLE]
         await asyncio.sleep(0)
     found = await asyncio.gather(*signing_in)
@@ -160,11 +160,11 @@ async def test_settings_are_read_again_by_themselves_after_the_refresh_interval(
     tmp_path: Path, small_slapd: Slapd, stores: tuple[Path, Path]
 ) -> None:
     folder = settings_folder(tmp_path / "s", small_slapd, store=stores[0], cards_encrypted=True)
-    async with Server(folder, {}) as server:
+    async with Application(folder, {}) as server:
         soon = replace(server.settings.directory, config_refresh_interval=0.01)
         server.settings = replace(server.settings, directory=soon)
         settings_folder(folder, small_slapd, store=stores[0], level="none")
-        reading = asyncio.create_task(_reread(server, asyncio.Event()))
+        reading = asyncio.create_task(_reload_loop(server, asyncio.Event()))
         await until(lambda: server.directory.protection is Protection.NONE)
         reading.cancel()
         await asyncio.wait([reading])

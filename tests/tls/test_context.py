@@ -18,18 +18,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from quintet.tls import context as module
-from quintet.tls.chains import verified_chain
 from quintet.tls.context import (
     CertificateNameError,
     CertificateStrengthError,
-    TlsSettingsError,
     UnlistedSuiteError,
     chosen_key,
-    inspection_context,
     make_context,
 )
-from quintet.tls.diagnosis.explain import peer_chain
-from quintet.tls.settings import SecurityLevel, TlsSettings
+from quintet.tls.inspect import inspection_context, presented_by, verified_chain
+from quintet.tls.settings import SecurityLevel, TlsSettings, TlsSettingsError
 from quintet.tls.stores import (
     KeyEntry,
     NoSuchEntryError,
@@ -313,7 +310,7 @@ async def test_a_weakness_that_openssl_tolerates_is_refused_in_the_handshake(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        module, "weakness", lambda certificate, level, *, anchor: None if anchor else "too short"
+        module, "check_strength", lambda certificate, level, *, anchor: None if anchor else "too short"
     )
     with serve(good) as port, pytest.raises(CertificateStrengthError, match="too short"):
         await shake_hands(make_context(TlsSettings(), trust=trusting(ca)), port)
@@ -513,7 +510,7 @@ def chain_of(serve: Serve) -> Any:
                 "127.0.0.1", port, ssl=inspection_context(TlsSettings()), server_hostname="any.example"
             )
             assert await reader.readexactly(5) == b"hello"
-            chain = peer_chain(writer.get_extra_info("ssl_object"))
+            chain = presented_by(writer.get_extra_info("ssl_object")).chain
             writer.close()
             with contextlib.suppress(OSError, ssl.SSLError):
                 await writer.wait_closed()

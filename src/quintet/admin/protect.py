@@ -20,7 +20,7 @@ from quintet.directory.directory import Directory
 from quintet.directory.errors import DirectoryError
 from quintet.directory.services import Protection
 from quintet.files import PRIVATE, FileChange, read_existing, write_files
-from quintet.tls.stores.stash import read_stash
+from quintet.tls import read_stash
 
 INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
 SECTION, FLAG = "Directory", "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"
@@ -72,7 +72,7 @@ def make_plan(
     )
     if cards is not None:
         new[CARDS] = _with_cards(folder, environ, new, on=cards)
-    settings = load(folder, environ, instead=_contents(new))
+    settings = load(folder, environ, overrides=_contents(new))
     _check(settings, environ, level, cards=cards)
     changes = tuple(
         FileChange(folder / name, old[name], data, _mode(folder / name, old[name], data))
@@ -126,8 +126,7 @@ def _edited(name: str, data: bytes | None, change: Callable[[bytes], bytes]) -> 
     try:
         return change(data)
     except EditError as error:
-        fix = "correct the file; quintet check lists its problems"
-        raise ProtectError(error.message, fix, Place(name, error.line)) from error
+        raise ProtectError(error.message, error.fix, Place(name, error.line)) from error
 
 
 def _with_flag(data: bytes, level: Protection) -> bytes:
@@ -143,7 +142,7 @@ def _with_cards(
     def change(data: bytes) -> bytes:
         store = None
         if on and storages_without_store(data):
-            store = _trust_store(load(folder, environ, instead=_contents(new)))
+            store = _trust_store(load(folder, environ, overrides=_contents(new)))
         return switch_cards(data, ssl_enabled=on, store=store)
 
     return _edited(CARDS, new[CARDS], change)

@@ -4,7 +4,7 @@ from quintet.config.settings import CardServer, CardSettings, CardStorage
 from quintet.directory.endpoint import Binding, Endpoint, Mode, PoolConfig, stamps
 from quintet.directory.settings_help import SettingsHelp
 from quintet.ldap.limits import Address
-from quintet.tls.settings import TlsSettings
+from quintet.tls import TlsSettings
 
 LABEL = "business-card"
 _OPERATION_TIMEOUT = 30.0

@@ -14,7 +14,7 @@ from quintet.directory.link import PooledConnection
 from quintet.directory.pool import Pool
 from quintet.ldap.errors import (
     ClientLimitError,
-    InvalidDnSyntax,
+    InvalidDNSyntax,
     NoSuchObject,
     ResultError,
     SizeLimitExceeded,
@@ -56,7 +56,7 @@ class Repository:
 
         try:
             entries = (await self.pool.run(search)).entries
-        except (NoSuchObject, InvalidDnSyntax):
+        except (NoSuchObject, InvalidDNSyntax):
             return None
         except (SizeLimitExceeded, ClientLimitError) as error:
             raise self._several() from error

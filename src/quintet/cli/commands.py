@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
             "connections", _CHECKS, "Open every connection and show how it is encrypted and bound."
         ),
         "doctor": Entry("doctor", _CHECKS, "Find problems in settings, stores, servers and directories."),
+        "explain": Entry("explain_code", _CHECKS, "Explain the code of a problem."),
         "eavesdrop": Entry(
             "eavesdrop", _CHECKS, "Capture Quintet's own LDAP traffic and report what is readable."
         ),
@@ -57,6 +58,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "check": (
             "quintet check",
             "quintet check --config /etc/quintet --json",
+            "quintet check --strict",
         ),
         "trust": (
             "quintet trust list",
@@ -111,6 +113,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "quintet doctor",
             "quintet doctor --json",
         ),
+        "explain": ("quintet explain D1",),
         "eavesdrop": (
             "quintet eavesdrop",
             "quintet eavesdrop --level none --record traffic.pcap",

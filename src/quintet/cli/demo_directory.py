@@ -23,7 +23,7 @@ from quintet.directory.services import Protection
 from quintet.embedded import sample
 from quintet.embedded.server import EmbeddedServer
 from quintet.files import replace_file
-from quintet.tls.stores import new_store, save_store
+from quintet.tls import new_store, save_store
 
 STORE = "ldaptruststore.p12"
 HOST = "localhost"

@@ -11,10 +11,9 @@ from cryptography import x509
 from quintet.admin import trust as stores
 from quintet.admin.certificate_files import read_certificates
 from quintet.admin.doctor.examine import examine
-from quintet.admin.fetching import Peer, Shown, verify
+from quintet.admin.fetching import Peer, verify
 from quintet.admin.init.connect import CLEAR_PORT, TLS_PORT, Reached, reach
 from quintet.admin.init.proposing import Proposal, is_name, propose
-from quintet.admin.init.root_dse import Root
 from quintet.admin.init.writing import Plan, in_the_way, write
 from quintet.admin.trust_anchor import Found, choose_anchor, machine_roots
 from quintet.cli.app import command
@@ -31,12 +30,9 @@ from quintet.config.settings import Account
 from quintet.diagnostics import Severity
 from quintet.directory.services import Protection
 from quintet.files import locked
-from quintet.ldap.connection import Address, Connection, connect
-from quintet.ldap.errors import InvalidCredentials
+from quintet.ldap import Address, Connection, InvalidCredentials, RootDSE, connect
 from quintet.secret import Secret
-from quintet.tls.context import make_context
-from quintet.tls.settings import TlsSettings
-from quintet.tls.stores import Store, new_store
+from quintet.tls import Presented, Store, TlsSettings, make_context, new_store, subject_of
 
 PASSWORD_VARIABLE = "QUINTET_ACCOUNT_PASSWORD"  # noqa: S105  # the name of a variable
 
@@ -165,7 +161,7 @@ def init(
     if as_json:
         print_json(
             {
-                "product": found.root.product.value,
+                "product": found.root.kind.value,
                 "protection": level.name.lower(),
                 "settings": asdict(proposal) | {"details": dict(proposal.details)},
                 "written": [str(each) for each in written],
@@ -265,15 +261,15 @@ def _trust(found: Reached, accept: str | None, ca: Path | None, *, yes: bool) ->
     assert shown is not None
     additions = stores.add(new_store(), _certificates(peer, shown, accept, ca, yes=yes))
     for certificate, reason in additions.left_out:
-        raise UsageError(f"the certificate {certificate.subject.rfc4514_string()} would not help: {reason}")
-    problem = run(verify(peer, profile=TlsSettings(), trust=additions.store, chain=shown.chain))
+        raise UsageError(f"the certificate {subject_of(certificate)} would not help: {reason}")
+    problem = run(verify(peer, settings=TlsSettings(), trust=additions.store, presented=shown))
     if problem is not None:
-        raise ServerNotTrustedError(problem.sentence, problem.fix)
+        raise ServerNotTrustedError(problem.message, problem.fix)
     return additions.store
 
 
 def _certificates(
-    peer: Peer, shown: Shown, accept: str | None, ca: Path | None, *, yes: bool
+    peer: Peer, shown: Presented, accept: str | None, ca: Path | None, *, yes: bool
 ) -> Sequence[x509.Certificate]:
     if ca is not None:
         return read_certificates(ca.read_bytes())
@@ -332,7 +328,7 @@ async def _connected(found: Reached, store: Store | None) -> Connection:
     return await found.peer.connect(make_context(TlsSettings(), trust=store))
 
 
-def _print(root: Root, proposal: Proposal, level: Protection) -> None:
+def _print(root: RootDSE, proposal: Proposal, level: Protection) -> None:
     rows = [
         ("protection", level.name.lower()),
         ("Person base DN", proposal.person_base or "(the whole directory)"),
@@ -345,7 +341,7 @@ def _print(root: Root, proposal: Proposal, level: Protection) -> None:
         ("Group object class", f"{proposal.group_class}, members in {proposal.member_attribute}"),
         ("Business card", ", ".join(f"{field} ({names})" for field, names in proposal.details)),
     ]
-    print_line((f"Settings for {root.product.value}", "bold"))
+    print_line((f"Settings for {root.kind.value}", "bold"))
     print_fields(rows)
 
 

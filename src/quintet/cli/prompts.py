@@ -113,11 +113,12 @@ def _typed(prompt: str) -> str:
         raise
 
 
-def read_password(file: Path | None = None) -> Secret:
+def read_password(file: Path | None = None, *, empty: bool = False) -> Secret:
     """The first line of `file`, or of standard input, without its end and without a byte order mark.
 
     PowerShell and editors write the mark; it is never part of a password. The line may be empty: the caller
-    decides what that means. Raises UsageError when there is no line, it is too long, or not UTF-8.
+    decides what that means. Raises UsageError when there is no line (unless `empty`), it is too long, or not
+    UTF-8.
     """
     where = str(file) if file is not None else "standard input"
     if file is None:
@@ -125,7 +126,7 @@ def read_password(file: Path | None = None) -> Secret:
     else:
         with file.open("rb") as opened:
             line = opened.readline(_MOST_BYTES)
-    if not line:
+    if not line and not empty:
         raise UsageError(f"{where} is empty", "write the password in its first line")
     password = line.removeprefix(codecs.BOM_UTF8).removesuffix(b"\n").removesuffix(b"\r")
     if len(password) > _LONGEST_PASSWORD:

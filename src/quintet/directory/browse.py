@@ -46,7 +46,7 @@ from quintet.ldap.dn import DN
 from quintet.ldap.errors import (
     AdminLimitExceeded,
     ClientLimitError,
-    InvalidDnSyntax,
+    InvalidDNSyntax,
     LdapError,
     NoSuchObject,
     OperationTimeoutError,
@@ -145,7 +145,7 @@ class Browsing:
         server = view.servers[place.server]
         try:
             return await self._page(server, place, page_size)
-        except (NoSuchObject, InvalidDnSyntax) as error:
+        except (NoSuchObject, InvalidDNSyntax) as error:
             raise UnknownNameError(
                 f"there is no {_shown(dn)}", task=Service.BROWSE.value, server=server.label
             ) from error
@@ -325,7 +325,7 @@ async def _server_of(view: Snapshot, name: DN) -> int:
     async def question(server: Server) -> bool:
         try:
             return await server.read(Service.BROWSE, name, ANYTHING, ("1.1",)) is not None
-        except InvalidDnSyntax:
+        except InvalidDNSyntax:
             return False
 
     answers = await query_servers([view.servers[nth] for nth in candidates], question)

@@ -6,13 +6,14 @@ Which connection is encrypted is decided by `Protection.encrypts`, and nowhere e
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from quintet.config.settings import Account, DirectorySettings, ServerSettings, Settings
 from quintet.directory.services import Protection, Service
 from quintet.directory.settings_help import COMMUNITY, SettingsHelp
 from quintet.ldap.dn import DN
 from quintet.ldap.limits import Address
-from quintet.tls.settings import StoreLocation, TlsSettings
+from quintet.tls import TlsSettings
 
 
 class Mode(Enum):
@@ -191,13 +192,13 @@ def _binding(
 
 
 def stamps(profile: TlsSettings) -> tuple[FileFingerprint, ...]:
-    """What the store files of a profile are now; a file that cannot be seen has zeros."""
-    return tuple(_stamp(ref) for ref in (profile.trust_store, profile.key_store) if ref is not None)
+    """What the store and CRL files of the settings are now; a file that cannot be seen has zeros."""
+    return tuple(_stamp(path) for path in profile.files)
 
 
-def _stamp(ref: StoreLocation) -> FileFingerprint:
+def _stamp(path: Path) -> FileFingerprint:
     try:
-        found = ref.path.stat()
+        found = path.stat()
     except OSError:
-        return str(ref.path), 0, 0
-    return str(ref.path), found.st_mtime_ns, found.st_size
+        return str(path), 0, 0
+    return str(path), found.st_mtime_ns, found.st_size

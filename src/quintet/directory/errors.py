@@ -20,7 +20,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from quintet.tls.diagnosis.explain import Explanation
+    from quintet.tls import Explanation
 
 
 class DirectoryError(Exception):

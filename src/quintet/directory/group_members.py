@@ -29,7 +29,7 @@ from quintet.directory.records import Group, Membership, Person
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Found, Server, Snapshot
 from quintet.ldap.dn import DN, type_key
-from quintet.ldap.errors import InvalidDnSyntax, LdapError
+from quintet.ldap.errors import InvalidDNSyntax, LdapError
 from quintet.ldap.filters import And, Equality, Filter, Or
 from quintet.ldap.filters import decode as decode_filter
 from quintet.ldap.messages import SearchResultEntry
@@ -72,7 +72,7 @@ async def _find_group(view: Snapshot, name: str) -> tuple[Server, SearchResultEn
     async def by_dn(server: Server) -> SearchResultEntry | None:
         try:
             return await server.read(_TASK, name, _is_group(server), _group_attributes(server))
-        except InvalidDnSyntax:
+        except InvalidDNSyntax:
             return None
 
     async def by_name(server: Server) -> Found:

@@ -3,11 +3,10 @@
 from datetime import UTC
 from typing import TYPE_CHECKING, final
 
-from cryptography import x509
-
 from quintet.directory.backoff import Host
 from quintet.directory.connector import BoundConnection
 from quintet.directory.records import Certificate, ConnectionStatus, State
+from quintet.tls import MalformedCertificateError, issuer_of, load_certificate, subject_of
 
 if TYPE_CHECKING:
     from quintet.ldap.connection import Connection
@@ -75,11 +74,11 @@ class PooledConnection:
 
 def _certificate(der: bytes) -> Certificate | None:
     try:
-        found = x509.load_der_x509_certificate(der)
-        return Certificate(
-            subject=found.subject.rfc4514_string(),
-            issuer=found.issuer.rfc4514_string(),
-            expires=found.not_valid_after_utc.astimezone(UTC).isoformat(),
-        )
-    except ValueError:
+        found = load_certificate(der)
+    except MalformedCertificateError:
         return None
+    return Certificate(
+        subject=subject_of(found),
+        issuer=issuer_of(found),
+        expires=found.not_valid_after_utc.astimezone(UTC).isoformat(),
+    )

@@ -1,21 +1,25 @@
 """TLS for the pools: contexts made once for each profile, and words for a handshake that failed."""
 
-import asyncio
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import final
 
-from cryptography import x509
-
 from quintet.directory.endpoint import Endpoint, FileFingerprint, Mode
 from quintet.directory.errors import UntrustedServerError
-from quintet.ldap.connection import connect
+from quintet.ldap.connection import Connection, connect
 from quintet.ldap.errors import LdapError, TlsError
-from quintet.tls.context import TlsSettingsError, inspection_context, make_context
-from quintet.tls.diagnosis.explain import Seen, explain, peer_chain
-from quintet.tls.settings import TlsSettings
-from quintet.tls.stores import StoreError, open_store
+from quintet.tls import (
+    ChainError,
+    Presented,
+    StoreError,
+    TlsSettings,
+    TlsSettingsError,
+    explain,
+    inspect,
+    make_context,
+    open_store,
+)
 
 _Key = tuple[TlsSettings, tuple[FileFingerprint, ...]]
 
@@ -42,7 +46,7 @@ class SslContextCache:
                     task=endpoint.label,
                     server=endpoint.server,
                     address=str(endpoint.address),
-                    fix=f"Mend the store or {endpoint.profile.keys.store}; quintet check names the place",
+                    fix=f"Mend the store or {endpoint.profile.names.store}; quintet check names the place",
                 ) from error
         return context
 
@@ -58,7 +62,7 @@ async def untrusted(
     """The failed handshake in words. One that answers is asked once more, only to show its certificates."""
     cause = _root(error)
     silent = isinstance(cause, TimeoutError)
-    chain, seen = ((), Seen()) if silent else await _look(endpoint, via, seconds)
+    known = Presented() if silent or isinstance(cause, ChainError) else await _look(endpoint, via, seconds)
     trust = None
     with suppress(StoreError):
         trust = open_store(endpoint.profile.trust_store) if endpoint.profile.trust_store else None
@@ -66,13 +70,12 @@ async def untrusted(
         cause,
         host=endpoint.address.host,
         port=endpoint.address.port,
-        chain=chain,
+        settings=endpoint.profile,
         trust=trust,
-        profile=endpoint.profile,
-        seen=seen,
+        presented=known,
     )
     found = UntrustedServerError(
-        told.sentence.rstrip("."),
+        told.message,
         task=endpoint.label,
         server=endpoint.server,
         address=str(endpoint.address),
@@ -90,22 +93,19 @@ def _root(error: BaseException) -> BaseException:
     return at
 
 
-async def _look(
-    endpoint: Endpoint, via: tuple[str, int] | None, seconds: float
-) -> tuple[Sequence[x509.Certificate], Seen]:
-    """What the server shows to someone who checks nothing; nothing when there is no TLS with it at all."""
-    with suppress(LdapError, ssl.SSLError, OSError, asyncio.TimeoutError, ValueError):
-        connection = await connect(
+async def _look(endpoint: Endpoint, via: tuple[str, int] | None, seconds: float) -> Presented:
+    """What the server presents to a client that verifies nothing; nothing when no handshake succeeds."""
+
+    async def connected(context: ssl.SSLContext) -> Connection:
+        return await connect(
             endpoint.address,
-            tls=inspection_context(endpoint.profile),
+            tls=context,
             start_tls=endpoint.mode is Mode.STARTTLS,
             via=via,
             timeout=seconds,
         )
-        try:
-            shown = connection.ssl_object
-            chain = peer_chain(shown) if shown is not None else ()
-            return chain, Seen(connection.tls_version, connection.cipher)
-        finally:
-            await connection.close()
-    return (), Seen()
+
+    try:
+        return await inspect(connected, endpoint.profile)
+    except (TimeoutError, LdapError, ssl.SSLError, OSError, ValueError):
+        return Presented()

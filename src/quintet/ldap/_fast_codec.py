@@ -7,6 +7,7 @@ readers do not expect they leave to it, errors included.
 from functools import lru_cache
 from typing import Final, final
 
+from quintet.ldap.arguments import check_search
 from quintet.ldap.ber import boolean, enumerated, head, integer, octets
 from quintet.ldap.errors import NO_TEXT, LocalProtocolError
 from quintet.ldap.messages import Result, SearchResultDone, SearchResultEntry, attribute_list, utf8
@@ -37,6 +38,7 @@ class SearchFrame:
         time_limit: int = 0,
         types_only: bool = False,
     ) -> None:
+        check_search(base, scope, attributes, deref, size_limit, time_limit, types_only)
         self._before = b"".join(
             (
                 octets(utf8(base)),

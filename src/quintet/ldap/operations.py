@@ -9,10 +9,8 @@ from quintet.ldap._fast_codec import SearchFrame
 from quintet.ldap.errors import ClientLimitError, LdapError, ResultError
 from quintet.ldap.messages import (
     SUCCESS,
-    BindResponse,
-    CompareResponse,
     Control,
-    ExtendedResponse,
+    FinalResponse,
     IntermediateResponse,
     Request,
     Result,
@@ -29,7 +27,6 @@ _ATTRIBUTE_COSTS = 100
 """Octets of memory, on top of those that came."""
 
 Intermediate = Callable[[IntermediateResponse], None]
-FinalResponse = BindResponse | CompareResponse | ExtendedResponse
 
 
 class Operation:
@@ -80,7 +77,7 @@ class Operation:
 
 @final
 class AnswerOperation(Operation):
-    """Bind, compare, extended: one answer, whose result must be one of the `good` codes."""
+    """All but searches: one answer, whose result must be one of the `good` codes."""
 
     __slots__ = ("controls", "future", "good", "request", "verb")
 

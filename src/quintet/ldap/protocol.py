@@ -19,12 +19,7 @@ from quintet.ldap.errors import (
     shown,
 )
 from quintet.ldap.limits import Limits
-from quintet.ldap.messages import (
-    BindResponse,
-    CompareResponse,
-    ExtendedResponse,
-    SearchResultDone,
-)
+from quintet.ldap.messages import FinalResponse, SearchResultDone
 from quintet.ldap.operations import NEVER, Operation, StreamOperation
 from quintet.ldap.session import Answer, Disconnection, Event, Session, State, Violation
 from quintet.ldap.trace import Closed, Encrypted, Ended, Received, Sent, Trace
@@ -65,7 +60,10 @@ class LdapProtocol(asyncio.BufferedProtocol):
     # What operations use.
 
     def begin(self, pending: Operation, *, at_once: bool = False) -> None:
-        """Send the request, or let it wait for its turn. Raises LocalProtocolError, ConnectionLostError: nothing was sent."""
+        """Send the request, or let it wait for its turn.
+
+        Raises LocalProtocolError and ConnectionLostError: nothing was sent.
+        """
         if self.over:
             raise pending.place(self._lost()) from self.reason
         if self.held and not at_once:
@@ -376,7 +374,7 @@ _TIMER_SLACK = 0.001
 
 def _code(answer: Answer) -> int | None:
     op = answer.op
-    if isinstance(op, SearchResultDone | BindResponse | CompareResponse | ExtendedResponse):
+    if isinstance(op, SearchResultDone | FinalResponse):
         return op.result.code
     return None
 

@@ -16,15 +16,23 @@ from quintet.ldap.messages import (
     START_TLS,
     SUCCESS,
     AbandonRequest,
+    AddRequest,
+    AddResponse,
     BindRequest,
     BindResponse,
     CompareRequest,
     CompareResponse,
     Control,
+    DeleteRequest,
+    DeleteResponse,
     ExtendedRequest,
     ExtendedResponse,
     IntermediateResponse,
     Message,
+    ModifyDNRequest,
+    ModifyDNResponse,
+    ModifyRequest,
+    ModifyResponse,
     Request,
     Response,
     Result,
@@ -85,6 +93,10 @@ _FINAL: dict[type, type] = {
     SearchRequest: SearchResultDone,
     CompareRequest: CompareResponse,
     ExtendedRequest: ExtendedResponse,
+    AddRequest: AddResponse,
+    ModifyRequest: ModifyResponse,
+    DeleteRequest: DeleteResponse,
+    ModifyDNRequest: ModifyDNResponse,
 }
 
 
@@ -126,6 +138,8 @@ class Session:
             case ExtendedRequest(oid) if oid == START_TLS:
                 self._check_alone("StartTLS", State.OPEN)
             case SearchRequest() | CompareRequest() | ExtendedRequest():
+                self._check_open()
+            case AddRequest() | ModifyRequest() | DeleteRequest() | ModifyDNRequest():
                 self._check_open()
             case AbandonRequest() | UnbindRequest():
                 raise LocalProtocolError("abandon and unbind have methods of their own")

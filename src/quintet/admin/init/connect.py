@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-from quintet.admin.fetching import PATIENCE, FetchError, Peer, Shown, fetch
-from quintet.admin.init.root_dse import Root, read_root
-from quintet.ldap.connection import Address, Connection, connect
-from quintet.ldap.errors import LdapError
-from quintet.tls.context import inspection_context
-from quintet.tls.settings import TlsSettings
+from quintet.admin.fetching import PATIENCE, FetchError, Peer, fetch
+from quintet.ldap import Address, Connection, LdapError, RootDSE, connect
+from quintet.tls import Presented, TlsSettings, inspection_context
 
 CLEAR_PORT, TLS_PORT = 389, 636
 
@@ -20,8 +17,8 @@ class Reached:
     port: int
     tls_port: int
     peer: Peer | None
-    shown: Shown | None
-    root: Root
+    shown: Presented | None
+    root: RootDSE
     problem: str | None = None
 
     @property
@@ -55,8 +52,8 @@ async def reach(host: str, port: int, tls_port: int) -> Reached:
     return Reached(host, port, tls_port, None, None, root, f"{problems[0]}; {problems[1]}")
 
 
-async def _root(connection: Connection, peer: Peer) -> Root:
+async def _root(connection: Connection, peer: Peer) -> RootDSE:
     try:
-        return await read_root(connection)
+        return await connection.root_dse()
     except LdapError as error:
         raise FetchError(f"the root DSE of {peer} can't be read: {error}") from error

@@ -14,8 +14,7 @@ from quintet.config.settings import Account
 from quintet.directory.services import Protection
 from quintet.files import PRIVATE, FileChange, replace_file, write_files
 from quintet.secret import Secret
-from quintet.tls.stores import Store, write_store
-from quintet.tls.stores.stash import write_stash
+from quintet.tls import Store, write_stash, write_store
 
 INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
 STORE, STASH = "ldaptruststore.p12", "ldaptruststore.sth"
