@@ -295,7 +295,7 @@ def _create(temporary: Path, path: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        # Without links the name is taken first, so that nothing is overwritten. The file is empty for a moment.
+        # Without links the name is taken first, so that nothing is overwritten: an empty file for a moment.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
         try:
             temporary.replace(path)
