@@ -1,4 +1,4 @@
-"""The locked requirements are what pyproject.toml asks for, each with hashes, and the bill of materials lists them."""
+"""The locked requirements are what pyproject.toml asks for, with hashes, and are the bill of materials."""
 
 import json
 import re
