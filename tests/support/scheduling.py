@@ -1,8 +1,8 @@
 """Which tests run at the same time, when pytest-xdist runs them in several processes.
 
 A file is run by one process, so that its fixtures are made once. Files that use the same expensive server
-share a process, too. Tests marked `serial` measure time or use up the machine: they come last, in one process,
-after the others have ended. Files that take long come first.
+share a process, too. Tests marked `serial` measure time or use up the machine: they come last, in one
+process, after the others have ended. Files that take long come first.
 """
 
 from typing import Any
