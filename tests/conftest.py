@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: certificates, and real slapd servers."""
+"""Fixtures that many tests share: certificates, and real slapd servers. And how tests run in parallel."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -11,7 +11,7 @@ import structlog
 
 from quintet.embedded import sample
 from quintet.embedded.server import EmbeddedServer
-from support import certs, small
+from support import certs, scheduling, small
 from support.certs import Issued
 from support.directories import small_entries
 from support.relay import Relay
@@ -24,6 +24,16 @@ class Certificates:
 
     ca: Issued
     server: Issued
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    scheduling.group(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return scheduling.scheduler(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -213,6 +213,19 @@ def no_links(self: Path, target: Path) -> None:
     raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
 
+def test_without_hard_links_a_new_file_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(self: Path, target: Path) -> Path:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(WriteError):
+        write_files([FileChange(tmp_path / "new", None, b"x")])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_hard_links_the_old_file_is_copied(
     files: list[FileChange], monkeypatch: pytest.MonkeyPatch
 ) -> None:

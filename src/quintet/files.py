@@ -295,9 +295,13 @@ def _create(temporary: Path, path: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        # Without links the name is taken first, so that nothing is overwritten.
+        # Without links the name is taken first, so that nothing is overwritten: an empty file for a moment.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except BaseException:
+            path.unlink()
+            raise
     else:
         temporary.unlink()
 

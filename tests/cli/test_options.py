@@ -96,8 +96,8 @@ def test_variables_come_from_files_and_those_of_the_process_win(
 
 
 def test_a_file_of_variables_that_cannot_be_read_is_2(quintet: Quintet, tmp_path: Path) -> None:
-    (tmp_path / "latin.env").write_bytes(b"STI__Config__X=\xe9\n")
-    for name in ("none.env", "latin.env"):
+    (tmp_path / "broken.env").write_bytes(b"\xff\xfeS")
+    for name in ("none.env", "broken.env"):
         ran = quintet("--env-file", tmp_path / name, "resolve", "alice")
         assert (ran.code, ran.out) == (2, "")
         assert name in ran.err
@@ -135,17 +135,19 @@ def test_every_example_can_be_parsed(example: str) -> None:
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        ([""], {"init", "trust", "resolve", "serve"}),
-        (["tru"], {"trust"}),
-        (["trust", ""], {"list", "fetch", "import"}),
-        (["resolve", "--"], {"--people", "--groups", "--json", "--config"}),
-        (["--config", "x", "trust", "list", "--st"], {"--store"}),
-        (["protect", ""], {"all", "passwords", "none"}),
-        (["--ver"], {"--version"}),
+        ([""], ("init", "trust", "resolve", "serve")),
+        (["tru"], ("trust",)),
+        (["trust", ""], ("list", "fetch", "import")),
+        (["resolve", "--"], ("--people", "--groups", "--json", "--config")),
+        (["--config", "x", "trust", "list", "--st"], ("--store",)),
+        (["protect", ""], ("all", "passwords", "none")),
+        (["--ver"], ("--version",)),
     ],
     ids=str,
 )
-def test_bash_completes_commands_and_options(tmp_path: Path, words: list[str], wanted: set[str]) -> None:
+def test_bash_completes_commands_and_options(
+    tmp_path: Path, words: list[str], wanted: tuple[str, ...]
+) -> None:
     """With the script that `--install-completion` installs, as bash calls it after a tab."""
     script = run_program(environ={"_QUINTET_COMPLETE": "source_bash"}).out
     (tmp_path / "completion").write_text(script)
@@ -158,7 +160,7 @@ def test_bash_completes_commands_and_options(tmp_path: Path, words: list[str], w
         "$function" "$PROGRAM"
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
-    assert wanted <= set(bash(program).split())
+    assert set(wanted) <= set(bash(program).split())
 
 
 @pytest.mark.parametrize(

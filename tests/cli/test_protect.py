@@ -14,7 +14,7 @@ import pytest
 
 from quintet.cli.app import main
 from quintet.files import locked
-from quintet.runtime.pidfile import announced
+from quintet.runtime.pidfile import pid_file
 from support import certs, keytool
 from support.folder import settings_folder
 from support.slapd import Slapd
@@ -193,7 +193,7 @@ def test_a_running_server_is_told_to_reload(folder: Path, capsys: pytest.Capture
 
     before = signal.signal(signal.SIGHUP, note)
     try:
-        with announced(folder):
+        with pid_file(folder):
             assert protect(folder, "all", "--yes") == 0
     finally:
         signal.signal(signal.SIGHUP, before)

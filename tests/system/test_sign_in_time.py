@@ -13,7 +13,7 @@ from support import small
 from support.directories import server_settings, settings
 from support.slapd import Slapd
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.serial]
 
 PASSWORD = "alice-secret"
 SLOW = "$6$rounds=100000$%.16s"

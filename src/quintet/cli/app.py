@@ -178,7 +178,7 @@ def _code(arguments: Sequence[str] | None) -> int:
 
 
 def _complete(command: Any, path: str, options: Sequence[Any]) -> None:
-    """Give a command and those below it their examples, and the options that may stand after it, too."""
+    """Give a command and those below it their examples, and the options that may also be given after it."""
     _tidy(command)
     command.epilog = _examples(path) or command.epilog
     command.params += [_after_command(each) for each in options]

@@ -58,6 +58,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "check": (
             "quintet check",
             "quintet check --config /etc/quintet --json",
+            "quintet check --strict",
         ),
         "trust": (
             "quintet trust list",

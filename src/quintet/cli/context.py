@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,12 +11,13 @@ import typer
 from quintet.cli.app import Invocation
 from quintet.cli.exit_codes import UsageError
 from quintet.cli.report_error import report_problems
+from quintet.config.environment import read_env_file
 from quintet.config.load import load
 from quintet.config.settings import Settings
+from quintet.config.source import EditError
 from quintet.diagnostics import Diagnostic, Severity
 
 _Result = TypeVar("_Result")
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(STI_[A-Za-z0-9_.-]*)\s*=(.*)")
 _ALLOW_ACCOUNT = "QUINTET_ALLOW_CLEAR_SERVICE_BIND"
 
 
@@ -64,17 +64,10 @@ def _invocation(context: typer.Context) -> Invocation:
 
 
 def _variables(path: Path) -> dict[str, str]:
-    """The variables of Sametime in a file of lines `NAME=VALUE`; quotes around a value are removed."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8", "name a file of lines NAME=VALUE") from None
-    found = (_ASSIGNMENT.fullmatch(line) for line in lines)
-    return {each[1]: _unquoted(each[2].strip()) for each in found if each is not None}
-
-
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+        return {each.name: each.value for each in read_env_file(path.read_bytes(), path.name)}
+    except EditError as error:
+        raise UsageError(f"{path}: {error.message}", error.fix) from error
 
 
 def _is_about_account(problem: Diagnostic, settings: Settings) -> bool:

@@ -1,5 +1,6 @@
 """`quintet cost`: the measured cost of each protection level."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,9 +9,17 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from quintet.admin.cost.measuring import Level, Measured, measure
-from quintet.admin.cost.page import page
-from quintet.admin.cost.verdict import TaskFigures, figures, verdict
+from quintet.admin.cost import (
+    Difference,
+    Level,
+    Measured,
+    TaskFigures,
+    differences,
+    figures,
+    measure,
+    page,
+    verdict,
+)
 from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode
@@ -76,8 +85,14 @@ def _document(measured: Measured) -> dict[str, Any]:
         "levels": {level.protection.name.lower(): _level(level) for level in measured.levels},
         "handshake_ms": measured.handshake_ms,
         "rounds": measured.rounds,
+        "differences": {unit: _difference(each) for unit, each in differences(measured).items()},
         "verdict": verdict(measured),
     }
+
+
+def _difference(found: Difference) -> dict[str, Any]:
+    margin = found.margin if math.isfinite(found.margin) else None
+    return {"share": found.share, "margin": margin, "outcome": found.outcome.value}
 
 
 def _level(level: Level) -> dict[str, Any]:

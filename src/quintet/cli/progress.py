@@ -16,7 +16,7 @@ _EVERY = 0.25
 async def waiting_for_connections(
     work: Coroutine[Any, Any, _T], status: Callable[[], Iterable[ConnectionStatus]]
 ) -> _T:
-    """The result of `work`; meanwhile the connections of `status` that are not open yet are shown."""
+    """The result of `work`; until then, the connections of `status` that are not open yet are shown."""
     console = err()
     if not console.is_terminal:
         return await work

@@ -16,7 +16,7 @@ from quintet.cli.report_error import EXITS
 from quintet.cli.show import AsJson, hint, print_json, print_line, say, text, warn
 from quintet.directory import Protection
 from quintet.files import locked
-from quintet.runtime.pidfile import tell_to_reload
+from quintet.runtime import reload_running
 
 EXITS[ProtectError] = ExitCode.USAGE
 
@@ -122,7 +122,7 @@ def _print_failures(plan: Plan, failed: tuple[str, ...], *, force: bool, dry_run
 
 def _reload(folder: Path) -> int | None:
     try:
-        return tell_to_reload(folder)
+        return reload_running(folder)
     except PermissionError:
         warn("the running server belongs to another user, so it was not reloaded")
         hint("systemctl reload quintet")

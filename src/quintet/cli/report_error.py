@@ -44,7 +44,7 @@ def negative_answer(about: str, *, as_json: bool, document: Mapping[str, Any]) -
     """Around a question. When the answer is no, `--json` prints `document`; the error names `about`."""
     try:
         yield
-    except Exception as error:  # looked at on its way, and raised again
+    except Exception as error:
         if exit_code_of(error) is ExitCode.NO:
             error.add_note(f"asked for: {_shortened(about) or '(an empty name)'}")
             if as_json:

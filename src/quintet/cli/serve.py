@@ -10,8 +10,8 @@ from quintet.cli.app import command
 from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.report_error import EXITS
-from quintet.runtime.application import serve as serve_folder
-from quintet.runtime.pidfile import AlreadyRunningError
+from quintet.runtime import AlreadyRunningError
+from quintet.runtime import serve as serve_folder
 
 EXITS[AlreadyRunningError] = ExitCode.USAGE
 

@@ -54,7 +54,7 @@ def text(value: object, style: str = "") -> Text:
     if value is None:
         return Text("–" if _takes_unicode() else "-", style="dim")
     encoding = sys.stdout.encoding or "utf-8"
-    # Escaped before it is measured, or the columns of a table would not stand one below the other.
+    # Escaped before its width is measured, so that the columns of a table are aligned.
     shown = printable(value).encode(encoding, "backslashreplace").decode(encoding)
     return Text(shown, style=style)
 

@@ -18,7 +18,7 @@ from quintet.cards import Cards
 from quintet.cli.show import encryption, out, print_line, print_table, printable, text
 from quintet.config.settings import Settings
 from quintet.directory import ConnectionStatus, Directory
-from quintet.runtime.status_socket import Running, ask
+from quintet.runtime import Running, read_status
 
 _EVERY = 1.0
 
@@ -84,7 +84,7 @@ async def _follow(folder: Path, environ: Mapping[str, str], ours: _Ours, stop: a
 
 async def _look(folder: Path, environ: Mapping[str, str], ours: _Ours) -> tuple[Running, str]:
     try:
-        found = await ask(folder, environ)
+        found = await read_status(folder, environ)
     except OSError as error:
         why = f"The running server can't be asked ({error.strerror or error})"
     else:

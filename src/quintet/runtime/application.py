@@ -25,8 +25,8 @@ from quintet.directory import (
 )
 from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
-from quintet.runtime.pidfile import announced
-from quintet.runtime.status_socket import Running, answering, places
+from quintet.runtime.pidfile import pid_file
+from quintet.runtime.status_socket import Running, serve_status, socket_paths
 
 T = TypeVar("T")
 
@@ -115,7 +115,7 @@ class Application:
 
 
 def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
-    """The state of the store files: a new certificate in them is a change, too."""
+    """The state of the store files: a new certificate in them is a change of the settings."""
     storages = settings.cards.storages if settings.cards else ()
     return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in fingerprints(tls))
 
@@ -134,10 +134,10 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
     events = EventLogger()
     with (
         _signal_handlers({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}, received),
-        ExitStack() as announcing,
+        ExitStack() as running,
     ):
         try:
-            announcing.enter_context(announced(folder))
+            running.enter_context(pid_file(folder))
         except OSError as error:
             events.log.warning("no pid file: other commands can't find this server", reason=str(error))
         events.problems(stash_passwords(folder, environ))
@@ -223,19 +223,20 @@ async def _or_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | 
 
 @asynccontextmanager
 async def _status_socket(application: Application, environ: Mapping[str, str]) -> AsyncIterator[None]:
-    """Answer at the status socket, where one can be opened."""
+    """Serve the status socket, where one can be opened."""
     async with AsyncExitStack() as stack:
         failure: OSError | None = None
-        for path in places(application.folder, environ):
+        for path in socket_paths(application.folder, environ):
             try:
-                await stack.enter_async_context(answering(path, application.running))
+                await stack.enter_async_context(serve_status(path, application.running))
             except OSError as error:
                 failure = error
             else:
                 break
         else:
             application.events.log.warning(
-                "no status socket: quintet connections --watch can't ask this server", reason=str(failure)
+                "no status socket: quintet connections --watch can't read this server's status",
+                reason=str(failure),
             )
         yield
 

@@ -1,4 +1,4 @@
-"""The measurement as one HTML page that stands alone: no script, nothing from elsewhere."""
+"""The measurement as one self-contained HTML page: no script, no other file."""
 
 from dataclasses import dataclass
 
@@ -24,10 +24,10 @@ def page(measured: Measured, server: str) -> str:
     plots = [
         (title, unit, [(task.value, _bars(found, task, field)) for task in TASKS])
         for title, unit, field in (
-            ("Operations a second", "more is better", "per_second"),
+            ("Operations per second", "more is better", "per_second"),
             ("Median time of an operation, ms", "less is better", "p50_ms"),
             ("99th percentile, ms", "less is better", "p99_ms"),
-            ("CPU of this side, ms an operation", "less is better", "cpu_ms"),
+            ("CPU time of this side per operation, ms", "less is better", "cpu_ms"),
         )
     ]
     environment = jinja2.Environment(

@@ -1,4 +1,4 @@
-"""How a server is reached: over TLS on its own port, by StartTLS on the clear one, or only in clear."""
+"""How a server can be reached: over LDAPS, by StartTLS on the plain LDAP port, or only unencrypted."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ CLEAR_PORT, TLS_PORT = 389, 636
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A server that answers. `peer` and `shown` are None when it has no TLS; `problem` tells why."""
+    """A server that answers. `peer` and `shown` are None when it has no TLS; `problem` is the reason."""
 
     host: str
     port: int
@@ -27,9 +27,9 @@ class Reached:
 
 
 async def reach(host: str, port: int, tls_port: int) -> Reached:
-    """Try TLS on `tls_port`, TLS and StartTLS on `port`, then clear. Nothing but the root DSE is asked for.
+    """Try TLS on `tls_port`, TLS and StartTLS on `port`, then unencrypted LDAP. Only the root DSE is read.
 
-    Nobody is believed and no password is sent. Raises `FetchError` when nothing answers at all.
+    No certificate is trusted and no password is sent. Raises `FetchError` when no port answers.
     """
     problems = []
     for peer in (Peer(host, tls_port), Peer(host, port, start_tls=True), Peer(host, port)):
@@ -56,4 +56,4 @@ async def _root(connection: Connection, peer: Peer) -> RootDSE:
     try:
         return await connection.root_dse()
     except LdapError as error:
-        raise FetchError(f"{peer} does not tell what it is: {error}") from error
+        raise FetchError(f"the root DSE of {peer} can't be read: {error}") from error

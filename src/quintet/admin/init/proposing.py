@@ -106,7 +106,7 @@ class _Kind:
 
 
 async def propose(connection: Connection, root: RootDSE) -> Proposal:
-    """Look around as whoever the connection is bound as. Raises LdapError when the connection breaks."""
+    """Examine the directory as the connection is bound. Raises LdapError when the connection breaks."""
     product, notes = root.kind, []
     contexts = contexts_with_people(root) or ("",)
     people = await _find(connection, contexts, _PERSON.get(product, _PERSON_ELSE))
