@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quintet.admin.init.writing import FILES
-from quintet.config.load import load
+from quintet.config import load
 from quintet.directory.directory import Directory
 from quintet.tls.certificates import fingerprint
 from support import certs, small

@@ -11,7 +11,7 @@ from quintet.admin.init.proposing import Proposal, propose
 from quintet.admin.init.root_dse import Product, Root, read_root, root_of
 from quintet.admin.init.writing import Plan, write
 from quintet.cards.cards import Cards
-from quintet.config.load import load
+from quintet.config import load
 from quintet.directory.directory import Directory
 from quintet.directory.services import Protection
 from quintet.embedded.answers import Rules

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from quintet.cards.cards import Cards
-from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope
+from quintet.config import CardServer, CardSettings, CardStorage, Detail, Scope
 from quintet.directory.errors import AmbiguousNameError, DirectoryUnavailableError, UnknownNameError
 from quintet.embedded.faults import Drop, Silence, failing
 from quintet.embedded.ldif import Entry

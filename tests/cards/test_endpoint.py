@@ -3,7 +3,7 @@
 import pytest
 
 from quintet.cards.endpoint import pool_config
-from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Scope
+from quintet.config import Account, CardServer, CardSettings, CardStorage, Scope
 from quintet.directory.connector import Connector, unreachable
 from quintet.directory.endpoint import Endpoint
 from quintet.directory.errors import UnencryptedBindError

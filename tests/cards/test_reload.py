@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from quintet.cards.cards import Cards
-from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope
+from quintet.config import CardServer, CardSettings, CardStorage, Detail, Scope
 from quintet.directory.errors import DirectoryUnavailableError
 from quintet.embedded.faults import Wait, failing
 from quintet.embedded.server import EmbeddedServer

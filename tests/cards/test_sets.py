@@ -3,7 +3,7 @@
 import pytest
 
 from quintet.cards.sets import ids_in_set, ids_to_show
-from quintet.config.settings import CardSettings, CardStorage, Detail
+from quintet.config import CardSettings, CardStorage, Detail
 from quintet.tls.settings import TlsSettings
 
 DETAILS = tuple(Detail(ident, ("cn",), "text/plain", " ") for ident in ("Name", "Company", "Title", "Extra"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet.config.settings import Account
+from quintet.config import Account
 from quintet.directory import directory as directory_module
 from quintet.directory import ssl_contexts
 from quintet.directory.directory import Directory

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from quintet.config.settings import Account, Settings
+from quintet.config import Account, Settings
 from quintet.directory.endpoint import Binding, Mode, pool_configs, weakest
 from quintet.directory.services import Protection, Service
 from quintet.secret import Secret

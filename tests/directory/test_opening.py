@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quintet.config.settings import Account
+from quintet.config import Account
 from quintet.directory.connector import guarded_bind, unreachable
 from quintet.directory.directory import Directory
 from quintet.directory.endpoint import Mode, pool_configs

@@ -9,8 +9,7 @@ import pytest
 
 from quintet.cards.cards import Cards
 from quintet.cards.endpoint import LABEL
-from quintet.config.load import load
-from quintet.config.settings import CardSettings
+from quintet.config import CardSettings, load
 from quintet.directory.errors import AmbiguousNameError, UnknownNameError, UntrustedServerError
 from quintet.embedded import sample
 from support import certs, keytool, small

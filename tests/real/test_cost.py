@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quintet.admin.cost.measuring import BURST, measure
-from quintet.config.load import load
+from quintet.config import load
 from quintet.directory.services import Protection, Service
 from support import small
 from support.folder import settings_folder

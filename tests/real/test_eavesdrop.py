@@ -13,7 +13,7 @@ import pytest
 from quintet.admin.eavesdrop import CARD, Report, ServiceDisclosure, SignIn, eavesdrop
 from quintet.admin.pcap import pcap
 from quintet.admin.proxy import Direction
-from quintet.config.load import load
+from quintet.config import load
 from quintet.directory.services import Protection, Service
 from quintet.secret import Secret
 from support import small

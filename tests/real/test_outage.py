@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet.config.load import load
+from quintet.config import load
 from quintet.directory import keeping
 from quintet.directory.directory import Directory
 from quintet.directory.errors import AuthenticationError, DirectoryUnavailableError

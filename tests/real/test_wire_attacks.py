@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from quintet.cards.cards import Cards
-from quintet.config.load import load
-from quintet.config.settings import Settings
+from quintet.config import Settings, load
 from quintet.directory.directory import Directory
 from quintet.directory.errors import (
     AuthenticationError,

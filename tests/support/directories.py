@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from quintet.config.settings import DirectorySettings, Scope, ServerSettings, Settings, TraceSettings
+from quintet.config import DirectorySettings, Scope, ServerSettings, Settings, TraceSettings
 from quintet.embedded.ldif import Entry, parse
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template

@@ -1,7 +1,7 @@
 """Whether settings would work: every connection that they ask for is opened, and closed again."""
 
 from quintet.cards.cards import Cards
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory.directory import Directory
 from quintet.directory.errors import DirectoryError
 

@@ -18,7 +18,7 @@ from quintet.admin.proxy import Recording, Relay
 from quintet.admin.sampling import sample
 from quintet.cards import endpoint as card_endpoint
 from quintet.cards.cards import Cards
-from quintet.config.settings import CardSettings, Settings
+from quintet.config import CardSettings, Settings
 from quintet.directory.directory import Directory
 from quintet.directory.endpoint import Endpoint, pool_configs
 from quintet.directory.errors import (

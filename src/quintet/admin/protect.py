@@ -10,22 +10,25 @@ from pathlib import Path
 
 from quintet.admin.differences import difference
 from quintet.admin.rewriting import Rewrite, rewrite
-from quintet.config.edit import (
+from quintet.config import (
+    CARDS,
+    COMMUNITY,
+    INI,
+    EditError,
+    Settings,
     get_key,
+    load,
     remove_key,
     set_key,
+    settings_file,
     storages_without_store,
     switch_cards,
     switch_connections,
 )
-from quintet.config.load import load
-from quintet.config.settings import Settings
-from quintet.config.source import EditError
 from quintet.directory.services import Protection
 from quintet.files import PRIVATE
 from quintet.tls.stores.stash import read_stash
 
-INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
 SECTION, FLAG = "Directory", "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"
 _ON = ("1", "true", "yes")
 
@@ -55,7 +58,8 @@ def make_plan(
 
     Raises `ProtectError`, or `SettingsError` when the files would not do as settings even then.
     """
-    old = {name: _read(folder / name) for name in (INI, COMMUNITY, CARDS)}
+    paths = {name: settings_file(folder, name) for name in (INI, COMMUNITY, CARDS)}
+    old = {name: _read(path) for name, path in paths.items()}
     new = dict(old)
     ini = _edited(INI, old[INI] or b"", lambda data: _with_flag(data, level))
     if old[INI] is not None or ini:
@@ -69,7 +73,7 @@ def make_plan(
     settings = load(folder, environ, overrides=_contents(new))
     _check(settings, environ, level, cards=cards)
     rewrites = tuple(
-        Rewrite(folder / name, old[name], data, _mode(folder / name, old[name], data))
+        Rewrite(paths[name], old[name], data, _mode(paths[name], old[name], data))
         for name, data in new.items()
         if data is not None and data != old[name]
     )

@@ -10,7 +10,7 @@ from quintet.cards.card import Card, make_card
 from quintet.cards.endpoint import pool_config
 from quintet.cards.repository import Repository
 from quintet.cards.sets import AUTHENTICATED, ids_to_show
-from quintet.config.settings import CardServer, CardSettings, CardStorage
+from quintet.config import CardServer, CardSettings, CardStorage
 from quintet.directory.connector import Connector, ConnectOverride
 from quintet.directory.endpoint import PoolConfig
 from quintet.directory.errors import DirectoryError, UnencryptedBindError

@@ -1,6 +1,6 @@
 """Where the connections of the business cards go, by UserInfoConfig.xml alone (reference 4.3)."""
 
-from quintet.config.settings import CardServer, CardSettings, CardStorage
+from quintet.config import CardServer, CardSettings, CardStorage
 from quintet.directory.endpoint import Binding, Endpoint, Mode, PoolConfig, stamps
 from quintet.directory.settings_help import SettingsHelp
 from quintet.ldap.limits import Address

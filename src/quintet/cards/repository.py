@@ -7,7 +7,7 @@ import structlog
 
 from quintet.cards.endpoint import LABEL
 from quintet.cards.lookup import Question
-from quintet.config.settings import CardServer, CardStorage, Detail
+from quintet.config import CardServer, CardStorage, Detail
 from quintet.directory.connector import unreachable
 from quintet.directory.errors import AmbiguousNameError
 from quintet.directory.link import PooledConnection

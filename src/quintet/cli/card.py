@@ -13,7 +13,7 @@ from quintet.cli.app import app
 from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.show import AsJson, asking, out, print_json, say, table, text, warn
-from quintet.config.settings import CardSettings
+from quintet.config import CardSettings
 from quintet.files import replace_file
 
 

@@ -11,7 +11,7 @@ from quintet.cli.app import app
 from quintet.cli.context import folder_of
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, out, print_json, text
-from quintet.config.load import check as check_settings
+from quintet.config import check as check_settings
 from quintet.diagnostics import Diagnostic, Severity
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}

@@ -19,7 +19,7 @@ from quintet.cli.documents import connection
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.show import AsJson, encryption, out, print_json, printable, table, text, warn
 from quintet.cli.watch import watch_connections
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory.directory import Directory
 from quintet.directory.errors import UnencryptedBindError
 from quintet.directory.records import Certificate, ConnectionStatus

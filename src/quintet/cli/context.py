@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import typer
 
 from quintet.cli.show import tell_problems
-from quintet.config.load import load
-from quintet.config.settings import Settings
+from quintet.config import Settings, load
 from quintet.diagnostics import Severity
 
 _Result = TypeVar("_Result")

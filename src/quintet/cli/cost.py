@@ -15,7 +15,7 @@ from quintet.cli.app import app
 from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, err, out, print_json, say, table, text, warn
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory.services import Service
 from quintet.files import replace_file
 

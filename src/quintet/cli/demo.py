@@ -21,8 +21,7 @@ from quintet.cli.demo_directory import DemoDirectory, demo_directory, write_file
 from quintet.cli.documents import connection
 from quintet.cli.exit_codes import UsageError
 from quintet.cli.show import AsJson, encryption, out, print_json, say, table, text
-from quintet.config.load import load
-from quintet.config.settings import Settings
+from quintet.config import Settings, load
 from quintet.directory.directory import Directory
 from quintet.directory.records import ConnectionStatus
 from quintet.directory.services import Protection, Service

@@ -13,7 +13,7 @@ from quintet.admin import trust as stores
 from quintet.admin.certificate_files import read_certificates
 from quintet.admin.doctor.examine import examine
 from quintet.admin.fetching import Peer, Shown, verify
-from quintet.admin.init.connect import CLEAR_PORT, TLS_PORT, Reached, reach
+from quintet.admin.init.connect import Reached, reach
 from quintet.admin.init.proposing import Proposal, is_name, propose
 from quintet.admin.init.root_dse import Root
 from quintet.admin.init.writing import Plan, in_the_way, write
@@ -28,7 +28,7 @@ from quintet.cli.level import Level
 from quintet.cli.prompts import Yes, agree, ask_password, read_password
 from quintet.cli.show import AsJson, hint, out, print_json, print_table, say, text, warn
 from quintet.cli.trust import taken_from
-from quintet.config.settings import Account
+from quintet.config import PLAIN_PORT, TLS_PORT, Account
 from quintet.diagnostics import Severity
 from quintet.directory.services import Protection
 from quintet.ldap.connection import Address, Connection, connect
@@ -110,7 +110,7 @@ def init(
     name = asker.text("LDAP server", host, None)
     found = run(
         reach(
-            name, asker.number("Clear port", port, CLEAR_PORT), asker.number("TLS port", tls_port, TLS_PORT)
+            name, asker.number("Clear port", port, PLAIN_PORT), asker.number("TLS port", tls_port, TLS_PORT)
         )
     )
     if not as_json:

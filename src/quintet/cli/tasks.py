@@ -10,7 +10,7 @@ from quintet.cli.documents import Document, kind_of, person_or_group
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.prompts import ask_password, read_password
 from quintet.cli.show import AsJson, asking, named, out, print_json, print_table, text, warn
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory.browse import LARGEST_PAGE
 from quintet.directory.directory import Directory
 from quintet.directory.errors import DirectoryUnavailableError

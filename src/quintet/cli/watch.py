@@ -14,7 +14,7 @@ from rich.text import Text
 
 from quintet.cards.cards import Cards
 from quintet.cli.show import encryption, out, printable, table, text
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory.directory import Directory
 from quintet.directory.records import ConnectionStatus
 from quintet.runtime.status_socket import Running, ask

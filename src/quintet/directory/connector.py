@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import final
 
-from quintet.config.settings import Account
+from quintet.config import Account
 from quintet.directory.endpoint import Binding, Endpoint, Mode, PoolConfig
 from quintet.directory.entry_exists import ROOT_DSE, entry_exists
 from quintet.directory.errors import (

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self, final
 
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory import authenticate, resolve, user_groups
 from quintet.directory import group_members as group_content
 from quintet.directory.browse import Browsing

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from quintet.config.settings import Account, DirectorySettings, ServerSettings, Settings
+from quintet.config import Account, DirectorySettings, ServerSettings, Settings
 from quintet.directory.services import Protection, Service
 from quintet.directory.settings_help import COMMUNITY, SettingsHelp
 from quintet.ldap.dn import DN

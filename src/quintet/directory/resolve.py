@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quintet.config.settings import DirectorySettings
+from quintet.config import DirectorySettings
 from quintet.directory.entries import (
     group,
     group_attributes,

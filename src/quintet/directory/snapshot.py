@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from quintet.config.settings import DirectorySettings, ServerSettings, Settings
+from quintet.config import DirectorySettings, ServerSettings, Settings
 from quintet.directory.connector import guarded_bind
 from quintet.directory.events import Trace, Warned
 from quintet.directory.link import PooledConnection

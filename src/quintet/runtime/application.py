@@ -10,17 +10,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, final
 
 from quintet.cards.cards import Cards
-from quintet.config.load import load
-from quintet.config.settings import CardSettings, Settings
-from quintet.config.stash_migration import stash_passwords
+from quintet.config import CardSettings, Settings, load, stash_passwords
 from quintet.diagnostics import SettingsError
 from quintet.directory.directory import Directory
 from quintet.directory.endpoint import FileFingerprint, stamps
 from quintet.directory.errors import UnencryptedBindError
 from quintet.directory.records import ConnectionStatus, State
-from quintet.runtime.pidfile import announced
 from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
+from quintet.runtime.pidfile import announced
 from quintet.runtime.status_socket import Running, answering, places
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from typing import Any, final
 
 import structlog
 
-from quintet.config.settings import TraceSettings
+from quintet.config import TraceSettings
 from quintet.diagnostics import Diagnostic, Severity
 from quintet.directory.events import Event, Gone, Opened, OpenFailed, Operated, Retried, SignedIn, Warned
 from quintet.directory.records import ConnectionStatus

@@ -10,7 +10,7 @@ from quintet.admin.doctor.queries import BIND_REQUIRED, Found, ask, listed
 from quintet.admin.doctor.sites import Site
 from quintet.cards.lookup import by_user
 from quintet.cards.photos import PhotoError, photo_type
-from quintet.config.settings import CardServer, CardStorage, Detail, Scope
+from quintet.config import CardServer, CardStorage, Detail, Scope
 from quintet.diagnostics import Code, Finding, Pitfall, Severity
 from quintet.directory.entries import texts, values
 from quintet.ldap.connection import Connection

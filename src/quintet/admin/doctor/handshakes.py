@@ -14,7 +14,7 @@ from quintet.admin.doctor.sites import Site
 from quintet.admin.doctor.stores import check_dates, opened
 from quintet.admin.service_kind import Speaks, probe
 from quintet.cards.endpoint import LABEL as CARDS
-from quintet.config.xml_schema import PLAIN_PORT, TLS_PORT
+from quintet.config import PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import Code, Finding, Pitfall, Place, Severity
 from quintet.directory.endpoint import Endpoint, Mode
 from quintet.directory.entry_exists import ANYTHING

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from quintet.cards.endpoint import pool_config as card_line
-from quintet.config.settings import Account, CardServer, CardStorage, ServerSettings, Settings
+from quintet.config import Account, CardServer, CardStorage, ServerSettings, Settings
 from quintet.diagnostics import Place
 from quintet.directory.endpoint import Endpoint, PoolConfig, pool_configs
 from quintet.directory.services import Service

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 from quintet.admin.fetching import PATIENCE, FetchError, Peer, Shown, fetch
 from quintet.admin.init.root_dse import Root, read_root
+from quintet.config import PLAIN_PORT, TLS_PORT
 from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.errors import LdapError
 from quintet.tls.context import inspection_context
 from quintet.tls.settings import TlsSettings
-
-CLEAR_PORT, TLS_PORT = 389, 636
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ async def reach(host: str, port: int, tls_port: int) -> Reached:
         async with await peer.connect(inspection_context(TlsSettings())) as connection:
             root = await _root(connection, peer)
         if peer.port == port and not peer.start_tls:
-            return Reached(host, CLEAR_PORT, port, peer, shown, root)
+            return Reached(host, PLAIN_PORT, port, peer, shown, root)
         return Reached(host, port, tls_port, peer, shown, root)
     try:
         connection = await connect(Address(host, port), timeout=PATIENCE)
