@@ -346,3 +346,20 @@ def test_the_cards_store_of_the_container_likewise(folder: Path) -> None:
 def test_no_other_store_is_taken_in_place_of_one_that_is_missing(folder: Path, path: str) -> None:
     ini(folder, f"{FILE}={path}", f"{CLEAR}={PASSWORD}")
     assert only(folder, Severity.ERROR).code is Pitfall.D4
+
+
+def test_c23_d42_the_clear_line_is_removed_from_a_file_whose_name_is_in_another_case(folder: Path) -> None:
+    stashing(folder)
+    (folder / INI).rename(folder / "SameTime.ini")
+    (told,) = stash_passwords(folder, {})
+    assert (told.code, str(told.place)) == (Finding.Q89, "SameTime.ini")
+    assert PASSWORD not in (folder / "SameTime.ini").read_text(encoding="utf-8")
+    assert not (folder / INI).exists()
+
+
+def test_c23_a_password_from_an_env_file_is_stashed_and_the_variable_named(folder: Path) -> None:
+    ini(folder, f"{FILE}=trust.p12", f"{STASH}=trust.sth")
+    (folder / "custom.env").write_text(f"{VARIABLE}={PASSWORD}\n", encoding="utf-8")
+    (told,) = stash_passwords(folder, {})
+    assert (told.code, told.severity, str(told.place)) == (Finding.Q89, Severity.WARNING, "custom.env:1")
+    assert read_stash(folder / "trust.sth").reveal() == PASSWORD

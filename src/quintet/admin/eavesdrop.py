@@ -17,7 +17,7 @@ from quintet.admin.levels import at_level
 from quintet.admin.proxy import Recording, RecordingProxy
 from quintet.admin.sampling import sample
 from quintet.cards import Cards
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory import (
     TASKS,
     AmbiguousNameError,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory import Protection, weakest
 
 

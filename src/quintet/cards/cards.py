@@ -8,7 +8,7 @@ from typing import Self, final
 from quintet.cards.card import Card, make_card
 from quintet.cards.repository import Repository
 from quintet.cards.sets import AUTHENTICATED, ids_to_show
-from quintet.config.settings import CardSettings, Settings
+from quintet.config import CardSettings, Settings
 from quintet.directory import (
     Connections,
     ConnectionStatus,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from quintet.cards.lookup import Question
-from quintet.config.settings import CardServer, CardStorage, Detail
+from quintet.config import CardServer, CardStorage, Detail
 from quintet.directory import AmbiguousNameError, Service, ServicePool, unavailable
 from quintet.ldap.errors import (
     ClientLimitError,

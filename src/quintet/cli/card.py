@@ -13,7 +13,7 @@ from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.report_error import negative_answer
 from quintet.cli.show import AsJson, Force, print_fields, print_json, print_line, say, text, warn
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.files import check_output, write_output
 
 

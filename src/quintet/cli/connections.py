@@ -17,7 +17,7 @@ from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.progress import waiting_for_connections
 from quintet.cli.show import AsJson, encryption, print_json, print_line, print_table, printable, text, warn
 from quintet.cli.watch import watch_connections
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory import Certificate, ConnectionStatus, Directory, Protection, UnencryptedBindError
 
 

@@ -19,8 +19,7 @@ from quintet.cli.demo_directory import DemoDirectory, demo_directory, write_file
 from quintet.cli.documents import connection
 from quintet.cli.exit_codes import UsageError
 from quintet.cli.show import AsJson, encryption, print_json, print_line, print_table, say
-from quintet.config.load import load
-from quintet.config.settings import Settings
+from quintet.config import Settings, load
 from quintet.directory import ConnectionStatus, Directory, Protection, Service
 from quintet.embedded import sample
 

@@ -12,7 +12,7 @@ from quintet.admin import trust as stores
 from quintet.admin.certificate_files import read_certificates
 from quintet.admin.doctor.examine import examine
 from quintet.admin.fetching import Peer, verify
-from quintet.admin.init.connect import CLEAR_PORT, TLS_PORT, Reached, reach
+from quintet.admin.init.connect import Reached, reach
 from quintet.admin.init.proposing import Proposal, is_name, propose
 from quintet.admin.init.writing import Plan, in_the_way, write
 from quintet.admin.trust_anchor import Found, choose_anchor, machine_roots
@@ -26,7 +26,7 @@ from quintet.cli.prompts import Yes, agree, ask, ask_password, read_password
 from quintet.cli.report_error import EXITS
 from quintet.cli.show import AsJson, hint, print_fields, print_json, print_line, say, text, warn
 from quintet.cli.trust import taken_from
-from quintet.config.settings import Account
+from quintet.config import PLAIN_PORT, TLS_PORT, Account
 from quintet.diagnostics import Severity
 from quintet.directory import Protection
 from quintet.files import locked
@@ -124,7 +124,7 @@ def init(
     found = run(
         reach(
             name,
-            asker.number("Plain LDAP port", port, CLEAR_PORT),
+            asker.number("Plain LDAP port", port, PLAIN_PORT),
             asker.number("LDAPS port", tls_port, TLS_PORT),
         )
     )

@@ -11,7 +11,7 @@ from quintet.cli.exit_codes import ExitCode
 from quintet.cli.prompts import ask_password, read_password
 from quintet.cli.report_error import negative_answer
 from quintet.cli.show import AsJson, print_json, print_line, print_table, printable, text, warn
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory import (
     LARGEST_PAGE,
     Directory,

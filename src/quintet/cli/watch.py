@@ -16,7 +16,7 @@ from rich.text import Text
 
 from quintet.cards import Cards
 from quintet.cli.show import encryption, out, print_line, print_table, printable, text
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory import ConnectionStatus, Directory
 from quintet.runtime import Running, read_status
 

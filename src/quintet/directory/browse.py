@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import final
 from weakref import WeakKeyDictionary
 
-from quintet.config.settings import Scope
+from quintet.config import Scope
 from quintet.directory.entries import (
     ANY_ENTRY,
     group,

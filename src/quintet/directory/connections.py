@@ -6,7 +6,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self, final
 
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory.connector import Connector, ConnectOverride
 from quintet.directory.endpoint import Binding, Endpoint, endpoints_of, weakest
 from quintet.directory.errors import (

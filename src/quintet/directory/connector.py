@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypedDict, final
 
-from quintet.config.settings import Account
+from quintet.config import Account
 from quintet.directory.endpoint import Binding, Endpoint, Mode
 from quintet.directory.entries import ANY_ENTRY
 from quintet.directory.errors import (

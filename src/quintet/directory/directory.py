@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar, final
 
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory import authenticate, group_members, resolve, user_groups
 from quintet.directory.authenticate import ConstantTimeRefusal
 from quintet.directory.browse import Browsing

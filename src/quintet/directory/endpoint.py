@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from quintet.config.settings import (
+from quintet.config import (
     Account,
     CardServer,
     CardSettings,

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable
 
-from quintet.config.settings import CardServer, ServerSettings
+from quintet.config import CardServer, ServerSettings
 from quintet.directory.records import Group, Person
 from quintet.ldap.dn import DN, fold, type_key
 from quintet.ldap.errors import DNSyntaxError

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from quintet.config.settings import DirectorySettings
+from quintet.config import DirectorySettings
 from quintet.directory.entries import group, identity, parsed, person, same, texts
 from quintet.directory.queries import is_name, name_filter, query_servers
 from quintet.directory.records import Group, Person, Resolution

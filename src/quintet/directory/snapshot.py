@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from quintet.config.settings import DirectorySettings, ServerSettings, Settings
+from quintet.config import DirectorySettings, ServerSettings, Settings
 from quintet.directory.entries import (
     group_attributes,
     of_class,

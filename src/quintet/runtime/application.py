@@ -10,9 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, final
 
 from quintet.cards import Cards
-from quintet.config.load import load
-from quintet.config.settings import Settings
-from quintet.config.stash_migration import stash_passwords
+from quintet.config import Settings, load, stash_passwords
 from quintet.diagnostics import SettingsError
 from quintet.directory import (
     Connections,

@@ -7,7 +7,7 @@ from typing import Any, final
 
 import structlog
 
-from quintet.config.settings import TraceSettings
+from quintet.config import TraceSettings
 from quintet.diagnostics import Diagnostic, Severity
 from quintet.directory import (
     BoundConnection,

@@ -17,7 +17,7 @@ from itertools import cycle
 
 from quintet.admin.levels import at_level
 from quintet.admin.sampling import Sample, sample
-from quintet.config.settings import Settings
+from quintet.config import Settings
 from quintet.directory import (
     TASKS,
     AmbiguousNameError,

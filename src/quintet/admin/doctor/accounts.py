@@ -9,7 +9,7 @@ from functools import partial
 
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.sites import Site
-from quintet.config.settings import Account, Settings
+from quintet.config import Account, Settings
 from quintet.diagnostics import Finding, Pitfall, Severity
 from quintet.directory import (
     BoundConnection,

@@ -9,7 +9,7 @@ from quintet.admin.doctor.people import sees_attribute
 from quintet.admin.doctor.queries import BIND_REQUIRED, Found, ask, listed
 from quintet.admin.doctor.sites import Site
 from quintet.cards import PhotoError, by_user, photo_type
-from quintet.config.settings import CardServer, CardStorage, Detail, Scope
+from quintet.config import CardServer, CardStorage, Detail, Scope
 from quintet.diagnostics import Code, Finding, Pitfall, Severity
 from quintet.directory import texts, values
 from quintet.ldap.connection import Connection

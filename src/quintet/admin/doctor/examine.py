@@ -16,8 +16,7 @@ from quintet.admin.doctor.people import Examined
 from quintet.admin.doctor.queries import BIND_REQUIRED
 from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
 from quintet.admin.doctor.sites import Site, sites_of
-from quintet.config.load import read
-from quintet.config.settings import Settings
+from quintet.config import Settings, read
 from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
 from quintet.directory import BoundConnection, Endpoint, sametime_id
 

@@ -12,7 +12,7 @@ from quintet.admin.doctor.connect import reach
 from quintet.admin.doctor.sites import Site
 from quintet.admin.doctor.stores import check_dates, opened
 from quintet.admin.service_kind import Speaks, probe
-from quintet.config.xml_schema import PLAIN_PORT, TLS_PORT
+from quintet.config import PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import Code, Finding, Pitfall, Place, Severity
 from quintet.directory import ANY_ENTRY, Endpoint, Mode, Service
 from quintet.ldap.connection import Connection, connect

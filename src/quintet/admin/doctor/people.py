@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.queries import BIND_REQUIRED, Found, ask, both, listed, of_class
 from quintet.admin.doctor.sites import Site
-from quintet.config.settings import Scope, ServerSettings, Settings
+from quintet.config import Scope, ServerSettings, Settings
 from quintet.diagnostics import Code, Finding, Pitfall
 from quintet.directory import first, identity, person_attributes, texts
 from quintet.ldap.connection import Connection

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from quintet.config.settings import Account, CardServer, CardStorage, ServerSettings, Settings
+from quintet.config import Account, CardServer, CardStorage, ServerSettings, Settings
 from quintet.diagnostics import Place
 from quintet.directory import TASKS, Endpoint, Service, endpoints_of
 
