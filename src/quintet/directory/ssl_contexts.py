@@ -71,7 +71,8 @@ async def untrusted(
     with suppress(StoreError):
         if endpoint.profile.trust_store:
             trust = await asyncio.to_thread(open_store, endpoint.profile.trust_store)
-    told = explain(
+    told = await asyncio.to_thread(
+        explain,
         cause,
         host=endpoint.address.host,
         port=endpoint.address.port,

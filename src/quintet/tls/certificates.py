@@ -47,7 +47,7 @@ _PURPOSES = {
     ExtendedKeyUsageOID.KERBEROS_PKINIT_KDC: "Kerberos KDC",
     ExtendedKeyUsageOID.IPSEC_IKE: "IPsec",
 }
-_MOST_SIGNATURES = 40
+_MOST_SIGNATURES = 20
 _FILTERS = threading.RLock()
 
 TrustIndex = Mapping[x509.Name, Sequence[x509.Certificate]]
@@ -302,7 +302,7 @@ def find_path(
 
     Unlike OpenSSL it goes back when an issuer of the right name turns out to be the wrong one. It is a
     proposal, no verdict: OpenSSL must still accept it. `presented` starts with the server's certificate. None
-    when there is no such path, or when the search would take more than some 40 signatures.
+    when there is no such path, or when the search would take more than some 20 signatures.
     """
     signatures = 0
 

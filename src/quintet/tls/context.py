@@ -251,7 +251,7 @@ def _context(plan: _Plan, trusted: Sequence[x509.Certificate]) -> _CheckedContex
     add_trusted(context, trusted)
     if plan.crls:
         with _readable_by_openssl(plan.crls) as file:
-            context.load_verify_locations(cafile=file)
+            context.load_verify_locations(cafile=file)  # the file holds CRLs only, so none becomes trusted
         context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
     if plan.key is not None:
         _present(context, plan.key, settings)

@@ -16,7 +16,7 @@ from cryptography import x509
 from quintet.tls.certificates import MalformedCertificateError, load_certificate, without_warnings
 from quintet.tls.settings import TlsSettings
 
-MOST_CERTIFICATES = 20
+MOST_CERTIFICATES = 10
 """So many certificates of a server's chain are looked at."""
 
 _OP_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on
