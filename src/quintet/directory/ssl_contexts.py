@@ -85,7 +85,7 @@ async def untrusted(
         task=endpoint.label,
         server=endpoint.server,
         address=str(endpoint.address),
-        fix=told.fix,
+        fix=told.fix[:1].upper() + told.fix[1:],
     )
     found.explanation = told
     return found

@@ -86,6 +86,9 @@ def load_certificate(der: bytes) -> x509.Certificate:
             for name in (certificate.subject, certificate.issuer):
                 name.rfc4514_string()
             _ = certificate.version, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        except x509.InvalidVersion as error:
+            message = f"its X.509 version, {error.parsed_version + 1}, is not supported"
+            raise MalformedCertificateError(message) from None
         except _MALFORMED as error:
             raise MalformedCertificateError(str(error)) from None
     return certificate
