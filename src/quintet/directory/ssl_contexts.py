@@ -72,7 +72,8 @@ async def untrusted(
     with suppress(StoreError):
         if endpoint.tls.trust_store:
             trust = await asyncio.to_thread(open_store, endpoint.tls.trust_store)
-    told = explain(
+    told = await asyncio.to_thread(
+        explain,
         cause,
         host=address.host,
         port=address.port,
@@ -85,7 +86,7 @@ async def untrusted(
         service=endpoint.service,
         server=endpoint.server,
         address=str(address),
-        fix=told.fix,
+        fix=told.fix[:1].upper() + told.fix[1:],
     )
     found.explanation = told
     return found

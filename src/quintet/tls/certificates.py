@@ -6,8 +6,10 @@ therefore only read through this module, which treats a malformed one as missing
 """
 
 import ipaddress
+import threading
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -16,6 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from quintet.tls.names import Names
@@ -44,7 +47,8 @@ _PURPOSES = {
     ExtendedKeyUsageOID.KERBEROS_PKINIT_KDC: "Kerberos KDC",
     ExtendedKeyUsageOID.IPSEC_IKE: "IPsec",
 }
-_MOST_SIGNATURES = 40
+_MOST_SIGNATURES = 20
+_FILTERS = threading.RLock()
 
 TrustIndex = Mapping[x509.Name, Sequence[x509.Certificate]]
 
@@ -75,17 +79,41 @@ class Facts:
 
 def load_certificate(der: bytes) -> x509.Certificate:
     """The certificate in `der`, even an unusual one. Raises `MalformedCertificateError`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with without_warnings():
         try:
             certificate = x509.load_der_x509_certificate(der)
             # cryptography reads these only when asked, and raises then.
             for name in (certificate.subject, certificate.issuer):
                 name.rfc4514_string()
             _ = certificate.version, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        except x509.InvalidVersion as error:
+            message = f"its X.509 version, {error.parsed_version + 1}, is not supported"
+            raise MalformedCertificateError(message) from None
         except _MALFORMED as error:
             raise MalformedCertificateError(str(error)) from None
     return certificate
+
+
+def load_pkcs7(der: bytes) -> list[x509.Certificate]:
+    """All certificates of a PKCS#7 file. Raises `MalformedCertificateError`."""
+    with without_warnings():
+        try:
+            found = pkcs7.load_der_pkcs7_certificates(der)
+        except _MALFORMED as error:
+            raise MalformedCertificateError(str(error)) from None
+    return [load_certificate(each.public_bytes(serialization.Encoding.DER)) for each in found]
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """No warnings of Python meanwhile, about odd certificates or old TLS versions: we judge them ourselves.
+
+    The filters are the process's own, and stores are opened in threads. So only one thread changes them at a
+    time.
+    """
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def facts_of(certificate: x509.Certificate) -> Facts:
@@ -277,7 +305,7 @@ def find_path(
 
     Unlike OpenSSL it goes back when an issuer of the right name turns out to be the wrong one. It is a
     proposal, no verdict: OpenSSL must still accept it. `presented` starts with the server's certificate. None
-    when there is no such path, or when the search would take more than some 40 signatures.
+    when there is no such path, or when the search would take more than some 20 signatures.
     """
     signatures = 0
 
