@@ -1,5 +1,9 @@
 """Data flow 1: a login name and a password become a person, or a refusal that says nothing more.
 
+Where the lookup of the name is not encrypted, it is not believed: whoever can change it could name an entry
+whose password they know. So the entry that was bound is read back over the encrypted connection of the bind.
+It must match the login filter for the name, and the person is made from it.
+
 Only the configured filter decides who may log in. Sametime's shortcut, which searches mail-like names in the
 mail attribute alone, is left out: it goes past a filter that bars people (reference 2.9). So are DNs as login
 names, unless the filter finds them.
@@ -15,15 +19,25 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import final
 
-from quintet.directory.entries import person
-from quintet.directory.errors import AmbiguousNameError, AuthenticationError, DirectoryError, UnknownNameError
+from quintet.directory.entries import ANY_ENTRY, lies_under, parsed, person, person_attributes
+from quintet.directory.errors import (
+    AmbiguousNameError,
+    AuthenticationError,
+    DirectoryError,
+    DirectoryUnavailableError,
+    UnknownNameError,
+    UnreachableReason,
+)
 from quintet.directory.events import SignedIn
 from quintet.directory.queries import answered_badly, name_filter
 from quintet.directory.records import Person
+from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
+from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import LdapError, ResultError
+from quintet.ldap.errors import InsufficientAccessRights, LdapError, NoSuchObject, ResultError
+from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
 
 FIRST_REFUSALS = 0.3
 """Seconds for every refusal until a user has signed in: until then it is unknown what a password costs."""
@@ -134,33 +148,79 @@ async def _sign_in(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str,
         await bind_nobody(snapshot.servers[0], password)
         await refusals.nobody(began)
         raise AuthenticationError(reason=reason)
-    refusal = await _refusal(server, found.dn, password)
-    if refusal is not None:
-        await refusals.refused(began)
-        await _ask_the_rest(snapshot, server, name)
-        raise AuthenticationError(reason=refusal.reason or refusal.meaning)
-    refusals.accepted(began)
-    return found
+    bound = await _bind(server, found, name, password)
+    if isinstance(bound, Person):
+        refusals.accepted(began)
+        return bound
+    await refusals.refused(began)
+    await _ask_the_rest(snapshot, server, name)
+    raise AuthenticationError(reason=bound)
 
 
-async def _refusal(server: Server, dn: str, password: str) -> ResultError | None:
-    """Bind; what the server refuses it with, None when it does not."""
+async def _bind(server: Server, found: Person, name: str, password: str) -> Person | str:
+    """The person whose password this is, or why it is refused."""
+    pool = server.pools[Service.AUTHENTICATE]
     try:
-        await server.pools[Service.AUTHENTICATE].bind(dn, password)
+        if server.pools[Service.RESOLVE_LOGIN].endpoint.encrypted or not pool.endpoint.encrypted:
+            await pool.bind(found.dn, password)
+            return found
+        return await _bind_and_read_back(server, pool, found, name, password)
     except ResultError as error:
-        if error.result_code in _NO:
-            return error
+        if error.operation == "bind" and error.result_code in _NO:
+            return error.reason or error.meaning
         raise answered_badly(error, server, Service.AUTHENTICATE) from error
     except LdapError as error:
         raise answered_badly(error, server, Service.AUTHENTICATE) from error
-    return None
+
+
+async def _bind_and_read_back(
+    server: Server, pool: ServicePool, found: Person, name: str, password: str
+) -> Person | str:
+    settings = server.settings
+    filled = name_filter(settings.login_filter.encode, name)
+    dn = parsed(found.dn)
+    if filled is None or dn is None or not lies_under(dn, (settings.person_base,)):
+        await bind_nobody(server, password)
+        return _suspicious(server, "the entry found is not below the base")
+
+    async def read(connection: Connection, tree: bytes) -> SearchResultEntry | None:
+        with suppress(NoSuchObject, InsufficientAccessRights):
+            asked = connection.search(found.dn, BASE_OBJECT, tree, person_attributes(settings), max_entries=1)
+            return next(iter((await asked).entries), None)
+        return None
+
+    async def read_back(connection: Connection) -> Person | str:
+        entry = await read(connection, filled)
+        if entry is not None:
+            return person(entry, settings)
+        if await read(connection, ANY_ENTRY) is not None:
+            return _suspicious(server, "the entry found does not match the name")
+        raise DirectoryUnavailableError.because(
+            UnreachableReason.ANSWER,
+            "users may not read their own entries, so an unencrypted lookup cannot be verified",
+            service=Service.AUTHENTICATE,
+            server=server.label,
+            address=str(connection.address),
+            fix="Let users read their own entries, or encrypt all (quintet protect all)",
+        )
+
+    return await pool.bind_and_run(found.dn, password, read_back)
+
+
+def _suspicious(server: Server, what: str) -> str:
+    server.warn(Service.AUTHENTICATE, f"{what}: the unencrypted lookup of a name may have been tampered with")
+    return what
 
 
 async def bind_nobody(server: Server, password: str) -> None:
     """A bind that is refused at nobody's expense: no account counts a failure."""
     base = server.settings.person_base
     nobody = DN(((("cn", f"nobody-{secrets.token_hex(12)}"),), *base.rdns))
-    await _refusal(server, str(nobody), password)
+    try:
+        await server.pools[Service.AUTHENTICATE].bind(str(nobody), password)
+    except LdapError as error:
+        if not (isinstance(error, ResultError) and error.result_code in _NO):
+            raise answered_badly(error, server, Service.AUTHENTICATE) from error
 
 
 async def _ask_the_rest(snapshot: Snapshot, server: Server, name: str) -> None:

@@ -75,6 +75,15 @@ class ServicePool:
         except _NO_ANSWER as error:
             raise unavailable(error, self.endpoint) from error
 
+    async def bind_and_run(
+        self, dn: str, password: str, operation: Callable[[Connection], Awaitable[T]]
+    ) -> T:
+        """As `Pool.bind_and_run`."""
+        try:
+            return await self.pool.bind_and_run(dn, password, operation)
+        except _NO_ANSWER as error:
+            raise unavailable(error, self.endpoint) from error
+
     async def connect(self) -> None:
         """Open a connection now if there is none, even while the hosts are left alone."""
         try:

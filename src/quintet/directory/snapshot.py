@@ -151,10 +151,15 @@ class Server:
             if each == base
         ]
         named = f"{' and '.join(keys)} {str(base)!r}{'' if base else ' (the whole directory)'}"
-        if self._trace and base not in self._told:
+        if base not in self._told:
             self._told.add(base)
-            self._trace(Warned(service, self.label, f"{named} is not there, or hidden from the account"))
+            self.warn(service, f"{named} is not there, or hidden from the account")
         return f"{named} at {self.label}"
+
+    def warn(self, service: Service, message: str) -> None:
+        """Tell the administrator."""
+        if self._trace:
+            self._trace(Warned(service, self.label, message))
 
     def _cut_or_raise(
         self, service: Service, search: PreparedSearch, error: SearchResult | LdapError, *, in_part: bool
