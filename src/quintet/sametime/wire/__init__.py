@@ -1,0 +1,1 @@
+"""The bytes of the protocol: primitives, frames, blocks, messages, and the ciphers inside them."""
