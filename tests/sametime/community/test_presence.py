@@ -21,14 +21,15 @@ from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services.aware import PresenceEntry
 from quintet.sametime.wire.blocks import (
     VISIBLE_TO_ALL,
-    VISIBLE_TO_NOBODY,
     AwareId,
     AwareType,
     LoginInfo,
+    PrivacyInfo,
     UserStatus,
 )
 
 NODE = Node("one", "1")
+VISIBLE_TO_NOBODY = PrivacyInfo(deny=False)
 ACTIVE, AWAY, BUSY = UserStatus(0x20), UserStatus(0x60, 7, "lunch"), UserStatus(0x80)
 BOB = AwareId(AwareType.USER, "uid=bob")
 TEAM = AwareId(AwareType.GROUP, "cn=team")

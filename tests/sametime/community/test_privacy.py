@@ -16,7 +16,6 @@ from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.services.conference import ConferenceInvite, ConferenceOpening
 from quintet.sametime.wire.blocks import (
     VISIBLE_TO_ALL,
-    VISIBLE_TO_NOBODY,
     AwareId,
     AwareType,
     IdBlock,
@@ -27,6 +26,7 @@ from quintet.sametime.wire.blocks import (
 )
 from quintet.sametime.wire.messages import ChannelCreate
 
+VISIBLE_TO_NOBODY = PrivacyInfo(deny=False)
 HIDDEN, VIEWER, FRIEND = "uid=hidden", "uid=viewer", "uid=friend"
 LISTS = (
     VISIBLE_TO_NOBODY,

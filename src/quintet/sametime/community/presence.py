@@ -347,6 +347,14 @@ class Presence:
             return []
         return [effect for aware_id in ids for effect in self._unwatch(found, aware_id)]
 
+    def unwatch_all(self, session: str) -> list[Effect]:
+        """The session has no watch list any more."""
+        found = self._sessions.get(session)
+        if found is None:
+            return []
+        found.keys = _NO_KEYS
+        return [effect for aware_id in tuple(found.watching) for effect in self._unwatch(found, aware_id)]
+
     def watch_attributes(self, session: str, keys: Iterable[int]) -> list[Effect]:
         """The attributes of watched users that a session wants, instead of those before."""
         found = self._sessions.get(session)
@@ -413,9 +421,7 @@ class Presence:
 
     def _remove(self, session: _Session) -> list[Effect]:
         """Take a session out; what watchers see of its user is the caller's affair."""
-        effects = [
-            effect for aware_id in tuple(session.watching) for effect in self._unwatch(session, aware_id)
-        ]
+        effects = self.unwatch_all(session.id)
         session.user.sessions.remove(session)
         del self._sessions[session.id]
         name = id_key(session.record.login_name)
