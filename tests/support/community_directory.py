@@ -1,4 +1,4 @@
-"""A directory in memory behind the port's interface: for faults and times that a real server does not have."""
+"""A directory in memory behind the port's interface: for faults that a real server does not have."""
 
 import asyncio
 from collections import Counter
@@ -68,9 +68,7 @@ class FakeDirectory:
         await self._called("resolve")
         found: list[Person | Group] = []
         if people:
-            found += [
-                each for key, each in self.people.items() if key.startswith(name) or each.id == name
-            ]
+            found += [each for key, each in self.people.items() if key.startswith(name) or each.id == name]
         if groups:
             found += [group(key) for key in self.groups if key.startswith(name) or group_id(key) == name]
         found += self.more_matches.get(name, ())

@@ -1,6 +1,7 @@
-"""A Sametime server of one's own: on a free loopback port, in this event loop or in a thread beside the test."""
+"""A Sametime server of one's own: on a free loopback port, in this event loop or in a thread beside it."""
 
 import asyncio
+import ipaddress
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -11,15 +12,19 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from quintet.sametime.people import CommunityDirectory
+from quintet.sametime.proxy_protocol import SIGNATURE
+from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
 from quintet.sametime.server_limits import ServerLimits
+from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.settings import SametimeSettings
 from quintet.sametime.storage import DatabaseAddress
-from quintet.sametime.trace import SametimeTraceEvent
+from quintet.sametime.wire.messages import ChannelAccept, ChannelSend
 from support.certs import Issued
 from support.sametime_client import SametimeClient
 
 T = TypeVar("T")
+Closing = Callable[[], Coroutine[Any, Any, None]]
 
 LIMITS = ServerLimits(shutdown_seconds=0, reconnect_seconds=0.1)
 SETTINGS = SametimeSettings(address="127.0.0.1", port=0, server_name="server.example.org", limits=LIMITS)
@@ -96,6 +101,45 @@ class LiveClient:
         assert self.client.login is not None, self.client.ended
         return self
 
+    async def open(self, service: int, *arguments: Any) -> int:
+        """Open a channel to the server and wait until it is accepted."""
+        channel = self.client.create(service, *arguments)
+        await self.answered(channel)
+        answer = self.channel_messages(channel)[0]
+        assert isinstance(answer, ChannelAccept), answer
+        return channel
+
+    async def ask(self, channel: int, request: Any, count: int = 1) -> list[ChannelSend]:
+        """Say something on a channel, and wait for `count` more messages on it."""
+        before = len(self.sent(channel))
+        self.client.send(channel, request.TYPE, request.encode())
+        await self.until(lambda: len(self.sent(channel)) >= before + count)
+        return self.sent(channel)[before:]
+
+    async def answered(self, channel: int) -> None:
+        """Wait until something was said on a channel, or about it."""
+        await self.until(lambda: self.channel_messages(channel))
+
+    async def sent_to(self, channel: int, count: int) -> None:
+        """Wait until so much was sent on a channel."""
+        await self.until(lambda: len(self.sent(channel)) == count)
+
+    async def got(self, kind: type[object], count: int = 1) -> None:
+        """Wait for messages of a kind."""
+        await self.until(lambda: len(self.messages(kind)) >= count)
+
+    def channel_messages(self, channel: int) -> list[Any]:
+        return [each for each in self.said if getattr(each, "channel", 0) == channel]
+
+    def sent(self, channel: int) -> list[ChannelSend]:
+        """What was sent on a channel."""
+        return [each for each in self.messages(ChannelSend) if each.channel == channel]
+
+    async def settle(self) -> None:
+        """Wait until the server has worked on everything that was sent: it answers in order."""
+        channel = self.client.create(ServiceId.RESOLVE)
+        await self.until(lambda: self.channel_messages(channel))
+
     def messages(self, kind: type[T]) -> list[T]:
         return [each for each in self.said if isinstance(each, kind)]
 
@@ -114,10 +158,9 @@ async def running(
     database: DatabaseAddress | None = None,
     **options: Any,
 ) -> AsyncIterator[SametimeServer]:
-    """A server in this event loop. `server.events` has all that it told."""
-    told: list[SametimeTraceEvent] = []
+    """A server in this event loop, with SQLite in `folder` unless `database` says otherwise."""
     address = database or DatabaseAddress.parse("", folder)
-    server = SametimeServer(settings, directory, address, trace=told.append, **options)
+    server = SametimeServer(settings, directory, address, **options)
     await server.start()
     try:
         yield server
@@ -128,11 +171,11 @@ async def running(
 class ServerThread:
     """The same in a thread of its own, for clients that block. `make` makes the server in that thread."""
 
-    def __init__(self, make: Callable[[], Coroutine[Any, Any, tuple[SametimeServer, Callable[[], Coroutine[Any, Any, None]]]]]) -> None:
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, tuple[SametimeServer, Closing]]]) -> None:
         self._make = make
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._close: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self._close: Closing | None = None
         self.server: SametimeServer
 
     def __enter__(self) -> Self:
@@ -166,3 +209,24 @@ class ServerThread:
             return function()
 
         return self.run(wrapped())
+
+
+def proxy_header(address: str, port: int, options: bytes = b"") -> bytes:
+    """A PROXY protocol header, version 2, for a client at this address."""
+    packed = ipaddress.ip_address(address).packed
+    family = 0x11 if len(packed) == 4 else 0x21
+    body = packed + packed + port.to_bytes(2, "big") + (1533).to_bytes(2, "big") + options
+    return SIGNATURE + bytes((0x21, family)) + len(body).to_bytes(2, "big") + body
+
+
+async def signed_in(server: SametimeServer, name: str, **options: Any) -> LiveClient:
+    """A client that is signed in, as `SametimeClient` does it by default."""
+    return await (await LiveClient.connect(server.port, SametimeClient(name, **options))).sign_in()
+
+
+async def refused(server: SametimeServer, name: str, **options: Any) -> ReasonCode | None:
+    """The reason by which a sign-in is refused."""
+    live = await LiveClient.connect(server.port, SametimeClient(name, **options))
+    await live.until_closed()
+    await live.close()
+    return live.client.ended

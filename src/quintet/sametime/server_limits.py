@@ -129,7 +129,7 @@ class ServerLimits:
         64 * _MB,
     )
     stalled_seconds: float = _limit(
-        60.0, "QUINTET_STALLED_SECONDS", _S, "How long a client may leave data unread", 5, 3600
+        60.0, "QUINTET_STALLED_SECONDS", _S, "How long a client may leave data unread", 1, 3600
     )
     keep_alive_seconds: float = _limit(
         60.0,
