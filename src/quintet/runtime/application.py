@@ -18,9 +18,9 @@ from quintet.directory.directory import Directory
 from quintet.directory.endpoint import FileFingerprint, stamps
 from quintet.directory.errors import UnencryptedBindError
 from quintet.directory.records import ConnectionStatus, State
-from quintet.runtime.pidfile import announced
 from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
+from quintet.runtime.pidfile import announced
 from quintet.runtime.status_socket import Running, answering, places
 
 T = TypeVar("T")
