@@ -12,8 +12,10 @@ from quintet.cli.exit_codes import ExitCode
 from quintet.cli.report_error import EXITS
 from quintet.runtime.application import serve as serve_folder
 from quintet.runtime.pidfile import AlreadyRunningError
+from quintet.web import PortError
 
 EXITS[AlreadyRunningError] = ExitCode.USAGE
+EXITS[PortError] = ExitCode.USAGE
 
 
 @command

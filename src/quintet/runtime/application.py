@@ -91,6 +91,8 @@ class Application:
             except (UnencryptedBindError, OSError) as error:
                 self.events.settings_rejected(str(error))
                 return False
+            if _ports(settings) != _ports(self.settings):
+                self.events.log.warning("changed addresses and ports take effect after a restart")
             self.settings, self._fingerprints = settings, found
             self._apply(settings)
             await self.cards.reload(settings.cards or _NO_CARDS)
@@ -122,13 +124,18 @@ def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
     return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in stamps(tls))
 
 
+def _ports(settings: Settings) -> tuple[str | int, ...]:
+    web = settings.web
+    return (web.address, web.port, web.metrics_address, web.metrics_port)
+
+
 # The process around it.
 
 
 async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False) -> None:
     """Serve until SIGTERM or SIGINT. SIGHUP reads the settings again, as `config_refresh_interval` does.
 
-    `debug` logs every operation. Raises AlreadyRunningError, SettingsError, UnencryptedBindError.
+    `debug` logs every operation. Raises AlreadyRunningError, SettingsError, UnencryptedBindError, PortError.
     """
     stop, reload = asyncio.Event(), asyncio.Event()
     events = EventLogger()
@@ -147,6 +154,7 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
             )
             if application is not None:
                 await stack.enter_async_context(_status_socket(application, environ))
+                await stack.enter_async_context(_http(application))
                 await _first_attempt(application, stop)
                 await _run(application, stop, reload)
             systemd.stopping()
@@ -236,6 +244,22 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
             application.events.log.warning(
                 "no status socket: quintet connections --watch can't ask this server", reason=str(failure)
             )
+        yield
+
+
+@asynccontextmanager
+async def _http(application: Application) -> AsyncIterator[None]:
+    """Serve HTTP where a port is set. Raises PortError."""
+    web = application.settings.web
+    if not (web.port or web.metrics_port):
+        yield
+        return
+    from quintet.web.serving import serving  # noqa: PLC0415  # its libraries take half a second to import
+    from quintet.web.site import Site  # noqa: PLC0415
+
+    site = Site(application.directory, application.cards, lambda: application.settings)
+    async with serving(site) as found:
+        application.events.log.info("listening", http=found.http, metrics=found.metrics)
         yield
 
 
