@@ -30,7 +30,8 @@ class Web:
     def browser(self, address: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
         """A browser of its own, at that address."""
         transport = httpx.ASGITransport(self.app, client=(address, 50_000))
-        return httpx.AsyncClient(**{"transport": transport, "base_url": URL} | options)
+        options.setdefault("base_url", URL)
+        return httpx.AsyncClient(transport=transport, **options)
 
     def change(self, **web: Any) -> None:
         self.settings = replace(self.settings, web=replace(self.settings.web, **web))

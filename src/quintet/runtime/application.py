@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from quintet.diagnostics import SettingsError
 from quintet.directory.directory import Directory
 from quintet.directory.endpoint import FileFingerprint, stamps
 from quintet.directory.errors import UnencryptedBindError
+from quintet.directory.events import Event, Trace
 from quintet.directory.records import ConnectionStatus, State
 from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
@@ -50,8 +51,9 @@ class Application:
         self.settings = load(self.folder, environ)
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
-        self.directory = Directory(self.settings, trace=self.events)
-        self.cards = Cards(self.settings.cards or _NO_CARDS, trace=self.events)
+        self.listeners: list[Trace] = [self.events]
+        self.directory = Directory(self.settings, trace=self._tell)
+        self.cards = Cards(self.settings.cards or _NO_CARDS, trace=self._tell)
 
     async def __aenter__(self) -> Self:
         try:
@@ -113,6 +115,10 @@ class Application:
         working = sum(each.state is State.CONNECTED for each in found)
         return f"protection {self.directory.protection.name.lower()}, {working} of {len(found)} connections"
 
+    def _tell(self, event: Event) -> None:
+        for each in self.listeners:
+            each(event)
+
     def _apply(self, settings: Settings) -> None:
         self.events.traces = settings.traces
         self.events.problems(settings.problems)
@@ -154,8 +160,9 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
             )
             if application is not None:
                 await stack.enter_async_context(_status_socket(application, environ))
-                await stack.enter_async_context(_http(application))
+                ready = await stack.enter_async_context(_http(application))
                 await _first_attempt(application, stop)
+                ready()
                 await _run(application, stop, reload)
             systemd.stopping()
             events.log.info("stopping")
@@ -248,19 +255,34 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
 
 
 @asynccontextmanager
-async def _http(application: Application) -> AsyncIterator[None]:
-    """Serve HTTP where a port is set. Raises PortError."""
+async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
+    """Serve HTTP where a port is set; what it yields declares the server ready. Raises PortError."""
     web = application.settings.web
     if not (web.port or web.metrics_port):
-        yield
+        yield lambda: None
         return
+    from quintet.web.monitoring import Metrics, Phase  # noqa: PLC0415  # as below
     from quintet.web.serving import serving  # noqa: PLC0415  # its libraries take half a second to import
+    from quintet.web.sessions import Sessions  # noqa: PLC0415
     from quintet.web.site import Site  # noqa: PLC0415
 
-    site = Site(application.directory, application.cards, lambda: application.settings)
-    async with serving(site) as found:
+    sessions = Sessions()
+    metrics = Metrics(application.connections, sessions)
+    application.listeners.append(metrics)
+    site = Site(
+        application.directory,
+        application.cards,
+        lambda: application.settings,
+        sessions,
+        observe=metrics.observe,
+    )
+
+    def ready() -> None:
+        metrics.phase = Phase.READY
+
+    async with serving(site, metrics) as found:
         application.events.log.info("listening", http=found.http, metrics=found.metrics)
-        yield
+        yield ready
 
 
 @contextmanager

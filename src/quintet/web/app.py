@@ -34,7 +34,7 @@ def make_app(site: Site) -> ASGIApp:
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
     app.router.redirect_slashes = False
-    return Guard(app, lambda: site.web)
+    return Guard(app, lambda: site.web, site.observe)
 
 
 async def _refused(_: Request, error: Exception) -> Response:

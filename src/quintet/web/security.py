@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import final
@@ -55,6 +56,9 @@ _TRACES_OF_PROXIES = (
     "x-real-ip",
 )
 _log = structlog.get_logger()
+
+Observe = Callable[[str, str, int, float], None]
+"""Is told path, method, status and seconds of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +147,12 @@ class _BodyTooLargeError(Exception):
 class Guard:
     """The application with what holds for every request."""
 
-    def __init__(self, app: ASGIApp, settings: Callable[[], WebSettings]) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Callable[[], WebSettings], observe: Observe | None = None
+    ) -> None:
         self._app = app
         self._settings = settings
+        self._observe = observe
         self._own_names = frozenset({"localhost", socket.gethostname().casefold()})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,6 +161,7 @@ class Guard:
         settings = self._settings()
         request = HTTPConnection(scope)
         begun = False
+        started = time.perf_counter()
         secure = scope["scheme"] == "https" or client_of(request, settings).secure
 
         async def dressed(message: Message) -> None:
@@ -165,6 +173,9 @@ class Guard:
                     headers.setdefault(name, value)
                 if secure:
                     headers["strict-transport-security"] = _HSTS
+                if self._observe:
+                    seconds = time.perf_counter() - started
+                    self._observe(scope["path"], scope["method"], message["status"], seconds)
             await send(message)
 
         refusal = self._refusal(request, settings)

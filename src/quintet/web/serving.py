@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from quintet.web.app import make_app
+from quintet.web.monitoring import Metrics, Phase, make_monitoring_app
 from quintet.web.server import listening
 from quintet.web.site import Site
 
@@ -18,17 +19,29 @@ class Listening:
 
 
 @asynccontextmanager
-async def serving(site: Site) -> AsyncIterator[Listening]:
-    """Serve while the context is open. Raises PortError."""
+async def serving(site: Site, metrics: Metrics) -> AsyncIterator[Listening]:
+    """Serve while the context is open. Raises PortError.
+
+    Health checks answer from the beginning to the very end, and are red until the caller says otherwise in
+    `metrics.phase`, and again as soon as the context ends.
+    """
     web = site.web
     async with AsyncExitStack() as stack:
-        http: str | None = None
+        http = health = None
+        if web.metrics_port:
+            app = make_monitoring_app(metrics, lambda: site.web.ready_needs)
+            key = "QUINTET_METRICS_PORT"
+            port = await stack.enter_async_context(listening(app, web.metrics_address, web.metrics_port, key))
+            health = f"http://{_host(web.metrics_address)}:{port}"
         if web.port:
             port = await stack.enter_async_context(
                 listening(make_app(site), web.address, web.port, "QUINTET_HTTP_PORT")
             )
             http = web.public_url or f"http://{_host(web.address)}:{port}"
-        yield Listening(http, None)
+        try:
+            yield Listening(http, health)
+        finally:
+            metrics.phase = Phase.DRAINING
 
 
 def _host(address: str) -> str:

@@ -9,6 +9,7 @@ from quintet.config.settings import CardSettings, Detail, Settings
 from quintet.config.web_settings import WebSettings
 from quintet.directory.directory import Directory
 from quintet.web.limits import Limits
+from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
 
 PICTURES = ("Photo", "PhotoURL", "ImagePath")
@@ -19,13 +20,17 @@ _NO_CARDS = CardSettings(storages=(), sets={})
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One community over HTTP. `settings` returns those in use, which a reload replaces."""
+    """One community over HTTP. `settings` returns those in use, which a reload replaces.
+
+    `observe` is told path, method, status and seconds of every request.
+    """
 
     directory: Directory
     cards: Cards
     settings: Callable[[], Settings]
     sessions: Sessions = field(default_factory=Sessions)
     limits: Limits = field(default_factory=Limits)
+    observe: Observe | None = None
 
     @property
     def web(self) -> WebSettings:
