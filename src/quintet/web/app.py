@@ -6,10 +6,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from quintet.web import photos, servlet, stwebapi
+from quintet.web.api import make_api
 from quintet.web.problem import problem
 from quintet.web.security import Guard
 from quintet.web.site import Site
@@ -26,11 +27,12 @@ def make_app(site: Site) -> ASGIApp:
 
         return Route(path, endpoint, methods=["GET"])
 
-    routes = [
+    routes: list[BaseRoute] = [
         get(servlet.PATH, servlet.servlet),
         get("/photos/{ident:path}", photos.photo),
         get("/stwebapi/quickfind", stwebapi.quickfind),
         get("/stwebapi/userinfo", stwebapi.userinfo),
+        Mount("/api/v1", app=make_api(site)),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
     app.router.redirect_slashes = False
