@@ -2,41 +2,34 @@
 
 import asyncio
 import importlib
-from collections.abc import Callable, Iterator
 from typing import Any
 
-from worker import ATTRIBUTES, BASE, Target, expect, serve
+from people import BASE
+from worker import ATTRIBUTES, Target, expect, in_callers, serve
 
 bonsai = importlib.import_module("bonsai")
 
 
 class Bonsai:
     def __init__(self, target: Target) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._runner = asyncio.Runner()
         client = bonsai.LDAPClient(target.url)
         client.set_credentials("SIMPLE", user=target.user, password=target.password)
         if target.tls:
             client.set_ca_cert(target.ca)
             client.set_cert_policy("demand")
-        self._connection = self._loop.run_until_complete(_connect(client))
+        self._connection = self._runner.run(_connect(client))
+        self.works = {"search": in_callers(self._runner, self._search, callers=1)}
 
-    def search_until(self, people: Iterator[str], more: Callable[[], bool]) -> int:
-        return self._loop.run_until_complete(self._search(people, more))
-
-    async def _search(self, people: Iterator[str], more: Callable[[], bool]) -> int:
-        done = 0
-        while more():
-            name = next(people)
-            found = await self._connection.search(
-                BASE, bonsai.LDAPSearchScope.SUBTREE, f"(uid={name})", ATTRIBUTES
-            )
-            expect(len(found), found[0]["mail"][0], name)
-            done += 1
-        return done
+    async def _search(self, name: str) -> None:
+        found = await self._connection.search(
+            BASE, bonsai.LDAPSearchScope.SUBTREE, f"(uid={name})", ATTRIBUTES
+        )
+        expect(len(found), found[0]["mail"][0], name)
 
     def close(self) -> None:
         self._connection.close()
-        self._loop.close()
+        self._runner.close()
 
 
 async def _connect(client: Any) -> Any:

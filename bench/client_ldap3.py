@@ -2,9 +2,9 @@
 
 import importlib
 import ssl
-from collections.abc import Callable, Iterator
 
-from worker import ATTRIBUTES, BASE, Target, expect, serve
+from people import BASE
+from worker import ATTRIBUTES, Target, expect, in_sequence, serve
 
 ldap3 = importlib.import_module("ldap3")
 
@@ -15,16 +15,12 @@ class Ldap3:
         port = target.tls_port if target.tls else target.port
         server = ldap3.Server(target.host, port=port, use_ssl=target.tls, tls=tls, get_info=ldap3.NONE)
         self._connection = ldap3.Connection(server, target.user, target.password, auto_bind=True)
+        self.works = {"search": in_sequence(self._search)}
 
-    def search_until(self, people: Iterator[str], more: Callable[[], bool]) -> int:
-        done = 0
-        while more():
-            name = next(people)
-            self._connection.search(BASE, f"(uid={name})", ldap3.SUBTREE, attributes=ATTRIBUTES)
-            found = self._connection.response
-            expect(len(found), found[0]["raw_attributes"]["mail"][0], name)
-            done += 1
-        return done
+    def _search(self, name: str) -> None:
+        self._connection.search(BASE, f"(uid={name})", ldap3.SUBTREE, attributes=ATTRIBUTES)
+        found = self._connection.response
+        expect(len(found), found[0]["raw_attributes"]["mail"][0], name)
 
     def close(self) -> None:
         self._connection.unbind()

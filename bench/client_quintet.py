@@ -1,45 +1,46 @@
-"""Quintet's own connection: plain awaits, from as many tasks as may be in flight."""
+"""Quintet: its engine alone, plain awaits on one connection; and what a community asks of it, on top of that.
+
+client_quintet.py TARGET engine|tasks [uvloop]
+"""
 
 import asyncio
+import importlib
 import ssl
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
-from worker import ATTRIBUTES, BASE, IN_FLIGHT, Target, expect, serve
+from people import BASE, MEMBERS, dn, full_name, group, mail, password
+from worker import ATTRIBUTES, Client, Target, WrongAnswerError, expect, in_callers, serve
 
+from quintet.cards.cards import Cards
+from quintet.config.load import load
+from quintet.directory.directory import Directory
 from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.filters import Template
 
 _SUBTREE = 2
+_LOOP: Callable[[], asyncio.AbstractEventLoop] | None = (
+    importlib.import_module("uvloop").new_event_loop if "uvloop" in sys.argv[2:] else None
+)
 
 
-class Quintet:
+class Engine:
+    """Searches over one connection."""
+
     def __init__(self, target: Target) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._runner = asyncio.Runner(loop_factory=_LOOP)
         self._filter = Template("(uid=%s)")
-        self._connection = self._loop.run_until_complete(_connect(target))
+        self._connection = self._runner.run(_connect(target))
+        self.works = {"search": in_callers(self._runner, self._search)}
 
-    def search_until(self, people: Iterator[str], more: Callable[[], bool]) -> int:
-        return self._loop.run_until_complete(self._search(people, more))
-
-    async def _search(self, people: Iterator[str], more: Callable[[], bool]) -> int:
-        done = 0
-
-        async def one_after_another() -> None:
-            nonlocal done
-            while more():
-                name = next(people)
-                found = await self._connection.search(BASE, _SUBTREE, self._filter.encode(name), ATTRIBUTES)
-                expect(len(found.entries), found.entries[0].attributes["mail"][0], name)
-                done += 1
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(IN_FLIGHT):
-                group.create_task(one_after_another())
-        return done
+    async def _search(self, name: str) -> None:
+        found = await self._connection.search(BASE, _SUBTREE, self._filter.encode(name), ATTRIBUTES)
+        expect(len(found.entries), found.entries[0].attributes["mail"][0], name)
 
     def close(self) -> None:
-        self._loop.run_until_complete(self._connection.close())
-        self._loop.close()
+        self._runner.run(self._connection.close())
+        self._runner.close()
 
 
 async def _connect(target: Target) -> Connection:
@@ -50,5 +51,56 @@ async def _connect(target: Target) -> Connection:
     return connection
 
 
+class Tasks:
+    """The tasks of a community, with the connections that the settings ask for."""
+
+    def __init__(self, target: Target) -> None:
+        self._runner = asyncio.Runner(loop_factory=_LOOP)
+        settings = load(Path(target.folder), {})
+        assert settings.cards is not None
+        self._directory = Directory(settings)
+        self._cards = Cards(settings)
+        self._runner.run(self._open())
+        operations = {
+            "sign-in": self._sign_in,
+            "resolve": self._resolve,
+            "group": self._group,
+            "card": self._card,
+        }
+        self.works = {name: in_callers(self._runner, each) for name, each in operations.items()}
+
+    async def _open(self) -> None:
+        await self._directory.open()
+        await self._cards.open()
+        rows = [*await self._directory.connect_all(), *await self._cards.connect_all()]
+        if errors := [row.error for row in rows if row.failed]:
+            raise SystemExit(f"not connected: {errors[0]}")
+
+    async def _sign_in(self, name: str) -> None:
+        person = await self._directory.authenticate(name, password(name))
+        expect(1, person.mail, name)
+
+    async def _resolve(self, name: str) -> None:
+        found = await self._directory.resolve(full_name(name))
+        expect(len(found.matches), getattr(found.matches[0], "mail", None), name)
+
+    async def _group(self, name: str) -> None:
+        found = await self._directory.members(group(name))
+        if len(found.members) != MEMBERS:
+            raise WrongAnswerError(f"{len(found.members)} members of {group(name)}; expected {MEMBERS}")
+
+    async def _card(self, name: str) -> None:
+        card = await self._cards.card(mail(name))
+        if card.dn != dn(name):
+            raise WrongAnswerError(f"the card of {card.dn}; expected that of {dn(name)}")
+
+    def close(self) -> None:
+        self._runner.run(self._directory.close())
+        self._runner.run(self._cards.close())
+        self._runner.close()
+
+
+_KINDS: dict[str, Callable[[Target], Client]] = {"engine": Engine, "tasks": Tasks}
+
 if __name__ == "__main__":
-    serve(Quintet)
+    serve(_KINDS[sys.argv[2]])

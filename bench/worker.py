@@ -1,103 +1,192 @@
-"""One client in one process: waits for orders on standard input, answers each with one line of JSON.
+"""One client in one process: takes orders on standard input, answers each with one line of JSON.
 
-Every client does the same: equality-filter searches over one connection, as many as it can until the time is
-up, and looks at every answer.
+An order names the work, such as "search" or "sign-in", and for how long or how often to do it. All clients do
+the same work on the same people, check every answer, and note how long each operation took.
 """
 
+import asyncio
 import gc
 import json
+import os
 import random
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import cycle
-from typing import Protocol
+from itertools import cycle, islice, takewhile
+from typing import Literal, Protocol
 
-BASE = "o=bench"
+from people import PEOPLE, mail, uid
+
 ATTRIBUTES = ["cn", "mail", "telephoneNumber"]
-IN_FLIGHT = 60
+CALLERS = 64
+THREADS = 16
 _SAMPLE = 20_000
+
+Level = Literal["all", "passwords", "none"]
+LEVELS: tuple[Level, ...] = ("all", "passwords", "none")
+
+Work = Callable[[Iterator[str], list[float]], None]
+"""Does one operation for each uid from the iterator, and appends the seconds that each took to the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The server to ask, and how. `ca` is a PEM file; `people` is how many uids there are."""
+    """The server to ask, and how. `ca` is a PEM file; `folder` has Quintet's settings, if they are needed."""
 
     host: str
     port: int
     tls_port: int
     ca: str
-    tls: bool
-    people: int
+    level: Level
     user: str
     password: str
+    folder: str = ""
+
+    @property
+    def tls(self) -> bool:
+        """Whether searches are encrypted."""
+        return self.level == "all"
 
     @property
     def url(self) -> str:
-        return f"ldaps://{self.host}:{self.tls_port}" if self.tls else f"ldap://{self.host}:{self.port}"
+        """Where searches go."""
+        return self._url(tls=self.tls)
+
+    @property
+    def bind_url(self) -> str:
+        """Where users' passwords go."""
+        return self._url(tls=self.level != "none")
+
+    def _url(self, *, tls: bool) -> str:
+        return f"ldaps://{self.host}:{self.tls_port}" if tls else f"ldap://{self.host}:{self.port}"
 
 
-class WrongAnswer(Exception):
-    """A search brought something else than the entry that was asked for."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of an order. `cpu` is this process's, `p50` and `p99` are of one operation; all in seconds.
+
+    `memory` is what the process has in use, in bytes.
+    """
+
+    operations: int
+    seconds: float
+    cpu: float
+    p50: float
+    p99: float
+    memory: int
+
+
+class WrongAnswerError(Exception):
+    """An operation returned something else than was asked for."""
 
 
 class Client(Protocol):
-    """What is measured. `search_until` returns how many right answers came until `more` said no."""
+    """What is measured: the work that it can do, by name."""
 
-    def search_until(self, people: Iterator[str], more: Callable[[], bool]) -> int: ...
+    @property
+    def works(self) -> Mapping[str, Work]: ...
 
     def close(self) -> None: ...
-
-
-def uid(number: int) -> str:
-    return f"person{number:05}"
-
-
-def mail(name: str) -> str:
-    return f"{name}@bench.example"
 
 
 def expect(entries: int, found: str | bytes | None, name: str) -> None:
     """Complain unless there was one entry, and it has the mail address of `name`."""
     wanted: str | bytes = mail(name).encode() if isinstance(found, bytes) else mail(name)
     if entries != 1 or found != wanted:
-        raise WrongAnswer(f"{entries} entries, mail {found!r} where {wanted!r} was due")
+        raise WrongAnswerError(f"{entries} entries, mail {found!r}; expected one with {wanted!r}")
+
+
+def in_sequence(operation: Callable[[str], object]) -> Work:
+    """One operation after another."""
+
+    def work(names: Iterator[str], times: list[float]) -> None:
+        clock = time.perf_counter
+        for name in names:
+            began = clock()
+            operation(name)
+            times.append(clock() - began)
+
+    return work
+
+
+def in_threads(operations: Sequence[Callable[[str], object]]) -> Work:
+    """A thread for each of the operations, which do the same over connections of their own."""
+
+    def work(names: Iterator[str], times: list[float]) -> None:
+        with ThreadPoolExecutor(len(operations)) as pool:
+            started = [pool.submit(in_sequence(operation), names, times) for operation in operations]
+        for each in started:
+            each.result()
+
+    return work
+
+
+def in_callers(
+    runner: asyncio.Runner, operation: Callable[[str], Awaitable[object]], callers: int = CALLERS
+) -> Work:
+    """So many tasks, each of which awaits one operation after another."""
+
+    async def caller(names: Iterator[str], times: list[float]) -> None:
+        clock = time.perf_counter
+        for name in names:
+            began = clock()
+            await operation(name)
+            times.append(clock() - began)
+
+    async def work(names: Iterator[str], times: list[float]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(callers):
+                group.create_task(caller(names, times))
+
+    return lambda names, times: runner.run(work(names, times))
 
 
 def serve(connect: Callable[[Target], Client]) -> None:
-    """Take orders: {"seconds": s, "seed": n} or {"searches": n, "seed": n}, until the input ends."""
+    """Obey orders until the input ends: {"work": w, "seed": n} with "seconds" or "operations".
+
+    The process keeps to one processor. Threads of one interpreter that meet at its lock across processors
+    spend up to twice the CPU time, which would make the peer that uses threads look slower than it can be.
+    """
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     client = connect(Target(**json.loads(sys.argv[1])))
     try:
         print(json.dumps({"ready": True}), flush=True)
         for line in sys.stdin:
-            print(json.dumps(_obey(client, json.loads(line))), flush=True)
+            print(json.dumps(_obey(client, **json.loads(line))), flush=True)
     finally:
         client.close()
 
 
-def _obey(client: Client, order: dict[str, float]) -> dict[str, float]:
-    chosen = random.Random(order["seed"])
-    people = int(json.loads(sys.argv[1])["people"])
-    names = cycle([uid(chosen.randrange(people)) for _ in range(_SAMPLE)])
-    more = _until(order["seconds"]) if "seconds" in order else _times(int(order["searches"]))
+def _obey(
+    client: Client, work: str, seed: int, seconds: float = 0.0, operations: int | None = None
+) -> dict[str, float]:
+    chosen = random.Random(seed)
+    sample = cycle([uid(chosen.randrange(PEOPLE)) for _ in range(_SAMPLE)])
+    times: list[float] = []
+    do = client.works[work]
     gc.collect()
-    cpu, began = time.process_time(), time.perf_counter()
-    searches = client.search_until(names, more)
-    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    clock = time.perf_counter
+    cpu, began = time.process_time(), clock()
+    end = began + seconds
+    names = takewhile(lambda _: clock() < end, sample) if operations is None else islice(sample, operations)
+    do(names, times)
+    took, cpu = clock() - began, time.process_time() - cpu
+    times.sort()
+    p50, p99 = (times[len(times) * percent // 100] for percent in (50, 99))
+    done = len(times)
+    del times
     gc.collect()
-    return {"searches": searches, "seconds": took, "cpu": cpu, "memory": _resident()}
-
-
-def _until(seconds: float) -> Callable[[], bool]:
-    end, clock = time.perf_counter() + seconds, time.perf_counter
-    return lambda: clock() < end
-
-
-def _times(count: int) -> Callable[[], bool]:
-    left = iter(range(count))
-    return lambda: next(left, None) is not None
+    return {
+        "operations": done,
+        "seconds": took,
+        "cpu": cpu,
+        "p50": p50,
+        "p99": p99,
+        "memory": _resident(),
+    }
 
 
 def _resident() -> int:

@@ -23,7 +23,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 from quintet.embedded import sample
-from quintet.tls.stores import new_store, save_store
+from quintet.tls import new_store, save_store
 from support import keytool
 from support.folder import settings_folder
 from support.slapd import Slapd

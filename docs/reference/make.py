@@ -1,247 +1,152 @@
 #!/usr/bin/env python3
-"""Makes what only repeats the code: settings, commands, findings, exits, errors; and the README's figures.
+"""Makes what only repeats the code: the reference pages, the manual page, and the README's figures.
 
 Without arguments it writes them; with --check it writes nothing, and exits with 1 when one is out of date.
 """
 
-import enum
 import inspect
 import json
 import re
 import sys
-import typing
 from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType, UnionType
+from types import ModuleType
 from typing import Any
 
-import typer
-from typer.models import ArgumentInfo, DefaultPlaceholder, OptionInfo, ParameterInfo
-
 from quintet import diagnostics
-from quintet.admin.doctor.catalogue import CATALOGUE
-from quintet.cli import app as command_line
-from quintet.cli import families
-from quintet.cli.exit_codes import EXITS, ExitCode
-from quintet.config import schema
-from quintet.config.schema import IniKey, XmlSetting
-from quintet.directory import errors as directory_errors
+from quintet.cli.exit_codes import ExitCode
+from quintet.cli.report_error import EXITS
+from quintet.config import schema, xml_schema
+from quintet.config.environment import ENV_FILES
+from quintet.config.schema import Kind, Setting
+from quintet.directory import DirectoryError
 from quintet.ldap import errors as ldap_errors
-from quintet.tls.stores import StoreError
+from quintet.tls import StoreError
 
 FOLDER = Path(__file__).parent
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent.parent / "bench")]
+command_pages = import_module("command_pages")
+task_figures = import_module("figures")
 _MADE = "<!-- Made by script/docs from the code. Changes belong there. -->\n"
-_OURS = "Quintet"
 
 
 def settings() -> str:
     ini = [key for key in schema.INI_KEYS if not _is_tls(key)]
-    ours = [key for key in ini if key.source == _OURS]
-    effective = [key for key in ini if key not in ours and not key.unused]
     tls = [key for key in schema.INI_KEYS if key.name.startswith("STLDAP_TLS_")]
     return _page(
         "Settings",
         "Quintet reads three files from one folder. All of them are Sametime's; only the keys that begin with"
-        " `QUINTET_` are ours.",
+        " `QUINTET_` are Quintet's own, and Sametime ignores those. Under *acts*, a table says whether"
+        " Quintet"
+        " acts on a setting, and if not, why.",
         "Every key of `sametime.ini` can come from the environment instead, as `STI__Section__KEY`, for"
-        " example `STI__Config__STLDAP_TLS_TRUST_STORE_FILE`. The environment wins over the file. `quintet"
-        " check` names every key that is misspelt, misplaced or wrong.",
+        " example `STI__Config__STLDAP_TLS_TRUST_STORE_FILE`. Such variables are also read from"
+        f" {_codes(ENV_FILES)} beside the three files, which have lines `NAME=VALUE`. The environment wins"
+        " over"
+        " these, and these win over `sametime.ini`. `quintet check` names every key that is misspelt,"
+        " misplaced"
+        " or wrong.",
+        "A store whose path is that of a container, `/local/…`, and that does not exist there is looked for"
+        " by"
+        " its name in the folder of the settings. A file whose name differs in letter case alone is used,"
+        " too."
+        " `quintet check` notes both.",
         "## sametime.ini: TLS",
         "Section `[Config]`. Each key has two scopes: `STLDAP_…` is for LDAP alone, `ST_…` is for the whole"
         " server. LDAP takes `STLDAP_…`, and where that is not set, `ST_…`; key by key."
         f" (`{'…` and `'.join(schema.OTHER_PREFIXES)}…` are known, and do not concern LDAP.)"
         " [How to choose](../how-to/tls-scopes.md).",
-        _ini_table(tls, lambda key: f"`{key.name}`"),
+        _settings_table(tls),
         "## sametime.ini: the directory and the rest",
-        _ini_table(effective, lambda key: f"`{key.name}` `[{key.sections[0]}]`"),
-        "## sametime.ini: keys of Quintet",
-        "Sametime does not know these, and ignores them.",
-        _ini_table(ours, lambda key: f"`{key.name}` `[{key.sections[0]}]`"),
-        "## sametime.ini: known, and without effect",
-        _table(
-            ("key", "meaning", "why it has no effect"),
-            (
-                (f"`{key.name}` `[{key.sections[0]}]`", key.meaning, key.unused)
-                for key in [*(key for key in tls if key.unused), *(key for key in ini if key.unused)]
-            ),
-        ),
+        _settings_table(ini),
         "## StCommunityConfig.xml",
         "Attributes of `Connection`, or of an element around it as the default for all inside. One"
         " `Connection` is one directory; [several servers](../how-to/several-servers.md) have one each.",
-        _xml_table(schema.CONNECTION_SETTINGS),
+        _settings_table(xml_schema.CONNECTION.values()),
         "Anywhere in the file:",
-        _xml_table(schema.COMMUNITY_SETTINGS),
+        _settings_table(xml_schema.ANYWHERE.values()),
+        "Of `AnonymousAccess`:",
+        _settings_table(xml_schema.ANONYMOUS_ACCESS.values()),
         "## UserInfoConfig.xml",
-        "Attributes of `StorageDetails`. Cards take nothing from the other two files.",
-        _xml_table(schema.CARD_SERVER_SETTINGS),
-        "The elements, and the attributes that they may have:",
-        _table(
-            ("element", "attributes"),
-            ((f"`{name}`", _codes(attributes)) for name, attributes in schema.CARD_ELEMENTS.items()),
+        "Business cards take nothing from the other two files. Clients keep a card for 7 days; their command"
+        ' "Refresh Person Info" fetches it again.',
+        *(
+            part
+            for name, found in xml_schema.CARD_ELEMENTS.items()
+            if found
+            for part in (f"Attributes of `{name}`:", _settings_table(found.values()))
         ),
-        f"The `Id` of a `Detail` is one of {_codes(schema.DETAIL_IDS)}, in these very letters.",
+        f"Elements without attributes: {_codes(n for n, f in xml_schema.CARD_ELEMENTS.items() if not f)}."
+        f" {_codes(xml_schema.IGNORED_CARD_ELEMENTS)} concern Domino and have no effect.",
+        f"The `Id` of a `Detail` is one of {_codes(xml_schema.DETAIL_IDS)}, in these very letters.",
     )
 
 
-def _is_tls(key: IniKey) -> bool:
-    return key.name.partition("_")[2] in schema.TLS_NAMES
+def _is_tls(key: Setting) -> bool:
+    return schema.without_scope(key.name) in schema.TLS_NAMES
 
 
-def _ini_table(keys: Iterable[IniKey], shown: Callable[[IniKey], str]) -> str:
-    rows = ((shown(key), key.kind.value, _code(key.default), key.meaning) for key in keys if not key.unused)
-    return _table(("key", "value", "default", "meaning"), rows)
+def _settings_table(found: Iterable[Setting]) -> str:
+    rows = ((_names(each), _value_of(each), _code(each.default), each.meaning, _acts(each)) for each in found)
+    return _table(("name", "value", "default", "meaning", "acts"), rows)
 
 
-def _xml_table(found: Iterable[XmlSetting]) -> str:
-    rows = (
-        (
-            _codes(each.names[:1]) + (f" (also {_codes(each.aliases)})" if each.aliases else ""),
-            each.kind.value,
-            _code(each.default),
-            each.meaning,
-        )
-        for each in found
-    )
-    return _table(("name", "value", "default", "meaning"), rows)
+def _names(each: Setting) -> str:
+    also = f" (also {_codes(each.aliases)})" if each.aliases else ""
+    section = f" `[{each.sections[0]}]`" if each.sections and not _is_tls(each) else ""
+    return f"`{each.name}`{section}{also}"
+
+
+def _value_of(each: Setting) -> str:
+    if each.choices:
+        return _codes(each.choices)
+    least, most = each.bounds
+    bounded = each.kind in (Kind.NUMBER, Kind.MINUTES, Kind.PORT) and most < 10**9
+    return f"{each.kind.value}, {least:,} to {most:,}" if bounded else each.kind.value
+
+
+def _acts(each: Setting) -> str:
+    return f"no: {each.unused}" if each.unused else "yes"
 
 
 def commands() -> str:
-    assert families.__all__
-    return _page(
-        "Commands",
-        "`quintet [--config DIR] COMMAND …`. `DIR` is the folder with the three files; without `--config`"
-        " it is what `QUINTET_CONFIG` names, else the current folder.",
-        "Results go to standard output, everything else to standard error. With `--json`, standard output"
-        " is one JSON document and nothing else. Every command says with its [exit code](exit-codes.md) how"
-        " it went. `-h` shows its help.",
-        f"Where an error must be looked into, `{command_line.TRACEBACK_VARIABLE}=1` shows the traceback.",
-        *_commands_of(command_line.app, "quintet"),
-    )
-
-
-def _commands_of(app: typer.Typer, path: str) -> Iterator[str]:
-    for command in app.registered_commands:
-        assert command.callback is not None
-        name = command.name or command.callback.__name__.replace("_", "-")
-        yield from _command(f"{path} {name}", command.callback)
-    for group in app.registered_groups:
-        assert group.typer_instance is not None
-        info = group.typer_instance.info
-        yield f"## {path} {info.name}"
-        yield _plain(info.help)
-        yield from _commands_of(group.typer_instance, f"{path} {info.name}")
-
-
-def _command(path: str, callback: Callable[..., object]) -> Iterator[str]:
-    hints = typing.get_type_hints(callback, include_extras=True)
-    arguments, options = [], []
-    for name, parameter in inspect.signature(callback).parameters.items():
-        info = next((each for each in _metadata(hints[name]) if isinstance(each, ParameterInfo)), None)
-        if isinstance(info, ArgumentInfo):
-            arguments.append((info, name, parameter, hints[name]))
-        elif isinstance(info, OptionInfo):
-            options.append((info, name, parameter, hints[name]))
-    usage = [path, "[OPTIONS]" if options else ""]
-    usage += [_argument(info, name, parameter) for info, name, parameter, _ in arguments]
-    yield f"{'#' * len(path.split())} {path}"
-    yield f"`{' '.join(word for word in usage if word)}`"
-    yield _plain(inspect.getdoc(callback))
-    rows = [
-        (f"`{_argument(info, name, parameter)}`", _meaning(info, hint, parameter))
-        for info, name, parameter, hint in arguments
-    ]
-    rows += [
-        (_option(info, name, hint), _meaning(info, hint, parameter))
-        for info, name, parameter, hint in options
-    ]
-    if rows:
-        yield _table(("", ""), rows)
-
-
-def _argument(info: ArgumentInfo, name: str, parameter: inspect.Parameter) -> str:
-    shown = info.metavar or name.upper()
-    optional = parameter.default is not inspect.Parameter.empty
-    return f"[{shown.strip('[]')}]" if optional else shown
-
-
-def _option(info: OptionInfo, name: str, hint: object) -> str:
-    flag = bool in (_bare(hint), *typing.get_args(_bare(hint)))
-    # In an annotation, Typer keeps the first name that is given where the default would be.
-    given = [each for each in (info.default, *(info.param_decls or ())) if isinstance(each, str)]
-    names = given or ["--" + name.replace("_", "-")]
-    value = "" if flag else f" {info.metavar or _value(hint)}"
-    return ", ".join(f"`{each}{value if each.startswith('--') else ''}`" for each in names)
-
-
-def _meaning(info: ParameterInfo, hint: object, parameter: inspect.Parameter) -> str:
-    kind = _class(hint)
-    parts = [info.help or ""]
-    if kind is not None and issubclass(kind, enum.Enum):
-        parts.append(f"One of {_codes(str(each.value) for each in kind)}.")
-    if info.min is not None and info.max is not None and info.max < 10**9:
-        parts.append(f"From {info.min:,} to {info.max:,}.")
-    default = parameter.default
-    if isinstance(default, int | float) and not isinstance(default, bool):
-        parts.append(f"Default: {default:,}.")
-    return " ".join(part for part in parts if part)
-
-
-def _metadata(hint: object) -> tuple[object, ...]:
-    return getattr(hint, "__metadata__", ())
-
-
-def _bare(hint: object) -> object:
-    return typing.get_args(hint)[0] if _metadata(hint) else hint
-
-
-def _class(hint: object) -> type | None:
-    bare = _bare(hint)
-    choices = typing.get_args(bare) if isinstance(bare, UnionType) else (bare,)
-    return next((each for each in choices if isinstance(each, type) and each is not type(None)), None)
-
-
-def _value(hint: object) -> str:
-    kind = _class(hint)
-    return "NUMBER" if kind in (int, float) else "LEVEL" if kind and issubclass(kind, enum.Enum) else "TEXT"
+    return _page("Commands", *command_pages.markdown())
 
 
 def findings() -> str:
-    severities = {each.severity for each in CATALOGUE.values()}
-    order = [each for each in diagnostics.Severity if each in severities]
+    codes = diagnostics.CODES.values()
+    severities = ", ".join(each.value for each in diagnostics.Severity)
     return _page(
-        "Findings of `quintet doctor`",
-        "Codes that begin with D are pitfalls of Sametime that its documents and its users tell of; those"
-        " with Q are what LDAP has taught others. A finding in the command's output has the exact place,"
-        " what was seen, and mostly a more exact cure than here. It changes nothing; the exit code is 1 when"
-        " one is an error.",
+        "Findings of `quintet check` and `quintet doctor`",
+        "Every problem has a code; `quintet explain CODE` shows the same as this page. Codes that begin with"
+        " D"
+        " are known pitfalls of Sametime; those with Q are what Quintet finds besides. A problem in a"
+        " command's"
+        " output has the exact place, and mostly a more exact fix than here. `check` exits with 2 when one"
+        " is an"
+        " error, with `--strict` also when one is a warning; `doctor` exits with 1 when one is an error.",
         _table(
-            ("code", "", "what"),
-            (
-                (f"[{code}](#{code.lower()})", kind.severity.value, kind.title)
-                for code, kind in CATALOGUE.items()
-            ),
+            ("code", "usually", "problem"),
+            ((f"[{code}](#{code.name.lower()})", code.severity.value, code.title) for code in codes),
         ),
-        f"The severities: {', '.join(each.value for each in order)}.",
-        *(
-            part
-            for code, kind in CATALOGUE.items()
-            for part in (
-                f"### {code}",
-                f"**{_escaped(kind.title)}** ({kind.severity.value}): {_escaped(kind.why)}.",
-                f"Cure: {_escaped(kind.fix)}.",
-            )
-        ),
+        f"The severities: {severities}.",
+        *(part for code in codes for part in _finding(code)),
     )
 
 
-_EXIT_MEANINGS = {
-    ExitCode.DONE: "done, or the answer is yes",
-    ExitCode.NO: "the answer is no: refused, not found, not agreed to; or `doctor` found an error",
-    ExitCode.USAGE: "the command line or the configuration is wrong",
-    ExitCode.UNREACHABLE: "the directory cannot be reached or cannot be trusted",
-    ExitCode.BUG: "nobody foresaw this error, so it is a fault of Quintet",
-    ExitCode.READER_GONE: "nobody reads the output any more, as after `| head -1`; nothing is said",
-}
+def _finding(code: diagnostics.Code) -> Iterator[str]:
+    yield f"### {code}"
+    yield f"**{_escaped(code.title)}** ({code.severity.value})"
+    yield f"Impact: {_escaped(code.impact)}."
+    yield f"Fix: {_escaped(code.fix)}."
+    if code.see:
+        yield f"See: {', '.join(f'[{_title(page)}](../{page})' for page in code.see)}."
+
+
+def _title(page: str) -> str:
+    """The heading of a page of the documentation."""
+    return (FOLDER.parent / page).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def exit_codes() -> str:
@@ -252,16 +157,19 @@ def exit_codes() -> str:
         "Exit codes",
         _table(
             ("code", "meaning", "errors that lead to it"),
-            ((str(code.value), _EXIT_MEANINGS[code], _codes(by_code[code])) for code in ExitCode),
+            (
+                (str(code.value), command_pages.EXIT_MEANINGS[code], _codes(by_code[code]))
+                for code in ExitCode
+            ),
         ),
         "An error that is not listed has the code of the nearest class above it in the [tree of"
-        " errors](errors.md). Ctrl-C ends with 130, as everywhere.",
+        " errors](errors.md).",
     )
 
 
 def errors() -> str:
     trees = (
-        ("The five tasks and cards: `quintet.directory.errors`", directory_errors.DirectoryError),
+        ("The five tasks and cards: `quintet.directory`", DirectoryError),
         ("Stores and stash files: `quintet.tls.stores.errors`", StoreError),
         ("Settings: `quintet.diagnostics`", diagnostics.SettingsError),
         ("LDAP: `quintet.ldap.errors`", ldap_errors.LdapError),
@@ -332,10 +240,8 @@ def _codes(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _plain(text: str | DefaultPlaceholder | None) -> str:
-    return (
-        " ".join(line.strip() for line in text.splitlines() if line.strip()) if isinstance(text, str) else ""
-    )
+def _plain(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _escaped(text: str) -> str:
@@ -349,7 +255,8 @@ _FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", 
 def readme() -> str:
     """The README, with the figures that `script/bench` measured last."""
     made = _figures(json.loads(MEASURED.read_text(encoding="utf-8")))
-    return _FIGURES.sub(lambda _: f"\n{made}\n\n", README.read_text(encoding="utf-8"))
+    text = _FIGURES.sub(lambda _: f"\n{made}\n\n", README.read_text(encoding="utf-8"))
+    return str(task_figures.fill(text, json.loads(TASKS.read_text(encoding="utf-8"))))
 
 
 def _figures(result: dict[str, Any]) -> str:
@@ -362,7 +269,7 @@ def _figures(result: dict[str, Any]) -> str:
     goals = [f"{goal['name']}, {goal['wanted']}" for goal in result["goals"] if not goal["met"]]
     missed = f" A goal that is missed: {'; '.join(goals)}." if goals else ""
     told = (
-        f"Searches a second, the median of {result['rounds']} rounds of {result['seconds_per_round']} s"
+        f"Searches per second, the median of {result['rounds']} rounds of {result['seconds_per_round']} s"
         f" each, measured on {result['measured']} with {machine['processors']} processors"
         f" ({machine['system']}, {machine['architecture']}): {software}. A ratio is the median of those"
         " of two turns in the same round, so it may differ from that of the medians. Encrypted, Quintet"
@@ -384,9 +291,11 @@ def _ratios(name: str, result: dict[str, Any]) -> tuple[str, str]:
 
 ROOT = FOLDER.parent.parent
 README, MEASURED = ROOT / "README.md", ROOT / "bench" / "results.json"
+TASKS = ROOT / "bench" / "results-tasks.json"
 PAGES: dict[Path, Callable[[], str]] = {
     FOLDER / "settings.md": settings,
     FOLDER / "commands.md": commands,
+    FOLDER.parent / "man" / "quintet.1": command_pages.man,
     FOLDER / "findings.md": findings,
     FOLDER / "exit-codes.md": exit_codes,
     FOLDER / "errors.md": errors,

@@ -1,3 +1,3 @@
-"""The directory side of a Sametime community: five tasks over five LDAP connections."""
+"""A Sametime-compatible community server for any LDAP directory."""
 
 __version__ = "0.1.0"

@@ -9,8 +9,8 @@ import pytest
 
 from quintet.admin.init.writing import FILES
 from quintet.config.load import load
-from quintet.directory.directory import Directory
-from quintet.tls.certificates import fingerprint
+from quintet.directory import Directory
+from quintet.tls import fingerprint
 from support import certs, small
 from support.command import Ran, run_program
 from support.slapd import Slapd
@@ -74,7 +74,7 @@ def test_doctor_examines_what_was_written(tmp_path: Path, make_slapd: Callable[.
     ran = initialise(tmp_path / "new", server, *WITH_ACCOUNT, *accepting(server))
     found = run_program("--config", tmp_path / "new", "doctor", "--json").document["findings"]
     assert all(each["code"] in ran.out for each in found)
-    assert found or "Nothing is wrong" in ran.out
+    assert found or "No problems found" in ran.out
 
 
 def test_the_password_may_come_from_the_environment_or_a_file(tmp_path: Path, small_slapd: Slapd) -> None:
@@ -159,7 +159,7 @@ def test_without_tls_no_password_is_sent_unless_that_is_chosen(
     server = make_slapd(tls=False)
     ran = initialise(tmp_path, server, *WITH_ACCOUNT, "--yes")
     assert ran.code == 2
-    assert "in clear" in ran.err
+    assert "unencrypted" in ran.err
     assert " BIND " not in server.log()
     assert not list(tmp_path.iterdir())
     initialise(tmp_path, server, *WITH_ACCOUNT, "--yes", "--protection", "none")
@@ -191,7 +191,7 @@ def test_a_host_where_nothing_listens_is_3(tmp_path: Path) -> None:
         "--config", tmp_path, "init", "--host", "127.0.0.1", "--port", "1", "--tls-port", "1", "--yes"
     )
     assert ran.code == 3
-    assert "nothing listens" in ran.err
+    assert "refuses connections" in ran.err
     assert not list(tmp_path.iterdir())
 
 

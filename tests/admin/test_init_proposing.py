@@ -7,19 +7,16 @@ from typing import Any
 import pytest
 
 from quintet.admin.init import writing
-from quintet.admin.init.proposing import Proposal, propose
-from quintet.admin.init.root_dse import Product, Root, read_root, root_of
+from quintet.admin.init.proposing import Proposal, contexts_with_people, propose
 from quintet.admin.init.writing import Plan, write
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.config.load import load
-from quintet.directory.directory import Directory
-from quintet.directory.services import Protection
+from quintet.directory import Directory, Protection
 from quintet.embedded.answers import Rules
-from quintet.embedded.ldif import parse
 from quintet.embedded.server import EmbeddedServer
-from quintet.ldap.connection import Address, connect
-from quintet.ldap.messages import SearchResultEntry
-from quintet.tls.stores import Store, new_store
+from quintet.ldap import Address, Entry, RootDSE, ServerKind, connect
+from quintet.ldap.ldif import read_entries
+from quintet.tls import Store, new_store
 from support import certs, small
 from support.slapd import Slapd
 
@@ -141,41 +138,41 @@ member: CN=Ann Ames,O=Acme
 """
 
 
-async def proposed(ldif: bytes, root: Mapping[str, Sequence[str]]) -> tuple[Root, Proposal]:
+async def proposed(ldif: bytes, root: Mapping[str, Sequence[str]]) -> tuple[RootDSE, Proposal]:
     async with (
-        EmbeddedServer(parse(ldif), rules=Rules(root=root)) as server,
+        EmbeddedServer(read_entries(ldif), rules=Rules(root=root)) as server,
         await connect(Address("127.0.0.1", server.port)) as connection,
     ):
-        found = await read_root(connection)
+        found = await connection.root_dse()
         return found, await propose(connection, found)
 
 
 @pytest.mark.parametrize(
     ("told", "product"),
     [
-        ({"objectClass": ["top", "OpenLDAProotDSE"]}, Product.OPENLDAP),
-        (DS389_ROOT, Product.DS389),
-        ({"vendorName": ["Red Hat Directory Server"]}, Product.DS389),
-        (AD_ROOT, Product.ACTIVE_DIRECTORY),
-        ({"forestFunctionality": ["7"]}, Product.ACTIVE_DIRECTORY),
-        ({"isGlobalCatalogReady": ["TRUE"]}, Product.ACTIVE_DIRECTORY),
-        (SAMBA_ROOT, Product.SAMBA),
-        (DOMINO_ROOT, Product.DOMINO),
-        ({"vendorName": ["Lotus Development Corporation"]}, Product.DOMINO),
-        ({"dominoServer": ["CN=hub/O=Acme"]}, Product.DOMINO),
-        ({"vendorName": ["Somebody"]}, Product.OTHER),
-        ({}, Product.OTHER),
+        ({"objectClass": ["top", "OpenLDAProotDSE"]}, ServerKind.OPENLDAP),
+        (DS389_ROOT, ServerKind.DIRECTORY_389),
+        ({"vendorName": ["Red Hat Directory Server"]}, ServerKind.DIRECTORY_389),
+        (AD_ROOT, ServerKind.ACTIVE_DIRECTORY),
+        ({"forestFunctionality": ["7"]}, ServerKind.ACTIVE_DIRECTORY),
+        ({"isGlobalCatalogReady": ["TRUE"]}, ServerKind.ACTIVE_DIRECTORY),
+        (SAMBA_ROOT, ServerKind.SAMBA),
+        (DOMINO_ROOT, ServerKind.DOMINO),
+        ({"vendorName": ["Lotus Development Corporation"]}, ServerKind.DOMINO),
+        ({"dominoServer": ["CN=hub/O=Acme"]}, ServerKind.DOMINO),
+        ({"vendorName": ["Somebody"]}, ServerKind.UNKNOWN),
+        ({}, ServerKind.UNKNOWN),
     ],
 )
-def test_a_product_is_recognised_by_its_root(told: Mapping[str, Sequence[str]], product: Product) -> None:
-    entry = SearchResultEntry("", {name: [each.encode() for each in values] for name, values in told.items()})
-    assert root_of(entry).product is product
+def test_a_product_is_recognised_by_its_root(told: Mapping[str, Sequence[str]], product: ServerKind) -> None:
+    entry = Entry("", {name: [each.encode() for each in values] for name, values in told.items()})
+    assert RootDSE(entry).kind is product
 
 
 async def test_c64_active_directory_gets_its_naming_context_as_base() -> None:
     root, found = await proposed(AD, AD_ROOT)
-    assert root.product is Product.ACTIVE_DIRECTORY
-    assert root.contexts == ("DC=corp,DC=example",)
+    assert root.kind is ServerKind.ACTIVE_DIRECTORY
+    assert contexts_with_people(root) == ("DC=corp,DC=example",)
     assert found.person_base == "DC=corp,DC=example"
     assert found.group_base == "OU=Groups,DC=corp,DC=example"
     assert (found.person_class, found.group_class, found.member_attribute) == ("user", "group", "member")
@@ -187,7 +184,7 @@ async def test_c64_active_directory_gets_its_naming_context_as_base() -> None:
 
 async def test_389_with_people_in_two_units_gets_the_container_of_both() -> None:
     root, found = await proposed(DS389, DS389_ROOT)
-    assert root.product is Product.DS389
+    assert root.kind is ServerKind.DIRECTORY_389
     assert found.person_base == "ou=people,dc=example,dc=com"
     assert found.group_base == "ou=groups,dc=example,dc=com"
     assert (found.group_class, found.member_attribute) == ("groupOfUniqueNames", "uniqueMember")
@@ -197,7 +194,7 @@ async def test_389_with_people_in_two_units_gets_the_container_of_both() -> None
 
 async def test_d23_domino_gets_no_base_for_groups() -> None:
     root, found = await proposed(DOMINO, DOMINO_ROOT)
-    assert root.product is Product.DOMINO
+    assert root.kind is ServerKind.DOMINO
     assert found.group_base == ""
     assert (found.person_class, found.group_class) == ("dominoPerson", "dominoGroup")
     assert "(cn=%s)" in found.login_filter
@@ -224,9 +221,9 @@ async def test_an_empty_directory_gets_what_is_usual_and_is_told_to_be_empty() -
 async def test_what_is_proposed_makes_settings_without_an_error_that_find_a_person(
     tmp_path: Path, ldif: bytes, root: Mapping[str, Sequence[str]]
 ) -> None:
-    async with EmbeddedServer(parse(ldif), rules=Rules(root=root)) as server:
+    async with EmbeddedServer(read_entries(ldif), rules=Rules(root=root)) as server:
         async with await connect(Address("127.0.0.1", server.port)) as connection:
-            found = await propose(connection, await read_root(connection))
+            found = await propose(connection, await connection.root_dse())
         write(
             tmp_path,
             {},
@@ -234,7 +231,7 @@ async def test_what_is_proposed_makes_settings_without_an_error_that_find_a_pers
         )
         settings = load(tmp_path, {})
         assert settings.cards is not None
-        async with Directory(settings) as directory, Cards(settings.cards) as cards:
+        async with Directory(settings) as directory, Cards(settings) as cards:
             person = await directory.resolve_login("aames" if ldif != DS389 else "ann")
             groups = await directory.groups_of(person)
             card = await cards.card(person.id)
@@ -243,7 +240,7 @@ async def test_what_is_proposed_makes_settings_without_an_error_that_find_a_pers
     assert card.fields["Name"].value == "Ann Ames"
 
 
-@pytest.mark.parametrize("failing", ["rewrite", "write_stash"])
+@pytest.mark.parametrize("failing", ["write_files", "write_stash"])
 async def test_when_writing_fails_everything_is_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
@@ -275,9 +272,9 @@ def _store() -> Store:
 @pytest.mark.real
 async def test_openldap_is_recognised_and_its_units_are_found(small_slapd: Slapd) -> None:
     async with await connect(Address("127.0.0.1", small_slapd.port)) as connection:
-        root = await read_root(connection)
+        root = await connection.root_dse()
         found = await propose(connection, root)
-    assert root.product is Product.OPENLDAP
-    assert root.contexts == (small.BASE,)
+    assert root.kind is ServerKind.OPENLDAP
+    assert contexts_with_people(root) == (small.BASE,)
     assert (found.person_base, found.group_base) == (small.PEOPLE, small.GROUPS)
     assert (found.person_class, found.group_class) == ("inetOrgPerson", "groupOfNames")

@@ -11,21 +11,22 @@ import pytest
 
 from quintet.admin import trust
 from quintet.admin.listing import rows_of
-from quintet.admin.rewriting import RewriteError
 from quintet.admin.trust import Target, TrustError
+from quintet.files import WriteError
 from quintet.secret import Secret
-from quintet.tls.settings import StoreKind
-from quintet.tls.stores import (
+from quintet.tls import (
     DamagedStoreError,
     NoSuchEntryError,
     NotAStoreError,
     StashError,
+    StoreKind,
     StoreNotFoundError,
     WrongStorePasswordError,
     WrongStoreTypeError,
     new_store,
+    read_stash,
+    write_stash,
 )
-from quintet.tls.stores.stash import read_stash, write_stash
 from support import certs, keytool
 
 ROOT = certs.authority("Root")
@@ -169,7 +170,7 @@ def test_a_store_that_is_set_without_password_gets_a_stash(folder: Path) -> None
 def test_a_store_that_lies_there_unnamed_is_not_overwritten(folder: Path) -> None:
     (folder / "sametime.ini").unlink()
     (folder / "ldaptruststore.p12").write_bytes(b"precious")
-    with pytest.raises(TrustError, match=r"ldaptruststore\.p12 is there, but sametime\.ini does not name it"):
+    with pytest.raises(TrustError, match=r"ldaptruststore\.p12 exists"):
         trust.settings_store_or_new(folder, NOTHING)
 
 
@@ -188,7 +189,7 @@ def test_adding_by_force_takes_even_a_leaf() -> None:
 def test_adding_what_is_there_already_names_its_alias() -> None:
     store = new_store().with_trusted("mine", ROOT.certificate)
     assert trust.add(store, [ROOT.certificate]).left_out == (
-        (ROOT.certificate, "it is in the store already, as 'mine'"),
+        (ROOT.certificate, "the store holds it already, as 'mine'"),
     )
 
 
@@ -220,7 +221,7 @@ def test_a_store_is_converted_and_read_by_keytool(folder: Path, source: str, to:
 
 
 def test_converting_does_not_overwrite_another_file(folder: Path) -> None:
-    with pytest.raises(TrustError, match="is there already"):
+    with pytest.raises(TrustError, match="exists already"):
         trust.convert(trust.file_store(folder / "new.p12", given), folder / "store.jks")
 
 
@@ -234,6 +235,13 @@ def test_stashing_moves_the_password_out_of_the_ini_file(folder: Path) -> None:
         f"STLDAP_TLS_TRUST_STORE_PASSWORD_STASH_FILE={folder / 'new.sth'}\n"
     )
     assert aliases(trust.settings_store(folder, NOTHING)) == ["root"]
+
+
+def test_d42_an_ini_file_whose_name_is_in_another_case_is_changed_where_it_is(folder: Path) -> None:
+    (folder / "sametime.ini").rename(folder / "Sametime.ini")
+    trust.stash(folder, NOTHING)
+    assert "PASSWORD_STASH_FILE=" in (folder / "Sametime.ini").read_text()
+    assert not (folder / "sametime.ini").exists()
 
 
 def test_stashing_twice_is_refused(folder: Path) -> None:
@@ -264,23 +272,23 @@ def test_a_stash_that_does_not_open_the_store_gives_way_to_the_password_that_doe
 
 def test_a_missing_stash_without_a_password_is_told(folder: Path) -> None:
     write_ini(folder, "new.p12", stash="a.sth")
-    with pytest.raises(StashError, match="no such stash"):
+    with pytest.raises(StashError, match="stash file"):
         trust.settings_store(folder, NOTHING)
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "error", "words"),
+    ("name", "data", "error"),
     [
-        ("a.p12", b"just a text\n", NotAStoreError, "it is a text, and no store"),
-        ("a.p12", ROOT.pem, NotAStoreError, "PEM text with certificates"),
-        ("a.jks", b"", NotAStoreError, "empty"),
-        ("a.p12", "truncated", DamagedStoreError, "damaged or cut off"),
-        ("a.jks", "new.p12", WrongStoreTypeError, "its name or its type key says"),
-        ("a.p12", None, StoreNotFoundError, "no such file"),
+        ("a.p12", b"just a text\n", NotAStoreError),
+        ("a.p12", ROOT.pem, NotAStoreError),
+        ("a.jks", b"", NotAStoreError),
+        ("a.p12", "truncated", DamagedStoreError),
+        ("a.jks", "new.p12", WrongStoreTypeError),
+        ("a.p12", None, StoreNotFoundError),
     ],
 )
 def test_a_bad_store_is_told_with_its_path(
-    folder: Path, name: str, data: bytes | str | None, error: type[Exception], words: str
+    folder: Path, name: str, data: bytes | str | None, error: type[Exception]
 ) -> None:
     if data == "truncated":
         data = (folder / "new.p12").read_bytes()[:300]
@@ -288,9 +296,8 @@ def test_a_bad_store_is_told_with_its_path(
         data = (folder / data).read_bytes()
     if data is not None:
         (folder / name).write_bytes(data)
-    with pytest.raises(error, match=words) as caught:
+    with pytest.raises(error, match=name):
         trust.file_store(folder / name, given)
-    assert name in str(caught.value)
 
 
 def test_a_wrong_password_is_told_with_the_path(folder: Path) -> None:
@@ -307,7 +314,7 @@ def test_the_password_is_not_asked_for_when_there_is_no_file(folder: Path) -> No
 
 
 def test_a_file_of_another_name_is_refused(folder: Path) -> None:
-    with pytest.raises(TrustError, match=r"ends neither in \.p12, \.pfx nor \.jks"):
+    with pytest.raises(TrustError, match=r"\.p12, \.pfx or \.jks"):
         trust.file_store(folder / "sametime.ini", given)
 
 
@@ -342,7 +349,7 @@ def test_no_room_leaves_no_part_of_a_new_store_behind(tmp_path: Path, room: int)
     def work() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-        with pytest.raises((RewriteError, StashError)):
+        with pytest.raises((WriteError, StashError)):
             trust.save(target, changed, folder=tmp_path)
 
     assert in_child(work) == 0

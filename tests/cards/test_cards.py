@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from quintet.cards.cards import Cards
-from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope
-from quintet.directory.errors import AmbiguousNameError, DirectoryUnavailableError, UnknownNameError
+from quintet.cards import Cards
+from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope, Settings
+from quintet.directory import AmbiguousNameError, DirectoryUnavailableError, UnknownNameError
 from quintet.embedded.faults import Drop, Silence, failing
-from quintet.embedded.ldif import Entry
 from quintet.embedded.server import EmbeddedServer
+from quintet.ldap import Entry
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from quintet.tls.settings import TlsSettings
+from support.directories import card_settings
 
 DETAILS = (
     Detail("MailAddress", ("mail",), "text/plain", " "),
@@ -27,19 +28,19 @@ ADA = "cn=Ada,o=first"
 
 
 def person(dn: str, **attributes: str) -> Entry:
-    given = {name: (value.encode(),) for name, value in attributes.items()}
-    return Entry(dn, {"objectClass": (b"top", b"person"), **given})
+    given = {name: [value.encode()] for name, value in attributes.items()}
+    return Entry(dn, {"objectClass": [b"top", b"person"], **given})
 
 
 FIRST = (
-    Entry("o=first", {"objectClass": (b"organization",), "o": (b"first",)}),
+    Entry("o=first", {"objectClass": [b"organization"], "o": [b"first"]}),
     person(ADA, cn="Ada", mail="ada@example.com", title="Engineer", employeeNumber="17"),
     person("cn=Bob,o=first", cn="Bob", mail="bob@example.com"),
     person("cn=Twin,o=first", cn="Twin", mail="one@example.com", sn="Twin"),
     person("cn=Twin 2,o=first", cn="Twin", mail="two@example.com", sn="Twin"),
 )
 SECOND = (
-    Entry("o=second", {"objectClass": (b"organization",), "o": (b"second",)}),
+    Entry("o=second", {"objectClass": [b"organization"], "o": [b"second"]}),
     person("uid=x1,o=second", cn="A. Byron", mail="ada@example.com", title="Countess", mobile="22"),
     person("uid=x2,o=second", cn="Only Here", mail="here@example.com", title="Guest"),
 )
@@ -61,9 +62,9 @@ def storage(server: EmbeddedServer, base: str, **changes: object) -> CardStorage
     return CardStorage((replace(there, **changes),), DETAILS, TlsSettings(), "MailAddress")  # type: ignore[arg-type]
 
 
-def settings(*storages: CardStorage, **changes: object) -> CardSettings:
+def settings(*storages: CardStorage, **changes: object) -> Settings:
     sets = {0: ("Name",), 1: ("Title", "Name", "MailAddress", "Telephone")}
-    return replace(CardSettings(storages, sets), **changes)  # type: ignore[arg-type]
+    return card_settings(replace(CardSettings(storages, sets), **changes))  # type: ignore[arg-type]
 
 
 def shown(fields: Mapping[str, object]) -> dict[str, object]:

@@ -4,7 +4,7 @@ import pytest
 
 from quintet.cards.sets import ids_in_set, ids_to_show
 from quintet.config.settings import CardSettings, CardStorage, Detail
-from quintet.tls.settings import TlsSettings
+from quintet.tls import TlsSettings
 
 DETAILS = tuple(Detail(ident, ("cn",), "text/plain", " ") for ident in ("Name", "Company", "Title", "Extra"))
 SETTINGS = CardSettings(

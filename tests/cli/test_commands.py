@@ -2,23 +2,17 @@
 
 import errno
 import json
-import os
-import pty
-import select
-import signal
-import socket
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.cli.exit_codes import EXITS, ExitCode, UsageError, exit_of
-from quintet.cli.show import print_json, printable, tell, text
+from quintet.cli.exit_codes import ExitCode, UsageError
+from quintet.cli.report_error import EXITS, exit_code_of, report_error
+from quintet.cli.show import print_json, printable, text
 from quintet.diagnostics import SettingsError
-from quintet.directory.errors import (
+from quintet.directory import (
     AuthenticationError,
     DirectoryError,
     DirectoryUnavailableError,
@@ -27,7 +21,7 @@ from quintet.directory.errors import (
     UnknownNameError,
     UntrustedServerError,
 )
-from support.command import PLAIN, PROGRAM, Quintet, run_program
+from support.command import Quintet, at_terminal, run_program
 from support.folder import settings_folder
 from support.slapd import Slapd
 
@@ -82,29 +76,17 @@ def test_help_shows_flags_without_a_value(quintet: Quintet) -> None:
 
 
 def test_a_command_in_an_error_is_not_broken_over_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(UsageError("x" * 70, "run quintet trust fetch dir.example:636 --store /some/where/long/store.p12"))
+    report_error(
+        UsageError("x" * 70, "run quintet trust fetch dir.example:636 --store /some/where/long/store.p12")
+    )
     assert (
         "quintet trust fetch dir.example:636 --store /some/where/long/store.p12\n" in capsys.readouterr().err
     )
 
 
 def test_an_error_of_the_system_names_the_file_and_no_number(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(FileNotFoundError(errno.ENOENT, "No such file or directory", "somewhere"))
+    report_error(FileNotFoundError(errno.ENOENT, "No such file or directory", "somewhere"))
     assert capsys.readouterr().err == "error: somewhere: No such file or directory\n"
-
-
-def test_check_prints_every_problem_with_its_place(quintet: Quintet, tmp_path: Path) -> None:
-    (tmp_path / "sametime.ini").write_text("[Directory]\nST_DB_LDAP_PENDING_MAX=many\n")
-    (tmp_path / "StCommunityConfig.xml").write_text("<StCommunityConfig>\n<LDAP>\n")
-    ran = quintet("check", "--json")
-    assert ran.code == 2
-    problems = ran.document["problems"]
-    assert all(set(each) == {"severity", "file", "line", "key", "message"} for each in problems)
-    errors = {each["file"]: each for each in problems if each["severity"] == "error"}
-    assert errors["sametime.ini"]["line"] == 2
-    assert errors["sametime.ini"]["key"] == "ST_DB_LDAP_PENDING_MAX"
-    assert errors["StCommunityConfig.xml"]["line"] is not None
-    assert "sametime.ini:2" in quintet("check").out
 
 
 @pytest.mark.real
@@ -135,10 +117,25 @@ def test_warnings_keep_out_of_the_document(quintet: Quintet, tmp_path: Path, sma
         level="passwords",
         directory={"QUINTET_ALLOW_CLEAR_SERVICE_BIND": "1"},
     )
-    ran = quintet("--config", folder, "resolve", "alice", "--json")
+    ran = quintet("--config", folder, "eavesdrop", "--json")
     assert ran.code == 0
-    assert [match["name"] for match in ran.document["matches"]] == ["Alice Adams"]
+    assert ran.document["protection"] == "passwords"
     assert "QUINTET_ALLOW_CLEAR_SERVICE_BIND" in ran.err
+
+
+@pytest.mark.real
+def test_warnings_about_the_account_come_where_they_matter_and_once(
+    quintet: Quintet, tmp_path: Path, small_slapd: Slapd
+) -> None:
+    folder = settings_folder(tmp_path / "settings", small_slapd, level="passwords")
+    about = {
+        command: [
+            line for line in quintet("--config", folder, command, *given).err.splitlines() if "SCRAM" in line
+        ]
+        for command, *given in (("resolve", "alice"), ("card", "alice"), ("connections",), ("eavesdrop",))
+    }
+    assert about["resolve"] == about["card"] == []
+    assert len(about["connections"]) == len(about["eavesdrop"]) == 2, "one for the tasks, one for the cards"
 
 
 @pytest.mark.real
@@ -157,53 +154,12 @@ def test_the_installed_program_behaves_the_same(sound_folder: Path) -> None:
 
 @pytest.mark.real
 def test_a_password_typed_at_a_terminal_is_not_echoed(sound_folder: Path) -> None:
-    mine, theirs = pty.openpty()
-    try:
-        process = subprocess.Popen(
-            [PROGRAM, "--config", sound_folder, "authenticate", "alice"],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env={**os.environ, **PLAIN},
-            start_new_session=True,
-        )
-        seen = read_until(mine, b"Password")
-        os.write(mine, b"alice-secret\n")
-        seen += read_until(mine, b"Alice Adams")
-        assert process.wait(30) == 0
-    finally:
-        os.close(theirs)
-        os.close(mine)
-    assert b"alice-secret" not in seen
-
-
-def read_until(terminal: int, wanted: bytes) -> bytes:
-    seen, deadline = b"", time.monotonic() + 30
-    while wanted not in seen:
-        ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
-        assert ready, seen
-        seen += os.read(terminal, 4096)
-    return seen
-
-
-@pytest.mark.real
-def test_ctrl_c_is_130_without_a_traceback(tmp_path: Path) -> None:
-    with Slapd() as server:
-        folder = settings_folder(tmp_path, server, level="none")
-        port = server.port
-    with socket.create_server(("127.0.0.1", port)) as silent:
-        silent.settimeout(30)
-        process = subprocess.Popen(
-            [PROGRAM, "--config", folder, "resolve", "alice"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **PLAIN},
-        )
-        with silent.accept()[0]:
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, b"")
-    assert b"Traceback" not in err
+    with at_terminal("--config", sound_folder, "authenticate", "alice") as terminal:
+        terminal.until("Password")
+        terminal.type("alice-secret\n")
+        terminal.until("Alice Adams")
+        assert terminal.end() == 0
+        assert b"alice-secret" not in terminal.shown
 
 
 @given(st.text())
@@ -262,19 +218,19 @@ class Stdout:
     ids=lambda value: type(value).__name__,
 )
 def test_each_kind_of_error_has_its_code(error: Exception, code: ExitCode) -> None:
-    assert exit_of(error) is code
+    assert exit_code_of(error) is code
     assert set(EXITS.values()) <= set(ExitCode)
 
 
 def test_an_error_says_its_cure_once(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(UsageError("it is broken", "mend it"))
-    tell(UnknownNameError("nobody has it", fix="Ask for somebody else"))
+    report_error(UsageError("it is broken", "mend it"))
+    report_error(UnknownNameError("nobody has it", fix="Ask for somebody else"))
     said = capsys.readouterr().err
     assert said.count("mend it") == said.count("Ask for somebody else") == 1
 
 
 def test_a_bug_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(ZeroDivisionError("division by zero"))
+    report_error(ZeroDivisionError("division by zero"))
     said = capsys.readouterr().err
     assert "ZeroDivisionError" in said
     assert "Traceback" not in said

@@ -48,4 +48,4 @@ def test_a_base_that_is_not_there_is_told(
     missing = {"GroupResolveBase": "ou=teams,o=example"}
     folder = settings_folder(tmp_path, small_slapd, level="none", account=None, connection=missing)
     ran = quintet("--config", folder, *command, "--json")
-    assert "GroupResolveBase 'ou=teams,o=example' at localhost is not there" in " ".join(ran.err.split())
+    assert "GroupResolveBase 'ou=teams,o=example' at localhost does not exist" in " ".join(ran.err.split())

@@ -124,10 +124,10 @@ def test_c40_nobody_found_while_a_server_is_down_is_3_and_an_incomplete_answer(
     path.write_text(path.read_text().replace("  </LDAP>", f"    {second[0]}\n  </LDAP>"))
     ran = quintet("--config", folder, "resolve", "zzz", "--json")
     assert (ran.code, ran.document) == (3, {"matches": [], "exact": False, "complete": False})
-    assert "127.0.0.1 could not be asked" in ran.err
+    assert "127.0.0.1 could not be reached" in ran.err
     found = quintet("--config", folder, "resolve", "alice@example.com", "--json")
     assert (found.code, found.document) == (0, {"matches": [ALICE], "exact": True, "complete": False})
-    assert "127.0.0.1 could not be asked" in found.err
+    assert "127.0.0.1 could not be reached" in found.err
 
 
 def test_browse_goes_down_page_by_page(ask: Quintet) -> None:

@@ -2,21 +2,24 @@
 
 import asyncio
 import dataclasses
+import hashlib
 import io
 import json
 import ssl
+import struct
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quintet.cli.app import main
-from quintet.tls.certificates import fingerprint
-from quintet.tls.stores.stash import read_stash
-from support import certs, keytool
+from quintet.tls import fingerprint, read_stash
+from support import certs, keytool, odd
 from support.slapd import Slapd
 
 ROOT = certs.authority("Root")
@@ -176,7 +179,7 @@ def test_fetch_json_shows_the_chain_and_changes_nothing(quintet: Command, with_r
 @pytest.mark.real
 def test_fetch_names_the_root_that_is_not_sent(quintet: Command, without_root: Slapd) -> None:
     assert quintet("fetch", f"localhost:{without_root.tls_port}") == 1
-    assert "does not send the certificate that must be trusted: CN=Root,O=Quintet Tests" in quintet.words()
+    assert "does not send the certificate to trust: CN=Root,O=Quintet Tests" in quintet.words()
     assert "quintet trust import" in quintet.words()
     assert contents(quintet.folder) == {}
 
@@ -203,9 +206,13 @@ def test_fetch_tells_when_the_name_still_does_not_match(
 ) -> None:
     server = make_slapd(authority=ROOT, certificate=whole(certs.leaf(ROOT, "ldap.example.com"), ROOT))
     address = f"localhost:{server.tls_port}"
-    assert quintet("fetch", address, "--accept", fingerprint(ROOT.certificate)) == 0
-    assert "still would not be trusted" in quintet.words()
-    assert "ldap.example.com" in quintet.words()
+    accept = ("--accept", fingerprint(ROOT.certificate))
+    assert quintet("fetch", address, "--json", *accept) == 0
+    document = json.loads(quintet.out)
+    assert (document["imported"], document["trusted"], document["code"]) == ("root", False, "T206")
+    assert "ldap.example.com" in document["problem"]
+    assert quintet("fetch", address, *accept) == 0
+    assert "is still not trusted" in quintet.words()
 
 
 @pytest.mark.real
@@ -221,13 +228,13 @@ def test_fetch_finds_that_all_is_well_already(quintet: Command, with_root: Slapd
 @pytest.mark.real
 def test_fetch_tells_a_clear_port_given_as_the_tls_port(quintet: Command, with_root: Slapd) -> None:
     assert quintet("fetch", f"localhost:{with_root.port}") == 3
-    assert "is a clear LDAP port, no TLS port" in quintet.words()
+    assert "is a plain LDAP port" in quintet.words()
 
 
 @pytest.mark.real
 def test_fetch_tells_a_tls_port_given_for_starttls(quintet: Command, with_root: Slapd) -> None:
     assert quintet("fetch", f"localhost:{with_root.tls_port}", "--starttls") == 3
-    assert "is a TLS port: leave out --starttls" in quintet.words()
+    assert "leave out --starttls" in quintet.words()
 
 
 @pytest.mark.parametrize(
@@ -250,17 +257,17 @@ def test_fetch_tells_a_server_that_says_nothing(quintet: Command, monkeypatch: p
     monkeypatch.setattr("quintet.admin.fetching.PATIENCE", 0.2)
     with service(None) as port:
         assert quintet("fetch", f"127.0.0.1:{port}") == 3
-    assert "accepts connections and says nothing" in quintet.words()
+    assert "does not answer" in quintet.words()
 
 
 def test_fetch_tells_that_nothing_listens(quintet: Command) -> None:
     assert quintet("fetch", "127.0.0.1:1") == 3
-    assert "nothing listens at 127.0.0.1:1" in quintet.words()
+    assert "127.0.0.1:1 refuses connections" in quintet.words()
 
 
 def test_fetch_tells_a_name_that_does_not_resolve(quintet: Command) -> None:
     assert quintet("fetch", "no-such-host.invalid:636") == 3
-    assert "'no-such-host.invalid' is not known here" in quintet.words()
+    assert "'no-such-host.invalid' does not resolve" in quintet.words()
 
 
 @pytest.mark.parametrize("address", ["", "a:b", "a:0", "a:65536", "ldaps://a:636", "a b:1", "::1:636"])
@@ -274,7 +281,7 @@ def test_import_makes_the_store_and_leaves_the_leaf_out(quintet: Command, tmp_pa
     bundle.write_bytes(certs.bundle(certs.leaf(MIDDLE, "a"), MIDDLE, ROOT))
     assert quintet("import", bundle, "--yes") == 0
     assert "Imported: middle, root" in quintet.words()
-    assert "CN=a,O=Quintet Tests is left out: it is a server's own certificate" in quintet.words()
+    assert "CN=a,O=Quintet Tests is not imported: it is a server's own certificate" in quintet.words()
     assert quintet.aliases() == ["middle", "root"]
 
 
@@ -282,7 +289,7 @@ def test_import_of_a_leaf_alone_is_refused(quintet: Command, tmp_path: Path) -> 
     file = tmp_path.parent / f"{tmp_path.name}.der"
     file.write_bytes(certs.leaf(ROOT, "a").der)
     assert quintet("import", file, "--yes") == 1
-    assert "'CN=Root,O=Quintet Tests' issued" in quintet.words()
+    assert "issued by 'CN=Root,O=Quintet Tests'" in quintet.words()
     assert contents(quintet.folder) == {}
 
 
@@ -343,9 +350,9 @@ def test_the_password_is_asked_for(quintet: Command, tmp_path: Path, monkeypatch
     store = tmp_path / "a.p12"
     asked = at_a_terminal(monkeypatch, "one-password", "another", *["typed-password"] * 3)
     assert quintet("create", "--store", store) == 0
-    assert "not the same" in quintet.err
+    assert "differ" in quintet.err
     assert quintet("list", "--store", store) == 0
-    once, again = f"Password of {store}: ", "The same once more: "
+    once, again = f"Password of {store}: ", "Repeat: "
     assert asked == [once, again, once, again, once]
 
 
@@ -381,7 +388,7 @@ def test_removing_an_unknown_entry_is_a_no(quintet: Command, tmp_path: Path, ali
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b"a text\n", "it is a text, and no store"), (b"", "it is empty"), (ROOT.pem, "PEM text")],
+    [(b"a text\n", "it is text"), (b"", "the file is empty"), (ROOT.pem, "PEM text")],
 )
 def test_a_store_that_is_none_is_told(quintet: Command, tmp_path: Path, data: bytes, words: str) -> None:
     store, password = tmp_path / "a.p12", tmp_path / "password"
@@ -407,13 +414,14 @@ def test_list_without_any_store_tells_how_to_make_one(quintet: Command) -> None:
     assert "quintet trust fetch HOST:PORT" in quintet.words()
 
 
-def test_list_fits_80_columns(quintet: Command, tmp_path: Path) -> None:
+def test_list_prints_an_entry_a_line_with_whole_names(quintet: Command, tmp_path: Path) -> None:
     pem = tmp_path / "root.pem"
     pem.write_bytes(certs.bundle(ROOT, OTHER, certs.self_signed("a-rather-long-host-name.ldap.example.com")))
     quintet("import", pem, "--yes")
     assert quintet("list") == 0
-    assert max(map(len, quintet.out.splitlines()[:-1])) <= 80
-    assert "Sametime: no" in quintet.out
+    assert [line.count("\t") for line in quintet.out.splitlines()[:-1]] == [4] * 4
+    assert "CN=a-rather-long-host-name.ldap.example.com" in quintet.out
+    assert "Sametime: yes" in quintet.out
 
 
 def test_stash_moves_the_password(quintet: Command, tmp_path: Path) -> None:
@@ -429,3 +437,141 @@ def test_stash_moves_the_password(quintet: Command, tmp_path: Path) -> None:
         f"ST_TLS_TRUST_STORE_PASSWORD_STASH_FILE={tmp_path / 'a.sth'}\n"
     )
     assert quintet("list") == 0
+
+
+# JSON
+
+
+def test_every_change_is_a_document_in_json(quintet: Command, tmp_path: Path) -> None:
+    pem = tmp_path.parent / f"{tmp_path.name}.pem"
+    pem.write_bytes(certs.bundle(certs.leaf(ROOT, "a"), ROOT, OTHER))
+    store = tmp_path / "ldaptruststore.p12"
+
+    def document(*arguments: str | Path) -> dict[str, Any]:
+        assert quintet(*arguments, "--json") == 0
+        found = json.loads(quintet.out)
+        assert isinstance(found, dict)
+        return found
+
+    made = document("create")
+    assert (made["store"], made["kind"], made["created"], made["legacy"]) == (str(store), "p12", True, True)
+    assert made["stash"] == str(store.with_suffix(".sth"))
+    assert "STLDAP_TLS_TRUST_STORE_FILE" in made["settings"]
+
+    imported = document("import", pem, "--yes")
+    assert [each["alias"] for each in imported["imported"]] == ["root", "other"]
+    assert imported["imported"][0]["fingerprint"] == fingerprint(ROOT.certificate)
+    assert [each["subject"] for each in imported["left_out"]] == ["CN=a,O=Quintet Tests"]
+    assert imported["backups"] == [f"{store}.bak"]
+
+    removed = document("remove", "other", "--yes")
+    assert (removed["removed"], removed["trusted_left"]) == (["other"], 1)
+
+    converted = document("convert", tmp_path / "other.jks", "--yes")
+    assert (converted["store"], converted["kind"]) == (str(tmp_path / "other.jks"), "jks")
+
+    listed = document("list")
+    assert [(each["alias"], each["java"], each["sametime"]) for each in listed["entries"]] == [
+        ("root", True, True)
+    ]
+    assert (listed["unreadable"], listed["notes"]) == ([], [])
+
+
+def test_import_of_nothing_that_helps_is_a_document_and_exit_1(quintet: Command, tmp_path: Path) -> None:
+    file = tmp_path.parent / f"{tmp_path.name}.der"
+    file.write_bytes(certs.leaf(ROOT, "a").der)
+    assert quintet("import", file, "--yes", "--json") == 1
+    document = json.loads(quintet.out)
+    assert document["imported"] == []
+    assert len(document["left_out"]) == 1
+
+
+def test_stash_is_a_document_in_json(quintet: Command, tmp_path: Path) -> None:
+    store, password = tmp_path / "a.p12", tmp_path / "password"
+    password.write_text("right-one")
+    quintet("create", "--store", store, "--password-file", password)
+    (tmp_path / "sametime.ini").write_text(
+        f"[Config]\nST_TLS_TRUST_STORE_FILE={store}\nST_TLS_TRUST_STORE_PASSWORD=right-one\n"
+    )
+    assert quintet("stash", "--yes", "--json") == 0
+    document = json.loads(quintet.out)
+    assert document["stash"] == str(tmp_path / "a.sth")
+    assert document["variable"] is None
+    assert "right-one" not in quintet.words()
+
+
+# Stores of others
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("made_by", ["openssl", "keytool"])
+def test_a_store_without_a_password_is_listed_with_an_empty_password_file_or_none(
+    quintet: Command, tmp_path: Path, made_by: str
+) -> None:
+    store, pem = tmp_path / "empty.p12", tmp_path / "ca.pem"
+    pem.write_bytes(ROOT.pem)
+    if made_by == "openssl":
+        making = ("openssl", "pkcs12", "-export", "-nokeys", "-in", pem, "-out", store, "-passout", "pass:")
+        subprocess.run(making, check=True)
+    else:
+        keytool.keytool(
+            *("-J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE", "-J-Dkeystore.pkcs12.macAlgorithm=NONE"),
+            *("-importcert", "-noprompt", "-alias", "root", "-file", pem, "-storetype", "PKCS12"),
+            *("-storepass", "changeit", "-keystore", store),
+        )
+    for content in (None, "", "\n"):
+        given: tuple[str | Path, ...] = ()
+        if content is not None:
+            (tmp_path / "password").write_text(content)
+            given = ("--password-file", tmp_path / "password")
+        assert quintet("list", "--store", store, *given, "--json") == 0
+        assert len(json.loads(quintet.out)["entries"]) == 1
+
+
+def test_a_new_store_needs_a_password(quintet: Command, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("")
+    given = ("--password-file", tmp_path / "password")
+    assert quintet("create", "--store", tmp_path / "a.p12", *given) == 2
+    assert not (tmp_path / "a.p12").exists()
+
+
+def test_an_entry_that_cannot_be_read_is_named_and_the_others_are_listed(
+    quintet: Command, tmp_path: Path
+) -> None:
+    bad = odd.edited(ROOT, ROOT, odd.version(4))
+    body = b"\xfe\xed\xfe\xed" + struct.pack(">II", 2, 2)
+    for alias, data in (("odd", bad), ("good", ROOT.der)):
+        body += struct.pack(">IH", 2, len(alias)) + alias.encode() + bytes(8)
+        body += b"\0\5X.509" + struct.pack(">I", len(data)) + data
+    digest = hashlib.sha1("secret".encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()
+    (tmp_path / "odd.jks").write_bytes(body + digest)
+    (tmp_path / "password").write_text("secret")
+    given = ("--store", tmp_path / "odd.jks", "--password-file", tmp_path / "password")
+    assert quintet("list", *given, "--json") == 0
+    document = json.loads(quintet.out)
+    assert [each["alias"] for each in document["entries"]] == ["good"]
+    assert [each["alias"] for each in document["unreadable"]] == ["odd"]
+    assert [each["code"] for each in document["notes"]] == ["T126"]
+    assert not document["entries"][0]["java"]
+    assert quintet("remove", "good", "--yes", *given) == 2
+    assert quintet("remove", "odd", "--yes", *given) == 0
+    assert quintet.aliases(*given) == ["good"]
+
+
+@pytest.mark.real
+def test_a_store_is_in_the_legacy_encoding_unless_the_modern_one_is_asked_for(
+    quintet: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("right-one")
+    (tmp_path / "ca.pem").write_bytes(ROOT.pem)
+    for options, legacy in (((), True), (("--legacy",), True), (("--modern",), False)):
+        store = tmp_path / f"{len(list(tmp_path.iterdir()))}.p12"
+        given = ("--store", store, "--password-file", tmp_path / "password")
+        assert quintet("create", *given, *options) == 0
+        assert quintet("import", tmp_path / "ca.pem", "--yes", *given) == 0
+        assert quintet("list", *given, "--json") == 0
+        (entry,) = json.loads(quintet.out)["entries"]
+        assert (entry["java"], entry["sametime"]) == (True, legacy)
+        assert quintet("convert", "--yes", *given) == 0
+        assert quintet("list", *given, "--json") == 0
+        assert json.loads(quintet.out)["entries"][0]["sametime"]

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.config.settings import Scope
+from quintet.config import Scope
 from quintet.directory.directory import Directory
 from quintet.directory.errors import DirectoryUnavailableError, UnknownNameError
 from quintet.directory.events import Event, Warned
 from quintet.directory.records import Group, Person
 from quintet.directory.resolve import may_be_resolved
 from quintet.embedded.faults import Answer, failing
-from quintet.embedded.ldif import parse
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
+from quintet.ldap.ldif import read_entries
 from support import small
 from support.directories import DEAD, settings
 
@@ -86,7 +86,7 @@ async def test_c39_an_entry_that_two_servers_spell_differently_comes_once_from_t
     stack: AsyncExitStack, serve: Serve, directory_of: DirectoryOf
 ) -> None:
     spelt = small.LDIF.replace(b"dn: uid=alice,ou=people,", b"dn: UID = Alice, OU=People, ")
-    other = await stack.enter_async_context(EmbeddedServer(parse(spelt)))
+    other = await stack.enter_async_context(EmbeddedServer(read_entries(spelt)))
     for servers, dn in (((other,), "UID=Alice,OU=People,o=example"), ((await serve(), other), ALICE)):
         found = await (await directory_of(*servers)).resolve("alice")
         assert [match.dn for match in found.matches] == [dn]

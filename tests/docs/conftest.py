@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 
 from quintet.embedded import sample
-from quintet.tls.stores import new_store, save_store
+from quintet.tls import new_store, save_store
 from support import keytool
 from support.folder import settings_folder
 from support.pages import Scene

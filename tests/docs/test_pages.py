@@ -14,7 +14,11 @@ from quintet.config import schema
 from support.pages import ROOT, Scene, blocks, commands, walk
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
-MADE = runpy.run_path(str(ROOT / "docs" / "reference" / "make.py"))["PAGES"]
+MADE = {
+    page: make
+    for maker in ("make.py", "make_library.py")
+    for page, make in runpy.run_path(str(ROOT / "docs" / "reference" / maker))["PAGES"].items()
+}
 
 SCENES = {
     "README.md": "encrypted",

@@ -19,9 +19,9 @@ from quintet.embedded.faults import (
     WrongId,
     failing,
 )
-from quintet.embedded.ldif import parse as entries_of
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.filters import parse
+from quintet.ldap.ldif import read_entries
 from quintet.ldap.messages import (
     AbandonRequest,
     ExtendedRequest,
@@ -31,7 +31,9 @@ from quintet.ldap.messages import (
 )
 from support.raw_client import RawClient, code
 
-ENTRIES = entries_of("dn: o=example\no: example\n\ndn: ou=a,o=example\nou: a\n\ndn: ou=b,o=example\nou: b\n")
+ENTRIES = tuple(
+    read_entries("dn: o=example\no: example\n\ndn: ou=a,o=example\nou: a\n\ndn: ou=b,o=example\nou: b\n")
+)
 ALL = SearchRequest("o=example", 2, parse("(|(o=*)(ou=*))"))
 
 

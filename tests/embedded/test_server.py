@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from conftest import Certificates
 from quintet.embedded.answers import Rules
-from quintet.embedded.ldif import Entry, parse
 from quintet.embedded.server import EmbeddedServer
-from quintet.ldap import filters
-from quintet.ldap.controls import paged, read_paged
+from quintet.ldap import Entry, PagedResults, filters
+from quintet.ldap.ldif import read_entries
 from quintet.ldap.messages import (
     AbandonRequest,
     BindRequest,
@@ -33,11 +32,12 @@ from quintet.ldap.messages import (
     encode,
 )
 from quintet.ldap.sasl import scram
-from quintet.ldap.sasl.channel_binding import Binding, of_certificate
+from quintet.ldap.sasl.channel_binding import ChannelBinding, of_certificate
 from support.raw_client import RawClient, code
 
-ENTRIES = parse(
-    """
+ENTRIES = tuple(
+    read_entries(
+        """
 dn: o=example
 objectClass: organization
 o: example
@@ -78,6 +78,7 @@ member: cn=Ann Lee,ou=people,o=example
 member: cn=Bob Ray,ou=people,o=example
 member: cn=Zoë Ax,ou=people,o=example
 """
+    )
 )
 ANN, BOB, ZOE = (
     "cn=Ann Lee,ou=people,o=example",
@@ -249,7 +250,7 @@ async def test_a_failed_bind_leaves_nobody_bound(client: RawClient) -> None:
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-1"])
 @pytest.mark.parametrize("user", ["Annie", ANN])
 async def test_scram_proves_both_sides(client: RawClient, mechanism: str, user: str) -> None:
-    assert await scram_bind(client, scram.Client(mechanism, user, "ann-secret")) == 0
+    assert await scram_bind(client, scram.ScramClient(mechanism, user, "ann-secret")) == 0
     (answer,) = await client.ask(ExtendedRequest("1.3.6.1.4.1.4203.1.11.3"))
     assert isinstance(answer.op, ExtendedResponse)
     assert answer.op.value == f"dn:{ANN}".encode()
@@ -259,14 +260,14 @@ async def test_scram_proves_both_sides(client: RawClient, mechanism: str, user: 
 async def test_scram_fails_for_wrong_and_for_hashed_passwords(
     client: RawClient, user: str, password: str
 ) -> None:
-    assert await scram_bind(client, scram.Client("SCRAM-SHA-256", user, password)) == 49
+    assert await scram_bind(client, scram.ScramClient("SCRAM-SHA-256", user, password)) == 49
 
 
 async def test_scram_can_be_left_out() -> None:
     async with EmbeddedServer(ENTRIES, rules=Rules(scram=False)) as server, RawClient(server.port) as client:
         root = entry(await client.find("", "(objectClass=*)", "+", scope=0))
         assert "supportedSASLMechanisms" not in root
-        assert await scram_bind(client, scram.Client("SCRAM-SHA-256", "Annie", "ann-secret")) == 7
+        assert await scram_bind(client, scram.ScramClient("SCRAM-SHA-256", "Annie", "ann-secret")) == 7
 
 
 async def test_scram_binds_to_tls(
@@ -280,15 +281,15 @@ async def test_scram_binds_to_tls(
             assert client.peer_certificate is not None
             binding = of_certificate(client.peer_certificate)
             assert binding is not None
-            bound = scram.Client("SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=binding)
+            bound = scram.ScramClient("SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=binding)
             assert await scram_bind(client, bound) == 0
-            wrong = scram.Client(
-                "SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=Binding(binding.name, b"x" * 32)
+            wrong = scram.ScramClient(
+                "SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=ChannelBinding(binding.name, b"x" * 32)
             )
             assert await scram_bind(client, wrong) == 49
 
 
-async def scram_bind(client: RawClient, exchange: scram.Client) -> int:
+async def scram_bind(client: RawClient, exchange: scram.ScramClient) -> int:
     """The result code in the end; the server's proof is checked on the way."""
     first = await client.ask(BindRequest("", Sasl(exchange.mechanism, exchange.first())))
     if code(first) != 14:
@@ -327,13 +328,13 @@ async def test_pages_come_one_after_the_other(client: RawClient) -> None:
     sizes = []
     request = SearchRequest("o=example", 2, filters.parse("(cn=*)"), ("1.1",))
     while True:
-        answer = await client.ask(request, paged(3, cookie))
+        answer = await client.ask(request, PagedResults(3, cookie))
         page = names(answer)
         found += page
         sizes.append(len(page))
-        read = read_paged(answer[-1].controls)
+        read = PagedResults.find(answer[-1].controls)
         assert read is not None
-        cookie = read[1]
+        cookie = read.cookie
         if not cookie:
             break
     assert sizes == [3, 1]
@@ -342,11 +343,11 @@ async def test_pages_come_one_after_the_other(client: RawClient) -> None:
 
 async def test_a_cookie_is_good_once_and_for_its_search_alone(client: RawClient) -> None:
     request = SearchRequest("o=example", 2, filters.parse("(cn=*)"))
-    read = read_paged((await client.ask(request, paged(1)))[-1].controls)
+    read = PagedResults.find((await client.ask(request, PagedResults(1)))[-1].controls)
     assert read is not None
     other = SearchRequest("o=example", 2, filters.parse("(sn=*)"))
-    assert code(await client.ask(other, paged(1, read[1]))) == 53
-    assert code(await client.ask(request, paged(1, read[1]))) == 53
+    assert code(await client.ask(other, PagedResults(1, read.cookie))) == 53
+    assert code(await client.ask(request, PagedResults(1, read.cookie))) == 53
 
 
 async def test_limits_end_a_search_with_what_was_found(client: RawClient) -> None:
@@ -403,7 +404,7 @@ async def test_hidden_attributes_show_to_bound_accounts_only() -> None:
 async def test_referrals_are_told_or_shown_when_managed() -> None:
     entries = [
         *ENTRIES,
-        Entry("ou=away,o=example", {"objectClass": (b"referral",), "ref": (b"ldap://far/o=x",)}),
+        Entry("ou=away,o=example", {"objectClass": [b"referral"], "ref": [b"ldap://far/o=x"]}),
     ]
     async with EmbeddedServer(entries) as server, RawClient(server.port) as client:
         answer = await client.find("o=example", "(objectClass=referral)")
@@ -520,4 +521,4 @@ async def test_a_port_can_be_asked_for_again() -> None:
 
 def test_two_entries_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two entries"):
-        EmbeddedServer([*ENTRIES, Entry("O=EXAMPLE", {"o": (b"example",)})])
+        EmbeddedServer([*ENTRIES, Entry("O=EXAMPLE", {"o": [b"example"]})])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.ldap.dn import DN, escape_value
+from quintet.ldap.dn import DN, escape_dn_value
 from quintet.ldap.errors import DNSyntaxError
 
 SAME = [
@@ -128,7 +128,7 @@ def test_any_text_is_a_name_or_refused(text: str) -> None:
 
 @given(VALUES)
 def test_an_escaped_value_is_one_value(value: str) -> None:
-    name = DN.parse(f"cn={escape_value(value)},o=x")
+    name = DN.parse(f"cn={escape_dn_value(value)},o=x")
     assert name.rdns == ((("cn", value),), (("o", "x"),))
 
 
@@ -184,3 +184,44 @@ def test_a_name_of_100_kilobytes_costs_little(text: str) -> None:
     except DNSyntaxError:
         pass
     assert time.process_time() - before < 2.0
+
+
+@given(st.text(max_size=20).filter(lambda text: text.isprintable()), st.sampled_from(["cn", "1.2.3", "x-y"]))
+def test_a_child_has_any_value_as_it_is(value: str, kind: str) -> None:
+    base = DN.parse("ou=people,o=x")
+    child = base.child(kind, value)
+    assert DN.parse(str(child)) == child
+    assert (child.parent, child.rdn) == (base, ((kind, value),))
+    assert child.is_under(base)
+    assert DN.parse(str(child)).rdns == child.rdns
+
+
+@pytest.mark.parametrize("kind", ["", "c n", "cn=", "1x", "cn;lang-de", "é"])
+def test_a_child_needs_an_attribute_type(kind: str) -> None:
+    with pytest.raises(DNSyntaxError):
+        DN.parse("o=x").child(kind, "a")
+
+
+def test_names_are_joined_and_taken_apart() -> None:
+    relative, base = DN.parse("cn=a,ou=b"), DN.parse("ou=c,o=d")
+    whole = relative.join(base)
+    assert whole == DN.parse("cn=a,ou=b,ou=c,o=d")
+    assert whole.relative_to(DN.parse("OU=C, O=D")) == relative
+    assert whole.relative_to(whole) == DN()
+    assert whole.join(DN()) == DN().join(whole) == whole
+    with pytest.raises(ValueError, match="not under"):
+        base.relative_to(whole)
+
+
+def test_the_rdn_of_a_name() -> None:
+    assert DN.parse("cn=a+sn=b,o=x").rdn == (("cn", "a"), ("sn", "b"))
+    assert DN().rdn == ()
+
+
+def test_text_is_parsed_by_parse_alone() -> None:
+    with pytest.raises(TypeError):
+        DN("cn=a")  # type: ignore[arg-type]  # that is the point
+
+
+def test_an_oid_is_written_by_its_short_name() -> None:
+    assert str(DN.parse("2.5.4.13=x,0.9.2342.19200300.100.1.25=y,1.2.3=z")) == "description=x,dc=y,1.2.3=z"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from quintet.ldap import ber
+from quintet.ldap import ber, filters
 from quintet.ldap.errors import FilterSyntaxError
 from quintet.ldap.filters import (
     And,
@@ -22,6 +22,8 @@ from quintet.ldap.filters import (
     Substrings,
     Template,
     decode,
+    encoded,
+    escape_filter_value,
     parse,
 )
 
@@ -330,8 +332,11 @@ def test_a_template_encodes_as_its_filter_would(tree: Filter, name: bytes) -> No
 
 
 def test_a_matching_rule_named_dn_is_refused_since_its_text_would_mean_another_filter() -> None:
-    with pytest.raises(ber.BerError, match="name dn"):
-        decode(Extensible("cn", "dn", b"x").encode())
+    parts = ber.octets(b"dn", 0x81), ber.octets(b"cn", 0x82), ber.octets(b"x", 0x83)
+    with pytest.raises(ber.BerError):
+        decode(ber.tlv(0xA9, *parts))
+    with pytest.raises(FilterSyntaxError):
+        Extensible("cn", "dn", b"x").encode()
 
 
 @pytest.mark.parametrize(
@@ -340,3 +345,59 @@ def test_a_matching_rule_named_dn_is_refused_since_its_text_would_mean_another_f
 def test_a_name_that_a_server_may_take_for_nothing_is_never_searched_for(name: str) -> None:
     with pytest.raises(FilterSyntaxError, match="empty"):
         Template("(cn=%s*)").encode(name)
+
+
+@given(st.text(max_size=20) | st.binary(max_size=20))
+def test_an_escaped_value_means_itself(value: str | bytes) -> None:
+    raw = value if isinstance(value, bytes) else value.encode()
+    assert parse(f"(cn={escape_filter_value(value)})") == Equality("cn", raw)
+    assert parse(f"(cn=*{escape_filter_value(value)}x*)") == Substrings("cn", None, (raw + b"x",))
+
+
+def test_filters_are_put_together_by_operators() -> None:
+    one, other = parse("(cn=a)"), parse("(sn=b)")
+    assert one & other == And((one, other))
+    assert one | ~other == Or((one, Not(other)))
+    with pytest.raises(TypeError):
+        one & "(sn=b)"  # type: ignore[operator]  # that is the point
+
+
+@pytest.mark.parametrize(
+    ("tree", "error"),
+    [
+        (Equality("c n", b"x"), FilterSyntaxError),
+        (Equality("cn)(objectClass=*", b"x"), FilterSyntaxError),
+        (Equality("", b"x"), FilterSyntaxError),
+        (Present("é"), FilterSyntaxError),
+        (Substrings("cn"), FilterSyntaxError),
+        (Extensible(None, None, b"x"), FilterSyntaxError),
+        (Not(Equality("cn;", b"x")), FilterSyntaxError),
+        (Equality("cn", "x"), TypeError),  # type: ignore[arg-type]  # that is the point
+        (Equality(b"cn", b"x"), TypeError),  # type: ignore[arg-type]
+        (Substrings("cn", "x"), TypeError),  # type: ignore[arg-type]
+    ],
+)
+def test_a_tree_that_is_no_filter_is_refused_when_it_is_encoded(tree: Filter, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        tree.encode()
+
+
+@given(FILTERS)
+def test_every_form_of_a_filter_is_the_same_on_the_wire(tree: Filter) -> None:
+    ber_form = bytes(tree.encode())
+    assert encoded(tree) == encoded(str(tree)) == encoded(ber_form) == encoded(encoded(ber_form)) == ber_form
+
+
+@given(st.binary(max_size=40))
+def test_bytes_are_a_filter_or_refused(data: bytes) -> None:
+    try:
+        found = encoded(data)
+    except FilterSyntaxError:
+        return
+    assert decode(found).encode()
+
+
+def test_a_long_filter_is_not_kept() -> None:
+    before = filters._encoded_text.cache_info().currsize
+    assert encoded(f"(cn={'x' * 5000})") == Equality("cn", b"x" * 5000).encode()
+    assert filters._encoded_text.cache_info().currsize == before

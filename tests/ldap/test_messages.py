@@ -6,15 +6,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from quintet.ldap import _fast_codec, ber
+from quintet.ldap import Delete, Entry, Replace, _fast_codec, ber
 from quintet.ldap.ber import BerError
+from quintet.ldap.errors import LocalProtocolError
 from quintet.ldap.filters import Present
 from quintet.ldap.messages import (
+    AddRequest,
     BindRequest,
     BindResponse,
+    CompareRequest,
     Control,
+    ExtendedRequest,
     ExtendedResponse,
     Message,
+    ModifyRequest,
     Operation,
     Result,
     Sasl,
@@ -82,6 +87,24 @@ def test_a_message_id_out_of_range_is_refused(message_id: bytes) -> None:
         decode(ber.sequence(message_id, b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00"))
 
 
+@pytest.mark.parametrize(
+    ("operation", "values"),
+    [(0, []), (3, []), (3, [b"1", b"2"]), (3, [b"x"]), (3, [b"9" * 5000]), (4, [b"x"])],
+)
+def test_a_modification_that_no_rfc_has_is_refused(operation: int, values: list[bytes]) -> None:
+    attribute = ber.sequence(ber.octets(b"cn"), ber.tlv(0x31, *map(ber.octets, values)))
+    change = ber.sequence(ber.enumerated(operation), attribute)
+    with pytest.raises(BerError):
+        decode(ber.sequence(ber.integer(1), ber.tlv(0x66, ber.octets(b""), ber.sequence(change))))
+
+
+def test_controls_of_an_entry_are_with_the_entry() -> None:
+    control = Control("1.2.3", False, b"x")
+    op = decode(encode(Message(1, Entry("cn=a", {}), (control,)))).op
+    assert isinstance(op, Entry)
+    assert (op.controls, Entry("cn=a", {}).controls) == ((control,), ())
+
+
 def test_the_same_attribute_twice_in_an_entry_has_all_values() -> None:
     part = ber.sequence(ber.octets(b"cn"), ber.tlv(0x31, ber.octets(b"a")))
     data = ber.sequence(ber.integer(1), ber.tlv(0x64, ber.octets(b""), ber.sequence(part, part)))
@@ -94,10 +117,16 @@ def test_the_same_attribute_twice_in_an_entry_has_all_values() -> None:
         BindRequest("cn=a", Simple(b"hunter2")),
         BindRequest("cn=a", Sasl("PLAIN", b"hunter2")),
         BindResponse(Result(), b"hunter2"),
+        AddRequest("cn=a", {"userPassword": [b"hunter2"], "2.5.4.35;x-old": [b"hunter2"]}),
+        ModifyRequest("cn=a", (Replace("unicodePwd", ["hunter2"]), Delete("userPassword", [b"hunter2"]))),
+        CompareRequest("cn=a", "userPassword", b"hunter2"),
+        Entry("cn=a", {"USERPASSWORD": [b"hunter2"]}),
+        ExtendedRequest("1.3.6.1.4.1.4203.1.11.1", b"hunter2"),
+        ExtendedResponse(Result(), None, b"hunter2"),
     ],
 )
 def test_a_secret_never_shows(op: Operation) -> None:
-    assert "hunter2" not in repr(Message(1, op)) + str(op)
+    assert "hunter2" not in repr(Message(1, op, (Control("1.2.3", False, b"hunter2"),))) + str(op)
 
 
 @given(texts, st.integers(0, 2), filters, some_texts, st.integers(1, 2**31 - 1), st.booleans())
@@ -114,6 +143,36 @@ def test_the_fast_search_is_the_same_as_the_plain_one(
     frame = _fast_codec.search_frame(base, scope, attributes)
     encoded = encode_controls(controls) if controls else b""
     assert frame.message(ber.integer(message_id), tree.encode(), encoded) == encode(plain)
+
+
+@given(texts, filters, some_texts, st.integers(1, 2**31 - 1), st.booleans())
+def test_the_fast_read_is_the_same_as_the_plain_one(
+    name: str, tree: Present, attributes: tuple[str, ...], message_id: int, with_controls: bool
+) -> None:
+    controls = (Control("1.2.3", True, b"x"),) if with_controls else ()
+    plain = Message(message_id, SearchRequest(name, 0, tree, attributes), controls)
+    frame = _fast_codec.ReadFrame(tree.encode(), attributes)
+    encoded = encode_controls(controls) if controls else b""
+    dn = name.encode("utf-8", "surrogateescape")
+    assert frame.message(ber.integer(message_id), dn, encoded) == encode(plain)
+
+
+@given(texts, blobs, st.integers(1, 2**31 - 1))
+@example("cn=" + "a" * 200, b"b" * 70_000, 1)
+def test_the_fast_bind_is_the_same_as_the_plain_one(name: str, password: bytes, message_id: int) -> None:
+    dn, number = name.encode("utf-8", "surrogateescape"), ber.integer(message_id)
+    if dn and password:
+        plain = Message(message_id, BindRequest(name, Simple(password)))
+        assert _fast_codec.bind_request(number, dn, password) == encode(plain)
+    else:
+        with pytest.raises(LocalProtocolError):
+            _fast_codec.bind_request(number, dn, password)
+
+
+def test_the_ready_answers_to_binds_are_what_the_plain_way_reads() -> None:
+    for octets, response in _fast_codec.BIND_RESPONSES.items():
+        assert decode(ber.sequence(ber.integer(1), octets)).op == response
+    assert {each.result for each in _fast_codec.BIND_RESPONSES.values()} == {Result(0), Result(49)}
 
 
 def op_of(entry: SearchResultEntry) -> bytes:

@@ -6,11 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from quintet.config.settings import DirectorySettings, Scope, ServerSettings, Settings, TraceSettings
-from quintet.embedded.ldif import Entry, parse
-from quintet.ldap.dn import DN
-from quintet.ldap.filters import Template
-from quintet.tls.settings import TlsSettings
+from quintet.config.settings import (
+    CardSettings,
+    DirectorySettings,
+    Scope,
+    ServerSettings,
+    Settings,
+    TraceSettings,
+)
+from quintet.ldap import DN, Entry, Template
+from quintet.ldap.ldif import read_entries
+from quintet.tls import TlsSettings
 from support import small
 
 DEAD = 1
@@ -19,7 +25,7 @@ DEAD = 1
 
 def small_entries(*more: str) -> list[Entry]:
     """The small organisation; `more` is further LDIF, an entry each."""
-    return parse(small.LDIF + b"".join(b"\n" + each.encode() for each in more))
+    return list(read_entries(small.LDIF + b"".join(b"\n" + each.encode() for each in more)))
 
 
 def server_settings(port: int, *, order: int = 1, **changes: Any) -> ServerSettings:
@@ -63,6 +69,11 @@ def settings(servers: Iterable[ServerSettings], **directory: Any) -> Settings:
         cards=None,
         traces=TraceSettings(),
     )
+
+
+def card_settings(cards: CardSettings) -> Settings:
+    """Settings with business cards and nothing else."""
+    return replace(settings([]), cards=cards)
 
 
 async def until(condition: Callable[[], object]) -> None:

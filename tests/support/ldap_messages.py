@@ -2,18 +2,27 @@
 
 from hypothesis import strategies as st
 
+from quintet.ldap import Add, Delete, Increment, Replace
 from quintet.ldap.filters import And, Equality, Not, Or, Present, Substrings
 from quintet.ldap.messages import (
     AbandonRequest,
+    AddRequest,
+    AddResponse,
     BindRequest,
     BindResponse,
     CompareRequest,
     CompareResponse,
     Control,
+    DeleteRequest,
+    DeleteResponse,
     ExtendedRequest,
     ExtendedResponse,
     IntermediateResponse,
     Message,
+    ModifyDNRequest,
+    ModifyDNResponse,
+    ModifyRequest,
+    ModifyResponse,
     Result,
     Sasl,
     SearchRequest,
@@ -50,6 +59,13 @@ entries = st.builds(
     texts,
     st.dictionaries(texts, st.lists(blobs, max_size=3), max_size=4),
 )
+some_values = st.lists(blobs, min_size=1, max_size=3)
+modifications = (
+    st.builds(Add, attributes, some_values)
+    | st.builds(Delete, attributes, st.none() | some_values)
+    | st.builds(Replace, attributes, st.lists(blobs, max_size=3))
+    | st.builds(Increment, attributes, st.integers())
+)
 requests = (
     st.builds(BindRequest, texts, st.builds(Simple, blobs) | st.builds(Sasl, texts, maybe_blobs), numbers)
     | st.just(UnbindRequest())
@@ -64,6 +80,10 @@ requests = (
         numbers,
         st.booleans(),
     )
+    | st.builds(ModifyRequest, texts, st.lists(modifications, max_size=4).map(tuple))
+    | st.builds(AddRequest, texts, st.dictionaries(texts, some_values, max_size=4))
+    | st.builds(DeleteRequest, texts)
+    | st.builds(ModifyDNRequest, texts, texts, st.booleans(), st.none() | texts)
     | st.builds(CompareRequest, texts, texts, blobs)
     | st.builds(ExtendedRequest, texts, maybe_blobs)
     | st.builds(AbandonRequest, numbers)
@@ -73,6 +93,10 @@ responses = (
     | st.builds(BindResponse, results, maybe_blobs)
     | st.builds(SearchResultReference, some_texts)
     | st.builds(SearchResultDone, results)
+    | st.builds(ModifyResponse, results)
+    | st.builds(AddResponse, results)
+    | st.builds(DeleteResponse, results)
+    | st.builds(ModifyDNResponse, results)
     | st.builds(CompareResponse, results)
     | st.builds(ExtendedResponse, results, st.none() | texts, maybe_blobs)
     | st.builds(IntermediateResponse, st.none() | texts, maybe_blobs)

@@ -5,6 +5,8 @@ it stands what comes. There `...` stands for anything; blanks, dates, ports and 
 `[y/N]: y` is a question and its answer, `[default]:` one that Enter answers. A command must succeed unless
 the next one is `echo $?`. A block marked `console background` holds one command that goes on while the rest
 of the page runs. Other blocks are not run.
+
+With `QUINTET_RECORD_PAGES=1` (`script/docs --record`) what a page shows is written anew where it differs.
 """
 
 import os
@@ -71,6 +73,12 @@ class Scene:
     def here(self, text: str) -> str:
         for name in sorted(self.stands_for, key=len, reverse=True):
             text = text.replace(name, self.stands_for[name])
+        return text
+
+    def on_the_page(self, text: str) -> str:
+        """The other way round: what was printed here, in the names of the page."""
+        for name, value in sorted(self.stands_for.items(), key=lambda pair: len(pair[1]), reverse=True):
+            text = text.replace(value, name)
         return text
 
 
@@ -199,13 +207,35 @@ def _even(text: str) -> str:
 def walk(page: Path, scene: Scene) -> None:
     """Run every command of the page, in order. Raises AssertionError, which names the line of the page."""
     todo = commands(page)
+    recorded: dict[int, str] = {}
     with Shell(scene) as shell:
         for command, following in zip(todo, [*todo[1:], None], strict=True):
             said, code = shell.run(command)
             place = f"{page.name}:{command.line}: $ {command.typed}"
             may_fail = following is not None and following.typed == "echo $?"
             assert code == 0 or may_fail, f"{place}\nended with {code} and said\n{said}"
-            if command.shown.strip():
+            if os.environ.get("QUINTET_RECORD_PAGES") == "1":
+                if command.shown.strip() and not shell.as_shown(command, said):
+                    recorded[command.line] = scene.on_the_page(said)
+            elif command.shown.strip():
                 assert shell.as_shown(command, said), (
                     f"{place}\nsaid\n{said}\nand the page shows\n{command.shown}"
                 )
+    if recorded:
+        _record(page, todo, recorded)
+
+
+def _record(page: Path, ran: list[Command], recorded: Mapping[int, str]) -> None:
+    """Put what was printed into the page, in the place of what it showed. Answers to questions stay."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for command in reversed(ran):
+        if command.line not in recorded:
+            continue
+        answers = _ANSWER.findall(command.shown)
+        shown = recorded[command.line].strip("\n")
+        for answer in answers:
+            shown = re.sub(r"\]:$", f"]: {answer}".rstrip(), shown, count=1, flags=re.MULTILINE)
+        begin = command.line - 1 + len(command.typed.splitlines())
+        end = begin + len(command.shown.splitlines())
+        lines[begin:end] = [line.rstrip() for line in shown.splitlines()]
+    page.write_text("\n".join(lines) + "\n", encoding="utf-8")

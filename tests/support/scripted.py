@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
 
+from quintet.ldap import PagedResults
 from quintet.ldap.ber import BerError, header
-from quintet.ldap.controls import paged
 from quintet.ldap.messages import (
     BindRequest,
     BindResponse,
@@ -103,4 +103,4 @@ def then_done(*ops: Operation) -> Iterable[Operation]:
 
 def page_end(cookie: bytes) -> tuple[Operation, Control]:
     """The end of a page that says that there are more."""
-    return DONE, paged(0, cookie)
+    return DONE, PagedResults(0, cookie)

@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 
 from quintet.secret import Secret
-from quintet.tls.stores import KeyEntry, Store, StoreKind, StoreLocation, new_store, write_store
+from quintet.tls import KeyEntry, Store, StoreKind, StoreLocation, new_store, write_store
 from support import certs
 from support.keytool import PASSWORD
 

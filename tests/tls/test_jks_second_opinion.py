@@ -4,7 +4,11 @@ import importlib
 
 from cryptography.hazmat.primitives import serialization
 
-from quintet.tls.stores import Contents, KeyEntry, TrustedEntry
+from quintet.tls.stores import (
+    KeyEntry,
+    TrustedEntry,
+)
+from quintet.tls.stores.entries import Contents
 from quintet.tls.stores.jks import read_jks, write_jks
 from support import certs
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.tls.names import Names, is_for_host, is_host, is_listed, names_of
+from quintet.tls.certificates import names_of
+from quintet.tls.names import Names, is_for_host, is_host, is_listed
 from support import certs
 
 CA = certs.authority()
@@ -116,7 +117,7 @@ def test_the_names_of_a_certificate() -> None:
 
 
 def test_a_certificate_without_names_says_so() -> None:
-    assert str(Names()) == "no name at all"
+    assert str(Names()) == "no name"
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

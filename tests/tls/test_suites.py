@@ -54,7 +54,7 @@ def test_no_spelling_names_two_suites() -> None:
     ["TLS_RSA_WITH_3DES_EDE_CBC_SHA", "0x000A", "DES-CBC3-SHA", "RC4-MD5", "SSL_RSA_EXPORT_WITH_RC4_40_MD5"],
 )
 def test_suites_that_no_library_offers_today_are_known_but_refused(text: str) -> None:
-    with pytest.raises(CipherSuiteError, match="is known, but the TLS library here"):
+    with pytest.raises(CipherSuiteError, match="insecure"):
         find_suite(text)
 
 
@@ -62,13 +62,14 @@ def test_suites_that_no_library_offers_today_are_known_but_refused(text: str) ->
     "text", ["TLS_EMPTY_RENEGOTIATION_INFO_SCSV", "0x00FF", "tls-fallback-scsv", "0x5600"]
 )
 def test_c29_what_is_in_lists_without_being_a_suite_is_told_from_an_unknown_name(text: str) -> None:
-    with pytest.raises(Signal, match="is no cipher suite, but a signal"):
+    with pytest.raises(Signal, match="signalling value"):
         find_suite(text)
 
 
 def test_c29_an_unknown_name_is_an_error_with_the_nearest() -> None:
-    with pytest.raises(CipherSuiteError, match="did you mean TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"):
+    with pytest.raises(CipherSuiteError) as raised:
         find_suite("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA348")
+    assert "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" in raised.value.fix
 
 
 @given(st.text(max_size=200))

@@ -1,13 +1,12 @@
-"""Reading certificates out of whatever file an administrator was given: PEM, DER or PKCS#7, one or many."""
+"""Reading certificates from the files that administrators are given: PEM, DER or PKCS#7, one or many."""
 
 import base64
 import binascii
 import re
-import warnings
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import pkcs7
+
+from quintet.tls import MalformedCertificateError, load_certificate, load_pkcs7
 
 MOST_BYTES = 16 * 1024 * 1024
 _BLOCK = re.compile(rb"-----BEGIN (?P<kind>[A-Z0-9 ]+)-----(?P<body>.*?)-----END (?P=kind)-----", re.DOTALL)
@@ -16,17 +15,14 @@ _STORES = ((b"\xfe\xed\xfe\xed", "a .jks store"), (b"\xce\xce\xce\xce", "a .jcek
 
 
 class NoCertificatesError(ValueError):
-    """There is no certificate to be had from these bytes; the message says what they are."""
+    """There is no readable certificate in these bytes; the message says what they are."""
 
 
 def read_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
     """All certificates in `data`, in their order, each once. Raises `NoCertificatesError`."""
     if len(data) > MOST_BYTES:
-        raise NoCertificatesError("it is far too large for a file of certificates")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an unusual certificate is judged later, by what it is worth
-        found = _read(data)
-    return tuple(dict.fromkeys(found))
+        raise NoCertificatesError("it is larger than 16 MiB, too large for a file of certificates")
+    return tuple(dict.fromkeys(_read(data)))
 
 
 def _read(data: bytes) -> list[x509.Certificate]:
@@ -37,7 +33,7 @@ def _read(data: bytes) -> list[x509.Certificate]:
     try:
         return _der(base64.b64decode(re.sub(rb"\s", b"", data), validate=True))
     except (binascii.Error, NoCertificatesError):
-        raise NoCertificatesError(_what(data)) from None
+        raise NoCertificatesError(_what(data) or "it is neither PEM, DER nor PKCS#7") from None
 
 
 def _pem(data: bytes) -> list[x509.Certificate]:
@@ -49,16 +45,16 @@ def _pem(data: bytes) -> list[x509.Certificate]:
             if kind in _CERTIFICATES:
                 found.append(_certificate(_decoded(block["body"])))
             elif kind in (b"PKCS7", b"CMS"):
-                found += pkcs7.load_der_pkcs7_certificates(_decoded(block["body"]))
+                found += load_pkcs7(_decoded(block["body"]))
             else:
                 others.append(kind.decode())
-        except (ValueError, UnsupportedAlgorithm) as error:
+        except ValueError as error:
             raise NoCertificatesError(
                 f"its PEM block {number} ({kind.decode()}) is damaged: {error}"
             ) from None
     if not found:
-        holds = f"holds {' and '.join(sorted(set(others)))}" if others else "is cut off"
-        raise NoCertificatesError(f"it is PEM, but {holds}, and no certificate")
+        holds = f"holds {' and '.join(sorted(set(others)))}" if others else "is truncated"
+        raise NoCertificatesError(f"it is PEM, but {holds}, and has no certificate")
     return found
 
 
@@ -67,41 +63,42 @@ def _decoded(body: bytes) -> bytes:
 
 
 def _certificate(der: bytes) -> x509.Certificate:
-    """A certificate; what OpenSSL's "trusted" form adds behind it is left out."""
-    length = _length(der)
-    return x509.load_der_x509_certificate(der[:length])
+    """A certificate; what OpenSSL's "trusted" form appends is left out."""
+    return load_certificate(der[: _length(der)])
 
 
 def _length(der: bytes) -> int:
     """How many bytes the outermost sequence takes (X.690 8.1.3)."""
     if len(der) < 2 or der[1] < 0x80:
         return 2 + (der[1] if len(der) > 1 else 0)
-    octets = der[1] & 0x7F
-    return 2 + octets + int.from_bytes(der[2 : 2 + octets])
+    size = der[1] & 0x7F
+    return 2 + size + int.from_bytes(der[2 : 2 + size])
 
 
 def _der(data: bytes) -> list[x509.Certificate]:
     try:
-        return [x509.load_der_x509_certificate(data)]
-    except ValueError:
-        pass
+        return [_certificate(data)]
+    except MalformedCertificateError as error:
+        malformed = error
     try:
-        found = pkcs7.load_der_pkcs7_certificates(data)
-    except (ValueError, UnsupportedAlgorithm):
-        raise NoCertificatesError(_what(data)) from None
+        found = load_pkcs7(data)
+    except MalformedCertificateError:
+        told = f"it is neither PKCS#7 nor a certificate that can be read: {malformed}"
+        raise NoCertificatesError(_what(data) or told) from None
     if not found:
-        raise NoCertificatesError("it is PKCS#7, but holds no certificate")
+        raise NoCertificatesError("it is PKCS#7 without a certificate")
     return found
 
 
-def _what(data: bytes) -> str:
+def _what(data: bytes) -> str | None:
+    """What it is, when it is not certificates; None when it looks like DER."""
     for start, name in _STORES:
         if data.startswith(start):
-            return f"it is {name}, and no file of certificates"
+            return f"it is {name}, not a file of certificates"
     if not data.strip():
         return "it is empty"
     if data.startswith(b"\x30") and b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01" in data[:60]:
-        return "it is a .p12 store, and no file of certificates"
+        return "it is a .p12 store, not a file of certificates"
     if re.match(rb"\s*<(?:!doctype|html|\?xml)", data, re.IGNORECASE):
-        return "it is a web page or XML, and no file of certificates"
-    return "it is neither PEM, DER nor PKCS#7"
+        return "it is a web page or XML, not a file of certificates"
+    return None if data.startswith(b"\x30") else "it is neither PEM, DER nor PKCS#7"

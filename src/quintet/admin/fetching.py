@@ -1,18 +1,13 @@
-"""What certificates an LDAP server shows, over LDAPS or StartTLS. None is believed, and nothing asked."""
+"""The certificates that an LDAP server presents, over LDAPS or StartTLS. Nothing is verified."""
 
 import socket
 import ssl
 from dataclasses import dataclass
 
-from cryptography import x509
-
 from quintet.admin.service_kind import Speaks, probe
 from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.errors import LdapError, ResultError, TlsError
-from quintet.tls.context import inspection_context, make_context
-from quintet.tls.diagnosis.explain import Explanation, explain, peer_chain
-from quintet.tls.settings import TlsSettings
-from quintet.tls.stores import Store
+from quintet.tls import Explanation, Presented, Store, TlsSettings, explain, inspect, make_context
 
 PATIENCE = 6.0
 """Seconds to wait for a connection."""
@@ -34,82 +29,81 @@ class Peer:
         return await connect(address, tls=context, start_tls=self.start_tls, timeout=PATIENCE)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A server's chain, its own certificate first, and what the handshake agreed on."""
-
-    chain: tuple[x509.Certificate, ...]
-    tls_version: str | None
-    cipher: str | None
-
-
 class FetchError(Exception):
-    """No certificate came. The message says what is there instead, and what to do."""
+    """No certificate came. The message says what is there instead, `fix` what to do."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(f"{message}; {fix}" if fix else message)
+        self.message = message
+        self.fix = fix
 
 
-async def fetch(peer: Peer) -> Shown:
-    """The chain that the server shows. Raises `FetchError`."""
+async def fetch(peer: Peer) -> Presented:
+    """What the server presents: a chain of one certificate or more. Raises `FetchError`."""
     try:
-        async with await peer.connect(inspection_context(TlsSettings())) as connection:
-            secured = connection.ssl_object
-            chain = peer_chain(secured) if secured is not None else ()
-            shown = Shown(tuple(chain), connection.tls_version, connection.cipher)
+        presented = await inspect(peer.connect)
     except LdapError as error:
-        raise FetchError(await _why(error, peer)) from error
-    if not shown.chain:
-        raise FetchError(f"{peer} shows no certificate")
-    return shown
+        raise await _explained(error, peer) from error
+    if not presented.chain:
+        message = f"the certificate presented by {peer} is malformed: {presented.malformed}"
+        if presented.malformed is None:
+            message = f"{peer} presents no certificate"
+        raise FetchError(message, "give the server a certificate that follows RFC 5280")
+    return presented
 
 
 async def verify(
-    peer: Peer, *, profile: TlsSettings, trust: Store, chain: tuple[x509.Certificate, ...]
+    peer: Peer, *, settings: TlsSettings, trust: Store, presented: Presented
 ) -> Explanation | None:
-    """Connects once more and believes only `trust`: None when that works, else why it does not.
+    """Connects once more and trusts only `trust`: None when that succeeds, else why it does not.
 
-    `chain` is what the server showed before. Raises `FetchError`.
+    `presented` is what the server showed before. Raises `FetchError`.
     """
     try:
-        async with await peer.connect(make_context(profile, trust=trust)):
+        async with await peer.connect(make_context(settings, trust=trust)):
             return None
     except TlsError as error:
-        return explain(error, host=peer.host, port=peer.port, chain=chain, trust=trust, profile=profile)
+        return explain(
+            error, host=peer.host, port=peer.port, settings=settings, trust=trust, presented=presented
+        )
     except LdapError as error:
-        raise FetchError(await _why(error, peer)) from error
+        raise await _explained(error, peer) from error
 
 
-async def _why(error: LdapError, peer: Peer) -> str:
+async def _explained(error: LdapError, peer: Peer) -> FetchError:
     cause = _root_cause(error)
     if isinstance(cause, socket.gaierror):
-        return f"the name {peer.host!r} is not known here: check its spelling, or give the address"
+        return FetchError(
+            f"the name {peer.host!r} does not resolve", "check its spelling, or give the address"
+        )
     if isinstance(cause, ConnectionRefusedError):
         usual = 389 if peer.start_tls else 636
-        return f"nothing listens at {peer}: check the port, which is usually {usual}"
+        return FetchError(f"{peer} refuses connections", f"check the port, which is usually {usual}")
     if isinstance(error, ResultError):
-        return f"{peer} refuses StartTLS ({error.message}): use its TLS port, usually 636, without --starttls"
+        fix = "use its TLS port, usually 636, without --starttls"
+        return FetchError(f"{peer} refuses StartTLS ({error.message})", fix)
     if peer.start_tls and await _speaks_tls(peer):
-        return f"{peer} is a TLS port: leave out --starttls"
+        return FetchError(f"{peer} is a TLS port", "leave out --starttls")
     answer = await probe(peer.host, peer.port, patience=min(PATIENCE, 3.0))
     sample = f" ({answer.sample!r})" if answer.sample else ""
     match answer.speaks:
         case Speaks.LDAP if not peer.start_tls:
-            return (
-                f"{peer} is a clear LDAP port, no TLS port: use the TLS port, usually 636, "
-                "or add --starttls if the server offers it"
-            )
+            fix = "use the TLS port, usually 636, or add --starttls if the server offers it"
+            return FetchError(f"{peer} is a plain LDAP port, not a TLS port", fix)
         case Speaks.TLS | Speaks.LDAP:
-            return f"the TLS handshake with {peer} fails: {_reason(cause)}"
+            return FetchError(f"the TLS handshake with {peer} failed: {_reason(cause)}")
         case Speaks.NOTHING:
-            return f"nothing answers at {peer}: a firewall may be in the way"
+            return FetchError(f"no answer from {peer}", "check that no firewall is in the way")
         case _:
-            return f"at {peer} {answer.speaks.value}{sample}: check host and port"
+            return FetchError(f"at {peer} {answer.speaks.value}{sample}", "check host and port")
 
 
 async def _speaks_tls(peer: Peer) -> bool:
     try:
-        async with await Peer(peer.host, peer.port).connect(inspection_context(TlsSettings())):
-            return True
+        await inspect(Peer(peer.host, peer.port).connect)
     except LdapError:
         return False
+    return True
 
 
 def _root_cause(error: BaseException) -> BaseException:

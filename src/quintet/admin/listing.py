@@ -1,14 +1,13 @@
-"""What stands in a store, entry by entry, as an administrator wants to know it."""
+"""What a store holds, entry by entry, and which programs see it."""
 
 from dataclasses import dataclass
 
-from quintet.tls.certificates import Facts, facts_of
-from quintet.tls.stores import Store
+from quintet.tls import Facts, Store, facts_of, seen_by_java, seen_by_sametime
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry; `kind` is "trusted" or "key". `java` and `sametime`: whether those can make use of it."""
+    """One entry; `kind` is "trusted" or "key". `java` and `sametime`: whether those see it and can use it."""
 
     alias: str
     kind: str
@@ -18,12 +17,10 @@ class Row:
 
 
 def rows_of(store: Store) -> tuple[Row, ...]:
-    """All entries, the trusted ones first, each in the order of the file."""
-    old = store.encoding.legacy
-    return (
-        *(
-            Row(e.alias, "trusted", facts_of(e.certificate), e.marked, sametime=e.marked and old)
-            for e in store.trusted
-        ),
-        *(Row(e.alias, "key", facts_of(e.certificate), java=True, sametime=old) for e in store.keys),
+    """All entries that can be read, the trusted ones first, each in the order of the file."""
+    java, sametime = seen_by_java(store), seen_by_sametime(store)
+    kinds = [("trusted", each) for each in store.trusted] + [("key", each) for each in store.keys]
+    return tuple(
+        Row(each.alias, kind, facts_of(each.certificate), each.alias in java, each.alias in sametime)
+        for kind, each in kinds
     )

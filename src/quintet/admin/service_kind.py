@@ -1,4 +1,4 @@
-"""What answers at an address, when it is not what was expected there."""
+"""What answers at an address, when it is not what was expected there: LDAP, TLS, HTTP or nothing."""
 
 import asyncio
 from contextlib import suppress
@@ -14,14 +14,14 @@ _MOST = 256
 
 
 class Speaks(Enum):
-    """What is there, in words that stand behind "at host:port"."""
+    """What is there, worded to follow "at host:port"."""
 
-    LDAP = "an LDAP server answers in clear"
+    LDAP = "an LDAP server answers unencrypted"
     TLS = "a TLS server answers"
     HTTP = "a web server answers"
-    OTHER = "something answers that speaks neither LDAP nor TLS"
-    SILENT = "something accepts connections and says nothing"
-    CLOSES = "something accepts connections and closes them at once"
+    OTHER = "a service answers that speaks neither LDAP nor TLS"
+    SILENT = "a service accepts connections and does not answer"
+    CLOSES = "a service accepts connections and closes them at once"
     NOTHING = "nothing answers"
 
 
@@ -34,9 +34,9 @@ class Answer:
 
 
 async def probe(host: str, port: int, *, patience: float = 3.0) -> Answer:
-    """Says something in LDAP, then in HTTP, and judges the answers; waits `patience` seconds for each.
+    """Sends an LDAP request, then an HTTP one, and judges the answers; waits `patience` seconds for each.
 
-    A TLS server answers clear text with an alert, or just closes: `CLOSES` may be one of those.
+    A TLS server answers unencrypted text with an alert, or just closes: `CLOSES` may be one of those.
     """
     first = await _answer(host, port, _ROOT_DSE, patience)
     if first.speaks in (Speaks.SILENT, Speaks.CLOSES, Speaks.OTHER):

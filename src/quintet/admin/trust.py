@@ -1,6 +1,6 @@
-"""The trust store: which one it is, what opens it, and what becomes of it.
+"""The trust store: which one it is, what opens it, and how it is changed.
 
-Changes are worked out on a `Store` first. `save` then writes all that belongs to one change, or nothing.
+A change is made on a `Store` first. `save` then writes all the files that belong to it, or none.
 """
 
 import secrets
@@ -11,36 +11,39 @@ from pathlib import Path
 
 from cryptography import x509
 
-from quintet.admin.rewriting import Rewrite, RewriteError, rewrite
 from quintet.admin.trust_anchor import alias_for, useless
-from quintet.config.edit_ini import remove_key, set_key
-from quintet.config.environment import ENVIRONMENT
-from quintet.config.load import read
-from quintet.config.source import EditError
+from quintet.config import INI, EditError, is_variable, read, remove_key, set_key, settings_file
 from quintet.diagnostics import SettingsError
+from quintet.files import FileChange, write_files
 from quintet.secret import Secret
-from quintet.tls.settings import Origin, StoreKind, StoreLocation, TlsSettings
-from quintet.tls.stores import (
+from quintet.tls import (
+    Origin,
     StashError,
     Store,
     StoreError,
+    StoreKind,
+    StoreLocation,
     StoreNotFoundError,
+    TlsSettings,
     new_store,
     open_store,
+    read_stash,
     read_store,
+    read_store_file,
+    write_stash,
     write_store,
 )
-from quintet.tls.stores.stash import read_stash, write_stash
 
 DEFAULT_STORE, DEFAULT_STASH = "ldaptruststore.p12", "ldaptruststore.sth"
-INI, SECTION, PREFIX = "sametime.ini", "Config", "STLDAP_TLS_TRUST_STORE_"
+SECTION, PREFIX = "Config", "STLDAP_TLS_TRUST_STORE_"
 
 
 class TrustError(Exception):
-    """The command cannot be done; nothing was changed. `cure` says what to do instead."""
+    """The command cannot be done; nothing was changed. `fix` says what to do instead."""
 
-    def __init__(self, what: str, fix: str | None = None) -> None:
-        super().__init__(what)
+    def __init__(self, message: str, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
         self.fix = fix
 
 
@@ -48,7 +51,7 @@ class TrustError(Exception):
 class Target:
     """The store that a command works on. `old` is its file's content, None when there is no file yet.
 
-    `stash` is to be written with the store, and `ini` gives keys of sametime.ini that shall name it.
+    `stash` is a stash file to write with the store, `ini` are keys of sametime.ini to set to its name.
     """
 
     path: Path
@@ -71,15 +74,15 @@ class Additions:
 
 @dataclass(frozen=True, slots=True)
 class Stashed:
-    """A password that lies in a stash now. `variable` in the environment still has it, and should go."""
+    """A password that was moved into a stash. `variable` in the environment still has it, if not None."""
 
     path: Path
     backups: tuple[Path, ...]
     variable: str | None
 
 
-def profile_of(folder: Path, environ: Mapping[str, str]) -> TlsSettings:
-    """How TLS to LDAP is set, even where other settings are wrong. Raises `SettingsError` without a folder."""
+def tls_settings(folder: Path, environ: Mapping[str, str]) -> TlsSettings:
+    """The TLS settings, even where other settings are wrong. Raises `SettingsError` without a folder."""
     settings, problems = read(folder, environ)
     if settings is None:
         raise SettingsError(folder, problems)
@@ -88,7 +91,7 @@ def profile_of(folder: Path, environ: Mapping[str, str]) -> TlsSettings:
 
 def settings_store(folder: Path, environ: Mapping[str, str]) -> Target:
     """The trust store of the settings. Raises `TrustError` when none is set, or `StoreError`."""
-    ref = profile_of(folder, environ).trust_store
+    ref = tls_settings(folder, environ).trust_store
     if ref is None:
         raise TrustError(
             "no trust store is set in sametime.ini",
@@ -98,15 +101,15 @@ def settings_store(folder: Path, environ: Mapping[str, str]) -> Target:
 
 
 def settings_store_or_new(folder: Path, environ: Mapping[str, str]) -> Target:
-    """The same; where none is set, or its file is missing, one that is yet to be made."""
-    ref = profile_of(folder, environ).trust_store
+    """The same; where none is set, or its file does not exist, one that is yet to be made."""
+    ref = tls_settings(folder, environ).trust_store
     if ref is None:
         path, stash = folder.resolve() / DEFAULT_STORE, folder.resolve() / DEFAULT_STASH
         ini = {"TYPE": "p12", "FILE": str(path), "PASSWORD_STASH_FILE": str(stash)}
         ref = StoreLocation(path, StoreKind.PKCS12, stash=stash)
         if path.exists():
             raise TrustError(
-                f"{path} is there, but sametime.ini does not name it",
+                f"{path} exists, but sametime.ini does not name it",
                 f"set {PREFIX}TYPE, {PREFIX}FILE and {PREFIX}PASSWORD in [{SECTION}], or use --store {path}",
             )
     else:
@@ -124,24 +127,27 @@ def settings_store_or_new(folder: Path, environ: Mapping[str, str]) -> Target:
     return Target(ref.path, ref.kind, password, new_store(ref.kind), None, stash_to_write, ini)
 
 
-def file_store(path: Path, password: Callable[[], Secret]) -> Target:
-    """The store in a file. Raises `StoreError`."""
-    ref = StoreLocation(path, kind_by_name(path))
-    data = _bytes(ref)
-    if data is None:
-        raise StoreNotFoundError("there is no such file", "make it with quintet trust create", path)
+def file_store(path: Path, password: Callable[[], Secret], *, ask: bool = False) -> Target:
+    """The store in a file. With `ask`, `password` is only called when the empty one does not open the store.
+
+    Raises `StoreError`.
+    """
+    kind, data = kind_by_name(path), read_store_file(path)
+    if ask:
+        with suppress(StoreError):
+            return Target(path, kind, Secret(""), read_store(data, "", kind), data)
     secret = password()
     try:
-        return Target(path, ref.kind, secret, read_store(data, secret, ref.kind), data)
+        return Target(path, kind, secret, read_store(data, secret, kind), data)
     except StoreError as error:
         error.path = path
         raise
 
 
 def new_file_store(path: Path, password: Callable[[], Secret]) -> Target:
-    """A store that is yet to be made. Raises `TrustError` when there is a file."""
+    """A store that is yet to be made. Raises `TrustError` when the file exists."""
     if path.exists():
-        raise TrustError(f"{path} is there already", "remove it first, or name another file")
+        raise TrustError(f"{path} exists already", "remove it first, or name another file")
     return Target(path, kind_by_name(path), password(), new_store(kind_by_name(path)), None)
 
 
@@ -154,7 +160,7 @@ def kind_by_name(path: Path) -> StoreKind:
             return StoreKind.JKS
         case _:
             raise TrustError(
-                f"{path} ends neither in .p12, .pfx nor .jks", "give the store one of these names"
+                f"the name {path} does not end in .p12, .pfx or .jks", "give the store one of these endings"
             )
 
 
@@ -168,7 +174,7 @@ def add(
     for certificate in certificates:
         reason = None if force else useless(certificate)
         if certificate in held:
-            reason = f"it is in the store already, as {held[certificate]!r}"
+            reason = f"the store holds it already, as {held[certificate]!r}"
         if reason is not None:
             left_out.append((certificate, reason))
             continue
@@ -189,114 +195,87 @@ def without(store: Store, aliases: Iterable[str]) -> Store:
 def save(target: Target, store: Store, *, folder: Path, legacy: bool | None = None) -> tuple[Path, ...]:
     """Writes the store, and with a new one its stash and its keys in sametime.ini: all or nothing.
 
-    `legacy` is for old Java and Sametime; None keeps the encoding that the store had. Returns the backups.
-    Raises `RewriteError` or `StoreError`.
+    `legacy` is the encoding that old Java and Sametime read; None keeps that of an existing store, and
+    chooses the legacy one for a new store. Returns the backups. Raises `WriteError` or `StoreError`.
     """
     if legacy is None:
-        legacy = target.old is not None and target.store.encoding.legacy
+        legacy = target.old is None or target.store.encoding.legacy
     data = write_store(store, target.password, kind=target.kind, legacy=legacy)
-    changes = [Rewrite(target.path, target.old, data)]
+    changes = [FileChange(target.path, target.old, data)]
     if target.ini:
-        changes.append(_named_in_ini(folder / INI, target.ini))
+        changes.append(_named_in_ini(settings_file(folder, INI), target.ini))
     if target.stash is None:
-        return rewrite(changes)
+        return write_files(changes)
     return _with_stash(target.stash, target.password, changes)
 
 
-def convert(target: Target, to: Path, *, legacy: bool = False) -> tuple[Path, ...]:
+def convert(target: Target, to: Path, *, legacy: bool = True) -> tuple[Path, ...]:
     """Writes the store in the format of `to`, which may be its own file; the password stays the same.
 
-    Raises `TrustError` when `to` is another file that exists, `RewriteError` or `StoreError`.
+    Raises `TrustError` when `to` is another file that exists, `WriteError` or `StoreError`.
     """
     same = to.resolve() == target.path.resolve()
     if to.exists() and not same:
-        raise TrustError(f"{to} is there already", "remove it first, or name another file")
+        raise TrustError(f"{to} exists already", "remove it first, or name another file")
     data = write_store(target.store, target.password, kind=kind_by_name(to), legacy=legacy)
-    return rewrite([Rewrite(to, target.old if same else None, data)])
+    return write_files([FileChange(to, target.old if same else None, data)])
 
 
 def stash(folder: Path, environ: Mapping[str, str]) -> Stashed:
     """Moves the password of the settings' store out of sametime.ini into a stash file.
 
-    Raises `TrustError`, `StoreError` or `RewriteError`.
+    Raises `TrustError`, `StoreError` or `WriteError`.
     """
-    profile = profile_of(folder, environ)
+    settings = tls_settings(folder, environ)
     target = settings_store(folder, environ)
-    ref = profile.trust_store
+    ref = settings.trust_store
     assert ref is not None
     if ref.stash is not None and ref.stash.exists():
-        raise TrustError(f"the password is in {ref.stash} already")
+        raise TrustError(f"the password is in {ref.stash} already", "remove it from sametime.ini")
     path = ref.stash or ref.path.with_suffix(".sth")
-    clear = profile.origins["trust_store_password"]
-    ini = _read(folder / INI)
+    origin = settings.origins["trust_store_password"]
+    path_of_ini = settings_file(folder, INI)
+    ini = _read(path_of_ini)
     changes = []
     try:
-        data = remove_key(ini or b"", SECTION, clear.key)
+        data = remove_key(ini or b"", SECTION, origin.key)
         if ref.stash is None:
-            prefix = "ST_" if profile.origins["trust_store"].key.upper().startswith("ST_") else "STLDAP_"
+            prefix = "ST_" if settings.origins["trust_store"].key.upper().startswith("ST_") else "STLDAP_"
             data = set_key(data, SECTION, f"{prefix}TLS_TRUST_STORE_PASSWORD_STASH_FILE", str(path))
     except EditError as error:
-        raise TrustError(f"{folder / INI}: {error}") from error
+        raise TrustError(f"{path_of_ini}: {error}") from error
     if data != (ini or b""):
-        changes.append(Rewrite(folder / INI, ini, data))
-    return Stashed(path, _with_stash(path, target.password, changes), _variable(clear, environ))
+        changes.append(FileChange(path_of_ini, ini, data))
+    return Stashed(path, _with_stash(path, target.password, changes), _variable(origin))
 
 
-def _with_stash(path: Path, password: Secret, changes: Sequence[Rewrite]) -> tuple[Path, ...]:
+def _with_stash(path: Path, password: Secret, changes: Sequence[FileChange]) -> tuple[Path, ...]:
     """Writes the stash and the other files: all or nothing."""
     write_stash(path, password)
     try:
-        return rewrite(changes)
+        return write_files(changes)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
 
 
-def _variable(origin: Origin, environ: Mapping[str, str]) -> str | None:
+def _variable(origin: Origin) -> str | None:
     """The name of the variable that the value comes from, None when it is from the file."""
-    if origin.place != str(ENVIRONMENT):
-        return None
-    key = origin.key.casefold()
-    return next((name for name in environ if name.casefold().endswith(key)), origin.key)
+    return origin.key if is_variable(origin) else None
 
 
-def _opened(ref: StoreLocation) -> Target:
-    data = _bytes(ref)
-    store = open_store(ref)
-    return Target(ref.path, ref.kind, password_of(ref), store, data)
-
-
-def password_of(ref: StoreLocation) -> Secret:
-    """The password that opens the store: the stash's, or the clear one where that is the one that does.
-
-    Raises `StoreError`.
-    """
+def _opened(location: StoreLocation) -> Target:
+    """The store, and the password that opens it: the stash's, or the one beside it. Raises `StoreError`."""
+    data, store = read_store_file(location.path), open_store(location)
     stashed = None
-    if ref.stash is not None:
-        try:
-            stashed = read_stash(ref.stash)
-        except StashError:
-            if ref.password is None:
-                raise
-    candidates = [secret for secret in (stashed, ref.password) if secret is not None]
-    if not candidates:
-        raise StoreError("no password is set for it", f"set {PREFIX}PASSWORD in [{SECTION}]", ref.path)
-    data = _bytes(ref)
-    for secret in candidates[:-1]:
+    with suppress(StashError):
+        stashed = read_stash(location.stash) if location.stash is not None else None
+    password = location.password or stashed or Secret("")
+    if stashed is not None and location.password is not None:
         with suppress(StoreError):
-            if data is not None:
-                read_store(data, secret, ref.kind)
-                return secret
-    return candidates[-1]
-
-
-def _bytes(ref: StoreLocation) -> bytes | None:
-    try:
-        return _read(ref.path)
-    except OSError as error:
-        raise StoreError(
-            f"it cannot be read: {error.strerror}", "name the store file itself", ref.path
-        ) from None
+            read_store(data, stashed, location.kind)
+            password = stashed
+    return Target(location.path, location.kind, password, store, data)
 
 
 def _read(path: Path) -> bytes | None:
@@ -306,12 +285,12 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _named_in_ini(path: Path, keys: Mapping[str, str]) -> Rewrite:
+def _named_in_ini(path: Path, keys: Mapping[str, str]) -> FileChange:
     old = _read(path)
     data = old or b""
     try:
         for key, value in keys.items():
             data = set_key(data, SECTION, PREFIX + key, value)
     except EditError as error:
-        raise RewriteError(f"{path}: {error}; nothing was written") from error
-    return Rewrite(path, old, data)
+        raise TrustError(f"{path}: {error}") from error
+    return FileChange(path, old, data)

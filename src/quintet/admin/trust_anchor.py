@@ -1,4 +1,4 @@
-"""Which certificate to trust so that a chain is believed: the root, or the self-signed one itself."""
+"""Which certificate to trust so that a chain is trusted: its root, or a self-signed certificate itself."""
 
 import re
 import ssl
@@ -12,13 +12,16 @@ from enum import Enum
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from quintet.tls.certificates import (
+from quintet.tls import (
+    extension,
     fingerprint,
     has_issued,
     is_authority,
     is_self_signed,
+    issuer_of,
     load_certificate,
-    name_text,
+    names_of,
+    subject_of,
     top_of,
 )
 
@@ -28,18 +31,18 @@ _HEX = re.compile(r"[0-9A-F]{64}")
 class Found(Enum):
     """Where the certificate to trust comes from."""
 
-    SELF_SIGNED = "the server's own certificate, which it signed itself"
+    SELF_SIGNED = "the server's own certificate, which is self-signed"
     IN_CHAIN = "the root that the server sent with its chain"
     IN_STORE = "already in the trust store"
-    ON_MACHINE = "one of the public roots that this machine knows; the server did not send it"
-    NOWHERE = "not to be had from the server"
+    ON_MACHINE = "a public root of this machine's list; the server did not send it"
+    NOWHERE = "not available from the server"
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The certificate that makes a chain believed; None when it is `NOWHERE` to be found.
+    """The certificate to trust for a chain; None when it was found `NOWHERE`.
 
-    `wanted` is its name, be it found or missing, `address` where its issuer says that it can be fetched.
+    `wanted` is its name, found or not, `address` where it can be downloaded according to the chain.
     """
 
     found: Found
@@ -57,15 +60,15 @@ def choose_anchor(
     top = top_of(chain)
     trusted = list(trusted)
     if top in trusted:
-        return Anchor(Found.IN_STORE, top, name_text(top.subject))
+        return Anchor(Found.IN_STORE, top, subject_of(top))
     if is_self_signed(top):
         found = Found.SELF_SIGNED if top == chain[0] else Found.IN_CHAIN
-        return Anchor(found, top, name_text(top.subject))
+        return Anchor(found, top, subject_of(top))
     for found, known in ((Found.IN_STORE, trusted), (Found.ON_MACHINE, roots)):
         root = next((c for c in known if has_issued(c, top)), None)
         if root is not None:
-            return Anchor(found, root, name_text(root.subject))
-    return Anchor(Found.NOWHERE, None, name_text(top.issuer), _issuer_address(top))
+            return Anchor(found, root, subject_of(root))
+    return Anchor(Found.NOWHERE, None, issuer_of(top), _issuer_address(top))
 
 
 def machine_roots() -> Iterator[x509.Certificate]:
@@ -78,33 +81,33 @@ def machine_roots() -> Iterator[x509.Certificate]:
 
 
 def useless(certificate: x509.Certificate, now: datetime | None = None) -> str | None:
-    """Why trusting this certificate would not help; None when it would."""
+    """Why trusting this certificate would not help, or not for long; None when it would."""
     now = now or datetime.now(UTC)
     if not is_authority(certificate) and not is_self_signed(certificate):
         return (
-            f"it is a server's own certificate, which {name_text(certificate.issuer)!r} issued, and would "
-            "help until the server gets its next one: import the certificate of that issuer"
+            f"it is a server's own certificate, issued by {issuer_of(certificate)!r}, which helps only until"
+            " the server gets its next one: import the certificate of that issuer"
         )
     if certificate.not_valid_after_utc < now:
-        return f"it expired on {certificate.not_valid_after_utc:%Y-%m-%d}: get the one that took its place"
+        return f"it expired on {certificate.not_valid_after_utc:%Y-%m-%d}: get the renewed one"
     if certificate.not_valid_before_utc > now:
-        return f"it is valid only from {certificate.not_valid_before_utc:%Y-%m-%d} on"
+        return f"it is not valid until {certificate.not_valid_before_utc:%Y-%m-%d}"
     return None
 
 
 def has_fingerprint(certificate: x509.Certificate, text: str) -> bool:
     """Whether `text` is its SHA-256 fingerprint, in any case, with colons, blanks or neither.
 
-    Raises `ValueError` when `text` is no SHA-256 fingerprint at all.
+    Raises `ValueError` when `text` is not a SHA-256 fingerprint.
     """
     digits = re.sub(r"(?i)^sha-?256[:= ](?:fingerprint=)?|[\s:]", "", text.strip()).upper()
     if not _HEX.fullmatch(digits):
-        raise ValueError(f"{text!r} is no SHA-256 fingerprint, which has 64 hexadecimal digits")
+        raise ValueError(f"{text!r} is not a SHA-256 fingerprint, which has 64 hexadecimal digits")
     return digits == fingerprint(certificate).replace(":", "")
 
 
 def alias_for(certificate: x509.Certificate, taken: Container[str], wanted: str | None = None) -> str:
-    """A name for the certificate in a store: `wanted`, or made of its common name; no other has it."""
+    """An alias for the certificate that is not taken yet: `wanted`, or made of its common name."""
     base = wanted or _slug(_common_name(certificate))
     alias, number = base, 2
     while alias.casefold() in taken:
@@ -117,7 +120,7 @@ def _common_name(certificate: x509.Certificate) -> str:
         found = certificate.subject.get_attributes_for_oid(oid)
         if found:
             return str(found[0].value)
-    return ""
+    return next(iter(names_of(certificate).dns), "")
 
 
 def _slug(text: str) -> str:
@@ -126,11 +129,7 @@ def _slug(text: str) -> str:
 
 
 def _issuer_address(certificate: x509.Certificate) -> str | None:
-    try:
-        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, ValueError):
-        return None
-    for one in access:
+    for one in extension(certificate, x509.AuthorityInformationAccess) or ():
         location = one.access_location
         if one.access_method == AuthorityInformationAccessOID.CA_ISSUERS and isinstance(
             location, x509.UniformResourceIdentifier

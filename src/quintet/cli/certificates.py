@@ -5,10 +5,9 @@ from typing import Any
 
 from rich.text import Text
 
-from quintet.admin.fetching import Shown
 from quintet.admin.listing import Row
 from quintet.cli.show import out, print_table, printable, text
-from quintet.tls.certificates import Facts, facts_of
+from quintet.tls import Facts, Presented, facts_of
 
 _SOON = 30
 
@@ -21,9 +20,9 @@ def print_entries(rows: Iterable[Row]) -> None:
     )
 
 
-def print_chain(server: Shown, place: str) -> None:
-    """The chain that a server showed, its own certificate first."""
-    out().print(text(f"{place} shows, over {server.tls_version or 'TLS'}:"), soft_wrap=True)
+def print_chain(server: Presented, place: str) -> None:
+    """The chain that a server presents, its own certificate first."""
+    out().print(text(f"Chain presented by {place} over {server.tls_version or 'TLS'}:"), soft_wrap=True)
     for number, certificate in enumerate(server.chain, 1):
         facts = facts_of(certificate)
         for line in (

@@ -1,7 +1,6 @@
-"""`quintet init`: asks for a server and an account, looks at the directory, and writes settings that fit."""
+"""`quintet init`: ask for a server and an account, examine the directory, and write matching settings."""
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
@@ -12,118 +11,134 @@ from cryptography import x509
 from quintet.admin import trust as stores
 from quintet.admin.certificate_files import read_certificates
 from quintet.admin.doctor.examine import examine
-from quintet.admin.fetching import Peer, Shown, verify
-from quintet.admin.init.connect import CLEAR_PORT, TLS_PORT, Reached, reach
+from quintet.admin.fetching import Peer, verify
+from quintet.admin.init.connect import Reached, reach
 from quintet.admin.init.proposing import Proposal, is_name, propose
-from quintet.admin.init.root_dse import Root
 from quintet.admin.init.writing import Plan, in_the_way, write
-from quintet.admin.rewriting import only_one
 from quintet.admin.trust_anchor import Found, choose_anchor, machine_roots
-from quintet.cli.app import app
+from quintet.cli.app import command
 from quintet.cli.certificates import print_chain
-from quintet.cli.context import folder_of, run
+from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.doctor import finding_document, print_findings
-from quintet.cli.exit_codes import EXITS, ExitCode, UsageError
-from quintet.cli.level import Level
-from quintet.cli.prompts import Yes, agree, ask_password, read_password
-from quintet.cli.show import AsJson, hint, out, print_json, print_table, say, text, warn
+from quintet.cli.exit_codes import ExitCode, UsageError
+from quintet.cli.level import LEVELS, Level
+from quintet.cli.prompts import Yes, agree, ask, ask_password, read_password
+from quintet.cli.report_error import EXITS
+from quintet.cli.show import AsJson, hint, print_fields, print_json, print_line, say, text, warn
 from quintet.cli.trust import taken_from
-from quintet.config.settings import Account
+from quintet.config import PLAIN_PORT, TLS_PORT, Account
 from quintet.diagnostics import Severity
-from quintet.directory.services import Protection
-from quintet.ldap.connection import Address, Connection, connect
-from quintet.ldap.errors import InvalidCredentials
+from quintet.directory import Protection
+from quintet.files import locked
+from quintet.ldap import Address, Connection, InvalidCredentials, RootDSE, connect
 from quintet.secret import Secret
-from quintet.tls.context import make_context
-from quintet.tls.settings import TlsSettings
-from quintet.tls.stores import Store, new_store
+from quintet.tls import Presented, Store, TlsSettings, make_context, new_store, subject_of
 
 PASSWORD_VARIABLE = "QUINTET_ACCOUNT_PASSWORD"  # noqa: S105  # the name of a variable
 
 
 class ServerNotTrustedError(Exception):
-    """The server's certificate does not hold, even with what is to be trusted."""
+    """The server's certificate does not verify, even with the given certificates trusted."""
 
-    def __init__(self, what: str, fix: str | None = None) -> None:
-        super().__init__(what)
+    def __init__(self, message: str, fix: str | None = None) -> None:
+        super().__init__(message)
         self.fix = fix
 
 
 class AccountRejectedError(Exception):
-    """The server does not take the account."""
+    """The server rejects the account."""
 
 
 EXITS[ServerNotTrustedError] = ExitCode.UNREACHABLE
 EXITS[AccountRejectedError] = ExitCode.NO
 
 
-@app.command()
+@command
 def init(
     context: typer.Context,
-    host: Annotated[str | None, typer.Option("--host", help="The LDAP server.")] = None,
-    port: Annotated[int | None, typer.Option("--port", help="Its clear port; 389.", min=1, max=65535)] = None,
+    host: Annotated[str | None, typer.Option("--host", metavar="HOST", help="The LDAP server.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="PORT", help="Its plain LDAP port; default 389.", min=1, max=65535),
+    ] = None,
     tls_port: Annotated[
-        int | None, typer.Option("--tls-port", help="Its TLS port; 636.", min=1, max=65535)
+        int | None,
+        typer.Option("--tls-port", metavar="PORT", help="Its LDAPS port; default 636.", min=1, max=65535),
     ] = None,
     account: Annotated[
-        str | None, typer.Option("--account", metavar="DN", help="Who searches; empty for nobody.")
+        str | None,
+        typer.Option("--account", metavar="DN", help="The service account, as a DN; empty: anonymous."),
     ] = None,
     password_file: Annotated[
         Path | None,
-        typer.Option("--password-file", metavar="FILE", help="The account's password is its first line."),
+        typer.Option(
+            "--password-file", metavar="FILE", help="Read the account's password from the first line of FILE."
+        ),
     ] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the account's password from standard input.")
     ] = False,
     accept: Annotated[
         str | None,
-        typer.Option("--accept", metavar="FINGERPRINT", help="Trust the certificate with this SHA-256."),
+        typer.Option(
+            "--accept", metavar="FINGERPRINT", help="Trust the certificate with this SHA-256 fingerprint."
+        ),
     ] = None,
     ca: Annotated[
         Path | None, typer.Option("--ca", metavar="FILE", help="Trust the certificates in FILE instead.")
     ] = None,
     protection: Annotated[
-        Level | None, typer.Option("--protection", help="What to encrypt; all where the server has TLS.")
+        Level | None,
+        typer.Option(
+            "--protection",
+            metavar=LEVELS,
+            help="Which connections are encrypted; default: all, if the server has TLS.",
+        ),
     ] = None,
     person_base: Annotated[
-        str | None, typer.Option("--person-base", metavar="DN", help="Where people are.")
+        str | None, typer.Option("--person-base", metavar="DN", help="Person base DN.")
     ] = None,
     group_base: Annotated[
-        str | None, typer.Option("--group-base", metavar="DN", help="Where groups are.")
+        str | None, typer.Option("--group-base", metavar="DN", help="Group base DN.")
     ] = None,
     stash: Annotated[
-        bool, typer.Option("--stash", help="Keep the store's password in a stash, not in sametime.ini.")
+        bool, typer.Option("--stash", help="Write the store's password to a stash file, not to sametime.ini.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace files that are there; the old ones are kept as .bak.")
+        bool, typer.Option("--force", help="Overwrite existing files; backups end in .bak.")
     ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the settings for a directory: asks, looks, proposes, writes, and examines what it wrote.
+    """Asks, examines the server, proposes, writes, and runs the doctor on what it wrote.
 
-    The account's password can also come in the environment, as QUINTET_ACCOUNT_PASSWORD.
+    The account's password can also come from the environment variable QUINTET_ACCOUNT_PASSWORD.
     """
-    folder = folder_of(context)
+    folder, environ = folder_of(context), environ_of(context)
     _check_folder(folder, force=force)
-    asker, password = _Asker(yes=yes), _Password(password_file, password_stdin)
+    asker, password = (
+        _Asker(yes=yes),
+        _Password(password_file, password_stdin, environ.get(PASSWORD_VARIABLE)),
+    )
     name = asker.text("LDAP server", host, None)
     found = run(
         reach(
-            name, asker.number("Clear port", port, CLEAR_PORT), asker.number("TLS port", tls_port, TLS_PORT)
+            name,
+            asker.number("Plain LDAP port", port, PLAIN_PORT),
+            asker.number("LDAPS port", tls_port, TLS_PORT),
         )
     )
     if not as_json:
         _print_server(found)
     level = _level(found, protection)
     store = _trust(found, accept, ca, yes=yes) if found.peer is not None and found.shown is not None else None
-    clear_is_chosen = protection is Level.NONE
-    who = _account(found, account, password, asker, clear_is_chosen=clear_is_chosen)
+    unencrypted_is_chosen = protection is Level.NONE
+    who = _account(found, account, password, asker, unencrypted_is_chosen=unencrypted_is_chosen)
     proposal = run(_look(found, store, who))
     proposal = replace(
         proposal,
-        person_base=asker.base("Base for people", person_base, proposal.person_base),
-        group_base=asker.base("Base for groups", group_base, proposal.group_base),
+        person_base=asker.base("Person base DN", person_base, proposal.person_base),
+        group_base=asker.base("Group base DN", group_base, proposal.group_base),
     )
     if not as_json:
         _print(found.root, proposal, level)
@@ -141,12 +156,12 @@ def init(
         stash=stash,
         proposal=proposal,
     )
-    written = _write(folder, plan, force=force)
-    findings = run(examine(folder, os.environ))
+    written = _write(folder, environ, plan, force=force)
+    findings = run(examine(folder, environ))
     if as_json:
         print_json(
             {
-                "product": found.root.product.value,
+                "product": found.root.kind.value,
                 "protection": level.name.lower(),
                 "settings": asdict(proposal) | {"details": dict(proposal.details)},
                 "written": [str(each) for each in written],
@@ -155,7 +170,7 @@ def init(
         )
     else:
         print_findings(findings)
-        hint("quintet serve keeps the connections open; quintet eavesdrop shows what others can read")
+        hint("next: quintet serve runs the server; quintet eavesdrop shows what is readable on the network")
     if any(each.severity is Severity.ERROR for each in findings):
         raise typer.Exit(ExitCode.NO)
 
@@ -164,13 +179,13 @@ def _check_folder(folder: Path, *, force: bool) -> None:
     there = in_the_way(folder)
     if there and not force:
         raise UsageError(
-            f"there is already {', '.join(str(each) for each in there)}",
-            "name another folder with --config, or replace them with --force, which keeps the old ones",
+            f"already there: {', '.join(str(each) for each in there)}",
+            "name another folder with --config, or overwrite them with --force, which keeps backups",
         )
 
 
 class _Asker:
-    """Questions with defaults. Where nobody is to be asked, the default counts."""
+    """Questions with defaults; with --yes the default is the answer."""
 
     def __init__(self, *, yes: bool) -> None:
         self.yes = yes
@@ -180,31 +195,39 @@ class _Asker:
             return given.strip()
         if self.yes:
             if default is None:
-                raise UsageError(f"{question} is not given", "with --yes nothing is asked: give --host")
+                raise UsageError(f"{question} is missing", "with --yes no question is asked: use --host")
             return default
-        return str(typer.prompt(question, default=default, show_default=bool(default), err=True)).strip()
+        return ask(question, default, option="the options; --yes takes the defaults", parse=str)
 
     def number(self, question: str, given: int | None, default: int) -> int:
         if given is not None:
             return given
-        return default if self.yes else int(typer.prompt(question, default=default, type=int, err=True))
+        return default if self.yes else ask(question, str(default), option="--yes", parse=_port)
 
     def base(self, question: str, given: str | None, default: str) -> str:
         answer = self.text(f"{question} (empty: all)", given, default)
         if not is_name(answer):
-            raise UsageError(
-                f"{question}: {answer!r} is no distinguished name", "write for example o=example"
-            )
+            raise UsageError(f"{question}: {answer!r} is not a valid DN", "an example: o=example")
         return answer
 
 
-class _Password:
-    """Where the account's password comes from; it is asked for when it comes from nowhere else."""
+def _port(typed: str) -> int:
+    port = int(typed) if typed.isdecimal() else 0
+    if not 0 < port < 65536:
+        raise ValueError("a port is a number from 1 to 65535")
+    return port
 
-    def __init__(self, file: Path | None, stdin: bool) -> None:
+
+class _Password:
+    """Where the account's password comes from; the terminal is the last resort."""
+
+    def __init__(self, file: Path | None, stdin: bool, variable: str | None) -> None:
         if file is not None and stdin:
-            raise UsageError("--password-file and --password-stdin are both given", "leave one of them out")
+            raise UsageError(
+                "--password-file and --password-stdin can't be combined", "leave one of them out"
+            )
         self._file = file
+        self._variable = variable
         self._typed = read_password() if stdin else None
 
     def get(self, ask: Callable[[], Secret]) -> Secret:
@@ -212,12 +235,11 @@ class _Password:
             return read_password(self._file)
         if self._typed is not None:
             return self._typed
-        variable = os.environ.get(PASSWORD_VARIABLE)
-        return Secret(variable) if variable else ask()
+        return Secret(self._variable) if self._variable else ask()
 
 
 def _print_server(found: Reached) -> None:
-    out().print(text(f"{found.host} is {found.root}."), soft_wrap=True)
+    print_line(text(f"{found.host} is {found.root}."))
     if found.shown is not None:
         print_chain(found.shown, str(found.peer))
 
@@ -225,66 +247,66 @@ def _print_server(found: Reached) -> None:
 def _level(found: Reached, wanted: Level | None) -> Protection:
     if found.peer is not None:
         return Protection[wanted.name] if wanted is not None else Protection.ALL
-    warn(f"{found.host} has no TLS that works: {found.problem}")
+    warn(f"{found.host} has no working TLS: {found.problem}")
     if wanted not in (None, Level.NONE):
-        raise UsageError(
-            f"without TLS, --protection {wanted} cannot be", "let the server offer TLS, or choose none"
-        )
-    warn("everything, names and passwords, will be readable on the network")
+        raise UsageError(f"--protection {wanted} needs TLS", "enable TLS on the server, or choose none")
+    warn("all data, passwords included, will be readable on the network")
     return Protection.NONE
 
 
 def _trust(found: Reached, accept: str | None, ca: Path | None, *, yes: bool) -> Store:
-    """A store that makes the server trusted; whether it does is proven by a handshake."""
+    """A store with which the server is trusted; a handshake proves it."""
     peer, shown = found.peer, found.shown
     assert peer is not None
     assert shown is not None
     additions = stores.add(new_store(), _certificates(peer, shown, accept, ca, yes=yes))
     for certificate, reason in additions.left_out:
-        raise UsageError(f"{certificate.subject.rfc4514_string()} would not help: {reason}")
-    problem = run(verify(peer, profile=TlsSettings(), trust=additions.store, chain=shown.chain))
+        raise UsageError(f"the certificate {subject_of(certificate)} would not help: {reason}")
+    problem = run(verify(peer, settings=TlsSettings(), trust=additions.store, presented=shown))
     if problem is not None:
-        raise ServerNotTrustedError(problem.sentence, problem.fix)
+        raise ServerNotTrustedError(problem.message, problem.fix)
     return additions.store
 
 
 def _certificates(
-    peer: Peer, shown: Shown, accept: str | None, ca: Path | None, *, yes: bool
+    peer: Peer, shown: Presented, accept: str | None, ca: Path | None, *, yes: bool
 ) -> Sequence[x509.Certificate]:
     if ca is not None:
         return read_certificates(ca.read_bytes())
     anchor = choose_anchor(shown.chain, (), machine_roots())
     if accept is None and yes:
         raise UsageError(
-            "whether to trust the certificate is not answered by --yes",
-            "compare its fingerprint with whoever runs the server, and give it with --accept",
+            "--yes does not decide whether to trust the certificate",
+            "compare its fingerprint with the server's administrator, and pass it with --accept",
         )
     taken = taken_from(anchor, shown.chain, accept, ask=True)
     if taken is None:
         assert anchor.found is Found.NOWHERE or accept is not None
         raise ServerNotTrustedError(
-            f"{peer} does not send the certificate that must be trusted: {anchor.wanted}",
-            "get it from whoever issued the chain, and give it with --ca FILE",
+            f"{peer} does not send the CA certificate that issued its own: {anchor.wanted}",
+            "get it from the CA, and pass it with --ca FILE",
         )
     return (taken,)
 
 
 def _account(
-    found: Reached, given: str | None, password: _Password, asker: _Asker, *, clear_is_chosen: bool
+    found: Reached, given: str | None, password: _Password, asker: _Asker, *, unencrypted_is_chosen: bool
 ) -> Account | None:
-    name = asker.text("Account that searches, as a DN (empty: none)", given, "")
+    name = asker.text("Service account, as a DN (empty: anonymous)", given, "")
     if not name:
         return None
-    if found.peer is None and not clear_is_chosen:
+    if found.peer is None and not unencrypted_is_chosen:
         if asker.yes:
             raise UsageError(
-                "the account's password would be sent in clear",
-                "let the server offer TLS, or choose --protection none, if that is meant",
+                "the account's password would be sent unencrypted",
+                "enable TLS on the server, or choose --protection none if that is intended",
             )
-        agree("The account's password will be sent in clear, now and later. Send it?", yes=False)
+        agree("The account's password will be sent unencrypted, now and later. Send it?", yes=False)
     secret = password.get(lambda: ask_password(name, option="--password-file or --password-stdin"))
     if not secret:
-        raise UsageError("the account's password is empty", "an empty password proves nothing to a directory")
+        raise UsageError(
+            "the account's password is empty", "a bind with an empty password is anonymous (RFC 4513)"
+        )
     return Account(name, secret)
 
 
@@ -295,7 +317,7 @@ async def _look(found: Reached, store: Store | None, who: Account | None) -> Pro
                 await connection.bind(who.name, who.password.reveal())
             except InvalidCredentials as error:
                 raise AccountRejectedError(
-                    f"{found.host} does not take {who.name} with this password; nothing was written"
+                    f"{found.host} rejects {who.name} with this password; nothing was written"
                 ) from error
         return await propose(connection, found.root)
 
@@ -306,27 +328,28 @@ async def _connected(found: Reached, store: Store | None) -> Connection:
     return await found.peer.connect(make_context(TlsSettings(), trust=store))
 
 
-def _print(root: Root, proposal: Proposal, level: Protection) -> None:
+def _print(root: RootDSE, proposal: Proposal, level: Protection) -> None:
     rows = [
         ("protection", level.name.lower()),
-        ("people below", proposal.person_base or "the whole directory"),
-        ("a person is", proposal.person_class),
-        ("found by", proposal.person_filter),
-        ("signs in by", proposal.login_filter),
-        ("is called", proposal.name_attribute),
-        ("has the ID", proposal.user_id_attribute or "the DN"),
-        ("groups below", proposal.group_base or "the whole directory"),
-        ("a group is", f"{proposal.group_class}, its members in {proposal.member_attribute}"),
-        ("card shows", ", ".join(f"{field} ({names})" for field, names in proposal.details)),
+        ("Person base DN", proposal.person_base or "(the whole directory)"),
+        ("Person object class", proposal.person_class),
+        ("Search filter", proposal.person_filter),
+        ("Login filter", proposal.login_filter),
+        ("Display name attribute", proposal.name_attribute),
+        ("Sametime ID attribute", proposal.user_id_attribute or "(the DN)"),
+        ("Group base DN", proposal.group_base or "(the whole directory)"),
+        ("Group object class", f"{proposal.group_class}, members in {proposal.member_attribute}"),
+        ("Business card", ", ".join(f"{field} ({names})" for field, names in proposal.details)),
     ]
-    print_table((f"for {root.product.value}", ""), rows)
+    print_line((f"Settings for {root.kind.value}", "bold"))
+    print_fields(rows)
 
 
-def _write(folder: Path, plan: Plan, *, force: bool) -> Sequence[Path]:
+def _write(folder: Path, environ: Mapping[str, str], plan: Plan, *, force: bool) -> Sequence[Path]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with only_one(folder):
+    with locked(folder):
         _check_folder(folder, force=force)
-        written, backups = write(folder, os.environ, plan)
+        written, backups = write(folder, environ, plan)
     for path in written:
         say(f"Written: {path}")
     for path in backups:

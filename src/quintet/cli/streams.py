@@ -1,4 +1,4 @@
-"""The standard streams, as a command may find them: closed, not in UTF-8, or left by whoever reads them."""
+"""The standard streams as a command may find them: closed, not in UTF-8, or without a reader."""
 
 import errno
 import os
@@ -13,18 +13,17 @@ _T = TypeVar("_T")
 
 
 class OutputClosedError(Exception):
-    """Nobody reads our output any more, as when it goes into `head`.
+    """The reader of the output has gone, as with `| head`.
 
-    No OSError: Typer and Rich would make an exit code of it that means something else.
+    Not an OSError: Typer would turn that into another exit code.
     """
 
 
 @contextmanager
 def ready_streams() -> Iterator[None]:
-    """Standard streams that take every character, and tell in words when they take nothing.
+    """Standard streams that accept every character, and raise a UsageError when they can't be written.
 
-    A closed one is opened on nothing, so that no connection gets its number: reading finds no line, a result
-    that cannot be printed is told, a remark is lost.
+    A closed one is opened on the null device, so that no connection gets its file descriptor.
     """
     before = sys.stdin, sys.stdout, sys.stderr
     with ExitStack() as opened:
@@ -32,8 +31,8 @@ def ready_streams() -> Iterator[None]:
             sys.stdin = opened.enter_context(open(os.devnull, encoding="utf-8"))  # noqa: PTH123
         out = sys.stdout or opened.enter_context(open(os.devnull, encoding="utf-8"))  # noqa: PTH123
         err = sys.stderr or opened.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123
-        sys.stdout = cast("TextIO", _Told(out, "standard output"))
-        sys.stderr = cast("TextIO", _Told(err, "standard error"))
+        sys.stdout = cast("TextIO", _CheckedStream(out, "standard output"))
+        sys.stderr = cast("TextIO", _CheckedStream(err, "standard error"))
         try:
             yield
         finally:
@@ -41,8 +40,8 @@ def ready_streams() -> Iterator[None]:
 
 
 @final
-class _Told:
-    """A stream to write to. Raises OutputClosedError, and Wrong when it takes nothing for another reason."""
+class _CheckedStream:
+    """A stream to write to. Raises OutputClosedError, and UsageError when it fails for another reason."""
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self._stream = stream
@@ -57,22 +56,24 @@ class _Told:
         self._do(self._stream.flush)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "buffer":  # Typer would write UTF-8 to it, past `write`, where the encoding is ASCII
+            raise AttributeError(name)
         return getattr(self._stream, name)
 
     def _do(self, work: Callable[[], _T]) -> _T:
         try:
             return work()
         except OSError as error:
-            self._write_to_nothing()
+            self._discard()
             if error.errno == errno.EPIPE:
                 raise OutputClosedError from None
             raise UsageError(
-                f"{self._name} cannot be written: {error.strerror or 'it is closed'}",
-                "send it to a file that can, or to /dev/null",
+                f"{self._name} can't be written: {error.strerror or 'it is closed'}",
+                "redirect it to a writable file or to /dev/null",
             ) from None
 
-    def _write_to_nothing(self) -> None:
-        """What is still in the buffer would fail once more when Python ends."""
+    def _discard(self) -> None:
+        """What is still in the buffer would fail again when Python exits."""
         with suppress(OSError):
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, self._stream.fileno())

@@ -1,58 +1,67 @@
-"""The tasks of the directory from the command line: sign in, add person or group, browse, open a group."""
+"""`quintet authenticate`, `resolve`, `browse` and `members`: four of the tasks from the command line."""
 
 from typing import Annotated
 
 import typer
 
-from quintet.cli.app import app
+from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.documents import Document, kind_of, person_or_group
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.prompts import ask_password, read_password
-from quintet.cli.show import AsJson, asking, named, out, print_json, print_table, text, warn
-from quintet.config.settings import Settings
-from quintet.directory.browse import LARGEST_PAGE
-from quintet.directory.directory import Directory
-from quintet.directory.errors import DirectoryUnavailableError
-from quintet.directory.records import Group, Membership, Page, Person, Resolution
-from quintet.directory.resolve import may_be_resolved
+from quintet.cli.report_error import negative_answer
+from quintet.cli.show import AsJson, print_json, print_line, print_table, printable, text, warn
+from quintet.config import Settings
+from quintet.directory import (
+    LARGEST_PAGE,
+    Directory,
+    DirectoryUnavailableError,
+    Group,
+    Membership,
+    Page,
+    Person,
+    Resolution,
+    may_be_resolved,
+)
 from quintet.secret import Secret
 
-_SERVERS_LIMIT = "the server's limit for this account, which its administrator can raise (slapd: limits)"
+_DN_BELOW_NAME = {"dn": "name"}
+_SERVERS_LIMIT = (
+    "the server's limit for this account, which the directory administrator can raise (slapd: limits)"
+)
 
 
-@app.command()
+@command
 def authenticate(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The login name, as people type it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The login name, as the user types it.")],
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Sign somebody in: look the name up and try the password."""
-    settings = settings_of(context)
+    """The password is asked for at the terminal, unless it comes from standard input."""
+    settings = settings_of(context, account_warnings=False)
     password = read_password() if password_stdin else ask_password(name, option="--password-stdin")
-    with asking(name, as_json=as_json, no={"person": None}):
+    with negative_answer(name, as_json=as_json, document={"person": None}):
         person = run(_authenticate(settings, name, password))
     if as_json:
         print_json({"person": person_or_group(person)})
         return
-    out().print(text("The password is right.", "green"))
+    print_line(("Authentication succeeded.", "green"))
     _print_people([person])
 
 
-@app.command()
+@command
 def resolve(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A name, or the beginning of one.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name, or the beginning of one.")],
     people: Annotated[bool, typer.Option("--people", help="Only people.")] = False,
     groups: Annotated[bool, typer.Option("--groups", help="Only groups.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find people and groups, as "Add Person or Group" does."""
     both = people == groups
-    settings = settings_of(context)
+    settings = settings_of(context, account_warnings=False)
     found = run(_resolve(settings, name, people=people or both, groups=groups or both))
     if as_json:
         print_json(
@@ -64,13 +73,14 @@ def resolve(
         )
     elif found.matches:
         print_table(
-            ("", "name", "mail"),
-            [(kind_of(match), named(match.name, match.dn), _mail(match)) for match in found.matches],
+            ("kind", "name", "mail"),
+            [(kind_of(match), match.name, _mail(match), match.dn) for match in found.matches],
+            below=_DN_BELOW_NAME,
         )
     if not found.matches and found.unavailable:
         servers = ", ".join(found.unavailable)
         raise DirectoryUnavailableError(
-            f"nobody who could be asked knows the name, and {servers} could not be asked"
+            f"no match at the servers that answered, and {servers} could not be reached"
         )
     _warn_of_gaps(found)
     if found.truncated:
@@ -80,48 +90,56 @@ def resolve(
     if not found.matches:
         if not may_be_resolved(name, settings.directory):
             warn(
-                "the name was not looked up: ST_RESOLVE_BLACKLIST or ST_RESOLVE_WHITELIST in [Config] of"
-                " sametime.ini bars its mail domain"
+                "the name was not looked up: its mail domain is excluded by ST_RESOLVE_BLACKLIST or"
+                " ST_RESOLVE_WHITELIST in [Config] of sametime.ini"
             )
         elif not as_json:
-            out().print(text("Nobody and nothing has that name."))
+            print_line("No match found.")
         raise typer.Exit(ExitCode.NO)
 
 
-@app.command()
+@command
 def browse(
     context: typer.Context,
-    dn: Annotated[str | None, typer.Argument(help="Where to look; without it, the bases.")] = None,
-    page_size: Annotated[int, typer.Option(min=1, max=LARGEST_PAGE, help="Entries on a page.")] = 100,
-    page: Annotated[str | None, typer.Option(help="Which page: the token that the last one gave.")] = None,
+    dn: Annotated[
+        str | None, typer.Argument(metavar="DN", help="The container; by default the configured bases.")
+    ] = None,
+    page_size: Annotated[
+        int, typer.Option(min=1, max=LARGEST_PAGE, metavar="NUMBER", help="Entries on a page.")
+    ] = 100,
+    page: Annotated[
+        str | None,
+        typer.Option(metavar="TOKEN", help="The token of the next page, as the last page printed it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List one level of the directory, containers first."""
-    settings = settings_of(context)
-    with asking("the top" if dn is None else dn, as_json=as_json, no={"entries": [], "next": None}):
+    settings = settings_of(context, account_warnings=False)
+    with negative_answer(
+        "the bases" if dn is None else dn, as_json=as_json, document={"entries": [], "next": None}
+    ):
         found = run(_browse(settings, dn, page_size, page))
     if as_json:
         entries = [{"kind": kind_of(each), "dn": each.dn, "name": each.name} for each in found.entries]
         print_json({"entries": entries, "next": found.next})
     else:
-        print_table(("", "name"), [(kind_of(each), named(each.name, each.dn)) for each in found.entries])
+        entries_found = [(kind_of(each), each.name, each.dn) for each in found.entries]
+        print_table(("kind", "name"), entries_found, below=_DN_BELOW_NAME)
         if found.next is not None:
-            out().print(text(f"There is more: --page {found.next}"), soft_wrap=True)
+            print_line(f"Next page: --page {found.next}")
     _warn_of_gaps(found)
     if found.truncated:
         warn(f"there are more entries than {_SERVERS_LIMIT}; the rest is not shown")
 
 
-@app.command()
+@command
 def members(
     context: typer.Context,
-    group: Annotated[str, typer.Argument(help="The group's name or DN.")],
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="The group's name or DN.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show who is in a public group, groups inside it opened."""
-    settings = settings_of(context)
+    settings = settings_of(context, account_warnings=False)
     nothing: Document = {"group": None, "members": [], "truncated": False, "missing": []}
-    with asking(group, as_json=as_json, no=nothing):
+    with negative_answer(group, as_json=as_json, document=nothing):
         found = run(_members(settings, group))
     if as_json:
         print_json(
@@ -133,13 +151,13 @@ def members(
             }
         )
         return
-    out().print(text(f"{found.group.name}: {len(found.members)} people", "bold"))
+    print_line((f"{printable(found.group.name)}: {len(found.members)} people", "bold"))
     if found.members:
         _print_people(found.members)
     for nested in found.groups:
-        out().print(text(f"opened: {nested.name}"))
+        print_line(text(f"nested group: {nested.name}"))
     for missing in found.missing:
-        warn(f"the directory does not hold {missing}, which the group names")
+        warn(f"{missing} is a member, but the entry was not found in the directory")
     if found.truncated:
         warn(f"the group is larger than the limit of {found.limit} members; the rest is not shown")
 
@@ -165,7 +183,8 @@ async def _members(settings: Settings, group: str) -> Membership:
 
 
 def _print_people(people: list[Person] | tuple[Person, ...]) -> None:
-    print_table(("name", "mail"), [(named(person.name, person.dn), person.mail) for person in people])
+    rows = [(person.name, person.mail, person.dn) for person in people]
+    print_table(("name", "mail"), rows, below=_DN_BELOW_NAME)
 
 
 def _mail(found: Person | Group) -> str | None:
@@ -174,6 +193,6 @@ def _mail(found: Person | Group) -> str | None:
 
 def _warn_of_gaps(found: Resolution | Page) -> None:
     for server in found.unavailable:
-        warn(f"{server} could not be asked, so the answer may lack something; quintet connections tells why")
+        warn(f"{server} could not be reached, so the answer may be incomplete; quintet connections shows why")
     for base in found.missing_bases:
-        warn(f"{base} is not there, or hidden from the account; check it in StCommunityConfig.xml")
+        warn(f"{base} does not exist or the account can't read it; check it in StCommunityConfig.xml")

@@ -1,10 +1,9 @@
-"""`quintet trust`: looks into trust stores, and changes them."""
+"""`quintet trust`: lists and changes trust stores."""
 
-import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from cryptography import x509
@@ -13,7 +12,6 @@ from quintet.admin import trust as stores
 from quintet.admin.certificate_files import NoCertificatesError, read_certificates
 from quintet.admin.fetching import FetchError, Peer, fetch, verify
 from quintet.admin.listing import rows_of
-from quintet.admin.rewriting import only_one
 from quintet.admin.trust import Target, TrustError
 from quintet.admin.trust_anchor import (
     Anchor,
@@ -22,19 +20,28 @@ from quintet.admin.trust_anchor import (
     has_fingerprint,
     machine_roots,
 )
-from quintet.cli.app import app
+from quintet.cli.app import CommandGroup, app
 from quintet.cli.certificates import entry_document, facts_document, print_chain, print_entries
-from quintet.cli.context import folder_of, run
-from quintet.cli.exit_codes import EXITS, ExitCode, UsageError
+from quintet.cli.context import environ_of, folder_of, run
+from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.prompts import PasswordFile, Yes, agree, ask_password, read_password
+from quintet.cli.report_error import EXITS
 from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
+from quintet.files import locked
 from quintet.secret import Secret
-from quintet.tls.certificates import facts_of, fingerprint, is_authority, name_text
-from quintet.tls.stores import NoSuchEntryError, StoreError
+from quintet.tls import (
+    NoSuchEntryError,
+    StoreError,
+    TlsSettingsError,
+    facts_of,
+    fingerprint,
+    is_authority,
+    subject_of,
+)
 
 
 class NotAcceptedError(TrustError):
-    """The fingerprint that was accepted is not that of the certificate to import."""
+    """The accepted fingerprint is not that of the certificate to import."""
 
 
 EXITS[TrustError] = ExitCode.USAGE
@@ -43,16 +50,25 @@ EXITS[FetchError] = ExitCode.UNREACHABLE
 EXITS[NoCertificatesError] = ExitCode.USAGE
 EXITS[StoreError] = ExitCode.USAGE
 EXITS[NoSuchEntryError] = ExitCode.NO
+EXITS[TlsSettingsError] = ExitCode.USAGE
 
 trust = typer.Typer(
     name="trust",
-    help="Look into the trust store, and change it. Without --store, it is that of the settings.",
+    cls=CommandGroup,
+    help="List and change the trust store: that of the settings, or the one that --store names.",
     no_args_is_help=True,
 )
 app.add_typer(trust)
 
 StoreFile = Annotated[
     Path | None, typer.Option("--store", metavar="FILE", help="Another store: .p12, .pfx or .jks.")
+]
+Legacy = Annotated[
+    bool,
+    typer.Option(
+        "--legacy/--modern",
+        help="The encoding of a .p12 store: the one that Sametime and old Java read, or AES-256 and SHA-256.",
+    ),
 ]
 _ADDRESS = re.compile(
     r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/@\[\]]+))(?::(?P<port>[0-9]{1,5}))?"
@@ -66,18 +82,27 @@ def list_entries(
     password_file: PasswordFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what is in a store: names, keys, validity, and who can read it."""
+    """List the entries of a store: names, keys, validity, and which programs can read them."""
     target = _existing(context, store, password_file)
     rows = rows_of(target.store)
     if as_json:
-        entries = [entry_document(row) for row in rows]
-        print_json({"store": str(target.path), "kind": target.store.kind.value, "entries": entries})
+        print_json(
+            {
+                "store": str(target.path),
+                "kind": target.store.kind.value,
+                "entries": [entry_document(row) for row in rows],
+                "unreadable": [{"alias": e.alias, "reason": e.reason} for e in target.store.unreadable],
+                "notes": [
+                    {"code": n.code, "message": n.message, "fix": n.fix or None} for n in target.store.notes
+                ],
+            }
+        )
         return
     print_entries(rows)
     plural = "entry" if len(rows) == 1 else "entries"
     out().print(text(f"{target.path}: {len(rows)} {plural}"), soft_wrap=True)
     for note in target.store.notes:
-        warn(note)
+        warn(str(note))
 
 
 @trust.command("fetch")
@@ -85,7 +110,7 @@ def fetch_certificate(
     context: typer.Context,
     address: Annotated[str, typer.Argument(metavar="HOST:PORT", help="The LDAP server and its TLS port.")],
     starttls: Annotated[
-        bool, typer.Option("--starttls", help="Begin in clear, on the clear port, and change to TLS.")
+        bool, typer.Option("--starttls", help="Connect to the plain LDAP port, and change to TLS there.")
     ] = False,
     accept: Annotated[
         str | None,
@@ -97,11 +122,11 @@ def fetch_certificate(
     password_file: PasswordFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Get the certificate that makes a server trusted, out of the chain that it shows, and import it."""
+    """Find the certificate to trust in the chain that a server presents, and import it."""
     folder = folder_of(context)
     peer = _peer(address, starttls=starttls)
     server = run(fetch(peer))
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         target = _existing_or_new(context, store, password_file)
         anchor = choose_anchor(server.chain, target.store.certificates, machine_roots())
         if not as_json:
@@ -112,15 +137,14 @@ def fetch_certificate(
         if taken is not None:
             additions = stores.add(target.store, [taken])
             for _, reason in additions.left_out:
-                raise TrustError(f"{name_text(taken.subject)} would not help: {reason}")
+                raise TrustError(f"trusting {subject_of(taken)} would not help: {reason}")
             alias, changed = additions.added[0][0], additions.store
             _made(target, stores.save(target, changed, folder=folder), quiet=as_json)
-    believed = taken is not None or anchor.found is Found.IN_STORE
+    trusted = taken is not None or anchor.found is Found.IN_STORE
     problem = None
-    if believed:
-        profile = stores.profile_of(folder, os.environ)
-        why = run(verify(peer, profile=profile, trust=changed, chain=server.chain))
-        problem = None if why is None else str(why)
+    if trusted:
+        settings = stores.tls_settings(folder, environ_of(context))
+        problem = run(verify(peer, settings=settings, trust=changed, presented=server))
     if as_json:
         print_json(
             {
@@ -135,13 +159,14 @@ def fetch_certificate(
                 },
                 "imported": alias,
                 "store": str(target.path) if alias else None,
-                "trusted": believed and problem is None,
-                "problem": problem,
+                "trusted": trusted and problem is None,
+                "problem": str(problem) if problem else None,
+                "code": problem.code if problem else None,
             }
         )
     else:
-        _conclude(anchor, alias, problem, str(peer))
-    if not believed and (accept is not None or anchor.certificate is None):
+        _conclude(anchor, alias, str(problem) if problem else None, str(peer))
+    if not trusted and (accept is not None or anchor.certificate is None):
         raise typer.Exit(ExitCode.NO)
 
 
@@ -156,25 +181,43 @@ def import_files(
         bool, typer.Option("--force", help="Import even certificates that would not help.")
     ] = False,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import certificates from files. A certificate that would not help is refused, with the reason."""
     folder = folder_of(context)
     certificates = [one for file in files for one in _read(file)]
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         target = _existing_or_new(context, store, password_file)
         additions = stores.add(target.store, certificates, alias=alias, force=force)
         for certificate, reason in additions.left_out:
-            warn(f"{name_text(certificate.subject)} is left out: {reason}")
-        if not additions.added:
-            say("Nothing was changed.")
-            raise typer.Exit(ExitCode.NO)
-        for name, certificate in additions.added:
-            say(f"{name}: {name_text(certificate.subject)}")
-            say(f"  SHA-256 {fingerprint(certificate)}")
-        agree(f"Import into {target.path}?", yes=yes)
-        _made(target, stores.save(target, additions.store, folder=folder))
-    names = ", ".join(name for name, _ in additions.added)
-    out().print(text(f"Imported: {names}"), soft_wrap=True)
+            warn(f"{subject_of(certificate)} is not imported: {reason}")
+        backups: Sequence[Path] = ()
+        if additions.added:
+            for name, certificate in additions.added:
+                say(f"{name}: {subject_of(certificate)}")
+                say(f"  SHA-256 {fingerprint(certificate)}")
+            agree(f"Import into {target.path}?", yes=yes)
+            backups = stores.save(target, additions.store, folder=folder)
+            _made(target, backups, quiet=as_json)
+    if as_json:
+        print_json(
+            {
+                **_made_document(target, backups),
+                "imported": [
+                    {"alias": name, **facts_document(facts_of(each))} for name, each in additions.added
+                ],
+                "left_out": [
+                    {**facts_document(facts_of(each)), "reason": reason}
+                    for each, reason in additions.left_out
+                ],
+            }
+        )
+    if not additions.added:
+        say("Nothing was changed.")
+        raise typer.Exit(ExitCode.NO)
+    if not as_json:
+        names = ", ".join(name for name, _ in additions.added)
+        out().print(text(f"Imported: {names}"), soft_wrap=True)
 
 
 @trust.command("remove")
@@ -184,17 +227,22 @@ def remove_entries(
     store: StoreFile = None,
     password_file: PasswordFile = None,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove entries from a store."""
     folder = folder_of(context)
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         target = _existing(context, store, password_file)
         left = stores.without(target.store, aliases)
         agree(f"Remove {', '.join(printable(a) for a in aliases)} from {target.path}?", yes=yes)
-        _made(target, stores.save(target, left, folder=folder))
-    out().print(text(f"Removed: {', '.join(aliases)}"), soft_wrap=True)
+        backups = stores.save(target, left, folder=folder)
+        _made(target, backups, quiet=as_json)
+    if as_json:
+        print_json({**_made_document(target, backups), "removed": aliases, "trusted_left": len(left.trusted)})
+    else:
+        out().print(text(f"Removed: {', '.join(aliases)}"), soft_wrap=True)
     if not left.trusted:
-        warn(f"{target.path} holds no trusted certificate now, so no server is trusted by it")
+        warn(f"{target.path} holds no trusted certificate now, so no server can be trusted")
 
 
 @trust.command("create")
@@ -202,20 +250,22 @@ def create_store(
     context: typer.Context,
     store: StoreFile = None,
     password_file: PasswordFile = None,
-    legacy: Annotated[
-        bool, typer.Option("--legacy", help="In the old encoding, which Sametime can read.")
-    ] = False,
+    legacy: Legacy = True,
+    as_json: AsJson = False,
 ) -> None:
     """Make an empty store."""
     folder = folder_of(context)
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         if store is not None:
-            target = stores.new_file_store(store, _password(store, password_file, twice=True))
+            target = stores.new_file_store(store, _password(store, password_file, new=True))
         else:
-            target = stores.settings_store_or_new(folder, os.environ)
+            target = stores.settings_store_or_new(folder, environ_of(context))
             if target.old is not None:
-                raise TrustError(f"{target.path} is there already", "import certificates into it")
-        _made(target, stores.save(target, target.store, folder=folder, legacy=legacy))
+                raise TrustError(f"{target.path} exists already", "import certificates into it")
+        backups = stores.save(target, target.store, folder=folder, legacy=legacy)
+        _made(target, backups, quiet=as_json)
+    if as_json:
+        print_json({**_made_document(target, backups), "legacy": legacy})
 
 
 @trust.command("convert")
@@ -225,20 +275,26 @@ def convert_store(
         Path | None,
         typer.Argument(metavar="[FILE]", help="The new file: .p12, .pfx or .jks; without it, the same file."),
     ] = None,
-    legacy: Annotated[
-        bool, typer.Option("--legacy", help="Into the old encoding, which Sametime can read.")
-    ] = False,
+    legacy: Legacy = True,
     store: StoreFile = None,
     password_file: PasswordFile = None,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a store in another format or encoding. The password stays the same."""
-    with only_one(store.parent if store else folder_of(context)):
+    with locked(store.parent if store else folder_of(context)):
         target = _existing(context, store, password_file)
         if to is None:
-            agree(f"Write {target.path} anew, {'in the old' if legacy else 'in the new'} encoding?", yes=yes)
+            encoding = "legacy encoding, which Sametime reads" if legacy else "modern encoding"
+            agree(f"Rewrite {target.path} in the {encoding}?", yes=yes)
         backups = stores.convert(target, to or target.path, legacy=legacy)
-    out().print(text(f"Written: {to or target.path}{_kept(backups)}"), soft_wrap=True)
+    written = to or target.path
+    if as_json:
+        kept = [str(path) for path in backups]
+        kind = stores.kind_by_name(written).value
+        print_json({"store": str(written), "kind": kind, "legacy": legacy, "backups": kept})
+        return
+    out().print(text(f"Written: {written}{_kept(backups)}"), soft_wrap=True)
     if to is not None and store is None:
         hint(f"to use it, name it in sametime.ini: ..._TRUST_STORE_FILE={to.resolve()}")
 
@@ -247,43 +303,49 @@ def convert_store(
 def stash_password(
     context: typer.Context,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Move the password of the settings' store out of sametime.ini into a stash file."""
+    """Move the password of the settings' store from sametime.ini into a stash file."""
     folder = folder_of(context)
-    with only_one(folder):
+    with locked(folder):
         agree("Write a stash file, and remove the password from sametime.ini?", yes=yes)
-        stashed = stores.stash(folder, os.environ)
-    out().print(text(f"Written: {stashed.path}{_kept(stashed.backups)}"), soft_wrap=True)
+        stashed = stores.stash(folder, environ_of(context))
+    if as_json:
+        kept = [str(path) for path in stashed.backups]
+        print_json({"stash": str(stashed.path), "backups": kept, "variable": stashed.variable})
+    else:
+        out().print(text(f"Written: {stashed.path}{_kept(stashed.backups)}"), soft_wrap=True)
     if stashed.variable is not None:
         warn(f"the variable {stashed.variable} still holds the password; remove it from the environment")
 
 
 def _existing(context: typer.Context, store: Path | None, password_file: Path | None) -> Target:
     if store is not None:
-        return stores.file_store(store, _password(store, password_file))
-    return stores.settings_store(folder_of(context), os.environ)
+        return stores.file_store(store, _password(store, password_file), ask=password_file is None)
+    return stores.settings_store(folder_of(context), environ_of(context))
 
 
 def _existing_or_new(context: typer.Context, store: Path | None, password_file: Path | None) -> Target:
     if store is None:
-        return stores.settings_store_or_new(folder_of(context), os.environ)
+        return stores.settings_store_or_new(folder_of(context), environ_of(context))
     if not store.exists():
-        return stores.new_file_store(store, _password(store, password_file, twice=True))
-    return stores.file_store(store, _password(store, password_file))
+        return stores.new_file_store(store, _password(store, password_file, new=True))
+    return stores.file_store(store, _password(store, password_file), ask=password_file is None)
 
 
-def _password(store: Path, file: Path | None, *, twice: bool = False) -> Callable[[], Secret]:
-    """How to come by the password: from the file, else by asking, once it is known to be needed."""
+def _password(store: Path, file: Path | None, *, new: bool = False) -> Callable[[], Secret]:
+    """How to get the password: from the file, else by asking, once it is known to be needed.
+
+    An existing store may have an empty one, which an empty file gives as well.
+    """
 
     def password() -> Secret:
         if file is not None:
-            found = read_password(file)
+            found = read_password(file, empty=not new)
         else:
-            found = ask_password(str(store), option="--password-file", twice=twice)
-        if not found:
-            raise UsageError(
-                f"the password of {store} is empty", "a store has a password of one character or more"
-            )
+            found = ask_password(str(store), option="--password-file", twice=new)
+        if new and not found:
+            raise UsageError(f"the password of the new store {store} is empty", "choose another one")
         return found
 
     return password
@@ -300,19 +362,19 @@ def _peer(text: str, *, starttls: bool) -> Peer:
     """HOST:PORT, HOST alone, or an IPv6 address in brackets."""
     found = _ADDRESS.fullmatch(text.strip())
     if found is None:
-        raise UsageError(f"{text!r} is no HOST:PORT", "write for example ldap.example.com:636")
+        raise UsageError(f"{text!r}: expected HOST:PORT", "for example ldap.example.com:636")
     port = int(found["port"] or (389 if starttls else 636))
     if not 0 < port < 65536:
-        raise UsageError(f"{port} is no port", "ports go from 1 to 65535")
+        raise UsageError(f"{port} is not a port", "ports go from 1 to 65535")
     return Peer(found["bracketed"] or found["host"], port, starttls)
 
 
 def taken_from(
     anchor: Anchor, chain: Iterable[x509.Certificate], accept: str | None, *, ask: bool
 ) -> x509.Certificate | None:
-    """The certificate to import, when there is one and somebody stands up for it.
+    """The certificate to import, when there is one and its fingerprint is confirmed.
 
-    The authorities of the chain can be accepted, too, but only by their own fingerprints.
+    The CA certificates of the chain can be accepted, too, but only by their own fingerprints.
     """
     if anchor.found is Found.IN_STORE:
         return None
@@ -320,10 +382,11 @@ def taken_from(
     if accept is None:
         if certificate is None or not ask:
             return None
-        say(f"To be trusted: {name_text(certificate.subject)}, {anchor.found.value}")
+        say(f"To be trusted: {subject_of(certificate)}, {anchor.found.value}")
         say(f"  SHA-256 {fingerprint(certificate)}")
         agree(
-            "Did the people who run the server give you this fingerprint? Import the certificate?", yes=False
+            "Is this the fingerprint that the server's administrators gave you? Import the certificate?",
+            yes=False,
         )
         return certificate
     choices = [*([certificate] if certificate else ()), *(c for c in chain if is_authority(c))]
@@ -333,9 +396,9 @@ def taken_from(
         raise UsageError(str(error)) from None
     if accepted is None and certificate is not None:
         raise NotAcceptedError(
-            f"the certificate to import, {name_text(certificate.subject)}, has another fingerprint: "
+            f"the certificate to import, {subject_of(certificate)}, has another fingerprint: "
             f"{fingerprint(certificate)}",
-            "ask whoever runs the server for the right one; somebody may stand in between",
+            "ask the server's administrators for the right one; the connection may be intercepted",
         )
     return accepted
 
@@ -346,28 +409,40 @@ def _conclude(anchor: Anchor, alias: str | None, problem: str | None, place: str
     elif anchor.found is Found.IN_STORE:
         out().print(text(f"The trust store holds {anchor.wanted} already."), soft_wrap=True)
     else:
-        say(f"{place} does not send the certificate that must be trusted: {anchor.wanted}")
-        where = f" ({anchor.address} should have it)" if anchor.address else ""
-        hint(f"get it from whoever issued the chain{where}, then: quintet trust import FILE")
+        say(f"{place} does not send the certificate to trust: {anchor.wanted}")
+        where = f" (its address: {anchor.address})" if anchor.address else ""
+        hint(f"get it from the CA{where}, then: quintet trust import FILE")
         return
     if problem is None:
         out().print(text(f"{place} is trusted now.", "green"), soft_wrap=True)
     else:
-        warn(f"{place} still would not be trusted: {problem}")
+        warn(f"{place} is still not trusted: {problem}")
 
 
 def _made(target: Target, backups: Iterable[Path], *, quiet: bool = False) -> None:
-    """Tells what was written beside the store itself."""
+    """Prints what was written beside the store itself."""
     if quiet:
         return
     if target.old is None:
-        say(f"Made the store {target.path}")
+        say(f"Created the store {target.path}")
     if target.stash is not None:
         say(f"Its password is in {target.stash}")
     if target.ini:
-        say(f"sametime.ini names it now: {', '.join(stores.PREFIX + key for key in target.ini)}")
+        say(f"Set in sametime.ini: {', '.join(stores.PREFIX + key for key in target.ini)}")
     for path in backups:
         say(f"The old file is {path}")
+
+
+def _made_document(target: Target, backups: Iterable[Path]) -> dict[str, Any]:
+    """The same for JSON."""
+    return {
+        "store": str(target.path),
+        "kind": target.kind.value,
+        "created": target.old is None,
+        "stash": str(target.stash) if target.stash is not None else None,
+        "settings": [stores.PREFIX + key for key in target.ini or ()],
+        "backups": [str(path) for path in backups],
+    }
 
 
 def _kept(backups: Iterable[Path]) -> str:

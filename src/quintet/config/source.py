@@ -3,8 +3,10 @@
 import codecs
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
+
+from quintet.diagnostics import Code, Finding, Pitfall
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 _MARKS = (
@@ -12,27 +14,32 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_DECLARED = re.compile(rb"""\A<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-# A letter of ASCII at the beginning, in one of the two orders, and no mark before it.
-_BARE_UTF_16 = re.compile(rb"\A(?:[^\0]\0(?!\0)|\0[^\0])", re.DOTALL)
-_CURE = "save the file as UTF-8"
 
 
 class EditError(ValueError):
-    """The file cannot be read, or not changed without risk to what it says.
+    """The file cannot be read, or cannot be changed without risk to its meaning.
 
-    `line` counts from 1, where it is known.
+    `line` counts from 1, where it is known. `fix` says what to do, `code` which kind of problem it is.
     """
 
-    def __init__(self, what: str, line: int | None = None) -> None:
-        super().__init__(what if line is None else f"line {line}: {what}")
-        self.message = what
+    def __init__(
+        self, message: str, line: int | None = None, *, fix: str | None = None, code: Code = Pitfall.D15
+    ) -> None:
+        super().__init__(message if line is None else f"line {line}: {message}")
+        self.message = message
         self.line = line
+        self.fix = fix or code.fix
+        self.code = code
+
+
+def undecodable(message: str, line: int = 1, *, fix: str | None = None) -> EditError:
+    """The error of a file whose characters cannot be read."""
+    return EditError(message, line, fix=fix, code=Finding.Q46)
 
 
 @final
 class Lines:
-    """Which line a character stands in. Lines end with CR, LF or both (XML 1.0, 2.11)."""
+    """Which line a character is in. Lines end with CR, LF or both (XML 1.0, 2.11)."""
 
     def __init__(self, text: str) -> None:
         self._starts = [0, *(end.end() for end in LINE_END.finditer(text))]
@@ -41,84 +48,42 @@ class Lines:
         """The number of the line, from 1."""
         return bisect_right(self._starts, position)
 
+    def place(self, position: int) -> tuple[int, int]:
+        """The numbers of line and column, from 1."""
+        line = self.at(position)
+        return line, position - self._starts[line - 1] + 1
+
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
     """What a file says, and how it is written down."""
 
-    text: str
+    text: str = field(repr=False)
     encoding: str
     mark: bytes = b""
 
     def encode(self, text: str, *, errors: str = "strict") -> bytes:
-        """`text` in the file's own encoding. Raises `EditError` for a letter that the encoding lacks."""
+        """`text` in the file's own encoding. Raises `EditError` for a character that the encoding lacks."""
         try:
             return self.mark + text.encode(self.encoding, errors)
         except UnicodeEncodeError as error:
-            letter = text[error.start]
-            raise EditError(f"the file is written in {self.encoding}, which has no {letter!r}") from None
+            message = f"the file is written in {self.encoding}, which has no {text[error.start]!r}"
+            raise EditError(message, fix="save the file as UTF-8", code=Finding.Q46) from None
 
     def line(self, at: int) -> int:
-        """The number of the line that the character at `at` stands in."""
+        """The number of the line that the character at `at` is in."""
         return Lines(self.text).at(at)
 
 
-def read_ini_source(data: bytes) -> SourceText:
-    """The text of an ini file: by its byte order mark, else UTF-8, else one letter a byte (ISO 8859-1)."""
-    marked = _by_mark(data)
-    if marked is not None:
-        return marked
-    try:
-        return SourceText(data.decode(), "utf-8")
-    except UnicodeDecodeError:
-        return SourceText(data.decode("iso-8859-1"), "iso-8859-1")
-
-
-def read_xml_source(data: bytes) -> SourceText:
-    """The text of an XML file: by its byte order mark, its declaration, else UTF-8 (XML 1.0, appendix F)."""
-    marked = _by_mark(data)
-    if marked is not None:
-        return marked
-    if _BARE_UTF_16.match(data):
-        raise EditError(f"this looks like UTF-16 without its byte order mark; {_CURE}", 1)
-    declared = _DECLARED.match(data)
-    encoding = declared[1].decode() if declared else "utf-8"
-    try:
-        text = data.decode(encoding)
-    except LookupError:
-        raise EditError(f"the encoding {encoding!r} is not known; {_CURE}", 1) from None
-    except UnicodeDecodeError as error:
-        why = f"{encoding}, which the file says that it is" if declared else "UTF-8, and names no encoding"
-        raise EditError(f"this is not {why}; {_CURE}", _line_of(error, encoding)) from None
-    except UnicodeError:  # of codecs that are none for text, such as "idna" and "punycode"
-        raise EditError(f"the encoding {encoding!r} is none for files; {_CURE}", 1) from None
-    if not _is_written_as(text, encoding, data):
-        raise EditError(f"the encoding {encoding!r} cannot be written back as it was; {_CURE}", 1)
-    return SourceText(text, encoding)
-
-
-def _line_of(error: UnicodeDecodeError, encoding: str) -> int:
-    try:
-        before = error.object[: error.start].decode(encoding, "replace")
-    except UnicodeError:  # "idna" knows no replacing
-        return 1
-    return Lines(before).at(len(before))
-
-
-def _is_written_as(text: str, encoding: str, data: bytes) -> bool:
-    try:
-        return text.encode(encoding) == data
-    except UnicodeError:
-        return False
-
-
-def _by_mark(data: bytes) -> SourceText | None:
+def by_mark(data: bytes) -> SourceText | None:
+    """The text of a file with a byte order mark. Raises `EditError` when it is not in that encoding."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             content = data[len(mark) :]
             try:
                 return SourceText(content.decode(encoding), encoding, mark)
             except UnicodeDecodeError as error:
-                what = f"the file begins as {encoding} and does not go on so; {_CURE}"
-                raise EditError(what, _line_of(error, encoding)) from None
+                before = content[: error.start].decode(encoding, "replace")
+                message = f"the file has the byte order mark of {encoding}, but is not written in it"
+                raise undecodable(message, Lines(before).at(len(before))) from None
     return None

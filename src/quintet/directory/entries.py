@@ -3,11 +3,15 @@
 import uuid
 from collections.abc import Iterable
 
-from quintet.config.settings import CardServer, ServerSettings
+from quintet.config import CardServer, ServerSettings
 from quintet.directory.records import Group, Person
 from quintet.ldap.dn import DN, fold, type_key
 from quintet.ldap.errors import DNSyntaxError
+from quintet.ldap.filters import Equality, Filter, Present
 from quintet.ldap.messages import SearchResultEntry
+
+ANY_ENTRY = Present("objectClass").encode()
+"""The filter that every entry matches."""
 
 _GUID = "objectguid"
 _DISTINGUISHED_NAME = "distinguishedname"
@@ -40,7 +44,17 @@ def person_attributes(server: ServerSettings) -> tuple[str, ...]:
 
 
 def group_attributes(server: ServerSettings) -> tuple[str, ...]:
+    """What must be asked for so that `group` can be made."""
     return (server.group_name_attribute,)
+
+
+def opened_group_attributes(server: ServerSettings) -> tuple[str, ...]:
+    """What must be asked for of a group that is opened."""
+    return ("objectClass", server.group_member_attribute, *group_attributes(server))
+
+
+def of_class(name: str) -> Filter:
+    return Equality("objectClass", name.encode())
 
 
 def person(entry: SearchResultEntry, server: ServerSettings) -> Person:

@@ -3,26 +3,26 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from quintet.directory.entries import group, group_attributes, identity, lies_under, parsed
-from quintet.directory.entry_exists import ANYTHING
-from quintet.directory.queries import answered_badly, gather_or_cancel, unless_refused
+from quintet.directory.entries import ANY_ENTRY, group, group_attributes, identity, lies_under, parsed
+from quintet.directory.queries import answered_badly, gather_or_cancel
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Person
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
 from quintet.ldap.errors import FilterSyntaxError, LdapError
 from quintet.ldap.messages import SearchResultEntry
+from quintet.ldap.prepared import PreparedRead
 
 if TYPE_CHECKING:
     from quintet.ldap.dn import DN
 
 DEEPEST = 10
 MOST_GROUPS = 1000
-_TASK = Service.GROUP_CONTENT
+_SERVICE = Service.GROUP_CONTENT
 _AT_ONCE = 50
 
 
-async def groups_of(view: Snapshot, person: Person, *, depth: int = 4) -> tuple[Group, ...]:
+async def groups_of(snapshot: Snapshot, person: Person, *, depth: int = 4) -> tuple[Group, ...]:
     """The person's groups, the nearest first; at most MOST_GROUPS.
 
     `depth` levels of groups around these are followed: 4 by default, 10 at most, -1 (or 0) none. Raises
@@ -31,7 +31,7 @@ async def groups_of(view: Snapshot, person: Person, *, depth: int = 4) -> tuple[
     if not -1 <= depth <= DEEPEST:
         raise ValueError(f"depth is -1 to {DEEPEST}")
     name = parsed(person.dn)
-    held = [each for each in view.servers if each.label == person.server]
+    held = [each for each in snapshot.servers if each.label == person.server]
     server = next((each for each in held if name and lies_under(name, (each.settings.person_base,))), None)
     if server is None:
         return ()
@@ -50,7 +50,7 @@ async def groups_of(view: Snapshot, person: Person, *, depth: int = 4) -> tuple[
                             above.append(entry.dn)
             level = above
     except LdapError as error:
-        raise answered_badly(error, server, _TASK.value) from error
+        raise answered_badly(error, server, _SERVICE) from error
     return tuple(group(entry, server.settings) for entry in found.values())
 
 
@@ -65,7 +65,7 @@ async def _directly(server: Server, dn: str) -> Sequence[SearchResultEntry]:
     except FilterSyntaxError:
         return ()
     found = await server.search(
-        _TASK,
+        _SERVICE,
         settings.group_base,
         settings.group_scope.value,
         filled,
@@ -77,22 +77,18 @@ async def _directly(server: Server, dn: str) -> Sequence[SearchResultEntry]:
 
 async def _by_attribute(server: Server, dn: str, attribute: str) -> Sequence[SearchResultEntry]:
     settings = server.settings
-    holder = await server.read(_TASK, dn, ANYTHING, (attribute,))
+    holder = await server.read(_SERVICE, dn, ANY_ENTRY, (attribute,))
     if holder is None:
         return ()
     names: list[str] = []
-    async for value in all_values(server, _TASK, holder, attribute):
+    async for value in all_values(server, _SERVICE, holder, attribute):
         text = value.decode("utf-8", "surrogateescape")
         name = parsed(text)
         if name and lies_under(name, (settings.group_base,)) and len(names) < MOST_GROUPS:
             names.append(text)
     entries: list[SearchResultEntry] = []
+    read = PreparedRead(ANY_ENTRY, group_attributes(settings))
     for begin in range(0, len(names), _AT_ONCE):
         part = names[begin : begin + _AT_ONCE]
-        entries += (entry for entry in await gather_or_cancel(_read(server, name) for name in part) if entry)
+        entries += (entry for entry in await server.read_each(_SERVICE, read, part) if entry)
     return entries
-
-
-async def _read(server: Server, dn: str) -> SearchResultEntry | None:
-    asked = group_attributes(server.settings)
-    return await unless_refused(server.read(_TASK, dn, ANYTHING, asked))

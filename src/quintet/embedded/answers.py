@@ -6,33 +6,35 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import final
 
-from quintet.embedded.ldif import Entry
 from quintet.embedded.matching import attribute_key, compiled, normal
 from quintet.embedded.sasl import Exchange, mechanisms
 from quintet.embedded.tree import NEVER_SHOWN, Node, Tree, parsed
-from quintet.ldap import ber
-from quintet.ldap.controls import PAGED_RESULTS, paged, read_paged
+from quintet.ldap import Control, Entry, ManageDsaIT, PagedResults, RemoteProtocolError, Result, Scope
 from quintet.ldap.messages import (
-    BASE_OBJECT,
     COMPARE_FALSE,
     COMPARE_TRUE,
     SASL_BIND_IN_PROGRESS,
     START_TLS,
     WHO_AM_I,
+    AddRequest,
+    AddResponse,
     BindRequest,
     BindResponse,
     CompareRequest,
     CompareResponse,
-    Control,
+    DeleteRequest,
+    DeleteResponse,
     ExtendedRequest,
     ExtendedResponse,
     Message,
+    ModifyDNRequest,
+    ModifyDNResponse,
+    ModifyRequest,
+    ModifyResponse,
     Response,
-    Result,
     Sasl,
     SearchRequest,
     SearchResultDone,
-    SearchResultEntry,
     SearchResultReference,
     Simple,
     utf8,
@@ -40,8 +42,7 @@ from quintet.ldap.messages import (
 from quintet.ldap.sasl.channel_binding import tls_server_end_point
 from quintet.ldap.sasl.scram import ScramError
 
-MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2"
-_CONTROLS = (PAGED_RESULTS, MANAGE_DSA_IT)
+_CONTROLS = (PagedResults.OID, ManageDsaIT.OID)
 _OPEN_PAGES = 32
 
 
@@ -101,6 +102,8 @@ class Answers:
                     yield Message(message.id, CompareResponse(self._compare(message.op)))
                 case ExtendedRequest():
                     yield Message(message.id, self._extended(message.op))
+                case AddRequest() | DeleteRequest() | ModifyRequest() | ModifyDNRequest():
+                    raise Failure(53, "the embedded directory cannot be changed")  # noqa: TRY301 (one way out)
         except Failure as failure:
             yield ending(message, failure.result)
 
@@ -170,15 +173,16 @@ class Answers:
     def _search(
         self, number: int, request: SearchRequest, controls: Sequence[Control]
     ) -> Iterator[Message | None]:
-        if not request.base and request.scope == BASE_OBJECT:
+        if not request.base and request.scope == Scope.BASE:
             yield from self._root(number, request)
             return
         self._check_access()
         if request.scope > 2:
             raise Failure(2, "there is no such scope")
         page = _page(controls)
-        nodes = self._begun(request) if page is None or not page[1] else self._continued(request, page[1])
-        follow = all(control.oid != MANAGE_DSA_IT for control in controls)
+        cookie = page.cookie if page is not None else b""
+        nodes = self._continued(request, cookie) if cookie else self._begun(request)
+        follow = all(control.oid != ManageDsaIT.OID for control in controls)
         limits = [limit for limit in (request.size_limit, self.rules.size_limit) if limit]
         deadline = time.monotonic() + request.time_limit if request.time_limit else None
         sent, more = 0, False
@@ -187,8 +191,8 @@ class Answers:
                 raise Failure(3)
             if node is None:
                 yield None
-            elif page is not None and sent >= page[0]:
-                nodes, more = chain((node,), nodes), page[0] > 0
+            elif page is not None and sent >= page.size:
+                nodes, more = chain((node,), nodes), page.size > 0
                 break
             elif limits and sent >= min(limits):
                 raise Failure(4)
@@ -199,7 +203,7 @@ class Answers:
             yield Message(number, SearchResultDone(Result()))
             return
         cookie = self._kept(request, nodes) if more else b""
-        yield Message(number, SearchResultDone(Result()), (paged(0, cookie, critical=False),))
+        yield Message(number, SearchResultDone(Result()), (PagedResults(0, cookie, critical=False),))
 
     def _root(self, number: int, request: SearchRequest) -> Iterator[Message]:
         told: Mapping[str, Sequence[str]] = {
@@ -213,7 +217,7 @@ class Answers:
             "vendorVersion": ["embedded directory"],
             **self.rules.root,
         }
-        given = {name: tuple(utf8(each) for each in values) for name, values in told.items() if values}
+        given = {name: [utf8(each) for each in values] for name, values in told.items() if values}
         root = Node(Entry("", given), 0)
         if compiled(request.filter, root.keys())(root):
             yield Message(number, self._shown(root, request, follow=False))
@@ -225,7 +229,7 @@ class Answers:
                 tuple(uri.decode("utf-8", "surrogateescape") for uri in node.raw("ref"))
             )
         shown = node.read(request.attributes, hidden=self._unseen(), range_limit=self.rules.range_limit)
-        return SearchResultEntry(node.name, {name: [] for name in shown} if request.types_only else shown)
+        return Entry(node.name, {name: [] for name in shown} if request.types_only else shown)
 
     def _begun(self, request: SearchRequest) -> Iterator[Node | None]:
         return self.tree.search(
@@ -274,6 +278,14 @@ def ending(message: Message, result: Result) -> Message:
             return Message(message.id, SearchResultDone(result))
         case CompareRequest():
             return Message(message.id, CompareResponse(result))
+        case AddRequest():
+            return Message(message.id, AddResponse(result))
+        case DeleteRequest():
+            return Message(message.id, DeleteResponse(result))
+        case ModifyRequest():
+            return Message(message.id, ModifyResponse(result))
+        case ModifyDNRequest():
+            return Message(message.id, ModifyDNResponse(result))
     return Message(message.id, ExtendedResponse(result))
 
 
@@ -283,8 +295,8 @@ def _check_controls(controls: Sequence[Control]) -> None:
             raise Failure(12, f"there is no control {control.oid}")
 
 
-def _page(controls: Sequence[Control]) -> tuple[int, bytes] | None:
+def _page(controls: Sequence[Control]) -> PagedResults | None:
     try:
-        return read_paged(controls)
-    except ber.BerError:
+        return PagedResults.find(controls)
+    except RemoteProtocolError:
         raise Failure(2, "the control for paged results is malformed") from None

@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, final
 
-Operation = Literal["connect", "bind", "search", "compare", "extended"]
-"""`connect` is before the first octet, on a TLS port after the handshake. Silence, Drop, Garbage and Notice
-can befall it."""
+Operation = Literal["connect", "bind", "search", "compare", "extended", "change"]
+"""`connect` is before the first byte, on a TLS port after the handshake. Silence, Drop, Garbage and Notice
+can happen to it. `change` is what this server refuses: add, modify, delete, modify DN."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from functools import cache
 from typing import TypeVar
 
 from quintet.embedded import names, portrait
-from quintet.embedded.ldif import Entry, write
-from quintet.ldap.dn import escape_value
+from quintet.ldap import Entry, escape_dn_value
+from quintet.ldap.ldif import write
 
 BASE = "o=example"
 PEOPLE = f"ou=people,{BASE}"
@@ -106,24 +106,24 @@ def entries() -> tuple[Entry, ...]:
 
 def ldif() -> bytes:
     """The organisation as LDIF, for `slapadd` and other servers."""
-    return write(entries())
+    return b"".join(write(entries()))
 
 
 _Value = str | bytes | Sequence[str]
 
 
 def _entry(dn: str, classes: str, **attributes: _Value) -> Entry:
-    def octets(value: _Value) -> tuple[bytes, ...]:
+    def values(value: _Value) -> list[bytes]:
         if isinstance(value, bytes):
-            return (value,)
-        return tuple(each.encode() for each in ((value,) if isinstance(value, str) else value))
+            return [value]
+        return [each.encode() for each in ((value,) if isinstance(value, str) else value)]
 
-    given = {name: octets(value) for name, value in attributes.items() if value}
-    return Entry(dn, {"objectClass": octets(("top", *classes.split())), **given})
+    given = {name: values(value) for name, value in attributes.items() if value}
+    return Entry(dn, {"objectClass": values(("top", *classes.split())), **given})
 
 
 def _unit_dn(unit: Sequence[str]) -> str:
-    return ",".join([*(f"ou={escape_value(each)}" for each in reversed(unit)), PEOPLE])
+    return ",".join([*(f"ou={escape_dn_value(each)}" for each in reversed(unit)), PEOPLE])
 
 
 _Choice = TypeVar("_Choice")
@@ -198,7 +198,7 @@ def _person(
     title = _pick(_TITLES[unit[0]].split(","), uid, "title")
     place = _pick(_PLACES, uid, "place")
     return _entry(
-        f"{rdn or 'cn=' + escape_value(cn[0])},{_unit_dn(unit)}",
+        f"{rdn or 'cn=' + escape_dn_value(cn[0])},{_unit_dn(unit)}",
         "person organizationalPerson inetOrgPerson",
         cn=cn,
         sn=family,
@@ -228,7 +228,7 @@ def _groups(people: tuple[Entry, ...]) -> Iterator[Entry]:
     everyone = [person.dn for person in people]
 
     def group_dn(name: str) -> str:
-        return f"cn={escape_value(name)},{GROUPS}"
+        return f"cn={escape_dn_value(name)},{GROUPS}"
 
     def group(name: str, members: Sequence[str], description: str) -> Entry:
         # The schema wants a member. The empty name is nobody's, and servers take it.

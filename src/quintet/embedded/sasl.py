@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import final
 
 from quintet.embedded.tree import Node, Tree, parsed
-from quintet.ldap.filters import Equality
-from quintet.ldap.messages import WHOLE_SUBTREE
+from quintet.ldap import Equality, Scope
 from quintet.ldap.sasl import scram
 
 
@@ -23,7 +22,7 @@ class Exchange:
         self.node: Node | None = None
         self._tree = tree
         self._found: Node | None = None
-        self._server = scram.Server(
+        self._server = scram.ScramServer(
             mechanism, self._credentials, binding=binding, plus_offered=binding is not None
         )
         self._begun = False
@@ -52,7 +51,7 @@ class Exchange:
             return node
         for attribute in ("uid", "cn"):
             wanted = Equality(attribute, user.encode("utf-8", "surrogateescape"))
-            found = [node for node in self._tree.search(None, WHOLE_SUBTREE, wanted) if node]
+            found = [node for node in self._tree.search(None, Scope.SUBTREE, wanted) if node]
             if len(found) == 1:
                 return found[0]
         return None

@@ -9,9 +9,9 @@ from typing import Self, final
 
 from quintet.embedded.answers import Rules
 from quintet.embedded.faults import Faults
-from quintet.embedded.ldif import Entry
 from quintet.embedded.session import Session, SharedState
 from quintet.embedded.tree import Tree
+from quintet.ldap import Entry
 
 
 @final

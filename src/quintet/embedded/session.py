@@ -25,20 +25,24 @@ from quintet.embedded.faults import (
     WrongId,
 )
 from quintet.embedded.tree import Tree
+from quintet.ldap import Entry
 from quintet.ldap.ber import BerError
 from quintet.ldap.messages import (
     NOTICE_OF_DISCONNECTION,
     START_TLS,
     AbandonRequest,
+    AddRequest,
     BindRequest,
     CompareRequest,
+    DeleteRequest,
     ExtendedRequest,
     ExtendedResponse,
     Message,
+    ModifyDNRequest,
+    ModifyRequest,
     Result,
     SearchRequest,
     SearchResultDone,
-    SearchResultEntry,
     UnbindRequest,
     decode,
     encode,
@@ -53,6 +57,10 @@ _KINDS: Final[dict[type, Operation]] = {
     SearchRequest: "search",
     CompareRequest: "compare",
     ExtendedRequest: "extended",
+    AddRequest: "change",
+    DeleteRequest: "change",
+    ModifyRequest: "change",
+    ModifyDNRequest: "change",
 }
 
 
@@ -286,13 +294,13 @@ def _is_start_tls(message: Message) -> bool:
 
 
 def _is_entry(message: Message | None) -> bool:
-    return message is not None and isinstance(message.op, SearchResultEntry)
+    return message is not None and isinstance(message.op, Entry)
 
 
 def _endless(message: Message, size: int) -> Iterator[Message]:
     for number in count():
         name = f"cn={number},o=endless"
-        yield Message(message.id, SearchResultEntry(name, {"description": [b"x" * size]}))
+        yield Message(message.id, Entry(name, {"description": [b"x" * size]}))
     yield Message(message.id, SearchResultDone(Result()))
 
 

@@ -8,12 +8,8 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import final
 
-from quintet.embedded.ldif import Entry
 from quintet.embedded.matching import OCTETS, Normal, attribute_key, compiled, normal
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError
-from quintet.ldap.filters import And, Approximate, Equality, Filter, Or
-from quintet.ldap.messages import BASE_OBJECT, SINGLE_LEVEL
+from quintet.ldap import DN, And, Approximate, DNSyntaxError, Entry, Equality, Filter, Or, Scope
 
 _OPERATIONAL = frozenset({"entryuuid", "entrydn", "hassubordinates", "memberof"})
 _OF_ROOT = frozenset({"namingcontexts", "vendorname", "vendorversion"})
@@ -134,7 +130,7 @@ class Tree:
         """
         known = self.known.difference(hidden)
         test = compiled(tree, known)
-        candidates = None if scope == BASE_OBJECT else self._candidates(tree, known)
+        candidates = None if scope == Scope.BASE else self._candidates(tree, known)
         nodes = (
             _inside(base, scope, self.roots)
             if candidates is None
@@ -184,10 +180,10 @@ def _is_operational(key: str) -> bool:
 
 
 def _inside(base: Node | None, scope: int, roots: list[Node]) -> Iterator[Node]:
-    if scope == BASE_OBJECT:
+    if scope == Scope.BASE:
         yield from (base,) if base else ()
         return
-    if scope == SINGLE_LEVEL:
+    if scope == Scope.ONE_LEVEL:
         yield from base.children if base else roots
         return
     stack = [base] if base else roots[::-1]
@@ -198,7 +194,7 @@ def _inside(base: Node | None, scope: int, roots: list[Node]) -> Iterator[Node]:
 
 
 def _is_inside(node: Node, base: Node | None, scope: int) -> bool:
-    if scope == SINGLE_LEVEL:
+    if scope == Scope.ONE_LEVEL:
         return node.parent is base
     at: Node | None = node
     while at is not None and at is not base:

@@ -1,11 +1,48 @@
-"""From a name to a connected socket: the addresses of the name are tried in turn, and soon side by side."""
+"""Where a server is, and from there to a connected socket.
+
+The IP addresses of a host are tried in turn, and soon side by side (RFC 8305, "happy eyeballs").
+"""
 
 import asyncio
 import os
 import socket
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is. With TLS, its certificate is checked against `host`.
+
+    Attributes:
+        host: A host name or an IP address.
+        port: The TCP port.
+        path: The path of a Unix socket, in place of host and port; empty for TCP.
+    """
+
+    host: str
+    port: int
+    path: str = ""
+
+    @staticmethod
+    def unix(path: str) -> "Address":
+        """The address of a Unix socket.
+
+        Args:
+            path: Where the socket is in the file system.
+
+        Returns:
+            The address.
+        """
+        return Address("", 0, path)
+
+    def __str__(self) -> str:
+        if self.path:
+            return self.path
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 NEXT_ADDRESS = 0.25
 """Seconds after which the next address is tried beside one that does not answer (RFC 8305 section 5)."""
@@ -13,13 +50,16 @@ NEXT_ADDRESS = 0.25
 _Info = tuple[int, int, int, str, Any]
 
 
-async def dial(host: str, port: int) -> socket.socket:
-    """A socket that is connected to the first address that answers.
+async def dial(address: Address) -> socket.socket:
+    """A socket that is connected to the first IP address that answers, or to the Unix socket.
 
-    Raises OSError, that of the first address when none answers, and UnicodeError for a name that is none.
+    Raises OSError, that of the first IP address if none answers, and UnicodeError for what is not a host
+    name.
     """
     loop = asyncio.get_running_loop()
-    left = deque(await _addresses(loop, host, port))
+    if address.path:
+        return await _connected(loop, (socket.AF_UNIX, socket.SOCK_STREAM, 0, "", address.path))
+    left = deque(await _addresses(loop, address.host, address.port))
     attempts: set[asyncio.Task[socket.socket]] = set()
     failure: BaseException | None = None
     try:
@@ -35,11 +75,11 @@ async def dial(host: str, port: int) -> socket.socket:
                 failure = failure or error
     finally:
         await _give_up(attempts)
-    raise failure or OSError(f"{host} has no address")
+    raise failure or OSError(f"{address.host} has no IP address")
 
 
 async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> Iterable[_Info]:
-    try:  # an address in digits needs no name server, and no thread to wait for one
+    try:  # an IP address needs no name server, and no thread to wait for one
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
         return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -51,7 +91,7 @@ async def _connected(loop: asyncio.AbstractEventLoop, info: _Info) -> socket.soc
     try:
         made.setblocking(False)
         await loop.sock_connect(made, address)
-    except OSError as error:  # asyncio's words for it are about calls
+    except OSError as error:  # asyncio's message is about the call
         made.close()
         raise OSError(error.errno, os.strerror(error.errno or 0)) from error
     except BaseException:

@@ -1,73 +1,59 @@
 """A connection to an LDAP server: many operations at once over one socket.
 
 `connect` makes one. Every operation can be cancelled and has a time limit; both leave the connection usable,
-except a bind that nobody answers, and a SASL bind or StartTLS that is cut short: then it is closed. Errors
+except a bind that is not answered, and a SASL bind or StartTLS that is cut short: then it is closed. Errors
 are those of `errors`.
 """
 
-# ruff: noqa: ASYNC109 (a time limit here is also a request to the server: abandon)
+# ruff: noqa: A002, ASYNC109 (filter is LDAP's own word; a time limit is also a request to the server: abandon)
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from types import TracebackType
-from typing import Self, final
+from typing import Any, Self, final
 
 from quintet.ldap import _fast_codec
-from quintet.ldap.address import dial
-from quintet.ldap.ber import BerError
-from quintet.ldap.controls import paged, read_paged
+from quintet.ldap.address import Address, dial
+from quintet.ldap.arguments import Deref, Name, Scope, attribute_names, dn_text
+from quintet.ldap.binding import BindOperations
 from quintet.ldap.errors import (
-    NO_TEXT,
     ConnectError,
-    ConnectionLostError,
     LdapError,
     LocalProtocolError,
-    OperationTimeoutError,
     RemoteProtocolError,
     TlsError,
 )
-from quintet.ldap.filter_tree import Filter, Present
-from quintet.ldap.limits import Address, Limits
+from quintet.ldap.filters import EncodedFilter, Filter, encoded
+from quintet.ldap.limits import Limits
 from quintet.ldap.messages import (
-    BASE_OBJECT,
-    COMPARE_FALSE,
-    COMPARE_TRUE,
-    SASL_BIND_IN_PROGRESS,
     START_TLS,
     SUCCESS,
-    WHO_AM_I,
+    AddRequest,
     BindRequest,
-    BindResponse,
     CompareRequest,
-    CompareResponse,
     Control,
+    DeleteRequest,
+    Entry,
     ExtendedRequest,
-    ExtendedResponse,
+    ModifyDNRequest,
+    ModifyRequest,
     Request,
-    Sasl,
-    SearchResultEntry,
-    Simple,
 )
-from quintet.ldap.operations import (
-    NEVER,
-    AnswerOperation,
-    Intermediate,
-    SearchOperation,
-    StreamOperation,
-)
+from quintet.ldap.operations import NEVER, AnswerOperation, SearchOperation, StreamOperation
 from quintet.ldap.protocol import LdapProtocol
-from quintet.ldap.results import Page, SearchResult
-from quintet.ldap.sasl import scram, scram_bind
+from quintet.ldap.reading import Intermediate, ReadOperations
+from quintet.ldap.results import SearchPage, SearchResult
 from quintet.ldap.session import Answer, State
 from quintet.ldap.trace import Trace
+from quintet.ldap.url import LdapUrl
 
-__all__ = ["Address", "Connection", "Limits", "Page", "SearchResult", "connect"]
+__all__ = ["Address", "Connecting", "Connection", "Limits", "SearchPage", "SearchResult", "connect"]
 
 
-async def connect(
-    address: Address,
+def connect(
+    target: str | LdapUrl | Address,
     *,
     tls: ssl.SSLContext | None = None,
     start_tls: bool = False,
@@ -76,58 +62,197 @@ async def connect(
     timeout: float = 6.0,
     limits: Limits | None = None,
     trace: Trace | None = None,
-) -> "Connection":
-    """A connection, ready to use, within `timeout` seconds.
+) -> "Connecting":
+    """Connect to a server.
 
-    With `tls` it is LDAPS; with `start_tls` as well, it begins in clear and is encrypted before it is handed
-    out. Certificates are checked against `server_hostname`, by default the host of `address`; `via` dials
-    elsewhere and changes nothing about that. Raises ConnectError, TlsError when TCP was not the trouble.
+    Write `async with connect(...) as ldap:`, which closes the connection at the end, or `await connect(...)`.
+
+    Over TLS the server's certificate is always checked as `tls` says; the default context trusts the
+    authorities of the system, and demands the right host name.
+
+    Args:
+        target: A URL: `ldaps://host:636`, `ldap://host:389`, or `ldapi://%2Frun%2Fslapd%2Fldapi` for a Unix
+            socket, its path percent-encoded. What a URL says of a search is not used. Or an `Address`, where
+            `tls` alone decides about encryption.
+        tls: For TLS, what certificates are trusted and so on; None for `ssl.create_default_context()` where
+            TLS is asked for, with `ldaps://` or `start_tls`.
+        start_tls: Whether to begin unencrypted and to encrypt with StartTLS before the connection is handed
+            out.
+        server_hostname: The name to look for in the server's certificate; None for the host of `target`.
+        via: A host and a port to connect to instead, such as those of a tunnel. The certificate is still
+            checked against the host of `target`.
+        timeout: The time for all of it, in seconds.
+        limits: How much the connection accepts, sends and waits for.
+        trace: Called with what happens on the connection, without values.
+
+    Returns:
+        What `await` or `async with` turns into a `Connection`.
+
+    Raises:
+        UrlSyntaxError: `target` is not an LDAP URL, or names no host.
+        ValueError: `tls` is given for `ldap://` without `start_tls` (it would not be encrypted), for
+            `ldapi://`, or `start_tls` for `ldaps://`.
+        ConnectError: No connection could be made in time.
+        TlsError: The TLS handshake failed: for example, the certificate is not trusted.
     """
-    if start_tls and tls is None:
-        raise LocalProtocolError("StartTLS needs an SSL context")
+    address, encrypt = _resolve(target, tls, start_tls=start_tls)
+    return Connecting(
+        _connect_by_any_path(
+            address,
+            encrypt,
+            tls,
+            start_tls,
+            server_hostname or address.host,
+            via,
+            timeout,
+            limits or Limits(),
+            trace,
+        )
+    )
+
+
+def _resolve(
+    target: str | LdapUrl | Address, tls: ssl.SSLContext | None, *, start_tls: bool
+) -> tuple[Address, bool]:
+    """Where to connect, and whether to encrypt."""
+    if tls is not None and not isinstance(tls, ssl.SSLContext):
+        raise TypeError(f"tls is an ssl.SSLContext, not {type(tls).__name__}")
+    wanted = tls is not None or start_tls
+    if isinstance(target, Address):
+        scheme = "ldapi" if target.path else "ldaps" if wanted and not start_tls else "ldap"
+        address = target
+    elif isinstance(target, str | LdapUrl):
+        url = LdapUrl.parse(target) if isinstance(target, str) else target
+        scheme, address = url.scheme, url.address
+    else:
+        raise TypeError(f"what to connect to is a URL or an Address, not {type(target).__name__}")
+    if scheme == "ldapi" and wanted:
+        raise ValueError("there is no TLS on a Unix socket")
+    if scheme == "ldaps" and start_tls:
+        raise ValueError("start_tls is for ldap://; ldaps:// is encrypted from the start")
+    if scheme == "ldap" and wanted and not start_tls:
+        raise ValueError("ldap:// is not encrypted: use ldaps://, or start_tls=True as well")
+    return address, scheme == "ldaps" or start_tls
+
+
+async def _connect_by_any_path(
+    address: Address,
+    encrypt: bool,
+    tls: ssl.SSLContext | None,
+    start_tls: bool,
+    hostname: str,
+    via: tuple[str, int] | None,
+    timeout: float,
+    limits: Limits,
+    trace: Trace | None,
+) -> "Connection":
+    """Connect; when the exception of a failed handshake has a `better_context`, once more with that."""
+    try:
+        return await _connect(address, encrypt, tls, start_tls, hostname, via, timeout, limits, trace)
+    except TlsError as error:
+        better: ssl.SSLContext | None = getattr(error.__cause__, "better_context", None)
+        if better is None:
+            raise
+    return await _connect(address, encrypt, better, start_tls, hostname, via, timeout, limits, trace)
+
+
+async def _connect(
+    address: Address,
+    encrypt: bool,
+    tls: ssl.SSLContext | None,
+    start_tls: bool,
+    hostname: str,
+    via: tuple[str, int] | None,
+    timeout: float,
+    limits: Limits,
+    trace: Trace | None,
+) -> "Connection":
     loop = asyncio.get_running_loop()
-    server, hostname = str(address), server_hostname or address.host
-    limits = limits or Limits()
+    server = str(address)
     wire = LdapProtocol(loop, server, limits, trace)
     connection = Connection(wire, address)
-    host, port = via or (address.host, address.port)
     stage: type[ConnectError] = ConnectError
     try:
         async with asyncio.timeout(timeout):
-            await loop.create_connection(lambda: wire, sock=await dial(host, port))
+            if encrypt and tls is None:  # in a thread, since it reads some hundred certificates
+                tls = await asyncio.to_thread(ssl.create_default_context)
+            sock = await dial(address if via is None else Address(*via))
+            if address.path:
+                await loop.create_unix_connection(lambda: wire, sock=sock)
+            else:
+                await loop.create_connection(lambda: wire, sock=sock)
             stage = TlsError
             if tls is not None and not start_tls:
                 await wire.upgrade(tls, hostname, agreed=False)
             elif tls is not None:
                 await connection.start_tls(tls, hostname)
     except TimeoutError as error:
-        wire.end(ConnectError("the time was up"))
-        what = "no connection" if stage is ConnectError else "no TLS"
-        raise stage(f"{what} within {timeout:g} s", server=server) from error
+        wire.end(ConnectError("timed out"))
+        what = "connection" if stage is ConnectError else "TLS handshake"
+        raise stage(f"{what} timed out after {timeout:g} s", server=server) from error
     except (ConnectError, RemoteProtocolError) as error:
         wire.end(error)
         raise
     except LdapError as error:
         wire.end(error)
-        raise TlsError(f"no StartTLS: {error.message}", server=server) from error
+        raise TlsError(f"StartTLS failed: {error.message}", server=server) from error
     except (OSError, UnicodeError) as error:
-        wire.end(ConnectError("no connection"))
+        wire.end(ConnectError("connection failed"))
         words = getattr(error, "strerror", None) or str(error)
-        raise ConnectError(f"no connection: {words}", server=server) from error
+        raise ConnectError(f"connection failed: {words}", server=server) from error
     except BaseException:
-        wire.end(ConnectError("given up"))
+        wire.end(ConnectError("cancelled"))
         raise
     return connection
 
 
 @final
-class Connection:
-    """Made by `connect`. As a context manager it closes itself."""
+class Connecting(Coroutine[Any, Any, "Connection"], AbstractAsyncContextManager["Connection"]):
+    """What `connect` gives: `await` makes the connection, `async with` makes it and closes it at the end."""
+
+    __slots__ = ("_connection", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, "Connection"]) -> None:
+        self._work = work
+        self._connection: Connection | None = None
+
+    def __await__(self) -> Generator[Any, Any, "Connection"]:
+        return self._work.__await__()
+
+    def send(self, value: Any) -> Any:
+        return self._work.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._work.throw(*error)
+
+    def close(self) -> None:
+        self._work.close()
+
+    async def __aenter__(self) -> "Connection":
+        self._connection = await self._work
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+
+@final
+class Connection(BindOperations):
+    """A connection, made by `connect`. As a context manager it closes itself.
+
+    Attributes:
+        address: Where it leads.
+        opened_at: When it was made, in the time of the event loop.
+    """
 
     def __init__(self, wire: LdapProtocol, address: Address) -> None:
         self._wire = wire
         self._loop = wire.loop
         self._limits = wire.limits
+        self._server = wire.server
         self.address = address
         self.opened_at = wire.loop.time()
 
@@ -140,176 +265,123 @@ class Connection:
         await self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else "encrypted" if self.encrypted else "in clear"
+        state = "closed" if self.closed else "encrypted" if self.encrypted else "unencrypted"
         return f"<Connection to {self.address}, {state}>"
 
-    # Binding.
+    # TLS.
 
-    async def bind(
+    async def start_tls(
         self,
-        dn: str,
-        password: str | bytes,
+        context: ssl.SSLContext | None = None,
+        server_hostname: str | None = None,
         *,
-        controls: Sequence[Control] = (),
-        timeout: float | None = None,
-    ) -> tuple[Control, ...]:
-        """Simple bind; the controls of the answer, such as warnings of a password policy.
-
-        A name without a password is LocalProtocolError: it would pass for anonymous (RFC 4513 5.1.2).
-        """
-        secret = _octets(password, "bind")
-        if bool(dn) != bool(secret):
-            raise LocalProtocolError(
-                "a bind with a name needs a password, and a password a name", operation="bind", dn=dn
-            )
-        answer = await self._ask("bind", dn, BindRequest(dn, Simple(secret)), timeout, controls=controls)
-        return answer.controls
-
-    async def bind_anonymous(self, *, timeout: float | None = None) -> None:
-        await self._ask("bind", "", BindRequest("", Simple(b"")), timeout)
-
-    async def bind_external(self, authzid: str = "", *, timeout: float | None = None) -> None:
-        """As whom TLS's client certificate says (RFC 4422 appendix A)."""
-        external = BindRequest("", Sasl("EXTERNAL", _octets(authzid, "bind")))
-        with self._closed_if_cut_short("a SASL bind", State.BINDING):
-            await self._ask("bind", "", external, timeout)
-
-    async def bind_scram(
-        self,
-        user: str,
-        password: str | bytes,
-        *,
-        mechanism: str | None = None,
-        authzid: str = "",
         timeout: float | None = None,
     ) -> None:
-        """SASL SCRAM (RFC 5802): the password does not cross the wire, and the server proves its knowledge.
+        """Encrypt the connection from here on (RFC 4511 section 4.14). Nothing else may be in flight.
 
-        Without `mechanism` the best that the server offers is taken, bound to TLS where both sides can.
+        `connect(..., start_tls=True)` does this before anything else can be sent.
+
+        Args:
+            context: What certificates are trusted and so on; None for `ssl.create_default_context()`.
+            server_hostname: The name to look for in the server's certificate; None for the host of `address`.
+            timeout: The time for all of it, in seconds; None for `Limits.timeout`.
+
+        Raises:
+            TlsError: The handshake failed; the connection is closed.
+            ProtocolError: The server has no StartTLS; the connection stays as it was.
+            LocalProtocolError: The connection is already encrypted, or other operations are in flight.
         """
-        if not user or not password:
-            raise LocalProtocolError("SCRAM needs a user and a password", operation="bind")
-        seconds = self._limits.timeout if timeout is None else timeout
+        if self.encrypted:
+            raise LocalProtocolError("this connection is already encrypted", operation="StartTLS")
+        if context is None:
+            context = await asyncio.to_thread(ssl.create_default_context)
         wire = self._wire
-
-        async def step(credentials: Sasl) -> BindResponse:
-            request = BindRequest("", credentials)
-            answer = await self._ask("bind", user, request, seconds, good=(SUCCESS, SASL_BIND_IN_PROGRESS))
-            assert isinstance(answer.op, BindResponse)
-            return answer.op
-
+        deadline = self._loop.time() + (self._limits.timeout if timeout is None else timeout)
         try:
-            with self._closed_if_cut_short("a SASL bind", State.BINDING):
-                async with asyncio.timeout(seconds):
-                    await scram_bind.bind(
-                        step,
-                        user,
-                        password,
-                        offered=None if mechanism is not None else await self._sasl_mechanisms(seconds),
-                        mechanism=mechanism,
-                        authzid=authzid,
-                        certificate=self.peer_certificate,
-                    )
-        except scram.ScramError as error:
-            failed = RemoteProtocolError(str(error), server=wire.server, operation="bind", dn=user)
-            wire.end(failed)
-            raise failed from error
+            with self._closed_if_cut_short("StartTLS", State.STARTING_TLS, State.TLS_AGREED):
+                await self.perform(ExtendedRequest(START_TLS), timeout=timeout)
+                async with asyncio.timeout_at(deadline):
+                    await wire.upgrade(context, server_hostname or self.address.host, agreed=True)
         except TimeoutError as error:
-            late = OperationTimeoutError("the time was up", server=wire.server, operation="bind", dn=user)
-            raise late from error
-        except LdapError as error:
-            if error.operation is None:
-                error.server, error.operation, error.dn = wire.server, "bind", user
-            raise
+            raise TlsError("TLS handshake timed out", server=wire.server) from error
 
-    async def _sasl_mechanisms(self, timeout: float) -> tuple[str, ...]:
-        root = await self.search("", BASE_OBJECT, _ANYTHING, ("supportedSASLMechanisms",), timeout=timeout)
-        values = [
-            value
-            for entry in root.entries
-            for name, found in entry.attributes.items()
-            if name.lower() == "supportedsaslmechanisms"
-            for value in found
-        ]
-        return tuple(value.decode("ascii", "replace").upper() for value in values)
-
-    # Searching.
+    # Searching. `interface` says what the parameters mean.
 
     async def search(
         self,
-        base: str,
-        scope: int,
-        filter: Filter | bytes,  # noqa: A002 (LDAP's own word)
-        attributes: Sequence[str] = (),
+        base: Name,
+        scope: Scope | int,
+        filter: Filter | str | bytes = "(objectClass=*)",
+        attributes: Iterable[str] = (),
         *,
         size_limit: int = 0,
         time_limit: int = 0,
-        deref: int = 0,
+        deref: Deref | int = 0,
         types_only: bool = False,
         controls: Sequence[Control] = (),
         timeout: float | None = None,
         max_entries: int | None = None,
         intermediate: Intermediate | None = None,
     ) -> SearchResult:
-        """All entries at once. `filter` may be BER already (`Filter.encode`, `Template.encode`).
-
-        Search references are told, not followed. Any result but success is raised; what had come is in the
-        error's `partial`. More than `max_entries` (else `Limits.entries`) is ClientLimitError.
-        """
         wire, limits = self._wire, self._limits
-        frame = _fast_codec.search_frame(
-            base, scope, tuple(attributes), deref, size_limit, time_limit, types_only
-        )
+        if type(base) is not str:
+            base = dn_text(base, "the base")
+        if type(scope) is not int and type(scope) is not Scope:
+            raise TypeError(_NO_SCOPE)
+        names = attributes if type(attributes) is tuple else attribute_names(attributes)
+        frame = _fast_codec.search_frame(base, scope, names, deref, size_limit, time_limit, types_only)
         now = wire.last_used = self._loop.time()
+        future: asyncio.Future[SearchResult] = self._loop.create_future()
         pending = SearchOperation(
-            self._loop,
+            future,
             wire.server,
             base,
             now + (limits.timeout if timeout is None else timeout),
             frame,
-            filter if type(filter) is bytes else _encoded(filter),
-            tuple(controls) if controls else (),
+            filter if type(filter) is EncodedFilter else encoded(filter),
+            _checked(controls) if controls else (),
             limits.entries if max_entries is None else max_entries,
             limits.collected,
             intermediate,
         )
         wire.begin(pending)
         try:
-            return await pending.future
+            return await future
         except asyncio.CancelledError:
             wire.give_up(pending)
             raise
 
     async def stream(
         self,
-        base: str,
-        scope: int,
-        filter: Filter | bytes,  # noqa: A002 (LDAP's own word)
-        attributes: Sequence[str] = (),
+        base: Name,
+        scope: Scope | int,
+        filter: Filter | str | bytes = "(objectClass=*)",
+        attributes: Iterable[str] = (),
         *,
         size_limit: int = 0,
         time_limit: int = 0,
-        deref: int = 0,
+        deref: Deref | int = 0,
         types_only: bool = False,
         controls: Sequence[Control] = (),
         timeout: float | None = None,
         references: list[str] | None = None,
         intermediate: Intermediate | None = None,
-    ) -> AsyncGenerator[SearchResultEntry, None]:
-        """Entries one by one, in bounded memory: a slow reader slows the server down.
-
-        `timeout` is for each wait for the server. Search references are added to `references`. Leave early
-        with `contextlib.aclosing`, and the search is abandoned. Other operations on this connection get their
-        answers behind those entries that `Limits.stream_most` has no room for: read on, or use another one.
-        """
+    ) -> AsyncGenerator[Entry, None]:
         wire = self._wire
-        frame = _fast_codec.search_frame(
-            base, scope, tuple(attributes), deref, size_limit, time_limit, types_only
-        )
+        if type(scope) is not int and type(scope) is not Scope:
+            raise TypeError(_NO_SCOPE)
+        text, names = dn_text(base, "the base"), attribute_names(attributes)
+        frame = _fast_codec.search_frame(text, scope, names, deref, size_limit, time_limit, types_only)
         seconds = self._limits.timeout if timeout is None else timeout
-        tree = _encoded(filter)
         pending = StreamOperation(
-            self._loop, wire.server, base, frame, tree, tuple(controls), references, intermediate
+            self._loop,
+            wire.server,
+            text,
+            frame,
+            encoded(filter),
+            _checked(controls),
+            references,
+            intermediate,
         )
         wire.begin(pending)
         try:
@@ -329,117 +401,72 @@ class Connection:
         if pending.outcome is not None:
             raise pending.outcome
 
-    async def search_page(
-        self,
-        base: str,
-        scope: int,
-        filter: Filter | bytes,  # noqa: A002 (LDAP's own word)
-        attributes: Sequence[str] = (),
-        *,
-        page_size: int,
-        cookie: bytes = b"",
-        controls: Sequence[Control] = (),
-        timeout: float | None = None,
-    ) -> Page:
-        """One page of a search (RFC 2696); the page's cookie asks for the next."""
-        asked = (*controls, paged(page_size, cookie))
-        found = await self.search(base, scope, filter, attributes, controls=asked, timeout=timeout)
-        try:
-            estimate, following = read_paged(found.controls) or (0, b"")
-        except BerError as error:
-            raise RemoteProtocolError(
-                f"the control for pages is broken: {error}",
-                server=self._wire.server,
-                operation="search",
-                dn=base,
-            ) from error
-        return Page(found.entries, following, found.references, estimate)
-
     # The others.
 
-    async def compare(
+    async def perform(
         self,
-        dn: str,
-        attribute: str,
-        value: str | bytes,
+        request: Request,
         *,
         controls: Sequence[Control] = (),
         timeout: float | None = None,
-    ) -> bool:
-        """Whether the attribute has the value, as the server compares."""
-        request = CompareRequest(dn, attribute, _octets(value, "compare"))
-        good = (COMPARE_TRUE, COMPARE_FALSE)
-        answer = await self._ask("compare", dn, request, timeout, controls=controls, good=good)
-        assert isinstance(answer.op, CompareResponse)
-        return answer.op.result.code == COMPARE_TRUE
-
-    async def extended(
-        self,
-        oid: str,
-        value: bytes | None = None,
-        *,
-        controls: Sequence[Control] = (),
-        timeout: float | None = None,
+        good: tuple[int, ...] = (SUCCESS,),
         intermediate: Intermediate | None = None,
-    ) -> ExtendedResponse:
-        """Any extended operation but StartTLS. Intermediate responses go to `intermediate`."""
-        if oid == START_TLS:
-            raise LocalProtocolError("StartTLS has a method of its own", operation="extended")
-        request = ExtendedRequest(oid, value)
-        answer = await self._ask(
-            "extended", None, request, timeout, controls=controls, intermediate=intermediate
-        )
-        assert isinstance(answer.op, ExtendedResponse)
-        return answer.op
-
-    async def who_am_i(self, *, timeout: float | None = None) -> str:
-        """The authorization identity, `dn:...` or `u:...`; empty for anonymous (RFC 4532)."""
-        answer = await self.extended(WHO_AM_I, timeout=timeout)
-        return (answer.value or b"").decode("utf-8", "surrogateescape")
-
-    async def start_tls(
-        self, context: ssl.SSLContext, server_hostname: str | None = None, *, timeout: float | None = None
-    ) -> None:
-        """Encrypt from here on (RFC 4511 4.14). Nothing else may be under way.
-
-        Raises ResultError when the server refuses (the connection stays as it was), TlsError when TLS does
-        not come about (then it is closed).
-        """
-        if self.encrypted:
-            raise LocalProtocolError("this connection is encrypted already", operation="StartTLS")
+    ) -> Answer:
+        # What must be alone on the connection does not take its turn behind others: it is refused at once.
         wire = self._wire
-        deadline = self._loop.time() + (self._limits.timeout if timeout is None else timeout)
+        now = wire.last_used = self._loop.time()
+        deadline = now + (self._limits.timeout if timeout is None else timeout)
+        verb, dn, alone = _about(request)
+        pending = AnswerOperation(
+            self._loop,
+            wire.server,
+            verb,
+            dn,
+            deadline,
+            request,
+            _checked(controls) if controls else (),
+            good,
+            intermediate,
+        )
+        wire.begin(pending, at_once=alone)
         try:
-            with self._closed_if_cut_short("StartTLS", State.STARTING_TLS, State.TLS_AGREED):
-                await self._ask("StartTLS", None, ExtendedRequest(START_TLS), timeout)
-                async with asyncio.timeout_at(deadline):
-                    await wire.upgrade(context, server_hostname or self.address.host, agreed=True)
-        except TimeoutError as error:
-            raise TlsError("the handshake took too long", server=wire.server) from error
+            return await pending.future
+        except asyncio.CancelledError:
+            wire.give_up(pending)
+            raise
+
+    def _pinned(self) -> AbstractAsyncContextManager[ReadOperations]:
+        return nullcontext(self)
 
     async def close(self) -> None:
-        """Unbind and close, in `Limits.close` seconds at most. What is under way ends with ConnectionLostError."""
+        """Unbind and close, within `Limits.close`. Operations in flight end with `ConnectionLostError`."""
         await self._wire.close()
 
     # What can be seen.
 
     @property
+    def protocol(self) -> LdapProtocol:
+        """What operations are sent through; for the pool."""
+        return self._wire
+
+    @property
     def closed(self) -> bool:
+        """Whether the connection is closed, on whichever side."""
         return self._wire.over
 
     @property
     def close_reason(self) -> LdapError | None:
-        """Why it is closed; None while it is open, or when we closed it."""
+        """Why it is closed; None while it is open, or if it was closed with `close`."""
         return self._wire.reason
 
     @property
     def in_flight(self) -> int:
-        """How many operations wait for their answer; those that wait for their turn are not among them."""
+        """How many operations wait for their answer, without those that wait for their turn to be sent."""
         return len(self._wire.pending)
 
     @property
     def operations(self) -> int:
-        """How many were sent."""
+        """How many operations were sent."""
         return self._wire.operations
 
     @property
@@ -449,90 +476,66 @@ class Connection:
 
     @property
     def last_used(self) -> float:
-        """When an operation last began, in loop time."""
+        """When an operation last began, in the time of the event loop."""
         return self._wire.last_used
 
     @property
     def ssl_object(self) -> ssl.SSLObject | None:
-        transport = self._wire.transport
-        return transport.get_extra_info("ssl_object") if transport is not None else None
+        return self._wire.ssl_object
 
     @property
     def encrypted(self) -> bool:
+        """Whether the connection is encrypted."""
         return self.ssl_object is not None
 
     @property
     def tls_version(self) -> str | None:
+        """The version of TLS, such as `TLSv1.3`; None while the connection is unencrypted."""
         found = self.ssl_object
         return found.version() if found is not None else None
 
     @property
     def cipher(self) -> str | None:
-        """The cipher suite, by OpenSSL's name."""
+        """The cipher suite by OpenSSL's name; None while the connection is unencrypted."""
         found = self.ssl_object
         suite = found.cipher() if found is not None else None
         return suite[0] if suite is not None else None
 
     @property
     def peer_certificate(self) -> bytes | None:
-        """The server's certificate in DER."""
+        """The server's certificate in DER; None while the connection is unencrypted."""
         found = self.ssl_object
         return found.getpeercert(True) if found is not None else None
 
-    # Inside.
 
-    @contextmanager
-    def _closed_if_cut_short(self, what: str, *states: State) -> Iterator[None]:
-        """Close when what takes several steps ends before the last: nobody knows what comes next."""
-        try:
-            yield
-        except LocalProtocolError:
-            raise  # nothing was sent
-        except BaseException:
-            if self._wire.session.state in states:
-                self._wire.end(ConnectionLostError(f"{what} was cut short"))
-            raise
+_NO_SCOPE = "a scope is Scope, or 0, 1 or 2"
 
-    async def _ask(
-        self,
-        verb: str,
-        dn: str | None,
-        request: Request,
-        timeout: float | None,
-        *,
-        controls: Sequence[Control] = (),
-        good: tuple[int, ...] = (SUCCESS,),
-        intermediate: Intermediate | None = None,
-    ) -> Answer:
-        """Send a request that has one answer, which must be `good`.
-
-        What must be alone on the connection does not take its turn behind others: it is refused at once.
-        """
-        wire = self._wire
-        now = wire.last_used = self._loop.time()
-        deadline = now + (self._limits.timeout if timeout is None else timeout)
-        pending = AnswerOperation(
-            self._loop, wire.server, verb, dn, deadline, request, tuple(controls), good, intermediate
-        )
-        wire.begin(pending, at_once=isinstance(request, BindRequest) or verb == "StartTLS")
-        try:
-            return await pending.future
-        except asyncio.CancelledError:
-            wire.give_up(pending)
-            raise
+_VERBS: dict[type, str] = {
+    AddRequest: "add",
+    CompareRequest: "compare",
+    DeleteRequest: "delete",
+    ModifyDNRequest: "modify DN",
+    ModifyRequest: "modify",
+}
 
 
-_ANYTHING = Present("objectClass").encode()
+def _about(request: Request) -> tuple[str, str | None, bool]:
+    """The operation's name, the entry that it is about, and whether it must be alone on the connection."""
+    match request:
+        case BindRequest(name):
+            return "bind", name, True
+        case ExtendedRequest(oid):
+            return ("StartTLS", None, True) if oid == START_TLS else ("extended", None, False)
+        case (
+            AddRequest(dn) | CompareRequest(dn) | DeleteRequest(dn) | ModifyDNRequest(dn) | ModifyRequest(dn)
+        ):
+            return _VERBS[type(request)], dn, False
+    raise TypeError(f"a {type(request).__name__} has not one answer")
 
 
-def _encoded(tree: Filter | bytes) -> bytes:
-    return tree if isinstance(tree, bytes) else tree.encode()
-
-
-def _octets(text: str | bytes, operation: str) -> bytes:
-    """The octets of what may be a secret: an error must not lead back to it."""
-    if isinstance(text, bytes):
-        return text
-    with suppress(UnicodeError):
-        return text.encode()
-    raise LocalProtocolError(NO_TEXT, operation=operation)
+def _checked(controls: Sequence[Control]) -> tuple[Control, ...]:
+    given = tuple(controls)
+    for each in given:
+        if not isinstance(each, Control):
+            raise TypeError(f"a control is a Control, not {type(each).__name__}")
+    return given

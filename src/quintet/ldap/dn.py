@@ -1,8 +1,8 @@
-"""Distinguished names (RFC 4514): parse, compare by meaning, write.
+"""Distinguished names (RFC 4514): parsed, compared semantically, built and written.
 
 Two names are equal when a directory would say so: attribute types in any case or spelling (`cn`,
 `commonName`, `2.5.4.3`), values in any case and spacing, `#hex` or text, the parts of a multi-valued RDN in
-any order. Reading is tolerant as servers are: blanks around separators, the quotes and semicolons of LDAPv2.
+any order. Parsing is tolerant as servers are: blanks around separators, the quotes and semicolons of LDAPv2.
 """
 
 import re
@@ -12,13 +12,16 @@ from functools import lru_cache
 from typing import final
 
 from quintet.ldap import ber
-from quintet.ldap.errors import DNSyntaxError
+from quintet.ldap.attributes import SHORT_NAMES, type_key
+from quintet.ldap.errors import NO_TEXT, DNSyntaxError
+
+__all__ = ["DN", "Rdn", "escape_dn_value", "fold", "type_key"]
 
 Rdn = tuple[tuple[str, str | bytes], ...]
-"""One step of a name: (type, value) pairs, more than one when it is multi-valued.
+"""One part of a name, between two commas: (type, value) pairs, more than one if it is multi-valued.
 
-A value is text; octets that are no UTF-8 stand in it as surrogates (PEP 383). It is `bytes`, a whole BER
-value, where it was given as `#hex` and is no string.
+A value is text; bytes that are not UTF-8 are surrogates in it (PEP 383). It is `bytes`, a whole BER
+value, where it was given as `#hex` and is not a string.
 """
 
 _Key = tuple[frozenset[tuple[str, str | bytes]], ...]
@@ -29,33 +32,110 @@ _CACHED_LENGTH = 512
 
 @final
 class DN:
-    """A distinguished name, the entry's own RDN first. The empty name (the root) is falsy."""
+    """A distinguished name, the entry's own RDN first. It is never changed.
+
+    `DN.parse` makes one from text. Equality is semantic: `DN.parse("CN=Ann Lee, O=X") == DN.parse("cn=ann
+    lee,o=x")`. `str(dn)` is the text by RFC 4514, with everything escaped that needs it. The empty name, the
+    root, is falsy.
+
+    Args:
+        rdns: The parts of the name, the entry's own first; each as (type, value) pairs. Values are not
+            escaped. They are in the attribute `rdns`.
+    """
 
     __slots__ = ("_key", "_text", "rdns")
 
     def __init__(self, rdns: Sequence[Rdn] = ()) -> None:
+        if isinstance(rdns, str):  # type: ignore[unreachable]  # without a type checker it is
+            raise TypeError("DN takes the parts of a name; DN.parse takes text")
         self.rdns: tuple[Rdn, ...] = tuple(rdns)
         self._key: _Key | None = None
         self._text: str | None = None
 
     @staticmethod
     def parse(text: str) -> "DN":
-        """The name that `text` stands for. Raises DNSyntaxError, with the position of the fault."""
+        """A name from its text (RFC 4514).
+
+        Args:
+            text: For example `cn=Ann Lee,ou=people,o=example`; the empty text is the root.
+
+        Returns:
+            The name.
+
+        Raises:
+            DNSyntaxError: The text is not a DN; `position` says where.
+        """
         return _parse_cached(text) if len(text) <= _CACHED_LENGTH else _parse(text)
 
     @property
+    def rdn(self) -> Rdn:
+        """The entry's own part of the name: (type, value) pairs; empty for the root."""
+        return self.rdns[0] if self.rdns else ()
+
+    @property
     def parent(self) -> "DN | None":
-        """The name one step up; None for the empty name."""
+        """The name one level up; None for the root."""
         return DN(self.rdns[1:]) if self.rdns else None
 
+    def child(self, kind: str, value: str) -> "DN":
+        """The name of an entry directly below this one.
+
+        Args:
+            kind: The attribute type, such as `cn`.
+            value: Its value as it is, without escapes.
+
+        Returns:
+            The longer name.
+
+        Raises:
+            DNSyntaxError: `kind` is not an attribute type.
+        """
+        if not _PLAIN_TYPE.fullmatch(kind):
+            raise DNSyntaxError(f"{kind!r} is not an attribute type")
+        return DN((((kind, _clean(value)),), *self.rdns))
+
+    def join(self, above: "DN") -> "DN":
+        """This name, continued by another: `DN.parse("cn=a,ou=b").join(DN.parse("o=c"))` is `cn=a,ou=b,o=c`.
+
+        Args:
+            above: What stands above.
+
+        Returns:
+            The longer name.
+        """
+        return DN(self.rdns + above.rdns)
+
     def is_under(self, other: "DN") -> bool:
-        """Whether this is `other` or a name anywhere below it."""
+        """Whether this is `other` or a name anywhere below it.
+
+        Args:
+            other: The name above. Everything is under the root.
+
+        Returns:
+            True or False; nothing is asked of a server.
+        """
         above = len(other.rdns)
         return above <= len(self.rdns) and self.key[len(self.rdns) - above :] == other.key
 
+    def relative_to(self, above: "DN") -> "DN":
+        """This name without the part that it shares with one above.
+
+        Args:
+            above: A name that this one is under.
+
+        Returns:
+            What is left, which `join(above)` continues to this name again; the root if both are equal.
+
+        Raises:
+            ValueError: This name is not under `above`.
+        """
+        if not self.is_under(above):
+            raise ValueError(f"{str(self)!r} is not under {str(above)!r}")
+        return DN(self.rdns[: len(self.rdns) - len(above.rdns)])
+
     @property
     def key(self) -> _Key:
-        """What stands for the meaning: equal for equal names, fit for a dict."""
+        """What is equal for equal names and can be a key of a dict."""
         if self._key is None:
             self._key = tuple(
                 frozenset((type_key(kind), _value_key(value)) for kind, value in rdn) for rdn in self.rdns
@@ -74,7 +154,7 @@ class DN:
     def __str__(self) -> str:
         if self._text is None:
             self._text = ",".join(
-                "+".join(f"{_SHORT.get(kind, kind)}={_written(value)}" for kind, value in rdn)
+                "+".join(f"{SHORT_NAMES.get(kind, kind)}={_written(value)}" for kind, value in rdn)
                 for rdn in self.rdns
             )
         return self._text
@@ -83,10 +163,19 @@ class DN:
         return f"DN({str(self)!r})"
 
 
-def escape_value(text: str) -> str:
-    """`text` as an attribute value inside a name: escaped where RFC 4514 2.4 needs it.
+def escape_dn_value(text: str) -> str:
+    """A value, escaped for the text of a DN (RFC 4514 section 2.4).
 
-    Control characters are escaped, too. Raises DNSyntaxError for half a surrogate pair.
+    `DN.child` does this by itself. Control characters are escaped too.
+
+    Args:
+        text: The value; surrogates stand for bytes that are not UTF-8 (PEP 383).
+
+    Returns:
+        The value with backslashes where they are needed.
+
+    Raises:
+        DNSyntaxError: The value has half of a surrogate pair.
     """
     return _NEEDS_ESCAPE.sub(_escape, text if text.isascii() else _clean(text))
 
@@ -110,7 +199,7 @@ def _parse(text: str) -> DN:
     while True:
         found = _TYPE.match(text, at)
         if found is None:
-            raise DNSyntaxError("here must stand an attribute type and '='", at)
+            raise DNSyntaxError("expected an attribute type and '='", at)
         value, at = _value(text, found.end())
         rdn.append((found[1], value))
         separator = text[at : at + 1]
@@ -129,6 +218,7 @@ _BLANKS = " \t\r\n"
 _TYPE = re.compile(
     r"[ \t\r\n]*(?:[Oo][Ii][Dd]\.(?=[0-9]))?([A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+)[ \t\r\n]*=[ \t\r\n]*"
 )
+_PLAIN_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+")
 _PLAIN = re.compile(r'[^\\,;+"]*')
 _IN_QUOTES = re.compile(r'[^\\"]*')
 _HEX_PAIRS = re.compile(r"(?:\\[0-9A-Fa-f]{2})+")
@@ -142,7 +232,7 @@ def _value(text: str, at: int) -> tuple[str | bytes, int]:
     if first == "#":
         found = _HEX_STRING.match(text, at)
         if found is None:
-            raise DNSyntaxError("after '#' must stand pairs of hexadecimal digits", at)
+            raise DNSyntaxError("expected pairs of hexadecimal digits after '#'", at)
         return _from_ber(bytes.fromhex(found[1])), found.end()
     if first == '"':
         return _quoted(text, at)
@@ -156,12 +246,12 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
     """`<"> *( quotechar / pair ) <">` (RFC 2253 section 4)."""
     value, stop = _escaped(text, at + 1, _IN_QUOTES)
     if text[stop : stop + 1] != '"':
-        raise DNSyntaxError("the quote is never closed", at)
+        raise DNSyntaxError("a quote is not closed", at)
     stop += 1
     while text[stop : stop + 1] and text[stop] in _BLANKS:
         stop += 1
     if text[stop : stop + 1] not in ("", ",", ";", "+"):
-        raise DNSyntaxError("after a quoted value must stand ',' or '+'", stop)
+        raise DNSyntaxError("expected ',' or '+' after a quoted value", stop)
     return value, stop
 
 
@@ -184,7 +274,7 @@ def _escaped(text: str, at: int, plain: re.Pattern[str]) -> tuple[str, int]:
             chunks.append(_octets(text[at + 1]))
             at += 2
         else:
-            raise DNSyntaxError("nothing stands after the last backslash", at)
+            raise DNSyntaxError("expected a character after the last backslash", at)
     if plain is _PLAIN:
         if following == '"':
             raise DNSyntaxError("a quote inside a value must be escaped", at)
@@ -201,7 +291,7 @@ def _clean(text: str) -> str:
     try:
         return _octets(text).decode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise DNSyntaxError("half a surrogate pair is no character", error.start) from None
+        raise DNSyntaxError(NO_TEXT, error.start) from None
 
 
 _STRINGS = {  # tags of ITU-T X.680 section 8.4 whose values have a text
@@ -227,8 +317,9 @@ def _from_ber(data: bytes) -> str | bytes:
         return data
 
 
-# RFC 4514 2.4: the specials anywhere, '#' or a blank at the start, a blank at the end. Control characters and
-# octets that are no UTF-8 are written in hexadecimal: so the text can be logged, and read back.
+# RFC 4514 section 2.4: the specials anywhere, '#' or a blank at the start, a blank at the end. Control
+# characters and bytes that are not UTF-8 are written in hexadecimal: so the text can be logged and parsed
+# again.
 _NEEDS_ESCAPE = re.compile(r'["+,;<>\\]|\A[ #]| \Z|[\x00-\x1f\x7f]|[\ud800-\udfff]')
 
 
@@ -236,43 +327,14 @@ def _escape(found: re.Match[str]) -> str:
     char = found[0]
     if " " <= char < "\x7f":
         return "\\" + char
-    return "".join(f"\\{octet:02x}" for octet in char.encode("utf-8", "surrogateescape"))
+    return "".join(f"\\{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
 
 
 def _written(value: str | bytes) -> str:
-    return escape_value(value) if isinstance(value, str) else "#" + value.hex()
+    return escape_dn_value(value) if isinstance(value, str) else "#" + value.hex()
 
 
 # Comparison: RFC 4518 in spirit: compatibility forms, case and spacing do not count.
-
-_SPELLINGS = (  # RFC 4514 section 3 and RFC 4519; the short name first
-    ("cn", "commonname", "2.5.4.3"),
-    ("sn", "surname", "2.5.4.4"),
-    ("serialNumber", "2.5.4.5"),
-    ("c", "countryname", "2.5.4.6"),
-    ("l", "localityname", "2.5.4.7"),
-    ("st", "stateorprovincename", "2.5.4.8"),
-    ("street", "streetaddress", "2.5.4.9"),
-    ("o", "organizationname", "2.5.4.10"),
-    ("ou", "organizationalunitname", "2.5.4.11"),
-    ("title", "2.5.4.12"),
-    ("givenName", "gn", "2.5.4.42"),
-    ("initials", "2.5.4.43"),
-    ("generationQualifier", "2.5.4.44"),
-    ("dnQualifier", "2.5.4.46"),
-    ("uid", "userid", "0.9.2342.19200300.100.1.1"),
-    ("mail", "rfc822mailbox", "0.9.2342.19200300.100.1.3"),
-    ("dc", "domaincomponent", "0.9.2342.19200300.100.1.25"),
-    ("emailAddress", "email", "e", "pkcs9email", "1.2.840.113549.1.9.1"),
-)
-_SHORT = {spelling: names[0] for names in _SPELLINGS for spelling in names if "." in spelling}
-_TYPES = {spelling.lower(): names[0].lower() for names in _SPELLINGS for spelling in names}
-
-
-def type_key(kind: str) -> str:
-    """What stands for an attribute type, however it is spelled: `2.5.4.3` and `commonName` give `cn`."""
-    kind = kind.lower()
-    return _TYPES.get(kind, kind)
 
 
 def _value_key(value: str | bytes) -> str | bytes:
@@ -280,7 +342,7 @@ def _value_key(value: str | bytes) -> str | bytes:
 
 
 def fold(value: str) -> str:
-    """What stands for a text where case, spacing and compatibility forms do not count."""
+    """What is equal for texts that differ in case, spacing and compatibility forms only."""
     if not value.isascii():
         value = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
     return " ".join(value.casefold().split())

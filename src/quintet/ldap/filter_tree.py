@@ -1,4 +1,4 @@
-"""Search filters as a tree: to and from BER (RFC 4511 4.5.1.7), and as canonical text (RFC 4515).
+"""Search filters as a tree: to and from BER (RFC 4511 section 4.5.1.7), and as canonical text (RFC 4515).
 
 A value is bytes from the start and never goes through text again. `filters` reads the text form.
 """
@@ -7,34 +7,70 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import final
 
 from quintet.ldap import ber
+from quintet.ldap.attributes import DESCRIPTION
+from quintet.ldap.errors import FilterSyntaxError
 
 NESTING = 100
 """How deep a filter may nest, in text and in BER: far more than any server takes."""
 
 
-class Filter(ABC):
-    """Any node. `str(node)` is canonical RFC 4515 text, which `filters.parse` reads back to an equal node."""
+@final
+class EncodedFilter(bytes):
+    """A filter in BER that this package made. Other bytes are checked before they are sent."""
 
     __slots__ = ()
 
+
+class Filter(ABC):
+    """A search filter: `And`, `Or`, `Not`, `Equality` and so on. `parse` makes it from text.
+
+    `str(filter)` is canonical text (RFC 4515), which `parse` reads back to an equal filter. `one & other`,
+    `one | other` and `~one` make `And`, `Or` and `Not`.
+    """
+
+    __slots__ = ()
+
+    def encode(self) -> EncodedFilter:
+        """The filter in BER, to be sent many times.
+
+        Returns:
+            Bytes that every search takes in place of the filter.
+
+        Raises:
+            FilterSyntaxError: An attribute or a matching rule is not a name, or an assertion has no parts.
+            TypeError: A value is not bytes, or a name not a str.
+        """
+        return EncodedFilter(self.encode_part())
+
     @abstractmethod
-    def encode(self) -> bytes:
-        """The BER form."""
+    def encode_part(self) -> bytes:
+        """The filter in BER, as a part of another."""
 
     @abstractmethod
     def __str__(self) -> str: ...
 
+    def __and__(self, other: "Filter") -> "And":
+        return And((self, other)) if isinstance(other, Filter) else NotImplemented
+
+    def __or__(self, other: "Filter") -> "Or":
+        return Or((self, other)) if isinstance(other, Filter) else NotImplemented
+
+    def __invert__(self) -> "Not":
+        return Not(self)
+
 
 @dataclass(frozen=True, slots=True)
 class And(Filter):
-    """All of `filters`; without any it is always true (RFC 4526)."""
+    """All of `filters` match. Without any it is always true (RFC 4526)."""
 
     filters: tuple[Filter, ...]
 
-    def encode(self) -> bytes:
-        return ber.tlv(0xA0, *(each.encode() for each in self.filters))
+    def encode_part(self) -> bytes:
+        return ber.tlv(0xA0, *(each.encode_part() for each in self.filters))
 
     def __str__(self) -> str:
         return f"(&{''.join(map(str, self.filters))})"
@@ -42,12 +78,12 @@ class And(Filter):
 
 @dataclass(frozen=True, slots=True)
 class Or(Filter):
-    """Any of `filters`; without any it is never true (RFC 4526)."""
+    """Any of `filters` matches. Without any it is never true (RFC 4526)."""
 
     filters: tuple[Filter, ...]
 
-    def encode(self) -> bytes:
-        return ber.tlv(0xA1, *(each.encode() for each in self.filters))
+    def encode_part(self) -> bytes:
+        return ber.tlv(0xA1, *(each.encode_part() for each in self.filters))
 
     def __str__(self) -> str:
         return f"(|{''.join(map(str, self.filters))})"
@@ -55,10 +91,12 @@ class Or(Filter):
 
 @dataclass(frozen=True, slots=True)
 class Not(Filter):
+    """`filter` does not match."""
+
     filter: Filter
 
-    def encode(self) -> bytes:
-        return ber.tlv(0xA2, self.filter.encode())
+    def encode_part(self) -> bytes:
+        return ber.tlv(0xA2, self.filter.encode_part())
 
     def __str__(self) -> str:
         return f"(!{self.filter})"
@@ -66,68 +104,78 @@ class Not(Filter):
 
 @dataclass(frozen=True, slots=True)
 class Equality(Filter):
+    """`(attribute=value)`: the attribute has the value."""
+
     attribute: str
     value: bytes
 
-    def encode(self) -> bytes:
+    def encode_part(self) -> bytes:
         return _assertion(0xA3, self.attribute, self.value)
 
     def __str__(self) -> str:
-        return f"({self.attribute}={escape(self.value)})"
+        return f"({self.attribute}={escape_filter_value(self.value)})"
 
 
 @dataclass(frozen=True, slots=True)
 class Substrings(Filter):
-    """`initial*any*...*final`; at least one of them is given."""
+    """`(attribute=initial*any*...*final)`: the attribute has a value with these parts."""
 
     attribute: str
     initial: bytes | None = None
     any: tuple[bytes, ...] = ()
     final: bytes | None = None
 
-    def encode(self) -> bytes:
-        parts = [ber.octets(part, tag=0x81) for part in self.any]
+    def encode_part(self) -> bytes:
+        parts = [_value(part, 0x81) for part in self.any]
         if self.initial is not None:
-            parts.insert(0, ber.octets(self.initial, tag=0x80))
+            parts.insert(0, _value(self.initial, 0x80))
         if self.final is not None:
-            parts.append(ber.octets(self.final, tag=0x82))
-        return ber.tlv(0xA4, ber.octets(self.attribute.encode()), ber.sequence(*parts))
+            parts.append(_value(self.final, 0x82))
+        if not parts:
+            raise FilterSyntaxError("a substring filter needs at least one part")
+        return ber.tlv(0xA4, _name(self.attribute), ber.sequence(*parts))
 
     def __str__(self) -> str:
         parts = (self.initial or b"", *self.any, self.final or b"")
-        return f"({self.attribute}={'*'.join(map(escape, parts))})"
+        return f"({self.attribute}={'*'.join(map(escape_filter_value, parts))})"
 
 
 @dataclass(frozen=True, slots=True)
 class GreaterOrEqual(Filter):
+    """`(attribute>=value)`: the attribute has such a value."""
+
     attribute: str
     value: bytes
 
-    def encode(self) -> bytes:
+    def encode_part(self) -> bytes:
         return _assertion(0xA5, self.attribute, self.value)
 
     def __str__(self) -> str:
-        return f"({self.attribute}>={escape(self.value)})"
+        return f"({self.attribute}>={escape_filter_value(self.value)})"
 
 
 @dataclass(frozen=True, slots=True)
 class LessOrEqual(Filter):
+    """`(attribute<=value)`: the attribute has such a value."""
+
     attribute: str
     value: bytes
 
-    def encode(self) -> bytes:
+    def encode_part(self) -> bytes:
         return _assertion(0xA6, self.attribute, self.value)
 
     def __str__(self) -> str:
-        return f"({self.attribute}<={escape(self.value)})"
+        return f"({self.attribute}<={escape_filter_value(self.value)})"
 
 
 @dataclass(frozen=True, slots=True)
 class Present(Filter):
+    """`(attribute=*)`: the attribute has any value."""
+
     attribute: str
 
-    def encode(self) -> bytes:
-        return ber.octets(self.attribute.encode(), tag=0x87)
+    def encode_part(self) -> bytes:
+        return _name(self.attribute, 0x87)
 
     def __str__(self) -> str:
         return f"({self.attribute}=*)"
@@ -135,32 +183,47 @@ class Present(Filter):
 
 @dataclass(frozen=True, slots=True)
 class Approximate(Filter):
+    """`(attribute~=value)`: the attribute has a value that the server calls alike."""
+
     attribute: str
     value: bytes
 
-    def encode(self) -> bytes:
+    def encode_part(self) -> bytes:
         return _assertion(0xA8, self.attribute, self.value)
 
     def __str__(self) -> str:
-        return f"({self.attribute}~={escape(self.value)})"
+        return f"({self.attribute}~={escape_filter_value(self.value)})"
 
 
 @dataclass(frozen=True, slots=True)
 class Extensible(Filter):
-    """A match by `rule`, in `attribute` or in any; with `dn_attributes` in those of the name, too."""
+    """`(attribute:rule:=value)`: a match by a matching rule.
+
+    Attributes:
+        attribute: The attribute; None for any that the rule fits.
+        rule: The matching rule, by name or OID; None for the attribute's own equality rule.
+        value: What is compared with.
+        dn_attributes: Whether the attributes of the DN count as well (`:dn`).
+    """
 
     attribute: str | None
     rule: str | None
     value: bytes
     dn_attributes: bool = False
 
-    def encode(self) -> bytes:
+    def encode_part(self) -> bytes:
+        if self.rule is None and self.attribute is None:
+            raise FilterSyntaxError("an extensible filter needs an attribute or a matching rule")
+        if self.rule is not None and self.rule.lower() == "dn":
+            raise FilterSyntaxError(
+                "a matching rule cannot have the name dn: its text would mean something else"
+            )
         parts = []
         if self.rule is not None:
-            parts.append(ber.octets(self.rule.encode(), tag=0x81))
+            parts.append(_name(self.rule, 0x81))
         if self.attribute is not None:
-            parts.append(ber.octets(self.attribute.encode(), tag=0x82))
-        parts.append(ber.octets(self.value, tag=0x83))
+            parts.append(_name(self.attribute, 0x82))
+        parts.append(_value(self.value, 0x83))
         if self.dn_attributes:
             parts.append(ber.boolean(True, tag=0x84))
         return ber.tlv(0xA9, *parts)
@@ -168,27 +231,53 @@ class Extensible(Filter):
     def __str__(self) -> str:
         dn = ":dn" if self.dn_attributes else ""
         rule = f":{self.rule}" if self.rule is not None else ""
-        return f"({self.attribute or ''}{dn}{rule}:={escape(self.value)})"
+        return f"({self.attribute or ''}{dn}{rule}:={escape_filter_value(self.value)})"
 
 
 def _assertion(tag: int, attribute: str, value: bytes) -> bytes:
-    return ber.tlv(tag, ber.octets(attribute.encode()), ber.octets(value))
+    return ber.tlv(tag, _name(attribute), _value(value))
+
+
+def _value(value: bytes, tag: int = 0x04) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(f"a value in a filter is bytes, not {type(value).__name__}")
+    return ber.octets(value, tag)
+
+
+_DESCRIPTION = re.compile(DESCRIPTION)
+
+
+@lru_cache(1024)
+def _name(name: str, tag: int = 0x04) -> bytes:
+    if not isinstance(name, str):
+        raise TypeError(f"a name in a filter is str, not {type(name).__name__}")
+    if not _DESCRIPTION.fullmatch(name):
+        raise FilterSyntaxError(f"{name!r} is not the name of an attribute or a matching rule")
+    return ber.octets(name.encode(), tag)
 
 
 # valueencoding = 0*(normal / escaped); control characters are escaped as well, so that the text can be logged
 _NEEDS_ESCAPE = re.compile(r"[\x00-\x1f\x7f()*\\\udc80-\udcff]")
 
 
-def escape(value: bytes) -> str:
-    """`value` as it stands in a filter's text (RFC 4515 section 3)."""
-    return _NEEDS_ESCAPE.sub(
-        lambda found: f"\\{found[0].encode('utf-8', 'surrogateescape').hex()}",
-        value.decode("utf-8", "surrogateescape"),
-    )
+def escape_filter_value(value: str | bytes) -> str:
+    """A value, escaped for the text of a filter (RFC 4515 section 3).
+
+    `Template` does this by itself, and faster.
+
+    Args:
+        value: The value; surrogates stand for bytes that are not UTF-8 (PEP 383).
+
+    Returns:
+        The value with backslashes and hexadecimal digits where they are needed.
+    """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "surrogateescape")
+    return _NEEDS_ESCAPE.sub(lambda found: f"\\{found[0].encode('utf-8', 'surrogateescape').hex()}", value)
 
 
 def decode(data: bytes) -> Filter:
-    """The tree for BER that someone sent. Raises BerError for whatever is no filter, or nests too deep."""
+    """The tree for a filter in BER. Raises BerError for anything else, and for one that nests too deep."""
     reader = ber.Reader(data)
     found = _read(reader, NESTING)
     reader.finish()
@@ -258,10 +347,10 @@ def _extensible(reader: ber.Reader) -> Extensible:
     return Extensible(attribute, rule, value, dn_attributes)
 
 
-_DESCRIPTION = re.compile(rb"(?:[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9_-]+)*")
+_DESCRIPTION_BYTES = re.compile(DESCRIPTION.encode())
 
 
 def _description(octets: bytes) -> str:
-    if not _DESCRIPTION.fullmatch(octets):
+    if not _DESCRIPTION_BYTES.fullmatch(octets):
         raise ber.BerError("an attribute description has characters that it must not have")
     return octets.decode()

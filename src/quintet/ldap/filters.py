@@ -1,20 +1,23 @@
 """Search filters as text (RFC 4515): `parse`, and `Template` for filters with `%s`.
 
-Reading is tolerant of blanks where servers are: around parentheses, operators and attributes. In a value
-every blank counts. Text that is no filter raises FilterSyntaxError, with the position of the fault.
+Parsing is tolerant of blanks where servers are: around parentheses, operators and attributes. In a value
+every blank counts. Text that is not a filter raises FilterSyntaxError, with the position of the problem.
 """
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import final
 
 from quintet.ldap import ber
-from quintet.ldap.errors import FilterSyntaxError
+from quintet.ldap.attributes import DESCRIPTION
+from quintet.ldap.errors import NO_TEXT, FilterSyntaxError
 from quintet.ldap.filter_tree import (
     NESTING,
     And,
     Approximate,
+    EncodedFilter,
     Equality,
     Extensible,
     Filter,
@@ -25,11 +28,13 @@ from quintet.ldap.filter_tree import (
     Present,
     Substrings,
     decode,
+    escape_filter_value,
 )
 
 __all__ = [
     "And",
     "Approximate",
+    "EncodedFilter",
     "Equality",
     "Extensible",
     "Filter",
@@ -41,30 +46,72 @@ __all__ = [
     "Substrings",
     "Template",
     "decode",
+    "encoded",
+    "escape_filter_value",
     "parse",
 ]
 
 
 def parse(text: str) -> Filter:
-    """The filter that `text` stands for; the outermost parentheses may be missing. Raises FilterSyntaxError."""
+    """A search filter from its text (RFC 4515).
+
+    Args:
+        text: For example `(&(objectClass=person)(mail=*@example.com))`. Blanks around parentheses, operators
+            and attributes do not count, and the outermost parentheses may be missing.
+
+    Returns:
+        The filter as a tree.
+
+    Raises:
+        FilterSyntaxError: The text is not a filter, or nests deeper than 100.
+    """
     at = _blanks(text, 0)
     found, at = _filter(text, at, NESTING) if text[at : at + 1] == "(" else _component(text, at, NESTING)
     at = _blanks(text, at)
     if at != len(text):
-        raise FilterSyntaxError("something follows the end of the filter", at)
+        raise FilterSyntaxError("unexpected text after the end of the filter", at)
     return found
+
+
+def encoded(given: object) -> EncodedFilter:
+    """What a search sends for any form of a filter. Raises FilterSyntaxError and TypeError.
+
+    Bytes that this package did not make are decoded, so that nothing but a filter is ever sent as one.
+    """
+    if isinstance(given, EncodedFilter):
+        return given
+    if isinstance(given, Filter):
+        return given.encode()
+    if isinstance(given, str):
+        return _encoded_text(given) if len(given) <= _LONGEST_CACHED_TEXT else parse(given).encode()
+    if isinstance(given, bytes):
+        try:
+            decode(given)
+        except ber.BerError as error:
+            raise FilterSyntaxError(f"bytes that are not a filter in BER: {error}") from None
+        return EncodedFilter(given)
+    if isinstance(given, Template):
+        raise TypeError("a template is not a filter until encode or filter fills in a name")
+    raise TypeError(f"a filter is a str, a Filter or its BER as bytes, not {type(given).__name__}")
+
+
+_LONGEST_CACHED_TEXT = 1024
+
+
+@lru_cache(256)
+def _encoded_text(text: str) -> EncodedFilter:
+    return parse(text).encode()
 
 
 # Grammar: RFC 4515 section 3.
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_DESCRIPTION = r"(?:[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9_-]+)*"
 _RULE = r"[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+"
 # simple = attr filtertype assertionvalue; filtertype = equal / approx / greaterorequal / lessorequal
-_SIMPLE = re.compile(rf"({_DESCRIPTION})[ \t\r\n]*(=|~=|>=|<=)")
+_SIMPLE = re.compile(rf"({DESCRIPTION})[ \t\r\n]*(=|~=|>=|<=)")
 # extensible = ( attr [dnattrs] [matchingrule] COLON EQUALS assertionvalue )
 #            / ( [dnattrs] matchingrule COLON EQUALS assertionvalue )
-_EXTENSIBLE = re.compile(rf"({_DESCRIPTION})?[ \t]*(:[Dd][Nn](?=:))?(?::({_RULE}))?[ \t]*:=")
+_EXTENSIBLE = re.compile(rf"({DESCRIPTION})?[ \t]*(:[Dd][Nn](?=:))?(?::({_RULE}))?[ \t]*:=")
 _VALUE = re.compile(r"[^()\x00]*")
 # escaped = ESC HEX HEX
 _ESCAPED = re.compile(r"\\([0-9A-Fa-f]{2})?")
@@ -83,9 +130,7 @@ def _filter(text: str, at: int, depth: int) -> tuple[Filter, int]:
     found, stop = _component(text, _blanks(text, at + 1), depth)
     stop = _blanks(text, stop)
     if text[stop : stop + 1] != ")":
-        raise FilterSyntaxError(
-            "the parenthesis is never closed" if stop == len(text) else "here must stand ')'", stop
-        )
+        raise FilterSyntaxError("a parenthesis is not closed" if stop == len(text) else "expected ')'", stop)
     return found, stop + 1
 
 
@@ -104,7 +149,7 @@ def _component(text: str, at: int, depth: int) -> tuple[Filter, int]:
         case "!":
             at = _blanks(text, at + 1)
             if text[at : at + 1] != "(":
-                raise FilterSyntaxError("after '!' must stand a filter in parentheses", at)
+                raise FilterSyntaxError("expected a filter in parentheses after '!'", at)
             negated, at = _filter(text, at, depth - 1)
             return Not(negated), at
     return _item(text, at)
@@ -133,7 +178,7 @@ def _item(text: str, at: int) -> tuple[Filter, int]:
         value, stop = _value(text, found.end())
         octets = _octets(value, found.end())
         return Extensible(found[1], found[3], octets, found[2] is not None), stop
-    raise FilterSyntaxError("here must stand an attribute and one of = ~= >= <= :=", at)
+    raise FilterSyntaxError("expected an attribute and one of = ~= >= <= :=", at)
 
 
 _ASSERTIONS: dict[str, Callable[[str, bytes], Filter]] = {
@@ -176,68 +221,105 @@ def _octets(value: str, at: int) -> bytes:
     try:
         first, *others = _ESCAPED.split(value)
         chunks = [first.encode("utf-8", "surrogateescape")]
+        backslash = len(first)
         for digits, chunk in zip(others[::2], others[1::2], strict=True):
             if digits is None:
-                raise FilterSyntaxError("after a backslash must stand two hexadecimal digits", at)
+                message = "expected two hexadecimal digits after a backslash, which itself is written \\5c"
+                raise FilterSyntaxError(message, at + backslash)
             chunks += bytes.fromhex(digits), chunk.encode("utf-8", "surrogateescape")
+            backslash += 3 + len(chunk)
     except UnicodeEncodeError as error:
-        raise FilterSyntaxError("half a surrogate pair is no character", at + error.start) from None
+        raise FilterSyntaxError(NO_TEXT, at + error.start) from None
     return b"".join(chunks)
 
 
 @final
 class Template:
-    """A filter in which `%s` stands for a name (reference 3.4), compiled to BER with holes once.
+    """A filter with `%s` in place of a name, compiled once to BER with holes.
 
-    A name fills the holes as octets, so no name can change the shape of the filter. Where the template has
-    `%s*`, one `*` at the end of a name is dropped; all other stars are literal. A `%` before anything but a
-    small `s` is literal, too. Two templates with the same text are equal. Raises FilterSyntaxError.
+    A name fills the holes as bytes, so no name can change the shape of the filter. `encode` is the quickest
+    way from a name to what a search sends.
+
+    Two templates with the same text are equal.
+
+    Args:
+        text: A filter as for `parse`, with any number of `%s` inside values. Before `%s*`, one `*` at the end
+            of a name is dropped; all other stars of a name are literal. A `%` before anything but `s` is
+            literal too.
+
+    Raises:
+        FilterSyntaxError: The text is not a filter, or `%s` is not inside a value.
     """
 
-    __slots__ = ("_ber", "_frames", "_hole", "_trimmed", "text")
+    __slots__ = ("_ber", "_frames", "_hole", "_trimmed", "_trims", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._hole = _unused_octet(text)
-        self._ber = parse(text.replace("%s", f"\\{self._hole.hex()}")).encode()
+        self._hole = _unused_byte(text)
+        self._ber = _with_holes(text, self._hole).encode()
         self._trimmed = tuple(_trimmed_holes(self._ber, self._hole))
-        self._frames: dict[tuple[int, int], tuple[bytes, ...]] = {}
+        self._trims = any(self._trimmed)
+        # By the length of a name; by the negative length where a star at its end is dropped.
+        self._frames: dict[int, tuple[bytes, ...]] = {}
 
     @property
     def holes(self) -> int:
         """How many `%s` there are."""
         return len(self._trimmed)
 
-    def encode(self, name: str | bytes) -> bytes:
-        """The BER of the filter for `name`.
+    def encode(self, name: str | bytes) -> EncodedFilter:
+        """The filter for a name, in BER.
 
-        Raises FilterSyntaxError for a name without a visible character: it might find everybody.
+        Args:
+            name: What takes the place of each `%s`.
+
+        Returns:
+            Bytes that every search takes as its filter.
+
+        Raises:
+            FilterSyntaxError: The name has no visible character: the filter might match every entry.
         """
-        octets = trimmed = _name_octets(name)
-        if octets[-1:] == b"*" and True in self._trimmed:
-            trimmed = octets[:-1]
-        if not trimmed.isalnum() and _invisible(trimmed):
-            raise FilterSyntaxError("an empty name is never searched for")
-        frame = self._frame(len(octets), len(trimmed))
-        if trimmed is octets:
-            return octets.join(frame)
-        filled = [frame[0]]
-        for trim, chunk in zip(self._trimmed, frame[1:], strict=True):
-            filled += trimmed if trim else octets, chunk
-        return b"".join(filled)
+        data = name.encode() if type(name) is str and name.isascii() else _name_bytes(name)
+        if self._trims and data[-1:] == b"*":
+            return self._without_star(data)
+        if not data.isalnum() and _invisible(data):
+            raise FilterSyntaxError(_EMPTY)
+        frame = self._frames.get(size := len(data)) or self._frame(size, 0)
+        return EncodedFilter(data.join(frame))
 
     def filter(self, name: str | bytes) -> Filter:
-        """The tree of the filter for `name`. Raises as `encode` does."""
+        """The filter for a name, as a tree.
+
+        Args:
+            name: What takes the place of each `%s`.
+
+        Returns:
+            The filter.
+
+        Raises:
+            FilterSyntaxError: The name has no visible character.
+        """
         return decode(self.encode(name))
 
-    def _frame(self, length: int, trimmed: int) -> tuple[bytes, ...]:
-        """The octets around the holes for a name of this length: they depend on nothing else."""
-        frame = self._frames.get((length, trimmed))
-        if frame is None:
-            sizes = [trimmed if trim else length for trim in self._trimmed]
-            frame = tuple(_framed(self._ber, self._hole, iter(sizes))[0])
-            if length <= _KEPT_LENGTHS:
-                self._frames[length, trimmed] = frame
+    def _without_star(self, data: bytes) -> EncodedFilter:
+        trimmed = data[:-1]
+        if _invisible(trimmed):
+            raise FilterSyntaxError(_EMPTY)
+        frame = self._frames.get(-len(data)) or self._frame(len(data), 1)
+        filled = [frame[0]]
+        for trim, chunk in zip(self._trimmed, frame[1:], strict=True):
+            filled += trimmed if trim else data, chunk
+        return EncodedFilter(b"".join(filled))
+
+    def _frame(self, length: int, dropped: int) -> tuple[bytes, ...]:
+        """The bytes around the holes for a name of this length: they depend on nothing else.
+
+        `dropped` is 1 if a star at its end is left out where the template has its own, else 0.
+        """
+        sizes = [length - dropped if trim else length for trim in self._trimmed]
+        frame = tuple(_framed(self._ber, self._hole, iter(sizes))[0])
+        if length <= _KEPT_LENGTHS:
+            self._frames[-length if dropped else length] = frame
         return frame
 
     def __eq__(self, other: object) -> bool:
@@ -254,15 +336,33 @@ class Template:
 
 
 _KEPT_LENGTHS = 256
+_EMPTY = "an empty name is never searched for"
 
 
-def _name_octets(name: str | bytes) -> bytes:
+def _with_holes(text: str, hole: bytes) -> Filter:
+    """The tree of a template, each `%s` in it replaced by the byte that marks a hole."""
+    first, *others = text.split("%s")
+    mark = f"\\{hole.hex()}"
+    try:
+        return parse(mark.join((first, *others)))
+    except FilterSyntaxError as error:
+        start = len(first)  # of a mark, in the text that was parsed
+        position = error.position
+        for each in others:
+            if error.position <= start:
+                break
+            position -= min(len(mark) - len("%s"), error.position - start)
+            start += len(mark) + len(each)
+        raise FilterSyntaxError(error.message, position) from None
+
+
+def _name_bytes(name: str | bytes) -> bytes:
     if isinstance(name, bytes):
         return name
     try:
-        return name.encode("utf-8", "surrogateescape")
+        return name.encode() if name.isascii() else name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise FilterSyntaxError("half a surrogate pair is no character", error.start) from None
+        raise FilterSyntaxError(NO_TEXT, error.start) from None
 
 
 _NOTHING = re.compile(  # what is mapped to nothing, by RFC 4518 section 2.2, and blanks
@@ -271,18 +371,18 @@ _NOTHING = re.compile(  # what is mapped to nothing, by RFC 4518 section 2.2, an
 )
 
 
-def _invisible(octets: bytes) -> bool:
+def _invisible(name: bytes) -> bool:
     """Whether a server may take this for nothing."""
-    return _NOTHING.fullmatch(octets.decode("utf-8", "surrogateescape")) is not None
+    return _NOTHING.fullmatch(name.decode("utf-8", "surrogateescape")) is not None
 
 
-def _unused_octet(text: str) -> bytes:
-    """The octet that marks the holes: no value of the template has it, so nothing else looks like one."""
+def _unused_byte(text: str) -> bytes:
+    """The byte that marks the holes: no value of the template has it, so nothing else looks like one."""
     used = _octets(re.sub(r"\\(?![0-9A-Fa-f]{2})", "", text), 0)
-    for octet in range(0xFE, 0x7F, -1):
-        if octet not in used:
-            return bytes([octet])
-    raise FilterSyntaxError("the template uses every octet there is")
+    for byte in range(0xFE, 0x7F, -1):
+        if byte not in used:
+            return bytes([byte])
+    raise FilterSyntaxError("the template uses every byte there is")
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,10 +1,10 @@
 """The messages of LDAP (RFC 4511 section 4) as values, and both ways between them and BER.
 
-Requests and responses alike, so that it serves clients and servers. What changes directories (add, modify,
-delete, rename) is left out: Quintet only reads. `fast` has quicker functions for searches.
+Requests and responses alike, so that it serves clients and servers. `_fast_codec` has quicker functions for
+what happens thousands of times a second.
 
-Text is UTF-8; octets that are none travel as surrogates (PEP 383). Elements that a later version of the
-protocol may add at the end of a message are skipped (RFC 4511 section 4).
+Text is UTF-8; bytes that are not are surrogates (PEP 383). Elements that a later version of the protocol may
+add at the end of a message are skipped (RFC 4511 section 4).
 """
 
 from collections.abc import Callable
@@ -13,16 +13,80 @@ from itertools import islice
 from typing import Final
 
 from quintet.ldap import ber
+from quintet.ldap.arguments import Scope
 from quintet.ldap.ber import ELEMENTS, NESTING, BerError, Reader, octets, tlv
 from quintet.ldap.filter_tree import Filter
 from quintet.ldap.filter_tree import decode as decode_filter
+from quintet.ldap.modifications import (
+    Modification,
+    encode_attribute,
+    encode_modification,
+    read_attribute,
+    read_modification,
+)
+from quintet.ldap.results import Control, Entry, Result, shown_values
 
-BASE_OBJECT: Final = 0
-SINGLE_LEVEL: Final = 1
-WHOLE_SUBTREE: Final = 2
+__all__ = [
+    "BASE_OBJECT",
+    "COMPARE_FALSE",
+    "COMPARE_TRUE",
+    "NOTICE_OF_DISCONNECTION",
+    "SASL_BIND_IN_PROGRESS",
+    "SINGLE_LEVEL",
+    "START_TLS",
+    "SUCCESS",
+    "WHOLE_SUBTREE",
+    "WHO_AM_I",
+    "AbandonRequest",
+    "AddRequest",
+    "AddResponse",
+    "BindRequest",
+    "BindResponse",
+    "CompareRequest",
+    "CompareResponse",
+    "Control",
+    "DeleteRequest",
+    "DeleteResponse",
+    "Entry",
+    "ExtendedRequest",
+    "ExtendedResponse",
+    "FinalResponse",
+    "IntermediateResponse",
+    "Message",
+    "ModifyDNRequest",
+    "ModifyDNResponse",
+    "ModifyRequest",
+    "ModifyResponse",
+    "Operation",
+    "Request",
+    "Response",
+    "Result",
+    "Sasl",
+    "SearchRequest",
+    "SearchResultDone",
+    "SearchResultEntry",
+    "SearchResultReference",
+    "Simple",
+    "UnbindRequest",
+    "attribute_list",
+    "decode",
+    "decode_content",
+    "encode",
+    "encode_controls",
+    "encode_entry",
+    "envelope",
+    "read_entry",
+    "search_head",
+    "utf8",
+]
+
+
+BASE_OBJECT: Final = Scope.BASE
+SINGLE_LEVEL: Final = Scope.ONE_LEVEL
+WHOLE_SUBTREE: Final = Scope.SUBTREE
 
 _MOST_CONTROLS: Final = 100
-"""Of one message. Nobody has as many to say, and each costs far more than its few octets."""
+"""Of one message. No server sends as many, and each costs far more time than its few bytes."""
 
 SUCCESS: Final = 0
 COMPARE_FALSE: Final = 5
@@ -35,34 +99,15 @@ WHO_AM_I: Final = "1.3.6.1.4.1.4203.1.11.3"
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
-    """RFC 4511 4.1.11."""
-
-    oid: str
-    critical: bool = False
-    value: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How an operation ended (RFC 4511 4.1.9)."""
-
-    code: int = SUCCESS
-    matched_dn: str = ""
-    diagnostic: str = ""
-    referrals: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Simple:
-    """A password as it is. It never shows in a repr."""
+    """A password as it is. No `repr` shows it."""
 
     password: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Sasl:
-    """One step of a SASL exchange. The credentials never show in a repr."""
+    """One step of a SASL exchange. No `repr` shows the credentials."""
 
     mechanism: str
     credentials: bytes | None = field(default=None, repr=False)
@@ -88,7 +133,7 @@ class UnbindRequest:
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """RFC 4511 4.5.1. `scope` is 0 (the base alone), 1 (one level) or 2 (the subtree)."""
+    """RFC 4511 section 4.5.1. `scope` is one of `Scope`, `deref` one of `Deref`."""
 
     base: str
     scope: int
@@ -100,20 +145,13 @@ class SearchRequest:
     types_only: bool = False
 
 
-@dataclass(slots=True)
-class SearchResultEntry:
-    """One entry. Attributes are named as the server wrote them; their values are bytes.
-
-    Not frozen: a frozen one takes twice as long to make, and these come by the thousand.
-    """
-
-    dn: str
-    attributes: dict[str, list[bytes]]
+SearchResultEntry = Entry
+"""The message that brings an entry is the entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResultReference:
-    """Where the search goes on: LDAP URLs of one and the same place (RFC 4511 4.5.3)."""
+    """Where the search continues: LDAP URLs of one and the same place (RFC 4511 section 4.5.3)."""
 
     uris: tuple[str, ...]
 
@@ -124,10 +162,66 @@ class SearchResultDone:
 
 
 @dataclass(frozen=True, slots=True)
+class ModifyRequest:
+    """RFC 4511 section 4.6."""
+
+    dn: str
+    changes: tuple[Modification, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyResponse:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class AddRequest:
+    """RFC 4511 section 4.7."""
+
+    dn: str
+    attributes: dict[str, list[bytes]]
+
+    def __repr__(self) -> str:
+        return f"AddRequest({self.dn!r}, {shown_values(self.attributes)})"
+
+
+@dataclass(frozen=True, slots=True)
+class AddResponse:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRequest:
+    """RFC 4511 section 4.8."""
+
+    dn: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteResponse:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyDNRequest:
+    """RFC 4511 section 4.9."""
+
+    dn: str
+    new_rdn: str
+    delete_old_rdn: bool = True
+    new_superior: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyDNResponse:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
 class CompareRequest:
     dn: str
     attribute: str
-    value: bytes
+    value: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +231,25 @@ class CompareResponse:
 
 @dataclass(frozen=True, slots=True)
 class ExtendedRequest:
+    """RFC 4511 section 4.12. No `repr` shows the value: some have passwords."""
+
     oid: str
-    value: bytes | None = None
+    value: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ExtendedResponse:
+    """The answer to an extended operation (RFC 4511 section 4.12).
+
+    Attributes:
+        result: How the operation ended.
+        oid: The name of the answer; None if it has none.
+        value: The value in the form that the operation defines; None if there is none. No `repr` shows it.
+    """
+
     result: Result
     oid: str | None = None
-    value: bytes | None = None
+    value: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,22 +263,36 @@ class AbandonRequest:
     message_id: int
 
 
-Request = BindRequest | UnbindRequest | SearchRequest | CompareRequest | ExtendedRequest | AbandonRequest
-Response = (
+Request = (
+    BindRequest
+    | UnbindRequest
+    | SearchRequest
+    | ModifyRequest
+    | AddRequest
+    | DeleteRequest
+    | ModifyDNRequest
+    | CompareRequest
+    | AbandonRequest
+    | ExtendedRequest
+)
+FinalResponse = (
     BindResponse
-    | SearchResultEntry
-    | SearchResultReference
-    | SearchResultDone
+    | ModifyResponse
+    | AddResponse
+    | DeleteResponse
+    | ModifyDNResponse
     | CompareResponse
     | ExtendedResponse
-    | IntermediateResponse
 )
+"""The only answer to a request, or the last after intermediate responses. Searches have their own."""
+
+Response = FinalResponse | Entry | SearchResultReference | SearchResultDone | IntermediateResponse
 Operation = Request | Response
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """RFC 4511 4.1.1. Id 0 is for what a server says unasked."""
+    """RFC 4511 section 4.1.1. Id 0 is for what a server sends without a request."""
 
     id: int
     op: Operation
@@ -197,10 +315,10 @@ def encode_controls(controls: tuple[Control, ...]) -> bytes:
 
 
 def decode(data: bytes, *, nesting: int = NESTING) -> Message:
-    """The message that `data` is, to its last octet. Raises BerError for anything else."""
+    """The message that `data` is, to its last byte. Raises BerError for anything else."""
     tag, start, stop = ber.header(data, 0, len(data))
     if tag != 0x30 or stop != len(data):
-        raise BerError("this is not one LDAP message")
+        raise BerError("not one LDAP message")
     return decode_content(data, start, stop, nesting)
 
 
@@ -222,6 +340,8 @@ def decode_content(
         controls = tuple(_decode_control(each) for each in islice(inner.each(), _MOST_CONTROLS))
         if inner:
             raise BerError(f"a message with more than {_MOST_CONTROLS} controls")
+        if isinstance(op, Entry):
+            op = op.with_controls(controls)
     return Message(message_id, op, controls)
 
 
@@ -313,23 +433,47 @@ def _decode_search(reader: Reader) -> SearchRequest:
     return SearchRequest(base, scope, tree, attributes, deref, size_limit, time_limit, types_only)
 
 
-def _encode_entry(op: SearchResultEntry) -> bytes:
-    attributes = [
-        tlv(0x30, _text(name), tlv(0x31, *map(octets, values))) for name, values in op.attributes.items()
-    ]
-    return tlv(0x64, _text(op.dn), tlv(0x30, *attributes))
+def encode_entry(op: Entry) -> bytes:
+    return tlv(0x64, _text(op.dn), _attributes(op.attributes))
 
 
-def _decode_entry(reader: Reader) -> SearchResultEntry:
-    dn = reader.text()
+def read_entry(reader: Reader) -> Entry:
+    """The content of a search result entry. Raises BerError."""
+    return Entry(reader.text(), _read_attributes(reader))
+
+
+def _attributes(attributes: dict[str, list[bytes]]) -> bytes:
+    return tlv(0x30, *(encode_attribute(name, values) for name, values in attributes.items()))
+
+
+def _read_attributes(reader: Reader) -> dict[str, list[bytes]]:
     attributes: dict[str, list[bytes]] = {}
     for attribute in reader.inside().each():
-        name = attribute.text()
-        values = attribute.inside(0x31)
-        found = attributes.setdefault(name, [])
-        while values:
-            found.append(values.octets())
-    return SearchResultEntry(dn, attributes)
+        name, values = read_attribute(attribute)
+        attributes.setdefault(name, []).extend(values)
+    return attributes
+
+
+def _encode_modify(op: ModifyRequest) -> bytes:
+    return tlv(0x66, _text(op.dn), tlv(0x30, *map(encode_modification, op.changes)))
+
+
+def _decode_modify(reader: Reader) -> ModifyRequest:
+    return ModifyRequest(reader.text(), tuple(map(read_modification, reader.inside().each())))
+
+
+def _decode_add(reader: Reader) -> AddRequest:
+    return AddRequest(reader.text(), _read_attributes(reader))
+
+
+def _encode_modify_dn(op: ModifyDNRequest) -> bytes:
+    superior = _optional_text(op.new_superior, 0x80)
+    return tlv(0x6C, _text(op.dn), _text(op.new_rdn), ber.boolean(op.delete_old_rdn), superior)
+
+
+def _decode_modify_dn(reader: Reader) -> ModifyDNRequest:
+    dn, rdn, delete_old = reader.text(), reader.text(), reader.boolean()
+    return ModifyDNRequest(dn, rdn, delete_old, reader.text(0x80) if reader.next_is(0x80) else None)
 
 
 def _encode_extended_request(op: ExtendedRequest) -> bytes:
@@ -370,6 +514,10 @@ def _decode_abandon(reader: Reader) -> AbandonRequest:
     return AbandonRequest(Reader(octets(content, 0x02)).integer())
 
 
+def _decode_delete(reader: Reader) -> DeleteRequest:
+    return DeleteRequest(reader.data[reader.at : reader.end].decode("utf-8", "surrogateescape"))
+
+
 def _encode_reference(op: SearchResultReference) -> bytes:
     return tlv(0x73, *map(_text, op.uris))
 
@@ -379,9 +527,17 @@ _ENCODERS: dict[type, Callable[..., bytes]] = {
     BindResponse: lambda op: tlv(0x61, _result(op.result), _optional(op.server_credentials, 0x87)),
     UnbindRequest: lambda _: b"\x42\x00",
     SearchRequest: _encode_search,
-    SearchResultEntry: _encode_entry,
+    Entry: encode_entry,
     SearchResultReference: _encode_reference,
     SearchResultDone: lambda op: tlv(0x65, _result(op.result)),
+    ModifyRequest: _encode_modify,
+    ModifyResponse: lambda op: tlv(0x67, _result(op.result)),
+    AddRequest: lambda op: tlv(0x68, _text(op.dn), _attributes(op.attributes)),
+    AddResponse: lambda op: tlv(0x69, _result(op.result)),
+    DeleteRequest: lambda op: _text(op.dn, 0x4A),
+    DeleteResponse: lambda op: tlv(0x6B, _result(op.result)),
+    ModifyDNRequest: _encode_modify_dn,
+    ModifyDNResponse: lambda op: tlv(0x6D, _result(op.result)),
     CompareRequest: _encode_compare,
     CompareResponse: lambda op: tlv(0x6F, _result(op.result)),
     ExtendedRequest: _encode_extended_request,
@@ -397,9 +553,17 @@ _DECODERS: dict[int, Callable[[Reader], Operation]] = {
     0x61: _decode_bind_response,
     0x42: lambda _: UnbindRequest(),
     0x63: _decode_search,
-    0x64: _decode_entry,
+    0x64: read_entry,
     0x73: lambda reader: SearchResultReference(reader.texts()),
     0x65: lambda reader: SearchResultDone(_decode_result(reader)),
+    0x66: _decode_modify,
+    0x67: lambda reader: ModifyResponse(_decode_result(reader)),
+    0x68: _decode_add,
+    0x69: lambda reader: AddResponse(_decode_result(reader)),
+    0x4A: _decode_delete,
+    0x6B: lambda reader: DeleteResponse(_decode_result(reader)),
+    0x6C: _decode_modify_dn,
+    0x6D: lambda reader: ModifyDNResponse(_decode_result(reader)),
     0x6E: _decode_compare,
     0x6F: lambda reader: CompareResponse(_decode_result(reader)),
     0x77: _decode_extended_request,

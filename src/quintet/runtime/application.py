@@ -1,4 +1,4 @@
-"""A running server put together: started, kept, given new settings while it works, and stopped."""
+"""The running server: started, given new settings while it works, drained and stopped."""
 
 import asyncio
 import os
@@ -9,200 +9,206 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, final
 
-from quintet.cards.cards import Cards
-from quintet.config.load import load
-from quintet.config.settings import CardSettings, Settings
-from quintet.config.stash_migration import stash_passwords
+from quintet.cards import Cards
+from quintet.config import Settings, load, stash_passwords
 from quintet.diagnostics import SettingsError
-from quintet.directory.directory import Directory
-from quintet.directory.endpoint import FileFingerprint, stamps
-from quintet.directory.errors import UnencryptedBindError
-from quintet.directory.records import ConnectionStatus, State
-from quintet.runtime.pidfile import announced
+from quintet.directory import (
+    Connections,
+    ConnectionState,
+    ConnectionStatus,
+    Directory,
+    FileFingerprint,
+    UnencryptedBindError,
+    fingerprints,
+)
 from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
-from quintet.runtime.status_socket import Running, answering, places
+from quintet.runtime.pidfile import pid_file
+from quintet.runtime.status_socket import Running, serve_status, socket_paths
 
 T = TypeVar("T")
 
 DRAIN = 10.0
-"""Seconds that requests under way have when the server stops."""
+"""Seconds that requests in flight have when the server stops."""
 
-KEEP_EVERY = 30.0
-"""Seconds between two attempts to open what is not open."""
+RECONNECT_EVERY = 30.0
+"""Seconds between two attempts to open connections that are down."""
 
 _FIRST_ATTEMPT = 10.0
-_NO_CARDS = CardSettings(storages=(), sets={})
 
 
 @final
-class Server:
-    """The directory and the cards of one settings folder, which are there while the context is open.
+class Application:
+    """The directory and the cards of one settings folder, open while the context is.
 
-    Entering raises SettingsError and UnencryptedBindError. A directory that is down does not hinder.
+    Entering raises SettingsError and UnencryptedBindError, but not for a directory that is down.
     """
 
     def __init__(self, folder: Path, environ: Mapping[str, str], *, debug: bool = False) -> None:
         self.folder = folder.resolve()
-        self.telling = EventLogger(debug=debug)
+        self.events = EventLogger(debug=debug)
         self._environ = environ
         self._changing = asyncio.Lock()
         self.settings = load(self.folder, environ)
-        self._stamps = _stamps(self.settings)
-        self._take(self.settings)
-        self.directory = Directory(self.settings, trace=self.telling)
-        self.cards = Cards(self.settings.cards or _NO_CARDS, trace=self.telling)
+        self._fingerprints = _fingerprints(self.settings)
+        self._apply(self.settings)
+        self._connections = Connections(self.settings, trace=self.events)
+        self.directory = Directory(self._connections)
+        self.cards = Cards(self._connections)
 
     async def __aenter__(self) -> Self:
-        try:
-            await self.directory.open()
-            await self.cards.open()
-        except BaseException:
-            await asyncio.gather(self.directory.close(), self.cards.close())
-            raise
+        await self._connections.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(self.directory.drain(DRAIN), self.cards.drain(DRAIN))
+        await self._connections.drain(DRAIN)
 
     async def connect(self) -> tuple[ConnectionStatus, ...]:
-        """Open what is not open, even what failed a moment ago."""
-        told = await asyncio.gather(self.directory.connect_all(), self.cards.connect_all())
-        return (*told[0], *told[1])
+        """Open the connections that are down, even those that failed a moment ago."""
+        return await self._connections.connect_all()
 
     async def reload(self) -> bool:
-        """Read the files again, and work with what they say from now on; False when they do not do.
+        """Read the files again and apply them; False when they have errors.
 
-        Then everything stays as it was, and the log tells why. What a change does not touch goes on.
+        Then the settings in use stay, and the log says why. What a change does not touch stays open.
         """
         async with self._changing:
             try:
-                settings = load(self.folder, self._environ)
-                found = _stamps(settings)
-                if (settings, found) == (self.settings, self._stamps):
+                settings = await asyncio.to_thread(load, self.folder, self._environ)
+                found = _fingerprints(settings)
+                if (settings, found) == (self.settings, self._fingerprints):
                     return True
-                await self.directory.reload(settings)
+                await self._connections.reload(settings)
             except SettingsError as error:
-                self.telling.problems(error.problems)
-                self.telling.old_settings_stay("the new ones are wrong")
+                self.events.problems(error.problems)
+                self.events.settings_rejected("the new settings have errors")
                 return False
             except (UnencryptedBindError, OSError) as error:
-                self.telling.old_settings_stay(str(error))
+                self.events.settings_rejected(str(error))
                 return False
-            self.settings, self._stamps = settings, found
-            self._take(settings)
-            await self.cards.reload(settings.cards or _NO_CARDS)
-            self.telling.log.info("new settings", protection=self.directory.protection.name.lower())
+            self.settings, self._fingerprints = settings, found
+            self._apply(settings)
+            self.events.log.info("new settings", protection=self.directory.protection.name.lower())
             return True
 
     def connections(self) -> tuple[ConnectionStatus, ...]:
-        return (*self.directory.status(), *self.cards.status())
+        return self._connections.status()
 
     def running(self) -> Running:
-        """What is told to those who watch."""
+        """The answer of the status socket."""
         protection = self.directory.protection.name.lower()
         return Running(os.getpid(), str(self.folder), protection, self.connections())
 
     def summary(self) -> str:
         """The state in a few words."""
         found = self.connections()
-        working = sum(each.state is State.CONNECTED for each in found)
+        working = sum(each.state is ConnectionState.CONNECTED for each in found)
         return f"protection {self.directory.protection.name.lower()}, {working} of {len(found)} connections"
 
-    def _take(self, settings: Settings) -> None:
-        self.telling.traces = settings.traces
-        self.telling.problems(settings.problems)
+    def _apply(self, settings: Settings) -> None:
+        self.events.traces = settings.traces
+        self.events.problems(settings.problems)
 
 
-def _stamps(settings: Settings) -> tuple[FileFingerprint, ...]:
-    """What the store files are now: another certificate in them is a change, too."""
+def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
+    """The state of the store files: a new certificate in them is a change of the settings."""
     storages = settings.cards.storages if settings.cards else ()
-    return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in stamps(tls))
+    return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in fingerprints(tls))
 
 
 # The process around it.
 
 
-async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False) -> None:
-    """Serve until SIGTERM or SIGINT comes. SIGHUP reads the settings again, and so does time.
+async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False) -> signal.Signals:
+    """Serve until SIGTERM or SIGINT, and return which. SIGHUP reloads the settings.
 
-    `debug` logs every operation. Raises AlreadyRunningError, SettingsError, UnencryptedBindError.
+    They are also reloaded every `config_refresh_interval`. `debug` logs every operation. Raises
+    AlreadyRunningError, SettingsError, UnencryptedBindError.
     """
-    stop, again = asyncio.Event(), asyncio.Event()
-    telling = EventLogger()
+    stop, reload = asyncio.Event(), asyncio.Event()
+    received: list[signal.Signals] = []
+    events = EventLogger()
     with (
-        _signals({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: again}),
-        ExitStack() as announcing,
+        _signal_handlers({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}, received),
+        ExitStack() as running,
     ):
         try:
-            announcing.enter_context(announced(folder))
+            running.enter_context(pid_file(folder))
         except OSError as error:
-            telling.log.warning("other commands cannot find this server", why=str(error))
-        telling.problems(stash_passwords(folder, environ))
+            events.log.warning("no pid file: other commands can't find this server", reason=str(error))
+        events.problems(stash_passwords(folder, environ))
         async with AsyncExitStack() as stack:
-            server = await _unless(stop, stack.enter_async_context(Server(folder, environ, debug=debug)))
-            if server is not None:
-                await stack.enter_async_context(_watched(server, environ))
-                await _first_attempt(server, stop)
-                await _work(server, stop, again)
+            application = await _or_stopped(
+                stop, stack.enter_async_context(Application(folder, environ, debug=debug))
+            )
+            if application is not None:
+                await stack.enter_async_context(_status_socket(application, environ))
+                await _first_attempt(application, stop)
+                await _run(application, stop, reload)
             systemd.stopping()
-            telling.log.info("stopping")
+            events.log.info("stopping")
+    return next(each for each in received if each is not signal.SIGHUP)
 
 
-async def _work(server: Server, stop: asyncio.Event, again: asyncio.Event) -> None:
-    systemd.ready(server.summary())
-    server.telling.log.info("serving", folder=str(server.folder), state=server.summary(), pid=os.getpid())
+async def _run(application: Application, stop: asyncio.Event, reload: asyncio.Event) -> None:
+    systemd.ready(application.summary())
+    application.events.log.info(
+        "serving", folder=str(application.folder), state=application.summary(), pid=os.getpid()
+    )
     async with asyncio.TaskGroup() as group:
-        work = [group.create_task(each) for each in (_reread(server, again), _keep(server), _be_alive())]
+        work = [
+            group.create_task(each)
+            for each in (_reload_loop(application, reload), _reconnect_loop(application), _watchdog_loop())
+        ]
         await stop.wait()
         for each in work:
             each.cancel()
 
 
-async def _reread(server: Server, again: asyncio.Event) -> None:
+async def _reload_loop(application: Application, reload: asyncio.Event) -> None:
     while True:
         with suppress(TimeoutError):
-            async with asyncio.timeout(server.settings.directory.config_refresh_interval or None):
-                await again.wait()
-        asked = again.is_set()
-        again.clear()
+            async with asyncio.timeout(application.settings.directory.config_refresh_interval or None):
+                await reload.wait()
+        asked = reload.is_set()
+        reload.clear()
         if asked:
             systemd.reloading()
         try:
-            await server.reload()
-        except Exception as error:  # noqa: BLE001  # whatever is wrong with new settings, the old ones work
-            server.telling.old_settings_stay(f"{type(error).__name__}: {error}")
+            await application.reload()
+        except Exception as error:  # noqa: BLE001  # the settings in use still work
+            application.events.settings_rejected(f"{type(error).__name__}: {error}")
         if asked:
-            await server.connect()
-            systemd.ready(server.summary())
+            await application.connect()
+            systemd.ready(application.summary())
 
 
-async def _keep(server: Server) -> None:
+async def _reconnect_loop(application: Application) -> None:
     while True:
-        server.telling.handshakes(server.connections())
-        await asyncio.sleep(KEEP_EVERY)
-        await server.connect()
-        systemd.status(server.summary())
+        application.events.handshakes(application.connections())
+        await asyncio.sleep(RECONNECT_EVERY)
+        await application.connect()
+        systemd.status(application.summary())
 
 
-async def _be_alive() -> None:
+async def _watchdog_loop() -> None:
     patience = systemd.watchdog()
     while patience is not None:
         systemd.alive()
         await asyncio.sleep(patience / 3)
 
 
-async def _first_attempt(server: Server, stop: asyncio.Event) -> None:
-    """Open all connections, but do not wait long for a directory that is down."""
+async def _first_attempt(application: Application, stop: asyncio.Event) -> None:
+    """Open all connections, without waiting long for a directory that is down."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_FIRST_ATTEMPT):
-            await _unless(stop, server.connect())
+            await _or_stopped(stop, application.connect())
 
 
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """Do the work, or give it up and give None when `stop` is set before it is done."""
+async def _or_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of the work; None, and the work cancelled, when `stop` is set first."""
     working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -214,27 +220,38 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
 
 
 @asynccontextmanager
-async def _watched(server: Server, environ: Mapping[str, str]) -> AsyncIterator[None]:
-    """Answer those who watch, where that is possible."""
+async def _status_socket(application: Application, environ: Mapping[str, str]) -> AsyncIterator[None]:
+    """Serve the status socket, where one can be opened."""
     async with AsyncExitStack() as stack:
         failure: OSError | None = None
-        for path in places(server.folder, environ):
+        for path in socket_paths(application.folder, environ):
             try:
-                await stack.enter_async_context(answering(path, server.running))
+                await stack.enter_async_context(serve_status(path, application.running))
             except OSError as error:
                 failure = error
             else:
                 break
         else:
-            server.telling.log.warning("nobody can watch the connections", why=str(failure))
+            application.events.log.warning(
+                "no status socket: quintet connections --watch can't read this server's status",
+                reason=str(failure),
+            )
         yield
 
 
 @contextmanager
-def _signals(events: Mapping[signal.Signals, asyncio.Event]) -> Iterator[None]:
+def _signal_handlers(
+    events: Mapping[signal.Signals, asyncio.Event], received: list[signal.Signals]
+) -> Iterator[None]:
+    """Set the event of each signal that arrives, and add the signal to `received`."""
+
+    def handle(number: signal.Signals) -> None:
+        received.append(number)
+        events[number].set()
+
     loop = asyncio.get_running_loop()
-    for number, event in events.items():
-        loop.add_signal_handler(number, event.set)
+    for number in events:
+        loop.add_signal_handler(number, handle, number)
     try:
         yield
     finally:

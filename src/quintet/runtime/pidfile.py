@@ -1,7 +1,7 @@
-"""Which server runs on a settings folder, and how to tell it that the files changed.
+"""The pid file of the server that runs with a settings folder, and the signal that makes it reload.
 
-The server holds a lock on its pid file as long as it lives. A pid file without that lock is a left-over, and
-no signal is ever sent to whoever has its number now.
+A server holds a lock on its pid file while it runs. A pid file without that lock is stale, and no signal is
+sent to the process that has its number now.
 """
 
 import fcntl
@@ -15,22 +15,22 @@ PID_FILE = "quintet.pid"
 
 
 class AlreadyRunningError(Exception):
-    """Another server runs on the same settings folder."""
+    """Another server runs with the same settings folder."""
 
     def __init__(self, folder: Path, pid: int | None) -> None:
-        super().__init__(f"a server runs on {folder} already" + (f" (process {pid})" if pid else ""))
+        super().__init__(f"a server is already running with {folder}" + (f" (process {pid})" if pid else ""))
         self.folder = folder
         self.pid = pid
 
 
 @contextmanager
-def announced(folder: Path) -> Iterator[None]:
-    """Marks this process as the server of `folder` while the context lasts.
+def pid_file(folder: Path) -> Iterator[None]:
+    """Make this process the server of `folder` while the context lasts.
 
-    Raises `AlreadyRunningError`, or `OSError` when the folder cannot be written.
+    Raises `AlreadyRunningError`, and `OSError` when the file can't be written or is a symbolic link.
     """
     path = folder / PID_FILE
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
         if not _lock(handle, fcntl.LOCK_EX):
             raise AlreadyRunningError(folder, running(folder))
@@ -60,8 +60,8 @@ def running(folder: Path) -> int | None:
     return int(number)
 
 
-def tell_to_reload(folder: Path) -> int | None:
-    """Sends SIGHUP to the server of `folder`; its process id, or None when none runs here.
+def reload_running(folder: Path) -> int | None:
+    """Send SIGHUP to the server of `folder`; its process id, or None when none runs here.
 
     Raises `PermissionError` when it runs as another user.
     """
@@ -90,9 +90,9 @@ def _is_same(handle: int, path: Path) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When the process began, by the kernel's clock; empty where /proc does not tell.
+    """When the process started, by the kernel's clock; empty without /proc.
 
-    A number seen from another container, or used again since, belongs to a process of another time.
+    A number from another container, or one that was reused, belongs to a process with another start time.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")

@@ -1,4 +1,4 @@
-"""EventLogger systemd how the service is (sd_notify(3)). Without `NOTIFY_SOCKET` nothing happens."""
+"""Notify systemd of the service's state (sd_notify(3)). Without `NOTIFY_SOCKET` nothing happens."""
 
 import os
 import socket
@@ -23,12 +23,12 @@ def stopping() -> None:
 
 
 def alive() -> None:
-    """To be told more often than every `watchdog` seconds, or the service manager starts it anew."""
+    """To be sent more often than every `watchdog` seconds, or the service manager restarts the service."""
     _send("WATCHDOG=1")
 
 
 def watchdog() -> float | None:
-    """How many seconds without `alive` mean that the service hangs; None when nobody watches it."""
+    """The seconds without `alive` after which the service counts as hung; None without a watchdog."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     meant = os.environ.get("WATCHDOG_PID", "")
     if not microseconds.isdecimal() or int(microseconds) == 0 or (meant and meant != str(os.getpid())):

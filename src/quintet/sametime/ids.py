@@ -8,7 +8,7 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-from quintet.ldap.dn import DN, escape_value, fold, type_key
+from quintet.ldap.dn import DN, escape_dn_value, fold, type_key
 from quintet.ldap.errors import DNSyntaxError
 
 _CACHED: Final = 20_000
@@ -43,4 +43,4 @@ _cached = lru_cache(_CACHED)(_key)
 
 def _pair(pair: tuple[str, str | bytes]) -> str:
     kind, value = pair
-    return f"{type_key(kind)}=" + (escape_value(fold(value)) if isinstance(value, str) else "#" + value.hex())
+    return f"{type_key(kind)}=" + (escape_dn_value(fold(value)) if isinstance(value, str) else "#" + value.hex())

@@ -1,12 +1,9 @@
-"""Whether a certificate belongs to a host: RFC 2818 section 3.1, and the listed names of reference 2.8."""
+"""Whether the names of a certificate match a host (RFC 2818 3.1), or a list of hosts (reference 2.8)."""
 
 import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 _HOST = re.compile(r"(?:[\w*-]+\.)*[\w*-]+\.?")
 
@@ -23,30 +20,15 @@ class Names:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The names that count for a host: the common name only when there is no dNSName."""
+        """The names that are compared with a host: the common name only when there is no dNSName."""
         return self.dns or ((self.common,) if self.common else ())
 
     def __str__(self) -> str:
-        return ", ".join((*self.hosts, *map(str, self.addresses))) or "no name at all"
-
-
-def names_of(certificate: x509.Certificate) -> Names:
-    """The names in the certificate. One whose extensions cannot be read has none, not even a common name."""
-    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    name = str(common[-1].value) if common else None
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return Names(common=name)
-    except ValueError:
-        return Names()
-    addresses = found.get_values_for_type(x509.IPAddress)
-    single = tuple(a for a in addresses if isinstance(a, ipaddress.IPv4Address | ipaddress.IPv6Address))
-    return Names(tuple(found.get_values_for_type(x509.DNSName)), single, name)
+        return ", ".join((*self.hosts, *map(str, self.addresses))) or "no name"
 
 
 def is_for_host(names: Names, host: str) -> bool:
-    """Whether the certificate is the host's. An address must stand as such; a wildcard may meet a name."""
+    """Whether a name matches `host`. An IP address matches only an iPAddress; a name may have a wildcard."""
     address = as_address(host)
     if address is not None:
         return address in names.addresses
@@ -54,15 +36,13 @@ def is_for_host(names: Names, host: str) -> bool:
 
 
 def is_listed(names: Names, listed: Iterable[str]) -> bool:
-    """Whether any name of the certificate matches any listed one; those may have `*` in any component."""
-    for each in listed:
-        if is_for_host(names, each) or any(_matches(each, name) for name in names.hosts if _sound(name)):
-            return True
-    return False
+    """Whether any name of the certificate matches any listed one (C35), which may have `*` anywhere (C36)."""
+    sound = [name for name in names.hosts if is_sound_name(name)]
+    return any(is_for_host(names, each) or any(_matches(each, name) for name in sound) for each in listed)
 
 
 def is_host(listed: str) -> bool:
-    """Whether it is something to list: a host name, with or without `*`, or an address, also in brackets."""
+    """Whether it can be listed: a host name, with or without `*`, or an address, with or without brackets."""
     return as_address(listed) is not None or _HOST.fullmatch(listed) is not None
 
 
@@ -74,15 +54,15 @@ def as_address(host: str) -> Address | None:
         return None
 
 
-def _covers(pattern: str, host: str) -> bool:
-    """Whether a name in a certificate means `host`."""
-    return _sound(pattern) and "*" not in host and _matches(pattern, host)
-
-
-def _sound(name: str) -> bool:
-    """Whether a name in a certificate may be believed: `*` only in its first component, with two after it."""
+def is_sound_name(name: str) -> bool:
+    """Whether a name in a certificate counts: `*` only in its first component, with two more after it."""
     first, *rest = _components(name)
     return "*" not in "".join(rest) and ("*" not in first or len(rest) >= 2)
+
+
+def _covers(pattern: str, host: str) -> bool:
+    """Whether a name in a certificate matches `host`."""
+    return is_sound_name(pattern) and "*" not in host and _matches(pattern, host)
 
 
 def _matches(pattern: str, name: str) -> bool:

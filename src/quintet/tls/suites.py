@@ -1,4 +1,4 @@
-"""The names of cipher suites: every spelling that administrators use, to the one that OpenSSL takes."""
+"""The names of cipher suites: every spelling that administrators use, and the one that OpenSSL takes."""
 
 import ssl
 from collections.abc import Iterator
@@ -31,14 +31,18 @@ class Suite:
 
 
 class CipherSuiteError(ValueError):
-    """A name that cannot be used as a cipher suite; the message says why."""
+    """A name that cannot be used as a cipher suite; the message says why, `fix` what to do."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 class Signal(CipherSuiteError):
-    """The name of a signal that stands in lists of suites, but is none. It can be left out."""
+    """The name of a signalling value that stands in lists of suites and is none. It can be left out."""
 
 
-# In the order in which we offer them: forward secrecy first, those of old servers (plain RSA) last.
+# In the order in which we offer them: forward secrecy first, RSA key exchange (old servers) last.
 SUITES = (
     Suite("TLS_AES_256_GCM_SHA384", 0x1302, "TLS_AES_256_GCM_SHA384", _1_3, 1),
     Suite("TLS_AES_128_GCM_SHA256", 0x1301, "TLS_AES_128_GCM_SHA256", _1_3, 1),
@@ -71,7 +75,7 @@ SUITES = (
     Suite("TLS_RSA_WITH_AES_128_CBC_SHA", 0x002F, "AES128-SHA", _ANY, 2),
 )
 
-# Names that were in use once, and that no OpenSSL of today offers: IANA name, code, OpenSSL's name.
+# Insecure suites that were in use once and that OpenSSL no longer offers: IANA name, code, OpenSSL's name.
 _REFUSED = (
     ("TLS_RSA_WITH_3DES_EDE_CBC_SHA", 0x000A, "DES-CBC3-SHA"),
     ("TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA", 0x0016, "DHE-RSA-DES-CBC3-SHA"),
@@ -91,8 +95,7 @@ _REFUSED = (
     ("TLS_RSA_WITH_NULL_SHA256", 0x003B, "NULL-SHA256"),
 )
 
-
-# They share the space of the codes: RFC 5746 and RFC 7507.
+# Signalling values share the number space of the suites (RFC 5746, RFC 7507).
 _SIGNALS = (("TLS_EMPTY_RENEGOTIATION_INFO_SCSV", 0x00FF), ("TLS_FALLBACK_SCSV", 0x5600))
 
 
@@ -100,24 +103,21 @@ def find_suite(text: str) -> Suite:
     """The suite that `text` names: IANA's or Java's name, OpenSSL's, GSKit's short one, or its code.
 
     The prefix may be `TLS_`, `SSL_` or missing, `WITH_` may be missing, `-` stands for `_`, case is ignored.
-    Raises `CipherSuiteError` for a name that is unknown (with the nearest known one), or for a suite too weak today,
-    and `Signal` for what is in Java's lists without being a suite.
+    Raises `CipherSuiteError` for a name that is unknown, with the nearest known one, and for a suite that is
+    too weak today; `Signal` for what is in Java's lists without being a suite.
     """
     folded = _fold(text)
     if folded in _BY_SPELLING:
         return _BY_SPELLING[folded]
     if folded in _REFUSED_SPELLINGS:
-        raise CipherSuiteError(
-            f"{shown(text)} is known, but the TLS library here ({ssl.OPENSSL_VERSION}) refuses it: too weak"
-        )
+        message = f"{shown(text)} is insecure, and {ssl.OPENSSL_VERSION} does not offer it"
+        raise CipherSuiteError(message, "remove it from the list")
     if folded in _SIGNAL_SPELLINGS:
-        raise Signal(
-            f"{shown(text)} is no cipher suite, but a signal that the TLS library sends where it is due;"
-            " it is left out"
-        )
+        message = f"{shown(text)} is a signalling value, not a cipher suite; it is ignored"
+        raise Signal(message, "remove it from the list")
     near = get_close_matches(folded, _BY_SPELLING, n=1, cutoff=0.75) if len(folded) <= 100 else []
-    hint = f"; did you mean {_BY_SPELLING[near[0]].name}?" if near else ""
-    raise CipherSuiteError(f"{shown(text)} is not a cipher suite{hint}")
+    fix = f"did you mean {_BY_SPELLING[near[0]].name}?" if near else "remove it from the list"
+    raise CipherSuiteError(f"{shown(text)} is not a known cipher suite", fix)
 
 
 def shown(text: str) -> str:

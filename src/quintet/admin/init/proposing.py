@@ -7,19 +7,35 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from quintet.admin.init.root_dse import Product, Root
-from quintet.directory.entries import values
-from quintet.ldap.connection import Connection
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError, LdapError, ResultError
-from quintet.ldap.filters import Equality, Filter, Or
-from quintet.ldap.messages import SearchResultEntry
+from quintet.directory import values
+from quintet.ldap import (
+    DN,
+    Connection,
+    DNSyntaxError,
+    Entry,
+    Equality,
+    Filter,
+    LdapError,
+    Or,
+    ResultError,
+    RootDSE,
+    Scope,
+    ServerKind,
+)
 
-_ONE, _SUBTREE = 1, 2
 _SAMPLE = 50
 _MOST_CONTAINERS = 100
 _DEEPEST = 8
 _SECONDS = 10.0
+_NOT_PEOPLE = (
+    "cn=config",
+    "cn=schema",
+    "cn=monitor",
+    "cn=changelog",
+    "cn=accesslog",
+    "o=ipaca",
+    "o=netscaperoot",
+)
 _CONTAINERS = (
     "organizationalUnit",
     "organization",
@@ -30,23 +46,23 @@ _CONTAINERS = (
     "locality",
 )
 _PERSON = {
-    Product.ACTIVE_DIRECTORY: ("user",),
-    Product.SAMBA: ("user",),
-    Product.DOMINO: ("dominoPerson", "inetOrgPerson", "organizationalPerson"),
+    ServerKind.ACTIVE_DIRECTORY: ("user",),
+    ServerKind.SAMBA: ("user",),
+    ServerKind.DOMINO: ("dominoPerson", "inetOrgPerson", "organizationalPerson"),
 }
 _PERSON_ELSE = ("inetOrgPerson", "organizationalPerson", "person")
 _GROUP = {
-    Product.ACTIVE_DIRECTORY: ("group",),
-    Product.SAMBA: ("group",),
-    Product.DOMINO: ("dominoGroup", "groupOfNames"),
+    ServerKind.ACTIVE_DIRECTORY: ("group",),
+    ServerKind.SAMBA: ("group",),
+    ServerKind.DOMINO: ("dominoGroup", "groupOfNames"),
 }
 _GROUP_ELSE = ("groupOfNames", "groupOfUniqueNames", "groupOfMembers")
 _LAST_RESORT = "posixGroup"
 _MEMBER = {"groupofuniquenames": "uniqueMember", "posixgroup": "memberUid"}
 _LOGIN = {
-    Product.ACTIVE_DIRECTORY: ("sAMAccountName", "userPrincipalName", "mail"),
-    Product.SAMBA: ("sAMAccountName", "userPrincipalName", "mail"),
-    Product.DOMINO: ("uid", "mail", "cn"),
+    ServerKind.ACTIVE_DIRECTORY: ("sAMAccountName", "userPrincipalName", "mail"),
+    ServerKind.SAMBA: ("sAMAccountName", "userPrincipalName", "mail"),
+    ServerKind.DOMINO: ("uid", "mail", "cn"),
 }
 _LOGIN_ELSE = ("uid", "mail")
 _TYPED = ("cn", "displayName", "givenName", "sn", "mail")
@@ -86,13 +102,13 @@ class _Kind:
 
     name: str
     base: str
-    sample: tuple[SearchResultEntry, ...]
+    sample: tuple[Entry, ...]
 
 
-async def propose(connection: Connection, root: Root) -> Proposal:
-    """Look around as whoever the connection is bound as. Raises LdapError when the connection breaks."""
-    product, notes = root.product, []
-    contexts = root.contexts or ("",)
+async def propose(connection: Connection, root: RootDSE) -> Proposal:
+    """Examine the directory as the connection is bound. Raises LdapError when the connection breaks."""
+    product, notes = root.kind, []
+    contexts = contexts_with_people(root) or ("",)
     people = await _find(connection, contexts, _PERSON.get(product, _PERSON_ELSE))
     groups = await _find(connection, contexts, _GROUP.get(product, _GROUP_ELSE), (_LAST_RESORT,))
     if not people.sample:
@@ -117,7 +133,7 @@ async def propose(connection: Connection, root: Root) -> Proposal:
         name_attribute=name,
         mail_attribute="mail",
         user_id_attribute="distinguishedName" if product.is_active_directory else "",
-        group_base="" if product is Product.DOMINO else groups.base,
+        group_base="" if product is ServerKind.DOMINO else groups.base,
         group_class=groups.name,
         group_filter=f"(&(objectclass={groups.name})(cn=%s*))",
         membership=f"(&(objectclass={groups.name})({member}=%s))",
@@ -127,7 +143,15 @@ async def propose(connection: Connection, root: Root) -> Proposal:
     )
 
 
-def _of_class(product: Product, name: str) -> str:
+def contexts_with_people(root: RootDSE) -> tuple[str, ...]:
+    """The naming contexts that may hold people; only the main one where the server names one."""
+    contexts, main = root.naming_contexts, root.default_naming_context
+    if main and (root.kind.is_active_directory or main in contexts):
+        contexts = (main,)
+    return tuple(str(each) for each in contexts if not str(each).casefold().startswith(_NOT_PEOPLE))
+
+
+def _of_class(product: ServerKind, name: str) -> str:
     """In Active Directory, computers are users, too."""
     kept = f"(objectclass={name})"
     return f"{kept}(!(objectclass=computer))" if product.is_active_directory else kept
@@ -140,7 +164,7 @@ def _template(of_class: str, attributes: Iterable[str], hole: str) -> str:
 class _Present:
     """Which attributes the people of a sample have; of an empty sample, nothing is known."""
 
-    def __init__(self, sample: Sequence[SearchResultEntry]) -> None:
+    def __init__(self, sample: Sequence[Entry]) -> None:
         self._sample = sample
 
     def any(self, name: str) -> bool:
@@ -174,7 +198,7 @@ async def _find(
         best: _Kind | None = None
         for name in offered:
             for context in contexts:
-                sample = await _search(connection, context, _SUBTREE, _is(name), _SAMPLE, ("*",))
+                sample = await _search(connection, context, Scope.SUBTREE, _is(name), _SAMPLE, ("*",))
                 if sample and (best is None or len(sample) > len(best.sample)):
                     best = _Kind(name, context, tuple(sample))
         if best is not None:
@@ -189,10 +213,10 @@ async def _find(
 async def _narrow(connection: Connection, base: str, name: str) -> str:
     """Go down as long as all entries of the class lie below one container."""
     for _ in range(_DEEPEST):
-        if await _search(connection, base, _ONE, _is(name), 1):
+        if await _search(connection, base, Scope.ONE_LEVEL, _is(name), 1):
             return base
         inner = await _search(
-            connection, base, _ONE, Or(tuple(_is(c) for c in _CONTAINERS)), _MOST_CONTAINERS
+            connection, base, Scope.ONE_LEVEL, Or(tuple(_is(c) for c in _CONTAINERS)), _MOST_CONTAINERS
         )
         if len(inner) >= _MOST_CONTAINERS:
             return base
@@ -205,7 +229,7 @@ async def _narrow(connection: Connection, base: str, name: str) -> str:
 
 
 async def _holds(connection: Connection, base: str, name: str) -> bool:
-    return bool(await _search(connection, base, _SUBTREE, _is(name), 1))
+    return bool(await _search(connection, base, Scope.SUBTREE, _is(name), 1))
 
 
 async def _search(
@@ -215,7 +239,7 @@ async def _search(
     wanted: Filter,
     limit: int,
     attributes: Sequence[str] = ("1.1",),
-) -> list[SearchResultEntry]:
+) -> list[Entry]:
     """Up to `limit` entries; none where the server refuses. Raises LdapError when the connection breaks."""
     try:
         found = await connection.search(

@@ -1,20 +1,23 @@
-"""Why a handshake failed, in words: the reason, the certificate at fault, and what to do."""
+"""Why a TLS handshake failed: the reason, the certificate at fault, and what to do."""
 
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
-from cryptography import x509
-
-from quintet.tls.chains import unverified_chain as peer_chain
-from quintet.tls.context import CertificateNameError, CertificateStrengthError, UnlistedSuiteError
+from quintet.tls.context import (
+    CertificateNameError,
+    CertificateStrengthError,
+    ChainError,
+    MalformedChainError,
+    UnlistedSuiteError,
+)
 from quintet.tls.diagnosis import certificates, handshakes
-from quintet.tls.diagnosis.case import Case, Explanation, Reason, Seen
+from quintet.tls.diagnosis.case import Case, Explanation, Reason
+from quintet.tls.inspect import Presented
 from quintet.tls.settings import TlsSettings
 from quintet.tls.stores import Store
 
-__all__ = ["Explanation", "Reason", "Seen", "explain", "peer_chain"]
-
-_NOTHING_SEEN = Seen()
+_NOTHING = Presented()
 
 
 def explain(
@@ -22,22 +25,26 @@ def explain(
     *,
     host: str,
     port: int,
-    chain: Sequence[x509.Certificate],
-    trust: Store | None,
-    profile: TlsSettings,
-    seen: Seen = _NOTHING_SEEN,
+    settings: TlsSettings,
+    trust: Store | None = None,
+    presented: Presented = _NOTHING,
 ) -> Explanation:
     """What `error`, raised by a handshake or one of its causes, means for an administrator.
 
-    `chain` is what the server sent (`peer_chain` of an inspecting handshake), empty when that is not known.
+    `presented` is what the server showed to `inspect`, as far as that is known; errors of a chain bring it
+    along.
     """
-    case = Case(host, port, tuple(chain), trust.certificates if trust else (), profile, seen)
+    trusted = trust.certificates if trust else ()
+    case = Case(host, port, presented, presented.chain, (), trusted, settings)
     for one in _causes(error):
+        if isinstance(one, ChainError):
+            case = replace(case, chain=one.presented or case.chain, path=one.path)
         found = _judged(case, one)
         if found is not None:
             return found
-    sentence = f"the TLS handshake with {case.place} failed: {error}"
-    return Explanation(Reason.OTHER, case.place, sentence, case.look)
+    message = f"the TLS handshake with {case.place} failed: {error}"
+    fix = f"see what the server presents: openssl s_client -connect {case.place}"
+    return Explanation(Reason.OTHER, case.place, message, fix)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -53,13 +60,16 @@ def _judged(case: Case, error: BaseException) -> Explanation | None:
     if isinstance(error, CertificateNameError):
         return certificates.wrong_name(case, error.certificate)
     if isinstance(error, CertificateStrengthError):
-        return certificates.too_weak(case, error.certificate, error.why)
+        return certificates.too_weak(case, error.certificate, error.detail)
+    if isinstance(error, MalformedChainError):
+        return certificates.malformed(case, error.detail)
     if isinstance(error, UnlistedSuiteError):
         return handshakes.unlisted_suite(case, error.suite)
     if isinstance(error, ssl.SSLCertVerificationError):
         return certificates.unverified(case, error)
     if isinstance(error, ssl.SSLError):
         return handshakes.failed(case, error)
+    # asyncio has no type of its own for a handshake that takes too long, only these words.
     if isinstance(error, TimeoutError) or "taking longer" in str(error):
         return handshakes.silent(case)
     if isinstance(error, ConnectionError | EOFError):

@@ -1,15 +1,14 @@
-"""Why a handshake came to nothing before any certificate was judged, in words."""
+"""Why a handshake failed before any certificate was judged."""
 
-import re
 import ssl
-from collections.abc import Sequence
 
+from quintet.tls.certificates import key_text
 from quintet.tls.diagnosis.case import Case, Explanation, Reason
 from quintet.tls.diagnosis.certificates import unknown_name, weak_in_chain
-from quintet.tls.levels import key_text
 from quintet.tls.settings import SecurityLevel, TlsSettings, version_name
 from quintet.tls.suites import SUITES, Suite, suite_by_openssl_name
 
+# Parts of OpenSSL's names of reasons: `ssl.SSLError.reason`.
 _VERSION = ("UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "VERSION_TOO_LOW", "NO_PROTOCOLS_AVAILABLE")
 _SUITE = ("HANDSHAKE_FAILURE", "NO_SHARED_CIPHER", "INSUFFICIENT_SECURITY", "NO_CIPHERS_AVAILABLE")
 _NO_TLS = (
@@ -27,38 +26,41 @@ _REFUSED = (
     "ALERT_UNSUPPORTED_CERT",
     "ACCESS_DENIED",
 )
-_CLOSED = ("UNEXPECTED_EOF", "EOF occurred")
-_WEAK = ("TOO_SMALL", "TOO_WEAK", "WRONG_SIGNATURE_TYPE", "LEGACY_SIGALG", "NO_SUITABLE_SIGNATURE")
+_TOO_WEAK = ("TOO_SMALL", "TOO_WEAK", "WRONG_SIGNATURE_TYPE", "LEGACY_SIGALG", "NO_SUITABLE_SIGNATURE")
 _V1_2 = ssl.TLSVersion.TLSv1_2
 
 
 def failed(case: Case, error: ssl.SSLError) -> Explanation | None:
     """What OpenSSL's reason, or the server's alert, means; None for one that is not known here."""
-    text = f"{error.reason or ''} {error}"
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or _any(_CLOSED, text):
+    reason = error.reason or ""
+
+    def is_one_of(parts: tuple[str, ...]) -> bool:
+        return any(part in reason for part in parts)
+
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or is_one_of(("UNEXPECTED_EOF",)):
         return closed(case)
-    if "UNRECOGNIZED_NAME" in text:
+    if is_one_of(("UNRECOGNIZED_NAME",)):
         return unknown_name(case)
-    if _any(_WANTED, text):
+    if is_one_of(_WANTED):
         return _client_certificate(case, Reason.CLIENT_CERTIFICATE_WANTED)
-    if _any(_REFUSED, text):
+    if is_one_of(_REFUSED):
         return _client_certificate(case, Reason.CLIENT_CERTIFICATE_REFUSED)
-    if _any(_VERSION, text):
+    if is_one_of(_VERSION):
         return _no_version(case)
-    if _any(_SUITE, text):
+    if is_one_of(_SUITE):
         return _no_suite(case)
-    if _any(_NO_TLS, text):
+    if is_one_of(_NO_TLS):
         return _not_tls(case)
-    if _any(_WEAK, text):
-        return weak_in_chain(case, (error.reason or str(error)).lower().replace("_", " "))
-    if "WRONG_CURVE" in text and case.profile.level:
+    if is_one_of(_TOO_WEAK):
+        return weak_in_chain(case, reason.lower().replace("_", " "))
+    if is_one_of(("WRONG_CURVE",)) and case.settings.level:
         return _wrong_curve(case)
-    if "UNSAFE_LEGACY_RENEGOTIATION" in text:
+    if is_one_of(("UNSAFE_LEGACY_RENEGOTIATION",)):
         return Explanation(
             Reason.OTHER,
             case.place,
-            f"{case.place} does not know secure renegotiation (RFC 5746), so it cannot be trusted",
-            "Update the server's TLS library",
+            f"{case.place} does not support secure renegotiation (RFC 5746)",
+            "update the server's TLS library",
         )
     return None
 
@@ -67,25 +69,23 @@ def silent(case: Case) -> Explanation:
     return Explanation(
         Reason.SILENT,
         case.place,
-        f"{case.place} accepts connections and says nothing during the TLS handshake",
-        "Check that it is the server's TLS port, usually 636, and that no firewall is in the way",
+        f"{case.place} accepts connections, but does not answer in the TLS handshake",
+        "check that it is the server's TLS port, usually 636, and that no firewall is in the way",
     )
 
 
 def closed(case: Case) -> Explanation:
-    if _protocol(case.seen.first_bytes) is not None:
-        return _not_tls(case)
-    # Some servers (Schannel) close without a word about versions and suites.
-    if case.seen.version and case.seen.version not in _offered_versions(case.profile):
+    # Some servers (Schannel) close without an alert about versions and suites.
+    version, suite = case.presented.tls_version, case.presented.cipher
+    if version and version not in _offered_versions(case.settings):
         return _no_version(case)
-    if case.seen.suite and case.profile.suites and case.seen.suite not in case.profile.suites:
+    if suite and case.settings.suites and suite not in case.settings.suites:
         return _no_suite(case)
     return Explanation(
         Reason.CLOSED,
         case.place,
         f"{case.place} closed the connection during the TLS handshake",
-        "Check that the port is the server's TLS port, usually 636, and that it has a certificate;"
-        " its log may tell more",
+        "check that it is the server's TLS port, usually 636, that the server has a certificate, and its log",
     )
 
 
@@ -93,60 +93,59 @@ def closed(case: Case) -> Explanation:
 
 
 def _no_version(case: Case) -> Explanation:
-    lowest, highest = case.profile.minimum, case.profile.maximum
+    lowest, highest, spoken = case.settings.minimum, case.settings.maximum, case.presented.tls_version
     offered = f"{version_name(lowest)} to {version_name(highest)}"
     if lowest is highest:
         offered = version_name(lowest)
-    speaks = f", it speaks {case.seen.version.replace('TLSv', 'TLS ')}" if case.seen.version else ""
     oldest, newest = case.setting("MIN_PROTOCOL_VERSION"), case.setting("MAX_PROTOCOL_VERSION")
     return Explanation(
         Reason.NO_COMMON_VERSION,
         case.place,
-        f"{case.place} does not speak {offered}, which we offer{speaks}",
-        f"Enable {version_name(min(max(lowest, _V1_2), highest))} on the server"
+        f"{case.place} does not speak {offered}, which the settings allow"
+        + (f"; it speaks {spoken.replace('TLSv', 'TLS ')}" if spoken else ""),
+        f"enable {version_name(min(max(lowest, _V1_2), highest))} on the server"
         + (f", or change {oldest} or {newest} here" if oldest else ""),
     )
 
 
-def _offered_versions(profile: TlsSettings) -> tuple[str, ...]:
+def _offered_versions(settings: TlsSettings) -> tuple[str, ...]:
     """As `SSLObject.version` calls them: "TLSv1.2"."""
-    lowest, highest = profile.minimum, profile.maximum
+    lowest, highest = settings.minimum, settings.maximum
     return tuple(v.name.replace("_", ".") for v in ssl.TLSVersion if lowest <= v <= highest and v > 0)
 
 
 def _no_suite(case: Case) -> Explanation:
-    profile = case.profile
-    client = "" if profile.key_store else ", or it demands a client certificate"
-    free = suite_by_openssl_name(case.seen.suite) if case.seen.suite else None
-    name = free.name if free else case.seen.suite
-    chosen = f"; left free, it chooses {name}" if name else ""
+    used = case.presented.cipher
+    free = suite_by_openssl_name(used) if used else None
+    client = "" if case.settings.key_store else ", or demands a client certificate"
+    chosen = f"; without restrictions it chooses {free.name if free else used}" if used else ""
     return Explanation(
         Reason.NO_COMMON_SUITE,
         case.place,
-        f"{case.place} takes none of the cipher suites that we offer{client}{chosen}",
-        _suite_cure(case, free),
+        f"{case.place} accepts none of the cipher suites that are offered{client}{chosen}",
+        _suite_fix(case, free),
     )
 
 
-def _suite_cure(case: Case, free: Suite | None) -> str:
-    """Only suites that our versions and our level allow, and that go with the server's key, are named."""
-    profile, key, level = case.profile, case.setting("CIPHER_SUITES"), case.setting("SECURITY_LEVEL")
-    lower = f", or set a lower {level}" if profile.level and level else ""
+def _suite_fix(case: Case, free: Suite | None) -> str:
+    """Only suites that our versions and our level allow, and that fit the server's key, are named."""
+    settings, key, level = case.settings, case.setting("CIPHER_SUITES"), case.setting("SECURITY_LEVEL")
+    lower = f", or set a lower {level}" if settings.level and level else ""
     fitting = [suite for suite in SUITES if _fits(suite, case)]
     if not fitting:
-        return f"Let the server have a certificate with an EC key, as level {profile.level:d} wants{lower}"
+        return f"give the server a certificate with an EC key, which level {settings.level:d} demands{lower}"
     best = min(fitting, key=lambda suite: (suite != free, suite.is_13, _is_elliptic(suite)))
-    listed = (*profile.suites, *profile.suites_13)
+    listed = (*settings.suites, *settings.suites_13)
     if key is None or not listed or best.openssl in listed:
-        return f"Enable a common suite on the server, such as {best.name}{lower}"
-    return f"Enable one of them on the server, or set {key}={best.name}"
+        return f"enable a common suite on the server, such as {best.name}{lower}"
+    return f"enable one of them on the server, or set {key}={best.name}"
 
 
 def _fits(suite: Suite, case: Case) -> bool:
-    """Whether the suite can be used within the profile, by a server with that certificate."""
-    profile = case.profile
+    """Whether the suite can be used within the settings, by a server with that certificate."""
+    settings = case.settings
     newest = ssl.TLSVersion.TLSv1_3 if suite.is_13 else _V1_2
-    if suite.most < profile.level or suite.oldest > profile.maximum or newest < profile.minimum:
+    if suite.most < settings.level or suite.oldest > settings.maximum or newest < settings.minimum:
         return False
     if suite.is_13 or not case.chain:
         return True
@@ -158,33 +157,33 @@ def _is_elliptic(suite: Suite) -> bool:
 
 
 def unlisted_suite(case: Case, suite: str) -> Explanation:
-    """The server chose a suite of TLS 1.3 that may not be used."""
+    """The server chose a suite of TLS 1.3 that the settings do not allow."""
     key, newest = case.setting("CIPHER_SUITES"), case.setting("MAX_PROTOCOL_VERSION")
-    known, profile = suite_by_openssl_name(suite), case.profile
+    known, settings = suite_by_openssl_name(suite), case.settings
     ways = []
-    if key and known and known.most >= profile.level and (profile.suites or profile.suites_13):
+    if key and known and known.most >= settings.level and (settings.suites or settings.suites_13):
         ways.append(f"add {suite} to {key}")
-    if newest and profile.minimum <= _V1_2:
+    if newest and settings.minimum <= _V1_2:
         ways.append(f"set {newest}=0x303")
     return Explanation(
         Reason.NO_COMMON_SUITE,
         case.place,
         f"{case.place} chose {suite}, which the settings do not allow",
-        ", or ".join(("Let the server choose another", *ways)),
+        ", or ".join(("configure another suite on the server", *ways)),
     )
 
 
 def _wrong_curve(case: Case) -> Explanation:
-    level, key = case.profile.level, case.setting("CIPHER_SUITES")
+    level, key = case.settings.level, case.setting("CIPHER_SUITES")
     only_p384 = level is SecurityLevel.SUITE_B_192 or key is None
     return Explanation(
         Reason.NO_COMMON_SUITE,
         case.place,
-        f"{case.place} pairs a suite with a curve that level {level:d} does not:"
-        " AES-128 goes with P-256, AES-256 with P-384",
-        "Let the server use P-384 for its certificate and for the exchange of keys"
+        f"{case.place} pairs a suite with a curve that level {level:d} forbids for it: AES-128 goes with"
+        " P-256, AES-256 with P-384",
+        "use P-384 for the server's certificate and key exchange"
         if only_p384
-        else f"Set {key}=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 when the server's certificate is on P-384,"
+        else f"set {key}=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 when the server's certificate is on P-384,"
         " TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 when it is on P-256",
     )
 
@@ -193,50 +192,31 @@ def _wrong_curve(case: Case) -> Explanation:
 
 
 def _not_tls(case: Case) -> Explanation:
-    what = _protocol(case.seen.first_bytes)
-    if what is None and case.port in (389, 3268):
-        what = "clear LDAP, as usual on this port"
-    start_tls = ", or QUINTET_START_TLS=1 if it offers StartTLS" if case.profile.keys.prefix else ""
+    start_tls = ", or QUINTET_START_TLS=1 if it offers StartTLS" if case.settings.names.prefix else ""
+    plain = "; it is the usual port for unencrypted LDAP" if case.port in (389, 3268) else ""
     return Explanation(
         Reason.NOT_TLS,
         case.place,
-        f"{case.place} does not speak TLS" + (f": it speaks {what}" if what else ""),
-        f"Use the server's TLS port, usually 636{start_tls}",
+        f"{case.place} does not speak TLS{plain}",
+        f"use the server's TLS port, usually 636{start_tls}",
     )
 
 
-def _protocol(data: bytes) -> str | None:
-    """What a server speaks that begins with these bytes, when it is not TLS."""
-    if data.startswith((b"HTTP/", b"<!DOCTYPE", b"<html")):
-        return "HTTP"
-    if data.startswith(b"SSH-"):
-        return "SSH"
-    if re.match(rb"[245]\d\d[ -]", data):
-        return "a mail or file protocol (SMTP, FTP)"
-    if data[:1] == b"\x30":
-        return "clear LDAP"
-    return None
-
-
 def _client_certificate(case: Case, reason: Reason) -> Explanation:
-    ours, store, label = case.profile.key_store, case.setting("KEY_STORE_FILE"), case.setting("KEY_LABEL")
+    ours, store, label = case.settings.key_store, case.setting("KEY_STORE_FILE"), case.setting("KEY_LABEL")
     if ours is None:
         return Explanation(
             Reason.CLIENT_CERTIFICATE_WANTED,
             case.place,
-            f"{case.place} demands a client certificate, and we have none",
-            f"Set {store} and its password to a store with our key and certificate"
+            f"{case.place} demands a client certificate, and none is set",
+            f"set {store} and its password to a store with our key and certificate"
             if store
-            else "Let the server demand none of this connection, for which no key can be set",
+            else "do not demand one of this connection, for which no key can be set",
         )
     return Explanation(
         reason,
         case.place,
         f"{case.place} refuses our client certificate from {ours.path}",
-        "Let the server trust its issuer, check its dates, or choose another"
-        + (f" with {label}" if label else ""),
+        "make the server trust its issuer, check its dates"
+        + (f", or choose another with {label}" if label else ""),
     )
-
-
-def _any(parts: Sequence[str], text: str) -> bool:
-    return any(part in text for part in parts)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-INTEGER, OCTETS, NULL, OID, BMP_STRING, SEQUENCE, SET = 0x02, 0x04, 0x05, 0x06, 0x1E, 0x30, 0x31
+INTEGER, OCTETS, NULL, OID, UTF8_STRING, BMP_STRING = 0x02, 0x04, 0x05, 0x06, 0x0C, 0x1E
+SEQUENCE, SET = 0x30, 0x31
 CONTEXT_0 = 0xA0
 _CONSTRUCTED = 0x20
 _DEEPEST = 32
@@ -11,7 +12,7 @@ _MOST = 10_000
 
 
 class DerError(ValueError):
-    """The bytes are no BER."""
+    """The bytes are not BER."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Node:
         return tuple(_each(self.content))
 
     def expect(self, tag: int) -> "Node":
-        """The same, when its tag is that. Raises `DerError`."""
+        """The value itself, when it has that tag. Raises `DerError`."""
         if self.tag != tag:
             raise DerError(f"tag {self.tag:#04x} stands where {tag:#04x} must")
         return self

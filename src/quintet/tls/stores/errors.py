@@ -1,30 +1,37 @@
-"""What can be wrong with a store, a stash, or what is looked for in them.
+"""What can be wrong with a store, a stash, or what is looked for in them. Each class has its code.
 
 StoreError
-├── StoreNotFoundError       there is no such file
-├── StoreUnreadableError    the file is there and may not be read
-├── NotAStoreError          it is something else: PEM, a web page, text
-├── WrongStoreTypeError          it is a store, but of the other kind than its name or type key says
-├── DamagedStoreError       it is cut off, or does not hang together
-├── WrongStorePasswordError      the password does not open it
-├── UnsupportedStoreError   its algorithms or entries are beyond us, or would be lost in the other format
-├── StoreTooCostlyError          it is too large, or would take too long to open
-├── NoSuchEntryError        no entry has that alias, or none is of use
-├── EntryExistsError        an entry has that alias already
-├── StoreWriteError        the file could not be written; the old one is whole
-└── StashError         the stash file is damaged, cannot be read, or is already there
-    └── StashNotFoundError   there is no such stash file
+├── StoreNotFoundError         T101  the file does not exist
+├── StoreUnreadableError       T102  the file cannot be read
+├── NotAStoreError             T103  it is something else: PEM, a web page, text
+├── WrongStoreTypeError        T104  it is a store, but not of the type that its name or its type key says
+├── DamagedStoreError          T105  it is truncated or inconsistent
+├── WrongStorePasswordError    T106  the password does not open it, or there is none
+├── UnsupportedStoreError      T107  an algorithm or an entry is not supported, or would be lost
+├── StoreTooCostlyError        T108  it is too large, or opening it would take too long
+├── NoSuchEntryError           T109  no entry has that alias, or none can be used
+├── EntryExistsError           T110  an entry has that alias already
+├── StoreWriteError            T111  the file could not be written; the old one is unchanged
+├── UnusableEntryError         T112  a key or a certificate of the store cannot be used for TLS
+└── StashError                 T113  the stash file is damaged, cannot be read, or exists already
+    └── StashNotFoundError     T114  the stash file does not exist
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 
 class StoreError(Exception):
-    """A store cannot be used: `what` is wrong with the file at `path`, and `cure` says what to do."""
+    """A store cannot be used. `message` says what is wrong with the file at `path`, `fix` what to do.
 
-    def __init__(self, what: str, fix: str = "", path: Path | None = None) -> None:
-        super().__init__(what, fix, path)
-        self.message = what
+    `code` is a `TlsFinding`'s name.
+    """
+
+    code: ClassVar[str] = "T100"
+
+    def __init__(self, message: str, fix: str = "", path: Path | None = None) -> None:
+        super().__init__(message, fix, path)
+        self.message = message
         self.fix = fix
         self.path = path
 
@@ -34,56 +41,68 @@ class StoreError(Exception):
 
 
 class StoreNotFoundError(StoreError):
-    pass
+    code = "T101"
 
 
 class StoreUnreadableError(StoreError):
-    pass
+    code = "T102"
 
 
 class NotAStoreError(StoreError):
-    pass
+    code = "T103"
 
 
 class WrongStoreTypeError(StoreError):
-    pass
+    code = "T104"
 
 
 class DamagedStoreError(StoreError):
+    code = "T105"
+
     def __init__(self, detail: str) -> None:
         super().__init__(
-            f"the store is damaged or cut off: {detail}", "copy it again in binary form, or make it anew"
+            f"the store is damaged or truncated: {detail}", "copy it again in binary mode, or recreate it"
         )
 
 
 class WrongStorePasswordError(StoreError):
-    def __init__(self, what: str = "the password does not open the store, or the store was changed") -> None:
-        super().__init__(what, "check the password; keytool -list -keystore FILE asks for the same one")
+    code = "T106"
+
+    def __init__(
+        self,
+        message: str = "the password does not open the store, or the store was modified",
+        fix: str = "check the password; keytool -list -keystore FILE asks for the same one",
+    ) -> None:
+        super().__init__(message, fix)
 
 
 class UnsupportedStoreError(StoreError):
-    pass
+    code = "T107"
 
 
 class StoreTooCostlyError(StoreError):
-    pass
+    code = "T108"
 
 
 class NoSuchEntryError(StoreError):
-    pass
+    code = "T109"
 
 
 class EntryExistsError(StoreError):
-    pass
+    code = "T110"
 
 
 class StoreWriteError(StoreError):
-    pass
+    code = "T111"
+
+
+class UnusableEntryError(StoreError):
+    code = "T112"
 
 
 class StashError(StoreError):
-    pass
+    code = "T113"
 
 
 class StashNotFoundError(StashError):
-    pass
+    code = "T114"

@@ -1,63 +1,105 @@
 """Java's own key store, `.jks`: version 1 and 2 read, version 2 written.
 
-The file: `FE ED FE ED`, version, count, entries, and a SHA-1 digest over the password, a phrase and all that
-comes before. Numbers are big-endian; texts are Java's modified UTF-8 behind a two-byte length. A private key
-is sealed by Sun's key protector: a key stream of chained SHA-1 digests over password and salt. Java looks an
-alias up in lower case and does not change those of the file, so they are written in lower case.
+The file: `FE ED FE ED`, version, number of entries, entries, and a SHA-1 digest over the password, a phrase
+and all that comes before. Numbers are big-endian; texts are Java's modified UTF-8 after a two-byte length. A
+private key is sealed by Sun's key protector: a key stream of chained SHA-1 digests over password and salt.
+Java looks an alias up in lower case and does not change those of the file, so they are written in lower case.
+What follows the digest (padding, a line feed) is ignored, as Java does.
 """
 
 import hashlib
 import hmac
 import os
 import struct
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from quintet.tls.stores import der
-from quintet.tls.stores.aliases import Aliases
-from quintet.tls.stores.entries import Contents, Encoding, KeyEntry, PrivateKey, TrustedEntry
-from quintet.tls.stores.errors import DamagedStoreError, UnsupportedStoreError, WrongStorePasswordError
-from quintet.tls.stores.loading import certificate_of, private_key_of
+from quintet.tls.stores.entries import (
+    MOST_ENTRIES,
+    Aliases,
+    Contents,
+    Encoding,
+    KeyEntry,
+    PrivateKey,
+    TrustedEntry,
+    UnreadableEntry,
+    UnreadableError,
+    Unseen,
+    certificate_of,
+    private_key_of,
+)
+from quintet.tls.stores.errors import (
+    DamagedStoreError,
+    StoreTooCostlyError,
+    UnsupportedStoreError,
+    WrongStorePasswordError,
+)
 
 MAGIC = b"\xfe\xed\xfe\xed"
 _PHRASE = b"Mighty Aphrodite"
 _DIGEST = 20
 _KEY, _TRUSTED = 1, 2
 _X509 = "X.509"
+_MOST_CERTIFICATES = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY_PROTECTOR = der.oid("1.3.6.1.4.1.42.2.17.1.1")
 _ENCODING = Encoding(certificates="none", keys="Sun key protector (SHA-1)", digest="SHA-1")
 
 
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """One entry as it is in the file. `sealed` is the key, None of a trusted certificate."""
+
+    alias: str
+    created: datetime | None
+    sealed: bytes | None
+    certificates: tuple[tuple[str, bytes], ...]
+
+
 def read_jks(data: bytes, password: str) -> Contents:
-    """What the store holds. Raises `WrongStorePasswordError`, `DamagedStoreError` or `UnsupportedStoreError`."""
-    content, digest = data[:-_DIGEST], data[-_DIGEST:]
-    reader = _Reader(content, start=len(MAGIC))
+    """What the store holds. Raises `StoreError` of the kinds that a file can have."""
+    reader = _Reader(data, start=len(MAGIC))
     version, entries = reader.number(), reader.number()
     if version not in (1, 2):
         raise UnsupportedStoreError(
             f"it is a .jks store of version {version}", "convert it with keytool -importkeystore"
         )
-    if not hmac.compare_digest(_digest(content, password), digest):
-        _raise_for_digest(reader, version, entries)
+    if entries > MOST_ENTRIES:
+        raise StoreTooCostlyError(
+            f"it holds more than {MOST_ENTRIES:,} entries", "make a store of those alone that are needed"
+        )
+    # Only when all entries are there, a digest that does not match means a wrong password.
+    raw = [_raw(reader, version) for _ in range(entries)]
+    content = data[: reader.at]
+    if not hmac.compare_digest(_digest(content, password), reader.take(_DIGEST)):
+        raise WrongStorePasswordError
     trusted: list[TrustedEntry] = []
     keys: list[KeyEntry] = []
+    unreadable: list[UnreadableEntry] = []
     aliases = Aliases()
-    for _ in range(entries):
-        entry = _entry(reader, version, password, aliases)
+    last = {each.alias: each for each in raw}
+    for each in raw:
+        alias = aliases.unique(each.alias)
+        unseen = None if last[each.alias] is each else Unseen.SAME_ALIAS
+        try:
+            entry = _entry(each, alias, password)
+        except UnreadableError as error:
+            unreadable.append(UnreadableEntry(alias, str(error)))
+            continue
         if isinstance(entry, KeyEntry):
-            keys.append(entry)
+            keys.append(replace(entry, unseen=unseen))
         else:
-            trusted.append(entry)
-    if reader.left:
-        raise DamagedStoreError(f"{reader.left} bytes follow the last entry")
-    return Contents(tuple(trusted), tuple(keys), _ENCODING)
+            trusted.append(replace(entry, unseen=unseen))
+    trailing = len(data) - reader.at
+    return Contents(tuple(trusted), tuple(keys), tuple(unreadable), _ENCODING, trailing=trailing)
 
 
 def write_jks(contents: Contents, password: str) -> bytes:
-    """The store, its digest and its keys under `password`. Raises `UnsupportedStoreError` for a long alias."""
+    """The store, its digest and keys under `password`. Raises `UnsupportedStoreError` for a long alias."""
     entries: tuple[KeyEntry | TrustedEntry, ...] = (*contents.keys, *contents.trusted)
     body = bytearray(MAGIC + struct.pack(">II", 2, len(entries)))
     aliases = Aliases()
@@ -78,7 +120,7 @@ def write_jks(contents: Contents, password: str) -> bytes:
 
 
 def _digest(content: bytes, password: str) -> bytes:
-    return hashlib.sha1(_bytes(password) + _PHRASE + content, usedforsecurity=False).digest()
+    return _sha1(_bytes(password) + _PHRASE + content)
 
 
 def _bytes(password: str) -> bytes:
@@ -90,17 +132,14 @@ class _Reader:
 
     def __init__(self, data: bytes, start: int) -> None:
         self._data = data
-        self._at = start
-
-    @property
-    def left(self) -> int:
-        return len(self._data) - self._at
+        self.at = start
 
     def take(self, size: int) -> bytes:
-        if size > self.left:
-            raise DamagedStoreError(f"{size - self.left} bytes are missing at the end")
-        self._at += size
-        return self._data[self._at - size : self._at]
+        missing = self.at + size - len(self._data)
+        if missing > 0:
+            raise DamagedStoreError(f"{missing} bytes are missing at the end")
+        self.at += size
+        return self._data[self.at - size : self.at]
 
     def number(self, size: int = 4) -> int:
         return int.from_bytes(self.take(size))
@@ -115,7 +154,7 @@ class _Reader:
         return self.take(self.number())
 
     def text(self) -> str:
-        """Modified UTF-8: NUL in two bytes, a letter beyond the BMP as two surrogates of three bytes each."""
+        """Modified UTF-8: NUL in two bytes, characters beyond the BMP as two surrogates of three bytes."""
         raw = self.take(self.number(2)).replace(b"\xc0\x80", b"\0")
         try:
             return raw.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
@@ -123,65 +162,46 @@ class _Reader:
             raise DamagedStoreError("an alias is not text") from None
 
 
-def _raise_for_digest(reader: _Reader, version: int, entries: int) -> None:
-    """Tells a truncated store from one with another password: only the latter has all its entries."""
-    for _ in range(entries):
-        kind = reader.number()
-        reader.text()
-        reader.take(8)
-        certificates = 1
-        if kind == _KEY:
-            reader.block()
-            certificates = reader.number()
-        elif kind != _TRUSTED:
-            raise DamagedStoreError(f"an entry has the unknown type {kind}")
-        for _ in range(certificates):
-            if version == 2:
-                reader.text()
-            reader.block()
-    raise DamagedStoreError("bytes follow the last entry") if reader.left else WrongStorePasswordError
-
-
-def _entry(reader: _Reader, version: int, password: str, aliases: Aliases) -> TrustedEntry | KeyEntry:
-    kind, alias, created = reader.number(), aliases.unique(reader.text()), reader.stamp()
-    if kind == _TRUSTED:
-        return TrustedEntry(alias, _read_certificate(reader, version, alias), created=created)
-    if kind != _KEY:
+def _raw(reader: _Reader, version: int) -> _Raw:
+    kind, alias, created = reader.number(), reader.text(), reader.stamp()
+    sealed, count = None, 1
+    if kind == _KEY:
+        sealed, count = reader.block(), reader.number()
+    elif kind != _TRUSTED:
         raise DamagedStoreError(f"the entry {alias!r} has the unknown type {kind}")
-    sealed = reader.block()
-    certificates = reader.number()
-    if not certificates:
-        raise DamagedStoreError(f"the key {alias!r} has no certificate")
-    chain = [_read_certificate(reader, version, alias) for _ in range(certificates)]
-    key = _unseal(sealed, password, alias)
-    return KeyEntry(alias, key, chain[0], tuple(chain[1:]), None if key else sealed, created)
+    if not 0 < count <= _MOST_CERTIFICATES:
+        raise DamagedStoreError(f"the entry {alias!r} has {count} certificates")
+    certificates = ((reader.text() if version == 2 else _X509, reader.block()) for _ in range(count))
+    return _Raw(alias, created, sealed, tuple(certificates))
 
 
-def _read_certificate(reader: _Reader, version: int, alias: str) -> x509.Certificate:
-    kind = reader.text() if version == 2 else _X509
-    data = reader.block()
-    if kind not in (_X509, "X509"):
-        raise UnsupportedStoreError(
-            f"the entry {alias!r} has a certificate of type {kind!r}", "only X.509 is known"
-        )
-    return certificate_of(alias, data)
+def _entry(raw: _Raw, alias: str, password: str) -> TrustedEntry | KeyEntry:
+    """The entry. Raises `UnreadableError`."""
+    for kind, _ in raw.certificates:
+        if kind not in (_X509, "X509"):
+            raise UnreadableError(f"its certificate is of the unknown type {kind!r}")
+    chain = [certificate_of(data) for _, data in raw.certificates]
+    if raw.sealed is None:
+        return TrustedEntry(alias, chain[0], created=raw.created)
+    key = _unseal(raw.sealed, password)
+    return KeyEntry(alias, key, chain[0], tuple(chain[1:]), None if key else raw.sealed, created=raw.created)
 
 
-def _unseal(sealed: bytes, password: str, alias: str) -> PrivateKey | None:
-    """The key; None when another password, or another algorithm, protects it."""
+def _unseal(sealed: bytes, password: str) -> PrivateKey | None:
+    """The key; None when another password, or another algorithm, protects it. Raises `UnreadableError`."""
     try:
         algorithm, data = der.parse(sealed).sequence()
         used = algorithm.sequence()[0].expect(der.OID).content
         protected = data.octets()
     except (der.DerError, ValueError, IndexError):
-        raise DamagedStoreError(f"the key {alias!r} is not as a key must be") from None
+        raise UnreadableError("its key is malformed") from None
     if used != _KEY_PROTECTOR or len(protected) < 2 * _DIGEST:
         return None
     salt, hidden, check = protected[:_DIGEST], protected[_DIGEST:-_DIGEST], protected[-_DIGEST:]
     plain = _stream(hidden, password, salt)
     if not hmac.compare_digest(_sha1(_bytes(password) + plain), check):
         return None
-    return private_key_of(alias, plain)
+    return private_key_of(plain)
 
 
 def _seal(key: PrivateKey, password: str) -> bytes:

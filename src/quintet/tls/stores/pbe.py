@@ -1,7 +1,11 @@
-"""Encryption and digests under a password, as PKCS#12 files use them.
+"""Decryption and message authentication codes under a password, as PKCS#12 files use them.
 
-PBES2 (RFC 8018 6.2) and PBMAC1 (RFC 9579) are new; the schemes and the digest of RFC 7292 (appendices B, C)
-are old, and what old Java reads. Each use pays for its rounds, so that a hostile file cannot ask for hours.
+PBES2 (RFC 8018 6.2) and PBMAC1 (RFC 9579) are the newer ones; the ciphers and the MAC of RFC 7292 (appendices
+B, C) are the older ones, which old Java reads. cryptography decrypts private keys, but not the certificates
+of a `.p12` without losing Java's marks of trust. So this is done here; the ciphers and hashes are the
+libraries'.
+
+Every key that is derived pays for its rounds from one budget for each file, before it is derived.
 """
 
 import hashlib
@@ -9,41 +13,39 @@ import hmac
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from Cryptodome.Cipher import ARC2
-from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4, TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from quintet.tls.stores import der
 from quintet.tls.stores.errors import StoreTooCostlyError, UnsupportedStoreError, WrongStorePasswordError
 
-ROUNDS, LEGACY_ROUNDS, LEGACY_DIGEST_ROUNDS = 10_000, 50_000, 100_000
-_MOST_ROUNDS = 10_000_000
+MOST_ROUNDS = 2_000_000
+"""Rounds of hashing for a whole file: one or two seconds. A legacy store of Java with 12 keys needs them."""
+
 _KEY_ID, _IV_ID, _MAC_ID = 1, 2, 3
+_MAC_ROUNDS = 10_000
+_SHORTEST_MAC_KEY, _LONGEST_MAC_KEY = 20, 1024  # RFC 9579 section 9 gives the lower bound
 
 _PBES2 = der.oid("1.2.840.113549.1.5.13")
 _PBKDF2 = der.oid("1.2.840.113549.1.5.12")
 _PBMAC1 = der.oid("1.2.840.113549.1.5.14")
-_3DES_SHA1 = der.oid("1.2.840.113549.1.12.1.3")
-_HMAC_SHA256 = der.oid("1.2.840.113549.2.9")
-_AES_256 = der.oid("2.16.840.1.101.3.4.1.42")
-_SHA1 = der.oid("1.3.14.3.2.26")
-_SHA256 = der.oid("2.16.840.1.101.3.4.2.1")
+_SHA1, _SHA256 = der.oid("1.3.14.3.2.26"), der.oid("2.16.840.1.101.3.4.2.1")
 
-_PRFS = {
-    der.oid("1.2.840.113549.2.7"): "sha1",
-    der.oid("1.2.840.113549.2.8"): "sha224",
-    _HMAC_SHA256: "sha256",
-    der.oid("1.2.840.113549.2.10"): "sha384",
-    der.oid("1.2.840.113549.2.11"): "sha512",
-}
+_HASHES = ("sha1", "sha224", "sha256", "sha384", "sha512", "sha512_224", "sha512_256")
+_PRFS = {der.oid(f"1.2.840.113549.2.{7 + number}"): name for number, name in enumerate(_HASHES)}
+_PBMAC1_HASHES = ("sha1", "sha224", "sha256", "sha384", "sha512")
 _DIGESTS = {
     _SHA1: "sha1",
-    der.oid("2.16.840.1.101.3.4.2.4"): "sha224",
     _SHA256: "sha256",
     der.oid("2.16.840.1.101.3.4.2.2"): "sha384",
     der.oid("2.16.840.1.101.3.4.2.3"): "sha512",
+    der.oid("2.16.840.1.101.3.4.2.4"): "sha224",
+    der.oid("2.16.840.1.101.3.4.2.5"): "sha512_224",
+    der.oid("2.16.840.1.101.3.4.2.6"): "sha512_256",
 }
+_REMAKE = "recreate the store with keytool"
 
 Decrypt = Callable[[bytes, bytes, bytes], bytes]
 
@@ -54,11 +56,13 @@ def _aes(key: bytes, iv: bytes, data: bytes) -> bytes:
 
 
 def _triple_des(key: bytes, iv: bytes, data: bytes) -> bytes:
-    decryptor = Cipher(TripleDES(key), modes.CBC(iv)).decryptor()
+    decryptor = Cipher(TripleDES((key + key[:8])[:24]), modes.CBC(iv)).decryptor()
     return decryptor.update(data) + decryptor.finalize()
 
 
 def _rc2(key: bytes, iv: bytes, data: bytes) -> bytes:
+    from Cryptodome.Cipher import ARC2  # noqa: PLC0415  only old stores need it
+
     cipher = ARC2.new(  # noqa: S304  old stores are encrypted so
         key,
         ARC2.MODE_CBC,
@@ -68,74 +72,91 @@ def _rc2(key: bytes, iv: bytes, data: bytes) -> bytes:
     return cipher.decrypt(data)
 
 
+def _rc4(key: bytes, _: bytes, data: bytes) -> bytes:
+    return Cipher(ARC4(key), mode=None).decryptor().update(data)
+
+
 @dataclass(frozen=True, slots=True)
 class _Scheme:
-    """A cipher in CBC mode under its name: how long key and block are, and how to undo it."""
+    """A cipher: its name, the length of key and block (0 for a stream cipher), and how to undo it.
+
+    `java`: Java's PKCS#12 stores have it.
+    """
 
     name: str
     key: int
     block: int
     decrypt: Decrypt
+    java: bool = True
 
 
 _OLD = {
-    _3DES_SHA1: _Scheme("pbeWithSHA1And3-KeyTripleDES-CBC", 24, 8, _triple_des),
-    der.oid("1.2.840.113549.1.12.1.4"): _Scheme("pbeWithSHA1And2-KeyTripleDES-CBC", 16, 8, _triple_des),
+    der.oid("1.2.840.113549.1.12.1.1"): _Scheme("pbeWithSHA1And128BitRC4", 16, 0, _rc4),
+    der.oid("1.2.840.113549.1.12.1.2"): _Scheme("pbeWithSHA1And40BitRC4", 5, 0, _rc4),
+    der.oid("1.2.840.113549.1.12.1.3"): _Scheme("pbeWithSHA1And3-KeyTripleDES-CBC", 24, 8, _triple_des),
+    der.oid("1.2.840.113549.1.12.1.4"): _Scheme(
+        "pbeWithSHA1And2-KeyTripleDES-CBC", 16, 8, _triple_des, False
+    ),
     der.oid("1.2.840.113549.1.12.1.5"): _Scheme("pbeWithSHA1And128BitRC2-CBC", 16, 8, _rc2),
     der.oid("1.2.840.113549.1.12.1.6"): _Scheme("pbeWithSHA1And40BitRC2-CBC", 5, 8, _rc2),
 }
 _NEW = {
     der.oid("2.16.840.1.101.3.4.1.2"): _Scheme("AES-128-CBC", 16, 16, _aes),
-    der.oid("2.16.840.1.101.3.4.1.22"): _Scheme("AES-192-CBC", 24, 16, _aes),
-    _AES_256: _Scheme("AES-256-CBC", 32, 16, _aes),
-    der.oid("1.2.840.113549.3.7"): _Scheme("DES-EDE3-CBC", 24, 8, _triple_des),
+    der.oid("2.16.840.1.101.3.4.1.22"): _Scheme("AES-192-CBC", 24, 16, _aes, False),
+    der.oid("2.16.840.1.101.3.4.1.42"): _Scheme("AES-256-CBC", 32, 16, _aes),
+    der.oid("1.2.840.113549.3.7"): _Scheme("DES-EDE3-CBC", 24, 8, _triple_des, False),
 }
 
 
-def is_old(algorithm: der.Node) -> bool:
-    """Whether this is a scheme of RFC 7292, which old Java reads."""
-    return algorithm.sequence()[0].content in _OLD
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """How something is protected: the name, and whether Java and the Java of old Sametime know it."""
+
+    name: str
+    java: bool = False
+    legacy: bool = False
 
 
-def name_of(algorithm: der.Node) -> str:
-    """The algorithm as people know it: "PBES2 (SHA-256, AES-256-CBC)". Raises `DerError`."""
+def cipher_of(algorithm: der.Node) -> Algorithm:
+    """The encryption that an AlgorithmIdentifier names: "PBES2 (SHA-256, AES-256-CBC)". Raises `DerError`."""
     oid, parameters = _identified(algorithm)
     if oid in _OLD:
-        return _OLD[oid].name
+        scheme = _OLD[oid]
+        return Algorithm(scheme.name, scheme.java, scheme.java)
     if oid == _PBES2 and parameters is not None:
         try:
             derivation, encryption = parameters.sequence()
-            digest = _pbkdf2_parameters(derivation)[3]
-            cipher = _NEW[encryption.sequence()[0].content].name
+            scheme, digest = _NEW[encryption.sequence()[0].content], _pbkdf2_parameters(derivation)[3]
         except (UnsupportedStoreError, KeyError, IndexError, ValueError):
-            return "PBES2 of a kind unknown here"
-        return f"PBES2 ({_digest_name(digest)}, {cipher})"
-    return "an algorithm unknown here"
+            return Algorithm("PBES2 of an unknown kind")
+        return Algorithm(f"PBES2 ({_hash_name(digest)}, {scheme.name})", scheme.java and "_" not in digest)
+    return Algorithm("an unknown algorithm")
 
 
-def digest_name_of(mac: der.Node) -> str:
-    """The digest that guards a file, by its `MacData`: "HMAC-SHA256". Raises `DerError`."""
+def mac_of(mac: der.Node) -> Algorithm:
+    """The MAC of a file, by its `MacData`: "HMAC-SHA256". Raises `DerError`."""
     oid, _ = _identified(mac.sequence()[0].sequence()[0])
     if oid == _PBMAC1:
-        return "PBMAC1"
-    return f"HMAC-{_digest_name(_DIGESTS[oid]).replace('-', '')}" if oid in _DIGESTS else "an unknown digest"
+        return Algorithm("PBMAC1")
+    if oid not in _DIGESTS:
+        return Algorithm("an unknown MAC")
+    return Algorithm(f"HMAC-{_hash_name(_DIGESTS[oid]).replace('-', '')}", java=True, legacy=oid == _SHA1)
 
 
 class _Rounds:
     """How many rounds of hashing a file may still ask for, whichever passwords are tried on it."""
 
     def __init__(self) -> None:
-        self._left = _MOST_ROUNDS
+        self._left = MOST_ROUNDS
 
     def spend(self, rounds: int, size: int, digest: str) -> None:
         """Pays for a key of `size` bytes: all its rounds again for each digest that it is made of."""
         if rounds < 1:
-            raise der.DerError("a count of rounds is not positive")
-        self._left -= rounds * -(-size // hashlib.new(digest, usedforsecurity=False).digest_size)
+            raise der.DerError("a number of rounds is not positive")
+        self._left -= rounds * -(-size // _size(digest))
         if self._left < 0:
             raise StoreTooCostlyError(
-                f"opening it would take more than {_MOST_ROUNDS:,} rounds of hashing",
-                "make the store anew with keytool",
+                f"opening it would take more than {MOST_ROUNDS:,} rounds of hashing", _REMAKE
             )
 
 
@@ -148,7 +169,7 @@ class Password:
         self._rounds = _Rounds()
 
     def candidates(self) -> Iterator["Password"]:
-        """The password; after an empty one also none at all, which some writers keep apart from it."""
+        """The password; after an empty one also none at all, which some writers distinguish from it."""
         yield self
         if not self._utf8:
             absent = Password("")
@@ -156,17 +177,14 @@ class Password:
             yield absent
 
     def decrypt(self, algorithm: der.Node, data: bytes) -> bytes:
-        """What `data` was. Raises a `StoreError`, or `ValueError` for what does not hang together."""
+        """The plain text of `data`. Raises a `StoreError`, or `ValueError` for malformed content."""
         oid, parameters = _identified(algorithm)
-        if parameters is None:
-            raise _unsupported(algorithm)
-        if oid in _OLD:
+        if oid in _OLD and parameters is not None:
             scheme = _OLD[oid]
             salt, rounds = parameters.sequence()
-            used = (salt.octets(), rounds.integer())
-            key = self._derive(_KEY_ID, scheme.key, "sha1", *used)
-            iv = self._derive(_IV_ID, scheme.block, "sha1", *used)
-        elif oid == _PBES2:
+            key = self._derive(_KEY_ID, scheme.key, "sha1", salt.octets(), rounds.integer())
+            iv = self._derive(_IV_ID, scheme.block, "sha1", salt.octets(), rounds.integer())
+        elif oid == _PBES2 and parameters is not None:
             derivation, encryption = parameters.sequence()
             cipher, vector = encryption.sequence()
             if cipher.content not in _NEW:
@@ -175,64 +193,46 @@ class Password:
             key = self._pbkdf2(derivation, scheme.key)
         else:
             raise _unsupported(algorithm)
+        if not scheme.block:
+            return scheme.decrypt(key, iv, data)
         if not data or len(data) % scheme.block or len(iv) != scheme.block:
-            raise der.DerError("encrypted content is cut off")
+            raise der.DerError("encrypted content is truncated")
         return _unpadded(scheme.decrypt(key, iv, data), scheme.block)
 
-    def encrypt(self, data: bytes, *, legacy: bool) -> tuple[bytes, bytes]:
-        """The algorithm, encoded, and `data` under it."""
-        salt = os.urandom(16)
-        if legacy:
-            key = self._derive(_KEY_ID, 24, "sha1", salt, LEGACY_ROUNDS)
-            iv = self._derive(_IV_ID, 8, "sha1", salt, LEGACY_ROUNDS)
-            parameters = der.sequence(der.octets(salt), der.integer(LEGACY_ROUNDS))
-            encryptor = Cipher(TripleDES(key), modes.CBC(iv)).encryptor()
-            algorithm = der.sequence(der.tlv(der.OID, _3DES_SHA1), parameters)
-            return algorithm, encryptor.update(_padded(data, 8)) + encryptor.finalize()
-        iv = os.urandom(16)
-        key = hashlib.pbkdf2_hmac("sha256", self._utf8, salt, ROUNDS, 32)
-        prf = der.sequence(der.tlv(der.OID, _HMAC_SHA256), der.tlv(der.NULL))
-        derivation = der.sequence(
-            der.tlv(der.OID, _PBKDF2),
-            der.sequence(der.octets(salt), der.integer(ROUNDS), der.integer(32), prf),
-        )
-        encryption = der.sequence(der.tlv(der.OID, _AES_256), der.octets(iv))
-        algorithm = der.sequence(der.tlv(der.OID, _PBES2), der.sequence(derivation, encryption))
-        aes = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
-        return algorithm, aes.update(_padded(data, 16)) + aes.finalize()
-
     def matches(self, mac: der.Node, content: bytes) -> bool:
-        """Whether the `MacData` is the digest of `content` under this password (RFC 7292 4)."""
+        """Whether the `MacData` is the MAC of `content` under this password (RFC 7292 4)."""
         info, salt, *rest = mac.sequence()
         algorithm, value = info.sequence()
         oid, parameters = _identified(algorithm)
         if oid == _PBMAC1 and parameters is not None:
             derivation, scheme = parameters.sequence()
-            digest = _PRFS.get(_identified(scheme)[0])
+            digest = _PRFS.get(_identified(scheme)[0], "")
             size = _pbkdf2_parameters(derivation)[2] or 0
-            if digest is None or not 0 < size <= 1024:
-                raise _unsupported(algorithm)
+            if digest not in _PBMAC1_HASHES:
+                raise UnsupportedStoreError("its PBMAC1 uses a hash that RFC 9579 does not name", _REMAKE)
+            if not _SHORTEST_MAC_KEY <= size <= _LONGEST_MAC_KEY:
+                raise UnsupportedStoreError(
+                    f"its PBMAC1 names no key length of {_SHORTEST_MAC_KEY} to {_LONGEST_MAC_KEY} bytes"
+                    " (RFC 9579)",
+                    _REMAKE,
+                )
             key = self._pbkdf2(derivation, size)
         elif oid in _DIGESTS:
             digest = _DIGESTS[oid]
             rounds = rest[0].integer() if rest else 1
-            size = hashlib.new(digest, usedforsecurity=False).digest_size
-            key = self._derive(_MAC_ID, size, digest, salt.octets(), rounds)
+            key = self._derive(_MAC_ID, _size(digest), digest, salt.octets(), rounds)
         else:
-            raise UnsupportedStoreError(
-                "its digest is of a kind unknown here", "make the store anew with keytool"
-            )
+            raise UnsupportedStoreError("its MAC is of an unknown kind", _REMAKE)
         return hmac.compare_digest(hmac.digest(key, content, digest), value.octets())
 
     def mac(self, content: bytes, *, legacy: bool) -> bytes:
         """The `MacData` for `content`, encoded."""
-        oid, digest, size = (_SHA1, "sha1", 20) if legacy else (_SHA256, "sha256", 32)
-        rounds = LEGACY_DIGEST_ROUNDS if legacy else ROUNDS
+        oid, digest = (_SHA1, "sha1") if legacy else (_SHA256, "sha256")
         salt = os.urandom(20)
-        key = self._derive(_MAC_ID, size, digest, salt, rounds)
+        key = self._derive(_MAC_ID, _size(digest), digest, salt, _MAC_ROUNDS)
         algorithm = der.sequence(der.tlv(der.OID, oid), der.tlv(der.NULL))
         info = der.sequence(algorithm, der.octets(hmac.digest(key, content, digest)))
-        return der.sequence(info, der.octets(salt), der.integer(rounds))
+        return der.sequence(info, der.octets(salt), der.integer(_MAC_ROUNDS))
 
     def _pbkdf2(self, derivation: der.Node, size: int) -> bytes:
         salt, rounds, asked, digest = _pbkdf2_parameters(derivation)
@@ -244,10 +244,10 @@ class Password:
     def _derive(self, use: int, size: int, digest: str, salt: bytes, rounds: int) -> bytes:
         """The key derivation of RFC 7292 appendix B.2."""
         self._rounds.spend(rounds, size, digest)
-        hashed = getattr(hashlib, digest)
+        hashed = getattr(hashlib, digest, None) or partial(hashlib.new, digest)
         block = hashed(usedforsecurity=False).block_size
         if len(salt) > 1024:
-            raise der.DerError("a salt is longer than any in use")
+            raise der.DerError("a salt is longer than 1,024 bytes")
         diversifier = bytes((use,)) * block
         material = bytearray(_repeated(salt, block) + _repeated(self._bmp, block))
         derived = b""
@@ -263,6 +263,10 @@ class Password:
         return derived[:size]
 
 
+def _size(digest: str) -> int:
+    return hashlib.new(digest, usedforsecurity=False).digest_size
+
+
 def _identified(algorithm: der.Node) -> tuple[bytes, der.Node | None]:
     """The parts of an AlgorithmIdentifier: object identifier and parameters."""
     oid, *parameters = algorithm.sequence()
@@ -270,46 +274,34 @@ def _identified(algorithm: der.Node) -> tuple[bytes, der.Node | None]:
 
 
 def _pbkdf2_parameters(derivation: der.Node) -> tuple[bytes, int, int | None, str]:
-    """Salt, rounds, key length if told, digest (RFC 8018 A.2)."""
+    """Salt, rounds, key length if given, hash (RFC 8018 A.2)."""
     oid, parameters = _identified(derivation)
     if oid != _PBKDF2 or parameters is None:
-        raise UnsupportedStoreError(
-            "its keys are derived in a way unknown here", "make the store anew with keytool"
-        )
+        raise UnsupportedStoreError("its keys are derived by an unknown function", _REMAKE)
     salt, rounds, *rest = parameters.sequence()
     size, digest = None, "sha1"
     for node in rest:
         if node.tag == der.INTEGER:
             size = node.integer()
         else:
-            found = _PRFS.get(_identified(node)[0])
-            if found is None:
-                raise UnsupportedStoreError(
-                    "its digest is of a kind unknown here", "make the store anew with keytool"
-                )
-            digest = found
+            digest = _PRFS.get(_identified(node)[0], "")
+            if not digest:
+                raise UnsupportedStoreError("its keys are derived with an unknown hash", _REMAKE)
     return salt.octets(), rounds.integer(), size, digest
 
 
 def _unsupported(algorithm: der.Node) -> UnsupportedStoreError:
-    return UnsupportedStoreError(
-        f"it is encrypted by {name_of(algorithm)}", "make the store anew with keytool"
-    )
+    return UnsupportedStoreError(f"it is encrypted with {cipher_of(algorithm).name}", _REMAKE)
 
 
-def _digest_name(digest: str) -> str:
-    return digest.upper().replace("SHA", "SHA-")
+def _hash_name(digest: str) -> str:
+    return digest.upper().replace("SHA", "SHA-").replace("_", "/")
 
 
 def _repeated(data: bytes, block: int) -> bytes:
     """`data` over and over, to the next whole block; nothing stays nothing."""
     size = block * -(-len(data) // block)
     return (data * (size // len(data) + 1))[:size] if data else b""
-
-
-def _padded(data: bytes, block: int) -> bytes:
-    missing = block - len(data) % block
-    return data + bytes((missing,)) * missing
 
 
 def _unpadded(data: bytes, block: int) -> bytes:

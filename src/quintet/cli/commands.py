@@ -1,0 +1,133 @@
+"""Every command: its module, its group in the help, and what it does in one line.
+
+`quintet --help` reads this table and imports none of the modules, so that it answers at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+_SETTINGS = "Settings and TLS"
+_TASKS = "Directory tasks"
+_CHECKS = "Checks and measurements"
+_RUNNING = "Running Quintet"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command. Importing `module` registers it; `panel` is its group in the help."""
+
+    module: str
+    panel: str
+    summary: str
+
+
+COMMANDS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "init": Entry("init", _SETTINGS, "Create the settings for a directory server, by asking it."),
+        "check": Entry("check", _SETTINGS, "Read the settings and list every problem with its fix."),
+        "trust": Entry("trust", _SETTINGS, "List and change the certificates in a trust store."),
+        "protect": Entry("protect", _SETTINGS, "Choose which connections are encrypted."),
+        "authenticate": Entry("tasks", _TASKS, "Authenticate a user with a login name and a password."),
+        "resolve": Entry("tasks", _TASKS, 'Find people and groups by name, as "Add Person or Group" does.'),
+        "browse": Entry("tasks", _TASKS, "List one level of the directory, containers first."),
+        "members": Entry("tasks", _TASKS, "List the members of a public group, nested groups included."),
+        "card": Entry("card", _TASKS, "Show a person's business card."),
+        "connections": Entry(
+            "connections", _CHECKS, "Open every connection and show how it is encrypted and bound."
+        ),
+        "doctor": Entry("doctor", _CHECKS, "Find problems in settings, stores, servers and directories."),
+        "explain": Entry("explain_code", _CHECKS, "Explain the code of a problem."),
+        "eavesdrop": Entry(
+            "eavesdrop", _CHECKS, "Capture Quintet's own LDAP traffic and report what is readable."
+        ),
+        "cost": Entry("cost", _CHECKS, "Measure what each protection level costs."),
+        "serve": Entry("serve", _RUNNING, "Run the server until it is stopped."),
+        "demo": Entry("demo", _RUNNING, "Try Quintet out on the bundled sample directory."),
+    }
+)
+"""In the order of the help."""
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "init": (
+            "quintet init",
+            "quintet init --config /etc/quintet --host ldap.example.com --account cn=reader,o=example",
+            "quintet init --host ldap.example.com --ca ca.pem --password-file pw.txt --yes",
+        ),
+        "check": (
+            "quintet check",
+            "quintet check --config /etc/quintet --json",
+            "quintet check --strict",
+        ),
+        "trust": (
+            "quintet trust list",
+            "quintet trust fetch ldap.example.com:636",
+        ),
+        "trust list": (
+            "quintet trust list",
+            "quintet trust list --store ldaptruststore.jks --password-file pw.txt --json",
+        ),
+        "trust fetch": (
+            "quintet trust fetch ldap.example.com:636",
+            "quintet trust fetch ldap.example.com:389 --starttls",
+        ),
+        "trust import": (
+            "quintet trust import ca.pem",
+            "quintet trust import ca.pem --alias corporate-ca --yes",
+        ),
+        "trust remove": ("quintet trust remove corporate-ca",),
+        "trust create": ("quintet trust create --store ldaptruststore.p12",),
+        "trust convert": ("quintet trust convert ldaptruststore.jks",),
+        "trust stash": ("quintet trust stash",),
+        "protect": (
+            "quintet protect all --cards",
+            "quintet protect passwords --dry-run",
+            "quintet protect none --yes",
+        ),
+        "authenticate": (
+            "quintet authenticate jsmith",
+            "quintet authenticate jsmith --password-stdin <pw.txt",
+        ),
+        "resolve": (
+            "quintet resolve smith",
+            "quintet resolve sales --groups --json",
+        ),
+        "browse": (
+            "quintet browse",
+            "quintet browse ou=people,o=example --page-size 50",
+        ),
+        "members": (
+            "quintet members Engineering",
+            "quintet members cn=Engineering,ou=groups,o=example --json",
+        ),
+        "card": (
+            "quintet card jsmith",
+            "quintet card cn=jsmith,ou=people,o=example --photo jsmith.jpg",
+        ),
+        "connections": (
+            "quintet connections",
+            "quintet connections --watch",
+        ),
+        "doctor": (
+            "quintet doctor",
+            "quintet doctor --json",
+        ),
+        "explain": ("quintet explain D36",),
+        "eavesdrop": (
+            "quintet eavesdrop",
+            "quintet eavesdrop --level none --record traffic.pcap",
+            "quintet eavesdrop --sign-in jsmith",
+        ),
+        "cost": (
+            "quintet cost",
+            "quintet cost --seconds 120 --html cost.html",
+        ),
+        "serve": ("quintet serve --config /etc/quintet",),
+        "demo": (
+            "quintet demo",
+            "quintet demo --keep demo-settings",
+        ),
+    }
+)
+"""Command lines for the help of each command, the manual and the reference page."""
