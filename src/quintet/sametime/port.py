@@ -467,12 +467,13 @@ def _set_options(connection: socket.socket | None, stalled_seconds: float) -> No
     """Let the kernel find out about clients that are gone without a word."""
     if connection is None:
         return
+    unanswered = stalled_seconds + 30  # longer than the server's own patience with one that is there
     options = (
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
         (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", 0), 60),
         (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPINTVL", 0), 20),
         (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPCNT", 0), 3),
-        (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", 0), int(stalled_seconds * 1000)),
+        (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", 0), int(unanswered * 1000)),
     )
     for level, name, value in options:
         if name:

@@ -79,6 +79,8 @@ class Reception:
     def handle(self, connection: ClientConnection, event: events.SessionEvent) -> None:
         tell = self._context.tell
         match event:
+            case events.HandshakeReceived() if connection.session.state is SessionState.CLOSED:
+                pass  # more came in the same breath, and ended the session
             case events.HandshakeReceived(handshake):
                 connection.client_type = client_type_name(handshake.client_type)
                 rejection = self._sign_in.check_handshake(connection, handshake)
