@@ -2,7 +2,7 @@
 
 import pytest
 
-from quintet.cards.sets import ids_in_set, ids_to_show
+from quintet.cards.plan import ids_in_set, ids_to_show
 from quintet.config.settings import CardSettings, CardStorage, Detail
 from quintet.tls.settings import TlsSettings
 
