@@ -152,7 +152,7 @@ def gone(told: list[PoolEvent]) -> list[GoneReason]:
 
 def assert_nothing_is_left(pool: Pool) -> None:
     """Whatever took a connection gave it back, and nothing waits (invariants 2 and 4)."""
-    assert (len(pool._waiting), pool._callers) == (0, 0)
+    assert (len(pool._waiting.jobs), pool._callers) == (0, 0)
     assert [member.users for member in pool._members.live] == [0] * len(pool._members.live)
 
 
@@ -808,7 +808,7 @@ async def test_a_bind_waits_while_its_connection_is_probed(serve: Serve, make: M
     await until(lambda: server.counts["search"])
     binding = asyncio.create_task(bind(pool))
     await asyncio.sleep(0)
-    assert len(pool._waiting) == 1
+    assert len(pool._waiting.jobs) == 1
     gate.set()
     await asyncio.gather(probing, binding)
     assert server.counts["connections"] == 1

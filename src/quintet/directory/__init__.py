@@ -31,6 +31,7 @@ from quintet.directory.endpoint import (
 )
 from quintet.directory.entries import (
     ANY_ENTRY,
+    attribute_key,
     first,
     identity,
     lies_under,
@@ -55,6 +56,7 @@ from quintet.directory.errors import (
     UntrustedServerError,
 )
 from quintet.directory.events import ConnectionEvent, Event, SignedIn, Trace, Warned
+from quintet.directory.queries import is_name
 from quintet.directory.records import (
     Certificate,
     ConnectionStatus,
@@ -116,11 +118,13 @@ __all__ = [
     "UnreachableReason",
     "UntrustedServerError",
     "Warned",
+    "attribute_key",
     "card_endpoints",
     "endpoints_of",
     "fingerprints",
     "first",
     "identity",
+    "is_name",
     "lies_under",
     "may_be_resolved",
     "parsed",

@@ -21,6 +21,7 @@ from quintet.directory.entries import (
     ANY_ENTRY,
     group,
     group_attributes,
+    is_group,
     lies_under,
     of_class,
     parsed,
@@ -157,13 +158,16 @@ class Browsing:
 
         async def operation(connection: Connection) -> Page:
             paging = self._pagings.setdefault(connection, _Paging())
-            has_turn = False
+            seconds = pool.endpoint.pool.limits.timeout
+            began = turn = _now()
             try:
-                async with asyncio.timeout(pool.endpoint.pool.limits.timeout), paging.turn:
-                    has_turn = True
-                    return await _filled(paging, connection, server, place, page_size)
+                async with asyncio.timeout_at(began + seconds):
+                    turn += seconds
+                    async with paging.turn:
+                        turn = _now()
+                        return await _filled(paging, connection, server, place, page_size)
             except TimeoutError as error:
-                if not has_turn:
+                if turn - began > seconds / 2:  # the time went by before the turn came
                     raise DirectoryUnavailableError.because(
                         UnreachableReason.OVERLOADED,
                         "a connection brings one page at a time, and others took all of it",
@@ -338,7 +342,7 @@ async def _server_of(snapshot: Snapshot, name: DN) -> int:
 
 def _level(server: Server, dn: str, kind: int) -> _Level:
     settings = server.settings
-    people, groups = of_class(settings.person_class), of_class(settings.group_class)
+    people, groups = of_class(settings.person_class), is_group(settings)
     if kind == 0:
         containers = Or(tuple(of_class(name) for name in _CONTAINER_CLASSES))
         return _Level(dn, And((containers, Not(people), Not(groups))).encode(), ("1.1",))

@@ -1,9 +1,19 @@
 """The groups of a person, for policies (reference 3.5): by a filter, or by an attribute like `memberOf`."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from quintet.directory.entries import ANY_ENTRY, group, group_attributes, identity, lies_under, parsed
+from quintet.directory.entries import (
+    ANY_ENTRY,
+    LONGEST_DN,
+    canonical,
+    group,
+    group_attributes,
+    identity,
+    is_below,
+    lies_under,
+    parsed,
+)
 from quintet.directory.queries import answered_badly, gather_or_cancel
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Person
@@ -12,9 +22,6 @@ from quintet.directory.snapshot import Server, Snapshot
 from quintet.ldap.errors import FilterSyntaxError, LdapError
 from quintet.ldap.messages import SearchResultEntry
 from quintet.ldap.prepared import PreparedRead
-
-if TYPE_CHECKING:
-    from quintet.ldap.dn import DN
 
 DEEPEST = 10
 MOST_GROUPS = 1000
@@ -35,7 +42,7 @@ async def groups_of(snapshot: Snapshot, person: Person, *, depth: int = 4) -> tu
     server = next((each for each in held if name and lies_under(name, (each.settings.person_base,))), None)
     if server is None:
         return ()
-    found: dict[DN | str, SearchResultEntry] = {}
+    found: dict[str, SearchResultEntry] = {}
     level: list[str] = [person.dn]
     try:
         for _ in range(1 + max(0, depth)):
@@ -80,15 +87,20 @@ async def _by_attribute(server: Server, dn: str, attribute: str) -> Sequence[Sea
     holder = await server.read(_SERVICE, dn, ANY_ENTRY, (attribute,))
     if holder is None:
         return ()
-    names: list[str] = []
-    async for value in all_values(server, _SERVICE, holder, attribute):
-        text = value.decode("utf-8", "surrogateescape")
-        name = parsed(text)
-        if name and lies_under(name, (settings.group_base,)) and len(names) < MOST_GROUPS:
-            names.append(text)
+    names: dict[str, str] = {}
+    bases = (canonical(settings.group_base),)
+    async for part in all_values(server, _SERVICE, holder, attribute):
+        for begin in range(0, len(part), _AT_ONCE):
+            for value in part[begin : begin + _AT_ONCE]:
+                text = value.decode("utf-8", "surrogateescape") if len(value) <= LONGEST_DN else ""
+                key = identity(text)
+                if len(names) < MOST_GROUPS and text and is_below(key, bases):
+                    names.setdefault(key, text)
+            await asyncio.sleep(0)
     entries: list[SearchResultEntry] = []
     read = PreparedRead(ANY_ENTRY, group_attributes(settings))
-    for begin in range(0, len(names), _AT_ONCE):
-        part = names[begin : begin + _AT_ONCE]
-        entries += (entry for entry in await server.read_each(_SERVICE, read, part) if entry)
+    asked = list(names.values())
+    for begin in range(0, len(asked), _AT_ONCE):
+        found = await server.read_each(_SERVICE, read, asked[begin : begin + _AT_ONCE])
+        entries += (entry for entry in found if entry)
     return entries

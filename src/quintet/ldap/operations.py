@@ -211,24 +211,27 @@ class SearchOperation(Operation):
 
 @final
 class SearchBatch:
-    """Searches that are awaited together: `future` is done when the last one has ended, in whatever way.
+    """Searches that are awaited together: `future` is done when `left` of them have ended, in whatever way.
 
-    `outcomes` has for each search, in order, its result or its error; None while it is in flight.
+    `outcomes` has for each search its result or its error; None while it is in flight. `failed` has the
+    numbers of those that ended with an error.
     """
 
-    __slots__ = ("future", "left", "outcomes")
+    __slots__ = ("failed", "future", "left", "outcomes")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, count: int) -> None:
-        self.future: asyncio.Future[None] = loop.create_future()
-        self.left = count
-        self.outcomes: list[SearchResult | LdapError | None] = [None] * count
+    def __init__(
+        self, future: asyncio.Future[None], outcomes: "list[SearchResult | LdapError | None]", left: int
+    ) -> None:
+        self.future = future
+        self.outcomes = outcomes
+        self.left = left
+        self.failed: list[int] = []
 
     def end(self, nth: int, outcome: SearchResult | LdapError) -> None:
-        if self.outcomes[nth] is None:
-            self.outcomes[nth] = outcome
-            self.left -= 1
-            if not self.left and not self.future.done():
-                self.future.set_result(None)
+        self.outcomes[nth] = outcome
+        self.left -= 1
+        if not self.left and not self.future.done():
+            self.future.set_result(None)
 
 
 @final
@@ -254,10 +257,13 @@ class BatchedSearch(SearchOperation):
         self.nth = nth
 
     def finish(self, found: SearchResult) -> None:
-        self.batch.end(self.nth, found)
+        if self.batch.outcomes[self.nth] is None:
+            self.batch.end(self.nth, found)
 
     def fail(self, error: LdapError) -> None:
-        self.batch.end(self.nth, error)
+        if self.batch.outcomes[self.nth] is None:
+            self.batch.failed.append(self.nth)
+            self.batch.end(self.nth, error)
 
 
 class BindOperation(Operation):

@@ -42,8 +42,7 @@ import random
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
-from functools import partial, wraps
-from itertools import count
+from functools import cached_property, partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, final
 from urllib.parse import urlsplit
@@ -107,7 +106,7 @@ class _Bind(BindOperation):
         self.member = member
         self.server = member.protocol.server
         self.tries += 1
-        self.began = now = self.future.get_loop().time()
+        self.began = now = self.pool.loop.time()
         self.deadline = now + self.pool.config.limits.timeout
         member.users += 1
         try:
@@ -258,63 +257,70 @@ class Pool:
         """
         began = self._enter(len(queries))
         outcomes: list[Any] = [None] * len(queries)
+        asked: Sequence[int] = range(len(queries))
+        tries = 0
         try:
-            if queries:
-                await self._find(queries, outcomes)
+            while asked:
+                tries += 1
+                now = self.loop.time()
+                member = self._take(now)
+                if member is None:
+                    member = await self._acquire()
+                    now = self.loop.time()
+                batch = SearchBatch(self.loop.create_future(), outcomes, len(asked))
+                in_flight = self._begin(member, batch, queries, asked, now)
+                try:
+                    await batch.future
+                except asyncio.CancelledError:
+                    for operation in in_flight:
+                        member.protocol.give_up(operation)
+                    raise
+                finally:
+                    self._release(member, now)
+                if not batch.failed:
+                    member.host.worked()
+                    break
+                asked, pause = self._failed(member, batch, now, tries)
+                if pause:
+                    await asyncio.sleep(pause)
         finally:
             self._leave("search", outcomes, began)
         return outcomes
 
-    async def _find(self, queries: Sequence[Query], outcomes: list[Any]) -> None:
-        asked: Sequence[int] = range(len(queries))
-        for tries in count(1):
-            member = self._take() or await self._acquire()
-            now = _now()
-            batch = SearchBatch(asyncio.get_running_loop(), len(asked))
-            in_flight = self._begin(member, batch, [queries[nth] for nth in asked], now)
-            try:
-                await batch.future
-            except asyncio.CancelledError:
-                for operation in in_flight:
-                    member.protocol.give_up(operation)
-                raise
-            finally:
-                self._release(member)
-            again: list[int] = []
-            pause = 0.0
-            for nth, outcome in zip(asked, batch.outcomes, strict=True):
-                outcomes[nth] = outcome
-                if isinstance(outcome, LdapError):
-                    self._members.judge(member, outcome, now)
-                    if isinstance(outcome, REPEATABLE) and tries < self.config.attempts:
-                        again.append(nth)
-                        pause = max(pause, self._repeat("search", outcome))
-            if not again:
-                if not isinstance(outcomes[-1], LdapError):
-                    member.host.worked()
-                return
-            asked = again
-            if pause:
-                await asyncio.sleep(pause)
-
     def _begin(
-        self, member: Member, batch: SearchBatch, queries: Iterable[Query], now: float
+        self, member: Member, batch: SearchBatch, queries: Sequence[Query], asked: Iterable[int], now: float
     ) -> list[BatchedSearch]:
+        """Send those of the queries that are asked."""
         protocol, limits = member.protocol, self.config.limits
-        server, deadline = protocol.server, now + limits.timeout
+        server, deadline, collected = protocol.server, now + limits.timeout, limits.collected
         protocol.last_used = now
         begun: list[BatchedSearch] = []
-        for nth, (frame, part, dn, most) in enumerate(queries):
+        for nth in asked:
+            frame, part, dn, most = queries[nth]
             entries = limits.entries if most is None else most
-            operation = BatchedSearch(
-                batch, nth, server, dn, deadline, frame, part, entries, limits.collected
-            )
+            operation = BatchedSearch(batch, nth, server, dn, deadline, frame, part, entries, collected)
             begun.append(operation)
             try:
                 protocol.begin(operation)
             except LdapError as error:
                 operation.fail(error)
         return begun
+
+    def _failed(
+        self, member: Member, batch: SearchBatch, since: float, tries: int
+    ) -> tuple[Sequence[int], float]:
+        """Which searches to send again, after how many seconds."""
+        again: list[int] = []
+        pause = 0.0
+        for nth in batch.failed:
+            error = batch.outcomes[nth]
+            assert isinstance(error, LdapError)
+            self._members.judge(member, error, since)
+            if isinstance(error, REPEATABLE) and tries < self.config.attempts:
+                batch.outcomes[nth] = None
+                again.append(nth)
+                pause = max(pause, self._repeat("search", error))
+        return again, pause
 
     async def bind(self, dn: str, password: str | bytes) -> None:
         """Check a password by a simple bind, on a connection that nothing else uses meanwhile.
@@ -327,7 +333,7 @@ class Pool:
         outcome: BaseException | None = None
         try:
             self._check_exclusive()
-            job = _Bind(self, dn, _utf8(password), asyncio.get_running_loop().create_future())
+            job = _Bind(self, dn, _utf8(password), self.loop.create_future())
             self._submit(job)
             try:
                 await job.future
@@ -362,6 +368,11 @@ class Pool:
 
     # Operations come and go.
 
+    @cached_property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that the pool is used in."""
+        return asyncio.get_running_loop()
+
     def _enter(self, operations: int) -> float:
         """Let so many operations in; the time. Raises PoolClosedError, PoolOverloadedError."""
         if self._members.closed:
@@ -370,13 +381,13 @@ class Pool:
             told = f"{self._callers} operations use the pool already"
             raise PoolOverloadedError(told, server=str(self.addresses[0]))
         self._callers += operations
-        return _now() if self._trace is not None else 0.0
+        return self.loop.time() if self._trace is not None else 0.0
 
     def _leave(self, name: str, outcomes: Sequence[object], began: float) -> None:
         """Let the operations out; each outcome that is an exception is the failure of one."""
         self._callers -= len(outcomes)
         if self._trace is not None:
-            seconds = _now() - began
+            seconds = self.loop.time() - began
             for outcome in outcomes:
                 told = type(outcome).__name__ if isinstance(outcome, BaseException) else "ok"
                 self._trace(OperationEnded(name, told, seconds))
@@ -403,7 +414,7 @@ class Pool:
     async def _lent(self) -> AsyncGenerator[Connection, None]:
         """A connection, which is judged by how its use ends."""
         member = await self._acquire()
-        began = _now()
+        began = self.loop.time()
         try:
             yield member.connection
             member.host.worked()
@@ -414,13 +425,13 @@ class Pool:
                 self._members.judge(member, error, began)
             raise
         finally:
-            self._release(member)
+            self._release(member, self.loop.time())
 
     # Who gets which connection.
 
-    def _take(self) -> Member | None:
+    def _take(self, now: float) -> Member | None:
         """The best connection, if nothing waits and one is free."""
-        if self._waiting or (member := self._members.choose()) is None:
+        if self._waiting.jobs or (member := self._members.choose(now)) is None:
             return None
         member.users += 1
         if member.users > 1 and self.config.size > 1:
@@ -431,9 +442,9 @@ class Pool:
         """A connection, as soon as there is one. It is given back with `_release`."""
         if self._members.closed:
             raise self._members.closed_error()
-        if (member := self._take()) is not None:
+        if (member := self._take(self.loop.time())) is not None:
             return member
-        lease = Lease(asyncio.get_running_loop().create_future())
+        lease = Lease(self.loop.create_future())
         self._waiting.append(lease)
         self._assign()
         try:
@@ -441,25 +452,24 @@ class Pool:
         except asyncio.CancelledError:
             self._waiting.remove(lease)
             if lease.future.done() and not lease.future.cancelled() and lease.future.exception() is None:
-                self._release(lease.future.result())
+                self._release(lease.future.result(), self.loop.time())
             raise
 
     def _submit(self, job: _Bind) -> None:
         """Send the bind now, or as soon as a connection is free."""
-        if not self._waiting and (member := self._members.choose()) is not None:
+        if not self._waiting.jobs and (member := self._members.choose(self.loop.time())) is not None:
             job.start(member)
         else:
             self._waiting.append(job)
-        if self._waiting:
+        if self._waiting.jobs:
             self._assign()
 
-    def _release(self, member: Member) -> None:
+    def _release(self, member: Member, now: float) -> None:
         """An operation on this connection is over: the next one may have it."""
-        now = _now()
         self._members.release(member, now)
-        if not self._waiting:
+        if not self._waiting.jobs:
             return
-        if self.config.exclusive and self._members.fit(member, now):
+        if self.config.exclusive and not (member.retired or member.protocol.over or now >= member.expires):
             self._waiting.start_next(member)  # the quick way: by invariant 2, no other connection is free
             if member.users:
                 return
@@ -467,10 +477,11 @@ class Pool:
 
     def _assign(self) -> None:
         """Hand out what is free, open what is wanted, and refuse those for whom there is nothing."""
-        while self._waiting and (member := self._members.choose()) is not None:
+        now = self.loop.time()
+        while self._waiting.jobs and (member := self._members.choose(now)) is not None:
             self._waiting.start_next(member)
-        self._members.grow(len(self._waiting))
-        if self._waiting and self._members.hopeless:
+        self._members.grow(len(self._waiting.jobs))
+        if self._waiting.jobs and self._members.hopeless:
             self._waiting.refuse(self._members.refusal)
 
     def _late(self) -> LdapError:
@@ -506,13 +517,13 @@ class Pool:
             self._members.judge(member, error, job.began)
             if not job.future.done():
                 self._bind_again_or_fail(job, error)
-        self._release(member)
+        self._release(member, job.began)
 
     def _bind_again_or_fail(self, job: _Bind, error: LdapError) -> None:
         if not isinstance(error, REPEATABLE) or job.tries >= self.config.attempts:
             job.future.set_exception(error)
         elif pause := self._repeat("bind", error):
-            asyncio.get_running_loop().call_later(pause, self._bind_after_pause, job)
+            self.loop.call_later(pause, self._bind_after_pause, job)
         else:
             self._waiting.prepend(job)
 
@@ -531,7 +542,7 @@ class Pool:
         member, job.member = job.member, None
         if member is not None:
             self._members.retire(member, GoneReason.LOST)
-            self._release(member)
+            self._release(member, job.began)
 
     def _check_exclusive(self) -> None:
         if not self.config.exclusive:
@@ -576,10 +587,6 @@ class Pool:
     def _tell(self, event: PoolEvent) -> None:
         if self._trace is not None:
             self._trace(event)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _utf8(text: str | bytes, errors: str = "strict") -> bytes:
