@@ -13,9 +13,9 @@ alone; `read` gives as much as can be read, with the problems. All are read agai
 values that can be compared.
 
 `set_key` and `remove_key` change sametime.ini, `switch_connections` and `switch_cards` the XML files, each in
-place and nothing else; they raise `EditError`. `render_ini`, `render_community` and `render_cards` write files
-anew. `stash_passwords` does what a first start with a stash file does. `schema` and `xml_schema` declare every
-setting once.
+place and nothing else; they raise `EditError`. `render_ini`, `render_community` and `render_cards` write them
+anew. `stash_passwords` does what a first start with a stash file does. `schema` and `xml_schema` declare
+every setting once.
 """
 
 from quintet.config.cross_checks import encrypts

@@ -86,6 +86,8 @@ def group(source: str, *settings: Setting, **common: Any) -> tuple[Setting, ...]
 
 NOT_SERVED = "it concerns Sametime's client connections, which Quintet does not serve"
 NO_JAVA = "Quintet runs no Java"
+DOCUMENTED_MEMBERS = 1000
+"""Most members of a public group that Sametime documents (reference 3.5)."""
 YEAR = 525_600
 """The longest interval, in minutes."""
 LONGEST_SECONDS = 86_400
@@ -126,7 +128,7 @@ _TLS = (
         Setting("TLS_MAX_PROTOCOL_VERSION", Kind.TEXT, "newest TLS version", f"{_USUAL.maximum:#x}"),
         Setting("TLS_CIPHER_SUITES", Kind.LIST, "cipher suites in order of preference"),
         Setting("TLS_TRUSTED_HOSTS", Kind.LIST, "names of which the server's certificate must contain one"),
-        Setting("TLS_MIRROR_TRUSTED_HOSTS", Kind.FLAG, "1 = and the names in Quintet's own certificate", "0"),
+        Setting("TLS_MIRROR_TRUSTED_HOSTS", Kind.FLAG, "1 = names in Quintet's own certificate, too", "0"),
         security=True,
     ),
     *group(
@@ -180,11 +182,27 @@ INI_KEYS: tuple[Setting, ...] = (
             (1, 100),
         ),
         Setting(
-            "ST_DB_LDAP_PENDING_MAX", Kind.NUMBER, "requests in flight: sending stops", "60", (1, 100_000)
+            "ST_DB_LDAP_PENDING_MAX",
+            Kind.NUMBER,
+            "requests in flight on a connection at which sending stops",
+            "60",
+            (1, 100_000),
         ),
-        Setting("ST_DB_LDAP_PENDING_LOW", Kind.NUMBER, "sending resumes at so many", "30", (0, 100_000)),
+        Setting(
+            "ST_DB_LDAP_PENDING_LOW",
+            Kind.NUMBER,
+            "requests in flight at which it resumes; below ST_DB_LDAP_PENDING_MAX",
+            "30",
+            (0, 100_000),
+        ),
         Setting("ST_DB_LDAP_MAX_RESULTS", Kind.NUMBER, "most entries from one search", "1000", (1, 10**9)),
-        Setting("ST_DB_LDAP_RESPRAY_INTERVAL", Kind.MINUTES, "connections are replaced", "0", (0, YEAR)),
+        Setting(
+            "ST_DB_LDAP_RESPRAY_INTERVAL",
+            Kind.MINUTES,
+            "age at which a connection is replaced, to spread the load; 0 = never",
+            "0",
+            (0, YEAR),
+        ),
         Setting("DirectoryType", Kind.TEXT, "kind of directory; only LDAP", "LDAP"),
         Setting(
             "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES",
@@ -231,7 +249,13 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting("QUINTET_SASL_USER", Kind.TEXT, "user name for SCRAM, if not the first value of the DN"),
         Setting("QUINTET_CONNECT_TIMEOUT", Kind.SECONDS, "time limit of a connect", "6"),
         Setting("QUINTET_OPERATION_TIMEOUT", Kind.SECONDS, "time limit of an operation", "30"),
-        Setting("QUINTET_MAX_MEMBERS", Kind.NUMBER, "most members of a group", "1000", (1, 1_000_000)),
+        Setting(
+            "QUINTET_MAX_MEMBERS",
+            Kind.NUMBER,
+            "most members of a group",
+            f"{DOCUMENTED_MEMBERS}",
+            (1, 1_000_000),
+        ),
         sections=_DIRECTORY,
     ),
     *group(
@@ -248,11 +272,21 @@ INI_KEYS: tuple[Setting, ...] = (
         ),
         Setting("VPDIR_IGNORE_BROWSE", Kind.FLAG, "1 = no browsing", "0", sections=_DEBUG),
         Setting(
-            "ST_RESOLVE_BLACKLIST", Kind.LIST, "mail domains whose users are not found", sections=_CONFIG
+            "ST_RESOLVE_BLACKLIST",
+            Kind.LIST,
+            "mail domains whose users are not found; *.d.org covers all below",
+            sections=_CONFIG,
         ),
-        Setting("ST_RESOLVE_WHITELIST", Kind.LIST, "the only ones whose users are found", sections=_CONFIG),
         Setting(
-            "VP_TRACE_ALL", Kind.FLAG, "all traces", "0", sections=_DEBUG, unused="it concerns all traces"
+            "ST_RESOLVE_WHITELIST", Kind.LIST, "the only domains whose users are found", sections=_CONFIG
+        ),
+        Setting(
+            "VP_TRACE_ALL",
+            Kind.FLAG,
+            "1 = all traces of a component",
+            "0",
+            sections=_DEBUG,
+            unused="Quintet's traces have keys of their own",
         ),
     ),
     *group(

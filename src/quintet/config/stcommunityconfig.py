@@ -20,7 +20,7 @@ from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity, 
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 
-_MOST_SERVERS = 200
+_MOST_SERVERS = 100  # as Sametime (reference 3.2)
 _USUAL = DirectorySettings()
 _NOT_TO_BE_USED = {"OrganizationName": Pitfall.D24, "HomeServerAttribute": Finding.Q57}
 _SCOPES = {"recursive": Scope.SUBTREE, "onelevel": Scope.ONE}

@@ -81,8 +81,15 @@ _ASKED = "Quintet asks the directory each time, so there is nothing to refresh"
 ANYWHERE = _table(
     group(
         "3.2",
-        Setting("DirRefreshInterval", Kind.MINUTES, "names are refreshed", "60", (1, YEAR), unused=_ASKED),
-        Setting("ConfigRefreshInterval", Kind.MINUTES, "the files are read again", "60", (1, YEAR)),
+        Setting(
+            "DirRefreshInterval",
+            Kind.MINUTES,
+            "how often cached names are refreshed",
+            "60",
+            (1, YEAR),
+            unused=_ASKED,
+        ),
+        Setting("ConfigRefreshInterval", Kind.MINUTES, "how often the files are read again", "60", (1, YEAR)),
     )
 )
 ANONYMOUS_ACCESS = _table(

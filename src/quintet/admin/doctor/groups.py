@@ -9,13 +9,14 @@ from quintet.admin.doctor.people import (
     report_unlisted,
 )
 from quintet.admin.doctor.queries import ask, listed, of_class
+from quintet.config import DirectorySettings
 from quintet.diagnostics import Finding, Pitfall
 from quintet.directory.entries import first, lies_under, parsed
 from quintet.ldap.dn import type_key
 from quintet.ldap.errors import LdapError, NoSuchObject
 from quintet.ldap.messages import SearchResultEntry
 
-MOST_MEMBERS = 1000
+MOST_MEMBERS = DirectorySettings().max_members
 _MOST_GROUPS = 200
 _SAMPLE = 20
 _CLASSES = {
