@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from quintet.admin.fetching import PATIENCE, FetchError, Peer, Shown, fetch
 from quintet.admin.init.root_dse import Root, read_root
-from quintet.config import PLAIN_PORT
+from quintet.config import PLAIN_PORT, TLS_PORT
 from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.errors import LdapError
 from quintet.tls.context import inspection_context
