@@ -132,7 +132,14 @@ class Shell:
         inherited = {
             key: value for key, value in os.environ.items() if not key.startswith(("QUINTET_", "STI_"))
         }
-        here = {"PATH": path, "HOME": str(scene.folder), "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
+        # Pages show what is seen at a terminal of 80 columns.
+        terminal = {"TTY_COMPATIBLE": "1", "TERM": "dumb"}
+        here = terminal | {
+            "PATH": path,
+            "HOME": str(scene.folder),
+            "PYTHONUNBUFFERED": "1",
+            "LC_ALL": "C.UTF-8",
+        }
         self._bash = subprocess.Popen(
             ["bash", "--norc", "--noprofile"],
             stdin=subprocess.PIPE,

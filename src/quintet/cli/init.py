@@ -24,7 +24,7 @@ from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.level import LEVELS, Level
 from quintet.cli.prompts import Yes, agree, ask, ask_password, read_password
 from quintet.cli.report_error import EXITS
-from quintet.cli.show import AsJson, hint, print_fields, print_json, print_line, say, text, warn
+from quintet.cli.show import AsJson, print_fields, print_json, print_line, say, text, warn
 from quintet.cli.trust import taken_from
 from quintet.config import PLAIN_PORT, TLS_PORT, Account
 from quintet.diagnostics import Severity
@@ -170,7 +170,7 @@ def init(
         )
     else:
         print_findings(findings)
-        hint("next: quintet serve runs the server; quintet eavesdrop shows what is readable on the network")
+        say("Next: quintet serve runs the server; quintet eavesdrop shows what is readable on the network.")
     if any(each.severity is Severity.ERROR for each in findings):
         raise typer.Exit(ExitCode.NO)
 
