@@ -434,7 +434,7 @@ class Pool:
         if self._waiting.jobs or (member := self._members.choose(now)) is None:
             return None
         member.users += 1
-        if member.users > 1 and self.config.size > 1:
+        if member.users > 1 and len(self._members.live) < self.config.size:
             self._members.grow(0)
         return member
 
