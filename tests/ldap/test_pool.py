@@ -425,7 +425,7 @@ async def test_a_busy_server_is_given_a_moment(
     pool = make(server.port, **config)
     await work(pool)
     server.faults = failing(Answer(51), kind_of(work), times=1)
-    if work is bind:
+    if work in BINDS:
         monkeypatch.setattr(loop, "call_later", at_once)
     else:
         monkeypatch.setattr(asyncio, "sleep", sleep)

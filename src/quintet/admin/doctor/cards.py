@@ -186,7 +186,7 @@ async def _check_people(cards: Cards, people: Sequence[tuple[str, str]]) -> None
     """D33: a user whom the five tasks find must have a card."""
     tried: list[str] = []
     for ident, dn in people:
-        question = next(by_user(cards.card, ident), None)
+        question = next(iter(by_user(cards.card, ident)), None)
         if question is None:
             continue
         try:
