@@ -33,7 +33,7 @@ SCENES = {
     "docs/how-to/find-what-is-wrong.md": "encrypted",
     "docs/how-to/run-as-a-service.md": "encrypted",
     "docs/explanation/cost.md": "encrypted",
-    "docs/tutorial/from-clear-to-encrypted.md": "empty",
+    "docs/tutorial/from-unencrypted-to-encrypted.md": "empty",
 }
 """Which scene each page with commands is run in: a fixture."""
 
