@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.cards.lookup import by_common_field, by_id, by_user
+from quintet.cards.lookup import Question, by_common_field, by_id, by_user
 from quintet.config.settings import CardServer, CardStorage, Detail, Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filter_tree import decode
@@ -31,8 +31,12 @@ STORAGE = CardStorage(
 )
 
 
+def first(server: CardServer, user: str) -> Question | None:
+    return next(iter(by_user(server, user)), None)
+
+
 def asked(server: CardServer, user: str) -> tuple[str, Scope, str] | None:
-    question = by_user(server, user)
+    question = first(server, user)
     return (question.base, question.scope, str(tree(question.filter))) if question else None
 
 
@@ -65,7 +69,7 @@ def test_c69_an_id_without_a_class_is_searched_alone() -> None:
 
 def test_c69_a_guid_is_searched_by_its_octets() -> None:
     server = replace(WITH_ID, user_id_attribute="objectGUID", person_class=None)
-    question = by_user(server, "00112233-4455-6677-8899-aabbccddeeff")
+    question = first(server, "00112233-4455-6677-8899-aabbccddeeff")
     assert question is not None
     assert question.filter == Equality("objectGUID", bytes.fromhex("33221100554477668899aabbccddeeff"))
 
@@ -88,7 +92,7 @@ def test_a_name_that_only_looks_like_a_dn_is_a_name() -> None:
 
 
 def test_a_dn_outside_the_base_is_never_read() -> None:
-    question = by_user(SERVER, "cn=admin,o=other")
+    question = first(SERVER, "cn=admin,o=other")
     assert question is not None
     assert question.base == "ou=people,o=example"
 
@@ -107,7 +111,26 @@ def test_c67_a_dn_is_read_only_where_a_search_would_find_it(scope: Scope, read: 
 def test_c75_an_id_is_never_searched_as_a_name() -> None:
     assert by_id(SERVER, "10017") is None
     assert by_id(SERVER, "cn=Ada,o=other") is None
-    assert by_id(WITH_ID, "10017") == by_user(WITH_ID, "10017")
+    assert by_id(WITH_ID, "10017") == first(WITH_ID, "10017")
+
+
+def test_a_text_that_is_no_id_and_no_dn_is_searched_as_a_name_afterwards() -> None:
+    server = replace(SERVER, user_id_attribute="distinguishedName", person_class="user")
+    searches = [str(tree(question.filter)) for question in by_user(server, "ada")]
+    assert searches[1:] == ["(&(objectclass=person)(|(cn=ada)(mail=ada)))"]
+    assert "(distinguishedName=ada)" in searches[0]
+
+
+def test_a_dn_is_never_searched_as_a_name() -> None:
+    server = replace(SERVER, user_id_attribute="distinguishedName", person_class="user")
+    (question,) = by_user(server, "cn=Ada,ou=people,o=example")
+    assert question.scope is Scope.BASE
+
+
+def test_s53_on_active_directory_a_computer_has_no_card() -> None:
+    server = replace(SERVER, user_id_attribute="distinguishedName", person_class="user")
+    (question,) = by_user(server, "cn=PC-0001,ou=people,o=example")
+    assert "(!(objectClass=computer))" in str(tree(question.filter))
 
 
 def test_with_an_empty_base_every_dn_is_read() -> None:
@@ -121,16 +144,16 @@ def test_with_an_empty_base_every_dn_is_read() -> None:
 @pytest.mark.parametrize("user", ["", " ", "\ud800"])
 @pytest.mark.parametrize("server", [SERVER, WITH_ID], ids=["by filter", "by ID"])
 def test_a_name_without_a_character_finds_nobody(server: CardServer, user: str) -> None:
-    assert by_user(server, user) is None
+    assert by_user(server, user) == ()
 
 
 @given(st.text(min_size=1))
 def test_no_name_changes_the_shape_of_the_filter(user: str) -> None:
-    question = by_user(SERVER, user)
+    question = first(SERVER, user)
     if question is None or question.scope is Scope.BASE:
         return
     name = user.encode("utf-8", "surrogateescape")
-    plain = by_user(SERVER, "x" * len(name))
+    plain = first(SERVER, "x" * len(name))
     assert plain is not None
     assert isinstance(question.filter, bytes)
     assert isinstance(plain.filter, bytes)

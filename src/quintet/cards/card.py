@@ -112,9 +112,10 @@ class _Making:
         storage, server = repository.storage, repository.server
         asked: list[Question | None] = []
         if not (later and self._only_by_link):
-            asked.append(
-                by_user(server, self._user) if self._found is None else by_id(server, self._found[0])
-            )
+            if self._found is None:
+                asked += by_user(server, self._user)
+            else:
+                asked.append(by_id(server, self._found[0]))
         if self._link:
             asked.append(by_common_field(storage, server, self._link_id, self._link))
         return (question for question in asked if question is not None)

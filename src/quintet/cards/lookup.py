@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 
 from quintet.config.settings import CardServer, CardStorage, Scope
+from quintet.directory.kinds import of_person_class
 from quintet.ldap.dn import DN, type_key
 from quintet.ldap.errors import DNSyntaxError, FilterSyntaxError
 from quintet.ldap.filters import And, Equality, Filter, Or
@@ -20,21 +21,24 @@ class Question:
     filter: Filter | bytes
 
 
-def by_user(server: CardServer, user: str) -> Question | None:
-    """The search for a user as clients name people: by DN, by ID, else by name.
+def by_user(server: CardServer, user: str) -> tuple[Question, ...]:
+    """The searches for a user as clients name people, to be made until one finds somebody.
 
-    None when it can find nobody.
+    A DN below the base is read, and nothing else: it is not a name. Any other text is looked for as an ID, if
+    the server has IDs, and then as a name by the search filter: under `UserIdAttribute="distinguishedName"`
+    a login name is no ID, and still finds its owner.
     """
     octets = _octets(user)
     if not octets.strip():
-        return None
-    question = by_id(server, user)
-    if question is not None:
-        return question
+        return ()
+    as_id = by_id(server, user)
+    if as_id is not None and as_id.scope is Scope.BASE:
+        return (as_id,)
     try:
-        return _at(server, server.filter.encode(octets))
+        as_name = _at(server, server.filter.encode(octets))
     except FilterSyntaxError:
-        return None
+        as_name = None
+    return tuple(question for question in (as_id, as_name) if question is not None)
 
 
 def by_id(server: CardServer, ident: str) -> Question | None:
@@ -48,7 +52,7 @@ def by_id(server: CardServer, ident: str) -> Question | None:
         return None
     dn = _name(ident)
     if dn is not None and _reaches(server, dn):
-        return Question(str(dn), Scope.BASE, _of_class(server.person_class or _PERSON))
+        return Question(str(dn), Scope.BASE, _of_person(server, server.person_class or _PERSON))
     if server.user_id_attribute is None:
         return None
     value = _id_octets(server.user_id_attribute, ident) or octets
@@ -86,11 +90,11 @@ def _name(user: str) -> DN | None:
 
 
 def _with_class(server: CardServer, wanted: Filter) -> Filter:
-    return And((wanted, _of_class(server.person_class))) if server.person_class else wanted
+    return And((wanted, _of_person(server, server.person_class))) if server.person_class else wanted
 
 
-def _of_class(name: str) -> Filter:
-    return Equality("objectClass", name.encode())
+def _of_person(server: CardServer, name: str) -> Filter:
+    return of_person_class(name, server.filter.text, server.user_id_attribute or "", disabled=True)
 
 
 def _id_octets(attribute: str, user: str) -> bytes | None:

@@ -12,6 +12,7 @@ from quintet.directory.connector import unreachable
 from quintet.directory.errors import AmbiguousNameError
 from quintet.directory.link import PooledConnection
 from quintet.directory.pool import Pool
+from quintet.directory.steps import tell_search
 from quintet.ldap.errors import (
     ClientLimitError,
     InvalidDNSyntax,
@@ -54,14 +55,19 @@ class Repository:
                 max_entries=_ENOUGH_TO_DOUBT,
             )
 
+        told = LABEL, self.server.host, question.base, question.filter
         try:
             entries = (await self.pool.run(search)).entries
-        except (NoSuchObject, InvalidDNSyntax):
+        except (NoSuchObject, InvalidDNSyntax) as error:
+            tell_search(*told, error=error)
             return None
         except (SizeLimitExceeded, ClientLimitError) as error:
+            tell_search(*told, error.partial.entries if error.partial else (), error)
             raise self._several() from error
         except ResultError as error:
+            tell_search(*told, error=error)
             raise unreachable(error, self.pool.line.endpoints[0]) from error
+        tell_search(*told, entries)
         if len(entries) > 1:
             raise self._several()
         return entries[0] if entries else None

@@ -24,6 +24,8 @@ def read_directory(values: IniValues, community: Community, findings: Diagnostic
         only_passwords=on("ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"),
         start_tls=on("QUINTET_START_TLS"),
         allow_clear_service_bind=on("QUINTET_ALLOW_CLEAR_SERVICE_BIND"),
+        allow_expired_passwords=on("QUINTET_ALLOW_EXPIRED_PASSWORDS"),
+        login_domains=_domains(values, "QUINTET_LOGIN_DOMAINS", findings),
         sasl_user=sasl_user.text if sasl_user else None,
         connections_per_task=connections,
         bind_connections=2 * connections,

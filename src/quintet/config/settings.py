@@ -83,6 +83,9 @@ class DirectorySettings:
     `guard_service_account`: a level is only being tried; the account's password stays off clear connections.
     `sasl_user` (`QUINTET_SASL_USER`): the service account's user name for SCRAM, when it is not the first
     value of its DN.
+    `allow_expired_passwords` (`QUINTET_ALLOW_EXPIRED_PASSWORDS`): the right password signs in also when it has
+    expired or must be changed.
+    `login_domains` (`QUINTET_LOGIN_DOMAINS`): taken off `DOMAIN\\name`; in lower case.
     """
 
     only_passwords: bool = False
@@ -90,6 +93,8 @@ class DirectorySettings:
     allow_clear_service_bind: bool = False
     guard_service_account: bool = False
     sasl_user: str | None = None
+    allow_expired_passwords: bool = False
+    login_domains: tuple[str, ...] = ()
     connections_per_task: int = 1
     bind_connections: int = 2
     pending_high: int = 60

@@ -9,17 +9,19 @@ import secrets
 import time
 from contextlib import suppress
 
+from quintet.directory.account_state import AccountState
 from quintet.directory.constant_time import ConstantTimeRefusal
 from quintet.directory.entries import person, person_attributes
 from quintet.directory.errors import AmbiguousNameError, AuthenticationError, DirectoryError, UnknownNameError
 from quintet.directory.events import SignedIn
+from quintet.directory.login_names import without_domain
 from quintet.directory.name_filter import name_filter
 from quintet.directory.queries import answered_badly
 from quintet.directory.records import Person
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import LdapError, ResultError
+from quintet.ldap.errors import LdapError
 
 _LONGEST_PASSWORD = 4096
 
@@ -76,33 +78,36 @@ async def _sign_in(view: Snapshot, pace: ConstantTimeRefusal, name: str, passwor
         await bind_nobody(view.servers[0], password)
         await pace.nobody(began)
         raise AuthenticationError(reason=reason)
-    refusal = await _refusal(server, found.dn, password)
-    if refusal is not None:
+    state = await _bind(server, found.dn, password)
+    if not _may_sign_in(state, view):
         await pace.refused(began)
         await _ask_the_rest(view, server, name)
-        raise AuthenticationError(reason=refusal.reason or refusal.meaning)
+        raise AuthenticationError(reason=state.meaning, state=state)
     pace.accepted(began)
     return found
 
 
-async def _refusal(server: Server, dn: str, password: str) -> ResultError | None:
-    """Bind; what the server refuses it with, None when it does not."""
+async def _bind(server: Server, dn: str, password: str) -> AccountState:
+    """What the server says about the account. Raises DirectoryError where that is about something else."""
     try:
-        await server.bind(dn, password)
-    except ResultError as error:
-        if error.result_code in _NO:
-            return error
+        state, error = await server.bind(dn, password)
+    except LdapError as failure:
+        raise answered_badly(failure, server, Service.AUTHENTICATE.value) from failure
+    if error is not None and error.result_code not in _NO:
         raise answered_badly(error, server, Service.AUTHENTICATE.value) from error
-    except LdapError as error:
-        raise answered_badly(error, server, Service.AUTHENTICATE.value) from error
-    return None
+    return state
+
+
+def _may_sign_in(state: AccountState, view: Snapshot) -> bool:
+    """A password that has expired or must be changed is proven right, and does only if the settings say so."""
+    return state.signs_in or (view.directory.allow_expired_passwords and state.password_was_right)
 
 
 async def bind_nobody(server: Server, password: str) -> None:
     """A bind that is refused at nobody's expense: nobody's account counts a failure."""
     base = server.settings.person_base
     nobody = DN(((("cn", f"nobody-{secrets.token_hex(12)}"),), *base.rdns))
-    await _refusal(server, str(nobody), password)
+    await _bind(server, str(nobody), password)
 
 
 async def _ask_the_rest(view: Snapshot, server: Server, name: str) -> None:
@@ -115,6 +120,7 @@ async def _ask_the_rest(view: Snapshot, server: Server, name: str) -> None:
 async def _find(view: Snapshot, name: str) -> tuple[Server | None, Person | None]:
     """The server and the person with this login name; None when no server has it."""
     failure: DirectoryError | None = None
+    name = without_domain(name, view.directory.login_domains)
     for server in view.servers:
         try:
             found = await _find_at(server, name)

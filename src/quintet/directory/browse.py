@@ -36,6 +36,7 @@ from quintet.directory.errors import (
     UnknownNameError,
     UnreachableReason,
 )
+from quintet.directory.kinds import of_group_class, people_of
 from quintet.directory.link import PooledConnection
 from quintet.directory.queries import answered_badly, query_servers
 from quintet.directory.records import Container, Group, Page, Person
@@ -339,13 +340,13 @@ async def _server_of(view: Snapshot, name: DN) -> int:
 
 def _level(server: Server, dn: str, kind: int) -> _Level:
     settings = server.settings
-    people, groups = _of_class(settings.person_class), _of_class(settings.group_class)
+    people, groups = _of_class(settings.person_class), of_group_class(settings.group_class)
     if kind == 0:
         containers = Or(tuple(_of_class(name) for name in _CONTAINER_CLASSES))
         return _Level(dn, And((containers, Not(people), Not(groups))).encode(), ("1.1",))
     if kind == 1:
         return _Level(dn, groups.encode(), group_attributes(settings))
-    return _Level(dn, And((people, Not(groups))).encode(), person_attributes(settings))
+    return _Level(dn, And((people_of(settings), Not(groups))).encode(), person_attributes(settings))
 
 
 def _of_class(name: str) -> Filter:

@@ -6,7 +6,7 @@ administrator's word is not sent.
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import final
@@ -22,6 +22,7 @@ from quintet.directory.errors import (
 )
 from quintet.directory.events import Trace, Warned
 from quintet.directory.ssl_contexts import SslContextCache, untrusted
+from quintet.ldap import Control
 from quintet.ldap.connection import Connection, connect
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import (
@@ -85,10 +86,12 @@ class BoundConnection:
 Opener = Callable[[Endpoint, PoolConfig], Awaitable[BoundConnection]]
 
 
-async def guarded_bind(connection: Connection, endpoint: Endpoint, dn: str, password: str) -> None:
+async def guarded_bind(
+    connection: Connection, endpoint: Endpoint, dn: str, password: str, controls: Sequence[Control] = ()
+) -> tuple[Control, ...]:
     """Simple bind, unless the password would be readable on the wire and nobody chose that.
 
-    Raises UnencryptedBindError, and what `Connection.bind` raises.
+    Returns the controls of the answer. Raises UnencryptedBindError, and what `Connection.bind` raises.
     """
     if not (connection.encrypted or endpoint.clear_password):
         raise UnencryptedBindError(
@@ -98,7 +101,7 @@ async def guarded_bind(connection: Connection, endpoint: Endpoint, dn: str, pass
             address=str(endpoint.address),
             fix=endpoint.origin.ways_out,
         )
-    await connection.bind(dn, password)
+    return await connection.bind(dn, password, controls=controls)
 
 
 @final

@@ -121,10 +121,17 @@ class Directory:
         async with self._asking() as view:
             return await group_content.members(view, group, limit=limit)
 
-    async def groups_of(self, person: Person, *, depth: int = 4) -> tuple[Group, ...]:
-        """The groups that a person belongs to, `depth` levels of nesting included (-1 none)."""
+    async def groups_of(self, person: Person, *, depth: int = user_groups.DEPTH) -> tuple[Group, ...]:
+        """The groups that a person belongs to, `depth` levels of them; those with the person as a member are level 1."""
         async with self._asking() as view:
             return await user_groups.groups_of(view, person, depth=depth)
+
+    async def group_levels(
+        self, person: Person, *, depth: int = user_groups.DEPTH
+    ) -> tuple[user_groups.GroupLevel, ...]:
+        """The same groups, each with its level."""
+        async with self._asking() as view:
+            return await user_groups.group_levels(view, person, depth=depth)
 
     async def bind_nobody(self, password: str) -> None:
         """A bind that is refused at nobody's expense: the entry does not exist."""

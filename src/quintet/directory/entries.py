@@ -111,9 +111,5 @@ def identity(dn: str) -> DN | str:
     return dn if name is None else name
 
 
-def has_class(entry: SearchResultEntry, name: str) -> bool:
-    return any(same(text, name) for text in texts(entry, "objectClass"))
-
-
 def lies_under(dn: DN, bases: Iterable[DN]) -> bool:
     return any(dn.is_under(base) for base in bases)

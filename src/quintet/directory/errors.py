@@ -20,6 +20,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from quintet.directory.account_state import AccountState
     from quintet.tls import Explanation
 
 
@@ -57,11 +58,21 @@ class DirectoryError(Exception):
 
 
 class AuthenticationError(DirectoryError):
-    """The sign-in failed. `reason` says more, for logs and never for the person who signs in."""
+    """Authentication failed. `reason` and `state` say more, for administrators and never for the user.
 
-    def __init__(self, what: str = "the name or the password is wrong", *, reason: str = "") -> None:
+    `state` is None when no account was asked: the name is unknown, or the password can't be one.
+    """
+
+    def __init__(
+        self,
+        what: str = "the name or the password is wrong",
+        *,
+        reason: str = "",
+        state: "AccountState | None" = None,
+    ) -> None:
         super().__init__(what)
         self.reason = reason
+        self.state = state
 
 
 class UnknownNameError(DirectoryError):

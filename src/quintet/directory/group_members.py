@@ -13,15 +13,14 @@ from typing import final
 from quintet.directory.entries import (
     group,
     group_attributes,
-    has_class,
     identity,
     lies_under,
     parsed,
     person,
     person_attributes,
-    values,
 )
 from quintet.directory.errors import AmbiguousNameError, UnknownGroupError
+from quintet.directory.kinds import is_computer, is_group, listed, of_group_class, people_of
 from quintet.directory.name_filter import name_filter
 from quintet.directory.queries import answered_badly, gather_or_cancel, query_servers, unless_refused
 from quintet.directory.ranges import all_values
@@ -42,6 +41,8 @@ _LOOKS_PER_MEMBER = 4
 _REPETITIONS_PER_MEMBER = 100
 _TASK = Service.GROUP_CONTENT
 _UID_FORM = "memberuid"
+PRIMARY_GROUP_ID = "primaryGroupID"
+PRIMARY_GROUP_TOKEN = "primaryGroupToken"  # noqa: S105  # the name of an attribute, which comes only if asked for (S57)
 _BIT_STRING = re.compile(r"#'[01]*'B\Z")
 
 
@@ -145,38 +146,64 @@ class _OpenGroup:
         )
 
     async def _open_one(self, entry: SearchResultEntry, depth: int) -> None:
-        batch: list[str] = []
-        async for value in all_values(self.server, _TASK, entry, self.server.settings.group_member_attribute):
-            name = _without_bits(value.decode("utf-8", "surrogateescape").strip())
-            key = identity(name)
-            if not name or key in self._seen:
-                self._again += 1
-                if self._again > _REPETITIONS_PER_MEMBER * self.most:
+        for attribute in listed(self.server.settings.group_member_attribute):
+            batch: list[str] = []
+            by_uid = type_key(attribute) == _UID_FORM
+            async for value in all_values(self.server, _TASK, entry, attribute):
+                name = _without_bits(value.decode("utf-8", "surrogateescape").strip())
+                key = f"uid {name}" if by_uid else identity(name)
+                if not name or key in self._seen:
+                    self._again += 1
+                    if self._again > _REPETITIONS_PER_MEMBER * self.most:
+                        self.truncated = True
+                        break
+                    continue
+                if len(self._seen) > _LOOKS_PER_MEMBER * self.most + DEEPEST:
                     self.truncated = True
                     break
-                continue
-            if len(self._seen) > _LOOKS_PER_MEMBER * self.most + DEEPEST:
-                self.truncated = True
-                break
-            self._seen.add(key)
-            batch.append(name)
-            if len(batch) >= _AT_ONCE:
-                await self._take(batch, depth)
-                batch = []
-            if self.truncated:
-                return
-        if batch:
-            await self._take(batch, depth)
+                self._seen.add(key)
+                batch.append(name)
+                if len(batch) >= _AT_ONCE:
+                    await self._take(batch, depth, by_uid=by_uid)
+                    batch = []
+                if self.truncated:
+                    return
+            if batch:
+                await self._take(batch, depth, by_uid=by_uid)
+        if not self.truncated:
+            await self._take_primary_members(entry)
 
-    async def _take(self, names: Sequence[str], depth: int) -> None:
+    async def _take_primary_members(self, entry: SearchResultEntry) -> None:
+        """Active Directory: who has this group as the primary one is not in `member` (row S55)."""
+        token = entry.text(PRIMARY_GROUP_TOKEN)
+        if token is None or not token.isdecimal():
+            return
         settings = self.server.settings
-        found = await gather_or_cancel(self._look_up(name) for name in names)
+        mine = Equality(PRIMARY_GROUP_ID, token.encode())
+        found = await self.server.search(
+            _TASK,
+            settings.person_base,
+            settings.person_scope.value,
+            And((people_of(settings, disabled=True), mine)),
+            person_attributes(settings),
+            limit=self.most + 1,
+        )
+        for each in found.entries:
+            self.people.setdefault(identity(each.dn), person(each, settings))
+        self.truncated = found.cut or len(self.people) > self.most
+
+    async def _take(self, names: Sequence[str], depth: int, *, by_uid: bool) -> None:
+        settings = self.server.settings
+        look = self._by_uid if by_uid else self._by_dn
+        found = await gather_or_cancel(unless_refused(look(name)) for name in names)
         for name, entry in zip(names, found, strict=True):
             if entry is None:
                 self.missing[identity(name)] = name
                 continue
+            if is_computer(entry):
+                continue
             key = identity(entry.dn)
-            if not self._is_group_entry(entry):
+            if not is_group(entry, settings.group_class, settings.group_member_attribute):
                 self.people.setdefault(key, person(entry, settings))
                 if len(self.people) > self.most:
                     self.truncated = True
@@ -188,10 +215,6 @@ class _OpenGroup:
                     self._queue.append((entry, depth + 1))
                 else:
                     self.truncated = True
-
-    async def _look_up(self, name: str) -> SearchResultEntry | None:
-        by_uid = type_key(self.server.settings.group_member_attribute) == _UID_FORM
-        return await unless_refused(self._by_uid(name) if by_uid else self._by_dn(name))
 
     async def _by_dn(self, name: str) -> SearchResultEntry | None:
         server = self.server
@@ -214,18 +237,15 @@ class _OpenGroup:
         )
         return found.entries[0] if len(found.entries) == 1 else None
 
-    def _is_group_entry(self, entry: SearchResultEntry) -> bool:
-        settings = self.server.settings
-        return has_class(entry, settings.group_class) or bool(values(entry, settings.group_member_attribute))
-
 
 def _group_attributes(server: Server) -> tuple[str, ...]:
     settings = server.settings
-    return ("objectClass", settings.group_member_attribute, *group_attributes(settings))
+    members = (*listed(settings.group_member_attribute), PRIMARY_GROUP_TOKEN)
+    return ("objectClass", *members, *group_attributes(settings))
 
 
 def _is_group(server: Server) -> Filter:
-    return Equality("objectClass", server.settings.group_class.encode())
+    return of_group_class(server.settings.group_class)
 
 
 def _is_person(server: Server) -> Filter:

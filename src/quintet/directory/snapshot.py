@@ -4,16 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from quintet.config.settings import DirectorySettings, ServerSettings, Settings
+from quintet.directory.account_state import AccountState
 from quintet.directory.connector import guarded_bind
 from quintet.directory.events import Trace, Warned
 from quintet.directory.link import PooledConnection
 from quintet.directory.pool import Pool
 from quintet.directory.services import Service
+from quintet.directory.steps import tell_bind, tell_search
+from quintet.ldap import Control, PasswordPolicy
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import (
     AdminLimitExceeded,
     ClientLimitError,
+    LdapError,
     NoSuchObject,
+    ResultError,
     SizeLimitExceeded,
     TimeLimitExceeded,
 )
@@ -68,7 +73,7 @@ class Server:
         The limit holds for servers that do not keep to it, too. `in_part`: what came before the server's
         time or its administrator's patience was over will do.
         """
-        name = str(base)
+        name, told = str(base), (task.value, self.label, str(base), filter)
 
         async def operation(link: PooledConnection) -> SearchResult:
             return await link.connection.search(
@@ -79,14 +84,21 @@ class Server:
             found = await self.pools[task].run(operation)
         except (SizeLimitExceeded, ClientLimitError) as error:
             partial = error.partial
+            tell_search(*told, partial.entries if partial else (), error)
             return Found(partial.entries if partial else (), cut=True)
         except (TimeLimitExceeded, AdminLimitExceeded) as error:
+            tell_search(*told, error=error)
             if not (in_part and error.partial and error.partial.entries):
                 raise
             return Found(error.partial.entries, cut=True)
-        except NoSuchObject:
+        except NoSuchObject as error:
+            tell_search(*told, error=error)
             missing = None if scope == BASE_OBJECT else self.missing_base(task, DN.parse(name))
             return Found((), missing_base=missing)
+        except LdapError as error:
+            tell_search(*told, error=error)
+            raise
+        tell_search(*told, found.entries)
         return Found(found.entries)
 
     async def read(
@@ -117,13 +129,22 @@ class Server:
             self.trace(Warned(task.value, self.label, f"{named} is not there, or hidden from the account"))
         return f"{named} at {self.label}"
 
-    async def bind(self, dn: str, password: str) -> None:
-        """Check a person's password. The connection serves the next bind as it is."""
+    async def bind(self, dn: str, password: str) -> tuple[AccountState, ResultError | None]:
+        """Check a user's password. The connection serves the next bind as it is.
 
-        async def operation(link: PooledConnection) -> None:
-            await guarded_bind(link.connection, link.endpoint, dn, password)
+        Returns what the server says about the account, and the error if it refuses. The request asks for the
+        password policy control: without it OpenLDAP tells nobody that a password must be changed.
+        """
 
-        await self.pools[Service.AUTHENTICATE].run(operation, "bind")
+        async def operation(link: PooledConnection) -> tuple[Control, ...]:
+            return await guarded_bind(link.connection, link.endpoint, dn, password, (PasswordPolicy(),))
+
+        told = Service.AUTHENTICATE.value, self.label, dn
+        try:
+            controls = await self.pools[Service.AUTHENTICATE].run(operation, "bind")
+        except ResultError as error:
+            return tell_bind(*told, error), error
+        return tell_bind(*told, controls), None
 
 
 @dataclass(frozen=True, slots=True)

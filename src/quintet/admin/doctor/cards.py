@@ -177,16 +177,18 @@ async def _check_people(cards: Cards, people: Sequence[tuple[str, str]]) -> None
     """D33: somebody whom the five tasks find must have a card."""
     tried: list[str] = []
     for ident, dn in people:
-        question = by_user(cards.card, ident)
-        if question is None:
-            continue
-        try:
-            found = await ask(cards.connection, question.base, question.scope, question.filter, limit=2)
-        except (NoSuchObject, LdapError):
-            continue
-        if len(found.entries) == 1 and not found.more:
-            return
-        tried.append(f"{dn} (as {ident!r}: {len(found.entries)} entries)" if ident != dn else dn)
+        questions = by_user(cards.card, ident)
+        count = 0
+        for question in questions:
+            try:
+                found = await ask(cards.connection, question.base, question.scope, question.filter, limit=2)
+            except LdapError:
+                continue
+            if len(found.entries) == 1 and not found.more:
+                return
+            count = max(count, len(found.entries))
+        if questions:
+            tried.append(f"{dn} (as {ident!r}: {count} entries)" if ident != dn else dn)
     if tried and not cards.report.has("D20", "Q20", "D19"):
         cards.report.add(
             "D33",
