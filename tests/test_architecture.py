@@ -17,7 +17,7 @@ ARROWS: dict[str, set[str]] = {
     "diagnostics": set(),
     "logs": {"secret"},
     "ldap": set(),
-    "tls": {"secret", "files"},
+    "tls": {"secret", "files", "diagnostics"},
     "embedded": {"ldap"},
     "config": {"ldap", "tls", "secret", "files", "diagnostics"},
     "directory": {"config", "ldap", "tls", "secret", "diagnostics"},

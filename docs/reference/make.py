@@ -20,13 +20,13 @@ import typer
 from typer.models import ArgumentInfo, DefaultPlaceholder, OptionInfo, ParameterInfo
 
 from quintet import diagnostics
-from quintet.admin.doctor.catalogue import CATALOGUE
 from quintet.cli import app as command_line
 from quintet.cli.commands import COMMANDS
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.report_error import EXITS
-from quintet.config import schema
-from quintet.config.schema import IniKey, XmlSetting
+from quintet.config import schema, xml_schema
+from quintet.config.environment import ENV_FILES
+from quintet.config.schema import Kind, Setting
 from quintet.directory import errors as directory_errors
 from quintet.ldap import errors as ldap_errors
 from quintet.tls import StoreError
@@ -35,78 +35,85 @@ FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent.parent / "bench"))
 task_figures = import_module("figures")
 _MADE = "<!-- Made by script/docs from the code. Changes belong there. -->\n"
-_OURS = "Quintet"
 
 
 def settings() -> str:
     ini = [key for key in schema.INI_KEYS if not _is_tls(key)]
-    ours = [key for key in ini if key.source == _OURS]
-    effective = [key for key in ini if key not in ours and not key.unused]
     tls = [key for key in schema.INI_KEYS if key.name.startswith("STLDAP_TLS_")]
     return _page(
         "Settings",
         "Quintet reads three files from one folder. All of them are Sametime's; only the keys that begin with"
-        " `QUINTET_` are ours.",
+        " `QUINTET_` are Quintet's own, and Sametime ignores those. Under *acts*, a table says whether"
+        " Quintet"
+        " acts on a setting, and if not, why.",
         "Every key of `sametime.ini` can come from the environment instead, as `STI__Section__KEY`, for"
-        " example `STI__Config__STLDAP_TLS_TRUST_STORE_FILE`. The environment wins over the file. `quintet"
-        " check` names every key that is misspelt, misplaced or wrong.",
+        " example `STI__Config__STLDAP_TLS_TRUST_STORE_FILE`. Such variables are also read from"
+        f" {_codes(ENV_FILES)} beside the three files, which have lines `NAME=VALUE`. The environment wins"
+        " over"
+        " these, and these win over `sametime.ini`. `quintet check` names every key that is misspelt,"
+        " misplaced"
+        " or wrong.",
+        "A store whose path is that of a container, `/local/…`, and that does not exist there is looked for"
+        " by"
+        " its name in the folder of the settings. A file whose name differs in letter case alone is used,"
+        " too."
+        " `quintet check` notes both.",
         "## sametime.ini: TLS",
         "Section `[Config]`. Each key has two scopes: `STLDAP_…` is for LDAP alone, `ST_…` is for the whole"
         " server. LDAP takes `STLDAP_…`, and where that is not set, `ST_…`; key by key."
         f" (`{'…` and `'.join(schema.OTHER_PREFIXES)}…` are known, and do not concern LDAP.)"
         " [How to choose](../how-to/tls-scopes.md).",
-        _ini_table(tls, lambda key: f"`{key.name}`"),
+        _settings_table(tls),
         "## sametime.ini: the directory and the rest",
-        _ini_table(effective, lambda key: f"`{key.name}` `[{key.sections[0]}]`"),
-        "## sametime.ini: keys of Quintet",
-        "Sametime does not know these, and ignores them.",
-        _ini_table(ours, lambda key: f"`{key.name}` `[{key.sections[0]}]`"),
-        "## sametime.ini: known, and without effect",
-        _table(
-            ("key", "meaning", "why it has no effect"),
-            (
-                (f"`{key.name}` `[{key.sections[0]}]`", key.meaning, key.unused)
-                for key in [*(key for key in tls if key.unused), *(key for key in ini if key.unused)]
-            ),
-        ),
+        _settings_table(ini),
         "## StCommunityConfig.xml",
         "Attributes of `Connection`, or of an element around it as the default for all inside. One"
         " `Connection` is one directory; [several servers](../how-to/several-servers.md) have one each.",
-        _xml_table(schema.CONNECTION_SETTINGS),
+        _settings_table(xml_schema.CONNECTION.values()),
         "Anywhere in the file:",
-        _xml_table(schema.COMMUNITY_SETTINGS),
+        _settings_table(xml_schema.ANYWHERE.values()),
+        "Of `AnonymousAccess`:",
+        _settings_table(xml_schema.ANONYMOUS_ACCESS.values()),
         "## UserInfoConfig.xml",
-        "Attributes of `StorageDetails`. Cards take nothing from the other two files.",
-        _xml_table(schema.CARD_SERVER_SETTINGS),
-        "The elements, and the attributes that they may have:",
-        _table(
-            ("element", "attributes"),
-            ((f"`{name}`", _codes(attributes)) for name, attributes in schema.CARD_ELEMENTS.items()),
+        "Business cards take nothing from the other two files. Clients keep a card for 7 days; their command"
+        ' "Refresh Person Info" fetches it again.',
+        *(
+            part
+            for name, found in xml_schema.CARD_ELEMENTS.items()
+            if found
+            for part in (f"Attributes of `{name}`:", _settings_table(found.values()))
         ),
-        f"The `Id` of a `Detail` is one of {_codes(schema.DETAIL_IDS)}, in these very letters.",
+        f"Elements without attributes: {_codes(n for n, f in xml_schema.CARD_ELEMENTS.items() if not f)}."
+        f" {_codes(xml_schema.IGNORED_CARD_ELEMENTS)} concern Domino and have no effect.",
+        f"The `Id` of a `Detail` is one of {_codes(xml_schema.DETAIL_IDS)}, in these very letters.",
     )
 
 
-def _is_tls(key: IniKey) -> bool:
-    return key.name.partition("_")[2] in schema.TLS_NAMES
+def _is_tls(key: Setting) -> bool:
+    return schema.without_scope(key.name) in schema.TLS_NAMES
 
 
-def _ini_table(keys: Iterable[IniKey], shown: Callable[[IniKey], str]) -> str:
-    rows = ((shown(key), key.kind.value, _code(key.default), key.meaning) for key in keys if not key.unused)
-    return _table(("key", "value", "default", "meaning"), rows)
+def _settings_table(found: Iterable[Setting]) -> str:
+    rows = ((_names(each), _value_of(each), _code(each.default), each.meaning, _acts(each)) for each in found)
+    return _table(("name", "value", "default", "meaning", "acts"), rows)
 
 
-def _xml_table(found: Iterable[XmlSetting]) -> str:
-    rows = (
-        (
-            _codes(each.names[:1]) + (f" (also {_codes(each.aliases)})" if each.aliases else ""),
-            each.kind.value,
-            _code(each.default),
-            each.meaning,
-        )
-        for each in found
-    )
-    return _table(("name", "value", "default", "meaning"), rows)
+def _names(each: Setting) -> str:
+    also = f" (also {_codes(each.aliases)})" if each.aliases else ""
+    section = f" `[{each.sections[0]}]`" if each.sections and not _is_tls(each) else ""
+    return f"`{each.name}`{section}{also}"
+
+
+def _value_of(each: Setting) -> str:
+    if each.choices:
+        return _codes(each.choices)
+    least, most = each.bounds
+    bounded = each.kind in (Kind.NUMBER, Kind.MINUTES, Kind.PORT) and most < 10**9
+    return f"{each.kind.value}, {least:,} to {most:,}" if bounded else each.kind.value
+
+
+def _acts(each: Setting) -> str:
+    return f"no: {each.unused}" if each.unused else "yes"
 
 
 def commands() -> str:
@@ -217,32 +224,38 @@ def _value(hint: object) -> str:
 
 
 def findings() -> str:
-    severities = {each.severity for each in CATALOGUE.values()}
-    order = [each for each in diagnostics.Severity if each in severities]
+    codes = diagnostics.CODES.values()
+    severities = ", ".join(each.value for each in diagnostics.Severity)
     return _page(
-        "Findings of `quintet doctor`",
-        "Codes that begin with D are pitfalls of Sametime that its documents and its users tell of; those"
-        " with Q are what LDAP has taught others. A finding in the command's output has the exact place,"
-        " what was seen, and mostly a more exact cure than here. It changes nothing; the exit code is 1 when"
-        " one is an error.",
+        "Findings of `quintet check` and `quintet doctor`",
+        "Every problem has a code; `quintet explain CODE` shows the same as this page. Codes that begin with"
+        " D"
+        " are known pitfalls of Sametime; those with Q are what Quintet finds besides. A problem in a"
+        " command's"
+        " output has the exact place, and mostly a more exact fix than here. `check` exits with 2 when one"
+        " is an"
+        " error, with `--strict` also when one is a warning; `doctor` exits with 1 when one is an error.",
         _table(
-            ("code", "", "what"),
-            (
-                (f"[{code}](#{code.lower()})", kind.severity.value, kind.title)
-                for code, kind in CATALOGUE.items()
-            ),
+            ("code", "usually", "problem"),
+            ((f"[{code}](#{code.name.lower()})", code.severity.value, code.title) for code in codes),
         ),
-        f"The severities: {', '.join(each.value for each in order)}.",
-        *(
-            part
-            for code, kind in CATALOGUE.items()
-            for part in (
-                f"### {code}",
-                f"**{_escaped(kind.title)}** ({kind.severity.value}): {_escaped(kind.why)}.",
-                f"Cure: {_escaped(kind.fix)}.",
-            )
-        ),
+        f"The severities: {severities}.",
+        *(part for code in codes for part in _finding(code)),
     )
+
+
+def _finding(code: diagnostics.Code) -> Iterator[str]:
+    yield f"### {code}"
+    yield f"**{_escaped(code.title)}** ({code.severity.value})"
+    yield f"Impact: {_escaped(code.impact)}."
+    yield f"Fix: {_escaped(code.fix)}."
+    if code.see:
+        yield f"See: {', '.join(f'[{_title(page)}](../{page})' for page in code.see)}."
+
+
+def _title(page: str) -> str:
+    """The heading of a page of the documentation."""
+    return (FOLDER.parent / page).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 _EXIT_MEANINGS = {

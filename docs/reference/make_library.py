@@ -65,7 +65,7 @@ TOPICS = {
             "Scope",
             "Deref",
             "SearchResult",
-            "Page",
+            "SearchPage",
             "Entry",
         ),
     ),

@@ -96,20 +96,6 @@ def test_an_error_of_the_system_names_the_file_and_no_number(capsys: pytest.Capt
     assert capsys.readouterr().err == "error: somewhere: No such file or directory\n"
 
 
-def test_check_prints_every_problem_with_its_place(quintet: Quintet, tmp_path: Path) -> None:
-    (tmp_path / "sametime.ini").write_text("[Directory]\nST_DB_LDAP_PENDING_MAX=many\n")
-    (tmp_path / "StCommunityConfig.xml").write_text("<StCommunityConfig>\n<LDAP>\n")
-    ran = quintet("check", "--json")
-    assert ran.code == 2
-    problems = ran.document["problems"]
-    assert all(set(each) == {"severity", "file", "line", "key", "message"} for each in problems)
-    errors = {each["file"]: each for each in problems if each["severity"] == "error"}
-    assert errors["sametime.ini"]["line"] == 2
-    assert errors["sametime.ini"]["key"] == "ST_DB_LDAP_PENDING_MAX"
-    assert errors["StCommunityConfig.xml"]["line"] is not None
-    assert "sametime.ini:2" in quintet("check").out
-
-
 @pytest.mark.real
 def test_sound_settings_are_0(quintet: Quintet, sound_folder: Path) -> None:
     ran = quintet("--config", sound_folder, "check", "--json")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.config.ini import Entry, LineKind, parse_ini, read_ini
-from quintet.diagnostics import Diagnostics, Severity
+from quintet.diagnostics import Diagnostics, Finding, Severity
 
 NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ_", min_size=1, max_size=12)
 VALUES = st.text(
@@ -60,37 +60,40 @@ def test_encodings_with_a_mark_are_read(encoding: str) -> None:
 def test_a_file_that_is_no_utf_8_is_read_as_latin_1_with_a_note() -> None:
     entries, findings = read("[C]\nA=Zoë".encode("latin-1"))
     assert entries[0].value == "Zoë"
-    assert [p.severity for p in findings.problems] == [Severity.NOTE]
+    assert [(p.code, p.severity) for p in findings.problems] == [(Finding.Q45, Severity.NOTE)]
 
 
 def test_utf_16_without_a_mark_is_an_error() -> None:
     _, findings = read("[C]\nA=1".encode("utf-16-le"))
     assert findings.failed
-    assert "NUL" in findings.problems[0].message
+    assert findings.problems[0].code is Finding.Q46
 
 
 def test_of_a_key_given_twice_the_last_counts_and_both_lines_are_named() -> None:
     entries, findings = read("[C]\nKEY=1\nOTHER=2\nkey=3\n")
     assert {e.key: e.value for e in entries} == {"OTHER": "2", "key": "3"}
     (problem,) = findings.problems
-    assert problem.severity is Severity.WARNING
-    assert "line 2" in problem.message
-    assert "line 4" in problem.message
+    assert (problem.code, problem.place.line if problem.place else 0) == (Finding.Q50, 4)
+    assert problem.fix == "remove line 2"
 
 
 def test_c13_sections_that_differ_in_case_or_hyphen_are_one() -> None:
     entries, findings = read("[Debug-StUsers]\nA=1\n[DEBUG_STUSERS]\nA=2\n")
     assert [e.value for e in entries] == ["2"]
-    assert any("again, first in line 1" in p.message for p in findings.problems)
+    assert (findings.problems[0].code, str(findings.problems[0].place)) == (Finding.Q48, "sametime.ini:3")
 
 
 def test_a_line_that_is_nothing_is_told_with_its_number() -> None:
     _, findings = read("[C]\nthis is prose\n=1\n")
-    assert [p.place.line for p in findings.problems] == [2, 3]
+    assert [(p.code, p.place and p.place.line) for p in findings.problems] == [
+        (Finding.Q49, 2),
+        (Finding.Q49, 3),
+    ]
 
 
 def test_a_control_character_in_a_value_is_told() -> None:
     _, findings = read("[C]\nA=1\x07\n")
+    assert findings.problems[0].code is Finding.Q51
     assert "U+0007" in findings.problems[0].message
 
 

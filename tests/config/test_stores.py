@@ -8,7 +8,7 @@ from cryptography import x509
 
 from quintet.config.load import check, load
 from quintet.config.stash_migration import stash_passwords
-from quintet.diagnostics import Diagnostic, Severity
+from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
 from quintet.secret import Secret
 from quintet.tls import StoreKind, new_store, open_store, read_stash, save_store, write_stash
 from support import certs, keytool
@@ -78,8 +78,8 @@ def test_c18_every_kind_of_store_is_taken_by_its_name(
 
 def test_c16_the_origin_of_the_store_is_told_with_the_profile(folder: Path) -> None:
     origin = load(folder, {VARIABLE: PASSWORD}).tls.origins
-    assert (origin["trust_store"].key, origin["trust_store"].place) == (FILE, f"{INI}:2")
-    assert (origin["trust_store_password"].key, origin["trust_store_password"].place) == (
+    assert (origin["trust_store"].key, str(origin["trust_store"].place)) == (FILE, f"{INI}:2")
+    assert (origin["trust_store_password"].key, str(origin["trust_store_password"].place)) == (
         VARIABLE,
         "environment",
     )
@@ -88,9 +88,9 @@ def test_c16_the_origin_of_the_store_is_told_with_the_profile(folder: Path) -> N
 def test_d4_a_missing_store_is_an_error_that_names_key_line_and_file(folder: Path) -> None:
     (folder / "trust.p12").unlink()
     problem = only(folder, Severity.ERROR)
-    assert (problem.key, str(problem.place)) == (FILE, f"{INI}:2")
+    assert (problem.code, problem.key, str(problem.place)) == (Pitfall.D4, FILE, f"{INI}:2")
     assert str(folder / "trust.p12") in problem.message
-    assert "quintet trust" in problem.message
+    assert "quintet trust fetch" in problem.fix
 
 
 def test_a_store_that_nobody_uses_is_only_warned_about(folder: Path) -> None:
@@ -102,8 +102,9 @@ def test_a_store_that_nobody_uses_is_only_warned_about(folder: Path) -> None:
 def test_d4_a_wrong_password_is_an_error_that_does_not_show_it(folder: Path) -> None:
     ini(folder, f"{FILE}=trust.p12", f"{CLEAR}=wrong-{PASSWORD}")
     problem = only(folder, Severity.ERROR)
-    assert "password" in problem.message
-    assert PASSWORD not in problem.message
+    assert problem.code is Pitfall.D4
+    assert "password" in problem.fix
+    assert PASSWORD not in repr(problem)
 
 
 @pytest.mark.parametrize(
@@ -111,18 +112,20 @@ def test_d4_a_wrong_password_is_an_error_that_does_not_show_it(folder: Path) -> 
 )
 def test_d4_what_is_no_store_is_an_error(folder: Path, content: bytes) -> None:
     (folder / "trust.p12").write_bytes(content)
-    assert only(folder, Severity.ERROR).key == FILE
+    problem = only(folder, Severity.ERROR)
+    assert (problem.code, problem.key) == (Pitfall.D4, FILE)
 
 
 def test_d4_a_jks_named_p12_is_told_as_such(folder: Path, certificate: x509.Certificate) -> None:
     save_store(folder / "trust.p12", new_store(StoreKind.JKS).with_trusted("ldap", certificate), PASSWORD)
-    assert ".jks" in only(folder, Severity.ERROR).message
+    problem = only(folder, Severity.ERROR)
+    assert (problem.code, ".jks" in problem.message) == (Pitfall.D4, True)
 
 
 def test_a_trust_store_without_certificates_is_an_error(folder: Path) -> None:
     save_store(folder / "trust.p12", new_store(StoreKind.JKS), PASSWORD, kind=StoreKind.JKS)
     ini(folder, "STLDAP_TLS_TRUST_STORE_TYPE=jks", f"{FILE}=trust.p12", f"{CLEAR}={PASSWORD}")
-    assert "no trusted certificate" in only(folder, Severity.ERROR).message
+    assert only(folder, Severity.ERROR).code is Pitfall.D4
 
 
 def with_cards(folder: Path, path: str, password: str = PASSWORD) -> None:
@@ -155,7 +158,7 @@ def test_c68_d7_a_cards_store_that_does_not_open_is_an_error_in_their_file(
 ) -> None:
     with_cards(folder, path, password)
     problem = only(folder, Severity.ERROR)
-    assert str(problem.place) == f"{CARDS}:2"
+    assert (problem.code, str(problem.place)) == (Pitfall.D7, f"{CARDS}:2")
 
 
 @pytest.fixture(scope="module")
@@ -182,8 +185,8 @@ def test_c22_an_unknown_label_among_several_keys_is_an_error(
         assert not serious(folder)
     else:
         problem = only(folder, Severity.ERROR)
-        assert problem.key == "ST_TLS_KEY_LABEL"
-        assert "first, second" in problem.message
+        assert (problem.code, problem.key) == (Finding.Q88, "ST_TLS_KEY_LABEL")
+        assert "first, second" in problem.message + problem.fix
 
 
 @pytest.mark.real
@@ -193,8 +196,8 @@ def test_c22_several_keys_without_a_label_are_an_error_where_the_store_is_named(
     store = (f"ST_TLS_KEY_STORE_FILE={two_keys}", f"ST_TLS_KEY_STORE_PASSWORD={PASSWORD}")
     ini(folder, f"{FILE}=trust.p12", f"{CLEAR}={PASSWORD}", *store)
     problem = only(folder, Severity.ERROR)
-    assert problem.key == "ST_TLS_KEY_STORE_FILE"
-    assert "several keys: first, second" in problem.message
+    assert (problem.code, problem.key) == (Finding.Q88, "ST_TLS_KEY_STORE_FILE")
+    assert "first, second" in problem.message
 
 
 def stashing(folder: Path, *more: str) -> Path:
@@ -212,7 +215,7 @@ def test_c23_the_first_start_writes_the_stash_and_removes_the_clear_line_alone(f
     (folder / INI).write_bytes(before)
     (folder / INI).chmod(0o640)
     (told,) = stash_passwords(folder, {})
-    assert told.severity is Severity.NOTE
+    assert (told.code, told.severity) == (Finding.Q89, Severity.NOTE)
     assert read_stash(stash).reveal() == PASSWORD
     assert stat.S_IMODE(stash.stat().st_mode) == 0o600
     line = f"stldap_tls_trust_store_password={PASSWORD}\r\n".encode()
@@ -243,8 +246,8 @@ def test_c23_a_password_from_the_environment_is_stashed_and_the_variable_named(f
     ini(folder, f"{FILE}=trust.p12", f"{STASH}=trust.sth")
     before = (folder / INI).read_bytes()
     (told,) = stash_passwords(folder, {VARIABLE: PASSWORD})
-    assert told.severity is Severity.WARNING
-    assert "environment" in told.message
+    assert (told.code, told.severity) == (Finding.Q89, Severity.WARNING)
+    assert "environment" in told.fix
     assert read_stash(folder / "trust.sth").reveal() == PASSWORD
     assert (folder / INI).read_bytes() == before
 
@@ -254,7 +257,7 @@ def test_c23_a_wrong_password_is_not_stashed_and_stays(folder: Path) -> None:
     text = (folder / INI).read_bytes().replace(PASSWORD.encode(), b"wrong")
     (folder / INI).write_bytes(text)
     (told,) = stash_passwords(folder, {})
-    assert told.severity is Severity.ERROR
+    assert (told.code, told.severity) == (Pitfall.D35, Severity.ERROR)
     assert not stash.exists()
     assert (folder / INI).read_bytes() == text
 
@@ -276,8 +279,7 @@ def test_c23_a_stash_that_cannot_be_written_leaves_the_password(folder: Path) ->
 def test_a_stash_and_a_clear_password_that_both_work_are_told(folder: Path) -> None:
     write_stash(stashing(folder), Secret(PASSWORD))
     problem = only(folder, Severity.WARNING)
-    assert problem.key == CLEAR
-    assert "remove the clear password" in problem.message
+    assert (problem.code, problem.key) == (Pitfall.D35, CLEAR)
 
 
 def test_a_stash_that_fails_beside_a_clear_password_that_works_is_told_and_both_are_left(
@@ -287,21 +289,21 @@ def test_a_stash_that_fails_beside_a_clear_password_that_works_is_told_and_both_
     write_stash(stash, Secret("wrong"))
     before = (folder / INI).read_bytes(), stash.read_bytes()
     problem = only(folder, Severity.WARNING)
-    assert problem.key == STASH
+    assert (problem.code, problem.key) == (Pitfall.D35, STASH)
     assert stash_passwords(folder, {}) == ()
     assert ((folder / INI).read_bytes(), stash.read_bytes()) == before
 
 
 def test_a_missing_stash_without_a_clear_password_is_an_error(folder: Path) -> None:
     ini(folder, f"{FILE}=trust.p12", f"{STASH}=trust.sth")
-    assert "stash" in only(folder, Severity.ERROR).message
+    assert only(folder, Severity.ERROR).code is Pitfall.D35
 
 
 def test_c25_a_stash_that_others_can_read_is_told(folder: Path) -> None:
     ini(folder, f"{FILE}=trust.p12", f"{STASH}=trust.sth")
     write_stash(folder / "trust.sth", Secret(PASSWORD))
     (folder / "trust.sth").chmod(0o644)
-    assert "chmod 600" in only(folder, Severity.WARNING).message
+    assert only(folder, Severity.WARNING).code is Pitfall.D35
 
 
 @pytest.mark.parametrize("absolute", [True, False])
@@ -313,3 +315,34 @@ def test_c26_stash_paths_count_from_the_settings_folder(folder: Path, absolute: 
     ref = load(folder, {}).tls.trust_store
     assert ref is not None
     assert ref.stash == stash
+
+
+# Stores of a container (reference 2.3): their paths do not exist elsewhere.
+
+CONTAINER = "/local/notesdata"
+
+
+def test_a_store_of_the_container_is_taken_from_the_settings_folder_with_a_note(folder: Path) -> None:
+    ini(folder, f"{FILE}={CONTAINER}/trust.p12", f"{CLEAR}={PASSWORD}")
+    assert not serious(folder)
+    assert [(p.code, p.key) for p in check(folder, {}) if p.key == FILE] == [(Finding.Q97, FILE)]
+    ref = load(folder, {}).tls.trust_store
+    assert ref is not None
+    assert ref.path == folder / "trust.p12"
+
+
+def test_a_stash_file_of_the_container_likewise(folder: Path) -> None:
+    ini(folder, f"{FILE}=trust.p12", f"{STASH}={CONTAINER}/trust.sth")
+    write_stash(folder / "trust.sth", Secret(PASSWORD))
+    assert not serious(folder)
+
+
+def test_the_cards_store_of_the_container_likewise(folder: Path) -> None:
+    with_cards(folder, f"{CONTAINER}/trust.p12")
+    assert not serious(folder)
+
+
+@pytest.mark.parametrize("path", ["/etc/trust.p12", f"{CONTAINER}/other.p12"])
+def test_no_other_store_is_taken_in_place_of_one_that_is_missing(folder: Path, path: str) -> None:
+    ini(folder, f"{FILE}={path}", f"{CLEAR}={PASSWORD}")
+    assert only(folder, Severity.ERROR).code is Pitfall.D4

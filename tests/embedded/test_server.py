@@ -32,7 +32,7 @@ from quintet.ldap.messages import (
     encode,
 )
 from quintet.ldap.sasl import scram
-from quintet.ldap.sasl.channel_binding import Binding, of_certificate
+from quintet.ldap.sasl.channel_binding import ChannelBinding, of_certificate
 from support.raw_client import RawClient, code
 
 ENTRIES = tuple(
@@ -250,7 +250,7 @@ async def test_a_failed_bind_leaves_nobody_bound(client: RawClient) -> None:
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-1"])
 @pytest.mark.parametrize("user", ["Annie", ANN])
 async def test_scram_proves_both_sides(client: RawClient, mechanism: str, user: str) -> None:
-    assert await scram_bind(client, scram.Client(mechanism, user, "ann-secret")) == 0
+    assert await scram_bind(client, scram.ScramClient(mechanism, user, "ann-secret")) == 0
     (answer,) = await client.ask(ExtendedRequest("1.3.6.1.4.1.4203.1.11.3"))
     assert isinstance(answer.op, ExtendedResponse)
     assert answer.op.value == f"dn:{ANN}".encode()
@@ -260,14 +260,14 @@ async def test_scram_proves_both_sides(client: RawClient, mechanism: str, user: 
 async def test_scram_fails_for_wrong_and_for_hashed_passwords(
     client: RawClient, user: str, password: str
 ) -> None:
-    assert await scram_bind(client, scram.Client("SCRAM-SHA-256", user, password)) == 49
+    assert await scram_bind(client, scram.ScramClient("SCRAM-SHA-256", user, password)) == 49
 
 
 async def test_scram_can_be_left_out() -> None:
     async with EmbeddedServer(ENTRIES, rules=Rules(scram=False)) as server, RawClient(server.port) as client:
         root = entry(await client.find("", "(objectClass=*)", "+", scope=0))
         assert "supportedSASLMechanisms" not in root
-        assert await scram_bind(client, scram.Client("SCRAM-SHA-256", "Annie", "ann-secret")) == 7
+        assert await scram_bind(client, scram.ScramClient("SCRAM-SHA-256", "Annie", "ann-secret")) == 7
 
 
 async def test_scram_binds_to_tls(
@@ -281,15 +281,15 @@ async def test_scram_binds_to_tls(
             assert client.peer_certificate is not None
             binding = of_certificate(client.peer_certificate)
             assert binding is not None
-            bound = scram.Client("SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=binding)
+            bound = scram.ScramClient("SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=binding)
             assert await scram_bind(client, bound) == 0
-            wrong = scram.Client(
-                "SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=Binding(binding.name, b"x" * 32)
+            wrong = scram.ScramClient(
+                "SCRAM-SHA-256-PLUS", "Annie", "ann-secret", binding=ChannelBinding(binding.name, b"x" * 32)
             )
             assert await scram_bind(client, wrong) == 49
 
 
-async def scram_bind(client: RawClient, exchange: scram.Client) -> int:
+async def scram_bind(client: RawClient, exchange: scram.ScramClient) -> int:
     """The result code in the end; the server's proof is checked on the way."""
     first = await client.ask(BindRequest("", Sasl(exchange.mechanism, exchange.first())))
     if code(first) != 14:

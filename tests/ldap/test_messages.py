@@ -15,6 +15,7 @@ from quintet.ldap.messages import (
     BindResponse,
     CompareRequest,
     Control,
+    ExtendedRequest,
     ExtendedResponse,
     Message,
     ModifyRequest,
@@ -119,10 +120,12 @@ def test_the_same_attribute_twice_in_an_entry_has_all_values() -> None:
         ModifyRequest("cn=a", (Replace("unicodePwd", ["hunter2"]), Delete("userPassword", [b"hunter2"]))),
         CompareRequest("cn=a", "userPassword", b"hunter2"),
         Entry("cn=a", {"USERPASSWORD": [b"hunter2"]}),
+        ExtendedRequest("1.3.6.1.4.1.4203.1.11.1", b"hunter2"),
+        ExtendedResponse(Result(), None, b"hunter2"),
     ],
 )
 def test_a_secret_never_shows(op: Operation) -> None:
-    assert "hunter2" not in repr(Message(1, op)) + str(op)
+    assert "hunter2" not in repr(Message(1, op, (Control("1.2.3", False, b"hunter2"),))) + str(op)
 
 
 @given(texts, st.integers(0, 2), filters, some_texts, st.integers(1, 2**31 - 1), st.booleans())

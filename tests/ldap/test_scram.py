@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quintet.ldap.sasl import scram
-from quintet.ldap.sasl.channel_binding import Binding, of_certificate
+from quintet.ldap.sasl.channel_binding import ChannelBinding, of_certificate
 from quintet.ldap.sasl.saslprep import saslprep
-from quintet.ldap.sasl.scram import Challenge, Client, ScramError, Server
+from quintet.ldap.sasl.scram import Challenge, ScramClient, ScramError, ScramServer
 
-CHANNEL = Binding("tls-server-end-point", b"hash")
+CHANNEL = ChannelBinding("tls-server-end-point", b"hash")
 
 RFC_5802 = (
     "SCRAM-SHA-1",
@@ -47,7 +47,7 @@ RFC_7677 = (
 @pytest.mark.parametrize("example", [RFC_5802, RFC_7677], ids=["RFC 5802", "RFC 7677"])
 def test_the_client_speaks_as_in_the_rfc(example: tuple[str, str, bytes, bytes, bytes, bytes]) -> None:
     mechanism, nonce, first, challenge, final, verdict = example
-    client = Client(mechanism, "user", "pencil", nonce=nonce)
+    client = ScramClient(mechanism, "user", "pencil", nonce=nonce)
     assert client.first() == first
     assert client.final(client.salted(client.challenge(challenge))) == final
     client.verify(verdict)
@@ -58,12 +58,12 @@ def test_the_server_speaks_as_in_the_rfc(example: tuple[str, str, bytes, bytes, 
     mechanism, nonce, first, challenge, final, verdict = example
     whole, salt, _ = (part[2:] for part in challenge.decode().split(","))
     kept = scram.credentials(mechanism, "pencil", salt=base64.b64decode(salt))
-    server = Server(mechanism, {"user": kept}.get, nonce=whole.removeprefix(nonce))
+    server = ScramServer(mechanism, {"user": kept}.get, nonce=whole.removeprefix(nonce))
     assert server.first(first) == challenge
     assert server.final(final) == verdict
 
 
-def exchange(client: Client, server: Server) -> None:
+def exchange(client: ScramClient, server: ScramServer) -> None:
     challenge = client.challenge(server.first(client.first()))
     client.verify(server.final(client.final(client.salted(challenge))))
 
@@ -74,26 +74,26 @@ def exchange(client: Client, server: Server) -> None:
 )
 def test_both_halves_understand_each_other(mechanism: str, user: str, password: bytes) -> None:
     try:
-        client = Client(
+        client = ScramClient(
             mechanism,
             user,
             password,
             authzid="u:a,b=c",
-            binding=Binding("tls-server-end-point", b"hash"),
+            binding=ChannelBinding("tls-server-end-point", b"hash"),
             plus_offered=True,
         )
         prepared = saslprep(user)
     except (ScramError, ValueError):
         return
     kept = scram.credentials(mechanism, password)
-    server = Server(mechanism, {prepared: kept}.get, binding=b"hash", plus_offered=True)
+    server = ScramServer(mechanism, {prepared: kept}.get, binding=b"hash", plus_offered=True)
     exchange(client, server)
     assert (server.user, server.authzid) == (prepared, "u:a,b=c")
 
 
-def halves(password: str = "pencil") -> tuple[Client, Server]:
+def halves(password: str = "pencil") -> tuple[ScramClient, ScramServer]:
     kept = scram.credentials("SCRAM-SHA-1", "pencil")
-    return Client("SCRAM-SHA-1", "user", password), Server("SCRAM-SHA-1", {"user": kept}.get)
+    return ScramClient("SCRAM-SHA-1", "user", password), ScramServer("SCRAM-SHA-1", {"user": kept}.get)
 
 
 def test_a_wrong_password_is_found_out() -> None:
@@ -103,7 +103,7 @@ def test_a_wrong_password_is_found_out() -> None:
 
 
 def test_an_unknown_user_is_told_as_a_wrong_password() -> None:
-    client, server = Client("SCRAM-SHA-1", "who", "x"), Server("SCRAM-SHA-1", lambda _: None)
+    client, server = ScramClient("SCRAM-SHA-1", "who", "x"), ScramServer("SCRAM-SHA-1", lambda _: None)
     with pytest.raises(ScramError, match="the name or the password is wrong"):
         exchange(client, server)
 
@@ -122,17 +122,19 @@ def test_the_end_without_a_signature_is_no_proof() -> None:
 
 def test_another_channel_is_found_out() -> None:
     kept = scram.credentials("SCRAM-SHA-256-PLUS", "pencil")
-    client = Client("SCRAM-SHA-256-PLUS", "user", "pencil", binding=Binding("tls-server-end-point", b"ours"))
-    server = Server("SCRAM-SHA-256-PLUS", {"user": kept}.get, binding=b"theirs")
+    client = ScramClient(
+        "SCRAM-SHA-256-PLUS", "user", "pencil", binding=ChannelBinding("tls-server-end-point", b"ours")
+    )
+    server = ScramServer("SCRAM-SHA-256-PLUS", {"user": kept}.get, binding=b"theirs")
     with pytest.raises(ScramError, match="does not fit"):
         exchange(client, server)
 
 
 def test_hidden_plus_mechanisms_are_found_out() -> None:
     kept = scram.credentials("SCRAM-SHA-256", "pencil")
-    client = Client("SCRAM-SHA-256", "user", "pencil", binding=CHANNEL, plus_offered=False)
+    client = ScramClient("SCRAM-SHA-256", "user", "pencil", binding=CHANNEL, plus_offered=False)
     with pytest.raises(ScramError, match="hid"):
-        exchange(client, Server("SCRAM-SHA-256", {"user": kept}.get, binding=b"x", plus_offered=True))
+        exchange(client, ScramServer("SCRAM-SHA-256", {"user": kept}.get, binding=b"x", plus_offered=True))
 
 
 @pytest.mark.parametrize(
@@ -143,13 +145,15 @@ def test_hidden_plus_mechanisms_are_found_out() -> None:
         ({"binding": None, "plus_offered": False}, b"n,,"),
     ],
 )
-def test_the_flag_tells_what_the_client_could_have_done(options: dict[str, Binding], flag: bytes) -> None:
-    assert Client("SCRAM-SHA-1", "u", "p", **options).first().startswith(flag)  # type: ignore[arg-type]
+def test_the_flag_tells_what_the_client_could_have_done(
+    options: dict[str, ChannelBinding], flag: bytes
+) -> None:
+    assert ScramClient("SCRAM-SHA-1", "u", "p", **options).first().startswith(flag)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("count", ["0", "1", "4095", "10000001", "4294967296", "-1", "x", "", "1e5", "٤٠٩٦"])
 def test_absurd_iterations_are_refused(count: str) -> None:
-    client = Client("SCRAM-SHA-1", "user", "pencil", nonce="abc")
+    client = ScramClient("SCRAM-SHA-1", "user", "pencil", nonce="abc")
     with pytest.raises(ScramError, match="iterations"):
         client.challenge(f"r=abcdef,s=QSXCR+Q6sek8bf92,i={count}".encode())
 
@@ -170,7 +174,7 @@ def test_absurd_iterations_are_refused(count: str) -> None:
 )
 def test_a_first_message_that_is_none_is_refused(message: bytes) -> None:
     with pytest.raises(ScramError):
-        Client("SCRAM-SHA-1", "user", "pencil", nonce="abc").challenge(message)
+        ScramClient("SCRAM-SHA-1", "user", "pencil", nonce="abc").challenge(message)
 
 
 @given(st.binary(max_size=80))
@@ -195,13 +199,13 @@ def test_the_best_mechanism_is_chosen() -> None:
 
 def test_plus_without_a_channel_is_refused() -> None:
     with pytest.raises(ScramError, match="needs TLS"):
-        Client("SCRAM-SHA-1-PLUS", "u", "p")
+        ScramClient("SCRAM-SHA-1-PLUS", "u", "p")
 
 
 def test_secrets_never_show() -> None:
     kept = scram.credentials("SCRAM-SHA-1", "pencil")
     assert str(kept.stored_key) not in repr(kept)
-    assert "pencil" not in repr(Client("SCRAM-SHA-1", "u", "pencil")) + repr(Challenge(b"", 1))
+    assert "pencil" not in repr(ScramClient("SCRAM-SHA-1", "u", "pencil")) + repr(Challenge(b"", 1))
 
 
 @pytest.mark.parametrize(
@@ -227,14 +231,14 @@ def test_saslprep_prohibits_as_in_rfc_4013(text: str) -> None:
 
 def test_saslprep_never_repeats_a_password() -> None:
     with pytest.raises(ScramError) as caught:
-        Client("SCRAM-SHA-1", "u", "hunter2\x07")
+        ScramClient("SCRAM-SHA-1", "u", "hunter2\x07")
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_binding_of_another_kind_is_refused() -> None:
     kept = scram.credentials("SCRAM-SHA-1-PLUS", "pencil")
-    client = Client("SCRAM-SHA-1-PLUS", "user", "pencil", binding=Binding("tls-unique", b"x"))
-    server = Server("SCRAM-SHA-1-PLUS", {"user": kept}.get, binding=b"x")
+    client = ScramClient("SCRAM-SHA-1-PLUS", "user", "pencil", binding=ChannelBinding("tls-unique", b"x"))
+    server = ScramServer("SCRAM-SHA-1-PLUS", {"user": kept}.get, binding=b"x")
     with pytest.raises(ScramError, match="kind"):
         exchange(client, server)
 
@@ -257,7 +261,9 @@ def test_the_binding_is_the_hash_of_the_certificate_by_its_signature(
         .sign(key, signed_with)
         .public_bytes(Encoding.DER)
     )
-    wanted = Binding("tls-server-end-point", hashed_with(certificate).digest()) if hashed_with else None
+    wanted = (
+        ChannelBinding("tls-server-end-point", hashed_with(certificate).digest()) if hashed_with else None
+    )
     assert of_certificate(certificate) == wanted
 
 

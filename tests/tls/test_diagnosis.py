@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
+from quintet.diagnostics import Place
 from quintet.tls.context import make_context
 from quintet.tls.diagnosis import Explanation, Reason, explain
 from quintet.tls.inspect import Presented, inspection_context, presented_by
@@ -416,7 +417,7 @@ def test_d2_a_suite_is_advised_only_where_the_settings_take_it(
 
 def resolved(values: Mapping[str, str]) -> TlsSettings:
     def value(key: str) -> tuple[str, Origin] | None:
-        return (values[key], Origin(f"STLDAP_{key}", "sametime.ini:1")) if key in values else None
+        return (values[key], Origin(f"STLDAP_{key}", Place("sametime.ini", 1))) if key in values else None
 
     profile, problems = read_tls_settings(value, base=Path())
     assert not [problem for problem in problems if problem.fatal]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quintet.diagnostics import Place
 from quintet.secret import Secret
 from quintet.tls import settings as module
 from quintet.tls.names import Names, is_listed
@@ -38,7 +39,7 @@ def resolve(prefix: str = "STLDAP_", **keys: str) -> tuple[TlsSettings, tuple[Tl
     values: dict[str, tuple[str, Origin]] = {}
     for name, text in keys.items():
         scope, bare = ("ST_", name.removeprefix("ST__")) if name.startswith("ST__") else (prefix, name)
-        values[f"TLS_{bare}"] = (text, Origin(f"{scope}TLS_{bare}", "sametime.ini:7"))
+        values[f"TLS_{bare}"] = (text, Origin(f"{scope}TLS_{bare}", Place("sametime.ini", 7)))
     return read_tls_settings(values.get, base=BASE)
 
 
@@ -277,7 +278,7 @@ def test_what_is_no_flag_is_an_error_not_a_no(key: str) -> None:
 
 
 def test_the_crl_file_counts_from_the_base_and_is_a_file_of_the_context() -> None:
-    origin = Origin("QUINTET_TLS_CRL_FILE", "sametime.ini:9")
+    origin = Origin("QUINTET_TLS_CRL_FILE", Place("sametime.ini", 9))
     found, problems = read_tls_settings(lambda _: None, base=BASE, crl_file=("ca.crl", origin))
     assert (found.crl_file, problems) == (BASE / "ca.crl", ())
     assert found.origins["crl_file"] == origin
@@ -335,7 +336,7 @@ def test_problems_hold_no_secret() -> None:
 
 @given(st.dictionaries(st.sampled_from(KEYS), st.text(max_size=30) | st.integers(0, 1000).map(str)))
 def test_any_texts_give_a_profile_and_readable_problems(keys: dict[str, str]) -> None:
-    values = {key: (text, Origin(f"ST_{key}", "environment")) for key, text in keys.items()}
+    values = {key: (text, Origin(f"ST_{key}", Place("environment"))) for key, text in keys.items()}
     found, problems = read_tls_settings(values.get, base=BASE)
     assert found.minimum <= found.maximum or any(problem.fatal for problem in problems)
     assert all(problem.message for problem in problems)

@@ -60,7 +60,7 @@ def make_plan(
     )
     if cards is not None:
         new[CARDS] = _with_cards(folder, environ, new, on=cards)
-    settings = load(folder, environ, instead=_contents(new))
+    settings = load(folder, environ, overrides=_contents(new))
     _check(settings, environ, level, cards=cards)
     rewrites = tuple(
         Rewrite(folder / name, old[name], data, _mode(folder / name, old[name], data))
@@ -91,7 +91,7 @@ def _edited(name: str, data: bytes | None, change: Callable[[bytes], bytes]) -> 
         return change(data)
     except EditError as error:
         place = name if error.line is None else f"{name}:{error.line}"
-        raise ProtectError(f"{place}: {error.message}") from error
+        raise ProtectError(f"{place}: {error.message}; {error.fix}") from error
 
 
 def _with_flag(data: bytes, level: Protection) -> bytes:
@@ -107,7 +107,7 @@ def _with_cards(
     def change(data: bytes) -> bytes:
         store = None
         if on and storages_without_store(data):
-            store = _trust_store(load(folder, environ, instead=_contents(new)))
+            store = _trust_store(load(folder, environ, overrides=_contents(new)))
         return switch_cards(data, ssl_enabled=on, store=store)
 
     return _edited(CARDS, new[CARDS], change)

@@ -14,7 +14,7 @@ from cryptography import x509
 from quintet.admin.rewriting import Rewrite, RewriteError, rewrite
 from quintet.admin.trust_anchor import alias_for, useless
 from quintet.config.edit_ini import remove_key, set_key
-from quintet.config.environment import ENVIRONMENT
+from quintet.config.ini_values import is_variable
 from quintet.config.load import read
 from quintet.config.source import EditError
 from quintet.diagnostics import SettingsError
@@ -248,7 +248,7 @@ def stash(folder: Path, environ: Mapping[str, str]) -> Stashed:
         raise TrustError(f"{folder / INI}: {error}") from error
     if data != (ini or b""):
         changes.append(Rewrite(folder / INI, ini, data))
-    return Stashed(path, _with_stash(path, target.password, changes), _variable(origin, environ))
+    return Stashed(path, _with_stash(path, target.password, changes), _variable(origin))
 
 
 def _with_stash(path: Path, password: Secret, changes: Sequence[Rewrite]) -> tuple[Path, ...]:
@@ -261,12 +261,9 @@ def _with_stash(path: Path, password: Secret, changes: Sequence[Rewrite]) -> tup
         raise
 
 
-def _variable(origin: Origin, environ: Mapping[str, str]) -> str | None:
+def _variable(origin: Origin) -> str | None:
     """The name of the variable that the value comes from, None when it is from the file."""
-    if origin.place != str(ENVIRONMENT):
-        return None
-    key = origin.key.casefold()
-    return next((name for name in environ if name.casefold().endswith(key)), origin.key)
+    return origin.key if is_variable(origin) else None
 
 
 def _opened(location: StoreLocation) -> Target:

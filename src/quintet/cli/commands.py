@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
             "connections", _CHECKS, "Open every connection and show how it is encrypted and bound."
         ),
         "doctor": Entry("doctor", _CHECKS, "Find problems in settings, stores, servers and directories."),
+        "explain": Entry("explain_code", _CHECKS, "Explain the code of a problem."),
         "eavesdrop": Entry(
             "eavesdrop", _CHECKS, "Capture Quintet's own LDAP traffic and report what is readable."
         ),

@@ -1,4 +1,4 @@
-"""`quintet doctor`: everything that is wrong, why it matters, and the cure. Changes nothing."""
+"""`quintet doctor`: everything that is wrong, its impact, and the fix. Changes nothing."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -9,31 +9,29 @@ from rich.padding import Padding
 from rich.table import Table
 
 from quintet.admin.doctor.examine import examine
-from quintet.admin.doctor.finding import Finding
-from quintet.cli.app import app
+from quintet.cli.app import command
+from quintet.cli.check import STYLES, count
 from quintet.cli.context import folder_of, run
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, err, out, print_json, text
-from quintet.diagnostics import Severity
+from quintet.diagnostics import Diagnostic, Severity
 
-_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
 _HEADINGS = {
     Severity.ERROR: "Errors: this does not work",
-    Severity.WARNING: "Warnings: this works badly, or not for everybody",
+    Severity.WARNING: "Warnings: this works badly, or not for all users",
     Severity.NOTE: "Notes",
 }
 _INDENT = 2
 
 
-@app.command()
+@command
 def doctor(
     context: typer.Context,
     for_sametime: Annotated[
-        bool, typer.Option("--sametime", help="Also tell what only Sametime itself cannot do.")
+        bool, typer.Option("--sametime", help="Also report what only Sametime itself cannot do.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Examine settings, stores, servers and directories; tell what is wrong, and the cure of each."""
     folder = folder_of(context)
     if as_json:
         found = run(examine(folder, os.environ, for_sametime=for_sametime))
@@ -46,44 +44,42 @@ def doctor(
         raise typer.Exit(ExitCode.NO)
 
 
-def print_findings(found: Sequence[Finding]) -> None:
-    """Grouped by severity, each with what was seen, why it matters and the cure."""
+def print_findings(found: Sequence[Diagnostic]) -> None:
+    """Grouped by severity, each with what was found, its impact and the fix."""
     if not found:
-        out().print(text("Nothing is wrong.", "green"))
+        out().print(text("No problems found.", "green"))
         return
     for severity in Severity:
         group = [each for each in found if each.severity is severity]
         if group:
-            out().print(text(_HEADINGS[severity], _STYLES[severity]))
+            out().print(text(_HEADINGS[severity], STYLES[severity]))
             _print_group(group)
-    counts = [_count(found, severity) for severity in Severity]
-    out().print(text(", ".join(counts)))
+    out().print(text(count(found)))
 
 
-def _print_group(group: Iterable[Finding]) -> None:
+def _print_group(group: Iterable[Diagnostic]) -> None:
     for each in group:
         out().print()
         head = Table.grid(padding=(0, 1))
-        head.add_row(text(each.code, _STYLES[each.severity]), text(each.title, "bold"))
+        head.add_row(text(each.code, STYLES[each.severity]), text(each.code.title, "bold"))
         out().print(Padding(head, (0, 0, 0, _INDENT), expand=False))
         body = Table.grid(padding=(0, 2))
-        for label, value in (("seen", each.seen), ("why", each.why), ("cure", each.fix)):
+        for label, value in (("found", each.found), ("impact", _impact(each)), ("fix", each.fix)):
             body.add_row(text(label, "dim"), text(value))
         out().print(Padding(body, (0, 0, 0, 2 * _INDENT), expand=False))
     out().print()
 
 
-def _count(found: Iterable[Finding], severity: Severity) -> str:
-    number = sum(each.severity is severity for each in found)
-    return f"{number} {severity.value}{'' if number == 1 else 's'}"
+def _impact(each: Diagnostic) -> str:
+    return each.impact or each.code.impact
 
 
-def finding_document(each: Finding) -> dict[str, str]:
+def finding_document(each: Diagnostic) -> dict[str, str]:
     return {
-        "code": each.code,
+        "code": each.code.name,
         "severity": each.severity.value,
-        "title": each.title,
-        "seen": each.seen,
-        "why": each.why,
-        "cure": each.fix,
+        "title": each.code.title,
+        "found": each.found,
+        "impact": _impact(each),
+        "fix": each.fix,
     }

@@ -1,14 +1,15 @@
 """What business cards show (reference 4.4, 4.5): fields from attributes, and sets of fields."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import final
 
-from quintet.config.parsers import Value, attribute, number, words
-from quintet.config.schema import DETAIL_IDS
+from quintet.config.parsers import SettingsReader, Value, attribute, invalid, words
+from quintet.config.schema import Setting
 from quintet.config.settings import Detail
 from quintet.config.xml_document import Element
+from quintet.config.xml_schema import CARD_SET, DETAIL, DETAIL_IDS
 from quintet.config.xml_tree import one_value, own_values
-from quintet.diagnostics import Diagnostics, Place, shown
+from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, did_you_mean, shown
 
 
 @final
@@ -22,8 +23,11 @@ class CardFields:
     def _place(self, element: Element) -> Place:
         return Place(self._file, element.line)
 
-    def _value(self, element: Element, name: str) -> Value | None:
-        return one_value(own_values(element, (name,), self._file), self._findings)
+    def _read(self, element: Element, table: Mapping[str, Setting]) -> SettingsReader:
+        def get(setting: Setting) -> Value | None:
+            return one_value(own_values(element, setting.names, self._file), self._findings)
+
+        return SettingsReader(table, get, self._findings)
 
     def details(self, storage: Element) -> tuple[Detail, ...]:
         """The fields of a storage, one for each Id."""
@@ -33,71 +37,64 @@ class CardFields:
             if detail is None:
                 continue
             if detail.id in found:
-                self._findings.warning(
-                    self._place(element),
-                    "Id",
-                    f"{shown(detail.id)} stands in line {found[detail.id][1]} and in line {element.line};"
-                    f" line {element.line} counts",
-                )
+                self._report_twice(f"Detail Id {shown(detail.id)}", "Id", found[detail.id][1], element)
             found[detail.id] = (detail, element.line)
         return tuple(detail for detail, _ in found.values())
 
+    def _report_twice(self, what: str, key: str, first: int, element: Element) -> None:
+        message = f"{what} is in line {first} and in line {element.line}; line {element.line} is used"
+        self._findings.add(Finding.Q50, self._place(element), key, message, f"remove line {first}")
+
     def _detail(self, element: Element) -> Detail | None:
-        ident, field = self._value(element, "Id"), self._value(element, "FieldName")
-        place = self._place(element)
-        if ident is None or not ident.text.strip():
-            self._findings.error(place, "Id", "is missing in Detail")
+        place, read = self._place(element), self._read(element, DETAIL)
+        ident, field = read.value("Id"), read.value("FieldName")
+        if ident is None:
+            self._findings.add(Finding.Q95, place, "Id", "Detail has no Id")
             return None
         own = ident.text.strip()
-        if own not in DETAIL_IDS and (near := self._findings.meant(own, DETAIL_IDS)):
-            self._findings.warning(
-                ident.place,
-                ident.key,
-                f"{shown(own)} is none of the fixed Ids, which are case-sensitive{near}",
+        if own not in DETAIL_IDS and (near := self._findings.nearest(own, DETAIL_IDS)):
+            message = (
+                f"Detail Id {shown(own)} is not one of the Ids that clients know, which are case-sensitive"
             )
+            message += did_you_mean(near)
+            self._findings.add(Pitfall.D32, ident.place, ident.key, message, f"write {near}")
         attributes = tuple(
-            read
+            name
             for part in words(field)
-            if field and (read := attribute(Value(part, field.key, field.place), "", self._findings))
+            if field and (name := attribute(Value(part, field.key, field.place), self._findings))
         )
         if not attributes:
-            self._findings.error(place, "FieldName", f"names no LDAP attribute for {shown(own)}")
+            message = f"FieldName of Detail {shown(own)} names no LDAP attribute"
+            self._findings.add(Finding.Q95, place, "FieldName", message)
             return None
-        kind = self._value(element, "Type")
-        media = kind.text.strip() if kind and kind.text.strip() else "text/plain"
+        kind, media = read.value("Type"), read.text("Type")
         if kind is not None and not media.casefold().startswith(("text/", "image/")):
-            self._findings.error(kind.place, kind.key, f"{shown(media)} must be text/plain or image/…")
-        separator = self._value(element, "DisplaySeparator")
-        return Detail(own, attributes, media, separator.text if separator is not None else " ")
+            invalid(kind, "text/plain or image/…", self._findings)
+        # Blanks are its very content, so that it is read as it is written.
+        separator = one_value(own_values(element, ("DisplaySeparator",), self._file), self._findings)
+        between = DETAIL["DisplaySeparator"].default if separator is None else separator.text
+        return Detail(own, attributes, media, between)
 
     def sets(self, root: Element, ids: set[str]) -> dict[int, tuple[str, ...]]:
         """The Ids of each set; `ids` are those that there are."""
         found: dict[int, tuple[str, ...]] = {}
         lines: dict[int, int] = {}
         for element in root.named("Set"):
-            ident, params = self._value(element, "SetId"), self._value(element, "params")
-            if ident is None or not ident.text.strip():
-                self._findings.error(self._place(element), "SetId", "is missing in Set")
+            read = self._read(element, CARD_SET)
+            if read.value("SetId") is None:
+                self._findings.add(Finding.Q95, self._place(element), "SetId", "Set has no SetId")
                 continue
-            nth = number(ident, -1, self._findings, least=0, most=1000)
+            nth = read.number("SetId", -1)
             if nth < 0:
                 continue
             if nth in found:
-                self._findings.warning(
-                    ident.place,
-                    ident.key,
-                    f"set {nth} stands in line {lines[nth]} and in line {element.line}; line {element.line}"
-                    " counts",
-                )
+                self._report_twice(f"Set {nth}", "SetId", lines[nth], element)
             lines[nth] = element.line
-            found[nth] = tuple(self._shown_ids(params, ids))
+            found[nth] = tuple(self._shown_ids(read.value("params"), ids))
         if not found:
-            self._findings.warning(
-                self._place(root),
-                "ParamsSets",
-                'there is no Set, so no card shows anything; add <ParamsSets><Set SetId="1"'
-                ' params="Name,MailAddress"/></ParamsSets>',
-            )
+            message = "there is no Set, so no business card shows anything"
+            fix = 'add <ParamsSets><Set SetId="1" params="Name,MailAddress"/></ParamsSets>'
+            self._findings.add(Finding.Q94, self._place(root), "ParamsSets", message, fix)
         return found
 
     def _shown_ids(self, params: Value | None, ids: set[str]) -> Iterator[str]:
@@ -105,8 +102,6 @@ class CardFields:
             if each in ids:
                 yield each
             elif params is not None:
-                self._findings.warning(
-                    params.place,
-                    params.key,
-                    f"{shown(each)} is no Detail Id; it is left out{self._findings.meant(each, ids)}",
-                )
+                near = did_you_mean(self._findings.nearest(each, ids))
+                message = f"{params.key}: {shown(each)} is not a Detail Id; it is left out{near}"
+                self._findings.add(Pitfall.D32, params.place, params.key, message)

@@ -1,17 +1,16 @@
-"""What shows only when the files are looked at together: protection, trust, cards beside the rest."""
+"""What shows only when the files are compared: protection, trust, business cards beside the rest."""
 
 from itertools import pairwise
 
 from quintet.config.ini_values import IniValues
 from quintet.config.parsers import Value
-from quintet.config.settings import Account, CardServer, Settings
-from quintet.diagnostics import Diagnostics, Place, shown
+from quintet.config.schema import CARDS, INI
+from quintet.config.settings import Account, CardServer, ServerSettings, Settings
+from quintet.config.xml_schema import ODD_PLAIN_PORTS, PLAIN_PORT
+from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity, shown
 from quintet.ldap.dn import type_key
+from quintet.tls.names import Names, as_address, is_listed
 
-_TRUST_KEYS = (
-    "STLDAP_TLS_TRUST_STORE_TYPE, STLDAP_TLS_TRUST_STORE_FILE and STLDAP_TLS_TRUST_STORE_PASSWORD"
-    " (or the same with ST_ in place of STLDAP_)"
-)
 _ALLOW = "QUINTET_ALLOW_CLEAR_SERVICE_BIND"
 # Names that stand for an entry's own DN: Active Directory's, that of RFC 5020, and a plain one.
 _DN = frozenset({"distinguishedname", "entrydn", "dn"})
@@ -21,8 +20,9 @@ def check_together(settings: Settings, values: IniValues, findings: Diagnostics)
     _check_only_passwords(settings, values, findings)
     _check_mixture(settings, findings)
     _check_start_tls(settings, values, findings)
-    _check_clear_accounts(settings, values, findings)
+    _check_accounts(settings, values, findings)
     _check_trust(settings, findings)
+    _check_trusted_hosts(settings, findings)
     _check_cards(settings, findings)
 
 
@@ -37,105 +37,144 @@ def _check_only_passwords(settings: Settings, values: IniValues, findings: Diagn
         return
     for server in settings.servers:
         if not server.ssl_enabled:
-            findings.warning(
-                server.place,
-                "SSLEnabled",
-                f"is 0, yet {value.key} at {value.place} asks to encrypt passwords; it is read as 'only"
-                " passwords': logins go over TLS, the rest in clear. Set SSLEnabled to 1 to say so",
+            message = (
+                f"SSLEnabled is 0, yet {value.key} at {value.place} asks to encrypt passwords; it is read as"
+                ' "only passwords": logins are encrypted, the rest is not'
             )
+            fix = "set SSLEnabled to 1"
+            findings.add(Finding.Q80, server.place_of("SSLEnabled"), "SSLEnabled", message, fix)
+        _check_plain_port(server, settings, findings)
+
+
+def _check_plain_port(server: ServerSettings, settings: Settings, findings: Diagnostics) -> None:
+    """Rows C94 and D41: the four unencrypted connections go to `Port`."""
+    if settings.directory.start_tls or not (server.port == server.ssl_port or server.port in ODD_PLAIN_PORTS):
+        return
+    like = "the same as SSLPort" if server.port == server.ssl_port else "usually a TLS port"
+    message = (
+        f'Port is {server.port}, {like}; under "only passwords" the four unencrypted connections go to Port'
+        " and"
+        " fail at a TLS port"
+    )
+    fix = f"set Port to the plain LDAP port, usually {PLAIN_PORT}, and SSLPort to the TLS port"
+    findings.add(Pitfall.D41, server.place_of("Port"), "Port", message, fix)
 
 
 def _check_mixture(settings: Settings, findings: Diagnostics) -> None:
-    """One server that was left in clear beside others, as a line that is copied and changed leaves it."""
+    """One server that is not encrypted beside others, as a line that is copied and changed leaves it."""
     encrypted = next((server for server in settings.servers if server.ssl_enabled), None)
     for server in settings.servers:
         if encrypted is not None and not server.ssl_enabled and not settings.directory.only_passwords:
-            findings.warning(
-                server.place,
-                "SSLEnabled",
-                f"is 0 for {server.label}, so names and passwords cross in clear there, while"
-                f" {encrypted.label} ({encrypted.place}) is encrypted. Set it to 1, or use quintet protect"
-                " all",
+            message = (
+                f"SSLEnabled is 0 for {server.label}, so names and passwords are sent unencrypted there,"
+                " while"
+                f" {encrypted.label} ({encrypted.place}) is encrypted"
             )
+            findings.add(Finding.Q81, server.place_of("SSLEnabled"), "SSLEnabled", message)
 
 
 def _check_start_tls(settings: Settings, values: IniValues, findings: Diagnostics) -> None:
     value = values.get("QUINTET_START_TLS")
     if value is not None and settings.directory.start_tls and not encrypts(settings):
-        findings.warning(
-            value.place,
-            value.key,
-            "has no effect: it says how connections are encrypted, and none is. Set SSLEnabled to 1, or use"
-            " quintet protect all",
-        )
+        message = f"{value.key} has no effect: it says how connections are encrypted, and none is"
+        findings.add(Finding.Q82, value.place, value.key, message)
 
 
-def _check_clear_accounts(settings: Settings, values: IniValues, findings: Diagnostics) -> None:
-    """Accounts on clear connections, of a level that keeps passwords off them (reference 1.2, D36, C59)."""
+def _check_accounts(settings: Settings, values: IniValues, findings: Diagnostics) -> None:
+    """Accounts on unencrypted connections, of a level that protects passwords (reference 1.2, D36, C59)."""
     cards = [server for server in _card_servers(settings) if server.account and not server.ssl_enabled]
     allowed = values.get(_ALLOW)
     if allowed is not None and settings.directory.allow_clear_service_bind:
         if settings.directory.only_passwords:
-            _tell_allowed(allowed, "the bind account's own password crosses the clear connections", findings)
+            _report_allowed(allowed, "the account's own password", findings)
         if encrypts(settings) and cards:
-            _tell_allowed(allowed, "the cards' account's password crosses their clear connection", findings)
+            _report_allowed(allowed, "the password of the business cards' account", findings)
         return
     if settings.directory.only_passwords:
         for server in settings.servers:
-            _tell_hidden(
+            _report_hidden(
                 server.account,
-                "the four clear connections: they bind",
-                "start-up stops; quintet protect all encrypts them",
+                "if neither works, Quintet does not start",
+                "let the server offer SCRAM, or let anonymous connections read the bases, or use quintet"
+                " protect"
+                " all",
                 findings,
             )
     if settings.cards is not None and settings.cards.guard_account:
         for card in cards:
-            _tell_hidden(
+            _report_hidden(
                 card.account,
-                "the cards' clear connection: it binds",
-                f"there are no cards; SslEnabled, or quintet protect {_level(settings)} --cards, encrypts it",
+                "if neither works, there are no business cards",
+                (
+                    f'set SslEnabled="true" at {card.place_of("SslEnabled")}, or use quintet protect'
+                    f" {_level(settings)} --cards"
+                ),
                 findings,
             )
 
 
-def _tell_hidden(account: Account | None, binds: str, otherwise: str, findings: Diagnostics) -> None:
+def _report_hidden(account: Account | None, otherwise: str, fix: str, findings: Diagnostics) -> None:
     if account is not None and account.place is not None:
-        findings.warning(
-            account.place,
-            account.key,
-            f"the password of {shown(account.name)} stays off {binds} by SCRAM where that is offered, else"
-            f" anonymously, else {otherwise}, and {_ALLOW}=1 in [Directory] sends it",
+        message = (
+            f"{account.key} {shown(account.name)} does not use a simple bind over unencrypted connections:"
+            " SASL"
+            f" SCRAM, then an anonymous bind is tried; {otherwise}"
         )
+        fix += f"; {_ALLOW}=1 in [Directory] allows a simple bind"
+        findings.add(Pitfall.D36, account.place, account.key, message, fix)
 
 
-def _tell_allowed(value: Value, what: str, findings: Diagnostics) -> None:
-    findings.warning(value.place, value.key, f"is 1: {what}")
+def _report_allowed(value: Value, what: str, findings: Diagnostics) -> None:
+    message = f"{value.key} is 1: {what} is sent unencrypted"
+    findings.add(Pitfall.D36, value.place, value.key, message)
 
 
 def _check_trust(settings: Settings, findings: Diagnostics) -> None:
     if not encrypts(settings) or settings.tls.trust_store is not None:
         return
     encrypted = next((s for s in settings.servers if s.ssl_enabled), None)
-    place = encrypted.place if encrypted else Place("sametime.ini")
-    findings.error(
-        place,
-        "STLDAP_TLS_TRUST_STORE_FILE",
-        "connections are to be encrypted and no trust store is set, so no server could be trusted; set"
-        f" {_TRUST_KEYS} in [Config] of sametime.ini, or let quintet trust fetch do it",
+    place = encrypted.place if encrypted else Place(INI)
+    message = (
+        "connections are to be encrypted, but no trust store is set (STLDAP_TLS_TRUST_STORE_TYPE,"
+        " STLDAP_TLS_TRUST_STORE_FILE and STLDAP_TLS_TRUST_STORE_PASSWORD, or the same with ST_), so no"
+        " server"
+        " can be trusted"
     )
+    findings.add(Pitfall.D5, place, "STLDAP_TLS_TRUST_STORE_FILE", message)
+
+
+def _check_trusted_hosts(settings: Settings, findings: Diagnostics) -> None:
+    """Row D44, as far as the settings show it: a host name that no listed name covers."""
+    tls = settings.tls
+    origin = tls.origins.get("trusted_hosts")
+    if origin is None or not tls.trusted_hosts or not encrypts(settings):
+        return
+    for server in settings.servers:
+        for host in server.hosts:
+            if as_address(host) is None and not is_listed(Names(dns=(host,)), tls.trusted_hosts):
+                message = (
+                    f"{origin.key} lists no name that covers HostName {host} ({server.place}); its"
+                    " certificate is"
+                    " accepted only if it contains a listed name"
+                )
+                fix = f"add {host} to {origin.key}, or remove the key"
+                findings.add(Pitfall.D44, origin.place, origin.key, message, fix, severity=Severity.WARNING)
 
 
 def _check_cards(settings: Settings, findings: Diagnostics) -> None:
     servers = _card_servers(settings)
     for server in servers:
         if encrypts(settings) and not server.ssl_enabled:
-            findings.warning(
-                server.place,
-                "SslEnabled",
-                "business cards cross in clear, while the other connections are encrypted; set SslEnabled to"
-                ' "true" and name a trust store in SslProperties, or use quintet protect'
-                f" {_level(settings)} --cards",
+            message = (
+                f"SslEnabled is false for {server.host}, so business cards are sent unencrypted, while the"
+                " other"
+                " connections are encrypted"
             )
+            fix = (
+                f'set SslEnabled="true" and name a trust store in SslProperties, or use quintet'
+                f" protect {_level(settings)} --cards"
+            )
+            findings.add(Pitfall.D6, server.place_of("SslEnabled"), "SslEnabled", message, fix)
     _check_order(settings, servers, findings)
     _check_ids(settings, servers, findings)
 
@@ -161,12 +200,13 @@ def _check_ids(settings: Settings, cards: list[CardServer], findings: Diagnostic
         if ids and (own is None or type_key(own) not in ids):
             server = next(iter(ids.values()))
             state = "is missing" if own is None else f"is {own}"
-            findings.warning(
-                card.place,
-                "UserIdAttribute",
-                f"{state}, while {server.place} sets UserIdAttribute={server.user_id_attribute}; cards will"
-                " be empty. Set the same here, and PersonObjectClass",
+            message = (
+                f"UserIdAttribute {state}, while {server.place} sets"
+                f" UserIdAttribute={server.user_id_attribute};"
+                " business cards will be empty"
             )
+            fix = f'set UserIdAttribute="{server.user_id_attribute}" and PersonObjectClass'
+            findings.add(Pitfall.D20, card.place_of("UserIdAttribute"), "UserIdAttribute", message, fix)
 
 
 def _is_dn(attribute: str) -> bool:
@@ -179,9 +219,9 @@ def _check_order(settings: Settings, cards: list[CardServer], findings: Diagnost
     found = [(order[card.host.casefold()], card) for card in cards if card.host.casefold() in order]
     for (before, first), (after, second) in pairwise(found):
         if after < before:
-            findings.warning(
-                second.place,
-                "StorageDetails",
-                f"{second.host} stands below {first.host}, and their SearchOrder says otherwise"
-                f" ({settings.servers[after].place}); list them in one order in both files",
+            message = (
+                f"{second.host} is below {first.host} in {CARDS}, but above it by SearchOrder"
+                f" ({settings.servers[after].place})"
             )
+            fix = "list the servers in one order in both files"
+            findings.add(Pitfall.D25, second.place, "StorageDetails", message, fix)

@@ -1,17 +1,17 @@
 """Reading sametime.ini (reference 2.1): sections in brackets, `KEY=VALUE` below them.
 
 Sections and keys compare without case. Of a key given twice the last counts. Nothing here knows what the keys
-mean; that is `known` and `ini_values`.
+mean; that is `schema` and `ini_values`.
 """
 
 import re
 from dataclasses import dataclass, field
 from enum import Enum
 
+from quintet.config.parsers import character_name, is_invisible
+from quintet.config.schema import INI
 from quintet.config.source import LINE_END, EditError, read_ini_source
-from quintet.diagnostics import Diagnostics, Place, shown
-
-FILE = "sametime.ini"
+from quintet.diagnostics import Diagnostics, Finding, Place, shown
 
 _LINE = re.compile(rf"([^\r\n]*)({LINE_END.pattern}|\Z)")
 _HEADER = re.compile(r"\s*\[([^\]]*)\]")
@@ -29,7 +29,7 @@ class LineKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class IniLine:
-    """One line. `text` and `end` together are what stands in the file; `section` is the one it stands in."""
+    """One line. `text` and `end` together are what the file has; `section` is the one that the line is in."""
 
     number: int
     text: str
@@ -42,13 +42,14 @@ class IniLine:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One key with its value, from the file or the environment. `written` is its name as it stands there."""
+    """One key with its value, from the file or from a `variable`. `written` is its name there."""
 
     section: str | None
     key: str
     value: str = field(repr=False)
     place: Place
     written: str
+    variable: bool = False
 
 
 def parse_ini(text: str) -> tuple[IniLine, ...]:
@@ -84,24 +85,24 @@ def same_section(name: str) -> str:
     return name.casefold().replace("-", "_")
 
 
-def read_ini(data: bytes, findings: Diagnostics, file: str = FILE) -> tuple[Entry, ...]:
+def read_ini(data: bytes, findings: Diagnostics, file: str = INI) -> tuple[Entry, ...]:
     """The entries that count, in the order of the file: every key once, its last value."""
     try:
         source = read_ini_source(data)
     except EditError as error:
-        findings.error(Place(file, error.line), None, error.message)
+        findings.add(Finding.Q46, Place(file, error.line), None, error.message, error.fix)
         return ()
     if "\0" in source.text:
         line = source.line(source.text.index("\0"))
-        findings.error(
-            Place(file, line), None, "there is a NUL byte here, as in UTF-16; save the file as UTF-8"
-        )
+        findings.add(Finding.Q46, Place(file, line), None, "there is a NUL byte here, as in UTF-16")
         return ()
     if source.encoding == "iso-8859-1":
-        findings.note(Place(file), None, "the file is not UTF-8; it is read as ISO 8859-1 (Latin 1)")
+        findings.add(
+            Finding.Q45, Place(file), None, "the file is not UTF-8; it is read as ISO 8859-1 (Latin 1)"
+        )
     lines = parse_ini(source.text)
     if len(lines) > _MOST_LINES:
-        findings.error(Place(file), None, f"the file has more than {_MOST_LINES} lines; is it the right one?")
+        findings.add(Finding.Q43, Place(file), None, f"the file has more than {_MOST_LINES} lines")
         return ()
     _check_layout(lines, findings, file)
     return _last(lines, findings, file)
@@ -114,21 +115,28 @@ def _check_layout(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) 
         if line.kind is LineKind.SECTION and line.section is not None:
             first = seen.setdefault(same_section(line.section), line.number)
             if first != line.number:
-                findings.warning(
-                    place,
-                    None,
-                    f"the section [{line.section}] stands here again, first in line {first}; both are read",
-                )
+                message = f"the section [{line.section}] appears again, first in line {first}; both are read"
+                findings.add(Finding.Q48, place, None, message, f"move these keys to line {first}")
         elif line.kind is LineKind.OTHER:
-            findings.warning(
-                place, None, "this is no section, no comment and no KEY=VALUE; the line is ignored"
-            )
+            message = "the line is neither a section, a comment nor KEY=VALUE; it is ignored"
+            findings.add(Finding.Q49, place, None, message)
         elif line.kind is LineKind.KEY and line.value is not None:
-            strange = next((c for c in line.value if not _is_xml_character(c)), None)
-            if strange is not None:
-                findings.warning(
-                    place, line.key, f"the value holds the control character U+{ord(strange):04X}"
-                )
+            _check_characters(line, place, findings)
+
+
+def _check_characters(line: IniLine, place: Place, findings: Diagnostics) -> None:
+    """Warns of what XML does not allow (reference 2.1), and of invisible characters that were stripped."""
+    name = shown(line.key or "")
+    strange = next((c for c in line.value or "" if not _is_xml_character(c)), None)
+    if strange is not None:
+        message = f"the value of {name} contains the control character U+{ord(strange):04X}"
+        findings.add(Finding.Q51, place, line.key, message)
+    _, _, written = line.text.partition("=")
+    bare = written.strip(" \t")
+    hidden = next((c for c in bare[:1] + bare[-1:] if is_invisible(c) and c.isspace()), None)
+    if hidden is not None:
+        message = f"the value of {name} begins or ends with an invisible character, {character_name(hidden)}"
+        findings.add(Finding.Q51, place, line.key, message, f"type the value of {name} again")
 
 
 def _last(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) -> tuple[Entry, ...]:
@@ -141,12 +149,12 @@ def _last(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) -> tuple
         before = entries.pop(name, None)
         if before is not None:
             section = f"[{line.section}]" if line.section is not None else "no section"
-            findings.warning(
-                place,
-                line.key,
-                f"{shown(line.key)} stands in {section} in line {before.place.line} and in line"
-                f" {line.number}; line {line.number} counts",
+            message = (
+                f"{shown(line.key)} is set in {section} in line {before.place.line} and in line"
+                f" {line.number};"
+                f" line {line.number} is used"
             )
+            findings.add(Finding.Q50, place, line.key, message, f"remove line {before.place.line}")
         entries[name] = Entry(line.section, line.key, line.value, place, line.key)
     return tuple(entries.values())
 

@@ -1,47 +1,58 @@
-"""The values of sametime.ini that are in effect, each with its origin, and slips in their names.
+"""The values of sametime.ini that are in effect, each with its origin, and misspellings of their names.
 
-The environment wins over the file. A key counts only in its own section. An empty value is no value.
+Variables win over the file. A key counts only in its own section. An empty value is no value.
 """
 
 from collections.abc import Iterable
 
 from quintet.config.environment import parse_variable
-from quintet.config.ini import FILE, Entry, same_section
-from quintet.config.parsers import Value, check_quotes
+from quintet.config.ini import Entry, same_section
+from quintet.config.parsers import SettingsReader, Value, check_characters
 from quintet.config.schema import (
     COMPONENT_KEYS,
     FOREIGN_PREFIXES,
     FOREIGN_SECTIONS,
+    INI,
     INI_KEYS,
     KNOWN_INI,
     LDAP_PREFIXES,
     OTHER_PREFIXES,
-    IniKey,
+    STORE_NAMES,
     Kind,
+    Setting,
+    security_names,
+    without_scope,
 )
-from quintet.diagnostics import Diagnostics, Place
+from quintet.diagnostics import Diagnostics, Finding, Pitfall, Severity
 from quintet.tls import Origin
 
 _FOREIGN = frozenset(same_section(name) for name in FOREIGN_SECTIONS)
 _OTHER_SCOPES = tuple(p.casefold() for p in (*OTHER_PREFIXES, *FOREIGN_PREFIXES))
-_NAMES = tuple(key.name for key in INI_KEYS)
+_BY_NAME = {key.name: key for key in INI_KEYS}
+_SECURITY = security_names(INI_KEYS)
 
 
 class IniValues:
-    """What the file and the environment say together."""
+    """What the file and the variables say together."""
 
-    def __init__(self, file: Iterable[Entry], environment: Iterable[Entry]) -> None:
+    def __init__(self, file: Iterable[Entry], variables: Iterable[Entry]) -> None:
         self._effective: dict[tuple[str, str], Entry] = {}
-        self._all = (*file, *environment)
+        self._all = (*file, *variables)
         for entry in self._all:
             if entry.value:
                 self._effective[_name(entry)] = entry
 
     def get(self, name: str) -> Value | None:
         """The value of a known key in effect, from the first of its sections that has it."""
-        key = KNOWN_INI[name.casefold()]
+        return self._value(KNOWN_INI[name.casefold()])
+
+    def reader(self, findings: Diagnostics) -> SettingsReader:
+        """Reads the keys by their kinds."""
+        return SettingsReader(_BY_NAME, self._value, findings)
+
+    def _value(self, key: Setting) -> Value | None:
         for section in key.sections:
-            entry = self._effective.get((same_section(section), name.casefold()))
+            entry = self._effective.get((same_section(section), key.name.casefold()))
             if entry is not None:
                 return Value(entry.value, entry.written, entry.place)
         return None
@@ -54,21 +65,18 @@ class IniValues:
         for prefix in LDAP_PREFIXES:
             value = self.get(prefix + name)
             if value is not None:
-                return value.text, Origin(value.key, str(value.place))
+                return value.text, Origin(value.key, value.place)
         return None
 
     def check_names(self, findings: Diagnostics) -> None:
-        """Tells of every key that is unknown, in the wrong section or not written as documented."""
+        """Reports every key that is unknown, in the wrong section or not written as documented."""
         for entry in self._all:
             _check_name(entry, findings)
 
 
-def place_of(origin: Origin) -> Place:
-    """The place that an origin names."""
-    file, colon, line = origin.place.rpartition(":")
-    if colon and line.isdecimal():
-        return Place(file, int(line))
-    return Place(origin.place)
+def is_variable(origin: Origin) -> bool:
+    """Whether the value comes from a variable, and not from sametime.ini."""
+    return parse_variable(origin.key) is not None or origin.key.upper().startswith("STI_")
 
 
 def _name(entry: Entry) -> tuple[str, str]:
@@ -82,48 +90,41 @@ def _check_name(entry: Entry, findings: Diagnostics) -> None:
         _unknown(entry, section, findings)
         return
     if section not in {same_section(s) for s in known.sections} and not _is_component(known, section):
-        where = f"[{entry.section}]" if entry.section is not None else "no section"
-        findings.warning(
-            entry.place,
-            entry.written,
-            f"{known.name} stands in {where}, where it has no effect; it belongs into"
-            f" [{known.sections[0]}] {_cure(entry, known)}",
-        )
+        _misplaced(entry, known, findings)
         return
     if entry.key != known.name:
-        findings.warning(
-            entry.place, entry.written, f"the key is written {known.name}; it is read all the same"
-        )
-    if entry.value and known.unused and not entry.key.casefold().startswith(_OTHER_SCOPES):
-        findings.note(entry.place, entry.written, f"is accepted and ignored: {known.unused}")
-    what = "the password" if known.kind is Kind.SECRET else "the value"
+        message = f"{entry.written} is documented as {known.name}; it is read anyway"
+        findings.add(Finding.Q56, entry.place, entry.written, message, f"write {known.name}")
+    if entry.value and known.unused and not known.quiet:
+        message = f"{entry.written} is accepted and ignored: {known.unused}"
+        findings.add(Finding.Q57, entry.place, entry.written, message)
     if len(entry.value) > 1 and entry.value[0] == entry.value[-1] == '"':
-        findings.warning(
-            entry.place, entry.written, f"the quotes around {what} count as a part of it; remove them"
-        )
-    check_quotes(Value(entry.value, entry.written, entry.place), entry.value, what, findings)
+        message = f"{entry.written} is in quotes, which are part of its value"
+        findings.add(Pitfall.D34, entry.place, entry.written, message, "remove the quotes")
+    value = Value(entry.value, entry.written, entry.place)
+    check_characters(value, secret=known.kind is Kind.SECRET, findings=findings)
 
 
-def _is_component(known: IniKey, section: str) -> bool:
-    """Whether this is the section of one component, `[Debug-StUsers]`, and the key may stand there."""
+def _misplaced(entry: Entry, known: Setting, findings: Diagnostics) -> None:
+    where = f"[{entry.section}]" if entry.section is not None else "no section"
+    home = known.sections[0]
+    code = Pitfall.D5 if without_scope(known.name) in STORE_NAMES else Finding.Q55
+    message = f"{known.name} is in {where}, where it has no effect; it belongs in [{home}]"
+    fix = f"write STI__{home}__{known.name}" if entry.variable else f"move it to [{home}] of {INI}"
+    findings.add(code, entry.place, entry.written, message, fix, severity=Severity.WARNING)
+
+
+def _is_component(known: Setting, section: str) -> bool:
+    """Whether this is the section of one component, `[Debug-StUsers]`, and the key may be in it."""
     return known.name in COMPONENT_KEYS and section.startswith("debug_")
 
 
-def _cure(entry: Entry, known: IniKey) -> str:
-    if entry.place.file == FILE:
-        return f"of {FILE}"
-    return f"(STI__{known.sections[0]}__{known.name})"
-
-
 def _unknown(entry: Entry, section: str, findings: Diagnostics) -> None:
-    if entry.place.file == FILE and (variable := parse_variable(entry.key)) is not None:
-        of, key = variable
-        findings.warning(
-            entry.place,
-            entry.written,
-            f"is the name of a variable, which has no effect in this file; write {key} below [{of}]",
-        )
-        return
-    if section in _FOREIGN or section.startswith("debug") or entry.key.casefold().startswith(_OTHER_SCOPES):
-        return
-    findings.unknown(entry.place, entry.written, entry.key, _NAMES)
+    if not entry.variable and (variable := parse_variable(entry.key)) is not None:
+        message = f"{entry.written} is the name of a variable, which has no effect in this file"
+        fix = f"write {variable[1]} below [{variable[0]}]"
+        findings.add(Finding.Q54, entry.place, entry.written, message, fix)
+    elif not (
+        section in _FOREIGN or section.startswith("debug") or entry.key.casefold().startswith(_OTHER_SCOPES)
+    ):
+        findings.unknown_name(entry.place, entry.key, _BY_NAME, _SECURITY)

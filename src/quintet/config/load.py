@@ -1,65 +1,88 @@
 """The three files and the environment as one `Settings`, or everything that is wrong with them."""
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from quintet.config import ini, stcommunityconfig, userinfoconfig
 from quintet.config.cross_checks import check_together, encrypts
-from quintet.config.environment import read_environment
+from quintet.config.environment import ENV_FILES, Variable, read_env_file, read_variables, variables_of
 from quintet.config.ini import read_ini
 from quintet.config.ini_settings import read_directory, read_traces
 from quintet.config.ini_values import IniValues
+from quintet.config.schema import CARDS, COMMUNITY, INI
 from quintet.config.settings import CardSettings, Settings
+from quintet.config.source import EditError
 from quintet.config.stcommunityconfig import Community, read_community
 from quintet.config.trust import check_stores, read_tls
 from quintet.config.userinfoconfig import read_user_info
-from quintet.diagnostics import Diagnostic, Diagnostics, Place, SettingsError, Severity, nearest
+from quintet.diagnostics import (
+    Diagnostic,
+    Diagnostics,
+    Finding,
+    Pitfall,
+    Place,
+    SettingsError,
+    Severity,
+    nearest,
+    shown,
+)
 
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
+_LARGEST = 1024 * 1024
+"""These files have a few kilobytes. A larger one is there by mistake, or by malice."""
 
-# These files are a few kilobytes long. What is bigger was put there by mistake, or by somebody with ill will.
-LARGEST = 1024 * 1024
 
-
-def load(folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, bytes] = _NOTHING) -> Settings:
+def load(
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    overrides: Mapping[str, bytes] = _NOTHING,
+    env_files: Sequence[Path] = (),
+) -> Settings:
     """The settings in `folder`, with the variables of `environ` above them.
 
-    `instead` holds contents to read in place of the files of that name: to see whether they would do. Raises
-    SettingsError, with every problem of all files, when there is an error among them.
+    `overrides` holds contents to read in place of the files of that name: to see whether they would work.
+    `env_files` are files of variables, as containers are given them, besides those in the folder
+    (`ENV_FILES`); later ones win, and `environ` wins over all. Raises `SettingsError`, with every problem of
+    all files, when there is an error among them.
     """
-    settings, problems = read(folder, environ, instead=instead)
+    settings, problems = read(folder, environ, overrides=overrides, env_files=env_files)
     if settings is None or any(p.severity is Severity.ERROR for p in problems):
         raise SettingsError(folder, problems)
     return settings
 
 
 def check(
-    folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, bytes] = _NOTHING
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    overrides: Mapping[str, bytes] = _NOTHING,
+    env_files: Sequence[Path] = (),
 ) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the settings or worth knowing, errors first. Opens no connection."""
-    return read(folder, environ, instead=instead)[1]
+    return read(folder, environ, overrides=overrides, env_files=env_files)[1]
 
 
 def read(
-    folder: Path, environ: Mapping[str, str], *, instead: Mapping[str, bytes] = _NOTHING
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    overrides: Mapping[str, bytes] = _NOTHING,
+    env_files: Sequence[Path] = (),
 ) -> tuple[Settings | None, tuple[Diagnostic, ...]]:
-    """As much of the settings as can be read, and all problems: for whoever wants to find out what is wrong.
+    """As much of the settings as can be read, and all problems: for finding out what is wrong.
 
-    Where a setting has an error, its default stands in its place. None when there is no folder.
+    Where a setting has an error, its default is used. None when there is no folder.
     """
     findings = Diagnostics()
-    try:
-        found = folder.is_dir()
-    except OSError:
-        found = False
-    if not found:
-        findings.error(Place(str(folder)), None, "there is no such folder; name the folder with the settings")
+    if not _is_folder(folder):
+        message = f"there is no folder {folder}"
+        findings.add(Finding.Q40, Place(str(folder)), None, message)
         return None, findings.problems
-    files = Files(folder, instead, findings)
-    values = read_ini_values(files, environ)
+    files = Files(folder, overrides, findings)
+    values = read_ini_values(files, environ, env_files)
     values.check_names(findings)
     servers = _community(files)
     settings = Settings(
@@ -83,59 +106,149 @@ def read(
     return replace(settings, problems=findings.problems), findings.problems
 
 
+def settings_file(folder: Path, name: str) -> Path:
+    """Where the settings file of that name is, also when its name is in another letter case (row D42).
+
+    The path with the expected name when there is no such file, or when there are several.
+    """
+    found = _in_other_case(folder, name)
+    return folder / found[0] if len(found) == 1 and not (folder / name).exists() else folder / name
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _in_other_case(folder: Path, name: str) -> list[str]:
+    """Names in the folder that differ from `name` in letter case alone."""
+    try:
+        names = sorted(each.name for each in folder.iterdir())
+    except OSError:
+        return []
+    return [each for each in names if each != name and each.casefold() == name.casefold()]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The content of a file, and its name as it is in the folder."""
+
+    name: str
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The files of a folder, or what shall be read instead."""
+    """The files of a folder, or what is read in their place."""
 
     folder: Path
-    instead: Mapping[str, bytes]
+    overrides: Mapping[str, bytes]
     findings: Diagnostics
 
-    def read(self, name: str, tell: Callable[[Place, None, str], None], absence: str) -> bytes | None:
-        """The content of a file. None when there is none, which `tell` is told, or when it cannot be read."""
+    def read(self, name: str, absence: str, severity: Severity) -> File | None:
+        """A settings file. None when it cannot be read, or is missing, which is reported with `severity`."""
+        if name in self.overrides:
+            return self._bounded(name, self.overrides[name])
+        path = settings_file(self.folder, name)
         try:
-            data = self.instead[name] if name in self.instead else self._from_disk(self.folder / name)
+            data = _content(path)
         except FileNotFoundError:
-            tell(Place(name), None, f"there is no such file in {self.folder}{self._near(name)}; {absence}")
+            self._report_missing(name, absence, severity)
             return None
         except OSError as error:
-            self.findings.error(Place(name), None, f"the file cannot be read: {error.strerror}")
+            self._report_unreadable(Place(path.name), path, error)
             return None
-        if len(data) > LARGEST:
-            size = f"{LARGEST // 1024**2} MB"
-            self.findings.error(Place(name), None, f"the file is larger than {size}; is it the right one?")
-            return None
-        return data
+        if path.name != name:
+            message = f"the file {path.name} is used as {name}, though its name differs in letter case"
+            self.findings.add(
+                Pitfall.D42, Place(path.name), None, message, f"rename it to {name}", severity=Severity.NOTE
+            )
+        return self._bounded(path.name, data)
 
-    def _near(self, name: str) -> str:
-        """A hint at a file with nearly this name, if there is one."""
+    def variables(self, files: Sequence[Path]) -> Iterator[Variable]:
+        """The variables of env files: those beside the settings that exist, then `files`."""
+        beside = [self.folder / name for name in ENV_FILES]
+        for path in (*beside, *files):
+            name = path.name if path in beside else str(path)
+            try:
+                data = _content(path)
+            except FileNotFoundError:
+                if path not in beside:
+                    message = f"there is no file {path}"
+                    self.findings.add(Finding.Q41, Place(name), None, message, "correct the path")
+                continue
+            except OSError as error:
+                self._report_unreadable(Place(name), path, error)
+                continue
+            found = self._bounded(name, data)
+            if found is None:
+                continue
+            try:
+                yield from read_env_file(found.data, name)
+            except EditError as error:
+                self.findings.add(error.code, Place(name, error.line), None, error.message, error.fix)
+
+    def _bounded(self, name: str, data: bytes) -> File | None:
+        if len(data) <= _LARGEST:
+            return File(name, data)
+        message = f"the file is larger than {_LARGEST // 1024**2} MB"
+        self.findings.add(Finding.Q43, Place(name), None, message)
+        return None
+
+    def _report_missing(self, name: str, absence: str, severity: Severity) -> None:
+        others = _in_other_case(self.folder, name)
+        if others:
+            message = (
+                f"{' and '.join(others)} differ from {name} in letter case alone, so none of them is used"
+            )
+            fix = f"rename one of them to {name}"
+            self.findings.add(Pitfall.D42, Place(name), None, message, fix, severity=Severity.ERROR)
+            return
+        near = self._near(name)
+        message = f"there is no {name} in {self.folder}; {absence}"
+        if near is None:
+            self.findings.add(Finding.Q41, Place(name), None, message, severity=severity)
+            return
+        message += f" (there is {shown(near)})"
+        rename = f"rename {shown(near)} to {name}, if it is that file"
+        severity = Severity.WARNING if severity is Severity.NOTE else severity
+        self.findings.add(Finding.Q41, Place(name), None, message, rename, severity=severity)
+
+    def _report_unreadable(self, place: Place, path: Path, error: OSError) -> None:
+        message = f"{path} cannot be read: {error.strerror}"
+        self.findings.add(Finding.Q42, place, None, message)
+
+    def _near(self, name: str) -> str | None:
+        """A file with nearly this name, if there is one that is no backup."""
         try:
-            found = nearest(name, (each.name for each in self.folder.iterdir()))
+            names = (each.name for each in self.folder.iterdir())
+            return nearest(name, (each for each in names if not each.startswith(f"{name}.")))
         except OSError:
-            return ""
-        return f" (there is {found}; names of files are case-sensitive)" if found else ""
-
-    @staticmethod
-    def _from_disk(path: Path) -> bytes:
-        if path.exists() and not path.is_file():
-            raise OSError(errno.EINVAL, "it is no regular file")
-        with path.open("rb") as file:
-            return file.read(LARGEST + 1)
+            return None
 
 
-def read_ini_values(files: Files, environ: Mapping[str, str]) -> IniValues:
-    """What sametime.ini and the environment say together."""
-    data = files.read(ini.FILE, files.findings.note, "defaults and environment count")
-    entries = read_ini(data, files.findings) if data is not None else ()
-    return IniValues(entries, read_environment(environ, files.findings))
+def _content(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    with path.open("rb") as file:
+        return file.read(_LARGEST + 1)
+
+
+def read_ini_values(files: Files, environ: Mapping[str, str], env_files: Sequence[Path] = ()) -> IniValues:
+    """What sametime.ini and the variables say together."""
+    file = files.read(INI, "defaults and environment apply", Severity.NOTE)
+    entries = read_ini(file.data, files.findings, file.name) if file is not None else ()
+    variables = (*files.variables(env_files), *variables_of(environ))
+    return IniValues(entries, read_variables(variables, files.findings))
 
 
 def _community(files: Files) -> Community:
-    fix = "it names the LDAP servers: put it there, or make one with: quintet init"
-    data = files.read(stcommunityconfig.FILE, files.findings.error, fix)
-    return Community(()) if data is None else read_community(data, files.findings)
+    file = files.read(COMMUNITY, "it names the LDAP servers", Severity.ERROR)
+    return Community(()) if file is None else read_community(file.data, files.findings, file.name)
 
 
 def _cards(files: Files) -> CardSettings | None:
-    data = files.read(userinfoconfig.FILE, files.findings.note, "business cards are off")
-    return None if data is None else read_user_info(data, files.folder, files.findings)
+    file = files.read(CARDS, "there are no business cards", Severity.NOTE)
+    return None if file is None else read_user_info(file.data, files.folder, files.findings, file.name)

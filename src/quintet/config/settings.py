@@ -6,6 +6,8 @@ from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
+from quintet.config.schema import CARDS, COMMUNITY, KNOWN_INI
+from quintet.config.xml_schema import ANYWHERE
 from quintet.diagnostics import Diagnostic, Place
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
@@ -23,7 +25,7 @@ class Scope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a connection binds as. `name` is a DN or, for Active Directory, a mail form.
+    """The account that a connection binds with. `name` is a DN or, for Active Directory, a mail form.
 
     `key` and `place` are those of the setting that names it.
     """
@@ -39,8 +41,8 @@ class ServerSettings:
     """One `Connection` of StCommunityConfig.xml (reference 3.2). An empty base is the whole directory.
 
     `hosts` are several names of one directory, in order of preference. `member_of` is set when
-    `GroupMembership` names an attribute instead of a filter. `user_id_attribute` is None when the ID is
-    the DN.
+    `GroupMembership` names an attribute in place of a filter. `user_id_attribute` is None when the ID is
+    the DN. `place` is that of the element, `places` are those of its settings.
     """
 
     hosts: tuple[str, ...]
@@ -66,12 +68,26 @@ class ServerSettings:
     group_name_attribute: str
     group_member_attribute: str
     description_attribute: str | None = None
-    place: Place = field(default=Place("StCommunityConfig.xml"), compare=False)
+    group_description_attribute: str | None = None
+    place: Place = field(default=Place(COMMUNITY), compare=False)
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def label(self) -> str:
         """The server as administrators know it: its configured host names."""
         return ",".join(self.hosts)
+
+    def place_of(self, setting: str) -> Place:
+        """Where a setting of the server is written; where it is not, the place of the server."""
+        return self.places.get(setting, self.place)
+
+
+def _usual(key: str) -> int:
+    """The default of a number in the schema."""
+    return int(KNOWN_INI[key.casefold()].default)
+
+
+_INTERVALS = {name: 60.0 * int(setting.default) for name, setting in ANYWHERE.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +96,13 @@ class DirectorySettings:
 
     `start_tls` (`QUINTET_START_TLS`): what is encrypted uses StartTLS on `Port`, not TLS on `SSLPort`.
     `allow_clear_service_bind` (`QUINTET_ALLOW_CLEAR_SERVICE_BIND`): as Sametime does under "only passwords".
-    `guard_service_account`: a level is only being tried; the account's password stays off clear connections.
-    `sasl_user` (`QUINTET_SASL_USER`): the service account's user name for SCRAM, when it is not the first
-    value of its DN.
-    `allow_expired_passwords` (`QUINTET_ALLOW_EXPIRED_PASSWORDS`): the right password signs in also when it has
-    expired or must be changed.
-    `login_domains` (`QUINTET_LOGIN_DOMAINS`): taken off `DOMAIN\\name`; in lower case.
+    `guard_service_account`: a level is only being tried; the account's password is not sent unencrypted.
+    `sasl_user` (`QUINTET_SASL_USER`): the account's user name for SCRAM, when it is not the first value of
+    its DN.
+    `allow_expired_passwords` (`QUINTET_ALLOW_EXPIRED_PASSWORDS`): the right password signs in also when it
+    has expired or must be changed.
+    `login_domains` (`QUINTET_LOGIN_DOMAINS`): removed from `DOMAIN\\name`; in lower case.
+    `mail_shortcut`: Sametime looks up mail addresses without the configured filter; Quintet does not.
     """
 
     only_passwords: bool = False
@@ -95,18 +112,19 @@ class DirectorySettings:
     sasl_user: str | None = None
     allow_expired_passwords: bool = False
     login_domains: tuple[str, ...] = ()
-    connections_per_task: int = 1
-    bind_connections: int = 2
-    pending_high: int = 60
-    pending_low: int = 30
-    max_results: int = 1000
-    max_members: int = 1000
+    connections_per_task: int = _usual("ST_DB_LDAP_CONNECTIONS_NUMBER")
+    bind_connections: int = 2 * _usual("ST_DB_LDAP_CONNECTIONS_NUMBER")
+    pending_high: int = _usual("ST_DB_LDAP_PENDING_MAX")
+    pending_low: int = _usual("ST_DB_LDAP_PENDING_LOW")
+    max_results: int = _usual("ST_DB_LDAP_MAX_RESULTS")
+    max_members: int = _usual("QUINTET_MAX_MEMBERS")
     browse: bool = True
+    mail_shortcut: bool = True
     respray_interval: float | None = None
-    operation_timeout: float = 30.0
-    connect_timeout: float = 6.0
-    refresh_interval: float = 3600.0
-    config_refresh_interval: float = 3600.0
+    operation_timeout: float = _usual("QUINTET_OPERATION_TIMEOUT")
+    connect_timeout: float = _usual("QUINTET_CONNECT_TIMEOUT")
+    refresh_interval: float = _INTERVALS["DirRefreshInterval"]
+    config_refresh_interval: float = _INTERVALS["ConfigRefreshInterval"]
     resolve_blacklist: tuple[str, ...] = ()
     resolve_whitelist: tuple[str, ...] = ()
 
@@ -144,7 +162,12 @@ class CardServer:
     filter: Template
     user_id_attribute: str | None
     person_class: str | None
-    place: Place = field(default=Place("UserInfoConfig.xml"), compare=False)
+    place: Place = field(default=Place(CARDS), compare=False)
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+
+    def place_of(self, setting: str) -> Place:
+        """Where a setting of the server is written; where it is not, the place of the server."""
+        return self.places.get(setting, self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +185,7 @@ class CardStorage:
 class CardSettings:
     """UserInfoConfig.xml. `sets` maps a set number to Detail Ids; set 0 is for anonymous callers.
 
-    `guard_account`: the level promises that no password crosses in clear, so the account's does not either.
+    `guard_account`: the level sends no password unencrypted, so the account's is not either.
     """
 
     storages: tuple[CardStorage, ...]

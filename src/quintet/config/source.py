@@ -6,6 +6,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import final
 
+from quintet.diagnostics import Code, Finding, Pitfall
+
 LINE_END = re.compile(r"\r\n|\r|\n")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -13,21 +15,25 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _DECLARED = re.compile(rb"""\A<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-# A letter of ASCII at the beginning, in one of the two orders, and no mark before it.
+# An ASCII character at the beginning, in one of the two byte orders, and no mark before it.
 _BARE_UTF_16 = re.compile(rb"\A(?:[^\0]\0(?!\0)|\0[^\0])", re.DOTALL)
-_CURE = "save the file as UTF-8"
+_SAVE = "save the file as UTF-8, and let it declare UTF-8 or nothing"
 
 
 class EditError(ValueError):
-    """The file cannot be read, or not changed without risk to what it says.
+    """The file cannot be read, or cannot be changed without risk to its meaning.
 
-    `line` counts from 1, where it is known.
+    `line` counts from 1, where it is known. `fix` says what to do, `code` which kind of problem it is.
     """
 
-    def __init__(self, what: str, line: int | None = None) -> None:
-        super().__init__(what if line is None else f"line {line}: {what}")
-        self.message = what
+    def __init__(
+        self, message: str, line: int | None = None, *, fix: str | None = None, code: Code = Pitfall.D15
+    ) -> None:
+        super().__init__(message if line is None else f"line {line}: {message}")
+        self.message = message
         self.line = line
+        self.fix = fix or code.fix
+        self.code = code
 
 
 @final
@@ -51,12 +57,12 @@ class SourceText:
     mark: bytes = b""
 
     def encode(self, text: str, *, errors: str = "strict") -> bytes:
-        """`text` in the file's own encoding. Raises `EditError` for a letter that the encoding lacks."""
+        """`text` in the file's own encoding. Raises `EditError` for a character that the encoding lacks."""
         try:
             return self.mark + text.encode(self.encoding, errors)
         except UnicodeEncodeError as error:
-            letter = text[error.start]
-            raise EditError(f"the file is written in {self.encoding}, which has no {letter!r}") from None
+            message = f"the file is written in {self.encoding}, which has no {text[error.start]!r}"
+            raise EditError(message, fix="save the file as UTF-8", code=Finding.Q46) from None
 
     def line(self, at: int) -> int:
         """The number of the line that the character at `at` stands in."""
@@ -64,7 +70,7 @@ class SourceText:
 
 
 def read_ini_source(data: bytes) -> SourceText:
-    """The text of an ini file: by its byte order mark, else UTF-8, else one letter a byte (ISO 8859-1)."""
+    """The text of an ini file: by its byte order mark, else UTF-8, else one character a byte (ISO 8859-1)."""
     marked = _by_mark(data)
     if marked is not None:
         return marked
@@ -80,27 +86,45 @@ def read_xml_source(data: bytes) -> SourceText:
     if marked is not None:
         return marked
     if _BARE_UTF_16.match(data):
-        raise EditError(f"this looks like UTF-16 without its byte order mark; {_CURE}", 1)
+        raise _undecodable("the file looks like UTF-16 without a byte order mark", fix=_SAVE)
     declared = _DECLARED.match(data)
-    encoding = declared[1].decode() if declared else "utf-8"
+    if declared is None:
+        return _decoded(data, "utf-8", "the file is not UTF-8, and declares no encoding")
+    encoding = declared[1].decode()
+    says = f'the XML declaration says encoding="{encoding}"'
     try:
-        text = data.decode(encoding)
+        if "<?xml".encode(encoding) != b"<?xml":
+            raise _undecodable(
+                f"{says}, but the file is not written in it: its characters take one byte each",
+                fix='write encoding="UTF-8" in the declaration, and save the file as UTF-8',
+            )
     except LookupError:
-        raise EditError(f"the encoding {encoding!r} is not known; {_CURE}", 1) from None
+        raise _undecodable(f"{says}, which is not a known encoding", fix=_SAVE) from None
+    except UnicodeError:  # of codecs that are not for text, such as "undefined"
+        raise _undecodable(f"{says}, which is not an encoding for files", fix=_SAVE) from None
+    source = _decoded(data, encoding, f"{says}, but the file is not written in it")
+    if not _is_written_as(source.text, encoding, data):
+        raise _undecodable(f"{says}, which cannot be written back as it was", fix=_SAVE)
+    return source
+
+
+def _decoded(data: bytes, encoding: str, otherwise: str) -> SourceText:
+    try:
+        return SourceText(data.decode(encoding), encoding)
     except UnicodeDecodeError as error:
-        why = f"{encoding}, which the file says that it is" if declared else "UTF-8, and names no encoding"
-        raise EditError(f"this is not {why}; {_CURE}", _line_of(error, encoding)) from None
-    except UnicodeError:  # of codecs that are none for text, such as "idna" and "punycode"
-        raise EditError(f"the encoding {encoding!r} is none for files; {_CURE}", 1) from None
-    if not _is_written_as(text, encoding, data):
-        raise EditError(f"the encoding {encoding!r} cannot be written back as it was; {_CURE}", 1)
-    return SourceText(text, encoding)
+        raise _undecodable(otherwise, _line_of(error, encoding), fix=_SAVE) from None
+    except UnicodeError:  # of codecs that are not for text, such as "idna" and "punycode"
+        raise _undecodable(otherwise, fix=_SAVE) from None
+
+
+def _undecodable(message: str, line: int = 1, *, fix: str) -> EditError:
+    return EditError(message, line, fix=fix, code=Finding.Q46)
 
 
 def _line_of(error: UnicodeDecodeError, encoding: str) -> int:
     try:
         before = error.object[: error.start].decode(encoding, "replace")
-    except UnicodeError:  # "idna" knows no replacing
+    except UnicodeError:  # "idna" cannot replace
         return 1
     return Lines(before).at(len(before))
 
@@ -119,6 +143,6 @@ def _by_mark(data: bytes) -> SourceText | None:
             try:
                 return SourceText(content.decode(encoding), encoding, mark)
             except UnicodeDecodeError as error:
-                what = f"the file begins as {encoding} and does not go on so; {_CURE}"
-                raise EditError(what, _line_of(error, encoding)) from None
+                message = f"the file has the byte order mark of {encoding}, but is not written in it"
+                raise _undecodable(message, _line_of(error, encoding), fix=_SAVE) from None
     return None

@@ -1,76 +1,71 @@
 """The first start with a stash file: the password moves from sametime.ini into the stash (reference 2.5).
 
-The stash is written first and the clear line removed after it, so that the password is always somewhere.
-Nothing is touched when the password does not open its store.
+The stash file is written first and the clear line removed after it, so that the password is always somewhere.
+Nothing is changed when the password does not open its store.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from quintet.config import ini
 from quintet.config.edit_ini import remove_key
-from quintet.config.environment import ENVIRONMENT
-from quintet.config.ini_values import place_of
-from quintet.config.load import Files, read_ini_values
+from quintet.config.ini_values import is_variable
+from quintet.config.load import Files, read_ini_values, settings_file
+from quintet.config.schema import INI
 from quintet.config.source import EditError
 from quintet.config.trust import read_tls
-from quintet.diagnostics import Diagnostic, Diagnostics, Place
+from quintet.diagnostics import Diagnostic, Diagnostics, Finding, Pitfall, Place, Severity
 from quintet.files import replace_file
 from quintet.tls import Origin, StoreError, StoreLocation, open_store, write_stash
 
 _SECTION = "Config"
 
 
-def stash_passwords(folder: Path, environ: Mapping[str, str]) -> tuple[Diagnostic, ...]:
-    """Does what a first start does, for trust store and key store, and tells what was done or went wrong.
+def stash_passwords(
+    folder: Path, environ: Mapping[str, str], *, env_files: Sequence[Path] = ()
+) -> tuple[Diagnostic, ...]:
+    """Does what a first start does, for trust store and key store, and reports what was done or went wrong.
 
     Where a stash file is set and does not exist yet, it is written, and the clear password removed from
-    sametime.ini; no other byte of that changes. A password in the environment cannot be removed: whoever set
-    it is told. Called again, it does nothing.
+    sametime.ini; no other byte of that changes. A password in a variable cannot be removed: a warning says
+    so.
+    Called again, it does nothing.
     """
     findings = Diagnostics()
-    values = read_ini_values(Files(folder, {}, Diagnostics()), environ)
+    values = read_ini_values(Files(folder, {}, Diagnostics()), environ, env_files)
     profile = read_tls(values, folder, Diagnostics())
-    for name, ref in (("TRUST", profile.trust_store), ("KEY", profile.key_store)):
+    for name, location in (("TRUST", profile.trust_store), ("KEY", profile.key_store)):
         password = values.scoped(f"TLS_{name}_STORE_PASSWORD")
-        if ref is not None and ref.stash is not None and ref.password is not None and password is not None:
-            _stash(folder, ref, ref.stash, password[1], findings)
+        if location is not None and password is not None:
+            _stash(folder, location, password[1], findings)
     return findings.problems
 
 
-def _stash(folder: Path, ref: StoreLocation, stash: Path, password: Origin, findings: Diagnostics) -> None:
-    place = place_of(password)
-    if stash.exists() or ref.password is None:
+def _stash(folder: Path, location: StoreLocation, password: Origin, findings: Diagnostics) -> None:
+    stash, secret = location.stash, location.password
+    if stash is None or secret is None or stash.exists():
         return
     try:
-        open_store(replace(ref, stash=None))
-        write_stash(stash, ref.password)
+        open_store(replace(location, stash=None))
+        write_stash(stash, secret)
     except StoreError as error:
-        findings.error(place, password.key, f"the password is not stashed, and stays where it is: {error}")
+        message = f"{password.key} is not moved to {stash}, and stays where it is: {error.message}"
+        findings.add(Pitfall.D35, password.place, password.key, message, error.fix, severity=Severity.ERROR)
         return
-    if place == ENVIRONMENT:
-        findings.warning(
-            place, password.key, f"the password is in {stash} now; remove the variable from the environment"
-        )
+    moved = f"the password of {location.path} is in {stash} now"
+    if is_variable(password):
+        message = f"{moved}, and still in the variable {password.key}"
+        fix = f"remove the variable {password.key} from the environment"
+        findings.add(Finding.Q89, password.place, password.key, message, fix, severity=Severity.WARNING)
         return
+    path = settings_file(folder, INI)
     try:
-        _remove(folder / ini.FILE, password.key)
+        replace_file(path, remove_key(path.read_bytes(), _SECTION, password.key))
     except (OSError, EditError) as error:
-        findings.warning(
-            place,
-            password.key,
-            f"the password is in {stash} now, but its line cannot be removed ({_reason(error)}); remove it",
-        )
+        why = error.message if isinstance(error, EditError) else error.strerror
+        message = f"{moved}, but its line cannot be removed: {why}"
+        fix = f"remove {password.key}"
+        findings.add(Finding.Q89, password.place, password.key, message, fix, severity=Severity.WARNING)
     else:
-        findings.note(
-            Place(ini.FILE), password.key, f"the password is in {stash} now, and its line here was removed"
-        )
-
-
-def _remove(path: Path, key: str) -> None:
-    replace_file(path, remove_key(path.read_bytes(), _SECTION, key))
-
-
-def _reason(error: OSError | EditError) -> str:
-    return error.message if isinstance(error, EditError) else str(error.strerror)
+        message = f"{moved}, and {password.key} was removed here"
+        findings.add(Finding.Q89, Place(path.name), password.key, message)

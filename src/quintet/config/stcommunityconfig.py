@@ -1,58 +1,42 @@
 """Reading StCommunityConfig.xml (reference 3): the LDAP servers of the five tasks.
 
-The structure of the file is documented in part only, so the reader is tolerant: any outermost element, names
-in any case, settings as attributes or child elements, on the `Connection` or on `LDAP` as the default of all.
+The structure of the file is documented in part only, so the reader is tolerant: any root element, names in
+any case, settings as attributes or child elements, on the `Connection` or on `LDAP` as the default of all.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from typing import final
 
 from quintet.config.accounts import read_account
-from quintet.config.parsers import (
-    Value,
-    attribute,
-    check_ports,
-    choice,
-    flag,
-    has_wildcard,
-    hosts,
-    is_hook,
-    name,
-    number,
-    port,
-    template,
-    unquoted,
-)
-from quintet.config.schema import COMMUNITY_SETTINGS, CONNECTION_SETTINGS, XmlSetting
-from quintet.config.settings import Scope, ServerSettings
+from quintet.config.parsers import SettingsReader, Value, attribute, has_wildcard, hosts, is_hook, unquoted
+from quintet.config.schema import COMMUNITY, Setting
+from quintet.config.settings import DirectorySettings, Scope, ServerSettings
 from quintet.config.xml_document import Element
 from quintet.config.xml_names import SERVERS, check_community_names
+from quintet.config.xml_schema import ANYWHERE, CONNECTION, PLAIN_PORT, TLS_PORT
 from quintet.config.xml_tree import one_value, own_values, read_tree
-from quintet.diagnostics import Diagnostics, Place, shown
+from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity, did_you_mean, shown
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 
-FILE = "StCommunityConfig.xml"
-
-_SETTINGS = {setting.name: setting for setting in CONNECTION_SETTINGS}
-_KNOWN = {n.casefold() for s in CONNECTION_SETTINGS for n in s.names}
-_KNOWN_ANYWHERE = {n.casefold() for s in COMMUNITY_SETTINGS for n in s.names}
-_NAMES = tuple(s.name for s in (*CONNECTION_SETTINGS, *COMMUNITY_SETTINGS))
 _MOST_SERVERS = 200
+_USUAL = DirectorySettings()
+_NOT_TO_BE_USED = {"OrganizationName": Pitfall.D24, "HomeServerAttribute": Finding.Q57}
 _SCOPES = {"recursive": Scope.SUBTREE, "onelevel": Scope.ONE}
 
 
 @dataclass(frozen=True, slots=True)
 class Community:
-    """What the file says. Servers stand in search order; intervals are seconds."""
+    """What the file says. Servers are in search order; intervals are seconds."""
 
     servers: tuple[ServerSettings, ...]
-    refresh_interval: float = 3600.0
-    config_refresh_interval: float = 3600.0
+    refresh_interval: float = _USUAL.refresh_interval
+    config_refresh_interval: float = _USUAL.config_refresh_interval
 
 
-def read_community(data: bytes, findings: Diagnostics, file: str = FILE) -> Community:
+def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) -> Community:
     """The settings in `data`. Every problem goes into `findings`; what cannot be read gets its default."""
     root = read_tree(data, findings, file)
     if root is None:
@@ -61,19 +45,34 @@ def read_community(data: bytes, findings: Diagnostics, file: str = FILE) -> Comm
     if found:
         check_community_names(root, findings, file)
     else:
-        _tell_missing(root, findings, file)
+        _report_missing(root, findings, file)
     if len(found) > _MOST_SERVERS:
-        findings.error(
-            Place(file), "Connection", f"there are {len(found)} servers; at most {_MOST_SERVERS} are read"
-        )
+        message = f"there are {len(found)} servers; at most {_MOST_SERVERS} are read"
+        findings.add(Finding.Q73, Place(file), "Connection", message)
         found = found[:_MOST_SERVERS]
     servers = [_Reader(levels, findings, file).server(at) for at, levels in enumerate(found, 1)]
     _check_together(servers, findings)
+
+    def anywhere(setting: Setting) -> Value | None:
+        values = [value for each in root.walk() for value in own_values(each, setting.names, file)]
+        return one_value(values, findings)
+
+    read = SettingsReader(ANYWHERE, anywhere, findings)
     return Community(
-        _in_search_order(servers, [_has_order(levels, file) for levels in found], findings),
-        _minutes(root, COMMUNITY_SETTINGS[0], findings, file),
-        _minutes(root, COMMUNITY_SETTINGS[1], findings, file),
+        _in_search_order(servers, findings),
+        60.0 * _refresh(read, findings),
+        60.0 * read.number("ConfigRefreshInterval"),
     )
+
+
+def _refresh(read: SettingsReader, findings: Diagnostics) -> int:
+    """The interval, which has no effect: that is told where the default was changed."""
+    setting, minutes = ANYWHERE["DirRefreshInterval"], read.number("DirRefreshInterval")
+    value = read.value(setting.name)
+    if value is not None and f"{minutes}" != setting.default:
+        message = f"{value.key} is accepted and ignored: {setting.unused}"
+        findings.add(Finding.Q57, value.place, value.key, message)
+    return minutes
 
 
 def _connections(element: Element, around: tuple[Element, ...]) -> Iterator[tuple[Element, ...]]:
@@ -85,45 +84,27 @@ def _connections(element: Element, around: tuple[Element, ...]) -> Iterator[tupl
         yield from _connections(child, (element, *around) if inside else ())
 
 
-def _tell_missing(root: Element, findings: Diagnostics, file: str) -> None:
-    slip = _slip(root, findings)
+def _report_missing(root: Element, findings: Diagnostics, file: str) -> None:
+    near = _misspelling(root, findings)
     outside = next(root.named("Connection"), None)
     if outside is not None:
-        findings.error(
-            Place(file, outside.line),
-            "Connection",
-            f"stands outside the LDAP section; move it into <LDAP>…</LDAP>{slip}",
-        )
-        return
-    sample = '<Connection HostName="ldap.example.com" Port="389" SearchOrder="1"/>'
-    findings.error(
-        Place(file, root.line),
-        "Connection",
-        f"there is no LDAP server; add one: <LDAP>{sample}</LDAP>{slip}",
-    )
+        message = f"Connection is outside the LDAP section, so there is no LDAP server{near}"
+        fix = "move it into <LDAP>…</LDAP>"
+        findings.add(Finding.Q72, Place(file, outside.line), "Connection", message, fix)
+    else:
+        message = f"there is no LDAP server{near}"
+        findings.add(Finding.Q72, Place(file, root.line), "Connection", message)
 
 
-def _slip(root: Element, findings: Diagnostics) -> str:
+def _misspelling(root: Element, findings: Diagnostics) -> str:
     """A hint at an element that was probably meant to be one of those that are missing."""
     for element in root.walk():
-        if not element.is_named(*SERVERS) and (hint := findings.meant(element.name, SERVERS)):
-            return f" ({shown(element.name)} stands in line {element.line}{hint})"
+        if not element.is_named(*SERVERS) and (near := findings.nearest(element.name, SERVERS)):
+            return f" ({shown(element.name)} is in line {element.line}{did_you_mean(near)})"
     return ""
 
 
-def _minutes(root: Element, setting: XmlSetting, findings: Diagnostics, file: str) -> float:
-    found = [value for each in root.walk() for value in own_values(each, setting.names, file)]
-    value, usual = one_value(found, findings), int(setting.default)
-    minutes = number(value, usual, findings, least=1, most=525_600)
-    if value and setting.unused and minutes != usual:
-        findings.note(value.place, value.key, f"is accepted and ignored: {setting.unused}")
-    return 60.0 * minutes
-
-
-def _has_order(levels: tuple[Element, ...], file: str) -> bool:
-    return any(v.text.strip() for v in own_values(levels[0], ("SearchOrder",), file))
-
-
+@final
 class _Reader:
     """One `Connection`: looks its settings up, on itself and then further out."""
 
@@ -132,98 +113,105 @@ class _Reader:
         self._findings = findings
         self._file = file
         self._place = Place(file, levels[0].line)
+        self._read = SettingsReader(CONNECTION, self._find, findings)
 
-    def _get(self, setting: str) -> Value | None:
+    def _find(self, setting: Setting) -> Value | None:
         for level in self._levels:
-            found = own_values(level, _SETTINGS[setting].names, self._file)
+            found = own_values(level, setting.names, self._file)
             if found:
                 return one_value(found, self._findings)
         return None
 
     def server(self, nth: int) -> ServerSettings:
-        findings, get = self._findings, self._get
-        self._warn_of_old()
-        ssl_enabled = flag(get("SSLEnabled"), default=False, findings=findings)
-        check_ports(get("Port"), get("SSLPort"), enabled=ssl_enabled, switch="SSLEnabled", findings=findings)
+        findings, read = self._findings, self._read
+        self._report_unused()
+        ssl_enabled = read.flag("SSLEnabled")
+        check_ports(read, ssl_enabled, ("SSLPort", "SSLEnabled"), findings)
         membership, member_of = self._membership()
-        login_filter = self._template("UserDnSearchFilter")
-        if has_wildcard(login_filter.text):
-            value = get("UserDnSearchFilter")
-            findings.warning(
-                value.place if value else self._place,
-                "UserDnSearchFilter",
-                "has a * beside a name, so that a login may find somebody else; write %s without *",
-            )
+        login_filter = read.template("UserDnSearchFilter")
+        if has_wildcard(login_filter.text) and (value := read.value("UserDnSearchFilter")):
+            message = f"{value.key} has a * beside a name, so that a login may find another user"
+            findings.add(Pitfall.D30, value.place, value.key, message, "write %s without *")
         return ServerSettings(
-            hosts=hosts(get("HostName"), self._place, findings),
-            port=port(get("Port"), 389, findings),
-            ssl_port=port(get("SSLPort"), 636, findings),
+            hosts=hosts(read.value("HostName"), self._place, findings),
+            port=read.number("Port"),
+            ssl_port=read.number("SSLPort"),
             ssl_enabled=ssl_enabled,
-            search_order=number(get("SearchOrder"), nth, findings, least=0),
+            search_order=read.number("SearchOrder", nth),
             account=read_account(
-                get("BindEntryDn"),
-                get("BindEntryPassword"),
-                names=("BindEntryDn", "BindEntryPassword"),
+                read.value("BindEntryDn"),
+                read.value("BindEntryPwd"),
+                names=("BindEntryDn", "BindEntryPwd"),
                 findings=findings,
             ),
-            person_base=name(get("PersonResolveBase"), findings),
-            person_scope=choice(get("PersonResolveScope"), _SCOPES, Scope.SUBTREE, findings),
-            person_filter=self._template("PersonResolveFilter"),
+            person_base=read.dn("PersonResolveBase"),
+            person_scope=read.choice("PersonResolveScope", _SCOPES),
+            person_filter=read.template("PersonResolveFilter"),
             login_filter=login_filter,
-            person_class=self._attribute("PersonObjectClass"),
-            group_base=name(get("GroupResolveBase"), findings),
-            group_scope=choice(get("GroupResolveScope"), _SCOPES, Scope.SUBTREE, findings),
-            group_filter=self._template("GroupResolveFilter"),
-            group_class=self._attribute("GroupObjectClass"),
+            person_class=read.attribute("PersonObjectClass"),
+            group_base=read.dn("GroupResolveBase"),
+            group_scope=read.choice("GroupResolveScope", _SCOPES),
+            group_filter=read.template("GroupResolveFilter"),
+            group_class=read.attributes("GroupObjectClass"),
             group_membership=membership,
             member_of=member_of,
-            user_id_attribute=self._attribute("UserIdAttribute") or None,
-            name_attribute=self._attribute("NameAttribute"),
-            mail_attribute=self._attribute("EmailAttribute"),
-            group_name_attribute=self._attribute("GroupNameAttribute"),
-            group_member_attribute=self._attribute("GroupMemberAttribute"),
-            description_attribute=self._attribute("DescAttribute") or None,
+            user_id_attribute=read.attribute("UserIdAttribute") or None,
+            name_attribute=read.attribute("NameAttribute"),
+            mail_attribute=read.attribute("EmailAttribute"),
+            group_name_attribute=read.attribute("GroupNameAttribute"),
+            group_member_attribute=read.attributes("GroupMemberAttribute"),
+            description_attribute=read.attribute("DescAttribute") or None,
+            group_description_attribute=read.attribute("GroupDescAttribute") or None,
             place=self._place,
+            places=read.places,
         )
 
-    def _template(self, setting: str) -> Template:
-        return template(self._get(setting), _SETTINGS[setting].default, self._findings)
-
-    def _attribute(self, setting: str) -> str:
-        return attribute(self._get(setting), _SETTINGS[setting].default, self._findings)
-
     def _membership(self) -> tuple[Template | None, str | None]:
-        """A value without parentheses is an attribute of the person (reference 3.5)."""
-        value = self._get("GroupMembership")
+        """A value without parentheses is an attribute of the user (reference 3.5)."""
+        value = self._read.value("GroupMembership")
         text = unquoted(value.text) if value is not None else ""
         if value is None or not text or "(" in text or is_hook(text):
-            return self._template("GroupMembership"), None
-        member_of = attribute(Value(text, value.key, value.place), "", self._findings)
-        return (None, member_of) if member_of else (self._template_default(), None)
+            return self._read.template("GroupMembership"), None
+        member_of = attribute(Value(text, value.key, value.place), self._findings)
+        usual = Template(CONNECTION["GroupMembership"].default)
+        return (usual, None) if member_of is None else (None, member_of)
 
-    def _template_default(self) -> Template:
-        return Template(_SETTINGS["GroupMembership"].default)
+    def _report_unused(self) -> None:
+        """Settings without effect: a warning for those not to be used (row C45), else a note (row C89)."""
+        for setting in CONNECTION.values():
+            value = self._read.value(setting.name) if setting.unused else None
+            if value is None:
+                continue
+            code = _NOT_TO_BE_USED.get(setting.name)
+            severity = Severity.NOTE if code is None else Severity.WARNING
+            message = f"{value.key} is accepted and ignored: {setting.unused}"
+            fix = f"remove {value.key}" if code is not None else None
+            self._findings.add(code or Finding.Q57, value.place, value.key, message, fix, severity=severity)
 
-    def _warn_of_old(self) -> None:
-        for setting, what in (
-            ("OrganizationName", "may keep people from logging in"),
-            ("HomeServerAttribute", "is not used any more"),
-        ):
-            value = self._get(setting)
-            if value is not None and value.text.strip():
-                self._findings.warning(value.place, value.key, f"{what}; it is ignored here: remove it")
+
+def check_ports(read: SettingsReader, enabled: bool, names: tuple[str, str], findings: Diagnostics) -> None:
+    """Warns when the port in use is usually the other one (row D8). `names`: TLS port and switch."""
+    tls_port, switch = names
+    name, odd, usual = (tls_port, PLAIN_PORT, "plain LDAP") if enabled else ("Port", TLS_PORT, "TLS")
+    value = read.value(name)
+    if value is not None and value.text.strip() == f"{odd}":
+        message = (
+            f"{value.key} is {odd}, usually the {usual} port, and {switch} is {'on' if enabled else 'off'}"
+        )
+        fix = f"correct {value.key} or {switch}"
+        findings.add(Pitfall.D8, value.place, value.key, message, fix, severity=Severity.WARNING)
 
 
 def _check_together(servers: list[ServerSettings], findings: Diagnostics) -> None:
     for first, second in combinations([server for server in servers if server.hosts], 2):
         same = {h.casefold() for h in first.hosts} & {h.casefold() for h in second.hosts}
         if same:
-            findings.warning(
-                second.place,
-                "HostName",
-                f"{', '.join(sorted(same))} stands in line {first.place.line} too; host names must be unique."
-                " Several names of one directory go into one HostName, separated by commas",
+            message = (
+                f"HostName {', '.join(sorted(same))} is in line {first.place.line}, too; host names must be"
+                " unique"
             )
+            fix = "write several names of one directory in one HostName, separated by commas"
+            findings.add(Finding.Q5, second.place_of("HostName"), "HostName", message, fix)
         _check_bases(first, second, findings)
 
 
@@ -234,41 +222,35 @@ def _check_bases(first: ServerSettings, second: ServerSettings, findings: Diagno
         overlapping = [name for name, other in theirs.items() if base.is_under(other) or other.is_under(base)]
         if overlapping:
             name = setting if setting in overlapping else overlapping[0]
-            findings.warning(
-                second.place,
-                setting,
-                f"{_base(base)} of {second.label} overlaps with {_base(theirs[name])}, {name} of"
-                f" {first.label} in line {first.place.line}; what lies in both is found twice. Give the"
-                " servers bases apart",
+            message = (
+                f"{setting} {_base(base)} of {second.label} overlaps with {_base(theirs[name])}, {name} of"
+                f" {first.label} in line {first.place.line}; entries in both are found twice"
             )
+            findings.add(Pitfall.D26, second.place_of(setting), setting, message)
 
 
 def _base(base: DN) -> str:
-    return shown(str(base)) if base else "the blank base (the whole directory)"
+    return shown(str(base)) if base else "(blank: the whole directory)"
 
 
-def _in_search_order(
-    servers: list[ServerSettings], given: list[bool], findings: Diagnostics
-) -> tuple[ServerSettings, ...]:
-    """By `SearchOrder`; in the order of the file when a number is missing or stands twice (reference 3.3)."""
+def _in_search_order(servers: list[ServerSettings], findings: Diagnostics) -> tuple[ServerSettings, ...]:
+    """By `SearchOrder`; in the order of the file when a number is missing or occurs twice (reference 3.3)."""
     if len(servers) < 2:
         return tuple(servers)
-    in_order = True
-    for server, has_order in zip(servers, given, strict=True):
-        if not has_order:
-            in_order = False
-            findings.warning(
-                server.place, "SearchOrder", "is missing; the servers are searched in the order of the file"
-            )
+    problems: list[tuple[Place, str]] = []
     by_number: dict[int, ServerSettings] = {}
-    for server, has_order in zip(servers, given, strict=True):
+    for server in servers:
         first = by_number.setdefault(server.search_order, server)
-        if has_order and first is not server:
-            in_order = False
-            findings.warning(
-                server.place,
-                "SearchOrder",
-                f"{server.search_order} stands in line {first.place.line} and in line {server.place.line};"
-                " the servers are searched in the order of the file. Give each its own number",
+        if "SearchOrder" not in server.places:
+            problems.append((server.place, "SearchOrder is missing"))
+        elif first is not server:
+            message = (
+                f"SearchOrder {server.search_order} is in line {first.place.line} and in line"
+                f" {server.place.line}"
             )
-    return tuple(sorted(servers, key=lambda s: s.search_order)) if in_order else tuple(servers)
+            problems.append((server.place_of("SearchOrder"), message))
+    fix = "give each Connection its own SearchOrder"
+    for place, what in problems:
+        message = f"{what}; the servers are searched in the order of the file"
+        findings.add(Pitfall.D25, place, "SearchOrder", message, fix)
+    return tuple(servers) if problems else tuple(sorted(servers, key=lambda s: s.search_order))

@@ -1,43 +1,43 @@
 """Reading UserInfoConfig.xml (reference 4): where business cards come from and what they show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import final
 
 from quintet.config.accounts import read_account, read_encoded
 from quintet.config.card_fields import CardFields
-from quintet.config.parsers import (
-    Value,
-    attribute,
-    check_ports,
-    choice,
-    flag,
-    hosts,
-    name,
-    number,
-    port,
-    template,
-)
-from quintet.config.schema import CARD_SERVER_SETTINGS, XmlSetting
+from quintet.config.parsers import SettingsReader, Value, hosts
+from quintet.config.schema import CARDS, Setting
 from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Scope
+from quintet.config.stcommunityconfig import check_ports
+from quintet.config.trust import locate
 from quintet.config.xml_document import Element
 from quintet.config.xml_names import check_card_names
+from quintet.config.xml_schema import (
+    BLACK_BOX,
+    CARD_SERVER,
+    CARD_STORE,
+    COMMON_FIELD,
+    ONLY_COMMON,
+    READ_UPDATES,
+    SEARCH,
+    STORAGE,
+)
 from quintet.config.xml_tree import one_value, own_values, read_tree
-from quintet.diagnostics import Diagnostics, Place, shown
+from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, did_you_mean, shown
 from quintet.secret import Secret
 from quintet.tls import Origin, SettingNames, StoreKind, StoreLocation, TlsSettings
 
-FILE = "UserInfoConfig.xml"
-
-_SETTINGS: dict[str, XmlSetting] = {setting.name: setting for setting in CARD_SERVER_SETTINGS}
 _SCOPES = {"0": Scope.BASE, "1": Scope.ONE, "2": Scope.SUBTREE}
-_LINK = "MailAddress"
 # Cards take nothing of sametime.ini (reference 4.3).
-_KEYS = SettingNames(host=f"HostName in {FILE}", store=f"SslProperties in {FILE}", prefix=None)
-# SearchTimeout has no documented unit. So many seconds nobody waits: they must be milliseconds.
+_KEYS = SettingNames(host=f"HostName in {CARDS}", store=f"SslProperties in {CARDS}", prefix=None)
+# SearchTimeout has no documented unit. As seconds this would be too long to wait: it must be milliseconds.
 _MILLISECONDS = 1000
 
 
-def read_user_info(data: bytes, folder: Path, findings: Diagnostics, file: str = FILE) -> CardSettings | None:
+def read_user_info(
+    data: bytes, folder: Path, findings: Diagnostics, file: str = CARDS
+) -> CardSettings | None:
     """The settings in `data`; None when it is unreadable or names no server. Paths count from `folder`."""
     root = read_tree(data, findings, file)
     if root is None:
@@ -47,21 +47,18 @@ def read_user_info(data: bytes, folder: Path, findings: Diagnostics, file: str =
     check_card_names(root, findings, file)
     storages = tuple(reader.storages())
     if not storages:
-        findings.error(
-            Place(file, root.line),
-            "Storage",
-            'there is no LDAP server for business cards; add <Storage type="LDAP"> with a <StorageDetails>,'
-            " or remove the file to have no cards",
-        )
+        message = "there is no LDAP server for business cards"
+        findings.add(Finding.Q92, Place(file, root.line), "Storage", message)
         return None
     return CardSettings(
         storages=storages,
         sets=CardFields(findings, file).sets(root, {d.id for s in storages for d in s.details}),
-        search_only_by_common_field=reader.switch("SearchOnlyByCommonField"),
+        search_only_by_common_field=reader.switch("SearchOnlyByCommonField", ONLY_COMMON),
         search_timeout=reader.timeout(),
     )
 
 
+@final
 class _Reader:
     def __init__(self, root: Element, folder: Path, findings: Diagnostics, file: str) -> None:
         self._root = root
@@ -72,76 +69,72 @@ class _Reader:
     def _place(self, element: Element) -> Place:
         return Place(self._file, element.line)
 
-    def _value(self, element: Element, *names: str) -> Value | None:
-        return one_value(own_values(element, names, self._file), self._findings)
+    def _read(self, element: Element, table: Mapping[str, Setting]) -> SettingsReader:
+        def get(setting: Setting) -> Value | None:
+            return one_value(own_values(element, setting.names, self._file), self._findings)
 
-    def switch(self, element: str) -> bool:
+        return SettingsReader(table, get, self._findings)
+
+    def switch(self, element: str, table: Mapping[str, Setting]) -> bool:
         """An element that says yes by being there, unless its `value` says otherwise."""
         found = next(self._root.named(element), None)
-        return found is not None and flag(self._value(found, "value"), default=True, findings=self._findings)
+        if found is None:
+            return False
+        read = self._read(found, table)
+        return read.value("value") is None or read.flag("value")
 
     def timeout(self) -> float | None:
         for each in self._root.walk():
-            for value in own_values(each, ("SearchTimeout",), self._file):
-                limit = number(value, 0, self._findings, least=0, most=86_400_000)
+            read = self._read(each, SEARCH)
+            value = read.value("SearchTimeout")
+            if value is not None:
+                limit = read.number("SearchTimeout", 0)
                 unit = "milliseconds" if limit >= _MILLISECONDS else "seconds"
-                self._findings.note(
-                    value.place, value.key, f"its unit is not documented; {limit} is taken as {unit}"
-                )
+                message = f"the unit of {value.key} is not documented; {limit} is read as {unit}"
+                self._findings.add(Finding.Q96, value.place, value.key, message)
                 return (limit / 1000 if limit >= _MILLISECONDS else float(limit)) or None
         return None
 
     def note_updates(self) -> None:
-        if self.switch("ReadStConfigUpdates"):
+        if self.switch("ReadStConfigUpdates", READ_UPDATES):
             found = next(self._root.named("ReadStConfigUpdates"))
-            self._findings.note(
-                self._place(found), found.name, f"has no effect: business cards are set by {self._file} alone"
-            )
+            message = f"{found.name} is accepted and ignored: {READ_UPDATES['value'].unused}"
+            self._findings.add(Finding.Q57, self._place(found), found.name, message)
 
     def storages(self) -> Iterator[CardStorage]:
         common = self._common_field()
         for element in self._root.named("Storage"):
-            kind = self._value(element, "type")
-            if kind is None or not kind.text.strip():
-                self._findings.warning(
-                    self._place(element), "type", 'is missing in Storage; it is read as type="LDAP"'
-                )
+            place = self._place(element)
+            kind = self._read(element, STORAGE).value("type")
+            if kind is None:
+                message = 'Storage has no type; it is read as type="LDAP"'
+                self._findings.add(Finding.Q93, place, "type", message)
             elif kind.text.strip().casefold() != "ldap":
-                self._findings.note(
-                    kind.place,
-                    kind.key,
-                    f"a storage of type {shown(kind.text)} is skipped: only LDAP is supported here",
-                )
+                message = f"a Storage of type {shown(kind.text)} is skipped: only LDAP is supported"
+                self._findings.add(Finding.Q57, kind.place, kind.key, message)
                 continue
             storage = self._storage(element, common)
             if storage.servers:
                 yield storage
             else:
-                self._findings.warning(
-                    self._place(element),
-                    "StorageDetails",
-                    "is missing in this Storage, so it is not searched",
-                )
+                message = "this Storage has no StorageDetails, so it is not searched"
+                self._findings.add(Finding.Q94, place, "StorageDetails", message)
 
     def _storage(self, element: Element, common: Value | None) -> CardStorage:
         servers = tuple(self._server(each) for each in element.named("StorageDetails"))
         details = CardFields(self._findings, self._file).details(element)
         if not details:
-            self._findings.warning(
-                self._place(element),
-                "Detail",
-                'is missing in this Storage, so its cards are empty; add <Details><Detail Id="Name"'
-                ' FieldName="cn" Type="text/plain"/></Details>',
-            )
-        link = common.text.strip() if common is not None else _LINK
+            message = "this Storage has no Detail, so its business cards are empty"
+            fix = 'add <Details><Detail Id="Name" FieldName="cn" Type="text/plain"/></Details>'
+            self._findings.add(Finding.Q94, self._place(element), "Detail", message, fix)
+        link = common.text.strip() if common is not None else COMMON_FIELD["CommonFieldName"].default
         ids = [d.id for d in details]
         if common is not None and link not in ids and details:
-            hint = self._findings.meant(link, ids)
-            self._findings.warning(
-                common.place,
-                common.key,
-                f"{shown(link)} is no Detail Id of the Storage in line {element.line}{hint}",
+            near = did_you_mean(self._findings.nearest(link, ids))
+            message = (
+                f"{common.key} {shown(link)} is not a Detail Id of the Storage in line {element.line}{near}"
             )
+            self._findings.add(Pitfall.D32, common.place, common.key, message)
         return CardStorage(
             servers=servers,
             details=details,
@@ -151,94 +144,90 @@ class _Reader:
         )
 
     def _common_field(self) -> Value | None:
-        for each in self._root.named("CommonField"):
-            value = self._value(each, "CommonFieldName")
-            if value is not None and value.text.strip():
-                return value
-        return None
+        values = (
+            self._read(e, COMMON_FIELD).value("CommonFieldName") for e in self._root.named("CommonField")
+        )
+        return next((value for value in values if value is not None), None)
 
     def _max_instances(self) -> int:
         for each in self._root.named("BlackBox"):
-            kind = self._value(each, "type")
-            if kind is None or kind.text.strip().casefold() == "ldap":
-                return number(self._value(each, "MaxInstances"), 1, self._findings, least=1, most=1000)
-        return 1
+            read = self._read(each, BLACK_BOX)
+            if read.text("type").casefold() == "ldap":
+                return read.number("MaxInstances")
+        return int(BLACK_BOX["MaxInstances"].default)
 
     def _server(self, element: Element) -> CardServer:
-        findings = self._findings
-
-        def get(setting: str) -> Value | None:
-            return self._value(element, *_SETTINGS[setting].names)
-
-        found = hosts(get("HostName"), self._place(element), findings)
+        findings, place = self._findings, self._place(element)
+        read = self._read(element, CARD_SERVER)
+        found = hosts(read.value("HostName"), place, findings)
         if len(found) > 1:
-            self._findings.error(
-                self._place(element),
-                "HostName",
-                "takes one host here; add a StorageDetails for each further one",
-            )
-        person_class = attribute(get("PersonObjectClass"), "", findings) or None
-        user_id = attribute(get("UserIdAttribute"), "", findings) or None
+            message = "HostName takes one host here"
+            fix = "add a StorageDetails for each further host"
+            findings.add(Finding.Q65, place, "HostName", message, fix)
+        person_class = read.attribute("PersonObjectClass") or None
+        user_id = read.attribute("UserIdAttribute") or None
         if user_id and not person_class:
-            findings.warning(
-                self._place(element),
-                "PersonObjectClass",
-                f"goes with UserIdAttribute={shown(user_id)} and is missing; any entry with that ID is taken",
+            message = (
+                f"UserIdAttribute is {shown(user_id)} and PersonObjectClass is missing; any entry with that"
+                " ID is used"
             )
-        bind_type = get("BindType")
-        if bind_type is not None and bind_type.text.strip().casefold() not in ("", "simple"):
-            findings.error(
-                bind_type.place, bind_type.key, f"{shown(bind_type.text)} is not supported; write Simple"
-            )
-        ssl_enabled = flag(get("SslEnabled"), default=False, findings=findings)
-        check_ports(get("Port"), get("SslPort"), enabled=ssl_enabled, switch="SslEnabled", findings=findings)
+            findings.add(Pitfall.D20, place, "PersonObjectClass", message, "set PersonObjectClass")
+        bind_type = read.value("BindType")
+        if bind_type is not None and bind_type.text.strip().casefold() != "simple":
+            message = f"{bind_type.key} {shown(bind_type.text)} is not supported"
+            findings.add(Finding.Q61, bind_type.place, bind_type.key, message, "write Simple")
+        ssl_enabled = read.flag("SslEnabled")
+        check_ports(read, ssl_enabled, ("SslPort", "SslEnabled"), findings)
         return CardServer(
             host=found[0] if found else "",
-            port=port(get("Port"), 389, findings),
-            ssl_port=port(get("SslPort"), 636, findings),
+            port=read.number("Port"),
+            ssl_port=read.number("SslPort"),
             ssl_enabled=ssl_enabled,
-            account=self._account(get("UserName"), get("Password"), get("UserEncodedAuth")),
-            base=name(get("BaseDN"), findings),
-            scope=choice(get("Scope"), _SCOPES, Scope.SUBTREE, findings),
-            filter=template(get("SearchFilter"), _SETTINGS["SearchFilter"].default, findings),
+            account=self._account(read),
+            base=read.dn("BaseDN"),
+            scope=read.choice("Scope", _SCOPES),
+            filter=read.template("SearchFilter"),
             user_id_attribute=user_id,
             person_class=person_class,
-            place=self._place(element),
+            place=place,
+            places=read.places,
         )
 
-    def _account(self, user: Value | None, password: Value | None, encoded: Value | None) -> Account | None:
-        if encoded is None or not encoded.text.strip():
+    def _account(self, read: SettingsReader) -> Account | None:
+        user, password = read.value("UserName"), read.value("Password")
+        encoded = read.value("UserEncodedAuth")
+        if encoded is None:
             return read_account(user, password, names=("UserName", "Password"), findings=self._findings)
-        if any(each is not None and each.text.strip() for each in (user, password)):
-            self._findings.note(
-                encoded.place, encoded.key, "is used; UserName and Password beside it are ignored"
-            )
+        if user is not None or password is not None:
+            message = f"{encoded.key} is used; UserName and Password beside it are ignored"
+            self._findings.add(Finding.Q57, encoded.place, encoded.key, message)
         return read_encoded(encoded, self._findings)
 
     def _tls(self, storage: Element, servers: tuple[CardServer, ...]) -> TlsSettings:
         properties = next(storage.named("SslProperties"), None)
-        path = self._value(properties, "KeyStorePath") if properties else None
-        if properties is None or path is None or not path.text.strip():
+        read = self._read(properties, CARD_STORE) if properties else None
+        path = read.value("KeyStorePath") if read else None
+        if read is None or path is None:
             encrypted = next((s for s in servers if s.ssl_enabled), None)
             if encrypted is not None:
-                self._findings.error(
-                    encrypted.place,
-                    "SslProperties",
-                    "SslEnabled is true and this Storage names no trust store; add inside the Storage:"
-                    ' <SslProperties KeyStorePath="/path/ldaptruststore.p12" KeyStorePassword="…"/>',
+                message = "SslEnabled is true and this Storage names no trust store"
+                fix = (
+                    'add inside the Storage: <SslProperties KeyStorePath="/path/ldaptruststore.p12"'
+                    ' KeyStorePassword="…"/>'
                 )
+                self._findings.add(Pitfall.D5, encrypted.place, "SslProperties", message, fix)
             return TlsSettings(names=_KEYS)
-        password = self._value(properties, "KeyStorePassword") if properties else None
-        if password is None or not password.text:
-            self._findings.error(
-                path.place, "KeyStorePassword", f"is missing: nothing opens {shown(path.text.strip())}"
-            )
         text = path.text.strip()
+        password = read.value("KeyStorePassword")
+        if password is None:
+            message = f"KeyStorePassword is missing, so {shown(text)} cannot be opened"
+            self._findings.add(Pitfall.D5, path.place, "KeyStorePassword", message, "set KeyStorePassword")
         kind = StoreKind.JKS if text.casefold().endswith(".jks") else StoreKind.PKCS12
         store = StoreLocation(
             path=self._folder / text,
             kind=kind,
-            password=Secret(password.text) if password is not None and password.text else None,
+            password=Secret(password.text) if password is not None else None,
         )
-        origins = {"trust_store": Origin(path.key, str(path.place))}
-        return TlsSettings(trust_store=store, origins=origins, names=_KEYS)
+        origin = Origin(path.key, path.place)
+        store = locate(store, self._folder, origin, self._findings)
+        return TlsSettings(trust_store=store, origins={"trust_store": origin}, names=_KEYS)

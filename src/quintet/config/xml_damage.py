@@ -51,7 +51,7 @@ def explain(text: str, line: int, column: int, said: str) -> EditError:
 
 
 def _damage(line: int, column: int, what: str) -> EditError:
-    return EditError(f"the XML is damaged in line {line}, column {column}: {what}", line or None)
+    return EditError(f"the XML is malformed at column {column}: {what}", line or None)
 
 
 def _called(char: str) -> str:

@@ -14,6 +14,7 @@ from lxml import etree
 
 from quintet.config.source import LINE_END, EditError, Lines, SourceText, read_xml_source
 from quintet.config.xml_damage import explain
+from quintet.diagnostics import Finding
 
 # XML's own blanks (XML 1.0, production 3), which are fewer than those of `\s`.
 _BLANK = "[ \t\r\n]"
@@ -116,12 +117,13 @@ def read_markup(data: bytes) -> Markup:
         raise EditError("the file is empty")
     at = _doctype(source.text)
     if at is not None:
-        what = "the file has a document type (<!DOCTYPE), which could bring in other files; remove it"
-        raise EditError(what, source.line(at))
+        message = "the file has a document type (<!DOCTYPE), which could include other files"
+        raise EditError(message, source.line(at), code=Finding.Q47)
     tree = _parsed(source.text)
     nodes = [node for node in tree.iter() if isinstance(node.tag, str)]
     if len(nodes) + sum(len(node.attrib) for node in nodes) > _MOST_PARTS:
-        raise EditError(f"the file has more than {_MOST_PARTS} elements and attributes; is it the right one?")
+        message = f"the file has more than {_MOST_PARTS} elements and attributes"
+        raise EditError(message, code=Finding.Q43)
     return Markup(source, _Tokenizer(source.text, nodes).elements(), tree)
 
 

@@ -1,4 +1,4 @@
-"""Settings in an XML file: the outermost element, and where below it a setting is written."""
+"""Settings in an XML file: the root element, and where below it a setting is written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from quintet.config.parsers import Value
 from quintet.config.source import EditError
 from quintet.config.xml_document import Attribute, Element, read_markup
-from quintet.diagnostics import Diagnostics, Place
+from quintet.diagnostics import Diagnostics, Finding, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +51,18 @@ def one_value(found: Sequence[Value], findings: Diagnostics) -> Value | None:
         return None
     last = found[-1]
     for other in found[:-1]:
-        findings.warning(
-            last.place,
-            last.key,
-            f"{other.key} in line {other.place.line} and {last.key} in line {last.place.line} set the same;"
-            f" the last one, {last.key}, counts",
+        message = (
+            f"{other.key} in line {other.place.line} and {last.key} in line {last.place.line} are the same"
+            f" setting; the last one, {last.key}, is used"
         )
+        findings.add(Finding.Q50, last.place, last.key, message, f"remove {other.key}")
     return last
 
 
 def read_tree(data: bytes, findings: Diagnostics, file: str) -> Element | None:
-    """The outermost element, or None with an error in `findings` when this is not well-formed XML."""
+    """The root element, or None with an error in `findings` when this is not well-formed XML."""
     try:
         return read_markup(data).root
     except EditError as error:
-        findings.error(Place(file, error.line), None, error.message)
+        findings.add(error.code, Place(file, error.line), None, error.message, error.fix)
         return None

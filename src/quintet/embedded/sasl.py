@@ -22,7 +22,7 @@ class Exchange:
         self.node: Node | None = None
         self._tree = tree
         self._found: Node | None = None
-        self._server = scram.Server(
+        self._server = scram.ScramServer(
             mechanism, self._credentials, binding=binding, plus_offered=binding is not None
         )
         self._begun = False

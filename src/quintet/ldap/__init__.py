@@ -14,6 +14,7 @@
 
 from quintet.ldap import ldif
 from quintet.ldap.address import Address
+from quintet.ldap.arguments import Deref, Scope
 from quintet.ldap.connection import Connection, connect
 from quintet.ldap.controls import (
     Assertion,
@@ -111,9 +112,9 @@ from quintet.ldap.filters import (
 from quintet.ldap.interface import LdapOperations
 from quintet.ldap.ldif import Change
 from quintet.ldap.limits import Limits
-from quintet.ldap.messages import Deref, ExtendedResponse, Scope
+from quintet.ldap.messages import ExtendedResponse
 from quintet.ldap.modifications import Add, Delete, Increment, Modification, Replace
-from quintet.ldap.results import Control, Entry, Page, Result, SearchResult
+from quintet.ldap.results import Control, Entry, Result, SearchPage, SearchResult
 from quintet.ldap.root_dse import RootDSE, ServerKind
 from quintet.ldap.url import LdapUrl, UrlExtension
 
@@ -185,7 +186,6 @@ __all__ = [
     "OperationsError",
     "Or",
     "Other",
-    "Page",
     "PagedResults",
     "PasswordExpired",
     "PasswordExpiring",
@@ -206,6 +206,7 @@ __all__ = [
     "ResultError",
     "RootDSE",
     "Scope",
+    "SearchPage",
     "SearchResult",
     "ServerKind",
     "ServerSideSort",

@@ -7,6 +7,7 @@ LocalProtocolError. No message repeats a value: it may be a password.
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from enum import IntEnum
 
 from quintet.ldap.attributes import DESCRIPTION
 from quintet.ldap.ber import MAX_INT
@@ -18,6 +19,36 @@ Value = str | bytes
 
 Name = str | DN
 """A DN, as text or parsed. Text is sent as it is: what it means is for the server to say."""
+
+
+class Scope(IntEnum):
+    """How far below its base a search looks (RFC 4511 section 4.5.1.2)."""
+
+    BASE = 0
+    """The base alone."""
+
+    ONE_LEVEL = 1
+    """The entries directly below the base, without the base."""
+
+    SUBTREE = 2
+    """The base and everything below it."""
+
+
+class Deref(IntEnum):
+    """Where a search follows aliases (RFC 4511 section 4.5.1.3)."""
+
+    NEVER = 0
+    """Nowhere: an alias is an entry like any other."""
+
+    SEARCHING = 1
+    """Below the base."""
+
+    FINDING = 2
+    """In finding the base."""
+
+    ALWAYS = 3
+    """Everywhere."""
+
 
 _DESCRIPTION = re.compile(DESCRIPTION)
 
@@ -91,8 +122,8 @@ def check_search(
         if not isinstance(name, str):
             raise TypeError(f"the name of an attribute is str, not {type(name).__name__}")
     for what, number, most in (
-        ("scope", scope, 2),
-        ("deref", deref, 3),
+        ("scope", scope, max(Scope)),
+        ("deref", deref, max(Deref)),
         ("size_limit", size_limit, MAX_INT),
         ("time_limit", time_limit, MAX_INT),
     ):

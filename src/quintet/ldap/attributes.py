@@ -6,7 +6,6 @@ the values are transferred.
 """
 
 import re
-from functools import lru_cache
 from typing import Final
 
 _NAMES = """
@@ -151,27 +150,31 @@ Underscores are tolerated, as by servers.
 """
 
 _TRANSFER_OPTION = re.compile(r"binary|range=.*", re.DOTALL)
-_LONGEST_CACHED = 128
+_LONGEST_KNOWN = 128
 
 
 def type_key(kind: str) -> str:
-    """What stands for an attribute type in any spelling: `2.5.4.3` and `commonName` give `cn`."""
+    """What is equal for all spellings of an attribute type: `2.5.4.3` and `commonName` give `cn`."""
     kind = kind.lower()
     return _KEYS.get(kind, kind)
 
 
 def description_keys(description: str) -> tuple[str, str]:
-    """What stands for a description: by the name of its type, and by the type whatever its name is.
+    """What is equal for equal descriptions: by the name of the type, and by the type whatever its name is.
 
     Case, the order of options and the transfer options do not count.
     """
-    return _cached_keys(description) if len(description) <= _LONGEST_CACHED else _keys(description)
+    return _known.get(description) or _keys(description)
+
+
+_known: dict[str, tuple[str, str]] = {}
+_MOST_KNOWN = 4096
 
 
 def _keys(description: str) -> tuple[str, str]:
     kind, *options = description.lower().split(";")
     kept = "".join(f";{option}" for option in sorted(options) if not _TRANSFER_OPTION.fullmatch(option))
-    return kind + kept, _KEYS.get(kind, kind) + kept
-
-
-_cached_keys = lru_cache(4096)(_keys)
+    keys = kind + kept, _KEYS.get(kind, kind) + kept
+    if len(description) <= _LONGEST_KNOWN and len(_known) < _MOST_KNOWN:
+        _known[description] = keys
+    return keys

@@ -1,6 +1,6 @@
 """The Basic Encoding Rules, as far as LDAP uses them (RFC 4511 section 5.1): tag, length, value, both ways.
 
-Only definite lengths of at most four octets and tags of one octet exist here. What is not so raises BerError.
+Only definite lengths of at most four bytes and tags of one byte exist here. Anything else raises BerError.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import final
 
 NESTING = 128
-"""How deep a message may nest, unless somebody says otherwise."""
+"""How deep a message may nest, unless its reader says otherwise."""
 
 ELEMENTS = 300_000
 """How many elements a message may have: as many as the members of a group that fills 16 MiB."""
@@ -18,12 +18,12 @@ MAX_INT = 2**31 - 1
 
 
 class BerError(ValueError):
-    """These octets are not the BER that was expected here."""
+    """The bytes are not the BER that was expected."""
 
 
 @lru_cache(4096)
 def head(tag: int, length: int) -> bytes:
-    """The tag and the length that go before `length` octets of content."""
+    """The tag and the length that go before `length` bytes of content."""
     if length < 0x80:
         return bytes((tag, length))
     if length < 0x100:
@@ -72,11 +72,11 @@ def header(data: bytes, at: int, end: int) -> tuple[int, int, int]:
     length = data[at + 1]
     at += 2
     if tag & 0x1F == 0x1F:
-        raise BerError("LDAP has no tags of more than one octet")
+        raise BerError("LDAP has no tags of more than one byte")
     if length >= 0x80:
         count = length & 0x7F
         if not 0 < count <= 4:
-            raise BerError("an indefinite length" if not count else f"a length of {count} octets")
+            raise BerError("an indefinite length" if not count else f"a length of {count} bytes")
         if at + count > end:
             raise BerError("a length is cut off")
         length = int.from_bytes(data[at : at + count], "big")
@@ -155,7 +155,7 @@ class Reader:
         return self.data[start:stop]
 
     def text(self, tag: int = 0x04) -> str:
-        """An octet string as text; octets that are no UTF-8 become surrogates (PEP 383)."""
+        """An octet string as text; bytes that are not UTF-8 become surrogates (PEP 383)."""
         return self.octets(tag).decode("utf-8", "surrogateescape")
 
     def texts(self, tag: int = 0x04) -> tuple[str, ...]:
@@ -166,10 +166,10 @@ class Reader:
         return tuple(found)
 
     def integer(self, tag: int = 0x02) -> int:
-        """A number from 0 to `MAX_INT`: LDAP has no others. Leading zero octets are tolerated."""
+        """A number from 0 to `MAX_INT`: LDAP has no others. Leading zero bytes are tolerated."""
         start, stop = self.content(tag)
         if not 1 <= stop - start <= 8:
-            raise BerError(f"an integer of {stop - start} octets")
+            raise BerError(f"an integer of {stop - start} bytes")
         value = int.from_bytes(self.data[start:stop], "big", signed=True)
         if not 0 <= value <= MAX_INT:
             raise BerError(f"{value} is out of range")
@@ -178,7 +178,7 @@ class Reader:
     def boolean(self, tag: int = 0x01) -> bool:
         start, stop = self.content(tag)
         if stop - start != 1:
-            raise BerError(f"a boolean of {stop - start} octets")
+            raise BerError(f"a boolean of {stop - start} bytes")
         return self.data[start] != 0
 
     def finish(self) -> None:

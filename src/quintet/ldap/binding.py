@@ -94,7 +94,7 @@ class BindOperations(LdapOperations):
             timeout: The time for the answer, in seconds; None for `Limits.timeout`.
 
         Raises:
-            InvalidCredentials: The certificate does not stand for a user.
+            InvalidCredentials: The certificate belongs to no user.
             AuthMethodNotSupported: The server does not offer EXTERNAL.
         """
         external = BindRequest("", Sasl("EXTERNAL", value_bytes(authzid, "authzid", "bind")))

@@ -16,7 +16,7 @@ from typing import Any, Self, final
 
 from quintet.ldap import _fast_codec
 from quintet.ldap.address import Address, dial
-from quintet.ldap.arguments import Name, attribute_names, dn_text
+from quintet.ldap.arguments import Deref, Name, Scope, attribute_names, dn_text
 from quintet.ldap.binding import BindOperations
 from quintet.ldap.errors import (
     ConnectError,
@@ -35,23 +35,21 @@ from quintet.ldap.messages import (
     CompareRequest,
     Control,
     DeleteRequest,
-    Deref,
     Entry,
     ExtendedRequest,
     ModifyDNRequest,
     ModifyRequest,
     Request,
-    Scope,
 )
 from quintet.ldap.operations import NEVER, AnswerOperation, SearchOperation, StreamOperation
 from quintet.ldap.protocol import LdapProtocol
 from quintet.ldap.reading import Intermediate, ReadOperations
-from quintet.ldap.results import Page, SearchResult
+from quintet.ldap.results import SearchPage, SearchResult
 from quintet.ldap.session import Answer, State
 from quintet.ldap.trace import Trace
 from quintet.ldap.url import LdapUrl
 
-__all__ = ["Address", "Connecting", "Connection", "Limits", "Page", "SearchResult", "connect"]
+__all__ = ["Address", "Connecting", "Connection", "Limits", "SearchPage", "SearchResult", "connect"]
 
 
 def connect(
@@ -176,10 +174,8 @@ async def _connect(
     stage: type[ConnectError] = ConnectError
     try:
         async with asyncio.timeout(timeout):
-            if encrypt and tls is None:
-                tls = await asyncio.to_thread(
-                    ssl.create_default_context
-                )  # it reads some hundred certificates
+            if encrypt and tls is None:  # in a thread, since it reads some hundred certificates
+                tls = await asyncio.to_thread(ssl.create_default_context)
             sock = await dial(address if via is None else Address(*via))
             if address.path:
                 await loop.create_unix_connection(lambda: wire, sock=sock)
@@ -192,18 +188,18 @@ async def _connect(
                 await connection.start_tls(tls, hostname)
     except TimeoutError as error:
         wire.end(ConnectError("timed out"))
-        what = "no connection" if stage is ConnectError else "no TLS"
-        raise stage(f"{what} within {timeout:g} s", server=server) from error
+        what = "connection" if stage is ConnectError else "TLS handshake"
+        raise stage(f"{what} timed out after {timeout:g} s", server=server) from error
     except (ConnectError, RemoteProtocolError) as error:
         wire.end(error)
         raise
     except LdapError as error:
         wire.end(error)
-        raise TlsError(f"no StartTLS: {error.message}", server=server) from error
+        raise TlsError(f"StartTLS failed: {error.message}", server=server) from error
     except (OSError, UnicodeError) as error:
-        wire.end(ConnectError("no connection"))
+        wire.end(ConnectError("connection failed"))
         words = getattr(error, "strerror", None) or str(error)
-        raise ConnectError(f"no connection: {words}", server=server) from error
+        raise ConnectError(f"connection failed: {words}", server=server) from error
     except BaseException:
         wire.end(ConnectError("cancelled"))
         raise
@@ -293,10 +289,10 @@ class Connection(BindOperations):
         Raises:
             TlsError: The handshake failed; the connection is closed.
             ProtocolError: The server has no StartTLS; the connection stays as it was.
-            LocalProtocolError: The connection is encrypted already, or other operations are in flight.
+            LocalProtocolError: The connection is already encrypted, or other operations are in flight.
         """
         if self.encrypted:
-            raise LocalProtocolError("this connection is encrypted already", operation="StartTLS")
+            raise LocalProtocolError("this connection is already encrypted", operation="StartTLS")
         if context is None:
             context = await asyncio.to_thread(ssl.create_default_context)
         wire = self._wire
@@ -307,7 +303,7 @@ class Connection(BindOperations):
                 async with asyncio.timeout_at(deadline):
                     await wire.upgrade(context, server_hostname or self.address.host, agreed=True)
         except TimeoutError as error:
-            raise TlsError("the handshake took too long", server=wire.server) from error
+            raise TlsError("TLS handshake timed out", server=wire.server) from error
 
     # Searching. `interface` says what the parameters mean.
 

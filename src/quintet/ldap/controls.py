@@ -329,7 +329,7 @@ class ManageDsaIT(_WithoutValue):
 class SubtreeDelete(_WithoutValue):
     """Delete an entry and everything below it (draft-armijo-ldap-treedelete).
 
-    Active Directory, 389 Directory Server and others know it; OpenLDAP does not by default.
+    Active Directory and Samba know it; OpenLDAP and 389 Directory Server do not as they are installed.
 
     Args:
         critical: Whether a server that does not know this must refuse.

@@ -221,10 +221,13 @@ def _octets(value: str, at: int) -> bytes:
     try:
         first, *others = _ESCAPED.split(value)
         chunks = [first.encode("utf-8", "surrogateescape")]
+        backslash = len(first)
         for digits, chunk in zip(others[::2], others[1::2], strict=True):
             if digits is None:
-                raise FilterSyntaxError("expected two hexadecimal digits after the backslash", at)
+                message = "expected two hexadecimal digits after a backslash, which itself is written \\5c"
+                raise FilterSyntaxError(message, at + backslash)
             chunks += bytes.fromhex(digits), chunk.encode("utf-8", "surrogateescape")
+            backslash += 3 + len(chunk)
     except UnicodeEncodeError as error:
         raise FilterSyntaxError(NO_TEXT, at + error.start) from None
     return b"".join(chunks)
@@ -253,7 +256,7 @@ class Template:
     def __init__(self, text: str) -> None:
         self.text = text
         self._hole = _unused_byte(text)
-        self._ber = parse(text.replace("%s", f"\\{self._hole.hex()}")).encode()
+        self._ber = _with_holes(text, self._hole).encode()
         self._trimmed = tuple(_trimmed_holes(self._ber, self._hole))
         self._trims = any(self._trimmed)
         self._frames: dict[tuple[int, int], tuple[bytes, ...]] = {}
@@ -325,6 +328,23 @@ class Template:
 
 
 _KEPT_LENGTHS = 256
+
+
+def _with_holes(text: str, hole: bytes) -> Filter:
+    """The tree of a template, each `%s` in it replaced by the byte that marks a hole."""
+    first, *others = text.split("%s")
+    mark = f"\\{hole.hex()}"
+    try:
+        return parse(mark.join((first, *others)))
+    except FilterSyntaxError as error:
+        start = len(first)  # of a mark, in the text that was parsed
+        position = error.position
+        for each in others:
+            if error.position <= start:
+                break
+            position -= min(len(mark) - len("%s"), error.position - start)
+            start += len(mark) + len(each)
+        raise FilterSyntaxError(error.message, position) from None
 
 
 def _name_bytes(name: str | bytes) -> bytes:

@@ -9,11 +9,11 @@ add at the end of a message are skipped (RFC 4511 section 4).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum
 from itertools import islice
 from typing import Final
 
 from quintet.ldap import ber
+from quintet.ldap.arguments import Scope
 from quintet.ldap.ber import ELEMENTS, NESTING, BerError, Reader, octets, tlv
 from quintet.ldap.filter_tree import Filter
 from quintet.ldap.filter_tree import decode as decode_filter
@@ -47,7 +47,6 @@ __all__ = [
     "Control",
     "DeleteRequest",
     "DeleteResponse",
-    "Deref",
     "Entry",
     "ExtendedRequest",
     "ExtendedResponse",
@@ -63,7 +62,6 @@ __all__ = [
     "Response",
     "Result",
     "Sasl",
-    "Scope",
     "SearchRequest",
     "SearchResultDone",
     "SearchResultEntry",
@@ -81,35 +79,6 @@ __all__ = [
     "search_head",
     "utf8",
 ]
-
-
-class Scope(IntEnum):
-    """How far below its base a search looks (RFC 4511 section 4.5.1.2)."""
-
-    BASE = 0
-    """The base alone."""
-
-    ONE_LEVEL = 1
-    """The entries directly below the base, without the base."""
-
-    SUBTREE = 2
-    """The base and everything below it."""
-
-
-class Deref(IntEnum):
-    """Where a search follows aliases (RFC 4511 section 4.5.1.3)."""
-
-    NEVER = 0
-    """Nowhere: an alias is an entry like any other."""
-
-    SEARCHING = 1
-    """Below the base."""
-
-    FINDING = 2
-    """In finding the base."""
-
-    ALWAYS = 3
-    """Everywhere."""
 
 
 BASE_OBJECT: Final = Scope.BASE
@@ -262,15 +231,25 @@ class CompareResponse:
 
 @dataclass(frozen=True, slots=True)
 class ExtendedRequest:
+    """RFC 4511 section 4.12. No `repr` shows the value: some have passwords."""
+
     oid: str
-    value: bytes | None = None
+    value: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ExtendedResponse:
+    """The answer to an extended operation (RFC 4511 section 4.12).
+
+    Attributes:
+        result: How the operation ended.
+        oid: The name of the answer; None if it has none.
+        value: The value in the form that the operation defines; None if there is none. No `repr` shows it.
+    """
+
     result: Result
     oid: str | None = None
-    value: bytes | None = None
+    value: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

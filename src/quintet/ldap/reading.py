@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 
-from quintet.ldap.arguments import Name, Value, attribute_name, dn_text, value_bytes
+from quintet.ldap.arguments import Deref, Name, Scope, Value, attribute_name, dn_text, value_bytes
 from quintet.ldap.controls import PagedResults
 from quintet.ldap.errors import LdapError, RemoteProtocolError
 from quintet.ldap.filters import Filter
@@ -23,13 +23,11 @@ from quintet.ldap.messages import (
     CompareRequest,
     CompareResponse,
     Control,
-    Deref,
     Entry,
     IntermediateResponse,
     Request,
-    Scope,
 )
-from quintet.ldap.results import Page, SearchResult
+from quintet.ldap.results import SearchPage, SearchResult
 from quintet.ldap.root_dse import ATTRIBUTES, RootDSE
 from quintet.ldap.session import Answer
 
@@ -177,7 +175,7 @@ class ReadOperations(ABC):
         deref: Deref | int = Deref.NEVER,
         controls: Sequence[Control] = (),
         timeout: float | None = None,
-    ) -> Page:
+    ) -> SearchPage:
         """Search for one page of entries (RFC 2696), and get a cookie that asks for the next.
 
         Servers know a cookie only on the connection where they gave it. `paged_search` goes through all
@@ -212,8 +210,8 @@ class ReadOperations(ABC):
             error.server, error.operation, error.dn = self._server, "search", dn_text(base)
             raise
         if page is None:
-            return Page(found.entries, b"", found.references)
-        return Page(found.entries, page.cookie, found.references, page.size)
+            return SearchPage(found.entries, b"", found.references)
+        return SearchPage(found.entries, page.cookie, found.references, page.size)
 
     async def paged_search(
         self,
@@ -256,7 +254,7 @@ class ReadOperations(ABC):
         cookie = b""
         async with self._pinned() as connection:
 
-            async def ask(size: int) -> Page:
+            async def ask(size: int) -> SearchPage:
                 return await connection.search_page(
                     base,
                     scope,

@@ -20,12 +20,12 @@ class Control:
     Attributes:
         oid: What kind of control it is.
         critical: Whether a server that does not know it must refuse the request.
-        value: Its value in BER; None for a control that has none.
+        value: Its value, mostly in BER; None for a control that has none. No `repr` shows it.
     """
 
     oid: str
     critical: bool = False
-    value: bytes | None = None
+    value: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +148,16 @@ class Entry:
 
     def _find(self, name: str) -> list[bytes]:
         """The values by the name of the type, else by the type itself, whatever its name is."""
-        wanted = description_keys(name)
-        for which in (0, 1):
-            found: list[bytes] = []
-            for each, values in self.attributes.items():
-                if description_keys(each)[which] == wanted[which]:
-                    found += values
-            if found:
-                return found
-        return []
+        wanted_name, wanted_type = description_keys(name)
+        by_name: list[bytes] = []
+        by_type: list[bytes] = []
+        for each, values in self.attributes.items():
+            its_name, its_type = description_keys(each)
+            if its_name == wanted_name:
+                by_name += values
+            elif its_type == wanted_type:
+                by_type += values
+        return by_name or by_type
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not Entry:
@@ -201,7 +202,7 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SearchPage:
     """One page of a search (RFC 2696). Iterating over it gives the entries.
 
     Attributes:

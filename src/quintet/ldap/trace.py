@@ -1,4 +1,4 @@
-"""What a connection tells to whoever wants to watch. Nothing here can hold a password or a value."""
+"""What a connection reports to a trace function. None of it can hold a password or a value."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

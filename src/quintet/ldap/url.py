@@ -9,9 +9,9 @@ from typing import Final, final
 from urllib.parse import quote, unquote_to_bytes
 
 from quintet.ldap.address import Address
+from quintet.ldap.arguments import Scope
 from quintet.ldap.errors import FilterSyntaxError, UrlSyntaxError
 from quintet.ldap.filters import Filter, parse
-from quintet.ldap.messages import Scope
 
 PORTS: Final = {"ldap": 389, "ldaps": 636}
 """The port where a URL names none."""

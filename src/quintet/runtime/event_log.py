@@ -61,7 +61,8 @@ class EventLogger:
             Severity.NOTE: self.log.info,
         }
         for each in found:
-            levels[each.severity]("settings", place=str(each.place), key=each.key, message=each.message)
+            code, place = each.code.name, str(each.place)
+            levels[each.severity]("settings", code=code, place=place, key=each.key, message=each.message)
 
     def settings_rejected(self, reason: str) -> None:
         self.log.error("new settings rejected; the old ones stay in use", reason=reason)

@@ -1,6 +1,7 @@
 """Which program a client says it is (P37): for logs and habits, not for trust."""
 
 from enum import IntEnum, IntFlag, unique
+from typing import Final
 
 
 @unique
@@ -44,9 +45,10 @@ def is_server(client_type: int) -> bool:
     return bool(client_type & (ClientFlag.SERVER_APPLICATION | ClientFlag.MUX))
 
 
+_NAMES: Final = {each.value: each.name for each in ClientType}
+
+
 def client_type_name(client_type: int) -> str:
     """The name of a client type with its number, for logs and metrics."""
-    try:
-        return f"{ClientType(client_type).name} ({client_type:#06x})"
-    except ValueError:
-        return f"{client_type:#06x}"
+    name = _NAMES.get(client_type)
+    return f"{name} ({client_type:#06x})" if name else f"{client_type:#06x}"

@@ -25,7 +25,6 @@ from quintet.tls.certificates import (
     subject_of,
     top_of,
 )
-from quintet.tls.codes import CODES, CodeRow
 from quintet.tls.context import ChainError, TlsCheckError, chosen_key, make_context
 from quintet.tls.diagnosis import Explanation, Reason, explain
 from quintet.tls.inspect import Presented, inspect, inspection_context, presented_by, verified_chain
@@ -78,9 +77,7 @@ from quintet.tls.stores import (
 from quintet.tls.suites import suite_by_openssl_name
 
 __all__ = [
-    "CODES",
     "ChainError",
-    "CodeRow",
     "CrlError",
     "DamagedStoreError",
     "EntryExistsError",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from pathlib import Path
 
+from quintet.diagnostics import Place
 from quintet.secret import Secret
 from quintet.tls.names import is_host
 from quintet.tls.suites import SUITES, CipherSuiteError, Signal, Suite, find_suite, shown
@@ -36,10 +37,10 @@ class SecurityLevel(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an effective value came from: the key as written, and "file:line" or "environment"."""
+    """Where an effective value came from: the key as it is written, and its place."""
 
     key: str
-    place: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class TlsSettings:
 class TlsProblem:
     """What is wrong with a TLS key, or worth knowing. `fatal`: the settings must not be used.
 
-    `code` is a row of `quintet.tls.codes`. `key` is without its prefix, "TLS_CIPHER_SUITES"; `origin` tells
+    `code` is a `TlsFinding`'s name. `key` is without its prefix, "TLS_CIPHER_SUITES"; `origin` tells
     how and where it is written. The texts never hold a secret.
     """
 
@@ -122,7 +123,7 @@ class TlsProblem:
 class TlsSettingsError(Exception):
     """The settings ask for something that cannot be had here: `message` says what, `fix` what to do.
 
-    `code` is a row of `quintet.tls.codes`.
+    `code` is a `TlsFinding`'s name.
     """
 
     code = "T313"

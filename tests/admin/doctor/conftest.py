@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from quintet.admin.doctor.examine import examine
-from quintet.admin.doctor.finding import Finding
+from quintet.diagnostics import Diagnostic
 from quintet.embedded import sample
 from support import keytool, small
 from support.folder import SERVICE, settings_folder
@@ -75,20 +75,20 @@ def edit_fixture() -> Callable[[Path, str, str], None]:
 
 
 class Doctor:
-    """Examines a folder; `found` are the findings of the last time."""
+    """Examines a folder; `found` is what was found the last time."""
 
     def __init__(self) -> None:
-        self.found: tuple[Finding, ...] = ()
+        self.found: tuple[Diagnostic, ...] = ()
 
     async def codes(
         self, folder: Path, environ: Mapping[str, str] | None = None, **options: bool
     ) -> set[str]:
-        """The codes of all findings, "Q90" (not examined) included."""
+        """The codes of all problems, "Q90" (not examined) included."""
         self.found = await examine(folder, environ or {}, **options)
-        return {each.code for each in self.found}
+        return {each.code.name for each in self.found}
 
-    def one(self, code: str) -> Finding:
-        return next(each for each in self.found if each.code == code)
+    def one(self, code: str) -> Diagnostic:
+        return next(each for each in self.found if each.code.name == code)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ IN_COMMUNITY = f'BindEntryPassword="{sample.READER_PASSWORD}"'
 async def test_d9_a_wrong_password(make_folder: Make, doctor: Any) -> None:
     assert await doctor.codes(make_folder(account=(sample.READER, "wrong-secret"))) == {"D9", "Q90"}
     assert "wrong-secret" not in repr(doctor.found)
-    assert "BindEntryPassword" in doctor.one("D9").fix
+    assert "BindEntryPwd" in doctor.one("D9").fix
 
 
 async def test_d9_a_wrong_password_is_tried_once(make_folder: Make, slapd: Slapd, doctor: Any) -> None:
@@ -48,7 +48,7 @@ async def test_d12_the_password_was_changed_in_one_file_only(
     edit(folder / "StCommunityConfig.xml", IN_COMMUNITY, 'BindEntryPassword="last years secret"')
 
     assert await doctor.codes(folder) == {"D12", "Q90"}
-    assert "UserInfoConfig.xml" in doctor.one("D12").seen
+    assert "UserInfoConfig.xml" in doctor.one("D12").found
 
 
 async def test_d36_only_passwords_with_an_account(make_folder: Make, doctor: Any) -> None:

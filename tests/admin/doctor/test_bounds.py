@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from quintet.admin.doctor import groups, handshakes, people, roots, stores
-from quintet.admin.doctor.report import Report
+from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.roots import Root, check_kind
 from quintet.admin.doctor.sites import sites_of
-from quintet.embedded.faults import Delay, Fault, Faults, Silence, failing
+from quintet.diagnostics import Finding, Severity
+from quintet.embedded.faults import Answer, Delay, Fault, Faults, Silence, failing
 from quintet.embedded.server import EmbeddedServer
 from support import directories
 from support.slapd import Slapd
@@ -100,13 +101,51 @@ async def test_a_search_that_takes_long_lacks_an_index(
         codes = await doctor.codes(_clear_folder(tmp_path / "settings", server.port))
 
     assert codes == {"Q14", "Q24"}
-    assert "PersonResolveFilter takes 0.5 s" in doctor.one("Q24").seen
+    assert "PersonResolveFilter takes 0.5 s" in doctor.one("Q24").found
 
 
 def test_a_server_without_pages_is_told() -> None:
-    report = Report()
+    checks = Checks()
 
     for site in sites_of(directories.settings([directories.server_settings(389)])):
-        check_kind(site, Root(pages=False), report)
+        check_kind(site, Root(pages=False), checks)
 
-    assert {each.code for each in report.findings} == {"Q27"}
+    assert [each.code for each in checks.found] == [Finding.Q27]
+
+
+# Servers that let no anonymous client search, which is how Active Directory and Samba come.
+
+
+@pytest.mark.parametrize("open_root", [True, False])
+@pytest.mark.parametrize("code", [1, 8, 48, 53])
+async def test_a_server_that_requires_a_bind_is_an_error_that_names_the_account(
+    tmp_path: Path, doctor: Any, code: int, open_root: bool
+) -> None:
+    answer = Answer(code, "a successful bind must be completed first")
+    faults = Faults((Fault(answer, "search", after=2 if open_root else 0),))
+    async with EmbeddedServer(directories.small_entries(), faults=faults) as server:
+        codes = await doctor.codes(_clear_folder(tmp_path / "settings", server.port))
+
+    assert codes == {"Q14", "Q31"}
+    found = doctor.one("Q31")
+    assert (found.severity, found.key, "BindEntryDn" in found.fix) == (Severity.ERROR, "BindEntryDn", True)
+    assert found.place.line == 1
+
+
+BLANKS = (
+    "dn: uid=ann,ou=two  blanks,o=example\nobjectClass: inetOrgPerson\nuid: ann\ncn: Ann\nsn: B\nmail:"
+    " a@x.org"
+)
+UNIT = "dn: ou=two  blanks,o=example\nobjectClass: organizationalUnit\nou: two  blanks\n"
+
+
+@pytest.mark.parametrize("found_again", [True, False])
+async def test_d43_a_dn_with_two_blanks_in_a_row_must_be_found_again(
+    tmp_path: Path, doctor: Any, found_again: bool
+) -> None:
+    """The searches before: one for the handshake, two for the root, one each for the base and a sample."""
+    faults = Faults((Fault(Answer(32), "search", after=5, times=0 if found_again else 1),))
+    async with EmbeddedServer(directories.small_entries(UNIT, BLANKS), faults=faults) as server:
+        codes = await doctor.codes(_clear_folder(tmp_path / "settings", server.port))
+
+    assert ("D43" in codes) is not found_again

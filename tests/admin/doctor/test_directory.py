@@ -47,8 +47,8 @@ async def test_d18_strangers_do_not_see_what_cards_need(
     edit(folder / "UserInfoConfig.xml", f'Password="{small.READER_PASSWORD}"', 'Password=""')
 
     assert await doctor.codes(folder) == {"D18"}
-    assert "Title" in doctor.one("D18").seen
-    assert "Telephone" in doctor.one("D18").seen
+    assert "Title" in doctor.one("D18").found
+    assert "Telephone" in doctor.one("D18").found
 
 
 def dressed_as(folder: Path, *lines: str) -> str:
@@ -153,7 +153,7 @@ async def test_d28_a_group_above_1000(small_folder: Make, make_slapd: MakeSlapd,
     server = make_slapd(small.LDIF + group.encode())
 
     assert await doctor.codes(small_folder(server)) == {"D28"}
-    assert "1001" in doctor.one("D28").seen
+    assert "1001" in doctor.one("D28").found
 
 
 async def test_a_group_of_1000_is_sound(small_folder: Make, make_slapd: MakeSlapd, doctor: Any) -> None:
@@ -169,7 +169,7 @@ async def test_d29_somebody_without_mail_and_two_with_the_same(
     more = person("without") + person("twin", "mail: ALICE@example.com")
 
     assert await doctor.codes(small_folder(make_slapd(small.LDIF + more))) == {"D29"}
-    seen = " ".join(each.seen for each in doctor.found)
+    seen = " ".join(each.found for each in doctor.found)
     assert "uid=without" in seen
     assert "alice@example.com" in seen
 
@@ -193,7 +193,7 @@ async def test_d31_a_photo_that_is_too_large_or_no_picture(
     )
 
     assert await doctor.codes(folder) == {"D31"}
-    assert "uid=large" in doctor.one("D31").seen
+    assert "uid=large" in doctor.one("D31").found
 
 
 async def test_d31_an_address_that_begins_with_https(
@@ -236,7 +236,7 @@ async def test_a_filter_that_finds_nobody(make_folder: Make, doctor: Any, settin
     useless = {setting: "(&(objectclass=device)(cn=%s))"}
 
     assert await doctor.codes(make_folder(connection=useless)) == {"Q22"}
-    assert setting in doctor.one("Q22").seen
+    assert setting in doctor.one("Q22").found
 
 
 async def test_an_attribute_that_never_comes_back(make_folder: Make, doctor: Any) -> None:

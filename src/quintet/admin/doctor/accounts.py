@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from quintet.admin.doctor.report import Report
+from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.sites import Site
-from quintet.config.settings import Settings
-from quintet.diagnostics import Severity
+from quintet.config.settings import Account, Settings
+from quintet.diagnostics import Finding, Pitfall, Severity
 from quintet.directory.connector import BoundConnection, Connector
 from quintet.directory.endpoint import Endpoint, protection_of
 from quintet.directory.entries import identity
@@ -31,7 +31,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a site's account was taken: a connection that is bound, or the refusal."""
+    """What became of a site's account: a connection that is bound, or the refusal."""
 
     site: Site
     ready: BoundConnection | None = None
@@ -39,23 +39,23 @@ class Outcome:
 
 
 async def examine(
-    sites: Sequence[tuple[Site, Endpoint]], settings: Settings, report: Report
+    sites: Sequence[tuple[Site, Endpoint]], settings: Settings, checks: Checks
 ) -> tuple[Outcome, ...]:
-    """One bound connection for each site that takes its account. The caller closes them."""
+    """One bound connection for each site that accepts its account. The caller closes them."""
     opening = Connector(SslContextCache())
     outcomes: list[Outcome] = []
 
     async def one(site: Site, endpoint: Endpoint) -> None:
         refused = _refused_before(site, endpoint, outcomes)
-        outcomes.append(refused or await _try(site, endpoint, opening, report))
+        outcomes.append(refused or await _try(site, endpoint, opening, checks))
 
     for site, endpoint in sites:
-        await report.check(f"the account of {site.name}", partial(one, site, endpoint))
+        await checks.run(f"the account of {site.name}", partial(one, site, endpoint))
     for outcome in outcomes:
         if outcome.refusal is not None:
-            _tell(outcome, outcome.refusal, outcomes, report)
+            _report(outcome, outcome.refusal, outcomes, checks)
     for site, _ in sites:
-        _check_clear(site, settings, outcomes, report)
+        _check_unencrypted(site, settings, outcomes, checks)
     return tuple(outcomes)
 
 
@@ -69,61 +69,59 @@ def _refused_before(site: Site, endpoint: Endpoint, outcomes: Sequence[Outcome])
     return None
 
 
-async def _try(site: Site, endpoint: Endpoint, opening: Connector, report: Report) -> Outcome:
+async def _try(site: Site, endpoint: Endpoint, opening: Connector, checks: Checks) -> Outcome:
     try:
         return Outcome(site, await opening(endpoint, site.at(endpoint)))
     except UnencryptedBindError as error:
-        report.add("D36", f"{site.name}: {error.message}", error.fix, severity=Severity.ERROR)
+        message = f"{site.name}: {error.message}"
+        checks.add(Pitfall.D36, site.place, message, error.fix, severity=Severity.ERROR)
     except DirectoryError as error:
         if isinstance(error.__cause__, ResultError):
             return Outcome(site, refusal=error.__cause__)
-        report.add("Q91", f"{site.name}: {error}")
+        checks.add(Finding.Q91, site.place, f"{site.name}: {error}")
     return Outcome(site)
 
 
-def _tell(outcome: Outcome, refusal: ResultError, outcomes: Sequence[Outcome], report: Report) -> None:
+def _report(outcome: Outcome, refusal: ResultError, outcomes: Sequence[Outcome], checks: Checks) -> None:
     site, account = outcome.site, outcome.site.account
     if account is None:
-        report.add(
-            "Q29", f"{site.name} refuses anonymous connections: {refusal.message}", severity=Severity.ERROR
+        message = f"{site.name} rejects anonymous binds: {refusal.message}"
+        checks.add(Finding.Q31, site.place, message, f"set {site.account_keys} to an account that may read")
+    elif site.card is not None and checks.has(Pitfall.D10):
+        return
+    elif isinstance(refusal, StrongerAuthRequired | ConfidentialityRequired):
+        checks.add(Finding.Q16, site.place, f"{site.name}: {refusal.message}")
+    elif (
+        isinstance(refusal, InvalidCredentials)
+        and site.card is None
+        and _is_base64(account.password.reveal())
+    ):
+        message = f"{account.name} is rejected, and BindEntryPwd decodes as base64 to readable text"
+        fix = "write the password itself in BindEntryPwd, as base64 -d shows it"
+        checks.add(Pitfall.D11, site.place, message, fix, key="BindEntryPwd")
+    elif (other := _same_account_elsewhere(account, outcomes)) is not None:
+        message = (
+            f"{account.name} binds with the password of {other.site.place}, and not with that of {site.place}"
         )
-        return
-    if site.card is not None and report.has("D10"):
-        return
-    if isinstance(refusal, StrongerAuthRequired | ConfidentialityRequired):
-        report.add("Q16", f"{site.name}: {refusal.message}")
-        return
-    password = account.password.reveal()
-    if isinstance(refusal, InvalidCredentials) and site.card is None and _is_base64(password):
-        report.add(
-            "D11",
-            f"{site.place}: {account.name} is refused, and BindEntryPassword decodes as base64 to"
-            " readable text",
-            f"in {site.place}: BindEntryPassword in clear text, as base64 -d shows it",
+        fix = (
+            f"write the password of {other.site.place} at {site.place} as well; in containers in the secret"
+            " or"
+            " the environment, and in the override secret extra-community-config, too"
         )
-        return
-    other = _same_account_elsewhere(outcome, outcomes)
-    if other is not None:
-        report.add(
-            "D12",
-            f"{account.name} binds with the password of {other.site.place}, and not with that of"
-            f" {site.place}",
-            f"write the password of {other.site.place.file} at {site.place} as well; in containers in"
-            " the secret"
-            " or the environment, and in the override secret extra-community-config, too",
-        )
-        return
-    sites = [each.site for each in outcomes if each.refusal is refusal]
-    names = " and ".join(each.name for each in sites)
-    report.add("D9", f"{account.name} is refused by {names}: {refusal.message}", _cure(sites, refusal))
+        checks.add(Pitfall.D12, site.place, message, fix)
+    else:
+        sites = [each.site for each in outcomes if each.refusal is refusal]
+        names = " and ".join(each.name for each in sites)
+        message = f"{account.name} is rejected by {names}: {refusal.message}"
+        checks.add(Pitfall.D9, site.place, message, _fix(sites, refusal))
 
 
-def _cure(sites: Sequence[Site], refusal: ResultError) -> str:
+def _fix(sites: Sequence[Site], refusal: ResultError) -> str:
     where = ", and ".join(f"{each.account_keys} at {each.place}" for each in sites)
     if isinstance(refusal, InvalidCredentials):
         return (
-            f"correct {where}. An old password that comes back was restored by helm upgrade: change the"
-            " secret's template, too"
+            f"correct {where}. An old password that returns was restored by helm upgrade: change the secret's"
+            " template, too"
         )
     if isinstance(refusal, NoSuchObject):
         return f"correct {where}: the directory has no such entry"
@@ -132,9 +130,7 @@ def _cure(sites: Sequence[Site], refusal: ResultError) -> str:
     return f"check {where}"
 
 
-def _same_account_elsewhere(outcome: Outcome, outcomes: Sequence[Outcome]) -> Outcome | None:
-    account = outcome.site.account
-    assert account is not None
+def _same_account_elsewhere(account: Account, outcomes: Sequence[Outcome]) -> Outcome | None:
     for other in outcomes:
         theirs = other.site.account
         if (
@@ -157,7 +153,7 @@ def _is_base64(password: str) -> bool:
         return False
 
 
-def _check_clear(site: Site, settings: Settings, outcomes: Sequence[Outcome], report: Report) -> None:
+def _check_unencrypted(site: Site, settings: Settings, outcomes: Sequence[Outcome], checks: Checks) -> None:
     """D36 under "only passwords", Q14 where nothing is encrypted at all."""
     if site.server is None:
         return
@@ -165,18 +161,23 @@ def _check_clear(site: Site, settings: Settings, outcomes: Sequence[Outcome], re
     account = site.account
     if level is Protection.NONE:
         whose = f", that of {account.name} included" if account else ""
-        cards = " and in UserInfoConfig.xml" if _clear_cards(settings) else ""
-        report.add(
-            "Q14",
-            f"{site.name}: names and passwords cross in clear{whose}",
-            f"quintet protect all{' --cards' if cards else ''} (SSLEnabled at {site.place}{cards})",
-        )
+        cards = _has_unencrypted_cards(settings)
+        message = f"{site.name}: names and passwords{whose} are sent unencrypted"
+        checks.add(Finding.Q14, site.place, message, f"quintet protect all{' --cards' if cards else ''}")
     elif level is Protection.PASSWORDS and account and not settings.directory.allow_clear_service_bind:
         way = next((o.ready.way for o in outcomes if o.site is site and o.ready), None)
-        does = f"; Quintet hides its password (binds by {way}), Sametime does not" if way else ""
-        report.add("D36", f"{site.name}: {account.name} is set for four clear connections{does}")
+        if way is None:
+            return
+        # More exact than what the settings alone show.
+        if account.place is not None:
+            checks.discard(Pitfall.D36, account.place)
+        message = (
+            f"{site.name}: {account.name} is set for four unencrypted connections; Quintet does not send its"
+            f" password (it binds by {way}), Sametime does"
+        )
+        checks.add(Pitfall.D36, account.place or site.place, message, key=account.key)
 
 
-def _clear_cards(settings: Settings) -> bool:
+def _has_unencrypted_cards(settings: Settings) -> bool:
     storages = settings.cards.storages if settings.cards else ()
     return any(not server.ssl_enabled for storage in storages for server in storage.servers)

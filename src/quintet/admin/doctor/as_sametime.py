@@ -3,10 +3,11 @@
 import ssl
 from collections.abc import Iterable
 
+from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.handshakes import PATIENCE, Way, way_of
-from quintet.admin.doctor.report import Report
-from quintet.diagnostics import Severity
-from quintet.directory.endpoint import Endpoint, Mode
+from quintet.admin.doctor.sites import Site
+from quintet.diagnostics import Pitfall, Place, Severity
+from quintet.directory.endpoint import Mode
 from quintet.ldap.connection import connect
 from quintet.ldap.errors import LdapError
 from quintet.ldap.limits import Address
@@ -16,22 +17,24 @@ _SAMETIME = "AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0"
 """What Sametime 12 offers to LDAP servers (reference 2.6)."""
 
 
-async def try_as_sametime(endpoints: Iterable[Endpoint], good: frozenset[Way], report: Report) -> None:
+async def try_as_sametime(sites: Iterable[Site], good: frozenset[Way], checks: Checks) -> None:
     """D2 and D3 for Sametime itself, which offers two suites of TLS 1.2 unless the settings name others."""
-    for way, each in {way_of(each): each for each in endpoints}.items():
+    ways = {way_of(each): (site.place, each) for site in sites for each in site.endpoints}
+    for way, (place, each) in ways.items():
         if way not in good or each.mode is Mode.CLEAR or each.profile.suites:
             continue
         start_tls = each.mode is Mode.STARTTLS
         if await _handshake(each.address, _SAMETIME, start_tls=start_tls) is not None:
             continue
         chosen = await _handshake(each.address, "ALL:@SECLEVEL=0", start_tls=start_tls)
-        _tell(each.address, chosen, report)
+        _report(place, each.address, chosen, checks)
 
 
-def _tell(address: Address, chosen: str | None, report: Report) -> None:
+def _report(place: Place, address: Address, chosen: str | None, checks: Checks) -> None:
     if chosen is None:
-        report.add(
-            "D3",
+        checks.add(
+            Pitfall.D3,
+            place,
             f"{address} does not speak TLS 1.2, the newest version that Sametime has",
             f"enable TLS 1.2 at {address}",
             severity=Severity.WARNING,
@@ -39,9 +42,11 @@ def _tell(address: Address, chosen: str | None, report: Report) -> None:
         return
     suite = suite_by_openssl_name(chosen)
     name = suite.name if suite else chosen
-    report.add(
-        "D2",
-        f"{address} takes neither TLS_RSA_WITH_AES_256_GCM_SHA384 nor TLS_RSA_WITH_AES_128_CBC_SHA, which are"
+    checks.add(
+        Pitfall.D2,
+        place,
+        f"{address} accepts neither TLS_RSA_WITH_AES_256_GCM_SHA384 nor TLS_RSA_WITH_AES_128_CBC_SHA, which"
+        " are"
         f" all that Sametime offers; with TLS 1.2 it chooses {name}",
         f"set STLDAP_TLS_CIPHER_SUITES={name} in [Config] of sametime.ini",
         severity=Severity.WARNING,

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.people import sees_attribute
-from quintet.admin.doctor.queries import Found, ask, listed
-from quintet.admin.doctor.report import Report
+from quintet.admin.doctor.queries import BIND_REQUIRED, Found, ask, listed
 from quintet.admin.doctor.sites import Site
 from quintet.cards.lookup import by_user
 from quintet.cards.photos import PhotoError, photo_type
 from quintet.config.settings import CardServer, CardStorage, Detail, Scope
-from quintet.diagnostics import Severity
+from quintet.diagnostics import Code, Finding, Pitfall, Severity
 from quintet.directory.entries import texts, values
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
@@ -37,13 +37,18 @@ class Cards:
     connection: Connection
     anonymous: bool
     bound: Connection | None
-    report: Report
+    checks: Checks
+
+    def add(self, code: Code, message: str, fix: str | None = None, *, key: str | None = None) -> None:
+        """Adds a problem of the server, at the place of the setting `key` if given."""
+        place = self.card.place if key is None else self.card.place_of(key)
+        self.checks.add(code, place, message, fix, key=key)
 
 
 async def examine(cards: Cards, people: Sequence[tuple[str, str]]) -> list[str]:
-    """D18, D31, D33 and Q20; gives the fields that nobody has anything for.
+    """D18, D31, D33 and Q20; returns the fields for which no user has a value.
 
-    `people` are ID and DN of some whom the five tasks find. Raises LdapError.
+    `people` are ID and DN of some users whom the five tasks find. Raises LdapError.
     """
     if not await _base_is_readable(cards):
         return []
@@ -58,25 +63,30 @@ async def examine(cards: Cards, people: Sequence[tuple[str, str]]) -> list[str]:
 
 
 async def _base_is_readable(cards: Cards) -> bool:
-    base, place = cards.card.base, cards.site.place
-    if not base and cards.report.has("D19"):
+    base = cards.card.base
+    if not base and cards.checks.has(Pitfall.D19):
         return False
     scope = Scope.BASE if base else cards.card.scope  # the root itself can always be read
     try:
         found = await ask(cards.connection, base, scope, Present("objectClass"), limit=1)
         what = None if found.entries else "the server shows no entry"
+    except BIND_REQUIRED as error:
+        if not cards.anonymous:
+            raise
+        message = f"{cards.card.host} refuses to be searched by anonymous clients: {error.message}"
+        fix = "set UserName and Password, or UserEncodedAuth, to an account that may read"
+        cards.add(Finding.Q31, message, fix, key="UserName")
+        return False
     except (NoSuchObject, InsufficientAccessRights) as error:
         what = error.message
     if what is not None:
         name = repr(str(base)) if base else "is empty, and the root"
-        cards.report.add(
-            "Q20", f"{place}: BaseDN {name} cannot be read: {what}", f"in {place}: correct BaseDN"
-        )
+        cards.add(Finding.Q20, f"BaseDN {name} cannot be read: {what}", "correct BaseDN", key="BaseDN")
     return what is None
 
 
 async def _check_fields(cards: Cards) -> list[str]:
-    """Fields that nobody has; those that are only hidden are told."""
+    """Fields that no user has; those that are only hidden are reported."""
     hidden: list[str] = []
     absent: list[str] = []
     details = cards.storage.details
@@ -86,31 +96,32 @@ async def _check_fields(cards: Cards) -> list[str]:
         names = f"{detail.id} ({', '.join(detail.attributes)})"
         shown = cards.bound is not None and await _seen(cards, cards.bound, detail)
         (hidden if shown and cards.anonymous else absent).append(names)
-    place = cards.site.place
     if hidden:
-        cards.report.add(
-            "D18",
-            f"{place}: strangers do not see {listed(hidden, 10)}; the account of the other connections does",
-            f'in {place}: UserName and Password of an account that may read; or let "Anonymous users'
-            ' can query"'
-            " (Domino) include these attributes",
+        cards.add(
+            Pitfall.D18,
+            f"anonymous clients do not see {listed(hidden, 10)}; the account of the other connections does",
+            'set UserName and Password of an account that may read; or let "Anonymous users can query"'
+            " (Domino)"
+            " include these attributes",
+            key="UserName",
         )
     return absent
 
 
-def tell_absent(looked_at: Sequence[tuple[Cards, Sequence[str]]], report: Report) -> None:
-    """Q23 for fields that no server of a Storage has anything for."""
+def report_absent(looked_at: Sequence[tuple[Cards, Sequence[str]]], checks: Checks) -> None:
+    """Q23 for fields for which no server of a Storage has a value."""
     storages = {id(cards.storage): cards for cards, _ in looked_at}
     for key, cards in storages.items():
-        nobody = [set(absent) for other, absent in looked_at if id(other.storage) == key]
-        fields = sorted(set.intersection(*nobody))
+        missing = [set(absent) for other, absent in looked_at if id(other.storage) == key]
+        fields = sorted(set.intersection(*missing))
         if not fields:
             continue
         severity = Severity.WARNING if len(fields) == len(cards.storage.details) else Severity.NOTE
         place = cards.site.place
-        report.add(
-            "Q23",
-            f"{place}: nobody below {str(cards.card.base) or 'the root'!r} shows {listed(fields, 10)}",
+        checks.add(
+            Finding.Q23,
+            place,
+            f"no user below {str(cards.card.base) or 'the root'!r} shows {listed(fields, 10)}",
             f"correct FieldName of these Details in {place.file}, or remove them",
             severity=severity,
         )
@@ -121,7 +132,7 @@ async def _all_seen(cards: Cards, connection: Connection, details: Sequence[Deta
 
 
 async def _seen(cards: Cards, connection: Connection, detail: Detail) -> bool | None:
-    """Whether anybody has any of the attributes of a field; None when the server does not tell."""
+    """Whether any user has any of the attributes of a field; None when the server does not tell."""
     answers = [
         await sees_attribute(connection, str(cards.card.base), cards.card.scope, attribute)
         for attribute in detail.attributes
@@ -130,7 +141,7 @@ async def _seen(cards: Cards, connection: Connection, detail: Detail) -> bool | 
 
 
 async def _with_values(cards: Cards, attribute: str) -> Found:
-    """A few people who have the attribute."""
+    """A few users who have the attribute."""
     base, scope = cards.card.base, cards.card.scope
     return await ask(cards.connection, base, scope, Present(attribute), (attribute,), limit=_PHOTOS)
 
@@ -149,9 +160,8 @@ async def _check_photos(cards: Cards, detail: Detail) -> None:
                 except PhotoError as error:
                     unfit.append(f"{entry.dn}: {error}")
     if unfit:
-        cards.report.add(
-            "D31", f"of {_PHOTOS} photos ({detail.id}) at most, {len(unfit)} do not fit: {listed(unfit, 3)}"
-        )
+        message = f"of at most {_PHOTOS} photos ({detail.id}), {len(unfit)} are not shown: {listed(unfit, 3)}"
+        cards.add(Pitfall.D31, message)
 
 
 async def _check_urls(cards: Cards, detail: Detail) -> None:
@@ -165,8 +175,8 @@ async def _check_urls(cards: Cards, detail: Detail) -> None:
             text for entry in found.entries for text in texts(entry, attribute) if text.startswith("https:")
         ]
     if secure:
-        cards.report.add(
-            "D31",
+        cards.add(
+            Pitfall.D31,
             f"{detail.id} has addresses that begin with https, such as {secure[0]}",
             "serve the photos by http; or add the web server's CA to the proxy's trust store"
             " proxytruststore.p12",
@@ -174,7 +184,7 @@ async def _check_urls(cards: Cards, detail: Detail) -> None:
 
 
 async def _check_people(cards: Cards, people: Sequence[tuple[str, str]]) -> None:
-    """D33: somebody whom the five tasks find must have a card."""
+    """D33: a user whom the five tasks find must have a card."""
     tried: list[str] = []
     for ident, dn in people:
         questions = by_user(cards.card, ident)
@@ -189,11 +199,11 @@ async def _check_people(cards: Cards, people: Sequence[tuple[str, str]]) -> None
             count = max(count, len(found.entries))
         if questions:
             tried.append(f"{dn} (as {ident!r}: {count} entries)" if ident != dn else dn)
-    if tried and not cards.report.has("D20", "Q20", "D19"):
-        cards.report.add(
-            "D33",
-            f"{cards.site.place}: operation 3 for {listed(tried, 2)} finds no card; the search is"
-            f" {_search(cards)}",
+    if tried and not cards.checks.has(Pitfall.D20, Finding.Q20, Pitfall.D19):
+        cards.add(
+            Pitfall.D33,
+            f"operation 3 for {listed(tried, 2)} finds no card; the search is {_search(cards)}",
+            key="SearchFilter",
         )
 
 

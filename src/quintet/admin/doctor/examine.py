@@ -1,25 +1,24 @@
 """All checks, one after the other where one needs the other, else side by side. Nothing is changed."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quintet.admin.doctor import accounts, cards, files, groups, handshakes, people, stores
+from quintet.admin.doctor import accounts, cards, groups, handshakes, people, stores
 from quintet.admin.doctor.accounts import Outcome
 from quintet.admin.doctor.as_sametime import try_as_sametime
 from quintet.admin.doctor.cards import Cards
-from quintet.admin.doctor.finding import Finding
+from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.handshakes import Way, way_of
 from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
 from quintet.admin.doctor.people import Examined
-from quintet.admin.doctor.report import Report
+from quintet.admin.doctor.queries import BIND_REQUIRED
 from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
 from quintet.admin.doctor.sites import Site, sites_of
-from quintet.config.ini_values import IniValues
-from quintet.config.load import Files, read, read_ini_values
+from quintet.config.load import read
 from quintet.config.settings import Settings
-from quintet.diagnostics import Diagnostics
+from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
 from quintet.directory.connector import BoundConnection
 from quintet.directory.endpoint import Endpoint
 from quintet.directory.entries import sametime_id
@@ -28,72 +27,80 @@ if TYPE_CHECKING:
     from quintet.ldap.messages import SearchResultEntry
 
 _LONG = 60.0
+_REQUESTED = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
+"""A key that Quintet ignores, and that the fix of D39 asks for."""
 
 
 async def examine(
     folder: Path, environ: Mapping[str, str], *, for_sametime: bool = False
-) -> tuple[Finding, ...]:
+) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the settings in `folder` and the directories that they name.
 
-    Errors come first; a sound folder has no findings. `for_sametime` also tells what only Sametime itself
-    cannot do. The load on a directory is bounded: each search has limits of size and time.
+    Errors come first; a folder without problems gives none. `for_sametime` also tells what only Sametime
+    itself cannot do. The load on a directory is bounded: each search has limits of size and time.
     """
-    report = Report()
+    checks = Checks()
     settings, problems = read(folder, environ)
-    files.examine(problems, settings, report)
+    _include(problems, checks)
     if settings is not None:
 
         async def look_at_stores() -> None:
-            stores.examine(settings, report, for_sametime=for_sametime)
+            stores.examine(settings, checks, for_sametime=for_sametime)
 
-        await report.check("the stores", look_at_stores)
-        values = read_ini_values(Files(folder, {}, Diagnostics()), environ)
+        await checks.run("the stores", look_at_stores)
         sites = tuple(sites_of(settings))
-        good = await handshakes.examine(_endpoints(sites), report)
+        good = await handshakes.examine(sites, checks)
         if for_sametime:
-            await report.check(
-                "handshakes as Sametime", lambda: try_as_sametime(_endpoints(sites), good, report)
-            )
-        ready = _usable(sites, good, files.damaged(problems), report)
-        await _directories(ready, settings, values, report)
-    return report.findings
+            await checks.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, checks))
+        ready = _usable(sites, good, _damaged(problems), checks)
+        await _directories(ready, settings, checks)
+    return checks.found
 
 
-def _endpoints(sites: Sequence[Site]) -> list[Endpoint]:
-    return [endpoint for site in sites for endpoint in site.endpoints]
+def _include(problems: Iterable[Diagnostic], checks: Checks) -> None:
+    """What `quintet check` finds, apart from notes that files which need not exist are missing."""
+    for problem in problems:
+        requested = problem.code is Finding.Q57 and problem.key == _REQUESTED
+        absent = problem.code is Finding.Q41 and problem.severity is Severity.NOTE
+        if not requested and not absent:
+            checks.include(problem)
 
 
-async def _directories(
-    ready: Sequence[tuple[Site, Endpoint]], settings: Settings, values: IniValues, report: Report
-) -> None:
-    outcomes = await accounts.examine(ready, settings, report)
+def _damaged(problems: Iterable[Diagnostic]) -> frozenset[str]:
+    """The files that have an error: what they would have said is not known."""
+    errors = (each.place for each in problems if each.severity is Severity.ERROR)
+    return frozenset(place.file for place in errors if place is not None)
+
+
+async def _directories(ready: Sequence[tuple[Site, Endpoint]], settings: Settings, checks: Checks) -> None:
+    outcomes = await accounts.examine(ready, settings, checks)
     try:
-        await _data(outcomes, settings, values, report)
+        await _data(outcomes, settings, checks)
     finally:
         await asyncio.gather(*(each.ready.connection.close() for each in outcomes if each.ready))
 
 
 def _usable(
-    sites: Sequence[Site], good: frozenset[Way], damaged: frozenset[str], report: Report
+    sites: Sequence[Site], good: frozenset[Way], damaged: frozenset[str], checks: Checks
 ) -> list[tuple[Site, Endpoint]]:
     """The sites that can be asked, each with its first host that answers."""
     found: list[tuple[Site, Endpoint]] = []
     for site in sites:
         endpoint = next((each for each in site.line.endpoints if way_of(each) in good), None)
         if endpoint is None:
-            report.skip(f"account and searches of {site.name}", "it cannot be connected to")
+            checks.skip(f"account and searches of {site.name}", "it cannot be connected to")
         elif site.place.file in damaged:
-            report.skip(f"account and searches of {site.name}", f"{site.place.file} has errors")
+            checks.skip(f"account and searches of {site.name}", f"{site.place.file} has errors")
         else:
             found.append((site, endpoint))
     return found
 
 
-async def _data(outcomes: Sequence[Outcome], settings: Settings, values: IniValues, report: Report) -> None:
+async def _data(outcomes: Sequence[Outcome], settings: Settings, checks: Checks) -> None:
     asked = [(each.site, each.ready) for each in outcomes if each.ready is not None]
     for each in outcomes:
         if each.ready is None:
-            report.skip(f"searches of {each.site.name}", "its account is not accepted")
+            checks.skip(f"searches of {each.site.name}", "its account is not accepted")
     roots: list[tuple[Site, Root]] = []
     known: list[tuple[str, str]] = []
 
@@ -102,30 +109,35 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, values: IniValu
 
         async def look() -> None:
             nonlocal root
-            root = await read_root(ready.connection, site)
-            check_kind(site, root, report)
+            try:
+                root = await read_root(ready.connection, site)
+            except BIND_REQUIRED:
+                if ready.bound_as is not None:
+                    raise
+                return  # reported as soon as its base is read
+            check_kind(site, root, checks)
             if site.server is not None:
                 roots.append((site, root))
 
-        await report.check(f"the root of {site.name}", look)
+        await checks.run(f"the root of {site.name}", look)
         if site.server is not None:
             each = Examined(
-                site, site.server, ready.connection, ready.bound_as is None, report, root.naming_context
+                site, site.server, ready.connection, ready.bound_as is None, checks, root.naming_context
             )
             known.extend(await _server(each, settings))
 
     await asyncio.gather(*(one(site, ready) for site, ready in asked))
-    compare(roots, report)
-    looked_at = await asyncio.gather(*(_card(site, ready, asked, known, report) for site, ready in asked))
-    cards.tell_absent([each for each in looked_at if each is not None], report)
-    check_mail_shortcut(settings, values, report)
+    compare(roots, checks)
+    looked_at = await asyncio.gather(*(_card(site, ready, asked, known, checks) for site, ready in asked))
+    cards.report_absent([each for each in looked_at if each is not None], checks)
+    check_mail_shortcut(settings, checks)
 
 
 async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], ...]:
     """ID and DN of some people."""
-    site, server, report = each.site, each.server, each.report
-    if not server.person_base and report.has("D19"):
-        report.skip(f"searches of {site.name}", "its base is empty")
+    site, server, checks = each.site, each.server, each.checks
+    if not server.person_base and checks.has(Pitfall.D19):
+        checks.skip(f"searches of {site.name}", "its base is empty")
         return ()
     sample: list[SearchResultEntry] = []
 
@@ -135,8 +147,8 @@ async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], 
     async def look_at_groups() -> None:
         await groups.examine(each)
 
-    await report.check(f"the people of {site.name}", look_at_people, seconds=_LONG)
-    await report.check(f"the groups of {site.name}", look_at_groups, seconds=_LONG)
+    await checks.run(f"the people of {site.name}", look_at_people, seconds=_LONG)
+    await checks.run(f"the groups of {site.name}", look_at_groups, seconds=_LONG)
     return tuple((sametime_id(entry, server), entry.dn) for entry in sample[:3])
 
 
@@ -145,19 +157,19 @@ async def _card(
     ready: BoundConnection,
     others: Sequence[tuple[Site, BoundConnection]],
     known: Sequence[tuple[str, str]],
-    report: Report,
+    checks: Checks,
 ) -> tuple[Cards, list[str]] | None:
     """What was looked at, with the fields that nobody has."""
     if site.card is None or site.storage is None:
         return None
     bound = next((r.connection for s, r in others if s.server and r.bound_as and _same_host(s, site)), None)
-    looked_at = Cards(site, site.card, site.storage, ready.connection, ready.bound_as is None, bound, report)
+    looked_at = Cards(site, site.card, site.storage, ready.connection, ready.bound_as is None, bound, checks)
     absent: list[str] = []
 
     async def look() -> None:
         absent.extend(await cards.examine(looked_at, known))
 
-    await report.check(site.name, look, seconds=_LONG)
+    await checks.run(site.name, look, seconds=_LONG)
     return looked_at, absent
 
 

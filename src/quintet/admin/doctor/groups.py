@@ -4,11 +4,12 @@ from quintet.admin.doctor.people import (
     LIMITS,
     Examined,
     base_is_readable,
-    tell_base,
-    tell_references,
-    tell_unlisted,
+    report_base,
+    report_references,
+    report_unlisted,
 )
 from quintet.admin.doctor.queries import ask, listed, of_class
+from quintet.diagnostics import Finding, Pitfall
 from quintet.directory.entries import first, lies_under, parsed
 from quintet.ldap.dn import type_key
 from quintet.ldap.errors import LdapError, NoSuchObject
@@ -29,6 +30,8 @@ _CLASSES = {
 async def examine(each: Examined) -> None:
     """D22, D28, Q20, Q22, Q23, Q28 and Q30. Raises LdapError."""
     server = each.server
+    if each.checks.has(Finding.Q31, place=server.place_of("BindEntryDn")):
+        return
     if server.group_base != server.person_base and await base_is_readable(each, "GroupResolveBase") is None:
         return
     attributes = (server.group_name_attribute, server.group_member_attribute)
@@ -38,12 +41,12 @@ async def examine(each: Examined) -> None:
             each.connection, server.group_base, server.group_scope, wanted, attributes, limit=_MOST_GROUPS
         )
     except LIMITS as error:
-        tell_unlisted(each, server.group_class, error)
+        report_unlisted(each, server.group_class, error)
         return
     except NoSuchObject as error:
-        tell_base(each, "GroupResolveBase", error.message)
+        report_base(each, "GroupResolveBase", error.message)
         return
-    tell_references(each, found)
+    report_references(each, found)
     if not found.entries:
         await _find_other_class(each)
         return
@@ -65,37 +68,32 @@ async def _find_other_class(each: Examined) -> None:
         except LdapError:
             continue
         if found.entries:
-            each.report.add(
-                "D22",
-                f"{each.place}: no {server.group_class} below {str(server.group_base)!r}, yet there is"
-                f" {found.entries[0].dn}, which is a {other}",
-                f'in {each.place}: GroupObjectClass="{other}" GroupMemberAttribute="{member}"'
+            each.add(
+                Pitfall.D22,
+                f"no {server.group_class} below {str(server.group_base)!r}, yet there is"
+                f" {found.entries[0].dn},"
+                f" which is a {other}",
+                f'set GroupObjectClass="{other}" GroupMemberAttribute="{member}"'
                 f' GroupResolveFilter="(&amp;(objectclass={other})(cn=%s*))"'
                 f' GroupMembership="(&amp;(objectclass={other})({member}=%s))"',
+                key="GroupObjectClass",
             )
             return
-    code = "Q29" if each.anonymous else "Q28"
-    each.report.add(
-        code, f"{each.place}: no {server.group_class} below {str(server.group_base) or 'the root'!r}"
-    )
+    message = f"no {server.group_class} below {str(server.group_base) or 'the root'!r}"
+    each.add(Finding.Q29 if each.anonymous else Finding.Q28, message, key="GroupResolveBase")
 
 
 def _check_attributes(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
     server = each.server
-    if not any(first(entry, server.group_name_attribute) for entry in groups):
-        each.report.add(
-            "Q23",
-            f"{each.place}: none of {len(groups)} groups has {server.group_name_attribute}"
-            " (GroupNameAttribute)",
-            f"in {each.place}: correct GroupNameAttribute",
-        )
-    if not any(_members(entry, server.group_member_attribute) for entry in groups):
-        each.report.add(
-            "Q23",
-            f"{each.place}: none of {len(groups)} groups has {server.group_member_attribute}"
-            " (GroupMemberAttribute)",
-            f"in {each.place}: correct GroupMemberAttribute",
-        )
+    named = any(first(entry, server.group_name_attribute) for entry in groups)
+    filled = any(_members(entry, server.group_member_attribute) for entry in groups)
+    for setting, attribute, found in (
+        ("GroupNameAttribute", server.group_name_attribute, named),
+        ("GroupMemberAttribute", server.group_member_attribute, filled),
+    ):
+        if not found:
+            message = f"none of {len(groups)} groups has {attribute} ({setting})"
+            each.add(Finding.Q23, message, f"correct {setting}", key=setting)
 
 
 def _members(entry: SearchResultEntry, attribute: str) -> list[bytes]:
@@ -118,7 +116,7 @@ def _check_sizes(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
     large.sort(reverse=True)
     if large:
         shown = [f"{dn} has {count} members or more" for count, dn in large]
-        each.report.add("D28", f"{each.site.line.server}: {listed(shown, 3)}")
+        each.add(Pitfall.D28, f"{each.site.line.server}: {listed(shown, 3)}")
 
 
 def _is_cut(attribute: str) -> bool:
@@ -139,9 +137,7 @@ def _check_places(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None
                 outside.append(f"{name} in {entry.dn}")
                 break
     if outside:
-        each.report.add(
-            "Q30", f"{each.place}: members that lie below none of the bases: {listed(outside, 3)}"
-        )
+        each.add(Finding.Q30, f"members that are below none of the bases: {listed(outside, 3)}")
 
 
 async def _check_filter(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
@@ -158,17 +154,18 @@ async def _check_filter(each: Examined, groups: tuple[SearchResultEntry, ...]) -
                 limit=_SAMPLE,
             )
         except LIMITS as error:
-            each.report.add("Q24", f"{each.place}: GroupResolveFilter is refused: {error.message}")
+            message = f"GroupResolveFilter is refused: {error.message}"
+            each.add(Finding.Q24, message, key="GroupResolveFilter")
             return
         if found.entries or found.more:
             break
     else:
         if names:
-            each.report.add(
-                "Q22",
-                f"{each.place}: GroupResolveFilter does not find {listed(names)}",
-                f"in {each.place}: compare GroupResolveFilter={server.group_filter.text!r} with these groups",
-                why="groups that the directory has cannot be added to a list",
+            each.add(
+                Finding.Q22,
+                f"GroupResolveFilter does not find {listed(names)}",
+                f"compare GroupResolveFilter={server.group_filter.text!r} with these groups",
+                key="GroupResolveFilter",
             )
     if server.group_membership is not None:
         await _check_membership(each)
@@ -187,8 +184,9 @@ async def _check_membership(each: Examined) -> None:
             limit=1,
         )
     except LIMITS as error:
-        each.report.add(
-            "Q24",
-            f"{each.place}: GroupMembership {template.text!r} is refused: {error.message}",
+        each.add(
+            Finding.Q24,
+            f"GroupMembership {template.text!r} is refused: {error.message}",
             f"index {server.group_member_attribute} for equality at the server",
+            key="GroupMembership",
         )

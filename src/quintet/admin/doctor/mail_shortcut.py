@@ -1,32 +1,27 @@
-"""D39: Sametime's shortcut for mail addresses goes around whom the login filter bars."""
+"""D39: Sametime's shortcut for mail addresses bypasses what else the login filter requires."""
 
 from collections.abc import Iterator
 
-from quintet.admin.doctor.report import Report
-from quintet.config.ini_values import IniValues
+from quintet.admin.doctor.checks import Checks
 from quintet.config.settings import Settings
+from quintet.diagnostics import Pitfall
 from quintet.ldap.errors import FilterSyntaxError
 from quintet.ldap.filters import And, Equality, Filter, Not, Or, Present, parse
 
-_KEY = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
-_OFF = ("0", "false", "no")
 _CLASSES = ("objectclass", "objectcategory")
 
 
-def check_mail_shortcut(settings: Settings, values: IniValues, report: Report) -> None:
-    """Told when the shortcut is not off and the filter has more than names and object classes."""
-    value = values.get(_KEY)
-    if value is not None and value.text.strip().casefold() in _OFF:
-        return
-    for server in settings.servers:
+def check_mail_shortcut(settings: Settings, checks: Checks) -> None:
+    """Reported when the shortcut is not off and the filter has more than names and object classes."""
+    for server in settings.servers if settings.directory.mail_shortcut else ():
         bars = [str(term) for term in _terms(server.login_filter.text) if _is_bar(term)]
         if bars:
-            where = f"set {_KEY}=0 in [Directory] of sametime.ini"
-            report.add("D39", f"{server.place}: UserDnSearchFilter demands {', '.join(bars)}", where)
+            message = f"UserDnSearchFilter requires {', '.join(bars)}"
+            checks.add(Pitfall.D39, server.place_of("UserDnSearchFilter"), message, key="UserDnSearchFilter")
 
 
 def _terms(text: str) -> Iterator[Filter]:
-    """What everybody must fulfil: the terms of the outermost AND."""
+    """What every user must match: the terms of the outermost AND."""
     try:
         tree = parse(text)
     except FilterSyntaxError:

@@ -1,12 +1,13 @@
-"""The people of a server: that they are found, by every filter, with all that is asked of them."""
+"""The users of a server: whether each filter finds them, with the attributes that are needed."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from quintet.admin.doctor.queries import Found, ask, both, listed, of_class
-from quintet.admin.doctor.report import Report
+from quintet.admin.doctor.checks import Checks
+from quintet.admin.doctor.queries import BIND_REQUIRED, Found, ask, both, listed, of_class
 from quintet.admin.doctor.sites import Site
 from quintet.config.settings import Scope, ServerSettings, Settings
+from quintet.diagnostics import Code, Finding, Pitfall
 from quintet.directory.entries import first, identity, person_attributes, texts
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
@@ -23,6 +24,7 @@ from quintet.ldap.messages import SearchResultEntry
 
 _SAMPLE = 30
 _WITHOUT_MAIL = 20
+_DOUBLE_BLANKS = 3
 _NAMES = 12
 _SLOW = 1.0
 _TIMES_SLOWER = 20
@@ -41,16 +43,17 @@ class Examined:
     server: ServerSettings
     connection: Connection
     anonymous: bool
-    report: Report
+    checks: Checks
     naming_context: str | None = None
 
-    @property
-    def place(self) -> str:
-        return str(self.server.place)
+    def add(self, code: Code, message: str, fix: str | None = None, *, key: str | None = None) -> None:
+        """Adds a problem of the server, at the place of the setting `key` if given."""
+        place = self.server.place if key is None else self.server.place_of(key)
+        self.checks.add(code, place, message, fix, key=key)
 
 
 async def examine(each: Examined, settings: Settings) -> tuple[SearchResultEntry, ...]:
-    """A sample of the people, empty when none are found. Raises LdapError."""
+    """A sample of the users, empty when none are found. Raises LdapError."""
     base = await base_is_readable(each, "PersonResolveBase")
     if base is None:
         return ()
@@ -58,62 +61,67 @@ async def examine(each: Examined, settings: Settings) -> tuple[SearchResultEntry
     if not sample:
         return ()
     _check_attributes(each, sample)
+    await _check_double_blanks(each, sample)
     for name, work in (
         ("mail addresses", lambda: _check_mail(each, settings, sample)),
         ("PersonResolveFilter", lambda: _check_person_filter(each, sample, base)),
         ("UserDnSearchFilter", lambda: _check_login_filter(each, sample, base)),
     ):
-        await each.report.check(f"{name} at {each.site.line.server}", work)
+        await each.checks.run(f"{name} at {each.site.line.server}", work)
     return sample
 
 
 async def base_is_readable(each: Examined, setting: str) -> float | None:
-    """How long reading the base takes, in seconds; None when it cannot be read, which is told. Q20."""
+    """How long reading the base takes, in seconds; None when it cannot be read: Q20 or Q31."""
     base = each.server.group_base if setting == "GroupResolveBase" else each.server.person_base
     try:
         found = await ask(each.connection, base, Scope.BASE, Present("objectClass"), limit=1)
+    except BIND_REQUIRED as error:
+        if not each.anonymous:
+            raise
+        message = f"{each.site.line.server} refuses to be searched by anonymous clients: {error.message}"
+        each.add(Finding.Q31, message, key="BindEntryDn")
+        return None
     except (NoSuchObject, InsufficientAccessRights) as error:
-        tell_base(each, setting, error.message)
+        report_base(each, setting, error.message)
         return None
     if not found.entries and base and not found.references:
-        tell_base(each, setting, "the server shows no such entry")
+        report_base(each, setting, "the server shows no such entry")
         return None
-    tell_references(each, found)
+    report_references(each, found)
     return found.seconds
 
 
-def tell_base(each: Examined, setting: str, what: str) -> None:
+def report_base(each: Examined, setting: str, what: str) -> None:
     """Q20, with the base that the server has."""
     base = each.server.group_base if setting == "GroupResolveBase" else each.server.person_base
     if not base:
-        seen = f"{each.place}: {setting} is empty, and a search from the root finds nothing: {what}"
-        fix = f'in {each.place}: {setting}="{each.naming_context or "the base of your directory"}"'
-        each.report.add("Q20", seen, fix)
-        return
-    fix = f"in {each.place}: correct {setting}"
-    if each.anonymous and each.site.account is None:
-        fix += "; or set BindEntryDn and BindEntryPassword, if strangers may not read it"
+        message = f"{setting} is empty, and a search from the root finds nothing: {what}"
+        fix = f'set {setting}="{each.naming_context or "the base of your directory"}"'
     else:
-        fix += ", or give the account the right to read it"
-    each.report.add("Q20", f"{each.place}: {setting} {str(base)!r} cannot be read: {what}", fix)
+        message = f"{setting} {str(base)!r} cannot be read: {what}"
+        fix = f"correct {setting}"
+        if each.anonymous and each.site.account is None:
+            fix += "; or set BindEntryDn and BindEntryPwd, if anonymous clients may not read it"
+        else:
+            fix += ", or give the account the right to read it"
+    each.add(Finding.Q20, message, fix, key=setting)
 
 
-def tell_unlisted(each: Examined, object_class: str, error: LdapError) -> None:
+def report_unlisted(each: Examined, object_class: str, error: LdapError) -> None:
     """Q24: not even entries of a class can be listed."""
-    each.report.add(
-        "Q24",
+    each.add(
+        Finding.Q24,
         f"{each.site.line.server} refuses a search for {object_class}: {error.message}",
         "index objectClass for equality at the server, and let the account's limits allow it. slapd: index"
         " objectClass eq",
     )
 
 
-def tell_references(each: Examined, found: Found) -> None:
+def report_references(each: Examined, found: Found) -> None:
     if found.references:
-        each.report.add(
-            "Q26",
-            f"{each.site.line.server} answers searches with references: {listed(list(found.references), 2)}",
-        )
+        servers = listed(list(found.references), 2)
+        each.add(Finding.Q26, f"{each.site.line.server} answers searches with references: {servers}")
 
 
 async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
@@ -125,19 +133,19 @@ async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
             each.connection, server.person_base, server.person_scope, wanted, asked, limit=_SAMPLE
         )
     except LIMITS as error:
-        tell_unlisted(each, server.person_class, error)
+        report_unlisted(each, server.person_class, error)
         return ()
     except NoSuchObject as error:
-        tell_base(each, "PersonResolveBase", error.message)
+        report_base(each, "PersonResolveBase", error.message)
         return ()
-    tell_references(each, found)
+    report_references(each, found)
     if not found.entries:
         depth = "one level below" if server.person_scope is Scope.ONE else "below"
-        seen = f"{each.place}: no {server.person_class} {depth} {str(server.person_base) or 'the root'!r}"
+        message = f"no {server.person_class} {depth} {str(server.person_base) or 'the root'!r}"
         if each.anonymous:
-            each.report.add("Q29", f"{seen}, as far as strangers see")
+            each.add(Finding.Q29, f"{message}, as far as anonymous clients see", key="PersonResolveBase")
         else:
-            each.report.add("Q21", seen)
+            each.add(Finding.Q21, message, key="PersonResolveBase")
     return found.entries
 
 
@@ -150,9 +158,9 @@ def _check_attributes(each: Examined, sample: tuple[SearchResultEntry, ...]) -> 
         ("UserIdAttribute", server.user_id_attribute),
     ):
         if attribute and not any(first(entry, attribute) for entry in sample):
-            code = "Q29" if each.anonymous else "Q23"
-            seen = f"{each.place}: none of {len(sample)} people has {attribute} ({setting})"
-            each.report.add(code, seen, None if each.anonymous else f"in {each.place}: correct {setting}")
+            code = Finding.Q29 if each.anonymous else Finding.Q23
+            message = f"none of {len(sample)} users has {attribute} ({setting})"
+            each.add(code, message, None if each.anonymous else f"correct {setting}", key=setting)
 
 
 async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchResultEntry, ...]) -> None:
@@ -160,31 +168,31 @@ async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchRe
     server, mail = each.server, each.server.mail_attribute
     if not any(first(entry, mail) for entry in sample):
         return
-    people = of_class(server.person_class)
+    users = of_class(server.person_class)
     most = settings.directory.max_results
     without = await _without_mail(each)
     try:
-        everybody = await ask(
-            each.connection, server.person_base, server.person_scope, people, (mail,), limit=most
+        everyone = await ask(
+            each.connection, server.person_base, server.person_scope, users, (mail,), limit=most
         )
     except LIMITS as error:
-        each.report.add("Q25", f"{each.site.line.server} does not list the people: {error.message}")
+        each.add(Finding.Q25, f"{each.site.line.server} does not list the users: {error.message}")
         return
     if without is not None and without.entries:
         count = f"{len(without.entries)}{' or more' if without.more else ''}"
-        who = listed([entry.dn for entry in without.entries])
-        each.report.add("D29", f"{count} people without {mail}: {who}")
-    if everybody.more and len(everybody.entries) < most:
-        each.report.add(
-            "Q25",
-            f"{each.site.line.server} ends a list after {len(everybody.entries)} entries; Sametime"
+        names = listed([entry.dn for entry in without.entries])
+        each.add(Pitfall.D29, f"{count} users without {mail}: {names}", key="EmailAttribute")
+    if everyone.more and len(everyone.entries) < most:
+        each.add(
+            Finding.Q25,
+            f"{each.site.line.server} ends a list after {len(everyone.entries)} entries; Sametime"
             f" asks for {most}",
         )
-    _check_duplicates(each, everybody.entries)
+    _check_duplicates(each, everyone.entries)
 
 
 async def _without_mail(each: Examined) -> Found | None:
-    """None when the server does not answer: it has to look at everybody."""
+    """None when the server does not answer: it has to look at every entry."""
     server = each.server
     wanted = both(of_class(server.person_class), Not(Present(server.mail_attribute)))
     try:
@@ -192,8 +200,21 @@ async def _without_mail(each: Examined) -> Found | None:
             each.connection, server.person_base, server.person_scope, wanted, limit=_WITHOUT_MAIL
         )
     except LIMITS as error:
-        each.report.skip(f"people without {server.mail_attribute} at {server.label}", error.message)
+        each.checks.skip(f"users without {server.mail_attribute} at {server.label}", error.message)
         return None
+
+
+async def _check_double_blanks(each: Examined, sample: tuple[SearchResultEntry, ...]) -> None:
+    """D43: a DN with two blanks in a row, which a step on its way may normalise."""
+    for dn in [entry.dn for entry in sample if "  " in entry.dn][:_DOUBLE_BLANKS]:
+        try:
+            found = await ask(each.connection, dn, Scope.BASE, Present("objectClass"), limit=1)
+        except NoSuchObject:
+            found = Found(())
+        if not found.entries:
+            message = f"the server returns {dn!r}, and does not find it again by that DN"
+            each.add(Pitfall.D43, message, key="UserIdAttribute")
+            return
 
 
 def _check_duplicates(each: Examined, people: tuple[SearchResultEntry, ...]) -> None:
@@ -203,13 +224,14 @@ def _check_duplicates(each: Examined, people: tuple[SearchResultEntry, ...]) -> 
             owners[address].append(entry.dn)
     shared = [f"{address}: {' and '.join(dns[:3])}" for address, dns in owners.items() if len(dns) > 1]
     if shared:
-        each.report.add("D29", f"{len(shared)} mail addresses belong to several people: {listed(shared, 3)}")
+        message = f"{len(shared)} mail addresses belong to several users: {listed(shared, 3)}"
+        each.add(Pitfall.D29, message, key="EmailAttribute")
 
 
 async def _check_person_filter(
     each: Examined, sample: tuple[SearchResultEntry, ...], base_seconds: float
 ) -> None:
-    """Q22 and Q24, by a real search for someone whom the directory has."""
+    """Q22 and Q24, by a real search for a user that the directory has."""
     server = each.server
     for entry in sample[:3]:
         name = first(entry, server.name_attribute)
@@ -220,32 +242,33 @@ async def _check_person_filter(
             return
     names = [name for entry in sample[:3] if (name := first(entry, server.name_attribute))]
     if names:
-        each.report.add(
-            "Q22",
-            f"{each.place}: PersonResolveFilter does not find {listed(names)}",
-            f"in {each.place}: let PersonResolveFilter={server.person_filter.text!r} compare"
-            f" {server.name_attribute}",
+        each.add(
+            Finding.Q22,
+            f"PersonResolveFilter does not find {listed(names)}",
+            f"let PersonResolveFilter={server.person_filter.text!r} compare {server.name_attribute}",
+            key="PersonResolveFilter",
         )
 
 
 async def _check_login_filter(
     each: Examined, sample: tuple[SearchResultEntry, ...], base_seconds: float
 ) -> None:
-    """Q22, Q24, and D30 for names that several people have."""
+    """Q22, Q24, and D30 for names that several users have."""
     server, person = each.server, sample[0]
-    found_somebody = False
+    found_one = False
     for name in dict.fromkeys(value for kind in _LOGIN_NAMES if (value := first(person, kind))):
         found = await _by_filter(each, "UserDnSearchFilter", server.login_filter, name, base_seconds, 20)
         if found is None:
             return
         if found.more or _holds(found, person):
-            found_somebody = True
+            found_one = True
             break
-    if not found_somebody:
-        each.report.add(
-            "Q22",
-            f"{each.place}: UserDnSearchFilter does not find {person.dn} by any of its names",
-            f"in {each.place}: compare UserDnSearchFilter={server.login_filter.text!r} with that entry",
+    if not found_one:
+        each.add(
+            Finding.Q22,
+            f"UserDnSearchFilter does not find {person.dn} by any of its names",
+            f"compare UserDnSearchFilter={server.login_filter.text!r} with that entry",
+            key="UserDnSearchFilter",
         )
         return
     await _check_ambiguous(each, sample, base_seconds)
@@ -254,7 +277,7 @@ async def _check_login_filter(
 async def _check_ambiguous(
     each: Examined, sample: tuple[SearchResultEntry, ...], base_seconds: float
 ) -> None:
-    if each.report.has("D30"):
+    if each.checks.has(Pitfall.D30):
         return
     kinds = ("givenName", "sn")
     counted = Counter(value for kind in kinds for entry in sample if (value := first(entry, kind)))
@@ -263,11 +286,11 @@ async def _check_ambiguous(
         if found is None:
             return
         if len(found.entries) > 1 or found.more:
-            each.report.add(
-                "D30",
-                f"{each.place}: UserDnSearchFilter finds several people for {name!r}",
-                f"in {each.place}: take givenname and sn out of"
-                f" UserDnSearchFilter={each.server.login_filter.text!r}",
+            each.add(
+                Pitfall.D30,
+                f"UserDnSearchFilter finds several users for {name!r}",
+                f"remove givenname and sn from UserDnSearchFilter={each.server.login_filter.text!r}",
+                key="UserDnSearchFilter",
             )
             return
 
@@ -275,7 +298,7 @@ async def _check_ambiguous(
 async def _by_filter(
     each: Examined, setting: str, template: Template, name: str, base_seconds: float, limit: int
 ) -> Found | None:
-    """A search as the tasks make it. None when it is refused or slow, which is told as Q24."""
+    """A search as the tasks make it. None when it is refused or slow, which is reported as Q24."""
     server = each.server
     fix = (
         "index the attributes of this filter at the server, for equality and initial substrings. slapd:"
@@ -286,16 +309,16 @@ async def _by_filter(
             each.connection, server.person_base, server.person_scope, template.encode(name), limit=limit
         )
     except LIMITS as error:
-        each.report.add("Q24", f"{each.place}: {setting} {template.text!r} is refused: {error.message}", fix)
+        message = f"{setting} {template.text!r} is refused: {error.message}"
+        each.add(Finding.Q24, message, fix, key=setting)
         return None
-    tell_references(each, found)
+    report_references(each, found)
     if found.seconds > max(_SLOW, _TIMES_SLOWER * base_seconds):
-        each.report.add(
-            "Q24",
-            f"{each.place}: a search by {setting} takes {found.seconds:.1f} s, reading the base"
-            f" {base_seconds * 1000:.0f} ms",
-            fix,
+        message = (
+            f"a search by {setting} takes {found.seconds:.1f} s, reading the base {base_seconds * 1000:.0f}"
+            " ms"
         )
+        each.add(Finding.Q24, message, fix, key=setting)
         return None
     return found
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.queries import SECONDS, ask
-from quintet.admin.doctor.report import Report
 from quintet.admin.doctor.sites import Site
 from quintet.config.settings import Scope
+from quintet.diagnostics import Finding, Pitfall
 from quintet.ldap import Connection, LdapError, PagedResults, Present, ServerKind
 from quintet.ldap.dn import type_key
 
@@ -59,50 +60,43 @@ async def _identity(connection: Connection, site: Site) -> tuple[str, ...]:
     )
 
 
-def check_kind(site: Site, root: Root, report: Report) -> None:
+def check_kind(site: Site, root: Root, checks: Checks) -> None:
     """D19, D21 and D23: what Active Directory and Domino want set, or not set."""
     server, card, place = site.server, site.card, site.place
     if root.active_directory:
         context = root.naming_context or "its defaultNamingContext"
         if server is not None and not server.person_base:
-            fix = f'in {place}: PersonResolveBase="{context}" GroupResolveBase="{context}"'
-            report.add("D19", f"{site.name} is Active Directory, and PersonResolveBase is empty", fix)
+            message = f"{site.name} is Active Directory, and PersonResolveBase is empty"
+            fix = f'set PersonResolveBase="{context}" GroupResolveBase="{context}"'
+            checks.add(Pitfall.D19, place, message, fix, key="PersonResolveBase")
         if card is not None and not card.base:
-            report.add(
-                "D19",
-                f"{site.name} is Active Directory, and BaseDN is empty",
-                f'in {place}: BaseDN="{context}"',
-            )
+            message = f"{site.name}: the server is Active Directory, and BaseDN is empty"
+            checks.add(Pitfall.D19, place, message, f'set BaseDN="{context}"', key="BaseDN")
         if server is not None and server.user_id_attribute is None:
-            report.add(
-                "D21",
-                f"{site.name} is Active Directory, and UserIdAttribute is blank",
-                f'in {place}: UserIdAttribute="distinguishedName", and the same in UserInfoConfig.xml',
-            )
+            message = f"{site.name} is Active Directory, and UserIdAttribute is blank"
+            fix = 'set UserIdAttribute="distinguishedName", and the same in UserInfoConfig.xml'
+            checks.add(Pitfall.D21, place, message, fix, key="UserIdAttribute")
     if root.domino and server is not None and server.group_base:
-        report.add(
-            "D23",
-            f"{site.name} is Domino, and GroupResolveBase is {str(server.group_base)!r}",
-            f'in {place}: GroupResolveBase=""',
-        )
+        message = f"{site.name} is Domino, and GroupResolveBase is {str(server.group_base)!r}"
+        checks.add(Pitfall.D23, server.place_of("GroupResolveBase"), message, key="GroupResolveBase")
     if server is not None and not root.pages:
-        report.add("Q27", f"{site.name} does not list the control for pages among supportedControl")
+        message = f"{site.name} does not list the control for paged results in supportedControl"
+        checks.add(Finding.Q27, place, message)
 
 
-def compare(roots: Iterable[tuple[Site, Root]], report: Report) -> None:
-    """D27: two entries for one directory. That their bases overlap is then no finding of its own."""
+def compare(roots: Iterable[tuple[Site, Root]], checks: Checks) -> None:
+    """D27: two entries for one directory. That their bases overlap is then no problem of its own."""
     roots = sorted(roots, key=lambda each: each[0].place.line or 0)
     for at, (first_site, one) in enumerate(roots):
         for second_site, other in roots[at + 1 :]:
             if not one.identity or one.identity != other.identity or one.contexts != other.contexts:
                 continue
             left, right = first_site.line.server, second_site.line.server
-            report.add(
-                "D27",
-                f"{first_site.place} ({left}) and {second_site.place} ({right}) have the same naming"
-                " contexts and"
-                f" the same base entry ({one.identity[0]})",
-                f'remove the Connection at {second_site.place}, and write HostName="{left},{right}" at'
-                f" {first_site.place}",
+            message = (
+                f"{right} has the same naming contexts and the same base entry ({one.identity[0]}) as {left}"
+                " at"
+                f" {first_site.place}"
             )
-            report.discard("D26")
+            fix = f'remove this Connection, and write HostName="{left},{right}" at {first_site.place}'
+            checks.add(Pitfall.D27, second_site.place, message, fix)
+            checks.discard(Pitfall.D26)

@@ -12,7 +12,7 @@ from quintet.directory.services import Service
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One directory as one of its users sees it. `line` says how it is reached for searches.
+    """One directory as one of its services sees it. `line` says how it is reached for searches.
 
     `endpoints` are all its addresses, those of the other tasks included.
     """
@@ -27,14 +27,11 @@ class Site:
 
     @property
     def name(self) -> str:
-        what = "business cards at" if self.card else "the server"
-        return f"{what} {self.line.server} ({self.place})"
+        return f"{'business cards at' if self.card else 'the server'} {self.line.server}"
 
     @property
     def account_keys(self) -> str:
-        return (
-            "UserName and Password (or UserEncodedAuth)" if self.card else "BindEntryDn and BindEntryPassword"
-        )
+        return "UserName and Password (or UserEncodedAuth)" if self.card else "BindEntryDn and BindEntryPwd"
 
     def at(self, endpoint: Endpoint) -> PoolConfig:
         """The line to one host alone."""

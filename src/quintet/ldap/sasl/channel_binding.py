@@ -11,22 +11,22 @@ TLS_SERVER_END_POINT: Final = "tls-server-end-point"
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class ChannelBinding:
     """What binds an authentication to its TLS: the kind by name, and its data."""
 
     name: str
     data: bytes
 
 
-def of_certificate(certificate: bytes) -> Binding | None:
+def of_certificate(certificate: bytes) -> ChannelBinding | None:
     """The binding by RFC 5929 for a server's certificate in DER, where it defines one."""
     digest = tls_server_end_point(certificate)
-    return Binding(TLS_SERVER_END_POINT, digest) if digest is not None else None
+    return ChannelBinding(TLS_SERVER_END_POINT, digest) if digest is not None else None
 
 
-def as_openldap(binding: Binding) -> Binding:
+def as_openldap(binding: ChannelBinding) -> ChannelBinding:
     """The same in OpenLDAP's own terms: it names every binding "ldap", and puts the kind before the data."""
-    return Binding("ldap", f"{binding.name}:".encode() + binding.data)
+    return ChannelBinding("ldap", f"{binding.name}:".encode() + binding.data)
 
 
 def tls_server_end_point(certificate: bytes) -> bytes | None:

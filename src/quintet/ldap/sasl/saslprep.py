@@ -1,4 +1,4 @@
-"""SASLprep (RFC 4013): names and passwords that look the same become the same octets."""
+"""SASLprep (RFC 4013): names and passwords that look the same become the same bytes."""
 
 import stringprep
 import unicodedata

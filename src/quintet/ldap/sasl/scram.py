@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from quintet.ldap.sasl.channel_binding import TLS_SERVER_END_POINT, Binding
+from quintet.ldap.sasl.channel_binding import TLS_SERVER_END_POINT, ChannelBinding
 from quintet.ldap.sasl.saslprep import saslprep
 
 FEWEST_ITERATIONS: Final = 4096
@@ -33,7 +33,7 @@ class ScramError(Exception):
 
 
 class ScramUnavailableError(ScramError):
-    """SCRAM has no place for what its user gave: the mechanism, the name or the password."""
+    """SCRAM does not allow what was given: the mechanism, the name or the password."""
 
 
 def choose(offered: Sequence[str], *, bound: bool) -> str | None:
@@ -55,7 +55,7 @@ class Challenge:
 
 
 @final
-class Client:
+class ScramClient:
     """Call `first`, `challenge`, `final` and `verify`, in this order."""
 
     def __init__(
@@ -65,16 +65,16 @@ class Client:
         password: str | bytes,
         *,
         authzid: str = "",
-        binding: Binding | None = None,
+        binding: ChannelBinding | None = None,
         plus_offered: bool | None = None,
         nonce: str | None = None,
     ) -> None:
-        """`binding` is the channel's, where there is TLS; `plus_offered` is None when nobody asked.
+        """`binding` is the channel's, where there is TLS; `plus_offered` is None if the server was not asked.
 
         Raises ScramUnavailableError.
         """
         if _plain(mechanism) not in _HASHES:
-            raise ScramUnavailableError(f"{mechanism} is no SCRAM that we know")
+            raise ScramUnavailableError(f"unsupported SASL mechanism: {mechanism}")
         if _is_plus(mechanism) and binding is None:
             raise ScramUnavailableError(f"{mechanism} needs TLS, and a certificate that can be bound to")
         self.mechanism = mechanism
@@ -161,7 +161,7 @@ def credentials(
 
 
 @final
-class Server:
+class ScramServer:
     """The other half: `first`, then `final`. `user` and `authzid` are known after `first`.
 
     `lookup` gives the credentials of a user; `binding` is the hash of our certificate; `plus_offered`
@@ -203,7 +203,7 @@ class Server:
         if self._binding is not None and flag[2:] != TLS_SERVER_END_POINT.encode():
             raise ScramError("this kind of channel binding is not known here")
         if flag == b"y" and self._plus_offered:
-            raise ScramError("somebody hid the PLUS mechanisms from the client")
+            raise ScramError("the PLUS mechanisms were hidden from the client")
         self.user, self.authzid = _name(user), _name(authzid or b"")
         self._credentials = self._lookup(self.user)
         if self._credentials is None:
@@ -283,7 +283,7 @@ def _name(data: bytes) -> str:
 
 
 def _prepared_password(password: str | bytes) -> bytes:
-    """Octets that are no UTF-8 are taken as they are: no rule says what they should become."""
+    """Bytes that are not UTF-8 are taken as they are: no rule says what they should become."""
     try:
         text = password if isinstance(password, str) else password.decode()
     except UnicodeDecodeError:

@@ -1,6 +1,6 @@
-"""A bind by SCRAM, step by step (RFC 5802 section 3), over whatever carries the steps to the server.
+"""A bind by SCRAM, step by step (RFC 5802 section 3).
 
-`scram` knows the messages; here they go back and forth, and the work of hashing is kept off the event loop.
+`scram` has the messages; here they go back and forth, and the work of hashing is kept off the event loop.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from quintet.ldap.errors import AuthMethodNotSupported, LocalProtocolError, ResultError
 from quintet.ldap.messages import SASL_BIND_IN_PROGRESS, BindResponse, Sasl
 from quintet.ldap.sasl import channel_binding, scram
-from quintet.ldap.sasl.channel_binding import Binding
+from quintet.ldap.sasl.channel_binding import ChannelBinding
 
 Step = Callable[[Sasl], Awaitable[BindResponse]]
 
@@ -29,10 +29,11 @@ async def bind(
     authzid: str,
     certificate: bytes | None,
 ) -> BindResponse:
-    """The server's last answer. `certificate` is the peer's where there is TLS; `offered` None: nobody asked.
+    """The server's last answer.
 
-    Raises AuthMethodNotSupported when there is no SCRAM on offer, LocalProtocolError for a name or password
-    that SCRAM has no place for, ScramError when the server does not keep to it, and what `step` raises.
+    `certificate` is the server's, over TLS; `offered` is None if the server was not asked. Raises
+    AuthMethodNotSupported if the server offers no SCRAM, LocalProtocolError for a name or a password that
+    SCRAM does not allow, ScramError if the server does not keep to SCRAM, and what `step` raises.
     """
     binding = channel_binding.of_certificate(certificate) if certificate is not None else None
     chosen = mechanism or scram.choose(offered or (), bound=binding is not None)
@@ -40,8 +41,8 @@ async def bind(
         raise AuthMethodNotSupported("the server offers no SCRAM")
     plus_offered = f"{chosen}-PLUS" in offered if offered is not None else None
 
-    async def attempt(binding: Binding | None) -> BindResponse:
-        client = scram.Client(
+    async def attempt(binding: ChannelBinding | None) -> BindResponse:
+        client = scram.ScramClient(
             chosen, user, password, authzid=authzid, binding=binding, plus_offered=plus_offered
         )
         return await _exchange(step, client)
@@ -57,10 +58,10 @@ async def bind(
         raise LocalProtocolError(str(error)) from error
 
 
-async def _exchange(step: Step, client: scram.Client) -> BindResponse:
+async def _exchange(step: Step, client: scram.ScramClient) -> BindResponse:
     answer = await step(Sasl(client.mechanism, client.first()))
     if answer.result.code != SASL_BIND_IN_PROGRESS:
-        raise scram.ScramError("the server was content without a proof")
+        raise scram.ScramError("the server did not ask for a proof")
     challenge = client.challenge(answer.server_credentials or b"")
     if challenge.iterations > _QUICK_ITERATIONS:
         salted = await asyncio.to_thread(client.salted, challenge)
@@ -71,5 +72,5 @@ async def _exchange(step: Step, client: scram.Client) -> BindResponse:
     if answer.result.code == SASL_BIND_IN_PROGRESS:  # its proof came before its verdict
         answer = await step(Sasl(client.mechanism, b""))
         if answer.result.code == SASL_BIND_IN_PROGRESS:
-            raise scram.ScramError("the server does not come to an end")
+            raise scram.ScramError("the server does not end the exchange")
     return answer

@@ -79,9 +79,10 @@ SERVICES: Final[Mapping[int, ServiceDefinition]] = MappingProxyType(
 """The services whose layouts are known, and which a session can offer."""
 
 
+_NAMES: Final = {each.value: each.name for each in ServiceId}
+
+
 def service_name(service: int) -> str:
     """The name of a service with its number, for logs and metrics."""
-    try:
-        return f"{ServiceId(service).name} ({service:#x})"
-    except ValueError:
-        return f"{service:#x}"
+    name = _NAMES.get(service)
+    return f"{name} ({service:#x})" if name else f"{service:#x}"

@@ -107,7 +107,7 @@ class PrivacyInfo:
 
 
 VISIBLE_TO_ALL: Final = PrivacyInfo(deny=True)
-VISIBLE_TO_NOBODY: Final = PrivacyInfo(deny=False)
+INVISIBLE: Final = PrivacyInfo(deny=False)
 
 
 class StatusCode(IntEnum):

@@ -1,6 +1,6 @@
 """The Diffie-Hellman exchange of the protocol (P44). 512 bits: it hides passwords, it does not protect them.
 
-An exchange costs some 0.7 ms (P47): whoever makes one for a client bounds how many.
+An exchange takes some 0.7 ms (P47): callers limit how many a client may cause.
 """
 
 import secrets

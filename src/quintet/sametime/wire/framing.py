@@ -44,17 +44,15 @@ class FrameDecoder:
         Raises MessageTooLargeError as soon as its length is there: nothing of it is waited for.
         """
         buffer = self._buffer
-        if self._needed == 4:
-            if buffer and (buffer[0] >= 0x80 or not buffer[0]):
-                idle = _IDLE.match(buffer).end()  # type: ignore[union-attr] # it matches nothing, too
-                if idle:
-                    del buffer[:idle]
-            if len(buffer) < 4:
+        while self._needed == 4:
+            if len(buffer) >= 4 and buffer[0] < 0x80 and (size := int.from_bytes(buffer[:4], "big")):
+                if size > self.limit:
+                    raise MessageTooLargeError(size, self.limit)
+                self._needed = 4 + size
+            elif idle := _idle(buffer):
+                del buffer[:idle]
+            else:
                 return None
-            size = int.from_bytes(buffer[:4], "big")
-            if size > self.limit:
-                raise MessageTooLargeError(size, self.limit)
-            self._needed = 4 + size
         if len(buffer) < self._needed:
             return None
         content = bytes(memoryview(buffer)[4 : self._needed])
@@ -66,3 +64,9 @@ class FrameDecoder:
         """Forget what was fed."""
         self._buffer = bytearray()
         self._needed = 4
+
+
+def _idle(buffer: bytearray) -> int:
+    """How many bytes at the beginning mean nothing."""
+    match = _IDLE.match(buffer)
+    return match.end() if match else 0

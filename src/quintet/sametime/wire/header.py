@@ -73,12 +73,13 @@ def read_header(frame: bytes) -> Header:
     return Header(*_HEADER.unpack_from(frame))
 
 
+_NAMES: Final = {each.value: each.name for each in MessageType}
+
+
 def message_name(message_type: int) -> str:
     """The name of a message type with its number, for logs."""
-    try:
-        return f"{MessageType(message_type).name} ({message_type:#06x})"
-    except ValueError:
-        return f"{message_type:#06x}"
+    name = _NAMES.get(message_type)
+    return f"{name} ({message_type:#06x})" if name else f"{message_type:#06x}"
 
 
 def is_ng(message_type: int) -> bool:

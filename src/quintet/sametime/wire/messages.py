@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import ClassVar, Final, Self
 
+from quintet.sametime.client_types import ClientType
 from quintet.sametime.wire.blocks import IdBlock, LoginInfo, PrivacyInfo, UserStatus
 from quintet.sametime.wire.codec import WireReader, boolean, opaque, string, u16, u32
 from quintet.sametime.wire.encryption import EncryptionChoice, EncryptionOffer
@@ -41,6 +42,11 @@ class Handshake:
     local_host: str = ""
 
     TYPE: ClassVar = MessageType.HANDSHAKE
+
+    @property
+    def looks_like_libmeanwhile(self) -> bool:
+        """Whether the client seems to be libmeanwhile, even under another name: it has no TLS (P104)."""
+        return self.client_type == ClientType.LIBMEANWHILE or not (self.local_address or self.local_host)
 
     @property
     def _has_host(self) -> bool:
@@ -179,7 +185,7 @@ class ChannelCreate:
     version: int
     target: IdBlock = IdBlock()  # noqa: RUF009 # it is frozen
     options: int = 0
-    additional: bytes = b""
+    additional: bytes = field(default=b"", repr=False)
     creator: LoginInfo | None = None
     encryption: EncryptionOffer = EncryptionOffer()  # noqa: RUF009 # it is frozen
 
@@ -225,7 +231,7 @@ class ChannelAccept:
     service: int
     protocol: int
     version: int
-    additional: bytes = b""
+    additional: bytes = field(default=b"", repr=False)
     acceptor: LoginInfo | None = None
     encryption: EncryptionChoice = EncryptionChoice()  # noqa: RUF009 # it is frozen
 
@@ -279,7 +285,7 @@ class ChannelDestroy:
 
     channel: int
     reason: int
-    data: bytes = b""
+    data: bytes = field(default=b"", repr=False)
 
     TYPE: ClassVar = MessageType.CHANNEL_DESTROY
 

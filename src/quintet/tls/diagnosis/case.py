@@ -12,7 +12,7 @@ from quintet.tls.settings import TlsSettings
 
 
 class Reason(Enum):
-    """Why there is no trusted connection. The value is its code, a row of `quintet.tls.codes`."""
+    """Why there is no trusted connection. The value is its code, a `TlsFinding`'s name."""
 
     UNKNOWN_ISSUER = "T201"
     MISSING_INTERMEDIATE = "T202"
@@ -55,7 +55,7 @@ class Explanation:
 
     @property
     def code(self) -> str:
-        """The row of `quintet.tls.codes`."""
+        """The name of a `TlsFinding`."""
         return self.reason.value
 
     def __str__(self) -> str:

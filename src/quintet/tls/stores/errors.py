@@ -24,7 +24,7 @@ from typing import ClassVar
 class StoreError(Exception):
     """A store cannot be used. `message` says what is wrong with the file at `path`, `fix` what to do.
 
-    `code` is a row of `quintet.tls.codes`.
+    `code` is a `TlsFinding`'s name.
     """
 
     code: ClassVar[str] = "T100"

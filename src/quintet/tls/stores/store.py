@@ -51,7 +51,7 @@ _CONVERT = "convert it with keytool -importkeystore -deststoretype PKCS12"
 class StoreNote:
     """What is odd about a store but no error. `path` is the file that it is about, None for the store itself.
 
-    `code` is a row of `quintet.tls.codes`.
+    `code` is a `TlsFinding`'s name.
     """
 
     code: str

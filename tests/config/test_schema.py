@@ -7,18 +7,11 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 from quintet.config.load import load
-from quintet.config.schema import (
-    CARD_SERVER_SETTINGS,
-    COMMUNITY_SETTINGS,
-    CONNECTION_SETTINGS,
-    INI_KEYS,
-    TLS_NAMES,
-    IniKey,
-    XmlSetting,
-)
+from quintet.config.schema import INI_KEYS, TLS_NAMES, Setting
 from quintet.config.settings import Settings
+from quintet.config.xml_schema import ANYWHERE, CARD_ELEMENTS, CARD_SERVER, CONNECTION
 
-OURS = [key for key in INI_KEYS if key.default and not key.unused and not key.name.startswith("VPMX")]
+OURS = [key for key in INI_KEYS if key.default and not key.unused]
 
 
 def settings(
@@ -40,7 +33,7 @@ def settings(
             '<ParamsSets><Set SetId="1" params="Name"/></ParamsSets></U>'
         ),
     }
-    return load(folder, {}, instead={name: text.encode() for name, text in files.items()})
+    return load(folder, {}, overrides={name: text.encode() for name, text in files.items()})
 
 
 def written(values: Mapping[str, str] | None) -> str:
@@ -50,34 +43,33 @@ def written(values: Mapping[str, str] | None) -> str:
 
 
 @pytest.mark.parametrize("key", OURS, ids=lambda key: key.name)
-def test_the_default_of_a_key_is_what_counts_without_it(tmp_path: Path, key: IniKey) -> None:
+def test_the_default_of_a_key_is_what_counts_without_it(tmp_path: Path, key: Setting) -> None:
     assert settings(tmp_path, ini=f"[{key.sections[0]}]\n{key.name}={key.default}\n") == settings(tmp_path)
 
 
-@pytest.mark.parametrize("setting", [s for s in CONNECTION_SETTINGS if s.default], ids=lambda s: s.name)
+@pytest.mark.parametrize("setting", [s for s in CONNECTION.values() if s.default], ids=lambda s: s.name)
 def test_c44_the_default_of_a_connection_setting_is_what_counts_without_it(
-    tmp_path: Path, setting: XmlSetting
+    tmp_path: Path, setting: Setting
 ) -> None:
     assert settings(tmp_path, connection={setting.name: setting.default}) == settings(tmp_path)
 
 
-@pytest.mark.parametrize("setting", COMMUNITY_SETTINGS, ids=lambda s: s.name)
-def test_c44_the_default_of_an_interval_is_what_counts_without_it(
-    tmp_path: Path, setting: XmlSetting
-) -> None:
+@pytest.mark.parametrize("setting", ANYWHERE.values(), ids=lambda s: s.name)
+def test_c44_the_default_of_an_interval_is_what_counts_without_it(tmp_path: Path, setting: Setting) -> None:
     assert settings(tmp_path, anywhere={setting.name: setting.default}) == settings(tmp_path)
 
 
-@pytest.mark.parametrize("setting", [s for s in CARD_SERVER_SETTINGS if s.default], ids=lambda s: s.name)
-def test_the_default_of_a_card_setting_is_what_counts_without_it(tmp_path: Path, setting: XmlSetting) -> None:
+@pytest.mark.parametrize("setting", [s for s in CARD_SERVER.values() if s.default], ids=lambda s: s.name)
+def test_the_default_of_a_card_setting_is_what_counts_without_it(tmp_path: Path, setting: Setting) -> None:
     assert settings(tmp_path, server={setting.name: setting.default}) == settings(tmp_path)
 
 
-def test_every_key_says_what_it_means_and_where_that_stands() -> None:
-    for key in INI_KEYS:
-        assert key.meaning
-        assert key.source
-        assert key.sections
+def test_every_setting_says_what_it_means_and_where_that_is_documented() -> None:
+    tables = (CONNECTION, ANYWHERE, *CARD_ELEMENTS.values())
+    for setting in (*INI_KEYS, *(setting for table in tables for setting in table.values())):
+        assert setting.meaning
+        assert setting.source
+    assert all(key.sections for key in INI_KEYS)
 
 
 def test_the_tls_keys_are_known_in_every_scope() -> None:
