@@ -62,12 +62,10 @@ async def ask(
             max_entries=limit + 1,
         )
         entries, references = result.entries, result.references
-    except SizeLimitExceeded as error:
+    except (SizeLimitExceeded, ClientLimitError) as error:
         entries = error.partial.entries if error.partial else []
         references = error.partial.references if error.partial else []
         more = True
-    except ClientLimitError:
-        entries, references, more = [], [], True
     except Referral as error:
         entries, references = [], list(error.referrals)
     return Found(tuple(entries[:limit]), tuple(references), more, loop.time() - began)

@@ -118,6 +118,8 @@ def _ini(plan: Plan, password: Secret | None, *, stashed: bool) -> str:
         lines += ["ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS=1"]
     if plan.start_tls:
         lines += ["QUINTET_START_TLS=1"]
+    if plan.proposal.login_domains:
+        lines += [f"QUINTET_LOGIN_DOMAINS={','.join(plan.proposal.login_domains)}"]
     return "\n".join(lines) + "\n"
 
 
