@@ -55,7 +55,7 @@ class Repository:
                 max_entries=_ENOUGH_TO_DOUBT,
             )
 
-        told = LABEL, self.server.host, question.base, question.filter
+        told = LABEL, self.server.host, question.base, question.scope.value, question.filter
         try:
             entries = (await self.pool.run(search)).entries
         except (NoSuchObject, InvalidDNSyntax) as error:

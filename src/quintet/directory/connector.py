@@ -38,6 +38,7 @@ from quintet.ldap.errors import (
     LdapError,
     LocalProtocolError,
     NoSuchObject,
+    OperationsError,
     OperationTimeoutError,
     Other,
     RemoteProtocolError,
@@ -45,6 +46,7 @@ from quintet.ldap.errors import (
     StrongerAuthRequired,
     TlsError,
     Unavailable,
+    UnwillingToPerform,
 )
 from quintet.ldap.limits import Limits
 
@@ -66,6 +68,9 @@ _NO_SCRAM = (
     InsufficientAccessRights,
     LocalProtocolError,
 )
+BIND_REQUIRED = (OperationsError, InappropriateAuthentication, StrongerAuthRequired, UnwillingToPerform)
+"""How servers refuse to be searched by an anonymous client: Active Directory by result 1 (S6), others by these."""
+
 _PASSING = (Busy, Unavailable, Other)
 """Answers that say nothing of what is allowed."""
 
@@ -169,11 +174,44 @@ class Connector:
                     self._warn(endpoint, ready.remark)
                 return ready
         await connection.bind_anonymous()
+        await _check_anonymous_search(connection, endpoint)
         return BoundConnection(connection, None, "anonymous")
 
     def _warn(self, endpoint: Endpoint, message: str) -> None:
         if self._trace:
             self._trace(Warned(endpoint.label, endpoint.server, message))
+
+
+async def _check_anonymous_search(connection: Connection, endpoint: Endpoint) -> None:
+    """Active Directory takes an anonymous bind and then refuses every search (rows S6 and S8).
+
+    Raises DirectoryUnavailableError, so that no such connection is called connected. What a base does not show
+    is for others to find out: a server may show a part of it.
+    """
+    for base in endpoint.bases[:1]:
+        try:
+            await entry_exists(connection, str(base))
+        except BIND_REQUIRED as error:
+            raise DirectoryUnavailableError.because(
+                UnreachableReason.ACCOUNT,
+                f"no account is configured, and the server does not let anonymous clients search: {error.message}",
+                **_place(endpoint),
+                fix=f"Set {endpoint.origin.account} in {endpoint.origin.file} to an account that may read",
+            ) from error
+        except _PASSING:
+            raise
+        except ResultError:
+            continue
+
+
+async def _ways_out(connection: Connection, endpoint: Endpoint) -> str:
+    """What would help on this kind of server: Active Directory has neither SCRAM nor anonymous searches (S5, S6)."""
+    try:
+        root = await connection.root_dse()
+    except LdapError:
+        return endpoint.origin.ways_out
+    active_directory = root.kind.is_active_directory
+    return endpoint.origin.only_way_out if active_directory else endpoint.origin.ways_out
 
 
 async def _hidden(connection: Connection, endpoint: Endpoint, account: Account) -> BoundConnection:
@@ -194,7 +232,7 @@ async def _hidden(connection: Connection, endpoint: Endpoint, account: Account) 
             "the service account's password would cross this connection in clear, and there is no other way"
             f" to bind (by SCRAM: {by_scram.message}; anonymously: {anonymously})",
             **_place(endpoint),
-            fix=endpoint.origin.ways_out,
+            fix=await _ways_out(connection, endpoint),
         )
     if isinstance(by_scram, AuthMethodNotSupported):
         return BoundConnection(connection, None, "anonymous")

@@ -150,7 +150,7 @@ class _OpenGroup:
             batch: list[str] = []
             by_uid = type_key(attribute) == _UID_FORM
             async for value in all_values(self.server, _TASK, entry, attribute):
-                name = _without_bits(value.decode("utf-8", "surrogateescape").strip())
+                name = without_bits(value.decode("utf-8", "surrogateescape").strip())
                 key = f"uid {name}" if by_uid else identity(name)
                 if not name or key in self._seen:
                     self._again += 1
@@ -252,6 +252,6 @@ def _is_person(server: Server) -> Filter:
     return Equality("objectClass", server.settings.person_class.encode())
 
 
-def _without_bits(name: str) -> str:
+def without_bits(name: str) -> str:
     """`uniqueMember` may end with a bit string that tells apart who had the name before (RFC 4517 3.3.21)."""
     return _BIT_STRING.sub("", name)

@@ -21,6 +21,14 @@ class SettingsHelp:
             " listens"
         )
 
+    @property
+    def only_way_out(self) -> str:
+        """For Active Directory, which has neither SCRAM nor anonymous searches."""
+        return (
+            f"On Active Directory {self.encrypting}: it has neither SCRAM nor anonymous searches. Else"
+            " QUINTET_ALLOW_CLEAR_SERVICE_BIND=1 in [Directory] shows the account's password to whoever listens"
+        )
+
     def check(self, keys: str) -> str:
         return f"Check {keys} in {self.file}"
 

@@ -73,7 +73,7 @@ class Server:
         The limit holds for servers that do not keep to it, too. `in_part`: what came before the server's
         time or its administrator's patience was over will do.
         """
-        name, told = str(base), (task.value, self.label, str(base), filter)
+        name, told = str(base), (task.value, self.label, str(base), scope, filter)
 
         async def operation(link: PooledConnection) -> SearchResult:
             return await link.connection.search(

@@ -17,11 +17,15 @@ from quintet.ldap.filters import decode
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """A search. `entries` are the DNs that it found; `error` is why there is no answer, or not all of it."""
+    """A search. `entries` are the DNs that it found; `error` is why there is no answer, or not all of it.
+
+    `scope` is LDAP's number (RFC 4511 section 4.5.1.2).
+    """
 
     service: str
     server: str
     base: str
+    scope: int
     filter: str
     entries: tuple[str, ...] = ()
     error: LdapError | None = None
@@ -59,6 +63,7 @@ def tell_search(
     service: str,
     server: str,
     base: str,
+    scope: int,
     filter: Filter | bytes,  # noqa: A002 (LDAP's own word)
     entries: Sequence[Entry] = (),
     error: LdapError | None = None,
@@ -66,7 +71,7 @@ def tell_search(
     """A search was answered, or was not."""
     if (watcher := _watcher.get()) is not None:
         dns = tuple(entry.dn for entry in entries)
-        watcher(Searched(service, server, base, _text(filter), dns, error))
+        watcher(Searched(service, server, base, scope, _text(filter), dns, error))
 
 
 def tell_bind(service: str, server: str, dn: str, answer: ResultError | Sequence[Control]) -> AccountState:

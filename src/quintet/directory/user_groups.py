@@ -62,7 +62,9 @@ async def group_levels(view: Snapshot, person: Person, *, depth: int = DEPTH) ->
             above: list[str] = []
             for begin in range(0, len(level), _AT_ONCE):
                 names = level[begin : begin + _AT_ONCE]
-                for entries in await gather_or_cancel(_directly(server, name) for name in names):
+                for entries in await gather_or_cancel(
+                    _directly(server, name, primary=number == 1) for name in names
+                ):
                     for entry in entries:
                         key = identity(entry.dn)
                         if key not in found and len(found) < MOST_GROUPS:
@@ -74,9 +76,12 @@ async def group_levels(view: Snapshot, person: Person, *, depth: int = DEPTH) ->
     return tuple(found.values())
 
 
-async def _directly(server: Server, dn: str) -> Sequence[SearchResultEntry]:
+async def _directly(server: Server, dn: str, *, primary: bool) -> Sequence[SearchResultEntry]:
+    """The groups that have this entry as a member; `primary`, where it is a person, the primary group, too."""
     groups = await _by_membership(server, dn)
-    return (*groups, *await _primary(server, dn)) if is_active_directory(*spoken(server.settings)) else groups
+    if primary and is_active_directory(*spoken(server.settings)):
+        return (*groups, *await _primary(server, dn))
+    return groups
 
 
 async def _primary(server: Server, dn: str) -> Sequence[SearchResultEntry]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.people import sees_attribute
-from quintet.admin.doctor.queries import BIND_REQUIRED, Found, ask, listed
+from quintet.admin.doctor.queries import Found, ask, listed
 from quintet.admin.doctor.sites import Site
 from quintet.cards.lookup import by_user
 from quintet.cards.photos import PhotoError, photo_type
 from quintet.config.settings import CardServer, CardStorage, Detail, Scope
 from quintet.diagnostics import Code, Finding, Pitfall, Severity
+from quintet.directory.connector import BIND_REQUIRED
 from quintet.directory.entries import texts, values
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (

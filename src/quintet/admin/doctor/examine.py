@@ -13,13 +13,12 @@ from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.handshakes import Way, way_of
 from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
 from quintet.admin.doctor.people import Examined
-from quintet.admin.doctor.queries import BIND_REQUIRED
 from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
 from quintet.admin.doctor.sites import Site, sites_of
 from quintet.config.load import read
 from quintet.config.settings import Settings
 from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
-from quintet.directory.connector import BoundConnection
+from quintet.directory.connector import BIND_REQUIRED, BoundConnection
 from quintet.directory.endpoint import Endpoint
 from quintet.directory.entries import sametime_id
 

@@ -11,6 +11,7 @@ from quintet.admin.doctor.people import (
 from quintet.admin.doctor.queries import ask, both, listed, of_class
 from quintet.diagnostics import Finding, Pitfall
 from quintet.directory.entries import first, lies_under, parsed
+from quintet.directory.group_members import without_bits
 from quintet.directory.kinds import listed as names_of
 from quintet.directory.kinds import of_group_class
 from quintet.ldap.dn import type_key
@@ -169,7 +170,7 @@ def _check_places(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None
     outside: list[str] = []
     for entry in groups:
         for value in _members(entry, each.server.group_member_attribute)[:MOST_MEMBERS]:
-            name = parsed(value.decode("utf-8", "replace"))
+            name = parsed(without_bits(value.decode("utf-8", "replace")))
             if name and not lies_under(name, bases):
                 outside.append(f"{name} in {entry.dn}")
                 break

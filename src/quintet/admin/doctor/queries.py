@@ -8,12 +8,8 @@ from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import (
     ClientLimitError,
-    InappropriateAuthentication,
-    OperationsError,
     Referral,
     SizeLimitExceeded,
-    StrongerAuthRequired,
-    UnwillingToPerform,
 )
 from quintet.ldap.filters import And, Equality, Filter
 from quintet.ldap.messages import SearchResultEntry
@@ -22,9 +18,6 @@ SECONDS = 8
 """The time limit of one search, at the server and here."""
 
 NO_ATTRIBUTES = ("1.1",)
-
-BIND_REQUIRED = (OperationsError, InappropriateAuthentication, StrongerAuthRequired, UnwillingToPerform)
-"""How servers refuse to be searched by an anonymous client: Active Directory by result 1, others by these."""
 
 
 @dataclass(frozen=True, slots=True)
