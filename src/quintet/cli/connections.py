@@ -21,7 +21,7 @@ from quintet.cli.show import AsJson, encryption, out, print_json, printable, tab
 from quintet.cli.watch import watch_connections
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
-from quintet.directory.errors import UnencryptedBindError
+from quintet.directory.errors import DirectoryUnavailableError, UnencryptedBindError
 from quintet.directory.records import Certificate, ConnectionStatus
 from quintet.directory.services import Protection
 
@@ -50,17 +50,20 @@ def connections(
         warn(f"{tasks}: {remark}")
     if opened.refused is not None:
         raise opened.refused
+    for refusal in opened.search_refusals:
+        raise refusal
     if any(status.failed for status in opened.connections):
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Every connection after an attempt to open it, the cards' last; `refused` as in `Directory`."""
+    """Every connection after an attempt to open it, the cards' last; the rest as in `Directory`."""
 
     protection: Protection
     connections: tuple[ConnectionStatus, ...]
     refused: UnencryptedBindError | None
+    search_refusals: tuple[DirectoryUnavailableError, ...] = ()
 
 
 async def open_all(settings: Settings) -> Opened:
@@ -69,11 +72,12 @@ async def open_all(settings: Settings) -> Opened:
         stack.push_async_callback(directory.close)
         await directory.open(check=False)
         found, refused = await directory.connect_all(), directory.refused
+        refusals = () if refused else await directory.search_refusals()
         if settings.cards is not None:
             cards = await stack.enter_async_context(Cards(settings.cards))
             found += await cards.connect_all()
             refused = refused or cards.refused
-        return Opened(directory.protection, found, refused)
+        return Opened(directory.protection, found, refused, refusals)
 
 
 def print_connections(protection: Protection, found: Iterable[ConnectionStatus]) -> None:

@@ -38,7 +38,6 @@ from quintet.ldap.errors import (
     LdapError,
     LocalProtocolError,
     NoSuchObject,
-    OperationsError,
     OperationTimeoutError,
     Other,
     RemoteProtocolError,
@@ -46,7 +45,6 @@ from quintet.ldap.errors import (
     StrongerAuthRequired,
     TlsError,
     Unavailable,
-    UnwillingToPerform,
 )
 from quintet.ldap.limits import Limits
 
@@ -68,9 +66,6 @@ _NO_SCRAM = (
     InsufficientAccessRights,
     LocalProtocolError,
 )
-BIND_REQUIRED = (OperationsError, InappropriateAuthentication, StrongerAuthRequired, UnwillingToPerform)
-"""How servers refuse to be searched by an anonymous client: Active Directory by result 1 (S6), others by these."""
-
 _PASSING = (Busy, Unavailable, Other)
 """Answers that say nothing of what is allowed."""
 
@@ -174,34 +169,11 @@ class Connector:
                     self._warn(endpoint, ready.remark)
                 return ready
         await connection.bind_anonymous()
-        await _check_anonymous_search(connection, endpoint)
         return BoundConnection(connection, None, "anonymous")
 
     def _warn(self, endpoint: Endpoint, message: str) -> None:
         if self._trace:
             self._trace(Warned(endpoint.label, endpoint.server, message))
-
-
-async def _check_anonymous_search(connection: Connection, endpoint: Endpoint) -> None:
-    """Active Directory takes an anonymous bind and then refuses every search (rows S6 and S8).
-
-    Raises DirectoryUnavailableError, so that no such connection is called connected. What a base does not show
-    is for others to find out: a server may show a part of it.
-    """
-    for base in endpoint.bases[:1]:
-        try:
-            await entry_exists(connection, str(base))
-        except BIND_REQUIRED as error:
-            raise DirectoryUnavailableError.because(
-                UnreachableReason.ACCOUNT,
-                f"no account is configured, and the server does not let anonymous clients search: {error.message}",
-                **_place(endpoint),
-                fix=f"Set {endpoint.origin.account} in {endpoint.origin.file} to an account that may read",
-            ) from error
-        except _PASSING:
-            raise
-        except ResultError:
-            continue
 
 
 async def _ways_out(connection: Connection, endpoint: Endpoint) -> str:

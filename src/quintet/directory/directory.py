@@ -12,6 +12,7 @@ from typing import Self, final
 from quintet.config.settings import Settings
 from quintet.directory import authenticate, resolve, user_groups
 from quintet.directory import group_members as group_content
+from quintet.directory.anonymous import search_refusals
 from quintet.directory.browse import Browsing
 from quintet.directory.connector import Connector, ConnectOverride
 from quintet.directory.constant_time import ConstantTimeRefusal
@@ -163,6 +164,11 @@ class Directory:
         async with self._generations.use() as view:
             await asyncio.gather(*(pool.connect() for pool in _pools(view)), return_exceptions=True)
         return self.status()
+
+    async def search_refusals(self) -> tuple[DirectoryUnavailableError, ...]:
+        """Why servers without an account can't be searched, where they refuse anonymous clients."""
+        async with self._asking() as view:
+            return await search_refusals(view)
 
     async def reload(self, settings: Settings) -> None:
         """Work with these settings from now on. Pools that a change does not touch go on as they are.

@@ -12,7 +12,7 @@ from quintet.cards.lookup import by_user
 from quintet.cards.photos import PhotoError, photo_type
 from quintet.config.settings import CardServer, CardStorage, Detail, Scope
 from quintet.diagnostics import Code, Finding, Pitfall, Severity
-from quintet.directory.connector import BIND_REQUIRED
+from quintet.directory.anonymous import BIND_REQUIRED
 from quintet.directory.entries import texts, values
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (

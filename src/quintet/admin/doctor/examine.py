@@ -18,7 +18,8 @@ from quintet.admin.doctor.sites import Site, sites_of
 from quintet.config.load import read
 from quintet.config.settings import Settings
 from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
-from quintet.directory.connector import BIND_REQUIRED, BoundConnection
+from quintet.directory.anonymous import BIND_REQUIRED
+from quintet.directory.connector import BoundConnection
 from quintet.directory.endpoint import Endpoint
 from quintet.directory.entries import sametime_id
 

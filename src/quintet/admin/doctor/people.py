@@ -9,7 +9,7 @@ from quintet.admin.doctor.queries import Found, ask, both, listed
 from quintet.admin.doctor.sites import Site
 from quintet.config.settings import Scope, ServerSettings, Settings
 from quintet.diagnostics import Code, Finding, Pitfall
-from quintet.directory.connector import BIND_REQUIRED
+from quintet.directory.anonymous import BIND_REQUIRED
 from quintet.directory.entries import first, identity, person_attributes, texts
 from quintet.directory.kinds import people_of
 from quintet.ldap.connection import Connection
