@@ -90,9 +90,10 @@ def _community(directory: DemoDirectory, level: Protection) -> str:
         UserDnSearchFilter="(&amp;(objectclass=inetOrgPerson)(|(uid=%s)(mail=%s)))"
         PersonObjectClass="inetOrgPerson" NameAttribute="displayName" EmailAttribute="mail"
         GroupResolveBase="{sample.GROUPS}" GroupResolveScope="recursive"
-        GroupResolveFilter="(&amp;(objectclass=groupOfNames)(cn=%s*))"
-        GroupMembership="(&amp;(objectclass=groupOfNames)(member=%s))"
-        GroupObjectClass="groupOfNames" GroupNameAttribute="cn" GroupMemberAttribute="member"/>
+        GroupResolveFilter="(&amp;(|(objectclass=groupOfNames)(objectclass=groupOfUniqueNames))(cn=%s*))"
+        GroupMembership="(|(member=%s)(uniqueMember=%s))"
+        GroupObjectClass="groupOfNames,groupOfUniqueNames"
+        GroupNameAttribute="cn" GroupMemberAttribute="member,uniqueMember"/>
   </LDAP>
 </StCommunityConfig>
 """
