@@ -1,38 +1,32 @@
 #!/usr/bin/env python3
-"""Makes what only repeats the code: settings, commands, findings, exits, errors; and the README's figures.
+"""Makes what only repeats the code: the reference pages, the manual page, and the README's figures.
 
 Without arguments it writes them; with --check it writes nothing, and exits with 1 when one is out of date.
 """
 
-import enum
 import inspect
 import json
 import re
 import sys
-import typing
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType, UnionType
+from types import ModuleType
 from typing import Any
 
-import typer
-from typer.models import ArgumentInfo, DefaultPlaceholder, OptionInfo, ParameterInfo
-
 from quintet import diagnostics
-from quintet.cli import app as command_line
-from quintet.cli.commands import COMMANDS
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.report_error import EXITS
 from quintet.config import schema, xml_schema
 from quintet.config.environment import ENV_FILES
 from quintet.config.schema import Kind, Setting
-from quintet.directory import errors as directory_errors
+from quintet.directory import DirectoryError
 from quintet.ldap import errors as ldap_errors
 from quintet.tls import StoreError
 
 FOLDER = Path(__file__).parent
-sys.path.insert(0, str(FOLDER.parent.parent / "bench"))
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent.parent / "bench")]
+command_pages = import_module("command_pages")
 task_figures = import_module("figures")
 _MADE = "<!-- Made by script/docs from the code. Changes belong there. -->\n"
 
@@ -117,110 +111,7 @@ def _acts(each: Setting) -> str:
 
 
 def commands() -> str:
-    for module in dict.fromkeys(entry.module for entry in COMMANDS.values()):
-        import_module(f"quintet.cli.{module}")
-    return _page(
-        "Commands",
-        "`quintet [--config DIR] COMMAND …`. `DIR` is the folder with the three files; without `--config`"
-        " it is what `QUINTET_CONFIG` names, else the current folder.",
-        "Results go to standard output, everything else to standard error. With `--json`, standard output"
-        " is one JSON document and nothing else. Every command says with its [exit code](exit-codes.md) how"
-        " it went. `-h` shows its help.",
-        f"Where an error must be looked into, `{command_line.TRACEBACK_VARIABLE}=1` shows the traceback.",
-        *_commands_of(command_line.app, "quintet"),
-    )
-
-
-def _commands_of(app: typer.Typer, path: str) -> Iterator[str]:
-    made = {}
-    for command in app.registered_commands:
-        assert command.callback is not None
-        name = command.name or command.callback.__name__.replace("_", "-")
-        made[name] = _command(f"{path} {name}", command.callback, command.help)
-    for group in app.registered_groups:
-        assert group.typer_instance is not None
-        made[str(group.typer_instance.info.name)] = _group(group.typer_instance, path)
-    for name in sorted(made, key=list(COMMANDS).index) if made.keys() <= COMMANDS.keys() else made:
-        yield from made[name]
-
-
-def _group(app: typer.Typer, path: str) -> Iterator[str]:
-    yield f"## {path} {app.info.name}"
-    yield _plain(app.info.help)
-    yield from _commands_of(app, f"{path} {app.info.name}")
-
-
-def _command(path: str, callback: Callable[..., object], text: str | None) -> Iterator[str]:
-    hints = typing.get_type_hints(callback, include_extras=True)
-    arguments, options = [], []
-    for name, parameter in inspect.signature(callback).parameters.items():
-        info = next((each for each in _metadata(hints[name]) if isinstance(each, ParameterInfo)), None)
-        if isinstance(info, ArgumentInfo):
-            arguments.append((info, name, parameter, hints[name]))
-        elif isinstance(info, OptionInfo):
-            options.append((info, name, parameter, hints[name]))
-    usage = [path, "[OPTIONS]" if options else ""]
-    usage += [_argument(info, name, parameter) for info, name, parameter, _ in arguments]
-    yield f"{'#' * len(path.split())} {path}"
-    yield f"`{' '.join(word for word in usage if word)}`"
-    yield _plain(inspect.cleandoc(text) if text else inspect.getdoc(callback))
-    rows = [
-        (f"`{_argument(info, name, parameter)}`", _meaning(info, hint, parameter))
-        for info, name, parameter, hint in arguments
-    ]
-    rows += [
-        (_option(info, name, hint), _meaning(info, hint, parameter))
-        for info, name, parameter, hint in options
-    ]
-    if rows:
-        yield _table(("", ""), rows)
-
-
-def _argument(info: ArgumentInfo, name: str, parameter: inspect.Parameter) -> str:
-    shown = info.metavar or name.upper()
-    optional = parameter.default is not inspect.Parameter.empty
-    return f"[{shown.strip('[]')}]" if optional else shown
-
-
-def _option(info: OptionInfo, name: str, hint: object) -> str:
-    flag = bool in (_bare(hint), *typing.get_args(_bare(hint)))
-    # In an annotation, Typer keeps the first name that is given where the default would be.
-    given = [each for each in (info.default, *(info.param_decls or ())) if isinstance(each, str)]
-    names = given or ["--" + name.replace("_", "-")]
-    value = "" if flag else f" {info.metavar or _value(hint)}"
-    return ", ".join(f"`{each}{value if each.startswith('--') else ''}`" for each in names)
-
-
-def _meaning(info: ParameterInfo, hint: object, parameter: inspect.Parameter) -> str:
-    kind = _class(hint)
-    parts = [info.help or ""]
-    if kind is not None and issubclass(kind, enum.Enum):
-        parts.append(f"One of {_codes(str(each.value) for each in kind)}.")
-    if info.min is not None and info.max is not None and info.max < 10**9:
-        parts.append(f"From {info.min:,} to {info.max:,}.")
-    default = parameter.default
-    if isinstance(default, int | float) and not isinstance(default, bool):
-        parts.append(f"Default: {default:,}.")
-    return " ".join(part for part in parts if part)
-
-
-def _metadata(hint: object) -> tuple[object, ...]:
-    return getattr(hint, "__metadata__", ())
-
-
-def _bare(hint: object) -> object:
-    return typing.get_args(hint)[0] if _metadata(hint) else hint
-
-
-def _class(hint: object) -> type | None:
-    bare = _bare(hint)
-    choices = typing.get_args(bare) if isinstance(bare, UnionType) else (bare,)
-    return next((each for each in choices if isinstance(each, type) and each is not type(None)), None)
-
-
-def _value(hint: object) -> str:
-    kind = _class(hint)
-    return "NUMBER" if kind in (int, float) else "LEVEL" if kind and issubclass(kind, enum.Enum) else "TEXT"
+    return _page("Commands", *command_pages.markdown())
 
 
 def findings() -> str:
@@ -258,16 +149,6 @@ def _title(page: str) -> str:
     return (FOLDER.parent / page).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
-_EXIT_MEANINGS = {
-    ExitCode.DONE: "done, or the answer is yes",
-    ExitCode.NO: "the answer is no: refused, not found, not agreed to; or `doctor` found an error",
-    ExitCode.USAGE: "the command line or the configuration is wrong",
-    ExitCode.UNREACHABLE: "the directory cannot be reached or cannot be trusted",
-    ExitCode.BUG: "nobody foresaw this error, so it is a fault of Quintet",
-    ExitCode.OUTPUT_CLOSED: "the reader of the output has gone, as after `| head -1`; nothing is printed",
-}
-
-
 def exit_codes() -> str:
     by_code: dict[ExitCode, list[str]] = {code: [] for code in ExitCode}
     for error in sorted(EXITS, key=lambda each: each.__name__):
@@ -276,16 +157,19 @@ def exit_codes() -> str:
         "Exit codes",
         _table(
             ("code", "meaning", "errors that lead to it"),
-            ((str(code.value), _EXIT_MEANINGS[code], _codes(by_code[code])) for code in ExitCode),
+            (
+                (str(code.value), command_pages.EXIT_MEANINGS[code], _codes(by_code[code]))
+                for code in ExitCode
+            ),
         ),
         "An error that is not listed has the code of the nearest class above it in the [tree of"
-        " errors](errors.md). Ctrl-C ends with 130, as everywhere.",
+        " errors](errors.md).",
     )
 
 
 def errors() -> str:
     trees = (
-        ("The five tasks and cards: `quintet.directory.errors`", directory_errors.DirectoryError),
+        ("The five tasks and cards: `quintet.directory`", DirectoryError),
         ("Stores and stash files: `quintet.tls.stores.errors`", StoreError),
         ("Settings: `quintet.diagnostics`", diagnostics.SettingsError),
         ("LDAP: `quintet.ldap.errors`", ldap_errors.LdapError),
@@ -356,10 +240,8 @@ def _codes(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _plain(text: str | DefaultPlaceholder | None) -> str:
-    return (
-        " ".join(line.strip() for line in text.splitlines() if line.strip()) if isinstance(text, str) else ""
-    )
+def _plain(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _escaped(text: str) -> str:
@@ -413,6 +295,7 @@ TASKS = ROOT / "bench" / "results-tasks.json"
 PAGES: dict[Path, Callable[[], str]] = {
     FOLDER / "settings.md": settings,
     FOLDER / "commands.md": commands,
+    FOLDER.parent / "man" / "quintet.1": command_pages.man,
     FOLDER / "findings.md": findings,
     FOLDER / "exit-codes.md": exit_codes,
     FOLDER / "errors.md": errors,

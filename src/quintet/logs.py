@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, no secrets, DNs only at debug level."""
+"""Structured logs: one event per line, no secrets; names and DNs only at debug level."""
 
 import logging
 import sys
@@ -14,9 +14,9 @@ _NEVER = frozenset({"password", "credentials", "secret", "token"})
 
 
 def configure(*, debug: bool = False, quiet: bool = False, stream: TextIO | None = None) -> None:
-    """Set up logging: JSON lines, or a readable form when a person watches.
+    """Set up logging: JSON lines, or a readable form at a terminal.
 
-    `quiet` is for commands: only what is wrong, each as a plain sentence.
+    `quiet` is for commands: only warnings and errors, each as a plain sentence.
     """
     level = logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO
     form: Processor
@@ -35,14 +35,14 @@ def configure(*, debug: bool = False, quiet: bool = False, stream: TextIO | None
             form,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        # Standard error may be exchanged after this; so it is looked up for each line.
+        # Standard error may be replaced later, so it is looked up for each line.
         logger_factory=lambda *_: structlog.PrintLogger(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
 
 
 def keep_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Whatever is a secret, or bears the name of one, is left out."""
+    """Masks every `Secret`, and every value whose name says that it is one."""
     for key, value in event.items():
         if key in _NEVER or isinstance(value, Secret):
             event[key] = "***"
@@ -50,14 +50,14 @@ def keep_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def keep_private(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """As `keep_secrets`; names of people and entries are left out, too."""
+    """As `keep_secrets`; also removes the names of people and entries."""
     for key in _PERSONAL & event.keys():
         del event[key]
     return keep_secrets(logger, method, event)
 
 
 def plainly(_: WrappedLogger, __: str, event: EventDict) -> str:
-    """The event as one line for a person at a terminal, with nothing in it that steers one."""
+    """The event as one line for a terminal, without control characters."""
     level, message = event.pop("level", "info"), event.pop("event", "")
     event.pop("timestamp", None)
     details = ", ".join(f"{key}: {value!r}" for key, value in event.items())

@@ -5,9 +5,9 @@ from typing import final
 
 @final
 class Secret:
-    """A password. Only `reveal` gives it away; `repr`, `str` and formatting show stars.
+    """A password. Only `reveal` returns it; `repr`, `str` and formatting show stars.
 
-    Two secrets are equal when their texts are, so that a reload sees whether a password changed.
+    Two secrets are equal when their texts are, so that a reload can see whether a password changed.
     """
 
     __slots__ = ("_text",)

@@ -7,15 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.admin.cost.measuring import Burst, Level, Measured
-from quintet.admin.cost.page import page
-from quintet.admin.cost.verdict import SEARCHES, difference, figures, verdict
-from quintet.directory.services import Protection, Service
+from quintet.admin.cost import Difference, Level, Measured, Outcome, differences, figures, page, verdict
+from quintet.admin.cost.measuring import Burst
+from quintet.directory import TASKS, Protection, Service
 
 
 def _level(protection: Protection, rates: list[float]) -> Level:
     bursts = [Burst(rate, (1.0, 2.0, 3.0, 100.0), 0.5) for rate in rates]
-    return Level(protection, {task: list(bursts) for task in Service})
+    return Level(protection, {task: list(bursts) for task in TASKS})
 
 
 def _measured(none: list[float], everything: list[float], handshake: float | None = 2.5) -> Measured:
@@ -28,36 +27,60 @@ def test_figures_are_medians_and_nearest_rank_percentiles() -> None:
     assert (found.per_second, found.p50_ms, found.p99_ms, found.cpu_ms) == (200.0, 2.0, 100.0, 0.5)
 
 
-def test_a_steady_difference_is_told_as_a_share() -> None:
-    found = difference(_measured([1000, 1010, 990, 1000], [900, 909, 891, 900]), Protection.ALL, SEARCHES)
-    assert found is not None
+def found_in(none: list[float], everything: list[float]) -> Difference:
+    return differences(_measured(none, everything))["searches"]
+
+
+def test_a_steady_difference_is_a_cost() -> None:
+    found = found_in([1000, 1010, 990, 1000], [900, 909, 891, 900])
+    assert found.outcome is Outcome.COSTS
     assert found.share == pytest.approx(0.1)
-    assert not found.is_noise
-    assert "costs 10% of searches a second" in verdict(
-        _measured([1000, 1010, 990, 1000], [900, 909, 891, 900])
-    )
+    assert found.margin < 0.01
 
 
-def test_a_difference_within_the_noise_is_called_none() -> None:
-    words = verdict(_measured([1000, 1200, 800, 1000], [1150, 900, 1000, 930]))
-    assert "no difference in searches a second here that this measurement can tell" in words
+def test_a_difference_within_the_margin_is_none() -> None:
+    none = [1000.0, 1040, 960, 1000, 1020, 980, 1010, 990]
+    everything = [1010.0, 980, 1000, 990, 1000, 1000, 970, 1030]
+    assert found_in(none, everything).outcome is Outcome.NO_DIFFERENCE
 
 
-def test_being_faster_is_not_called_a_cost() -> None:
-    assert "costs nothing here" in verdict(_measured([1000, 1001, 1002], [1100, 1101, 1102]))
+@pytest.mark.parametrize(
+    ("none", "everything"),
+    [
+        pytest.param([1000.0, 1200, 800], [1900.0, 500, 1000], id="rounds that scatter"),
+        pytest.param([100.0, 101, 99], [347.0, 350, 344], id="247% more when encrypted"),
+        pytest.param([1000.0, 1001, 1002], [1100.0, 1101, 1102], id="faster when encrypted"),
+        pytest.param([1000.0], [500.0], id="one round"),
+        pytest.param([1000.0, 1000, 1000, 10], [900.0, 900, 900, 900], id="one round disturbed"),
+    ],
+)
+def test_what_the_measurement_cannot_tell_is_not_given_a_number(
+    none: list[float], everything: list[float]
+) -> None:
+    assert found_in(none, everything).outcome is Outcome.UNCLEAR
+    assert "%" not in verdict(_measured(none, everything))
 
 
-def test_one_round_proves_nothing() -> None:
-    found = difference(_measured([1000], [500]), Protection.ALL, SEARCHES)
-    assert found is not None
-    assert found.is_noise
+@given(
+    st.integers(3, 12).flatmap(
+        lambda rounds: st.tuples(*[st.lists(st.floats(0.9, 1.1), min_size=rounds, max_size=rounds)] * 2)
+    ),
+    st.floats(0.2, 0.9),
+)
+def test_a_real_cost_is_never_called_none(noise: tuple[list[float], list[float]], kept: float) -> None:
+    """Rounds that are within 10 % hide no cost of more than 20 %: it is found, or said to be unclear."""
+    none, everything = ([1000 * each for each in noise[0]], [1000 * kept * each for each in noise[1]])
+    found = found_in(none, everything)
+    assert found.outcome is not Outcome.NO_DIFFERENCE or abs(found.share) <= found.margin
+    if found.outcome is Outcome.COSTS:
+        assert abs(found.share - (1 - kept)) < 0.25
 
 
 def test_a_level_that_was_not_measured_gets_no_number() -> None:
     measured = Measured(
         (_level(Protection.NONE, [1.0, 1.0]), Level(Protection.ALL, error="no trust store")), None, 2, 10, 1.0
     )
-    assert difference(measured, Protection.ALL, SEARCHES) is None
+    assert differences(measured) == {}
     assert "no trust store" in verdict(measured)
     assert "%" not in verdict(measured)
 
@@ -68,9 +91,7 @@ def test_a_level_that_was_not_measured_gets_no_number() -> None:
 def test_the_share_is_below_one_and_the_verdict_always_has_words(
     none: list[float], all_: list[float]
 ) -> None:
-    found = difference(_measured(none, all_), Protection.ALL, SEARCHES)
-    assert found is not None
-    assert found.share < 1
+    assert found_in(none, all_).share < 1
     assert verdict(_measured(none, all_)).endswith(".")
 
 
@@ -95,7 +116,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
     assert "script" not in parsed.tags
     assert "http" not in made
     assert parsed.tags.count("svg") == 4
-    assert parsed.tags.count("rect") == 4 * len(Service) * 2
+    assert parsed.tags.count("rect") == 4 * len(TASKS) * 2
 
 
 def test_everything_measured_fits_into_json() -> None:

@@ -9,10 +9,9 @@ import pytest
 from quintet.admin.init import writing
 from quintet.admin.init.proposing import Proposal, contexts_with_people, propose
 from quintet.admin.init.writing import Plan, write
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.config.load import load
-from quintet.directory.directory import Directory
-from quintet.directory.services import Protection
+from quintet.directory import Directory, Protection
 from quintet.embedded.answers import Rules
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap import Address, Entry, RootDSE, ServerKind, connect
@@ -242,7 +241,7 @@ async def test_what_is_proposed_makes_settings_without_an_error_that_find_a_pers
         )
         settings = load(tmp_path, {})
         assert settings.cards is not None
-        async with Directory(settings) as directory, Cards(settings.cards) as cards:
+        async with Directory(settings) as directory, Cards(settings) as cards:
             person = await directory.resolve_login("aames" if ldif != DS389 else "ann")
             groups = await directory.groups_of(person)
             card = await cards.card(person.id)
@@ -251,7 +250,7 @@ async def test_what_is_proposed_makes_settings_without_an_error_that_find_a_pers
     assert card.fields["Name"].value == "Ann Ames"
 
 
-@pytest.mark.parametrize("failing", ["rewrite", "write_stash"])
+@pytest.mark.parametrize("failing", ["write_files", "write_stash"])
 async def test_when_writing_fails_everything_is_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:

@@ -1,14 +1,17 @@
 """`protect` works out what must change in the three files, and nothing else."""
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from quintet.admin.protect import CARDS, COMMUNITY, INI, ProtectError, carry_out, make_plan
+from quintet.admin.protect import ProtectError, carry_out, make_plan
+from quintet.config import CARDS, COMMUNITY, INI
 from quintet.config.load import load
-from quintet.diagnostics import SettingsError
-from quintet.directory.services import Protection
+from quintet.diagnostics import Place, SettingsError
+from quintet.directory import Protection
+from quintet.files import WriteError
 from support import keytool
 from support.folder import settings_folder
 from support.slapd import Slapd
@@ -47,6 +50,16 @@ def test_c4_c5_passwords_sets_the_flag_in_its_section(folder: Path) -> None:
     assert load(folder, NOTHING).directory.only_passwords
 
 
+def test_d42_files_whose_names_are_in_another_case_are_changed_where_they_are(folder: Path) -> None:
+    names = {name: name.swapcase() for name in (INI, COMMUNITY, CARDS)}
+    for name, other in names.items():
+        (folder / name).rename(folder / other)
+    before = {each.name for each in folder.iterdir()}
+    carry_out(make_plan(folder, NOTHING, Protection.PASSWORDS))
+    assert load(folder, NOTHING).directory.only_passwords
+    assert {each.name for each in folder.iterdir() if each.suffix != ".bak"} == before
+
+
 @pytest.mark.parametrize("level", list(Protection))
 @pytest.mark.parametrize("after", list(Protection))
 def test_every_level_can_follow_every_other(folder: Path, level: Protection, after: Protection) -> None:
@@ -59,7 +72,7 @@ def test_every_level_can_follow_every_other(folder: Path, level: Protection, aft
         Protection.of(ssl_enabled=s.ssl_enabled, only_passwords=settings.directory.only_passwords)
         for s in settings.servers
     } == {after}
-    assert make_plan(folder, NOTHING, after).rewrites == ()
+    assert make_plan(folder, NOTHING, after).changes == ()
 
 
 def test_there_and_back_gives_the_same_files(folder: Path) -> None:
@@ -77,7 +90,7 @@ def test_the_old_files_stay_as_backups(folder: Path) -> None:
 
 def test_c6_cards_stay_as_they_are_unless_asked_for(folder: Path) -> None:
     plan = make_plan(folder, NOTHING, Protection.ALL)
-    assert [r.path.name for r in plan.rewrites] == [COMMUNITY]
+    assert [r.path.name for r in plan.changes] == [COMMUNITY]
 
 
 def test_c68_cards_are_switched_with_their_own_store(folder: Path) -> None:
@@ -118,12 +131,13 @@ def test_the_difference_shows_just_the_switch(folder: Path) -> None:
         ("STI_Directory_ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS", "0", Protection.PASSWORDS, "set it to 1"),
     ],
 )
-def test_c12_a_variable_that_overrides_the_file_is_named_with_the_cure(
+def test_c12_a_variable_that_overrides_the_file_is_named_with_the_fix(
     folder: Path, name: str, value: str, level: Protection, fix: str
 ) -> None:
     before = contents(folder)
-    with pytest.raises(ProtectError, match=f"the variable {name} .* overrides .* {fix}"):
+    with pytest.raises(ProtectError, match=name) as refused:
         make_plan(folder, {name: value}, level)
+    assert fix in refused.value.fix
     assert contents(folder) == before
 
 
@@ -133,24 +147,25 @@ def test_a_variable_that_says_the_same_is_no_obstacle(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "what"),
+    ("name", "content", "line"),
     [
-        (COMMUNITY, None, r"there is no StCommunityConfig\.xml"),
-        (COMMUNITY, b"<a>\n<b>\n</a>", r"StCommunityConfig\.xml:3: "),
-        (COMMUNITY, b"<a/>", r"StCommunityConfig\.xml: there is no Connection"),
-        (CARDS, None, r"there is no UserInfoConfig\.xml"),
-        (CARDS, b"<a", r"UserInfoConfig\.xml:1: "),
+        (COMMUNITY, None, None),
+        (COMMUNITY, b"<a>\n<b>\n</a>", 3),
+        (COMMUNITY, b"<a/>", None),
+        (CARDS, None, None),
+        (CARDS, b"<a", 1),
     ],
 )
 def test_c63_a_missing_or_damaged_file_is_named(
-    folder: Path, name: str, content: bytes | None, what: str
+    folder: Path, name: str, content: bytes | None, line: int | None
 ) -> None:
     if content is None:
         (folder / name).unlink()
     else:
         (folder / name).write_bytes(content)
-    with pytest.raises(ProtectError, match=what):
+    with pytest.raises(ProtectError) as refused:
         make_plan(folder, NOTHING, Protection.ALL, cards=True)
+    assert refused.value.place == Place(name, line)
 
 
 def test_settings_that_would_not_do_are_refused_with_their_problems(folder: Path) -> None:
@@ -167,7 +182,7 @@ def test_a_folder_without_an_ini_file_is_given_one_only_when_needed(folder: Path
         )
     }
     (folder / INI).unlink()
-    assert [r.path.name for r in make_plan(folder, environ, Protection.ALL).rewrites] == [COMMUNITY]
+    assert [r.path.name for r in make_plan(folder, environ, Protection.ALL).changes] == [COMMUNITY]
     carry_out(make_plan(folder, environ, Protection.PASSWORDS))
     assert (folder / INI).read_bytes() == b"[Directory]\n" + FLAG
 
@@ -175,5 +190,25 @@ def test_a_folder_without_an_ini_file_is_given_one_only_when_needed(folder: Path
 def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
     (folder / COMMUNITY).unlink()
     (folder / COMMUNITY).mkdir()
-    with pytest.raises(ProtectError, match=r"StCommunityConfig\.xml cannot be read: Is a directory"):
+    with pytest.raises(ProtectError) as refused:
         make_plan(folder, NOTHING, Protection.ALL)
+    assert refused.value.place == Place(COMMUNITY)
+
+
+def test_a_file_that_is_a_link_is_not_changed(folder: Path) -> None:
+    real = (folder / COMMUNITY).rename(folder / "real.xml")
+    (folder / COMMUNITY).symlink_to(real)
+    before = real.read_bytes()
+    with pytest.raises(WriteError) as refused:
+        carry_out(make_plan(folder, NOTHING, Protection.ALL))
+    assert refused.value.errno == errno.ELOOP
+    assert real.read_bytes() == before
+
+
+def test_cards_are_affected_by_what_changes_them_only(folder: Path) -> None:
+    """At a level that keeps passwords safe, the cards' account is not sent unencrypted either."""
+    assert make_plan(folder, NOTHING, Protection.ALL).cards_affected
+    carry_out(make_plan(folder, NOTHING, Protection.ALL))
+    assert not make_plan(folder, NOTHING, Protection.PASSWORDS).cards_affected
+    assert make_plan(folder, NOTHING, Protection.PASSWORDS, cards=True).cards_affected
+    assert make_plan(folder, NOTHING, Protection.PASSWORDS, cards=False).cards_affected

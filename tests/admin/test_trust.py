@@ -11,8 +11,8 @@ import pytest
 
 from quintet.admin import trust
 from quintet.admin.listing import rows_of
-from quintet.admin.rewriting import RewriteError
 from quintet.admin.trust import Target, TrustError
+from quintet.files import WriteError
 from quintet.secret import Secret
 from quintet.tls import (
     DamagedStoreError,
@@ -237,6 +237,13 @@ def test_stashing_moves_the_password_out_of_the_ini_file(folder: Path) -> None:
     assert aliases(trust.settings_store(folder, NOTHING)) == ["root"]
 
 
+def test_d42_an_ini_file_whose_name_is_in_another_case_is_changed_where_it_is(folder: Path) -> None:
+    (folder / "sametime.ini").rename(folder / "Sametime.ini")
+    trust.stash(folder, NOTHING)
+    assert "PASSWORD_STASH_FILE=" in (folder / "Sametime.ini").read_text()
+    assert not (folder / "sametime.ini").exists()
+
+
 def test_stashing_twice_is_refused(folder: Path) -> None:
     trust.stash(folder, NOTHING)
     with pytest.raises(TrustError, match="already"):
@@ -342,7 +349,7 @@ def test_no_room_leaves_no_part_of_a_new_store_behind(tmp_path: Path, room: int)
     def work() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-        with pytest.raises((RewriteError, StashError)):
+        with pytest.raises((WriteError, StashError)):
             trust.save(target, changed, folder=tmp_path)
 
     assert in_child(work) == 0

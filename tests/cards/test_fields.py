@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from quintet.cards.fields import Field, fields_of
 from quintet.cards.photos import LIMIT
-from quintet.config.settings import Detail
+from quintet.config import Detail
 from quintet.embedded import portrait
 
 GIF = b"GIF89a" + bytes(20)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.cards.lookup import Question, by_common_field, by_id, by_user
-from quintet.config.settings import CardServer, CardStorage, Detail, Scope
+from quintet.config import CardServer, CardStorage, Detail, Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filter_tree import decode
 from quintet.ldap.filters import Equality, Filter, Template

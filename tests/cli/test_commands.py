@@ -2,13 +2,6 @@
 
 import errno
 import json
-import os
-import pty
-import select
-import signal
-import socket
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +12,7 @@ from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.report_error import EXITS, exit_code_of, report_error
 from quintet.cli.show import print_json, printable, text
 from quintet.diagnostics import SettingsError
-from quintet.directory.errors import (
+from quintet.directory import (
     AuthenticationError,
     DirectoryError,
     DirectoryUnavailableError,
@@ -28,7 +21,7 @@ from quintet.directory.errors import (
     UnknownNameError,
     UntrustedServerError,
 )
-from support.command import PLAIN, PROGRAM, Quintet, run_program
+from support.command import Quintet, at_terminal, run_program
 from support.folder import settings_folder
 from support.slapd import Slapd
 
@@ -124,10 +117,25 @@ def test_warnings_keep_out_of_the_document(quintet: Quintet, tmp_path: Path, sma
         level="passwords",
         directory={"QUINTET_ALLOW_CLEAR_SERVICE_BIND": "1"},
     )
-    ran = quintet("--config", folder, "resolve", "alice", "--json")
+    ran = quintet("--config", folder, "eavesdrop", "--json")
     assert ran.code == 0
-    assert [match["name"] for match in ran.document["matches"]] == ["Alice Adams"]
+    assert ran.document["protection"] == "passwords"
     assert "QUINTET_ALLOW_CLEAR_SERVICE_BIND" in ran.err
+
+
+@pytest.mark.real
+def test_warnings_about_the_account_come_where_they_matter_and_once(
+    quintet: Quintet, tmp_path: Path, small_slapd: Slapd
+) -> None:
+    folder = settings_folder(tmp_path / "settings", small_slapd, level="passwords")
+    about = {
+        command: [
+            line for line in quintet("--config", folder, command, *given).err.splitlines() if "SCRAM" in line
+        ]
+        for command, *given in (("resolve", "alice"), ("card", "alice"), ("connections",), ("eavesdrop",))
+    }
+    assert about["resolve"] == about["card"] == []
+    assert len(about["connections"]) == len(about["eavesdrop"]) == 2, "one for the tasks, one for the cards"
 
 
 @pytest.mark.real
@@ -146,53 +154,12 @@ def test_the_installed_program_behaves_the_same(sound_folder: Path) -> None:
 
 @pytest.mark.real
 def test_a_password_typed_at_a_terminal_is_not_echoed(sound_folder: Path) -> None:
-    mine, theirs = pty.openpty()
-    try:
-        process = subprocess.Popen(
-            [PROGRAM, "--config", sound_folder, "authenticate", "alice"],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env={**os.environ, **PLAIN},
-            start_new_session=True,
-        )
-        seen = read_until(mine, b"Password")
-        os.write(mine, b"alice-secret\n")
-        seen += read_until(mine, b"Alice Adams")
-        assert process.wait(30) == 0
-    finally:
-        os.close(theirs)
-        os.close(mine)
-    assert b"alice-secret" not in seen
-
-
-def read_until(terminal: int, wanted: bytes) -> bytes:
-    seen, deadline = b"", time.monotonic() + 30
-    while wanted not in seen:
-        ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
-        assert ready, seen
-        seen += os.read(terminal, 4096)
-    return seen
-
-
-@pytest.mark.real
-def test_ctrl_c_is_130_without_a_traceback(tmp_path: Path) -> None:
-    with Slapd() as server:
-        folder = settings_folder(tmp_path, server, level="none")
-        port = server.port
-    with socket.create_server(("127.0.0.1", port)) as silent:
-        silent.settimeout(30)
-        process = subprocess.Popen(
-            [PROGRAM, "--config", folder, "resolve", "alice"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **PLAIN},
-        )
-        with silent.accept()[0]:
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, b"")
-    assert b"Traceback" not in err
+    with at_terminal("--config", sound_folder, "authenticate", "alice") as terminal:
+        terminal.until("Password")
+        terminal.type("alice-secret\n")
+        terminal.until("Alice Adams")
+        assert terminal.end() == 0
+        assert b"alice-secret" not in terminal.shown
 
 
 @given(st.text())

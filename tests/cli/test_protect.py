@@ -12,9 +12,9 @@ from types import FrameType
 
 import pytest
 
-from quintet.admin.rewriting import only_one
 from quintet.cli.app import main
-from quintet.runtime.pidfile import announced
+from quintet.files import locked
+from quintet.runtime.pidfile import pid_file
 from support import certs, keytool
 from support.folder import settings_folder
 from support.slapd import Slapd
@@ -123,6 +123,23 @@ def test_an_untrusted_server_is_refused_with_its_certificate(
 
 
 @pytest.mark.real
+def test_cards_that_the_change_affects_are_tried(
+    folder: Path, small_slapd: Slapd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without an encrypted level, their account's password may be sent unencrypted; their file stays."""
+    assert protect(folder, "passwords", "--yes") == 0
+    path = folder / "UserInfoConfig.xml"
+    path.write_text(path.read_text().replace(f'Port="{small_slapd.port}"', 'Port="1"'))
+    assert protect(folder, "all", "--yes") == 0
+    before = contents(folder)
+    capsys.readouterr()
+    assert protect(folder, "none", "--yes", "--json") == 3
+    assert contents(folder) == before
+    document = json.loads(capsys.readouterr().out)
+    assert [reason.partition(":")[0] for reason in document["refused"]] == ["business-card"]
+
+
+@pytest.mark.real
 def test_force_writes_what_would_not_connect(folder: Path, small_slapd: Slapd) -> None:
     path = folder / "StCommunityConfig.xml"
     path.write_text(path.read_text().replace(f'"{small_slapd.tls_port}"', '"1"'))
@@ -176,7 +193,7 @@ def test_a_running_server_is_told_to_reload(folder: Path, capsys: pytest.Capture
 
     before = signal.signal(signal.SIGHUP, note)
     try:
-        with announced(folder):
+        with pid_file(folder):
             assert protect(folder, "all", "--yes") == 0
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -187,12 +204,12 @@ def test_a_running_server_is_told_to_reload(folder: Path, capsys: pytest.Capture
 def test_a_second_protect_meanwhile_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quintet.admin.rewriting.WAIT", 0.0)
+    monkeypatch.setattr("quintet.files.LOCK_WAIT", 0.0)
     before = contents(folder)
-    with only_one(folder):
+    with locked(folder):
         assert protect(folder, "all", "--yes") == 1
     assert contents(folder) == before
-    assert "another command is changing the settings" in capsys.readouterr().err
+    assert "another command is changing the files" in capsys.readouterr().err
 
 
 @pytest.mark.real
@@ -226,4 +243,4 @@ def test_a_wrong_command_line_is_told(
 
 def test_a_missing_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert protect(tmp_path / "none", "all") == 2
-    assert "cannot be opened: No such file or directory" in " ".join(capsys.readouterr().err.split())
+    assert f"{tmp_path / 'none'}: No such file or directory" in capsys.readouterr().err

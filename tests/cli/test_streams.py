@@ -9,7 +9,7 @@ import pytest
 
 from quintet.cli.exit_codes import ExitCode
 from support import small
-from support.command import PLAIN, PROGRAM, Ran, run_program
+from support.command import PLAIN, PROGRAM, Ran, at_terminal, run_program
 
 pytestmark = pytest.mark.real
 
@@ -61,9 +61,13 @@ def test_what_is_printed_suits_every_encoding(
 
 def test_what_ascii_lacks_is_escaped(sound_folder: Path) -> None:
     environ = {"QUINTET_CONFIG": str(sound_folder), "PYTHONIOENCODING": "ascii"}
-    table = run_program("browse", small.PEOPLE, environ=environ).out
-    assert "Jos\\xe9" in table
-    assert len({len(line) for line in table.splitlines() if line.startswith("|")}) == 1
+    rows = run_program("browse", small.PEOPLE, environ=environ).out
+    assert "Jos\\xe9" in rows
+    assert rows.isascii()
+    with at_terminal("browse", small.PEOPLE, environ=environ) as terminal:
+        assert terminal.end() == 0
+    assert any("Jos\\xe9" in line for line in terminal.lines)
+    assert b"".join(terminal.shown.splitlines()).isascii()
 
 
 @pytest.mark.parametrize(

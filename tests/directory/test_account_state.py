@@ -47,7 +47,7 @@ NETSCAPE = {PasswordExpired.OID: PasswordExpired(), PasswordExpiring.OID: Passwo
 
 
 def controls_of(answer: accounts.BindAnswer, *, policy: bool) -> tuple[Control, ...]:
-    """The answer's controls as Netscape's servers send them, with those of a request that asked for policy."""
+    """The answer's controls, with that of a request that asked for the password policy."""
     asked = tuple(REASONS[word] for word in answer.policy) if policy else ()
     return (*asked, *(NETSCAPE[oid] for oid in answer.controls))
 

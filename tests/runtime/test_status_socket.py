@@ -10,14 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.directory.records import Certificate, ConnectionStatus, State
-from quintet.runtime.status_socket import SOCKET, Running, StatusSocketError, answering, ask, decode, encode
+from quintet.directory import Certificate, ConnectionState, ConnectionStatus, Service
+from quintet.runtime.status_socket import (
+    SOCKET,
+    Running,
+    StatusSocketError,
+    decode,
+    encode,
+    read_status,
+    serve_status,
+)
 
 _TEXT = st.text(max_size=20)
 _NUMBER = st.integers(min_value=0, max_value=10**9)
 STATUSES = st.builds(
     ConnectionStatus,
-    task=_TEXT,
+    service=st.sampled_from(Service),
     server=_TEXT,
     address=_TEXT,
     encrypted=st.booleans(),
@@ -25,7 +33,7 @@ STATUSES = st.builds(
     cipher=st.none() | _TEXT,
     certificate=st.none() | st.builds(Certificate, _TEXT, _TEXT, _TEXT),
     bound_as=st.none() | _TEXT,
-    state=st.sampled_from(State),
+    state=st.sampled_from(ConnectionState),
     operations=_NUMBER,
     in_flight=_NUMBER,
     reconnects=_NUMBER,
@@ -50,38 +58,38 @@ def test_anything_else_is_a_strange_answer(data: bytes) -> None:
 
 async def test_the_server_of_the_folder_answers_its_owner(tmp_path: Path) -> None:
     told = running(tmp_path)
-    async with answering(tmp_path / SOCKET, lambda: told):
+    async with serve_status(tmp_path / SOCKET, lambda: told):
         assert stat.S_IMODE((tmp_path / SOCKET).stat().st_mode) == 0o600
-        assert await ask(tmp_path, {}) == told
+        assert await read_status(tmp_path, {}) == told
     assert not (tmp_path / SOCKET).exists()
 
 
 async def test_nobody_answers_where_no_server_runs(tmp_path: Path) -> None:
-    assert await ask(tmp_path, {}) is None
+    assert await read_status(tmp_path, {}) is None
 
 
 async def test_a_left_over_socket_is_nobody_and_is_replaced(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / SOCKET))
-    assert await ask(tmp_path, {}) is None
+    assert await read_status(tmp_path, {}) is None
     told = running(tmp_path)
-    async with answering(tmp_path / SOCKET, lambda: told):
-        assert await ask(tmp_path, {}) == told
+    async with serve_status(tmp_path / SOCKET, lambda: told):
+        assert await read_status(tmp_path, {}) == told
 
 
 async def test_a_living_server_is_not_pushed_aside(tmp_path: Path) -> None:
     told = running(tmp_path)
-    async with answering(tmp_path / SOCKET, lambda: told):
+    async with serve_status(tmp_path / SOCKET, lambda: told):
         with pytest.raises(OSError, match="another server"):
-            async with answering(tmp_path / SOCKET, lambda: replace(told, pid=1)):
+            async with serve_status(tmp_path / SOCKET, lambda: replace(told, pid=1)):
                 pass
-        assert await ask(tmp_path, {}) == told
+        assert await read_status(tmp_path, {}) == told
 
 
 async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / SOCKET).write_text("mine")
     with pytest.raises(OSError, match="in use"):
-        async with answering(tmp_path / SOCKET, lambda: running(tmp_path)):
+        async with serve_status(tmp_path / SOCKET, lambda: running(tmp_path)):
             pass
     assert (tmp_path / SOCKET).read_text() == "mine"
 
@@ -92,6 +100,6 @@ async def test_the_services_own_folder_is_asked_first_and_a_server_of_another_fo
     runtime, ours, other = tmp_path / "run", tmp_path / "ours", tmp_path / "other"
     for each in (runtime, ours, other):
         each.mkdir()
-    async with answering(runtime / SOCKET, lambda: running(ours)):
-        assert await ask(ours, {"RUNTIME_DIRECTORY": str(runtime)}) == running(ours)
-        assert await ask(other, {"RUNTIME_DIRECTORY": str(runtime)}) is None
+    async with serve_status(runtime / SOCKET, lambda: running(ours)):
+        assert await read_status(ours, {"RUNTIME_DIRECTORY": str(runtime)}) == running(ours)
+        assert await read_status(other, {"RUNTIME_DIRECTORY": str(runtime)}) is None

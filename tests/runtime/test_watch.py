@@ -54,9 +54,9 @@ def test_it_shows_the_running_servers_connections_until_ctrl_c(folder: Path) -> 
     ):
         lines = until(watching, "business-card")
         assert lines[0].strip() == f"Running server, process {server.pid}"
-        assert max(len(line.rstrip("\n")) for line in lines) <= 80
+        assert lines[2].split("\t")[:2] == ["connection", "address"]
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(10) == 0
+        assert watching.wait(10) == 130
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def test_without_a_server_it_shows_its_own_connections_and_says_so(folder: Path)
         assert "No server is running with this folder" in lines[0]
         assert any("TLSv1.3" in line for line in lines)
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(10) == 0
+        assert watching.wait(10) == 130
 
 
 def test_a_table_that_changes_is_no_json_document(folder: Path) -> None:

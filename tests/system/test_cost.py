@@ -8,15 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from quintet.admin.cost.measuring import BURST, measure
+from quintet.admin.cost import Outcome, measure
+from quintet.admin.cost.measuring import BURST
 from quintet.config.load import load
-from quintet.directory.services import Protection, Service
+from quintet.directory import TASKS, Protection
 from support import small
+from support.command import at_terminal
 from support.folder import settings_folder
 from support.relay import Relay
 from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
+
+
+OUTCOMES = [outcome.value for outcome in Outcome]
 
 
 def _command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -38,10 +43,10 @@ async def test_every_task_is_measured_at_every_level(tmp_path: Path, small_slapd
     ]
     for level in measured.levels:
         assert level.error is None
-        assert set(level.bursts) == set(Service)
+        assert set(level.bursts) == set(TASKS)
         assert all(len(burst.times_ms) == BURST for bursts in level.bursts.values() for burst in bursts)
     assert measured.handshake_ms is not None
-    assert measured.operations == measured.rounds * 3 * len(Service) * BURST
+    assert measured.operations == measured.rounds * 3 * len(TASKS) * BURST
 
 
 async def test_measuring_the_clear_level_does_not_show_the_account(
@@ -85,11 +90,17 @@ def test_the_command_prints_one_document_and_writes_a_page(tmp_path: Path, small
     figures = document["levels"]["all"]["tasks"]["resolve-names"]
     assert {"per_second", "p50_ms", "p99_ms"} <= figures.keys()
     assert document["verdict"]
+    assert document["differences"].keys() == {"searches", "sign-ins"}
+    assert all(each["outcome"] in OUTCOMES for each in document["differences"].values())
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    again = _command(folder, "--seconds", "1", "--html", str(page))
+    assert (again.returncode, again.stdout) == (2, "")
 
 
 def test_the_table_fits_80_columns_and_ends_with_the_verdict(tmp_path: Path, small_slapd: Slapd) -> None:
-    done = _command(settings_folder(tmp_path / "s", small_slapd), "--seconds", "1", "--rate", "100000")
-    assert done.returncode == 0, done.stderr
-    assert max(map(len, done.stdout.splitlines())) <= 80
-    assert "Encrypting everything" in done.stdout
+    folder = settings_folder(tmp_path / "s", small_slapd)
+    with at_terminal("--config", folder, "cost", "--seconds", "1", "--rate", "100000") as terminal:
+        assert terminal.end(60) == 0
+    table = [line for line in terminal.lines if line.startswith(" ")]
+    assert max(map(len, table)) <= 80
+    assert "handshake" in terminal.lines[-1]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from quintet.directory.account_state import AccountState as State
-from quintet.directory.services import Service
+from quintet.directory.services import TASKS as directory_tasks
 from support import dirsrv_sample, people
 from support.accounts import Account, AccountState
 from support.command import Ran
@@ -29,7 +29,7 @@ MEANT = {
     AccountState.NO_PASSWORD: State.WRONG_PASSWORD,
 }
 STATES = [pytest.param(account, id=account.login) for account in ACCOUNTS.values()]
-TASKS = {service.value for service in Service}
+TASKS = {service.value for service in directory_tasks}
 CLASSES = {"groupOfNames", "groupOfUniqueNames", "group", "posixGroup"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from quintet.directory.account_state import AccountState as State
-from quintet.directory.services import Service
+from quintet.directory.services import TASKS as directory_tasks
 from quintet.ldap import DN
 from support import ad_sample, people
 from support.accounts import Account, AccountState
@@ -31,7 +31,7 @@ MEANT = {
     AccountState.NO_PASSWORD: State.WRONG_PASSWORD,
 }
 STATES = [pytest.param(account, id=account.login) for account in ad_sample.ACCOUNTS.values()]
-TASKS = {service.value for service in Service}
+TASKS = {service.value for service in directory_tasks}
 USERS = f"CN=Users,{ad_sample.BASE}"
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from quintet.directory.directory import Directory
-from quintet.directory.errors import AuthenticationError
+from quintet.directory import AuthenticationError, Directory
 from support import small
 from support.directories import server_settings, settings
 from support.slapd import Slapd
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.serial]
 
 PASSWORD = "alice-secret"
 SLOW = "$6$rounds=100000$%.16s"

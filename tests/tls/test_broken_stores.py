@@ -62,6 +62,7 @@ def test_damaged_stores_raise_nothing_but_store_errors(
     assert bytes(data).startswith(WRITTEN[form])
 
 
+@pytest.mark.serial
 def test_hostile_lengths_cost_nothing() -> None:
     entry = b"\0\0\0\2\0\1a" + b"\0" * 8 + b"\xff" * 4
     for count in (b"\xff" * 4, b"\0\0\0\1"):

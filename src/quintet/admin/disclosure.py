@@ -1,7 +1,7 @@
-"""What someone who listens on the wire can read out of one recorded connection.
+"""What is readable in the bytes of one recorded connection.
 
-Whatever is LDAP in clear is decoded, as a listener would. Whatever is not is searched for the marks all the
-same, so that the verdict "nothing" rests on the bytes and not on the settings.
+Unencrypted LDAP is decoded. All other bytes are searched for the canaries, so that the finding "nothing is
+readable" comes from the bytes and not from the settings.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _TLS_HANDSHAKE = b"\x16\x03"
 
 @dataclass(frozen=True, slots=True)
 class Canaries:
-    """Words that Quintet sends on purpose, so that finding them in the bytes proves that they can be read."""
+    """A name and a password that Quintet sends so that finding them in the bytes proves them readable."""
 
     name: str
     password: str
@@ -25,7 +25,7 @@ class Canaries:
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """What one connection, or several of one task, gave away. `evidence` are excerpts with secrets masked."""
+    """What was readable of one connection, or several. `evidence` are excerpts with the passwords masked."""
 
     encrypted: bool
     names: bool = False
@@ -57,17 +57,17 @@ def _fullest_of_each_kind(evidence: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def listen(recording: Recording, marks: Canaries) -> Disclosure:
-    """Read one connection as a listener would, who has the bytes of both directions and no key."""
+def examine_recording(recording: Recording, canaries: Canaries) -> Disclosure:
+    """What is readable with the bytes of both directions and without a key."""
     to_server = recording.sent(Direction.TO_SERVER)
     to_client = recording.sent(Direction.TO_CLIENT)
-    requests, hidden_requests = _clear_part(to_server)
-    answers, hidden_answers = _clear_part(to_client)
-    seen = Disclosure(encrypted=_is_tls(to_server) or _is_tls(hidden_requests))
+    requests, other_requests = _unencrypted_part(to_server)
+    answers, other_answers = _unencrypted_part(to_client)
+    seen = Disclosure(encrypted=_is_tls(to_server) or _is_tls(other_requests))
     for message in (*requests, *answers):
         seen |= _read(message, seen.encrypted)
-    for hidden in (hidden_requests, hidden_answers):
-        seen |= _search(hidden, marks, seen.encrypted)
+    for other in (other_requests, other_answers):
+        seen |= _search(other, canaries, seen.encrypted)
     return Disclosure(
         seen.encrypted,
         seen.names,
@@ -83,8 +83,8 @@ def _is_tls(data: bytes) -> bool:
     return data.startswith(_TLS_HANDSHAKE)
 
 
-def _clear_part(data: bytes) -> tuple[list[messages.Message], bytes]:
-    """The LDAP messages that `data` begins with, and the rest, which is no LDAP (TLS after StartTLS, say)."""
+def _unencrypted_part(data: bytes) -> tuple[list[messages.Message], bytes]:
+    """The LDAP messages that `data` begins with, and the rest, which is not LDAP (as TLS after StartTLS)."""
     found = []
     at = 0
     for stop in _ends(data):
@@ -121,10 +121,13 @@ def _read(message: messages.Message, encrypted: bool) -> Disclosure:
                 encrypted, names=True, passwords=plain, evidence=(f"SASL {mechanism} bind, {MASK}",)
             )
         case messages.SearchRequest(base="", scope=messages.BASE_OBJECT):
-            return Disclosure(encrypted)  # what the server can do, as anybody may ask it
+            return Disclosure(encrypted)  # the root DSE: what the server supports, which is public
         case messages.SearchRequest(base=base, filter=wanted):
             return Disclosure(
-                encrypted, names=True, filters=True, evidence=(f"search {base!r} for {_short(str(wanted))}",)
+                encrypted,
+                names=True,
+                filters=True,
+                evidence=(f"search {base!r} for {_shortened(str(wanted))}",),
             )
         case messages.CompareRequest(dn=dn):
             return Disclosure(encrypted, names=True, evidence=(f"compare {dn!r}",))
@@ -137,7 +140,7 @@ def _read(message: messages.Message, encrypted: bool) -> Disclosure:
 
 def _entry(dn: str, attributes: dict[str, list[bytes]]) -> str:
     shown = [f"{name}: {_value(name, values[0])}" for name, values in attributes.items() if values]
-    return _short(f"entry {dn!r} " + ", ".join(shown))
+    return f"entry {dn!r} " + _shortened(", ".join(shown))
 
 
 def _value(name: str, value: bytes) -> str:
@@ -147,16 +150,16 @@ def _value(name: str, value: bytes) -> str:
     return text if text.isprintable() else f"{len(value)} bytes"
 
 
-def _search(data: bytes, marks: Canaries, encrypted: bool) -> Disclosure:
-    name, password = marks.name.encode() in data, marks.password.encode() in data
+def _search(data: bytes, canaries: Canaries, encrypted: bool) -> Disclosure:
+    name, password = canaries.name.encode() in data, canaries.password.encode() in data
     evidence: Sequence[str] = ()
     if name or password:
         what = " and ".join(
-            word for word, found in (("the marked name", name), ("the marked password", password)) if found
+            word for word, found in (("the canary name", name), ("the canary password", password)) if found
         )
-        evidence = (f"{what} in bytes that are no LDAP",)
+        evidence = (f"{what} in bytes that are not LDAP",)
     return Disclosure(encrypted, names=name, passwords=password, evidence=tuple(evidence))
 
 
-def _short(text: str, most: int = 160) -> str:
+def _shortened(text: str, most: int = 160) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"

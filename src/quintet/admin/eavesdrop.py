@@ -1,41 +1,43 @@
-"""What would someone listening on the wire read? Asked of the wire itself.
+"""Capture Quintet's own LDAP traffic through a local proxy and report what is readable.
 
-A recording relay stands between Quintet and the server. The five tasks and a card run through it with a
-marked name and a marked password, and once more with a person and a group that are there, so that answers
-pass, too. What the relay recorded is then read as a listener would.
+The five tasks and a card run through a recording proxy: with a name and a password that are canaries, and
+once more with a person and a group of the directory, so that there are answers, too. The report is made from
+the recorded bytes, as anybody on the network could read them, and not from the settings.
 """
 
 import functools
 import operator
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from quintet.admin.disclosure import Canaries, Disclosure, listen
+from quintet.admin.disclosure import Canaries, Disclosure, examine_recording
 from quintet.admin.levels import at_level
-from quintet.admin.proxy import Recording, Relay
+from quintet.admin.proxy import Recording, RecordingProxy
 from quintet.admin.sampling import sample
-from quintet.cards import endpoint as card_endpoint
-from quintet.cards.cards import Cards
-from quintet.config.settings import CardSettings, Settings
-from quintet.directory.directory import Directory
-from quintet.directory.endpoint import Endpoint, pool_configs
-from quintet.directory.errors import (
+from quintet.cards import Cards
+from quintet.config import Settings
+from quintet.directory import (
+    TASKS,
     AmbiguousNameError,
     AuthenticationError,
     BrowsingDisabledError,
+    ConnectionStatus,
+    Directory,
     DirectoryError,
+    Group,
     OutOfScopeError,
+    Person,
+    Protection,
+    Service,
     UnknownGroupError,
     UnknownNameError,
+    endpoints_of,
 )
-from quintet.directory.records import ConnectionStatus, Group, Person
-from quintet.directory.services import Protection, Service
 from quintet.secret import Secret
 
-CARD = card_endpoint.LABEL
-_NO = (
+_NEGATIVE = (
     AuthenticationError,
     UnknownNameError,
     AmbiguousNameError,
@@ -47,7 +49,7 @@ _NO = (
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A real sign-in, where the administrator wants one to be listened to."""
+    """The name and password of a user, for an administrator who wants a real sign-in captured."""
 
     name: str
     password: Secret
@@ -55,126 +57,117 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class ServiceDisclosure:
-    """What the connections of one task gave away. `error` tells why it could not be run as it should."""
+    """What was readable of one service; without a connection, `disclosure` is None. `error` says why."""
 
-    task: str
-    overheard: Disclosure | None
+    service: Service
+    disclosure: Disclosure | None
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The answer, task by task, and the recordings that it rests on."""
+    """What was readable of each service, and the recordings that say so."""
 
     protection: Protection
-    tasks: tuple[ServiceDisclosure, ...]
+    services: tuple[ServiceDisclosure, ...]
     recordings: tuple[Recording, ...]
 
 
 @dataclass(slots=True)
-class _Round:
-    """What has been found and what has failed so far, first failures first."""
+class _Run:
+    """What has been found so far, and the first failure of each task."""
 
-    marks: Canaries
+    canaries: Canaries
     person: Person | None = None
     group: Group | None = None
-    errors: dict[str, str] = field(default_factory=dict)
+    errors: dict[Service, str] = field(default_factory=dict)
 
     @asynccontextmanager
-    async def task(self, *tasks: str) -> AsyncIterator[None]:
-        """An answer of "no" is an answer; whatever else goes wrong is noted for the tasks."""
+    async def running(self, *services: Service) -> AsyncIterator[None]:
+        """A negative answer is an answer; any other failure is kept for the services."""
         try:
             yield
-        except _NO:
+        except _NEGATIVE:
             return
         except DirectoryError as error:
-            for task in {error.task or tasks[0], *tasks}:
-                self.errors.setdefault(task, str(error))
+            for service in {error.service or services[0], *services}:
+                self.errors.setdefault(service, str(error))
 
     def note(self, rows: tuple[ConnectionStatus, ...]) -> None:
         for row in rows:
             if row.failed and row.error is not None:
-                self.errors.setdefault(row.task, row.error)
+                self.errors.setdefault(row.service, row.error)
 
 
 async def eavesdrop(
     settings: Settings, *, level: Protection | None = None, sign_in: SignIn | None = None
 ) -> Report:
-    """Run everything through the relay and read what passed.
+    """Run every task through the proxy, and examine what was sent.
 
-    With `level`, as if that level were set; nothing is written. Nobody's account counts a failed sign-in: the
-    bind is for a DN that does not exist. Raises UnencryptedBindError when the settings do not let it start.
+    With `level`, as if that level were set; nothing is written. No account counts a failed sign-in: the bind
+    is for a DN that does not exist. Raises UnencryptedBindError when the settings do not let Quintet start.
     """
     tried = settings if level is None else at_level(settings, level)
-    marks = Canaries(f"quintet-{secrets.token_hex(6)}", secrets.token_urlsafe(18))
-    this = _Round(marks)
-    async with Relay() as relay:
-        for each in _endpoints(tried):
-            await relay.open_door(each.label, each.address.host, each.address.port)
-        async with Directory(tried, route=relay.route) as directory:
+    canaries = Canaries(f"quintet-{secrets.token_hex(6)}", secrets.token_urlsafe(18))
+    so_far = _Run(canaries)
+    async with RecordingProxy() as proxy:
+        for endpoint in endpoints_of(tried).values():
+            for address in endpoint.addresses:
+                await proxy.listen(endpoint.service, address.host, address.port)
+        async with Directory(tried, route=proxy.route) as directory:
             protection = directory.protection
-            this.note(await directory.connect_all())
-            await _ask_marked(directory, this)
-            await _ask_real(directory, this, sign_in)
+            so_far.note(await directory.connect_all())
+            await _run_with_canaries(directory, so_far)
+            await _run_with_real_names(directory, so_far, sign_in)
         if tried.cards is not None:
-            async with Cards(tried.cards, route=relay.route) as cards:
-                await _ask_cards(cards, this)
-    heard = [(recording.task, listen(recording, marks)) for recording in relay.recordings]
-    tasks = tuple(_summed(task, heard, this.errors.get(task)) for task in _tasks(tried.cards))
-    return Report(protection, tasks, tuple(relay.recordings))
+            async with Cards(tried, route=proxy.route) as cards:
+                await _run_cards(cards, so_far)
+    found = [(recording.service, examine_recording(recording, canaries)) for recording in proxy.recordings]
+    run = Service if tried.cards is not None else TASKS
+    services = tuple(_merged(each, found, so_far.errors.get(each)) for each in run)
+    return Report(protection, services, tuple(proxy.recordings))
 
 
-async def _ask_marked(directory: Directory, this: _Round) -> None:
-    name, password = this.marks.name, this.marks.password
-    async with this.task(Service.RESOLVE_LOGIN.value, Service.AUTHENTICATE.value):
+async def _run_with_canaries(directory: Directory, so_far: _Run) -> None:
+    name, password = so_far.canaries.name, so_far.canaries.password
+    async with so_far.running(Service.RESOLVE_LOGIN, Service.AUTHENTICATE):
         await directory.authenticate(name, password)
-    async with this.task(Service.RESOLVE_NAMES.value):
+    async with so_far.running(Service.RESOLVE_NAMES):
         await directory.resolve(name)
-    async with this.task(Service.GROUP_CONTENT.value):
+    async with so_far.running(Service.GROUP_CONTENT):
         await directory.members(name)
-    async with this.task(Service.BROWSE.value):
+    async with so_far.running(Service.BROWSE):
         found = await sample(directory)
-        this.person, this.group = next(iter(found.people), None), found.group
+        so_far.person, so_far.group = next(iter(found.people), None), found.group
 
 
-async def _ask_real(directory: Directory, this: _Round, sign_in: SignIn | None) -> None:
-    if this.person is not None:
-        async with this.task(Service.RESOLVE_LOGIN.value):
-            await directory.resolve_login(this.person.mail or this.person.name)
-        async with this.task(Service.RESOLVE_NAMES.value):
-            await directory.resolve(this.person.name)
-    if this.group is not None:
-        async with this.task(Service.GROUP_CONTENT.value):
-            await directory.members(this.group.dn)
+async def _run_with_real_names(directory: Directory, so_far: _Run, sign_in: SignIn | None) -> None:
+    if so_far.person is not None:
+        async with so_far.running(Service.RESOLVE_LOGIN):
+            await directory.resolve_login(so_far.person.mail or so_far.person.name)
+        async with so_far.running(Service.RESOLVE_NAMES):
+            await directory.resolve(so_far.person.name)
+    if so_far.group is not None:
+        async with so_far.running(Service.GROUP_CONTENT):
+            await directory.members(so_far.group.dn)
     if sign_in is not None:
-        async with this.task(Service.RESOLVE_LOGIN.value, Service.AUTHENTICATE.value):
+        async with so_far.running(Service.RESOLVE_LOGIN, Service.AUTHENTICATE):
             await directory.authenticate(sign_in.name, sign_in.password.reveal())
 
 
-async def _ask_cards(cards: Cards, this: _Round) -> None:
-    this.note(await cards.connect_all())
-    async with this.task(CARD):
-        await cards.card(this.marks.name)
-    if this.person is not None:
-        async with this.task(CARD):
-            await cards.card(this.person.id)
+async def _run_cards(cards: Cards, so_far: _Run) -> None:
+    so_far.note(await cards.connect_all())
+    async with so_far.running(Service.BUSINESS_CARD):
+        await cards.card(so_far.canaries.name)
+    if so_far.person is not None:
+        async with so_far.running(Service.BUSINESS_CARD):
+            await cards.card(so_far.person.id)
 
 
-def _endpoints(settings: Settings) -> Iterator[Endpoint]:
-    for line in pool_configs(settings).values():
-        yield from line.endpoints
-    if settings.cards is not None:
-        for storage in settings.cards.storages:
-            for server in storage.servers:
-                yield from card_endpoint.pool_config(settings.cards, storage, server).endpoints
-
-
-def _tasks(cards: CardSettings | None) -> list[str]:
-    return [task.value for task in Service] + ([CARD] if cards is not None else [])
-
-
-def _summed(task: str, heard: list[tuple[str, Disclosure]], error: str | None) -> ServiceDisclosure:
-    mine = [overheard for of, overheard in heard if of == task]
+def _merged(
+    service: Service, found: list[tuple[Service, Disclosure]], error: str | None
+) -> ServiceDisclosure:
+    mine = [disclosure for of, disclosure in found if of is service]
     if not mine:
-        return ServiceDisclosure(task, None, error or "no connection came about")
-    return ServiceDisclosure(task, functools.reduce(operator.or_, mine), error)
+        return ServiceDisclosure(service, None, error or "no connection was made")
+    return ServiceDisclosure(service, functools.reduce(operator.or_, mine), error)

@@ -9,17 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from quintet.cards.card import Card
-from quintet.cards.cards import Cards
-from quintet.config.settings import Settings
-from quintet.directory.account_state import AccountState
-from quintet.directory.directory import Directory
-from quintet.directory.errors import AuthenticationError, DirectoryError
-from quintet.directory.records import Person
-from quintet.directory.services import Service
-from quintet.directory.steps import Bound, Searched, watch
-from quintet.directory.steps import Step as Told
-from quintet.directory.user_groups import GroupLevel
+from quintet.cards import Card, Cards
+from quintet.config import Settings
+from quintet.directory import (
+    AccountState,
+    AuthenticationError,
+    Bound,
+    Directory,
+    DirectoryError,
+    GroupLevel,
+    Person,
+    Searched,
+    Service,
+    watch,
+)
+from quintet.directory import Step as Told
 from quintet.ldap import Scope
 from quintet.ldap.errors import ClientLimitError, ResultError, SizeLimitExceeded, shown
 from quintet.secret import Secret
@@ -36,7 +40,7 @@ class Step:
     words, or the DNs; `meaning` is what it means for the sign-in.
     """
 
-    service: str
+    service: Service
     server: str
     asked: str
     found: int | None
@@ -108,7 +112,7 @@ async def _card(settings: Settings, person: Person, told: "_Told") -> Card | Non
     if settings.cards is None:
         return None
     try:
-        async with Cards(settings.cards) as cards:
+        async with Cards(settings) as cards:
             with watch(told.add):
                 return await cards.card(person.id)
     except DirectoryError:
@@ -169,11 +173,11 @@ def _dns(entries: Sequence[str]) -> str:
 def _meaning(step: Searched, *, more: bool) -> str:
     count = len(step.entries)
     match step.service:
-        case Service.RESOLVE_LOGIN.value:
+        case Service.RESOLVE_LOGIN:
             if count > 1 or more:
                 return "several entries have this login name, so it signs nobody in"
             return "this is the user" if count else "no entry of this server has this login name"
-        case Service.GROUP_CONTENT.value:
+        case Service.GROUP_CONTENT:
             if step.scope == Scope.BASE:
                 return "the entry was read, for what groups it names" if count else "there is no such entry"
             return f"it is a member of {count} groups" if count else "it is a member of no group"

@@ -1,24 +1,20 @@
-"""The settings as they would be at another protection level, with nothing written anywhere."""
+"""The settings as they would be at another protection level. Nothing is written."""
 
 from dataclasses import replace
 
-from quintet.config.settings import Settings
-from quintet.directory.services import Protection
+from quintet.config import Settings
+from quintet.directory import Protection, weakest
 
 
 def at_level(settings: Settings, level: Protection) -> Settings:
     """These settings at `level`.
 
-    When that is not the level that the administrator set, the service account is never sent in clear for the
-    sake of trying: clear connections then bind as they would under `PASSWORDS`.
+    When that is not the configured level, the service account's password is never sent unencrypted: the
+    unencrypted connections then bind as they would under `PASSWORDS`.
     """
     encrypt = level is not Protection.NONE
     cards = settings.cards
-    configured = Protection.of(
-        ssl_enabled=all(server.ssl_enabled for server in settings.servers),
-        only_passwords=settings.directory.only_passwords,
-    )
-    guard = level is not configured
+    guard = level is not weakest(settings)
     return replace(
         settings,
         cards=cards and replace(cards, guard_account=cards.guard_account or guard),

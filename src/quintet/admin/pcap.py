@@ -1,6 +1,6 @@
 """Recordings as a capture file that Wireshark opens.
 
-The file is classic pcap with raw IPv4 packets (link type 101). A relay sees streams, not packets, so the TCP
+The file is classic pcap with raw IPv4 packets (link type 101). A proxy has streams, not packets, so the TCP
 around them is made here: a handshake, the segments of each chunk, an end.
 """
 
@@ -16,10 +16,10 @@ _SYN, _FIN, _ACK, _PUSH = 0x02, 0x01, 0x10, 0x08
 
 
 def pcap(recordings: Iterable[Recording]) -> bytes:
-    """One capture of all the recordings, in the order of time.
+    """One capture of all the recordings, ordered by time.
 
     Each connection keeps its client port; the client is shown as 127.0.0.1 and each server host as an
-    address of its own in 127.0.1.0/24, since a host name is no address.
+    address of its own in 127.0.1.0/24, since packets have addresses and not host names.
     """
     hosts: dict[str, IPv4Address] = {}
     packets: list[tuple[float, bytes]] = []

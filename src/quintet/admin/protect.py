@@ -1,6 +1,6 @@
-"""Choosing how much is encrypted: what must change in the three files, and whether it would work.
+"""Set the protection level: what must change in the three files, and whether the change would work.
 
-`make_plan` only reads; `trying.refusals` shows whether it would work; `carry_out` writes.
+`make_plan` only reads; `failures` opens the connections that the plan asks for; `carry_out` writes.
 """
 
 import stat
@@ -9,47 +9,68 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quintet.admin.differences import difference
-from quintet.admin.rewriting import Rewrite, rewrite
-from quintet.config.edit_ini import get_key, remove_key, set_key
-from quintet.config.edit_switches import storages_without_store, switch_cards, switch_connections
-from quintet.config.load import load
-from quintet.config.settings import Settings
-from quintet.config.source import EditError
-from quintet.directory.services import Protection
-from quintet.files import PRIVATE
+from quintet.cards import Cards
+from quintet.config import (
+    CARDS,
+    COMMUNITY,
+    INI,
+    EditError,
+    Settings,
+    get_key,
+    load,
+    read,
+    remove_key,
+    set_key,
+    settings_file,
+    storages_without_store,
+    switch_cards,
+    switch_connections,
+)
+from quintet.diagnostics import Place
+from quintet.directory import Directory, DirectoryError, Protection
+from quintet.files import PRIVATE, FileChange, read_existing, write_files
 from quintet.tls import read_stash
 
-INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
 SECTION, FLAG = "Directory", "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"
 _ON = ("1", "true", "yes")
 
 
 class ProtectError(Exception):
-    """The files cannot be brought to this level; the message says why, and what to do."""
+    """The files can't be changed to this level. `place` is where the reason is, `fix` what to do instead."""
+
+    def __init__(self, message: str, fix: str, place: Place | None = None) -> None:
+        super().__init__(f"{place}: {message}" if place is not None else message)
+        self.fix = fix
+        self.place = place
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A level of protection, the files that must change for it, and the settings as they would then be."""
+    """A protection level, the files that must change for it, and the settings as they would then be.
+
+    `cards_affected`: the change has an effect on the business cards' connections, too.
+    """
 
     level: Protection
-    rewrites: tuple[Rewrite, ...]
+    changes: tuple[FileChange, ...]
     settings: Settings
+    cards_affected: bool
 
     @property
     def difference(self) -> str:
-        """The lines that change, as a unified diff without secrets; empty when all is so already."""
-        return "\n".join(difference(each.path.name, each.old, each.new) for each in self.rewrites)
+        """The lines that change, as a unified diff without secrets; empty when nothing changes."""
+        return "\n".join(difference(each.path.name, each.old, each.new) for each in self.changes)
 
 
 def make_plan(
     folder: Path, environ: Mapping[str, str], level: Protection, *, cards: bool | None = None
 ) -> Plan:
-    """What must change so that `level` holds; `cards` says likewise for the business cards, None leaves them.
+    """What must change for `level`. `cards` says whether cards are encrypted; None keeps that.
 
-    Raises `ProtectError`, or `SettingsError` when the files would not do as settings even then.
+    Raises `ProtectError`, and `SettingsError` when the changed files would still have errors.
     """
-    old = {name: _read(folder / name) for name in (INI, COMMUNITY, CARDS)}
+    paths = {name: settings_file(folder, name) for name in (INI, COMMUNITY, CARDS)}
+    old = {name: _read(path) for name, path in paths.items()}
     new = dict(old)
     ini = _edited(INI, old[INI] or b"", lambda data: _with_flag(data, level))
     if old[INI] is not None or ini:
@@ -62,36 +83,59 @@ def make_plan(
         new[CARDS] = _with_cards(folder, environ, new, on=cards)
     settings = load(folder, environ, overrides=_contents(new))
     _check(settings, environ, level, cards=cards)
-    rewrites = tuple(
-        Rewrite(folder / name, old[name], data, _mode(folder / name, old[name], data))
+    changes = tuple(
+        FileChange(paths[name], old[name], data, _mode(paths[name], old[name], data))
         for name, data in new.items()
         if data is not None and data != old[name]
     )
-    return Plan(level, rewrites, settings)
+    before = read(folder, environ)[0]
+    affected = cards is not None or before is None or before.cards != settings.cards
+    return Plan(level, changes, settings, cards_affected=affected)
+
+
+async def failures(plan: Plan, opening: list[Directory | Cards] | None = None) -> tuple[str, ...]:
+    """Why connections of the plan would fail, one sentence each; empty when all were opened.
+
+    The cards' connections are tried when the change affects them: also when only the level changes, which
+    decides whether their account's password may be sent unencrypted. `opening` gets what is opened, in order.
+    """
+    settings = plan.settings
+    opening = [] if opening is None else opening
+    try:
+        async with Directory(settings) as directory:
+            opening.append(directory)
+            statuses = await directory.connect_all()
+        if plan.cards_affected and settings.cards is not None:
+            async with Cards(settings) as cards:
+                opening.append(cards)
+                statuses += await cards.connect_all()
+    except DirectoryError as error:
+        return (str(error),)
+    failed = {str(status.error): status for status in statuses if status.failed}
+    return tuple(f"{status.service.value}: {error}" for error, status in failed.items())
 
 
 def carry_out(plan: Plan) -> tuple[Path, ...]:
-    """Writes the files, all or none, and returns the backups. Raises `RewriteError`."""
-    return rewrite(plan.rewrites)
+    """Write the files, all or none, and return the backups. Raises `WriteError`."""
+    return write_files(plan.changes)
 
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
+        return read_existing(path)
     except OSError as error:
-        raise ProtectError(f"{path} cannot be read: {error.strerror}") from error
+        fix = "check the file's owner and mode"
+        raise ProtectError(f"the file can't be read: {error.strerror}", fix, Place(path.name)) from error
 
 
 def _edited(name: str, data: bytes | None, change: Callable[[bytes], bytes]) -> bytes:
     if data is None:
-        raise ProtectError(f"there is no {name} in the settings folder")
+        fix = "quintet init creates the settings"
+        raise ProtectError("there is no such file in the settings folder", fix, Place(name))
     try:
         return change(data)
     except EditError as error:
-        place = name if error.line is None else f"{name}:{error.line}"
-        raise ProtectError(f"{place}: {error.message}; {error.fix}") from error
+        raise ProtectError(error.message, error.fix, Place(name, error.line)) from error
 
 
 def _with_flag(data: bytes, level: Protection) -> bytes:
@@ -114,16 +158,20 @@ def _with_cards(
 
 
 def _trust_store(settings: Settings) -> tuple[str, str]:
-    """Path and password of the store that the five connections trust, for the cards to trust as well."""
-    ref = settings.tls.trust_store
-    if ref is None:
+    """Path and password of the trust store of the five services, for the cards to use as well."""
+    location = settings.tls.trust_store
+    if location is None:
         raise ProtectError(
-            "no trust store is set, so the cards' server could not be checked: use quintet trust fetch"
+            "no trust store is set, so the certificate of the cards' server can't be checked",
+            "import its certificate: quintet trust fetch HOST:PORT",
         )
-    password = ref.password or (read_stash(ref.stash) if ref.stash else None)
+    password = location.password or (read_stash(location.stash) if location.stash else None)
     if password is None:
-        raise ProtectError(f"the password of {ref.path} is not set, and the cards need it")
-    return str(ref.path), password.reveal()
+        raise ProtectError(
+            f"the password of the trust store {location.path} is not set, and the cards need it",
+            "set STLDAP_TLS_TRUST_STORE_PASSWORD in [Config] of sametime.ini",
+        )
+    return str(location.path), password.reveal()
 
 
 def _contents(files: Mapping[str, bytes | None]) -> dict[str, bytes]:
@@ -131,7 +179,7 @@ def _contents(files: Mapping[str, bytes | None]) -> dict[str, bytes]:
 
 
 def _mode(path: Path, old: bytes | None, new: bytes) -> int | None:
-    """A file that is given a password is closed to others."""
+    """A file that a password is added to becomes readable by its owner only."""
     if old is None:
         return PRIVATE
     gained = new.count(b"KeyStorePassword") > old.count(b"KeyStorePassword")
@@ -139,17 +187,18 @@ def _mode(path: Path, old: bytes | None, new: bytes) -> int | None:
 
 
 def _check(settings: Settings, environ: Mapping[str, str], level: Protection, *, cards: bool | None) -> None:
-    """Whether the files, so changed, take effect."""
+    """Whether the changed files take effect."""
     if settings.directory.only_passwords is not (level is Protection.PASSWORDS):
         names = [n for n in environ if n.startswith("STI_") and n.casefold().endswith(FLAG.casefold())]
         variable = " and ".join(names) or f"STI__{SECTION}__{FLAG}"
         wanted = "1" if level is Protection.PASSWORDS else "0"
         raise ProtectError(
-            f"the variable {variable} in the environment overrides {INI}, so changing the file would have no "
-            f"effect: remove it where the server is started, or set it to {wanted}"
+            f"the environment variable {variable} overrides {INI}, so changing the file would have no effect",
+            f"remove the variable where the server is started, or set it to {wanted}",
         )
+    by_hand = "change it by hand"
     if any(server.ssl_enabled is (level is Protection.NONE) for server in settings.servers):
-        raise ProtectError(f"a Connection of {COMMUNITY} would keep its SSLEnabled; change it by hand")
+        raise ProtectError("a Connection would keep its SSLEnabled", by_hand, Place(COMMUNITY))
     storages = settings.cards.storages if settings.cards else ()
     if cards is not None and any(s.ssl_enabled is not cards for storage in storages for s in storage.servers):
-        raise ProtectError(f"a StorageDetails of {CARDS} would keep its SslEnabled; change it by hand")
+        raise ProtectError("a StorageDetails would keep its SslEnabled", by_hand, Place(CARDS))

@@ -1,6 +1,6 @@
-"""A recording relay on loopback: what crosses between Quintet and a server, both ways, byte for byte.
+"""A recording proxy on loopback: all bytes between Quintet and a server, in both directions.
 
-It passes on what it gets and opens nothing: TLS stays end to end.
+It forwards bytes as they are and does not terminate TLS.
 """
 
 import asyncio
@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
 from typing import Self
+
+from quintet.directory import Service
+
+_Key = tuple[Service, str, int]
 
 MOST_RECORDED = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -23,7 +27,7 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes as they passed. `at` is seconds since the epoch."""
+    """Bytes as they were forwarded. `at` is seconds since the epoch."""
 
     at: float
     direction: Direction
@@ -32,9 +36,9 @@ class Chunk:
 
 @dataclass(slots=True)
 class Recording:
-    """One connection that passed the relay: for which task, between whom, and everything that was said."""
+    """One connection through the proxy: its service, both addresses, all bytes; `cut`: not all."""
 
-    task: str
+    service: Service
     client: tuple[str, int]
     server: tuple[str, int]
     chunks: list[Chunk] = field(default_factory=list)
@@ -44,19 +48,19 @@ class Recording:
         return b"".join(chunk.data for chunk in self.chunks if chunk.direction is direction)
 
 
-class Relay:
-    """One listener on loopback for each task, host and port that Quintet dials.
+class RecordingProxy:
+    """One listener on loopback for each service, host and port that Quintet connects to.
 
-    `route` is a `quintet.directory` route: it gives the address to dial instead. Recording stops, and
-    `Recording.cut` says so, when `MOST_RECORDED` bytes are kept; traffic goes on.
+    `route` is a `ConnectOverride` of `quintet.directory`: the address to connect to instead. When
+    `MOST_RECORDED` bytes are kept, recording stops and `Recording.cut` is set; forwarding goes on.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.recordings: list[Recording] = []
         self._clock = clock
         self._kept = 0
-        self._doors: dict[tuple[str, str, int], asyncio.Server] = {}
-        self._visits: set[asyncio.Task[None]] = set()
+        self._listeners: dict[tuple[Service, str, int], asyncio.Server] = {}
+        self._connections: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,42 +68,42 @@ class Relay:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for door in self._doors.values():
-            door.close()
-        for visit in self._visits:
-            visit.cancel()
-        await asyncio.gather(*self._visits, return_exceptions=True)
+        for listener in self._listeners.values():
+            listener.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def open_door(self, task: str, host: str, port: int) -> None:
-        """Listen for the connections of `task` to `host`:`port`. Comes before `route` asks for it."""
-        key = (task, host, port)
-        if key in self._doors:
+    async def listen(self, service: Service, host: str, port: int) -> None:
+        """Listen for the connections of `service` to `host`:`port`. To be called before `route` for them."""
+        key = (service, host, port)
+        if key in self._listeners:
             return
 
-        async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            me = asyncio.current_task()
-            if me is not None:
-                self._visits.add(me)
-                me.add_done_callback(self._visits.discard)
-            with suppress(asyncio.CancelledError):  # the relay closes; streams would log it as an error
-                await self._pass_on(key, reader, writer)
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            this = asyncio.current_task()
+            if this is not None:
+                self._connections.add(this)
+                this.add_done_callback(self._connections.discard)
+            with suppress(asyncio.CancelledError):  # the proxy closes; streams would log it as an error
+                await self._forward(key, reader, writer)
 
-        self._doors[key] = await asyncio.start_server(visit, "127.0.0.1", 0, limit=_CHUNK)
+        self._listeners[key] = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_CHUNK)
 
-    def route(self, task: str, host: str, port: int) -> tuple[str, int]:
-        address: tuple[str, int] = self._doors[task, host, port].sockets[0].getsockname()[:2]
+    def route(self, service: Service, host: str, port: int) -> tuple[str, int]:
+        address: tuple[str, int] = self._listeners[service, host, port].sockets[0].getsockname()[:2]
         return address
 
-    async def _pass_on(
-        self, key: tuple[str, str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    async def _forward(
+        self, key: tuple[Service, str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        task, host, port = key
+        service, host, port = key
         try:
             far_reader, far_writer = await asyncio.open_connection(host, port, limit=_CHUNK)
         except OSError:
             writer.transport.abort()
             return
-        recording = Recording(task, writer.get_extra_info("peername")[:2], (host, port))
+        recording = Recording(service, writer.get_extra_info("peername")[:2], (host, port))
         self.recordings.append(recording)
         try:
             async with asyncio.TaskGroup() as both:

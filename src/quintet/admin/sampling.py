@@ -1,9 +1,8 @@
-"""A few people and a group that are there, found by browsing, for what has to be asked about somebody."""
+"""A few people and a group of the directory, found by browsing: names to run the tasks with."""
 
 from dataclasses import dataclass
 
-from quintet.directory.directory import Directory
-from quintet.directory.records import Container, Group, Person
+from quintet.directory import Container, Directory, Group, Person
 
 _MOST_LEVELS = 12
 
@@ -18,7 +17,7 @@ class Sample:
 
 
 async def sample(directory: Directory, *, people: int = 1) -> Sample:
-    """Browse, level by level, until so many people and a group are found, or a dozen levels are seen.
+    """Browse, level by level, until so many people and a group are found, or a dozen levels were read.
 
     Raises what `Directory.browse` raises.
     """

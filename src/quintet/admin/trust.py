@@ -11,13 +11,10 @@ from pathlib import Path
 
 from cryptography import x509
 
-from quintet.admin.rewriting import Rewrite, RewriteError, rewrite
 from quintet.admin.trust_anchor import alias_for, useless
-from quintet.config.edit_ini import remove_key, set_key
-from quintet.config.ini_values import is_variable
-from quintet.config.load import read
-from quintet.config.source import EditError
+from quintet.config import INI, EditError, is_variable, read, remove_key, set_key, settings_file
 from quintet.diagnostics import SettingsError
+from quintet.files import FileChange, write_files
 from quintet.secret import Secret
 from quintet.tls import (
     Origin,
@@ -38,7 +35,7 @@ from quintet.tls import (
 )
 
 DEFAULT_STORE, DEFAULT_STASH = "ldaptruststore.p12", "ldaptruststore.sth"
-INI, SECTION, PREFIX = "sametime.ini", "Config", "STLDAP_TLS_TRUST_STORE_"
+SECTION, PREFIX = "Config", "STLDAP_TLS_TRUST_STORE_"
 
 
 class TrustError(Exception):
@@ -199,35 +196,35 @@ def save(target: Target, store: Store, *, folder: Path, legacy: bool | None = No
     """Writes the store, and with a new one its stash and its keys in sametime.ini: all or nothing.
 
     `legacy` is the encoding that old Java and Sametime read; None keeps that of an existing store, and
-    chooses the legacy one for a new store. Returns the backups. Raises `RewriteError` or `StoreError`.
+    chooses the legacy one for a new store. Returns the backups. Raises `WriteError` or `StoreError`.
     """
     if legacy is None:
         legacy = target.old is None or target.store.encoding.legacy
     data = write_store(store, target.password, kind=target.kind, legacy=legacy)
-    changes = [Rewrite(target.path, target.old, data)]
+    changes = [FileChange(target.path, target.old, data)]
     if target.ini:
-        changes.append(_named_in_ini(folder / INI, target.ini))
+        changes.append(_named_in_ini(settings_file(folder, INI), target.ini))
     if target.stash is None:
-        return rewrite(changes)
+        return write_files(changes)
     return _with_stash(target.stash, target.password, changes)
 
 
 def convert(target: Target, to: Path, *, legacy: bool = True) -> tuple[Path, ...]:
     """Writes the store in the format of `to`, which may be its own file; the password stays the same.
 
-    Raises `TrustError` when `to` is another file that exists, `RewriteError` or `StoreError`.
+    Raises `TrustError` when `to` is another file that exists, `WriteError` or `StoreError`.
     """
     same = to.resolve() == target.path.resolve()
     if to.exists() and not same:
         raise TrustError(f"{to} exists already", "remove it first, or name another file")
     data = write_store(target.store, target.password, kind=kind_by_name(to), legacy=legacy)
-    return rewrite([Rewrite(to, target.old if same else None, data)])
+    return write_files([FileChange(to, target.old if same else None, data)])
 
 
 def stash(folder: Path, environ: Mapping[str, str]) -> Stashed:
     """Moves the password of the settings' store out of sametime.ini into a stash file.
 
-    Raises `TrustError`, `StoreError` or `RewriteError`.
+    Raises `TrustError`, `StoreError` or `WriteError`.
     """
     settings = tls_settings(folder, environ)
     target = settings_store(folder, environ)
@@ -237,7 +234,8 @@ def stash(folder: Path, environ: Mapping[str, str]) -> Stashed:
         raise TrustError(f"the password is in {ref.stash} already", "remove it from sametime.ini")
     path = ref.stash or ref.path.with_suffix(".sth")
     origin = settings.origins["trust_store_password"]
-    ini = _read(folder / INI)
+    path_of_ini = settings_file(folder, INI)
+    ini = _read(path_of_ini)
     changes = []
     try:
         data = remove_key(ini or b"", SECTION, origin.key)
@@ -245,17 +243,17 @@ def stash(folder: Path, environ: Mapping[str, str]) -> Stashed:
             prefix = "ST_" if settings.origins["trust_store"].key.upper().startswith("ST_") else "STLDAP_"
             data = set_key(data, SECTION, f"{prefix}TLS_TRUST_STORE_PASSWORD_STASH_FILE", str(path))
     except EditError as error:
-        raise TrustError(f"{folder / INI}: {error}") from error
+        raise TrustError(f"{path_of_ini}: {error}") from error
     if data != (ini or b""):
-        changes.append(Rewrite(folder / INI, ini, data))
+        changes.append(FileChange(path_of_ini, ini, data))
     return Stashed(path, _with_stash(path, target.password, changes), _variable(origin))
 
 
-def _with_stash(path: Path, password: Secret, changes: Sequence[Rewrite]) -> tuple[Path, ...]:
+def _with_stash(path: Path, password: Secret, changes: Sequence[FileChange]) -> tuple[Path, ...]:
     """Writes the stash and the other files: all or nothing."""
     write_stash(path, password)
     try:
-        return rewrite(changes)
+        return write_files(changes)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -287,12 +285,12 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _named_in_ini(path: Path, keys: Mapping[str, str]) -> Rewrite:
+def _named_in_ini(path: Path, keys: Mapping[str, str]) -> FileChange:
     old = _read(path)
     data = old or b""
     try:
         for key, value in keys.items():
             data = set_key(data, SECTION, PREFIX + key, value)
     except EditError as error:
-        raise RewriteError(f"{path}: {error}; nothing was written") from error
-    return Rewrite(path, old, data)
+        raise TrustError(f"{path}: {error}") from error
+    return FileChange(path, old, data)

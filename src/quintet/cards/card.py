@@ -11,9 +11,8 @@ from typing import final
 from quintet.cards.fields import Field, fields_of, link_of
 from quintet.cards.lookup import Question, by_common_field, by_id, by_user
 from quintet.cards.repository import Repository
-from quintet.config.settings import CardSettings
-from quintet.directory.entries import sametime_id
-from quintet.directory.errors import AmbiguousNameError, DirectoryError, UnknownNameError
+from quintet.config import CardSettings
+from quintet.directory import AmbiguousNameError, DirectoryError, UnknownNameError, sametime_id
 from quintet.ldap.messages import SearchResultEntry
 
 

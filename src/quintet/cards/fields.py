@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from quintet.cards.photos import PhotoError, photo_type
-from quintet.config.settings import Detail
+from quintet.config import Detail
 
 _log = structlog.get_logger()
 

@@ -3,8 +3,8 @@
 import uuid
 from dataclasses import dataclass
 
-from quintet.config.settings import CardServer, CardStorage, Scope
-from quintet.directory.kinds import of_person_class
+from quintet.config import CardServer, CardStorage, Scope
+from quintet.directory import of_person_class
 from quintet.ldap.dn import DN, type_key
 from quintet.ldap.errors import DNSyntaxError, FilterSyntaxError
 from quintet.ldap.filters import And, Equality, Filter, Or

@@ -5,23 +5,18 @@ from dataclasses import dataclass
 
 import structlog
 
-from quintet.cards.endpoint import LABEL
 from quintet.cards.lookup import Question
-from quintet.config.settings import CardServer, CardStorage, Detail
-from quintet.directory.connector import unreachable
-from quintet.directory.errors import AmbiguousNameError
-from quintet.directory.link import PooledConnection
-from quintet.directory.pool import Pool
-from quintet.directory.steps import tell_search
+from quintet.config import CardServer, CardStorage, Detail
+from quintet.directory import AmbiguousNameError, Service, ServicePool, tell_search, unavailable
 from quintet.ldap.errors import (
     ClientLimitError,
     InvalidDNSyntax,
+    LdapError,
     NoSuchObject,
-    ResultError,
     SizeLimitExceeded,
 )
 from quintet.ldap.messages import SearchResultEntry
-from quintet.ldap.results import SearchResult
+from quintet.ldap.prepared import PreparedSearch
 
 _log = structlog.get_logger()
 
@@ -33,7 +28,7 @@ _ENOUGH_TO_DOUBT = 2
 class Repository:
     storage: CardStorage
     server: CardServer
-    pool: Pool
+    pool: ServicePool
 
     def details(self, ids: Sequence[str]) -> tuple[Detail, ...]:
         """The mapping of those of the Ids that this repository knows."""
@@ -42,32 +37,27 @@ class Repository:
     async def find(self, question: Question, attributes: Sequence[str]) -> SearchResultEntry | None:
         """The one entry that the question finds; None when it finds nobody.
 
-        Raises AmbiguousNameError when it finds more than one; DirectoryUnavailableError, UntrustedServerError, UnencryptedBindError.
+        Raises AmbiguousNameError when it finds more than one; DirectoryUnavailableError,
+        UntrustedServerError, UnencryptedBindError.
         """
-
-        async def search(link: PooledConnection) -> SearchResult:
-            return await link.connection.search(
-                question.base,
-                question.scope.value,
-                question.filter,
-                tuple(dict.fromkeys(attributes)) or _NO_ATTRIBUTES,
-                size_limit=_ENOUGH_TO_DOUBT,
-                max_entries=_ENOUGH_TO_DOUBT,
-            )
-
-        told = LABEL, self.server.host, question.base, question.scope.value, question.filter
-        try:
-            entries = (await self.pool.run(search)).entries
-        except (NoSuchObject, InvalidDNSyntax) as error:
-            tell_search(*told, error=error)
-            return None
-        except (SizeLimitExceeded, ClientLimitError) as error:
-            tell_search(*told, error.partial.entries if error.partial else (), error)
-            raise self._several() from error
-        except ResultError as error:
-            tell_search(*told, error=error)
-            raise unreachable(error, self.pool.line.endpoints[0]) from error
-        tell_search(*told, entries)
+        search = PreparedSearch(
+            question.base,
+            question.scope.value,
+            tuple(dict.fromkeys(attributes)) or _NO_ATTRIBUTES,
+            limit=_ENOUGH_TO_DOUBT,
+        )
+        tree = question.filter if isinstance(question.filter, bytes) else question.filter.encode()
+        (outcome,) = await self.pool.find_all((search.query(tree),))
+        told = self.server.host, question.base, question.scope.value
+        tell_search(Service.BUSINESS_CARD, *told, tree, outcome)
+        match outcome:
+            case NoSuchObject() | InvalidDNSyntax():
+                return None
+            case SizeLimitExceeded() | ClientLimitError():
+                raise self._several() from outcome
+            case LdapError():
+                raise unavailable(outcome, self.pool.endpoint) from outcome
+        entries = outcome.entries
         if len(entries) > 1:
             raise self._several()
         return entries[0] if entries else None
@@ -78,7 +68,7 @@ class Repository:
         )
         return AmbiguousNameError(
             "several people are found by this name, so none is shown",
-            task=LABEL,
+            service=Service.BUSINESS_CARD,
             server=self.server.host,
             fix="Ask by the DN, or by what only one of them has",
         )

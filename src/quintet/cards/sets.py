@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from quintet.config.settings import CardSettings
+from quintet.config import CardSettings
 
 ANONYMOUS = 0
 AUTHENTICATED = 1

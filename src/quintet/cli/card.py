@@ -5,31 +5,38 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
-from quintet.cards.cards import Card, Cards
-from quintet.cards.fields import Field
-from quintet.cards.sets import ANONYMOUS, AUTHENTICATED
+from quintet.cards import ANONYMOUS, AUTHENTICATED, Card, Cards, Field
 from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.report_error import negative_answer
-from quintet.cli.show import AsJson, out, print_json, say, table, text, warn
-from quintet.config.settings import CardSettings
-from quintet.files import replace_file
+from quintet.cli.show import AsJson, Force, print_fields, print_json, print_line, say, text, warn
+from quintet.config import Settings
+from quintet.files import check_output, write_output
 
 
 @command
 def card(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A DN, an ID, or a name that the search filter finds.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A DN, an ID, or a name that the search filter finds.")
+    ],
     set_id: Annotated[
         int,
-        typer.Option("--set", min=ANONYMOUS, max=AUTHENTICATED, help="0: the fields for anonymous callers."),
+        typer.Option(
+            "--set",
+            min=ANONYMOUS,
+            max=AUTHENTICATED,
+            metavar="0|1",
+            help="0: the fields for anonymous callers.",
+        ),
     ] = AUTHENTICATED,
     photo: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the photo to this new file.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Exit code 1 when a photo is asked for and the card has none.
@@ -37,15 +44,17 @@ def card(
     A new FILE is readable by its owner only.
     """
     if photo is not None:
-        _check_target(photo, force=force)
-    settings = settings_of(context)
+        check_output(photo, overwrite=force)
+    settings = settings_of(context, account_warnings=False)
     if settings.cards is None:
         raise UsageError("business cards are off", "put UserInfoConfig.xml in the folder with the settings")
     with negative_answer(name, as_json=as_json, document={"id": None, "fields": {}}):
-        found = run(_card(settings.cards, name, set_id))
+        found = run(_card(settings, name, set_id))
     picture = next((field for field in found.fields.values() if isinstance(field.value, bytes)), None)
     if photo is not None and picture is not None:
-        _save(picture, photo)
+        assert isinstance(picture.value, bytes)
+        write_output(photo, picture.value, overwrite=force)
+        say(f"Photo ({picture.type}) written to {photo}.")
     if as_json:
         print_json(
             {"id": found.id, "fields": {ident: _value(field) for ident, field in found.fields.items()}}
@@ -59,7 +68,7 @@ def card(
         raise typer.Exit(ExitCode.NO)
 
 
-async def _card(settings: CardSettings, name: str, set_id: int) -> Card:
+async def _card(settings: Settings, name: str, set_id: int) -> Card:
     async with Cards(settings) as cards:
         return await cards.card(name, set_id=set_id, authenticated=set_id != ANONYMOUS)
 
@@ -72,33 +81,12 @@ def _value(field: Field) -> Any:
 
 
 def _print_card(card: Card) -> None:
-    shown = table("", "")
-    shown.show_header = False
-    for ident, field in card.fields.items():
-        if isinstance(field.value, str):
-            shown.add_row(text(ident, "bold"), text(", ".join(field.value.splitlines())))
-        else:
-            shown.add_row(text(ident, "bold"), text(f"{field.type}, {len(field.value)} bytes", "dim"))
-    out().print(text(card.id, "bold"))
-    out().print(shown)
+    print_line(text(card.id, "bold"))
+    if card.fields:
+        print_fields((ident, _shown(field)) for ident, field in card.fields.items())
 
 
-def _check_target(path: Path, *, force: bool) -> None:
-    """Before the look-up, so that it is not made in vain. Raises UsageError."""
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: no folder {path.parent}", "create it, or name another file")
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{path} exists and is not a file", "name another one")
-    if path.exists() and not force:
-        raise UsageError(f"{path} already exists", "name another file, or overwrite it with --force")
-
-
-def _save(picture: Field, path: Path) -> None:
-    assert isinstance(picture.value, bytes)
-    try:
-        replace_file(path, picture.value)
-    except OSError as error:
-        raise UsageError(
-            f"the photo can't be written to {path}: {error.strerror}", "name another file"
-        ) from error
-    say(f"Photo ({picture.type}) written to {path}.")
+def _shown(field: Field) -> Text:
+    if isinstance(field.value, str):
+        return text(", ".join(field.value.splitlines()))
+    return text(f"{field.type}, {len(field.value)} bytes", "dim")

@@ -1,6 +1,5 @@
 """`quintet check`: what the three files and the environment say, and what is wrong with it. Opens nothing."""
 
-import os
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -8,10 +7,10 @@ import typer
 from rich.text import Text
 
 from quintet.cli.app import command
-from quintet.cli.context import folder_of
+from quintet.cli.context import environ_of, folder_of
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, out, print_json, text
-from quintet.config.load import check as check_settings
+from quintet.config import check as check_settings
 from quintet.diagnostics import Diagnostic, Severity
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
@@ -23,7 +22,7 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    problems = check_settings(folder_of(context), os.environ)
+    problems = check_settings(folder_of(context), environ_of(context))
     if as_json:
         print_json({"problems": [problem_document(problem) for problem in problems]})
     else:

@@ -48,3 +48,87 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
     }
 )
 """In the order of the help."""
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "init": (
+            "quintet init",
+            "quintet init --config /etc/quintet --host ldap.example.com --account cn=reader,o=example",
+            "quintet init --host ldap.example.com --ca ca.pem --password-file pw.txt --yes",
+        ),
+        "check": (
+            "quintet check",
+            "quintet check --config /etc/quintet --json",
+            "quintet check --strict",
+        ),
+        "trust": (
+            "quintet trust list",
+            "quintet trust fetch ldap.example.com:636",
+        ),
+        "trust list": (
+            "quintet trust list",
+            "quintet trust list --store ldaptruststore.jks --password-file pw.txt --json",
+        ),
+        "trust fetch": (
+            "quintet trust fetch ldap.example.com:636",
+            "quintet trust fetch ldap.example.com:389 --starttls",
+        ),
+        "trust import": (
+            "quintet trust import ca.pem",
+            "quintet trust import ca.pem --alias corporate-ca --yes",
+        ),
+        "trust remove": ("quintet trust remove corporate-ca",),
+        "trust create": ("quintet trust create --store ldaptruststore.p12",),
+        "trust convert": ("quintet trust convert ldaptruststore.jks",),
+        "trust stash": ("quintet trust stash",),
+        "protect": (
+            "quintet protect all --cards",
+            "quintet protect passwords --dry-run",
+            "quintet protect none --yes",
+        ),
+        "authenticate": (
+            "quintet authenticate jsmith",
+            "quintet authenticate jsmith --password-stdin <pw.txt",
+        ),
+        "resolve": (
+            "quintet resolve smith",
+            "quintet resolve sales --groups --json",
+        ),
+        "browse": (
+            "quintet browse",
+            "quintet browse ou=people,o=example --page-size 50",
+        ),
+        "members": (
+            "quintet members Engineering",
+            "quintet members cn=Engineering,ou=groups,o=example --json",
+        ),
+        "card": (
+            "quintet card jsmith",
+            "quintet card cn=jsmith,ou=people,o=example --photo jsmith.jpg",
+        ),
+        "connections": (
+            "quintet connections",
+            "quintet connections --watch",
+        ),
+        "doctor": (
+            "quintet doctor",
+            "quintet doctor --json",
+        ),
+        "explain": ("quintet explain D36",),
+        "eavesdrop": (
+            "quintet eavesdrop",
+            "quintet eavesdrop --level none --record traffic.pcap",
+            "quintet eavesdrop --sign-in jsmith",
+        ),
+        "cost": (
+            "quintet cost",
+            "quintet cost --seconds 120 --html cost.html",
+        ),
+        "serve": ("quintet serve --config /etc/quintet",),
+        "demo": (
+            "quintet demo",
+            "quintet demo --keep demo-settings",
+        ),
+    }
+)
+"""Command lines for the help of each command, the manual and the reference page."""

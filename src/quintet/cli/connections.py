@@ -1,6 +1,5 @@
 """`quintet connections`: open all connections and show each one's encryption, account and state."""
 
-import os
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -9,21 +8,24 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.cli.app import command
-from quintet.cli.context import folder_of, run, settings_of
+from quintet.cli.context import environ_of, folder_of, run, settings_of
 from quintet.cli.documents import connection
 from quintet.cli.exit_codes import ExitCode, UsageError
-from quintet.cli.show import AsJson, encryption, out, print_json, printable, table, text, warn
+from quintet.cli.progress import waiting_for_connections
+from quintet.cli.show import AsJson, encryption, print_json, print_line, print_table, printable, text, warn
 from quintet.cli.watch import watch_connections
-from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.errors import DirectoryUnavailableError, UnencryptedBindError
-from quintet.directory.records import Certificate, ConnectionStatus
-from quintet.directory.services import Protection
+from quintet.config import Settings
+from quintet.directory import (
+    Certificate,
+    ConnectionStatus,
+    Directory,
+    DirectoryUnavailableError,
+    Protection,
+    UnencryptedBindError,
+)
 
 
 @command
@@ -38,16 +40,17 @@ def connections(
     if watch:
         if as_json:
             raise UsageError("--watch and --json can't be combined", "leave one of them out")
-        run(watch_connections(folder_of(context), os.environ, partial(settings_of, context)))
-        return
-    opened = run(open_all(settings_of(context)))
+        settings = partial(settings_of, context, account_warnings=False)
+        run(watch_connections(folder_of(context), environ_of(context), settings))
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    opened = run(open_all(settings_of(context, account_warnings=False)))
     if as_json:
         rows = [connection(each) for each in opened.connections]
         print_json({"protection": opened.protection.name.lower(), "connections": rows})
     else:
         print_connections(opened.protection, opened.connections)
-    for remark, tasks in _by_words((status, status.remark) for status in opened.connections):
-        warn(f"{tasks}: {remark}")
+    for note, tasks in _by_message((status, status.note) for status in opened.connections):
+        warn(f"{tasks}: {note}")
     if opened.refused is not None:
         raise opened.refused
     for refusal in opened.search_refusals:
@@ -71,53 +74,53 @@ async def open_all(settings: Settings) -> Opened:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(directory.close)
         await directory.open(check=False)
-        found, refused = await directory.connect_all(), directory.refused
+        found = await waiting_for_connections(directory.connect_all(), directory.status)
+        refused = directory.refused
         refusals = () if refused else await directory.search_refusals()
         if settings.cards is not None:
-            cards = await stack.enter_async_context(Cards(settings.cards))
-            found += await cards.connect_all()
+            cards = await stack.enter_async_context(Cards(settings))
+            found += await waiting_for_connections(cards.connect_all(), cards.status)
             refused = refused or cards.refused
         return Opened(directory.protection, found, refused, refusals)
 
 
 def print_connections(protection: Protection, found: Iterable[ConnectionStatus]) -> None:
     found = tuple(found)
-    out().print(Text.assemble("Protection: ", (protection.name.lower(), "bold")))
-    out().print(connection_table(found))
+    print_line("Protection: ", (protection.name.lower(), "bold"))
+    print_table(
+        ("connection", "address", "encryption", "state", "bound as"),
+        [
+            (
+                each.service.value,
+                each.address,
+                encryption(each),
+                each.state.value,
+                each.bound_as or "(anonymous)",
+            )
+            for each in found
+        ],
+    )
     for certificate, address in {
-        status.certificate: status.address for status in found if status.certificate
+        each.certificate: each.address for each in found if each.certificate
     }.items():
-        out().print(
+        print_line(
             text(
                 f"certificate presented by {address}: {certificate.subject},"
                 f" issued by {certificate.issuer}, {_validity(certificate)}"
             )
         )
-    for error, tasks in _by_words((status, status.error) for status in found):
-        out().print(Text.assemble((f"{tasks}: ", "bold red"), printable(error)), soft_wrap=True)
+    for error, tasks in _by_message((status, status.error) for status in found):
+        print_line((f"{tasks}: ", "bold red"), printable(error))
 
 
-def _by_words(told: Iterable[tuple[ConnectionStatus, str | None]]) -> Iterable[tuple[str, str]]:
-    """What is told of connections, and of which: most have it in common."""
+def _by_message(found: Iterable[tuple[ConnectionStatus, str | None]]) -> Iterable[tuple[str, str]]:
+    """Each message once, with the connections that have it."""
     tasks: dict[str, list[str]] = {}
-    for status, words in told:
-        if words is not None:
-            what = words.removeprefix(f"{status.task} at {status.address}: ")
-            tasks.setdefault(what, []).append(status.task)
+    for status, message in found:
+        if message is not None:
+            what = message.removeprefix(f"{status.service.value} at {status.address}: ")
+            tasks.setdefault(what, []).append(status.service.value)
     return ((what, ", ".join(names)) for what, names in tasks.items())
-
-
-def connection_table(found: Iterable[ConnectionStatus]) -> Table:
-    made = table("connection", "address", "encryption", "bound as", "state")
-    for status in found:
-        made.add_row(
-            text(status.task),
-            text(status.address),
-            encryption(status),
-            text(status.bound_as or "(anonymous)"),
-            text(status.state.value),
-        )
-    return made
 
 
 def _validity(certificate: Certificate) -> str:

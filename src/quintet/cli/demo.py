@@ -11,25 +11,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.cli.app import command
 from quintet.cli.context import run
 from quintet.cli.demo_directory import DemoDirectory, demo_directory, write_files, write_store
 from quintet.cli.documents import connection
 from quintet.cli.exit_codes import UsageError
-from quintet.cli.show import AsJson, encryption, out, print_json, say, table, text
-from quintet.config.load import load
-from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.records import ConnectionStatus
-from quintet.directory.services import Protection, Service
+from quintet.cli.show import AsJson, encryption, print_json, print_line, print_table, say
+from quintet.config import Settings, load
+from quintet.directory import ConnectionStatus, Directory, Protection, Service
 from quintet.embedded import sample
 
 LOGIN, TYPED, UNIT, GROUP = "jsmith", "joh", f"ou=Engineering,{sample.PEOPLE}", "Company"
-CARD = "business-card"
 _MEANING = {
     Protection.ALL: "nothing is readable on the network",
     Protection.PASSWORDS: "names are readable, passwords are not",
@@ -42,7 +36,7 @@ class Round:
     """What one level did: an answer for each task, and the connections that it came over."""
 
     level: Protection
-    answers: dict[str, str]
+    answers: dict[Service, str]
     connections: tuple[ConnectionStatus, ...]
 
 
@@ -65,7 +59,7 @@ def demo(
     if as_json:
         print_json({"levels": [_document(each) for each in rounds]})
     else:
-        print_rounds(out(), rounds)
+        _print_rounds(rounds)
 
 
 async def all_levels() -> list[Round]:
@@ -83,65 +77,64 @@ async def all_levels() -> list[Round]:
 
 async def _one_level(level: Protection, settings: Settings) -> Round:
     assert settings.cards is not None
-    async with Directory(settings) as directory, Cards(settings.cards) as cards:
-        answers = {}
+    async with Directory(settings) as directory, Cards(settings) as cards:
+        answers: dict[Service, str] = {}
         login = await directory.resolve_login(LOGIN)
-        answers[Service.RESOLVE_LOGIN.value] = f"{LOGIN}: {login.name}"
+        answers[Service.RESOLVE_LOGIN] = f"{LOGIN}: {login.name}"
         person = await directory.authenticate(LOGIN, sample.password_of(LOGIN))
-        answers[Service.AUTHENTICATE.value] = f"{person.name}: authenticated"
+        answers[Service.AUTHENTICATE] = f"{person.name}: authenticated"
         found = await directory.resolve(TYPED)
-        answers[Service.RESOLVE_NAMES.value] = f'"{TYPED}": {len(found.matches)} matches'
+        answers[Service.RESOLVE_NAMES] = f'"{TYPED}": {len(found.matches)} matches'
         page = await directory.browse(UNIT)
-        answers[Service.BROWSE.value] = f"Engineering: {len(page.entries)} entries"
+        answers[Service.BROWSE] = f"Engineering: {len(page.entries)} entries"
         group = (await directory.resolve(GROUP, people=False)).matches[0]
         content = await directory.members(group.id)
-        answers[Service.GROUP_CONTENT.value] = f"{content.group.name}: {len(content.members)} people"
+        answers[Service.GROUP_CONTENT] = f"{content.group.name}: {len(content.members)} people"
         card = await cards.card(LOGIN)
-        answers[CARD] = f"{card.fields['Name'].value!s}: {len(card.fields)} fields"
+        answers[Service.BUSINESS_CARD] = f"{card.fields['Name'].value!s}: {len(card.fields)} fields"
         return Round(level, answers, _one_each(directory.status() + cards.status()))
 
 
 def _one_each(found: tuple[ConnectionStatus, ...]) -> tuple[ConnectionStatus, ...]:
     """One connection of each task: a pool may have opened several, all alike."""
-    first: dict[str, ConnectionStatus] = {}
+    first: dict[Service, ConnectionStatus] = {}
     for status in found:
-        first.setdefault(status.task, status)
+        first.setdefault(status.service, status)
     return tuple(first.values())
 
 
 def _document(each: Round) -> dict[str, Any]:
     return {
         "protection": each.level.name.lower(),
-        "answers": each.answers,
+        "answers": {service.value: answer for service, answer in each.answers.items()},
         "connections": [connection(status) for status in each.connections],
     }
 
 
-def print_rounds(console: Console, rounds: Iterable[Round]) -> None:
-    console.print(f"A fictitious organisation of {_headcount()} people, served from memory here.\n")
+def _print_rounds(rounds: Iterable[Round]) -> None:
+    print_line(f"A fictitious organisation of {_headcount()} people, served from memory here.")
     for each in rounds:
-        _print_round(console, each)
-    console.print(Text("What to try next", "bold"))
-    console.print("Keep this directory running, and query it from a second terminal:")
-    console.print(Text(f"  {program()} demo --keep demo-settings", "cyan"), soft_wrap=True)
+        print_line()
+        print_line((f"Protection {each.level.name.lower()}", "bold"), (f": {_MEANING[each.level]}", "dim"))
+        print_table(
+            ("connection", "request and answer", "encryption", "bound as"),
+            [
+                (
+                    status.service.value,
+                    each.answers[status.service],
+                    encryption(status),
+                    status.bound_as or "(anonymous)",
+                )
+                for status in each.connections
+            ],
+        )
+    print_line(("What to try next", "bold"))
+    print_line("Keep this directory running, and query it from a second terminal:")
+    print_line((f"  {program()} demo --keep demo-settings", "cyan"))
 
 
 def _headcount() -> int:
     return sum(b"inetOrgPerson" in entry.attributes["objectClass"] for entry in sample.entries())
-
-
-def _print_round(console: Console, each: Round) -> None:
-    meaning = (f": {_MEANING[each.level]}", "dim")
-    console.print(Text.assemble((f"Protection {each.level.name.lower()}", "bold"), meaning))
-    made = table("connection", "request and answer", "encryption", "bound as")
-    for status in each.connections:
-        made.add_row(
-            text(status.task),
-            text(each.answers[status.task]),
-            encryption(status),
-            text(status.bound_as or "(anonymous)"),
-        )
-    console.print(made)
 
 
 async def _stay(folder: Path) -> None:
@@ -163,13 +156,12 @@ def _new_folder(folder: Path) -> Path:
 
 
 def _print_invitation(folder: Path, directory: DemoDirectory) -> None:
-    console = out()
     ports = f"{directory.port} (LDAP) and {directory.tls_port} (LDAPS)"
-    console.print(text(f"A directory of {_headcount()} people listens on ports {ports} of localhost."))
-    console.print(text("In a second terminal, try:"))
+    print_line(f"A directory of {_headcount()} people listens on ports {ports} of localhost.")
+    print_line("In a second terminal, try:")
     for line in _invitation(folder):
-        console.print(Text(f"  {line}", "cyan"), soft_wrap=True)
-    console.print(text("Ctrl-C stops it."))
+        print_line((f"  {line}", "cyan"))
+    print_line("Ctrl-C stops it.")
 
 
 def _invitation(folder: Path) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """`quintet doctor`: everything that is wrong, its impact, and the fix. Changes nothing."""
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from rich.table import Table
 from quintet.admin.doctor.examine import examine
 from quintet.cli.app import command
 from quintet.cli.check import STYLES, count
-from quintet.cli.context import folder_of, run
+from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, err, out, print_json, text
 from quintet.diagnostics import Diagnostic, Severity
@@ -34,11 +33,11 @@ def doctor(
 ) -> None:
     folder = folder_of(context)
     if as_json:
-        found = run(examine(folder, os.environ, for_sametime=for_sametime))
+        found = run(examine(folder, environ_of(context), for_sametime=for_sametime))
         print_json({"findings": [finding_document(each) for each in found]})
     else:
         with err().status("examining …"):
-            found = run(examine(folder, os.environ, for_sametime=for_sametime))
+            found = run(examine(folder, environ_of(context), for_sametime=for_sametime))
         print_findings(found)
     if any(each.severity is Severity.ERROR for each in found):
         raise typer.Exit(ExitCode.NO)

@@ -12,6 +12,8 @@ class ExitCode(IntEnum):
     UNREACHABLE = 3
     BUG = 70
     """EX_SOFTWARE of sysexits.h: an unforeseen error."""
+    INTERRUPTED = 130
+    """As for a program that SIGINT (Ctrl-C) ends."""
     OUTPUT_CLOSED = 141
     """As for a program that SIGPIPE ends: the reader of the output has gone."""
 

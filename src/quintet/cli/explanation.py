@@ -4,9 +4,9 @@ from typing import Any
 
 from quintet.admin.explain import Explanation, Step
 from quintet.cli.documents import person_or_group
-from quintet.cli.groups import level_document, level_rows
-from quintet.cli.show import named, out, print_table, text
-from quintet.directory.account_state import AccountState
+from quintet.cli.groups import level_document, print_levels
+from quintet.cli.show import print_line, print_table, printable
+from quintet.directory import AccountState
 
 
 def explanation_document(found: Explanation) -> dict[str, Any]:
@@ -26,22 +26,24 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
 def print_explanation(found: Explanation) -> None:
     """Each step, then what they come to."""
     for number, step in enumerate(found.steps, 1):
-        out().print(text(f"{number}. {step.service} at {step.server}", "bold"), soft_wrap=True)
+        print_line((f"{number}. {step.service.value} at {step.server}", "bold"))
         entries = "" if step.found is None else f"{step.found} {'entry' if step.found == 1 else 'entries'}, "
         for label, value in (
             ("asked", step.asked),
             ("answer", f"{entries}result {step.result}"),
             ("meaning", step.meaning),
         ):
-            out().print(text(f"   {label:<8}{value}"), soft_wrap=True)
+            print_line(f"   {label:<8}{printable(value)}")
     if found.person is not None:
-        print_table(("person", "mail"), [(named(found.person.name, found.person.dn), found.person.mail)])
-        print_table(("level", "group"), level_rows(found.groups))
+        person = found.person
+        print_table(("person", "mail"), [(person.name, person.mail, person.dn)], below={"dn": "person"})
+        if found.groups:
+            print_levels(found.groups)
         fields = ", ".join(found.card.fields) if found.card else "none"
-        out().print(text(f"Business card: {fields}"), soft_wrap=True)
+        print_line(f"Business card: {fields}")
     style = "green" if found.signed_in else "red"
-    out().print(text(f"Authentication {'succeeded' if found.signed_in else 'failed'}: ", style), end="")
-    out().print(text(_outcome(found)), soft_wrap=True)
+    outcome = "succeeded" if found.signed_in else "failed"
+    print_line((f"Authentication {outcome}: ", style), printable(_outcome(found)))
 
 
 def _outcome(found: Explanation) -> str:
@@ -54,7 +56,7 @@ def _outcome(found: Explanation) -> str:
 
 def _step_document(step: Step) -> dict[str, Any]:
     return {
-        "service": step.service,
+        "service": step.service.value,
         "server": step.server,
         "asked": step.asked,
         "found": step.found,

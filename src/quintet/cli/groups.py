@@ -9,18 +9,15 @@ from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.documents import Document, person_or_group
 from quintet.cli.report_error import negative_answer
-from quintet.cli.show import AsJson, named, out, print_json, print_table, text
-from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.errors import UnknownNameError
-from quintet.directory.records import Person
-from quintet.directory.user_groups import DEEPEST, DEPTH, GroupLevel
+from quintet.cli.show import AsJson, print_json, print_line, print_table
+from quintet.config import Settings
+from quintet.directory import DEEPEST, DEPTH, Directory, GroupLevel, Person, UnknownNameError
 
 
 @command
 def groups(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A login name, or the whole name of a person.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A login name, or the whole name of a person.")],
     depth: Annotated[
         int, typer.Option("--depth", min=1, max=DEEPEST, help="How many levels of groups to follow.")
     ] = DEPTH,
@@ -31,26 +28,22 @@ def groups(
     Sametime looks for policies on the first 4 levels: the policy of the nearest group applies, whatever the
     weights of those farther away. Beyond that, the default policy does.
     """
-    settings = settings_of(context)
+    settings = settings_of(context, account_warnings=False)
     nothing: Document = {"person": None, "groups": []}
     with negative_answer(name, as_json=as_json, document=nothing):
         person, found = run(_groups(settings, name, depth))
     if as_json:
         print_json({"person": person_or_group(person), "groups": [level_document(each) for each in found]})
         return
-    out().print(text(f"{person.name}: {len(found)} groups", "bold"))
+    print_line((f"{person.name}: {len(found)} groups", "bold"))
     if found:
-        print_table(("level", "group"), level_rows(found))
+        print_levels(found)
     counted = [each for each in found if each.level <= DEPTH]
     nearest = ", ".join(each.group.name for each in counted if each.level == 1)
-    out().print(
-        text(
-            f"Policies: {len(counted)} groups count; those of level 1 come first ({nearest})."
-            if counted
-            else "Policies: no group counts, so the default policy applies."
-        ),
-        soft_wrap=True,
-    )
+    if counted:
+        print_line(f"Policies: {len(counted)} groups count; those of level 1 come first ({nearest}).")
+    else:
+        print_line("Policies: no group counts, so the default policy applies.")
 
 
 def level_document(found: GroupLevel) -> dict[str, Any]:
@@ -62,9 +55,10 @@ def level_document(found: GroupLevel) -> dict[str, Any]:
     }
 
 
-def level_rows(found: Sequence[GroupLevel]) -> list[tuple[str, Any]]:
-    """The rows of a table: level and group."""
-    return [(f"{each.level}", named(each.group.name, each.group.dn)) for each in found]
+def print_levels(found: Sequence[GroupLevel]) -> None:
+    """A table of groups with their levels."""
+    rows = [(f"{each.level}", each.group.name, each.group.dn) for each in found]
+    print_table(("level", "group"), rows, below={"dn": "group"})
 
 
 async def _groups(settings: Settings, name: str, depth: int) -> tuple[Person, tuple[GroupLevel, ...]]:

@@ -1,7 +1,6 @@
 """`quintet init`: ask for a server and an account, examine the directory, and write matching settings."""
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
@@ -13,24 +12,24 @@ from quintet.admin import trust as stores
 from quintet.admin.certificate_files import read_certificates
 from quintet.admin.doctor.examine import examine
 from quintet.admin.fetching import Peer, verify
-from quintet.admin.init.connect import CLEAR_PORT, TLS_PORT, Reached, reach
+from quintet.admin.init.connect import Reached, reach
 from quintet.admin.init.proposing import Proposal, SearchRefusedError, is_name, propose
 from quintet.admin.init.writing import Plan, in_the_way, write
-from quintet.admin.rewriting import only_one
 from quintet.admin.trust_anchor import choose_anchor, machine_roots
 from quintet.cli.app import command
 from quintet.cli.certificates import print_chain
-from quintet.cli.context import folder_of, run
+from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.doctor import finding_document, print_findings
 from quintet.cli.exit_codes import ExitCode, UsageError
-from quintet.cli.level import Level
-from quintet.cli.prompts import Yes, agree, ask_password, read_password
+from quintet.cli.level import LEVELS, Level
+from quintet.cli.prompts import Yes, agree, ask, ask_password, read_password
 from quintet.cli.report_error import EXITS
-from quintet.cli.show import AsJson, hint, out, print_json, print_table, say, text, warn
+from quintet.cli.show import AsJson, hint, print_fields, print_json, print_line, say, text, warn
 from quintet.cli.trust import taken_from
-from quintet.config.settings import Account
+from quintet.config import PLAIN_PORT, TLS_PORT, Account
 from quintet.diagnostics import Severity
-from quintet.directory.services import Protection
+from quintet.directory import Protection
+from quintet.files import locked
 from quintet.ldap import Address, Connection, InvalidCredentials, RootDSE, connect
 from quintet.secret import Secret
 from quintet.tls import Presented, Store, TlsSettings, make_context, new_store, subject_of
@@ -59,12 +58,14 @@ EXITS[SearchRefusedError] = ExitCode.USAGE
 @command
 def init(
     context: typer.Context,
-    host: Annotated[str | None, typer.Option("--host", help="The LDAP server.")] = None,
+    host: Annotated[str | None, typer.Option("--host", metavar="HOST", help="The LDAP server.")] = None,
     port: Annotated[
-        int | None, typer.Option("--port", help="Its plain LDAP port; default 389.", min=1, max=65535)
+        int | None,
+        typer.Option("--port", metavar="PORT", help="Its plain LDAP port; default 389.", min=1, max=65535),
     ] = None,
     tls_port: Annotated[
-        int | None, typer.Option("--tls-port", help="Its LDAPS port; default 636.", min=1, max=65535)
+        int | None,
+        typer.Option("--tls-port", metavar="PORT", help="Its LDAPS port; default 636.", min=1, max=65535),
     ] = None,
     account: Annotated[
         str | None,
@@ -91,7 +92,9 @@ def init(
     protection: Annotated[
         Level | None,
         typer.Option(
-            "--protection", help="Which connections are encrypted; default: all, if the server has TLS."
+            "--protection",
+            metavar=LEVELS,
+            help="Which connections are encrypted; default: all, if the server has TLS.",
         ),
     ] = None,
     person_base: Annotated[
@@ -113,14 +116,17 @@ def init(
 
     The account's password can also come from the environment variable QUINTET_ACCOUNT_PASSWORD.
     """
-    folder = folder_of(context)
+    folder, environ = folder_of(context), environ_of(context)
     _check_folder(folder, force=force)
-    asker, password = _Asker(yes=yes), _Password(password_file, password_stdin)
+    asker, password = (
+        _Asker(yes=yes),
+        _Password(password_file, password_stdin, environ.get(PASSWORD_VARIABLE)),
+    )
     name = asker.text("LDAP server", host, None)
     found = run(
         reach(
             name,
-            asker.number("Plain LDAP port", port, CLEAR_PORT),
+            asker.number("Plain LDAP port", port, PLAIN_PORT),
             asker.number("LDAPS port", tls_port, TLS_PORT),
         )
     )
@@ -128,8 +134,8 @@ def init(
         _print_server(found)
     level = _level(found, protection)
     store = _trust(found, accept, ca, yes=yes) if found.peer is not None and found.shown is not None else None
-    clear_is_chosen = protection is Level.NONE
-    who = _account(found, account, password, asker, clear_is_chosen=clear_is_chosen)
+    unencrypted_is_chosen = protection is Level.NONE
+    who = _account(found, account, password, asker, unencrypted_is_chosen=unencrypted_is_chosen)
     given = (asker.given_base(_PERSON, person_base), asker.given_base(_GROUP, group_base))
     proposal = run(_look(found, store, who, *given))
     proposal = replace(
@@ -153,8 +159,8 @@ def init(
         stash=stash,
         proposal=proposal,
     )
-    written = _write(folder, plan, force=force)
-    findings = run(examine(folder, os.environ))
+    written = _write(folder, environ, plan, force=force)
+    findings = run(examine(folder, environ))
     if as_json:
         print_json(
             {
@@ -194,12 +200,12 @@ class _Asker:
             if default is None:
                 raise UsageError(f"{question} is missing", "with --yes no question is asked: use --host")
             return default
-        return str(typer.prompt(question, default=default, show_default=bool(default), err=True)).strip()
+        return ask(question, default, option="the options; --yes takes the defaults", parse=str)
 
     def number(self, question: str, given: int | None, default: int) -> int:
         if given is not None:
             return given
-        return default if self.yes else int(typer.prompt(question, default=default, type=int, err=True))
+        return default if self.yes else ask(question, str(default), option="--yes", parse=_port)
 
     def given_base(self, question: str, given: str | None) -> str | None:
         """The base of the command line, which counts before anything is looked at; None if there is none."""
@@ -212,15 +218,23 @@ class _Asker:
         return answer
 
 
+def _port(typed: str) -> int:
+    port = int(typed) if typed.isdecimal() else 0
+    if not 0 < port < 65536:
+        raise ValueError("a port is a number from 1 to 65535")
+    return port
+
+
 class _Password:
     """Where the account's password comes from; the terminal is the last resort."""
 
-    def __init__(self, file: Path | None, stdin: bool) -> None:
+    def __init__(self, file: Path | None, stdin: bool, variable: str | None) -> None:
         if file is not None and stdin:
             raise UsageError(
                 "--password-file and --password-stdin can't be combined", "leave one of them out"
             )
         self._file = file
+        self._variable = variable
         self._typed = read_password() if stdin else None
 
     def get(self, ask: Callable[[], Secret]) -> Secret:
@@ -228,12 +242,11 @@ class _Password:
             return read_password(self._file)
         if self._typed is not None:
             return self._typed
-        variable = os.environ.get(PASSWORD_VARIABLE)
-        return Secret(variable) if variable else ask()
+        return Secret(self._variable) if self._variable else ask()
 
 
 def _print_server(found: Reached) -> None:
-    out().print(text(f"{found.host} is {found.root}."), soft_wrap=True)
+    print_line(text(f"{found.host} is {found.root}."))
     if found.shown is not None:
         print_chain(found.shown, str(found.peer))
 
@@ -286,12 +299,12 @@ def _certificates(
 
 
 def _account(
-    found: Reached, given: str | None, password: _Password, asker: _Asker, *, clear_is_chosen: bool
+    found: Reached, given: str | None, password: _Password, asker: _Asker, *, unencrypted_is_chosen: bool
 ) -> Account | None:
     name = asker.text("Service account, as a DN (empty: anonymous)", given, "")
     if not name:
         return None
-    if found.peer is None and not clear_is_chosen:
+    if found.peer is None and not unencrypted_is_chosen:
         if asker.yes:
             raise UsageError(
                 "the account's password would be sent unencrypted",
@@ -350,14 +363,15 @@ def _print(root: RootDSE, proposal: Proposal, level: Protection) -> None:
         *([("Login domains", ", ".join(proposal.login_domains))] if proposal.login_domains else []),
         ("Business card", ", ".join(f"{field} ({names})" for field, names in proposal.details)),
     ]
-    print_table((f"Settings for {root.kind.value}", ""), rows)
+    print_line((f"Settings for {root.kind.value}", "bold"))
+    print_fields(rows)
 
 
-def _write(folder: Path, plan: Plan, *, force: bool) -> Sequence[Path]:
+def _write(folder: Path, environ: Mapping[str, str], plan: Plan, *, force: bool) -> Sequence[Path]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with only_one(folder):
+    with locked(folder):
         _check_folder(folder, force=force)
-        written, backups = write(folder, os.environ, plan)
+        written, backups = write(folder, environ, plan)
     for path in written:
         say(f"Written: {path}")
     for path in backups:

@@ -9,3 +9,7 @@ class Level(StrEnum):
     ALL = "all"
     PASSWORDS = "passwords"
     NONE = "none"
+
+
+LEVELS = "|".join(Level)
+"""For the help."""

@@ -1,27 +1,24 @@
 """`quintet protect`: set the protection level in all three files, after trying it."""
 
-import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from quintet.admin.dry_run import refusals
-from quintet.admin.protect import Plan, ProtectError, carry_out, make_plan
-from quintet.admin.rewriting import FolderLockedError, RewriteError, only_one
+from quintet.admin.protect import Plan, ProtectError, carry_out, failures, make_plan
 from quintet.cli.app import command
-from quintet.cli.context import folder_of, run
+from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.exit_codes import ExitCode
-from quintet.cli.level import Level
+from quintet.cli.level import LEVELS, Level
+from quintet.cli.progress import waiting_for_connections
 from quintet.cli.prompts import Yes, agree
 from quintet.cli.report_error import EXITS
-from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
-from quintet.directory.services import Protection
-from quintet.runtime.pidfile import tell_to_reload
+from quintet.cli.show import AsJson, hint, print_json, print_line, say, text, warn
+from quintet.directory import Protection
+from quintet.files import locked
+from quintet.runtime import reload_running
 
 EXITS[ProtectError] = ExitCode.USAGE
-EXITS[RewriteError] = ExitCode.USAGE
-EXITS[FolderLockedError] = ExitCode.NO
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -29,7 +26,7 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @command
 def protect(
     context: typer.Context,
-    level: Annotated[Level, typer.Argument(help="Which connections are encrypted.")],
+    level: Annotated[Level, typer.Argument(metavar=LEVELS, help="Which connections are encrypted.")],
     cards: Annotated[
         bool | None,
         typer.Option("--cards/--no-cards", help="Encrypt the business cards' connection too, or not."),
@@ -43,16 +40,19 @@ def protect(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Shows the change, tries it, asks, and writes with backups."""
+    """Shows the change, opens the connections that it affects, asks, and writes with backups.
+
+    Exit code 3 when a connection can't be opened; then nothing is written.
+    """
     folder = folder_of(context)
-    with only_one(folder):
-        plan = make_plan(folder, os.environ, Protection[level.name], cards=cards)
+    with locked(folder):
+        plan = make_plan(folder, environ_of(context), Protection[level.name], cards=cards)
         if not as_json:
-            _show(plan, folder)
-        refused = run(refusals(plan.settings, cards=bool(cards))) if plan.rewrites else ()
-        may_write = bool(plan.rewrites) and not dry_run and (force or not refused)
+            _print_change(plan, folder)
+        failed = run(_failures(plan)) if plan.changes else ()
+        may_write = bool(plan.changes) and not dry_run and (force or not failed)
         if not as_json:
-            _tell(plan, refused, force=force, dry_run=dry_run)
+            _print_failures(plan, failed, force=force, dry_run=dry_run)
         backups: tuple[Path, ...] = ()
         if may_write:
             agree("Write this?", yes=yes)
@@ -63,26 +63,30 @@ def protect(
             {
                 "protection": level.value,
                 "cards": cards,
-                "changed": [each.path.name for each in plan.rewrites],
+                "changed": [each.path.name for each in plan.changes],
                 "difference": plan.difference,
-                "refused": list(refused),
+                "refused": list(failed),
                 "written": may_write,
                 "backups": [str(path) for path in backups],
                 "reloaded": reloaded,
             }
         )
     elif may_write:
-        _written(plan, backups, reloaded)
-    if refused and not may_write:
+        _print_written(plan, backups, reloaded)
+    if failed and not may_write:
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
-def _show(plan: Plan, folder: Path) -> None:
-    if not plan.rewrites:
-        out().print(
-            text(f"The files in {folder} already have this level; nothing to change.", "green"),
-            soft_wrap=True,
-        )
+async def _failures(plan: Plan) -> tuple[str, ...]:
+    opening: list[Any] = []
+    return await waiting_for_connections(
+        failures(plan, opening), lambda: opening[-1].status() if opening else ()
+    )
+
+
+def _print_change(plan: Plan, folder: Path) -> None:
+    if not plan.changes:
+        print_line(text(f"The files in {folder} already have this level; nothing to change.", "green"))
         return
     lines = plan.difference.splitlines()
     for line, before, after in zip(lines, ["", *lines], [*lines[1:], ""], strict=False):
@@ -90,7 +94,7 @@ def _show(plan: Plan, folder: Path) -> None:
         other = after if line[:1] == "-" else before
         if line[:1] + other[:1] in ("-+", "+-") and not line.startswith(("---", "+++")):
             shown.stylize("bold reverse", *_changed(line, other))
-        out().print(shown, soft_wrap=True)
+        print_line(shown)
 
 
 def _changed(line: str, other: str) -> tuple[int, int]:
@@ -105,29 +109,29 @@ def _common(one: str, other: str) -> int:
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _tell(plan: Plan, refused: tuple[str, ...], *, force: bool, dry_run: bool) -> None:
-    for reason in refused:
+def _print_failures(plan: Plan, failed: tuple[str, ...], *, force: bool, dry_run: bool) -> None:
+    for reason in failed:
         warn(f"this would fail: {reason}")
-    if plan.rewrites and not refused:
+    if plan.changes and not failed:
         say("All connections were opened with these settings.")
-    if plan.rewrites and (dry_run or (refused and not force)):
+    if plan.changes and (dry_run or (failed and not force)):
         say("Nothing was written.")
-    if refused and not force:
+    if failed and not force:
         hint("fix the problems above; --force writes anyway")
 
 
 def _reload(folder: Path) -> int | None:
     try:
-        return tell_to_reload(folder)
+        return reload_running(folder)
     except PermissionError:
         warn("the running server belongs to another user, so it was not reloaded")
         hint("systemctl reload quintet")
         return None
 
 
-def _written(plan: Plan, backups: tuple[Path, ...], reloaded: int | None) -> None:
-    names = ", ".join(each.path.name for each in plan.rewrites)
+def _print_written(plan: Plan, backups: tuple[Path, ...], reloaded: int | None) -> None:
+    names = ", ".join(each.path.name for each in plan.changes)
     kept = ", ".join(path.name for path in backups)
-    out().print(text(f"Written: {names}" + (f" (backups: {kept})" if kept else "")), soft_wrap=True)
+    print_line(text(f"Written: {names}" + (f" (backups: {kept})" if kept else "")))
     if reloaded is not None:
-        out().print(text(f"The running server (process {printable(reloaded)}) reloads."))
+        print_line(f"The running server (process {reloaded}) reloads.")

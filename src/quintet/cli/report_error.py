@@ -11,6 +11,7 @@ from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.show import COLOURS, hint, labelled, print_json, say
 from quintet.diagnostics import Diagnostic, SettingsError, Severity
 from quintet.directory import errors as directory
+from quintet.files import FolderLockedError
 from quintet.ldap.errors import DNSyntaxError, FilterSyntaxError, LdapError
 from quintet.tls.stores import StoreError
 
@@ -28,6 +29,7 @@ EXITS: dict[type[BaseException], ExitCode] = {
     directory.DirectoryUnavailableError: ExitCode.UNREACHABLE,
     directory.UntrustedServerError: ExitCode.UNREACHABLE,
     directory.UnencryptedBindError: ExitCode.USAGE,
+    FolderLockedError: ExitCode.NO,
     OSError: ExitCode.USAGE,
 }
 """The nearest class counts: an error's own, else the one that it is derived from."""
@@ -42,7 +44,7 @@ def negative_answer(about: str, *, as_json: bool, document: Mapping[str, Any]) -
     """Around a question. When the answer is no, `--json` prints `document`; the error names `about`."""
     try:
         yield
-    except Exception as error:  # looked at on its way, and raised again
+    except Exception as error:
         if exit_code_of(error) is ExitCode.NO:
             error.add_note(f"asked for: {_shortened(about) or '(an empty name)'}")
             if as_json:

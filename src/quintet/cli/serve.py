@@ -1,17 +1,17 @@
 """`quintet serve`: run the server until it is stopped."""
 
-import os
+import signal
 from typing import Annotated
 
 import typer
 
 from quintet import logs
 from quintet.cli.app import command
-from quintet.cli.context import folder_of, run
+from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.report_error import EXITS
-from quintet.runtime.application import serve as serve_folder
-from quintet.runtime.pidfile import AlreadyRunningError
+from quintet.runtime import AlreadyRunningError
+from quintet.runtime import serve as serve_folder
 
 EXITS[AlreadyRunningError] = ExitCode.USAGE
 
@@ -23,9 +23,11 @@ def serve(
         bool, typer.Option("--debug", help="Log every operation, and all else at debug level.")
     ] = False,
 ) -> None:
-    """Opens all connections and keeps them open. Changed settings are read by itself; SIGHUP reads them now.
+    """Opens all connections and keeps them open. Changed settings are reloaded; SIGHUP reloads them now.
 
-    SIGTERM stops it after the requests in flight are answered.
+    SIGTERM and Ctrl-C stop it after the requests in flight are answered.
     """
     logs.configure(debug=debug)
-    run(serve_folder(folder_of(context), os.environ, debug=debug))
+    ended_by = run(serve_folder(folder_of(context), environ_of(context), debug=debug))
+    if ended_by is signal.SIGINT:
+        raise typer.Exit(ExitCode.INTERRUPTED)

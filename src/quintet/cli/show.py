@@ -1,25 +1,28 @@
 """Printing: results on standard output, everything else on standard error.
 
 All text from a directory or a file goes through `printable` before it reaches a terminal, and is put
-in `rich.text.Text`, where markup has no effect.
+in `rich.text.Text`, where markup has no effect. No value is ever folded or cut: a terminal wraps a long line
+itself, and what is copied from there is whole. What is not printed to a terminal has no boxes, no padding and
+one line for each row, with tabs between the values.
 """
 
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
-from rich import box
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from quintet.diagnostics import Severity
-from quintet.directory.records import ConnectionStatus
+from quintet.directory import ConnectionStatus
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")]
 
 # Joiners that some scripts need; they do not control a terminal.
 _HARMLESS = frozenset("\u200c\u200d")
@@ -51,14 +54,9 @@ def text(value: object, style: str = "") -> Text:
     if value is None:
         return Text("–" if _takes_unicode() else "-", style="dim")
     encoding = sys.stdout.encoding or "utf-8"
-    # Escaped before it is measured, or the columns of a table would not stand one below the other.
+    # Escaped before its width is measured, so that the columns of a table are aligned.
     shown = printable(value).encode(encoding, "backslashreplace").decode(encoding)
     return Text(shown, style=style)
-
-
-def named(name: str, dn: str) -> Text:
-    """A name, and below it the DN."""
-    return Text.assemble(text(name), "\n", text(dn, "dim")) if name != dn else text(name)
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -84,20 +82,109 @@ def encryption(status: ConnectionStatus) -> Text:
     return text(status.tls_version or "TLS", "green") if status.encrypted else text("unencrypted", "yellow")
 
 
-def table(*headings: str, title: str | None = None) -> Table:
-    """An empty table in the one style that all commands have."""
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
-    for heading in headings:
-        made.add_column(heading, overflow="fold")
-    return made
+def print_line(*parts: str | tuple[str, str] | Text) -> None:
+    """One line on standard output; a pair is text with its style."""
+    out().print(Text.assemble(*parts), soft_wrap=True)
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows of text from outside on standard output; a `Text` keeps its style."""
-    made = table(*headings)
+def print_fields(fields: Iterable[tuple[str, object]]) -> None:
+    """A label and its value on each line."""
+    labels, values = zip(*fields, strict=True)
+    if out().is_terminal:
+        _print_record(labels, [_cell(value) for value in values])
+    else:
+        for label, value in zip(labels, values, strict=True):
+            _print_values(label, value)
+
+
+def print_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    below: Mapping[str, str] = MappingProxyType({}),
+    right: Collection[str] = (),
+) -> None:
+    """Rows of text from outside on standard output; a `Text` keeps its style, None is a dash.
+
+    `below` names further columns, and for each the heading under which a terminal shows it, on a line of its
+    own: that is the place for DNs. A row has the values of `headings`, then those of `below`. `right` are
+    columns of numbers. A table that is too wide for the terminal becomes a block of lines for each row.
+    """
+    if not out().is_terminal:
+        for row in ((*headings, *below), *rows):
+            _print_values(*row)
+        return
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [
+        max([cell_len(heading), *(_width(row[at]) for row in cells)]) for at, heading in enumerate(headings)
+    ]
+    print_line()
+    if sum(widths[:-1]) + len(_GAP) * len(widths) + _LEAST_LAST_COLUMN <= out().width:
+        _print_columns(headings, cells, widths, below, right)
+    else:
+        for row in cells:
+            _print_record((*headings, *below), row)
+            print_line()
+        return
+    print_line()
+
+
+_GAP = "   "
+_LEAST_LAST_COLUMN = 12
+
+
+def _print_columns(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Text]],
+    widths: Sequence[int],
+    below: Mapping[str, str],
+    right: Collection[str],
+) -> None:
+    aligned = [width if heading in right else -width for heading, width in zip(headings, widths, strict=True)]
+    _print_row([Text(heading, "bold") for heading in headings], aligned)
+    wide = min(sum(widths) + len(_GAP) * (len(widths) - 1), out().width - 2)
+    print_line(" ", ("─" if _takes_unicode() else "-") * wide)
     for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else text(cell) for cell in row))
-    out().print(made)
+        lines = [cell.split("\n", allow_blank=True) for cell in row[: len(headings)]]
+        for nth in range(max(map(len, lines))):
+            _print_row([line[nth] if nth < len(line) else Text() for line in lines], aligned)
+        for heading, cell in zip(below.values(), row[len(headings) :], strict=True):
+            at = headings.index(heading)
+            if cell.plain != row[at].plain:
+                before = sum(widths[:at]) + len(_GAP) * at
+                print_line(" " * (before + 1), Text(cell.plain, style="dim"))
+
+
+def _print_row(cells: Sequence[Text], aligned: Sequence[int]) -> None:
+    """`aligned` are the widths of the columns, negative where text is at the left."""
+    line = Text(" ")
+    for cell, width in zip(cells, aligned, strict=True):
+        padding = " " * (abs(width) - cell_len(cell.plain))
+        line.append_text(Text.assemble(*((cell, padding) if width < 0 else (padding, cell)), _GAP))
+    line.rstrip()
+    out().print(line, soft_wrap=True)
+
+
+def _print_record(labels: Sequence[str], values: Sequence[Text]) -> None:
+    width = max(map(cell_len, labels), default=0)
+    for label, value in zip(labels, values, strict=True):
+        for nth, line in enumerate(value.split("\n", allow_blank=True)):
+            head = label if nth == 0 else ""
+            print_line(" ", (head + " " * (width - cell_len(head)), "bold"), _GAP, line)
+
+
+def _cell(value: object) -> Text:
+    return value if isinstance(value, Text) else text(value)
+
+
+def _print_values(*values: object) -> None:
+    """With tabs between them, which rich would turn into blanks; nothing for None."""
+    plain = ("" if value is None else " ".join(_cell(value).plain.split("\n")) for value in values)
+    sys.stdout.write("\t".join(plain) + "\n")
+
+
+def _width(cell: Text) -> int:
+    return max(cell_len(line) for line in cell.plain.split("\n"))
 
 
 def say(message: RenderableType) -> None:

@@ -12,15 +12,23 @@ from quintet.cli.exit_codes import ExitCode
 from quintet.cli.explanation import explanation_document, print_explanation
 from quintet.cli.prompts import ask_password, read_password
 from quintet.cli.report_error import negative_answer
-from quintet.cli.show import AsJson, named, out, print_json, print_table, text, warn
-from quintet.config.settings import Settings
-from quintet.directory.browse import LARGEST_PAGE
-from quintet.directory.directory import Directory
-from quintet.directory.errors import AuthenticationError, DirectoryUnavailableError
-from quintet.directory.records import Group, Membership, Page, Person, Resolution
-from quintet.directory.resolve import may_be_resolved
+from quintet.cli.show import AsJson, print_json, print_line, print_table, printable, text, warn
+from quintet.config import Settings
+from quintet.directory import (
+    LARGEST_PAGE,
+    AuthenticationError,
+    Directory,
+    DirectoryUnavailableError,
+    Group,
+    Membership,
+    Page,
+    Person,
+    Resolution,
+    may_be_resolved,
+)
 from quintet.secret import Secret
 
+_DN_BELOW_NAME = {"dn": "name"}
 _SERVERS_LIMIT = (
     "the server's limit for this account, which the directory administrator can raise (slapd: limits)"
 )
@@ -29,7 +37,7 @@ _SERVERS_LIMIT = (
 @command
 def authenticate(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The login name, as the user types it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The login name, as the user types it.")],
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
@@ -42,7 +50,7 @@ def authenticate(
 
     --explain is for administrators: it shows what users are never told, such as that an account is locked.
     """
-    settings = settings_of(context)
+    settings = settings_of(context, account_warnings=False)
     password = read_password() if password_stdin else ask_password(name, option="--password-stdin")
     if explanation:
         _explain(settings, name, password, as_json=as_json)
@@ -52,20 +60,20 @@ def authenticate(
     if as_json:
         print_json({"person": person_or_group(person)})
         return
-    out().print(text("Authentication succeeded.", "green"))
+    print_line(("Authentication succeeded.", "green"))
     _print_people([person])
 
 
 @command
 def resolve(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A name, or the beginning of one.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name, or the beginning of one.")],
     people: Annotated[bool, typer.Option("--people", help="Only people.")] = False,
     groups: Annotated[bool, typer.Option("--groups", help="Only groups.")] = False,
     as_json: AsJson = False,
 ) -> None:
     both = people == groups
-    settings = settings_of(context)
+    settings = settings_of(context, account_warnings=False)
     found = run(_resolve(settings, name, people=people or both, groups=groups or both))
     if as_json:
         print_json(
@@ -77,8 +85,9 @@ def resolve(
         )
     elif found.matches:
         print_table(
-            ("", "name", "mail"),
-            [(kind_of(match), named(match.name, match.dn), _mail(match)) for match in found.matches],
+            ("kind", "name", "mail"),
+            [(kind_of(match), match.name, _mail(match), match.dn) for match in found.matches],
+            below=_DN_BELOW_NAME,
         )
     if not found.matches and found.unavailable:
         servers = ", ".join(found.unavailable)
@@ -97,21 +106,26 @@ def resolve(
                 " ST_RESOLVE_WHITELIST in [Config] of sametime.ini"
             )
         elif not as_json:
-            out().print(text("No match found."))
+            print_line("No match found.")
         raise typer.Exit(ExitCode.NO)
 
 
 @command
 def browse(
     context: typer.Context,
-    dn: Annotated[str | None, typer.Argument(help="The container; by default the configured bases.")] = None,
-    page_size: Annotated[int, typer.Option(min=1, max=LARGEST_PAGE, help="Entries on a page.")] = 100,
+    dn: Annotated[
+        str | None, typer.Argument(metavar="DN", help="The container; by default the configured bases.")
+    ] = None,
+    page_size: Annotated[
+        int, typer.Option(min=1, max=LARGEST_PAGE, metavar="NUMBER", help="Entries on a page.")
+    ] = 100,
     page: Annotated[
-        str | None, typer.Option(help="The token of the next page, as the last page printed it.")
+        str | None,
+        typer.Option(metavar="TOKEN", help="The token of the next page, as the last page printed it."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    settings = settings_of(context)
+    settings = settings_of(context, account_warnings=False)
     with negative_answer(
         "the bases" if dn is None else dn, as_json=as_json, document={"entries": [], "next": None}
     ):
@@ -120,9 +134,10 @@ def browse(
         entries = [{"kind": kind_of(each), "dn": each.dn, "name": each.name} for each in found.entries]
         print_json({"entries": entries, "next": found.next})
     else:
-        print_table(("", "name"), [(kind_of(each), named(each.name, each.dn)) for each in found.entries])
+        entries_found = [(kind_of(each), each.name, each.dn) for each in found.entries]
+        print_table(("kind", "name"), entries_found, below=_DN_BELOW_NAME)
         if found.next is not None:
-            out().print(text(f"Next page: --page {found.next}"), soft_wrap=True)
+            print_line(f"Next page: --page {found.next}")
     _warn_of_gaps(found)
     if found.truncated:
         warn(f"there are more entries than {_SERVERS_LIMIT}; the rest is not shown")
@@ -131,10 +146,10 @@ def browse(
 @command
 def members(
     context: typer.Context,
-    group: Annotated[str, typer.Argument(help="The group's name or DN.")],
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="The group's name or DN.")],
     as_json: AsJson = False,
 ) -> None:
-    settings = settings_of(context)
+    settings = settings_of(context, account_warnings=False)
     nothing: Document = {"group": None, "members": [], "truncated": False, "missing": []}
     with negative_answer(group, as_json=as_json, document=nothing):
         found = run(_members(settings, group))
@@ -148,11 +163,11 @@ def members(
             }
         )
         return
-    out().print(text(f"{found.group.name}: {len(found.members)} people", "bold"))
+    print_line((f"{printable(found.group.name)}: {len(found.members)} people", "bold"))
     if found.members:
         _print_people(found.members)
     for nested in found.groups:
-        out().print(text(f"nested group: {nested.name}"))
+        print_line(text(f"nested group: {nested.name}"))
     for missing in found.missing:
         warn(f"{missing} is a member, but the entry was not found in the directory")
     if found.truncated:
@@ -192,7 +207,8 @@ async def _members(settings: Settings, group: str) -> Membership:
 
 
 def _print_people(people: list[Person] | tuple[Person, ...]) -> None:
-    print_table(("name", "mail"), [(named(person.name, person.dn), person.mail) for person in people])
+    rows = [(person.name, person.mail, person.dn) for person in people]
+    print_table(("name", "mail"), rows, below=_DN_BELOW_NAME)
 
 
 def _mail(found: Person | Group) -> str | None:

@@ -1,6 +1,5 @@
 """`quintet trust`: lists and changes trust stores."""
 
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from quintet.admin import trust as stores
 from quintet.admin.certificate_files import NoCertificatesError, read_certificates
 from quintet.admin.fetching import FetchError, Peer, fetch, verify
 from quintet.admin.listing import rows_of
-from quintet.admin.rewriting import only_one
 from quintet.admin.trust import Target, TrustError
 from quintet.admin.trust_anchor import (
     Anchor,
@@ -22,13 +20,14 @@ from quintet.admin.trust_anchor import (
     has_fingerprint,
     machine_roots,
 )
-from quintet.cli.app import app
+from quintet.cli.app import CommandGroup, app
 from quintet.cli.certificates import entry_document, facts_document, print_chain, print_entries
-from quintet.cli.context import folder_of, run
+from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.prompts import PasswordFile, Yes, agree, ask_password, read_password
 from quintet.cli.report_error import EXITS
 from quintet.cli.show import AsJson, hint, out, print_json, printable, say, text, warn
+from quintet.files import locked
 from quintet.secret import Secret
 from quintet.tls import (
     NoSuchEntryError,
@@ -55,6 +54,7 @@ EXITS[TlsSettingsError] = ExitCode.USAGE
 
 trust = typer.Typer(
     name="trust",
+    cls=CommandGroup,
     help="List and change the trust store: that of the settings, or the one that --store names.",
     no_args_is_help=True,
 )
@@ -126,7 +126,7 @@ def fetch_certificate(
     folder = folder_of(context)
     peer = _peer(address, starttls=starttls)
     server = run(fetch(peer))
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         target = _existing_or_new(context, store, password_file)
         anchor = choose_anchor(server.chain, target.store.certificates, machine_roots())
         if not as_json:
@@ -143,7 +143,7 @@ def fetch_certificate(
     trusted = taken is not None or anchor.found is Found.IN_STORE
     problem = None
     if trusted:
-        settings = stores.tls_settings(folder, os.environ)
+        settings = stores.tls_settings(folder, environ_of(context))
         problem = run(verify(peer, settings=settings, trust=changed, presented=server))
     if as_json:
         print_json(
@@ -186,7 +186,7 @@ def import_files(
     """Import certificates from files. A certificate that would not help is refused, with the reason."""
     folder = folder_of(context)
     certificates = [one for file in files for one in _read(file)]
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         target = _existing_or_new(context, store, password_file)
         additions = stores.add(target.store, certificates, alias=alias, force=force)
         for certificate, reason in additions.left_out:
@@ -231,7 +231,7 @@ def remove_entries(
 ) -> None:
     """Remove entries from a store."""
     folder = folder_of(context)
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         target = _existing(context, store, password_file)
         left = stores.without(target.store, aliases)
         agree(f"Remove {', '.join(printable(a) for a in aliases)} from {target.path}?", yes=yes)
@@ -255,11 +255,11 @@ def create_store(
 ) -> None:
     """Make an empty store."""
     folder = folder_of(context)
-    with only_one(store.parent if store else folder):
+    with locked(store.parent if store else folder):
         if store is not None:
             target = stores.new_file_store(store, _password(store, password_file, new=True))
         else:
-            target = stores.settings_store_or_new(folder, os.environ)
+            target = stores.settings_store_or_new(folder, environ_of(context))
             if target.old is not None:
                 raise TrustError(f"{target.path} exists already", "import certificates into it")
         backups = stores.save(target, target.store, folder=folder, legacy=legacy)
@@ -282,7 +282,7 @@ def convert_store(
     as_json: AsJson = False,
 ) -> None:
     """Write a store in another format or encoding. The password stays the same."""
-    with only_one(store.parent if store else folder_of(context)):
+    with locked(store.parent if store else folder_of(context)):
         target = _existing(context, store, password_file)
         if to is None:
             encoding = "legacy encoding, which Sametime reads" if legacy else "modern encoding"
@@ -307,9 +307,9 @@ def stash_password(
 ) -> None:
     """Move the password of the settings' store from sametime.ini into a stash file."""
     folder = folder_of(context)
-    with only_one(folder):
+    with locked(folder):
         agree("Write a stash file, and remove the password from sametime.ini?", yes=yes)
-        stashed = stores.stash(folder, os.environ)
+        stashed = stores.stash(folder, environ_of(context))
     if as_json:
         kept = [str(path) for path in stashed.backups]
         print_json({"stash": str(stashed.path), "backups": kept, "variable": stashed.variable})
@@ -322,12 +322,12 @@ def stash_password(
 def _existing(context: typer.Context, store: Path | None, password_file: Path | None) -> Target:
     if store is not None:
         return stores.file_store(store, _password(store, password_file), ask=password_file is None)
-    return stores.settings_store(folder_of(context), os.environ)
+    return stores.settings_store(folder_of(context), environ_of(context))
 
 
 def _existing_or_new(context: typer.Context, store: Path | None, password_file: Path | None) -> Target:
     if store is None:
-        return stores.settings_store_or_new(folder_of(context), os.environ)
+        return stores.settings_store_or_new(folder_of(context), environ_of(context))
     if not store.exists():
         return stores.new_file_store(store, _password(store, password_file, new=True))
     return stores.file_store(store, _password(store, password_file), ask=password_file is None)

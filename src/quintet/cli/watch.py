@@ -8,16 +8,17 @@ from contextlib import AsyncExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import final
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
-from quintet.cards.cards import Cards
-from quintet.cli.show import encryption, out, printable, table, text
-from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.records import ConnectionStatus
-from quintet.runtime.status_socket import Running, ask
+from quintet.cards import Cards
+from quintet.cli.show import encryption, out, print_line, print_table, printable, text
+from quintet.config import Settings
+from quintet.directory import ConnectionStatus, Directory
+from quintet.runtime import Running, read_status
 
 _EVERY = 1.0
 
@@ -55,7 +56,7 @@ class _Ours:
         if self._opened is None:
             settings = self._settings()
             directory = await self._stack.enter_async_context(Directory(settings))
-            cards = await self._stack.enter_async_context(Cards(settings.cards)) if settings.cards else None
+            cards = await self._stack.enter_async_context(Cards(settings)) if settings.cards else None
             self._opened = directory, cards
         directory, cards = self._opened
         found = await directory.connect_all()
@@ -74,7 +75,7 @@ async def _follow(folder: Path, environ: Mapping[str, str], ours: _Ours, stop: a
             if live is not None:
                 live.update(_picture(found, origin), refresh=True)
             elif (found, origin) != shown:
-                console.print(_picture(found, origin))
+                _print(found, origin)
             shown = found, origin
             with suppress(TimeoutError):
                 async with asyncio.timeout(_EVERY):
@@ -83,7 +84,7 @@ async def _follow(folder: Path, environ: Mapping[str, str], ours: _Ours, stop: a
 
 async def _look(folder: Path, environ: Mapping[str, str], ours: _Ours) -> tuple[Running, str]:
     try:
-        found = await ask(folder, environ)
+        found = await read_status(folder, environ)
     except OSError as error:
         why = f"The running server can't be asked ({error.strerror or error})"
     else:
@@ -93,31 +94,42 @@ async def _look(folder: Path, environ: Mapping[str, str], ours: _Ours) -> tuple[
     return await ours.running(), f"{why}: these are this command's own connections"
 
 
+_HEADINGS = ("connection", "address", "encryption", "state", "completed", "in flight", "reconnects")
+
+
+def _row(each: ConnectionStatus) -> tuple[Text, ...]:
+    values = (each.state.value, each.operations, each.in_flight, each.reconnects)
+    return text(each.service.value), text(each.address), encryption(each), *map(text, values)
+
+
+def _head(found: Running, origin: str) -> Text:
+    return Text.assemble(printable(origin), "\nProtection: ", (printable(found.protection), "bold"))
+
+
 def _picture(found: Running, origin: str) -> RenderableType:
-    made = table("connection", "address", "encryption", "state", "completed", "in flight", "reconnects")
-    for column in made.columns:
-        column.no_wrap = column.header != "address"
+    """What fits the screen, as it is drawn anew each time."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in _HEADINGS:
+        made.add_column(heading, overflow="fold", no_wrap=heading != "address")
     for each in found.connections:
-        made.add_row(
-            text(each.task),
-            text(each.address),
-            encryption(each),
-            text(each.state.value),
-            text(each.operations),
-            text(each.in_flight),
-            text(each.reconnects),
-        )
-    head = Text.assemble(printable(origin), "\nProtection: ", (printable(found.protection), "bold"))
-    return Group(head, made, *_errors(found.connections))
+        made.add_row(*_row(each))
+    return Group(_head(found, origin), made, *_errors(found.connections))
+
+
+def _print(found: Running, origin: str) -> None:
+    print_line(_head(found, origin))
+    print_table(_HEADINGS, map(_row, found.connections))
+    for each in _errors(found.connections):
+        print_line(each)
 
 
 def _errors(found: Iterable[ConnectionStatus]) -> list[Text]:
     return [
-        Text.assemble((f"{printable(each)}", style))
+        Text(printable(each), style)
         for each, style in dict.fromkeys(
             (words, style)
             for status in found
-            for words, style in ((status.error, "bold red"), (status.remark, "yellow"))
+            for words, style in ((status.error, "bold red"), (status.note, "yellow"))
             if words is not None
         )
     ]

@@ -79,6 +79,12 @@ class SettingsReader:
             check_characters(value, secret=secret, findings=self._findings)
         return value
 
+    def raw(self, name: str) -> str:
+        """The text as it is written, blanks included."""
+        setting = self._table[name]
+        value = self._get(setting)
+        return setting.default if value is None else value.text
+
     def text(self, name: str) -> str:
         value = self.value(name)
         return self._table[name].default if value is None else value.text.strip()

@@ -92,7 +92,7 @@ _INTERVALS = {name: 60.0 * int(setting.default) for name, setting in ANYWHERE.it
 
 @dataclass(frozen=True, slots=True)
 class DirectorySettings:
-    """The `[Directory]` keys (reference 2.9) and what goes with them. Intervals are seconds.
+    r"""The `[Directory]` keys (reference 2.9) and what goes with them. Intervals are seconds.
 
     `start_tls` (`QUINTET_START_TLS`): what is encrypted uses StartTLS on `Port`, not TLS on `SSLPort`.
     `allow_clear_service_bind` (`QUINTET_ALLOW_CLEAR_SERVICE_BIND`): as Sametime does under "only passwords".
@@ -101,7 +101,7 @@ class DirectorySettings:
     its DN.
     `allow_expired_passwords` (`QUINTET_ALLOW_EXPIRED_PASSWORDS`): the right password signs in also when it
     has expired or must be changed.
-    `login_domains` (`QUINTET_LOGIN_DOMAINS`): removed from `DOMAIN\\name`; in lower case.
+    `login_domains` (`QUINTET_LOGIN_DOMAINS`): removed from `DOMAIN\name`; in lower case.
     `mail_shortcut`: Sametime looks up mail addresses without the configured filter; Quintet does not.
     """
 

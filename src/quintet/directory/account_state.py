@@ -1,11 +1,11 @@
 """What the answer to a bind says about an account, in an administrator's terms.
 
-LDAP has one result code for nearly every refusal, and each product says more in its own way: a sub-code in the
-text (Active Directory), a fixed sentence (389 Directory Server), the control of draft-behera, Netscape's two
-controls. `state_of` knows them all. Users never see it: to them every refusal looks alike.
+LDAP has one result code for nearly every refusal, and each product says more in its own way: a sub-code in
+the text (Active Directory), a fixed sentence (389 Directory Server), the control of draft-behera, Netscape's
+two controls. `state_of` knows them all. Users never see it: to them every refusal looks alike.
 
-The order of the tables is the order of what counts: a sub-code names the reason exactly; then the text
-that stands for one reason; then the controls, which put several reasons under one number; then the result code.
+The order of the tables is the order of what counts: a sub-code names the reason exactly; then the text that
+stands for one reason; then the controls, which put several reasons under one number; then the result code.
 Numbers such as S22 are rows of docs/design/directory-servers.md.
 """
 
@@ -79,7 +79,7 @@ _MEANING = MappingProxyType(
         AccountState.PASSWORD_EXPIRED: "the password has expired",
         AccountState.MUST_CHANGE_PASSWORD: "the password is right and must be changed before the first use",
         AccountState.OUTSIDE_HOURS: "the account may not sign in at this time of the week",
-        AccountState.WRONG_WORKSTATION: "the account may sign in from named workstations only, and this is none",
+        AccountState.WRONG_WORKSTATION: "the account may sign in from certain workstations only",
         AccountState.INACTIVE: "the account was not used for too long, and the server has closed it",
         AccountState.RESTRICTED: "a restriction of the account, or of this kind of sign-in, forbids it",
         AccountState.UNKNOWN: "the server refuses, and its answer does not say why",
@@ -156,7 +156,7 @@ def state_of(code: int, diagnostic: str = "", controls: Sequence[Control] = ()) 
 
 
 def _state_of_success(controls: Sequence[Control]) -> AccountState:
-    """S126 to S128. Netscape's control alone does not tell grace from a change that is due: the stricter holds."""
+    """S126 to S128. Netscape's control alone does not tell grace from a change that is due."""
     policy = _find(PasswordPolicyResult, controls)
     if policy is not None:
         if policy.reason is not None:

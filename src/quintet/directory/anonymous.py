@@ -1,13 +1,13 @@
 """Whether servers without an account can be searched at all.
 
-Active Directory takes an anonymous bind and then refuses every search (rows S6 and S8), 389 Directory Server can
-be set to do the same (S103). So an open connection proves nothing there.
+Active Directory takes an anonymous bind and then refuses every search (rows S6 and S8), 389 Directory Server
+can be set to do the same (S103). So an open connection proves nothing there.
 """
 
-from quintet.directory.entry_exists import ANYTHING
+from quintet.directory.endpoint import COMMUNITY
+from quintet.directory.entries import ANY_ENTRY
 from quintet.directory.errors import DirectoryError, DirectoryUnavailableError, UnreachableReason
 from quintet.directory.services import Service
-from quintet.directory.settings_help import COMMUNITY
 from quintet.directory.snapshot import Snapshot
 from quintet.ldap import (
     InappropriateAuthentication,
@@ -22,13 +22,13 @@ BIND_REQUIRED = (OperationsError, InappropriateAuthentication, StrongerAuthRequi
 
 
 async def search_refusals(snapshot: Snapshot) -> tuple[DirectoryUnavailableError, ...]:
-    """For each server that has no account and does not let anonymous clients search, an error that says so."""
+    """An error for each server that has no account and does not let anonymous clients search."""
     found = []
     for server in snapshot.servers:
         if server.settings.account is not None:
             continue
         try:
-            await server.read(Service.RESOLVE_NAMES, server.settings.person_base, ANYTHING, ("1.1",))
+            await server.read(Service.RESOLVE_NAMES, server.settings.person_base, ANY_ENTRY, ("1.1",))
         except BIND_REQUIRED as error:
             refusal = DirectoryUnavailableError.because(
                 UnreachableReason.ACCOUNT,

@@ -3,11 +3,16 @@
 import uuid
 from collections.abc import Iterable
 
-from quintet.config.settings import CardServer, ServerSettings
+from quintet.config import CardServer, ServerSettings
+from quintet.directory.kinds import PRIMARY_GROUP_TOKEN, listed
 from quintet.directory.records import Group, Person
 from quintet.ldap.dn import DN, fold, type_key
 from quintet.ldap.errors import DNSyntaxError
+from quintet.ldap.filters import Equality, Filter, Present
 from quintet.ldap.messages import SearchResultEntry
+
+ANY_ENTRY = Present("objectClass").encode()
+"""The filter that every entry matches."""
 
 _GUID = "objectguid"
 _DISTINGUISHED_NAME = "distinguishedname"
@@ -40,7 +45,18 @@ def person_attributes(server: ServerSettings) -> tuple[str, ...]:
 
 
 def group_attributes(server: ServerSettings) -> tuple[str, ...]:
+    """What must be asked for so that `group` can be made."""
     return (server.group_name_attribute,)
+
+
+def opened_group_attributes(server: ServerSettings) -> tuple[str, ...]:
+    """What must be asked for of a group that is opened."""
+    members = (*listed(server.group_member_attribute), PRIMARY_GROUP_TOKEN)
+    return ("objectClass", *members, *group_attributes(server))
+
+
+def of_class(name: str) -> Filter:
+    return Equality("objectClass", name.encode())
 
 
 def person(entry: SearchResultEntry, server: ServerSettings) -> Person:

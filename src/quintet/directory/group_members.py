@@ -1,4 +1,4 @@
-"""Walk 4: the content of a public group. Nested groups are opened once, circles broken, limits told.
+"""Data flow 4: the content of a public group. Nested groups are opened once, circles broken, limits told.
 
 Members are looked up at the group's own server only, and below its bases (row C42).
 """
@@ -11,25 +11,34 @@ from itertools import islice
 from typing import final
 
 from quintet.directory.entries import (
+    first,
     group,
-    group_attributes,
     identity,
     lies_under,
+    of_class,
+    opened_group_attributes,
     parsed,
     person,
     person_attributes,
 )
 from quintet.directory.errors import AmbiguousNameError, UnknownGroupError
-from quintet.directory.kinds import is_computer, is_group, listed, of_group_class, people_of
-from quintet.directory.name_filter import name_filter
-from quintet.directory.queries import answered_badly, gather_or_cancel, query_servers, unless_refused
+from quintet.directory.kinds import (
+    PRIMARY_GROUP_ID,
+    PRIMARY_GROUP_TOKEN,
+    is_computer,
+    is_group,
+    listed,
+    of_group_class,
+    people_of,
+)
+from quintet.directory.queries import answered_badly, gather_or_cancel, name_filter, query_servers
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Membership, Person
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Found, Server, Snapshot
 from quintet.ldap.dn import DN, type_key
 from quintet.ldap.errors import InvalidDNSyntax, LdapError
-from quintet.ldap.filters import And, Equality, Filter, Or
+from quintet.ldap.filters import And, Equality
 from quintet.ldap.filters import decode as decode_filter
 from quintet.ldap.messages import SearchResultEntry
 
@@ -39,31 +48,29 @@ DEEPEST = 50
 _AT_ONCE = 50
 _LOOKS_PER_MEMBER = 4
 _REPETITIONS_PER_MEMBER = 100
-_TASK = Service.GROUP_CONTENT
+_SERVICE = Service.GROUP_CONTENT
 _UID_FORM = "memberuid"
-PRIMARY_GROUP_ID = "primaryGroupID"
-PRIMARY_GROUP_TOKEN = "primaryGroupToken"  # noqa: S105  # the name of an attribute, which comes only if asked for (S57)
 _BIT_STRING = re.compile(r"#'[01]*'B\Z")
 
 
-async def members(view: Snapshot, name: str, *, limit: int | None = None) -> Membership:
+async def members(snapshot: Snapshot, name: str, *, limit: int | None = None) -> Membership:
     """The members of the group with this name or DN; at most `limit` people (the settings' by default).
 
     Raises UnknownGroupError, AmbiguousNameError, DirectoryUnavailableError and its kin.
     """
-    most = view.directory.max_members if limit is None else limit
+    most = snapshot.directory.max_members if limit is None else limit
     if most < 1:
         raise ValueError("the limit must be at least 1")
-    server, entry = await _find_group(view, name.strip())
+    server, entry = await _find_group(snapshot, name.strip())
     try:
         return await _OpenGroup(server, most).content(entry)
     except LdapError as error:
-        raise answered_badly(error, server, _TASK.value) from error
+        raise answered_badly(error, server, _SERVICE) from error
 
 
-async def _find_group(view: Snapshot, name: str) -> tuple[Server, SearchResultEntry]:
+async def _find_group(snapshot: Snapshot, name: str) -> tuple[Server, SearchResultEntry]:
     typed = parsed(name) if "=" in name else None
-    inside = [s for s in view.servers if typed and typed.is_under(s.settings.group_base)]
+    inside = [s for s in snapshot.servers if typed and typed.is_under(s.settings.group_base)]
 
     async def question(server: Server) -> Found:
         """By the DN; a name may look like one and be none: `a=b`."""
@@ -72,7 +79,12 @@ async def _find_group(view: Snapshot, name: str) -> tuple[Server, SearchResultEn
 
     async def by_dn(server: Server) -> SearchResultEntry | None:
         try:
-            return await server.read(_TASK, name, _is_group(server), _group_attributes(server))
+            return await server.read(
+                _SERVICE,
+                name,
+                of_group_class(server.settings.group_class),
+                opened_group_attributes(server.settings),
+            )
         except InvalidDNSyntax:
             return None
 
@@ -88,15 +100,15 @@ async def _find_group(view: Snapshot, name: str) -> tuple[Server, SearchResultEn
             )
         )
         return await server.search(
-            _TASK,
+            _SERVICE,
             settings.group_base,
             settings.group_scope.value,
             exact,
-            _group_attributes(server),
+            opened_group_attributes(server.settings),
             limit=2,
         )
 
-    answers = await query_servers(inside or view.servers, question)
+    answers = await query_servers(inside or snapshot.servers, question)
     once = {
         identity(entry.dn): (server, entry)
         for server, found in reversed(answers.given)
@@ -104,7 +116,7 @@ async def _find_group(view: Snapshot, name: str) -> tuple[Server, SearchResultEn
     }
     if len(once) > 1:
         raise AmbiguousNameError(
-            "several groups have this name", task=_TASK.value, fix="Give the group's distinguished name"
+            "several groups have this name", service=_SERVICE, fix="Give the group's distinguished name"
         )
     if once:
         return next(iter(once.values()))
@@ -112,7 +124,7 @@ async def _find_group(view: Snapshot, name: str) -> tuple[Server, SearchResultEn
         raise answers.failures[0][1]
     missing = [found.missing_base for _, found in answers.given if found.missing_base]
     fix = f"Check {' and '.join(missing)}: the base is not there" if missing else None
-    raise UnknownGroupError("no public group has this name", task=_TASK.value, fix=fix)
+    raise UnknownGroupError("no public group has this name", service=_SERVICE, fix=fix)
 
 
 @final
@@ -149,7 +161,7 @@ class _OpenGroup:
         for attribute in listed(self.server.settings.group_member_attribute):
             batch: list[str] = []
             by_uid = type_key(attribute) == _UID_FORM
-            async for value in all_values(self.server, _TASK, entry, attribute):
+            async for value in all_values(self.server, _SERVICE, entry, attribute):
                 name = without_bits(value.decode("utf-8", "surrogateescape").strip())
                 key = f"uid {name}" if by_uid else identity(name)
                 if not name or key in self._seen:
@@ -175,13 +187,13 @@ class _OpenGroup:
 
     async def _take_primary_members(self, entry: SearchResultEntry) -> None:
         """Active Directory: who has this group as the primary one is not in `member` (row S55)."""
-        token = entry.text(PRIMARY_GROUP_TOKEN)
+        token = first(entry, PRIMARY_GROUP_TOKEN)
         if token is None or not token.isdecimal():
             return
         settings = self.server.settings
         mine = Equality(PRIMARY_GROUP_ID, token.encode())
         found = await self.server.search(
-            _TASK,
+            _SERVICE,
             settings.person_base,
             settings.person_scope.value,
             And((people_of(settings, disabled=True), mine)),
@@ -194,8 +206,7 @@ class _OpenGroup:
 
     async def _take(self, names: Sequence[str], depth: int, *, by_uid: bool) -> None:
         settings = self.server.settings
-        look = self._by_uid if by_uid else self._by_dn
-        found = await gather_or_cancel(unless_refused(look(name)) for name in names)
+        found = await self._look_up(names, by_uid=by_uid)
         for name, entry in zip(names, found, strict=True):
             if entry is None:
                 self.missing[identity(name)] = name
@@ -216,40 +227,28 @@ class _OpenGroup:
                 else:
                     self.truncated = True
 
-    async def _by_dn(self, name: str) -> SearchResultEntry | None:
-        server = self.server
-        dn = parsed(name)
-        if not dn or not lies_under(dn, server.bases):
-            return None
-        asked = (*_group_attributes(server), *person_attributes(server.settings))
-        return await server.read(_TASK, name, Or((_is_person(server), _is_group(server))), asked)
+    async def _look_up(self, names: Sequence[str], *, by_uid: bool) -> Sequence[SearchResultEntry | None]:
+        """The entries of these members; None for those that are not there, or not ours to look at."""
+        if by_uid:
+            return await gather_or_cancel(self._by_uid(name) for name in names)
+        bases = self.server.bases
+        inside = [name for name in names if (dn := parsed(name)) and lies_under(dn, bases)]
+        entries = await self.server.read_each(_SERVICE, self.server.member_read, inside)
+        by_name = dict(zip(inside, entries, strict=True))
+        return [by_name.get(name) for name in names]
 
     async def _by_uid(self, uid: str) -> SearchResultEntry | None:
         """RFC 2307: posixGroup names its members by their `uid`."""
         settings = self.server.settings
         found = await self.server.search(
-            _TASK,
+            _SERVICE,
             settings.person_base,
             settings.person_scope.value,
-            And((_is_person(self.server), Equality("uid", uid.encode("utf-8", "surrogateescape")))),
+            And((of_class(settings.person_class), Equality("uid", uid.encode("utf-8", "surrogateescape")))),
             ("objectClass", *person_attributes(settings)),
             limit=2,
         )
         return found.entries[0] if len(found.entries) == 1 else None
-
-
-def _group_attributes(server: Server) -> tuple[str, ...]:
-    settings = server.settings
-    members = (*listed(settings.group_member_attribute), PRIMARY_GROUP_TOKEN)
-    return ("objectClass", *members, *group_attributes(settings))
-
-
-def _is_group(server: Server) -> Filter:
-    return of_group_class(server.settings.group_class)
-
-
-def _is_person(server: Server) -> Filter:
-    return Equality("objectClass", server.settings.person_class.encode())
 
 
 def without_bits(name: str) -> str:

@@ -5,8 +5,8 @@ the accounts of trusted domains (row S53); whom the administrator has disabled, 
 them, is not offered either (S34, S54). `PersonObjectClass` can't say that, so it is added here wherever
 people are listed by their class: browsing, the members of groups, business cards.
 
-The additional conditions are only for settings that speak of Active Directory: on other servers a filter on an
-unknown attribute can be Undefined, and its negation, too (RFC 4511 section 4.5.1.7).
+The additional conditions are only for settings that speak of Active Directory: on other servers a filter on
+an unknown attribute can be Undefined, and its negation, too (RFC 4511 section 4.5.1.7).
 
 Many directories have groups of several classes, each with its own attribute for members (row S151): so
 `GroupObjectClass` and `GroupMemberAttribute` may be lists, as in `groupOfNames,groupOfUniqueNames`.
@@ -25,6 +25,11 @@ TRUST_ACCOUNT = b"805306370"
 """`sAMAccountType` of the account of a trusted domain (S53)."""
 USER_ACCOUNT = "805306368"
 """`sAMAccountType` of people: neither computers nor trusts (S53)."""
+
+PRIMARY_GROUP_ID = "primaryGroupID"
+"""Of a user, the number of the primary group (S55)."""
+PRIMARY_GROUP_TOKEN = "primaryGroupToken"  # noqa: S105  # the name of an attribute
+"""Of a group, the number that its primary members have. It comes only if it is asked for (S57)."""
 
 _USER = "user"
 _COMPUTER = "computer"

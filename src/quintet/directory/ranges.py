@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 
-from quintet.directory.entry_exists import ANYTHING
+from quintet.directory.entries import ANY_ENTRY
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server
 from quintet.ldap.dn import type_key
@@ -15,7 +15,7 @@ _RANGE = re.compile(r"range=(\d{1,9})-(\d{1,9}|\*)", re.IGNORECASE)
 
 
 async def all_values(
-    server: Server, task: Service, entry: SearchResultEntry, attribute: str
+    server: Server, service: Service, entry: SearchResultEntry, attribute: str
 ) -> AsyncIterator[bytes]:
     """The values in the entry, then those to be asked for. A server that repeats itself is not followed.
 
@@ -40,7 +40,7 @@ async def all_values(
             raise ClientLimitError(f"{attribute} of {entry.dn!r} comes in more than {_MOST_PARTS} parts")
         expected = last + 1
         asked = f"{attribute};range={expected}-*"
-        at = await server.read(task, entry.dn, ANYTHING, (asked,))
+        at = await server.read(service, entry.dn, ANY_ENTRY, (asked,))
 
 
 def _parts(entry: SearchResultEntry, attribute: str) -> tuple[list[bytes], list[bytes] | None, int | None]:

@@ -11,7 +11,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from quintet.directory.account_state import AccountState, state_of
-from quintet.ldap import Control, Entry, Filter, LdapError, LdapSyntaxError, ResultError
+from quintet.directory.services import Service
+from quintet.ldap import Control, LdapError, ResultError, SearchResult
 from quintet.ldap.filters import decode
 
 
@@ -22,7 +23,7 @@ class Searched:
     `scope` is LDAP's number (RFC 4511 section 4.5.1.2).
     """
 
-    service: str
+    service: Service
     server: str
     base: str
     scope: int
@@ -35,7 +36,7 @@ class Searched:
 class Bound:
     """A bind. `code` and `diagnostic` are the server's words, `state` is what they mean."""
 
-    service: str
+    service: Service
     server: str
     dn: str
     code: int
@@ -60,21 +61,18 @@ def watch(watcher: Watcher) -> Iterator[None]:
 
 
 def tell_search(
-    service: str,
-    server: str,
-    base: str,
-    scope: int,
-    filter: Filter | bytes,  # noqa: A002 (LDAP's own word)
-    entries: Sequence[Entry] = (),
-    error: LdapError | None = None,
+    service: Service, server: str, base: str, scope: int, tree: bytes, outcome: SearchResult | LdapError
 ) -> None:
-    """A search was answered, or was not."""
-    if (watcher := _watcher.get()) is not None:
-        dns = tuple(entry.dn for entry in entries)
-        watcher(Searched(service, server, base, scope, _text(filter), dns, error))
+    """A search was answered, or was not. `tree` is the filter in BER."""
+    if (watcher := _watcher.get()) is None:
+        return
+    error = outcome if isinstance(outcome, LdapError) else None
+    result = getattr(outcome, "partial", None) if error is not None else outcome
+    dns = tuple(entry.dn for entry in result.entries) if isinstance(result, SearchResult) else ()
+    watcher(Searched(service, server, base, scope, _text(tree), dns, error))
 
 
-def tell_bind(service: str, server: str, dn: str, answer: ResultError | Sequence[Control]) -> AccountState:
+def tell_bind(server: str, dn: str, answer: ResultError | Sequence[Control]) -> AccountState:
     """A bind was answered: with an error, or with success and these controls. Returns what that means."""
     if isinstance(answer, ResultError):
         code, diagnostic, controls = answer.result_code, answer.diagnostic, answer.controls
@@ -82,12 +80,12 @@ def tell_bind(service: str, server: str, dn: str, answer: ResultError | Sequence
         code, diagnostic, controls = 0, "", tuple(answer)
     state = state_of(code, diagnostic, controls)
     if (watcher := _watcher.get()) is not None:
-        watcher(Bound(service, server, dn, code, diagnostic, state))
+        watcher(Bound(Service.AUTHENTICATE, server, dn, code, diagnostic, state))
     return state
 
 
-def _text(tree: Filter | bytes) -> str:
+def _text(tree: bytes) -> str:
     try:
-        return str(decode(tree)) if isinstance(tree, bytes) else str(tree)
-    except (LdapSyntaxError, LdapError):
+        return str(decode(tree))
+    except LdapError:
         return "(a filter that has no text)"

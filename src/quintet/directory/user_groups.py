@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quintet.directory.entries import group, group_attributes, identity, lies_under, parsed
-from quintet.directory.entry_exists import ANYTHING
-from quintet.directory.group_members import PRIMARY_GROUP_ID
-from quintet.directory.kinds import is_active_directory, of_group_class, spoken
-from quintet.directory.queries import answered_badly, gather_or_cancel, unless_refused
+from quintet.directory.entries import ANY_ENTRY, group, group_attributes, identity, lies_under, parsed
+from quintet.directory.kinds import PRIMARY_GROUP_ID, is_active_directory, of_group_class, spoken
+from quintet.directory.queries import answered_badly, gather_or_cancel
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Person
 from quintet.directory.services import Service
@@ -16,6 +14,7 @@ from quintet.directory.snapshot import Server, Snapshot
 from quintet.ldap import And, Equality
 from quintet.ldap.errors import FilterSyntaxError, LdapError
 from quintet.ldap.messages import SearchResultEntry
+from quintet.ldap.prepared import PreparedRead
 
 if TYPE_CHECKING:
     from quintet.ldap.dn import DN
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 DEPTH, DEEPEST = 4, 10
 MOST_GROUPS = 1000
 _SID, _SID_LEAST = "objectSid", 12  # MS-DTYP 2.4.2.2: 8 bytes and at least one sub-authority of 4
-_TASK = Service.GROUP_CONTENT
+_SERVICE = Service.GROUP_CONTENT
 _AT_ONCE = 50
 
 
@@ -35,12 +34,12 @@ class GroupLevel:
     level: int
 
 
-async def groups_of(view: Snapshot, person: Person, *, depth: int = DEPTH) -> tuple[Group, ...]:
+async def groups_of(snapshot: Snapshot, person: Person, *, depth: int = DEPTH) -> tuple[Group, ...]:
     """The person's groups, as `group_levels` finds them, without their levels."""
-    return tuple(each.group for each in await group_levels(view, person, depth=depth))
+    return tuple(each.group for each in await group_levels(snapshot, person, depth=depth))
 
 
-async def group_levels(view: Snapshot, person: Person, *, depth: int = DEPTH) -> tuple[GroupLevel, ...]:
+async def group_levels(snapshot: Snapshot, person: Person, *, depth: int = DEPTH) -> tuple[GroupLevel, ...]:
     """The person's groups, the nearest first; at most MOST_GROUPS.
 
     `depth` is the number of levels (row C56): the groups that have the person as a member are level 1, so 4,
@@ -51,7 +50,7 @@ async def group_levels(view: Snapshot, person: Person, *, depth: int = DEPTH) ->
     if not -1 <= depth <= DEEPEST:
         raise ValueError(f"depth is -1 to {DEEPEST}")
     name = parsed(person.dn)
-    held = [each for each in view.servers if each.label == person.server]
+    held = [each for each in snapshot.servers if each.label == person.server]
     server = next((each for each in held if name and lies_under(name, (each.settings.person_base,))), None)
     if server is None:
         return ()
@@ -72,12 +71,12 @@ async def group_levels(view: Snapshot, person: Person, *, depth: int = DEPTH) ->
                             above.append(entry.dn)
             level = above
     except LdapError as error:
-        raise answered_badly(error, server, _TASK.value) from error
+        raise answered_badly(error, server, _SERVICE) from error
     return tuple(found.values())
 
 
 async def _directly(server: Server, dn: str, *, primary: bool) -> Sequence[SearchResultEntry]:
-    """The groups that have this entry as a member; `primary`, where it is a person, the primary group, too."""
+    """The groups with this entry as a member; `primary`, if it is a person, the primary group, too."""
     groups = await _by_membership(server, dn)
     if primary and is_active_directory(*spoken(server.settings)):
         return (*groups, *await _primary(server, dn))
@@ -90,14 +89,14 @@ async def _primary(server: Server, dn: str) -> Sequence[SearchResultEntry]:
     It is found by its SID, which is the person's with the number in `primaryGroupID` as the last part;
     `primaryGroupToken` matches nothing in filters (row S57).
     """
-    holder = await server.read(_TASK, dn, ANYTHING, (_SID, PRIMARY_GROUP_ID))
+    holder = await server.read(_SERVICE, dn, ANY_ENTRY, (_SID, PRIMARY_GROUP_ID))
     number = holder.text(PRIMARY_GROUP_ID) if holder else None
     sid = holder.get(_SID) if holder else []
     if not (sid and len(sid[0]) >= _SID_LEAST and number and number.isdecimal() and int(number) < 1 << 32):
         return ()
     settings = server.settings
     found = await server.search(
-        _TASK,
+        _SERVICE,
         settings.group_base,
         settings.group_scope.value,
         And(
@@ -123,7 +122,7 @@ async def _by_membership(server: Server, dn: str) -> Sequence[SearchResultEntry]
     except FilterSyntaxError:
         return ()
     found = await server.search(
-        _TASK,
+        _SERVICE,
         settings.group_base,
         settings.group_scope.value,
         filled,
@@ -135,22 +134,18 @@ async def _by_membership(server: Server, dn: str) -> Sequence[SearchResultEntry]
 
 async def _by_attribute(server: Server, dn: str, attribute: str) -> Sequence[SearchResultEntry]:
     settings = server.settings
-    holder = await server.read(_TASK, dn, ANYTHING, (attribute,))
+    holder = await server.read(_SERVICE, dn, ANY_ENTRY, (attribute,))
     if holder is None:
         return ()
     names: list[str] = []
-    async for value in all_values(server, _TASK, holder, attribute):
+    async for value in all_values(server, _SERVICE, holder, attribute):
         text = value.decode("utf-8", "surrogateescape")
         name = parsed(text)
         if name and lies_under(name, (settings.group_base,)) and len(names) < MOST_GROUPS:
             names.append(text)
     entries: list[SearchResultEntry] = []
+    read = PreparedRead(ANY_ENTRY, group_attributes(settings))
     for begin in range(0, len(names), _AT_ONCE):
         part = names[begin : begin + _AT_ONCE]
-        entries += (entry for entry in await gather_or_cancel(_read(server, name) for name in part) if entry)
+        entries += (entry for entry in await server.read_each(_SERVICE, read, part) if entry)
     return entries
-
-
-async def _read(server: Server, dn: str) -> SearchResultEntry | None:
-    asked = group_attributes(server.settings)
-    return await unless_refused(server.read(_TASK, dn, ANYTHING, asked))

@@ -9,19 +9,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, final
 
-from quintet.cards.cards import Cards
-from quintet.config.load import load
-from quintet.config.settings import CardSettings, Settings
-from quintet.config.stash_migration import stash_passwords
+from quintet.cards import Cards
+from quintet.config import Settings, load, stash_passwords
 from quintet.diagnostics import SettingsError
-from quintet.directory.directory import Directory
-from quintet.directory.endpoint import FileFingerprint, stamps
-from quintet.directory.errors import UnencryptedBindError
-from quintet.directory.records import ConnectionStatus, State
+from quintet.directory import (
+    Connections,
+    ConnectionState,
+    ConnectionStatus,
+    Directory,
+    FileFingerprint,
+    UnencryptedBindError,
+    fingerprints,
+)
 from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
-from quintet.runtime.pidfile import announced
-from quintet.runtime.status_socket import Running, answering, places
+from quintet.runtime.pidfile import pid_file
+from quintet.runtime.status_socket import Running, serve_status, socket_paths
 
 T = TypeVar("T")
 
@@ -32,7 +35,6 @@ RECONNECT_EVERY = 30.0
 """Seconds between two attempts to open connections that are down."""
 
 _FIRST_ATTEMPT = 10.0
-_NO_CARDS = CardSettings(storages=(), sets={})
 
 
 @final
@@ -50,27 +52,22 @@ class Application:
         self.settings = load(self.folder, environ)
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
-        self.directory = Directory(self.settings, trace=self.events)
-        self.cards = Cards(self.settings.cards or _NO_CARDS, trace=self.events)
+        self._connections = Connections(self.settings, trace=self.events)
+        self.directory = Directory(self._connections)
+        self.cards = Cards(self._connections)
 
     async def __aenter__(self) -> Self:
-        try:
-            await self.directory.open()
-            await self.cards.open()
-        except BaseException:
-            await asyncio.gather(self.directory.close(), self.cards.close())
-            raise
+        await self._connections.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(self.directory.drain(DRAIN), self.cards.drain(DRAIN))
+        await self._connections.drain(DRAIN)
 
     async def connect(self) -> tuple[ConnectionStatus, ...]:
         """Open the connections that are down, even those that failed a moment ago."""
-        told = await asyncio.gather(self.directory.connect_all(), self.cards.connect_all())
-        return (*told[0], *told[1])
+        return await self._connections.connect_all()
 
     async def reload(self) -> bool:
         """Read the files again and apply them; False when they have errors.
@@ -79,11 +76,11 @@ class Application:
         """
         async with self._changing:
             try:
-                settings = load(self.folder, self._environ)
+                settings = await asyncio.to_thread(load, self.folder, self._environ)
                 found = _fingerprints(settings)
                 if (settings, found) == (self.settings, self._fingerprints):
                     return True
-                await self.directory.reload(settings)
+                await self._connections.reload(settings)
             except SettingsError as error:
                 self.events.problems(error.problems)
                 self.events.settings_rejected("the new settings have errors")
@@ -93,12 +90,11 @@ class Application:
                 return False
             self.settings, self._fingerprints = settings, found
             self._apply(settings)
-            await self.cards.reload(settings.cards or _NO_CARDS)
             self.events.log.info("new settings", protection=self.directory.protection.name.lower())
             return True
 
     def connections(self) -> tuple[ConnectionStatus, ...]:
-        return (*self.directory.status(), *self.cards.status())
+        return self._connections.status()
 
     def running(self) -> Running:
         """The answer of the status socket."""
@@ -108,7 +104,7 @@ class Application:
     def summary(self) -> str:
         """The state in a few words."""
         found = self.connections()
-        working = sum(each.state is State.CONNECTED for each in found)
+        working = sum(each.state is ConnectionState.CONNECTED for each in found)
         return f"protection {self.directory.protection.name.lower()}, {working} of {len(found)} connections"
 
     def _apply(self, settings: Settings) -> None:
@@ -117,27 +113,29 @@ class Application:
 
 
 def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
-    """The state of the store files: a new certificate in them is a change, too."""
+    """The state of the store files: a new certificate in them is a change of the settings."""
     storages = settings.cards.storages if settings.cards else ()
-    return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in stamps(tls))
+    return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in fingerprints(tls))
 
 
 # The process around it.
 
 
-async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False) -> None:
-    """Serve until SIGTERM or SIGINT. SIGHUP reads the settings again, as `config_refresh_interval` does.
+async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False) -> signal.Signals:
+    """Serve until SIGTERM or SIGINT, and return which. SIGHUP reloads the settings.
 
-    `debug` logs every operation. Raises AlreadyRunningError, SettingsError, UnencryptedBindError.
+    They are also reloaded every `config_refresh_interval`. `debug` logs every operation. Raises
+    AlreadyRunningError, SettingsError, UnencryptedBindError.
     """
     stop, reload = asyncio.Event(), asyncio.Event()
+    received: list[signal.Signals] = []
     events = EventLogger()
     with (
-        _signal_handlers({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}),
-        ExitStack() as announcing,
+        _signal_handlers({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}, received),
+        ExitStack() as running,
     ):
         try:
-            announcing.enter_context(announced(folder))
+            running.enter_context(pid_file(folder))
         except OSError as error:
             events.log.warning("no pid file: other commands can't find this server", reason=str(error))
         events.problems(stash_passwords(folder, environ))
@@ -151,6 +149,7 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
                 await _run(application, stop, reload)
             systemd.stopping()
             events.log.info("stopping")
+    return next(each for each in received if each is not signal.SIGHUP)
 
 
 async def _run(application: Application, stop: asyncio.Event, reload: asyncio.Event) -> None:
@@ -222,28 +221,37 @@ async def _or_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | 
 
 @asynccontextmanager
 async def _status_socket(application: Application, environ: Mapping[str, str]) -> AsyncIterator[None]:
-    """Answer at the status socket, where one can be opened."""
+    """Serve the status socket, where one can be opened."""
     async with AsyncExitStack() as stack:
         failure: OSError | None = None
-        for path in places(application.folder, environ):
+        for path in socket_paths(application.folder, environ):
             try:
-                await stack.enter_async_context(answering(path, application.running))
+                await stack.enter_async_context(serve_status(path, application.running))
             except OSError as error:
                 failure = error
             else:
                 break
         else:
             application.events.log.warning(
-                "no status socket: quintet connections --watch can't ask this server", reason=str(failure)
+                "no status socket: quintet connections --watch can't read this server's status",
+                reason=str(failure),
             )
         yield
 
 
 @contextmanager
-def _signal_handlers(events: Mapping[signal.Signals, asyncio.Event]) -> Iterator[None]:
+def _signal_handlers(
+    events: Mapping[signal.Signals, asyncio.Event], received: list[signal.Signals]
+) -> Iterator[None]:
+    """Set the event of each signal that arrives, and add the signal to `received`."""
+
+    def handle(number: signal.Signals) -> None:
+        received.append(number)
+        events[number].set()
+
     loop = asyncio.get_running_loop()
-    for number, event in events.items():
-        loop.add_signal_handler(number, event.set)
+    for number in events:
+        loop.add_signal_handler(number, handle, number)
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
-"""The server that runs with a settings folder, and how to make it reload.
+"""The pid file of the server that runs with a settings folder, and the signal that makes it reload.
 
 A server holds a lock on its pid file while it runs. A pid file without that lock is stale, and no signal is
-ever sent to the process that has its number now.
+sent to the process that has its number now.
 """
 
 import fcntl
@@ -24,13 +24,13 @@ class AlreadyRunningError(Exception):
 
 
 @contextmanager
-def announced(folder: Path) -> Iterator[None]:
-    """Marks this process as the server of `folder` while the context lasts.
+def pid_file(folder: Path) -> Iterator[None]:
+    """Make this process the server of `folder` while the context lasts.
 
-    Raises `AlreadyRunningError`, or `OSError` when the folder cannot be written.
+    Raises `AlreadyRunningError`, and `OSError` when the file can't be written or is a symbolic link.
     """
     path = folder / PID_FILE
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
         if not _lock(handle, fcntl.LOCK_EX):
             raise AlreadyRunningError(folder, running(folder))
@@ -60,8 +60,8 @@ def running(folder: Path) -> int | None:
     return int(number)
 
 
-def tell_to_reload(folder: Path) -> int | None:
-    """Sends SIGHUP to the server of `folder`; its process id, or None when none runs here.
+def reload_running(folder: Path) -> int | None:
+    """Send SIGHUP to the server of `folder`; its process id, or None when none runs here.
 
     Raises `PermissionError` when it runs as another user.
     """

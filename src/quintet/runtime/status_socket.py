@@ -1,6 +1,6 @@
-"""The status of a running server's connections, at a Unix socket that only its owner can open.
+"""The status of a running server's connections, on a Unix socket that only its owner can open.
 
-A client that connects gets one JSON document; there is no request and nothing to change.
+A client that connects gets one JSON document. There is no request, and nothing can be changed.
 """
 
 import asyncio
@@ -11,10 +11,11 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from quintet.directory.records import Certificate, ConnectionStatus, State
+from quintet.directory import Certificate, ConnectionState, ConnectionStatus, Service
 
 SOCKET = "quintet.sock"
 RUNTIME_FOLDER = Path("/run/quintet")
@@ -38,15 +39,15 @@ class StatusSocketError(OSError):
     """The process at the socket is not a server of this version."""
 
 
-def places(folder: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where the socket may be: in the service's own folder, or beside the settings."""
+def socket_paths(folder: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where the socket can be: in the service's runtime directory, or beside the settings."""
     runtime = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     return tuple(Path(each) / SOCKET for each in (runtime, folder) if each)
 
 
 @asynccontextmanager
-async def answering(path: Path, status: Callable[[], Running]) -> AsyncIterator[None]:
-    """Answer at `path` while the context lasts. A stale socket of a dead server is replaced.
+async def serve_status(path: Path, status: Callable[[], Running]) -> AsyncIterator[None]:
+    """Serve the status at `path` while the context lasts. The stale socket of a dead server is replaced.
 
     Raises OSError.
     """
@@ -71,9 +72,9 @@ async def answering(path: Path, status: Callable[[], Running]) -> AsyncIterator[
                     await server.wait_closed()
 
 
-async def ask(folder: Path, environ: Mapping[str, str]) -> Running | None:
-    """The status of the server of `folder`; None when none runs. Raises OSError when access is denied."""
-    ours = places(folder, environ)
+async def read_status(folder: Path, environ: Mapping[str, str]) -> Running | None:
+    """The status of the server of `folder`; None when none runs. Raises OSError, as when access is denied."""
+    ours = socket_paths(folder, environ)
     for path in (*ours, RUNTIME_FOLDER / SOCKET):
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -96,8 +97,8 @@ async def ask(folder: Path, environ: Mapping[str, str]) -> Running | None:
     return None
 
 
-def _same(folder: Path, told: str) -> bool:
-    return os.path.realpath(folder) == told
+def _same(folder: Path, resolved: str) -> bool:
+    return os.path.realpath(folder) == resolved
 
 
 def encode(running: Running) -> bytes:
@@ -107,27 +108,29 @@ def encode(running: Running) -> bytes:
 def decode(data: bytes) -> Running:
     """Raises `StatusSocketError`."""
     try:
-        told = json.loads(data)
+        document = json.loads(data)
         return Running(
-            int(told["pid"]),
-            str(told["folder"]),
-            str(told["protection"]),
-            tuple(_connection(each) for each in told["connections"]),
+            int(document["pid"]),
+            str(document["folder"]),
+            str(document["protection"]),
+            tuple(_connection(each) for each in document["connections"]),
         )
     except (ValueError, KeyError, TypeError):
         raise StatusSocketError(errno.EPROTO, "the running server has another version; restart it") from None
 
 
-def _connection(told: dict[str, Any]) -> ConnectionStatus:
-    shown = told["certificate"]
-    return ConnectionStatus(
-        **told
-        | {"state": State(told["state"]), "certificate": Certificate(**shown) if shown is not None else None}
-    )
+def _connection(document: dict[str, Any]) -> ConnectionStatus:
+    certificate = document["certificate"]
+    parsed = {
+        "service": Service(document["service"]),
+        "state": ConnectionState(document["state"]),
+        "certificate": certificate and Certificate(**certificate),
+    }
+    return ConnectionStatus(**document | parsed)
 
 
-def _value_of(state: State) -> str:
-    return state.value
+def _value_of(member: Enum) -> Any:
+    return member.value
 
 
 def _bound(path: Path) -> socket.socket:
@@ -145,7 +148,7 @@ def _bound(path: Path) -> socket.socket:
 
 
 def _remover(path: Path) -> Callable[[], None]:
-    """Removes what is at `path` now, and nothing that may stand there later."""
+    """Removes the socket that is at `path` now, and no file that another process puts there later."""
     made = path.stat()
 
     def remove() -> None:
@@ -166,4 +169,4 @@ def _remove_stale(path: Path) -> None:
         except ConnectionRefusedError:
             path.unlink()
             return
-    raise OSError(errno.EADDRINUSE, "another server answers there", str(path))
+    raise OSError(errno.EADDRINUSE, "another server listens there", str(path))

@@ -1,9 +1,9 @@
-"""The three levels, measured in turns against a live directory, gently.
+"""The three levels, measured in turn against a live directory, at a limited rate.
 
-Every slice is a burst: `BURST` operations of one task at one level, `AT_ONCE` of them under way at a time.
-Its rate is what this connection can do when it is asked; the pauses between bursts keep the average below the
-rate that the administrator allows. Rounds go through all levels and tasks, and each begins with another,
-so that a busy minute of the server falls on all of them.
+The unit is a burst: `BURST` operations of one task at one level, `AT_ONCE` of them in flight. Its rate is
+what the connection can do; the pauses between bursts keep the average below the rate that the administrator
+allows. A round goes through all levels and tasks, and each round begins with another level, so that a busy
+minute of the server affects all of them.
 """
 
 import asyncio
@@ -17,12 +17,19 @@ from itertools import cycle
 
 from quintet.admin.levels import at_level
 from quintet.admin.sampling import Sample, sample
-from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.endpoint import Mode, pool_configs
-from quintet.directory.errors import AmbiguousNameError, DirectoryError, UnknownNameError
-from quintet.directory.services import Protection, Service
-from quintet.directory.ssl_contexts import SslContextCache
+from quintet.config import Settings
+from quintet.directory import (
+    TASKS,
+    AmbiguousNameError,
+    Directory,
+    DirectoryError,
+    Mode,
+    Protection,
+    Service,
+    SslContextCache,
+    UnknownNameError,
+    endpoints_of,
+)
 from quintet.ldap.connection import connect
 from quintet.ldap.errors import LdapError
 
@@ -39,7 +46,7 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """One slice: operations a second, the time of each operation (ms), CPU of this side (ms each)."""
+    """Operations per second, the time of each operation (ms), and this side's CPU time per operation (ms)."""
 
     per_second: float
     times_ms: tuple[float, ...]
@@ -48,7 +55,7 @@ class Burst:
 
 @dataclass(slots=True)
 class Level:
-    """What was measured at one level. `error` tells why it was not; `skipped` why single tasks were not."""
+    """What was measured at one level. `error` is why it was not, `skipped` why single tasks were not."""
 
     protection: Protection
     bursts: dict[Service, list[Burst]] = field(default_factory=dict)
@@ -70,10 +77,10 @@ class Measured:
 async def measure(
     settings: Settings, *, seconds: float = 30.0, rate: float = 200.0, progress: Progress = lambda _: None
 ) -> Measured:
-    """Measure for about `seconds`, with at most `rate` operations a second on average.
+    """Measure for about `seconds`, with at most `rate` operations per second on average.
 
-    At least three rounds are made, however short the time. Sign-ins are binds for an entry that does
-    not exist: nobody's account counts a failure. A level that cannot be opened is told, not measured.
+    At least three rounds are made, however short the time. Sign-ins are binds for an entry that does not
+    exist, so no account counts a failure. A level whose connections can't be opened has an `error`.
     """
     started = time.perf_counter()
     async with AsyncExitStack() as stack:
@@ -82,12 +89,12 @@ async def measure(
         plan = [(level, _operations(directory, people)) for level, directory in open_levels]
         for level, operations in plan:
             level.skipped = {
-                task: "nothing was found to ask about" for task in Service if task not in operations
+                task: "no entry to measure it with was found" for task in TASKS if task not in operations
             }
         handshake = await _handshake(settings)
         for _, operations in plan:
             for operation in operations.values():
-                await _burst(operation)  # connections and caches get warm; not counted
+                await _burst(operation)  # warms connections and caches up; not counted
         rounds, made = 0, 0
         while plan and (rounds < _LEAST_ROUNDS or time.perf_counter() - started < seconds):
             for level, operations in plan[rounds % len(plan) :] + plan[: rounds % len(plan)]:
@@ -129,7 +136,7 @@ async def _sample(levels: Sequence[tuple[Level, Directory]]) -> Sample:
 
 
 def _operations(directory: Directory, found: Sample) -> dict[Service, Operation]:
-    """What stands for each task. Whom it is about goes round, so that no cache answers for all."""
+    """The operation for each task. Each call is for another person, so that no cache answers them all."""
     password = secrets.token_urlsafe(12)
     operations: dict[Service, Operation] = {Service.AUTHENTICATE: lambda: directory.bind_nobody(password)}
     if found.people:
@@ -170,11 +177,11 @@ async def _burst(operation: Operation) -> Burst:
 
 async def _handshake(settings: Settings) -> float | None:
     """The median of what TLS adds to opening a connection, in ms; None where there is no TLS."""
-    endpoint = pool_configs(at_level(settings, Protection.ALL))[Service.RESOLVE_NAMES, 0].endpoints[0]
+    endpoint = endpoints_of(at_level(settings, Protection.ALL))[Service.RESOLVE_NAMES, 0]
     plain: list[float] = []
     encrypted: list[float] = []
     try:
-        context = SslContextCache().of(endpoint)
+        context = await SslContextCache().of(endpoint)
         for _ in range(_HANDSHAKES):
             async with _timed(plain):
                 _, writer = await asyncio.open_connection(endpoint.address.host, endpoint.address.port)

@@ -8,12 +8,10 @@ from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.people import sees_attribute
 from quintet.admin.doctor.queries import Found, ask, listed
 from quintet.admin.doctor.sites import Site
-from quintet.cards.lookup import by_user
-from quintet.cards.photos import PhotoError, photo_type
-from quintet.config.settings import CardServer, CardStorage, Detail, Scope
+from quintet.cards import PhotoError, by_user, photo_type
+from quintet.config import CardServer, CardStorage, Detail, Scope
 from quintet.diagnostics import Code, Finding, Pitfall, Severity
-from quintet.directory.anonymous import BIND_REQUIRED
-from quintet.directory.entries import texts, values
+from quintet.directory import BIND_REQUIRED, texts, values
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
     AdminLimitExceeded,

@@ -9,17 +9,16 @@ from quintet.admin.doctor.people import (
     report_unlisted,
 )
 from quintet.admin.doctor.queries import ask, both, listed, of_class
+from quintet.config import DirectorySettings
 from quintet.diagnostics import Finding, Pitfall
-from quintet.directory.entries import first, lies_under, parsed
-from quintet.directory.group_members import without_bits
-from quintet.directory.kinds import listed as names_of
-from quintet.directory.kinds import of_group_class
+from quintet.directory import first, lies_under, of_group_class, parsed, without_bits
+from quintet.directory import listed as names_of
 from quintet.ldap.dn import type_key
 from quintet.ldap.errors import LdapError, NoSuchObject
 from quintet.ldap.filters import Not
 from quintet.ldap.messages import SearchResultEntry
 
-MOST_MEMBERS = 1000
+MOST_MEMBERS = DirectorySettings().max_members
 _MOST_GROUPS = 200
 _SAMPLE = 20
 _CLASSES = {

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.queries import Found, ask, both, listed
 from quintet.admin.doctor.sites import Site
-from quintet.config.settings import Scope, ServerSettings, Settings
+from quintet.config import Scope, ServerSettings, Settings
 from quintet.diagnostics import Code, Finding, Pitfall
-from quintet.directory.anonymous import BIND_REQUIRED
-from quintet.directory.entries import first, identity, person_attributes, texts
-from quintet.directory.kinds import people_of
+from quintet.directory import BIND_REQUIRED, first, identity, people_of, person_attributes, texts
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
     AdminLimitExceeded,

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from quintet.config.settings import Scope
+from quintet.config import Scope
 from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import (

@@ -1,17 +1,16 @@
-"""How a server is reached: over TLS on its own port, by StartTLS on the clear one, or only in clear."""
+"""How a server can be reached: over LDAPS, by StartTLS on the plain LDAP port, or only unencrypted."""
 
 from dataclasses import dataclass
 
 from quintet.admin.fetching import PATIENCE, FetchError, Peer, fetch
+from quintet.config import PLAIN_PORT
 from quintet.ldap import Address, Connection, LdapError, RootDSE, connect
 from quintet.tls import Presented, TlsSettings, inspection_context
-
-CLEAR_PORT, TLS_PORT = 389, 636
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A server that answers. `peer` and `shown` are None when it has no TLS; `problem` tells why."""
+    """A server that answers. `peer` and `shown` are None when it has no TLS; `problem` is the reason."""
 
     host: str
     port: int
@@ -27,9 +26,9 @@ class Reached:
 
 
 async def reach(host: str, port: int, tls_port: int) -> Reached:
-    """Try TLS on `tls_port`, TLS and StartTLS on `port`, then clear. Nothing but the root DSE is asked for.
+    """Try TLS on `tls_port`, TLS and StartTLS on `port`, then unencrypted LDAP. Only the root DSE is read.
 
-    Nobody is believed and no password is sent. Raises `FetchError` when nothing answers at all.
+    No certificate is trusted and no password is sent. Raises `FetchError` when no port answers.
     """
     problems = []
     for peer in (Peer(host, tls_port), Peer(host, port, start_tls=True), Peer(host, port)):
@@ -41,7 +40,7 @@ async def reach(host: str, port: int, tls_port: int) -> Reached:
         async with await peer.connect(inspection_context(TlsSettings())) as connection:
             root = await _root(connection, peer)
         if peer.port == port and not peer.start_tls:
-            return Reached(host, CLEAR_PORT, port, peer, shown, root)
+            return Reached(host, PLAIN_PORT, port, peer, shown, root)
         return Reached(host, port, tls_port, peer, shown, root)
     try:
         connection = await connect(Address(host, port), timeout=PATIENCE)
@@ -56,4 +55,4 @@ async def _root(connection: Connection, peer: Peer) -> RootDSE:
     try:
         return await connection.root_dse()
     except LdapError as error:
-        raise FetchError(f"{peer} does not tell what it is: {error}") from error
+        raise FetchError(f"the root DSE of {peer} can't be read: {error}") from error

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from quintet.directory.anonymous import BIND_REQUIRED
-from quintet.directory.entries import values
-from quintet.directory.kinds import ACCOUNT_DISABLED, BIT_AND, USER_ACCOUNT
+from quintet.directory import ACCOUNT_DISABLED, BIND_REQUIRED, BIT_AND, USER_ACCOUNT, values
 from quintet.ldap import (
     DN,
     And,

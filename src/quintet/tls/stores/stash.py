@@ -8,12 +8,10 @@ too.
 import base64
 import binascii
 import errno
-import os
 import stat
-import tempfile
 from pathlib import Path
 
-from quintet.files import PRIVATE
+from quintet.files import FileChange, WriteError, write_files
 from quintet.secret import Secret
 from quintet.tls.stores.errors import StashError, StashNotFoundError
 
@@ -22,7 +20,6 @@ _MASK = 0x5A
 _GSKIT_MASK = 0xF5
 _GSKIT_SIZES = (128, 129, 193)
 _MOST_BYTES = 65_536
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def read_stash(path: Path) -> Secret:
@@ -53,7 +50,7 @@ def read_stash(path: Path) -> Secret:
 def write_stash(path: Path, password: Secret) -> None:
     """Makes the stash, readable by its owner only. Raises `StashError`, also when the file exists already.
 
-    Where the file system has hard links it appears in one step, so that a reader never finds a part of it.
+    Where the file system has hard links, a reader never finds a part of it.
     """
     masked = bytes(byte ^ _MASK for byte in password.reveal().encode("utf-8", "surrogatepass"))
     data = _MAGIC + base64.b64encode(masked) + b"\n"
@@ -62,43 +59,13 @@ def write_stash(path: Path, password: Secret) -> None:
             "the password is too long for a stash file", "choose one of fewer than 40,000 bytes", path
         )
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-        temporary = Path(name)
-        try:
-            _fill(handle, data)
-            _appear(temporary, path, data)
-        finally:
-            temporary.unlink()
-    except FileExistsError:
-        raise StashError(
-            "the stash file exists already", "remove it first, if it is to be recreated", path
-        ) from None
-    except OSError as error:
-        raise StashError(
-            f"the stash file cannot be written: {_words(error)}", "check the folder", path
-        ) from None
-
-
-def _appear(temporary: Path, path: Path, data: bytes) -> None:
-    """Gives the file its name. Unlike replacing it, this fails when a file of that name exists."""
-    try:
-        path.hardlink_to(temporary)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-        try:
-            _fill(handle, data)
-        except BaseException:
-            path.unlink()
-            raise
-
-
-def _fill(handle: int, data: bytes) -> None:
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        write_files([FileChange(path, None, data)])
+    except WriteError as error:
+        if error.errno == errno.EEXIST:
+            raise StashError(
+                "the stash file exists already", "remove it first, if it is to be recreated", path
+            ) from None
+        raise StashError(f"the stash file cannot be written: {error.strerror}", error.fix, path) from None
 
 
 def exposed(path: Path) -> bool:
