@@ -20,7 +20,8 @@ def delegated(
         async def operation(connection: Connection) -> T:
             return await method(connection, *args, **kwargs)
 
-        return await self.run(operation, name=method.__name__, repeatable=repeatable)
+        found: T = await self.run(operation, name=method.__name__, repeatable=repeatable)
+        return found
 
     wraps(method)(delegate)
     return delegate
