@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from quintet.config import CardServer, CardStorage, Scope
-from quintet.directory import is_name, parsed
+from quintet.directory import is_name, of_person_class, parsed
 from quintet.ldap.dn import DN, type_key
 from quintet.ldap.errors import FilterSyntaxError
 from quintet.ldap.filters import And, Equality, Filter, Or
@@ -68,7 +68,7 @@ def by_common_field(storage: CardStorage, server: CardServer, ident: str, value:
 
 def person_filter(server: CardServer) -> Filter:
     """The filter for an entry that is read by its DN: it must be a person."""
-    return _of_class(server.person_class or _PERSON)
+    return _of_person(server, server.person_class or _PERSON)
 
 
 def _at(server: CardServer, wanted: Filter | bytes) -> Question:
@@ -86,11 +86,11 @@ def _reaches(server: CardServer, dn: DN) -> bool:
 
 
 def _with_class(server: CardServer, wanted: Filter) -> Filter:
-    return And((wanted, _of_class(server.person_class))) if server.person_class else wanted
+    return And((wanted, _of_person(server, server.person_class))) if server.person_class else wanted
 
 
-def _of_class(name: str) -> Filter:
-    return Equality("objectClass", name.encode())
+def _of_person(server: CardServer, name: str) -> Filter:
+    return of_person_class(name, server.filter.text, server.user_id_attribute or "", disabled=True)
 
 
 def _id_bytes(attribute: str, ident: str) -> bytes:

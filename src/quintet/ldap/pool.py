@@ -40,12 +40,13 @@ future. Both ways have the limits, time-outs, repetitions and events of all othe
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
-from functools import cached_property, partial, wraps
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cached_property, partial
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, final
+from typing import Any, ParamSpec, Self, TypeVar, final
 
+from quintet.ldap._pool_delegates import delegated, delegated_stream
 from quintet.ldap._pool_members import REPEATABLE, Connect, Member, Members, Prepare, address_of
 from quintet.ldap._pool_queue import Lease, Queue
 from quintet.ldap.connection import Connection
@@ -62,6 +63,7 @@ from quintet.ldap.errors import (
     ResultError,
 )
 from quintet.ldap.limits import Address
+from quintet.ldap.messages import encode_controls
 from quintet.ldap.operations import BatchedSearch, BindOperation, SearchBatch
 from quintet.ldap.pool_config import (
     GoneReason,
@@ -72,12 +74,13 @@ from quintet.ldap.pool_config import (
     PoolStatus,
 )
 from quintet.ldap.prepared import Query
-from quintet.ldap.results import SearchResult
+from quintet.ldap.results import Control, SearchResult
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 Operation = Callable[[Connection], Awaitable[T]]
+BoundOperation = Callable[[Connection, tuple[Control, ...]], Awaitable[T]]
 Trace = Callable[[PoolEvent], None]
 
 _BUSY_PAUSE = (0.05, 0.15)
@@ -92,13 +95,19 @@ class _Bind(BindOperation):
 
     __slots__ = ("began", "future", "keep", "member", "pool", "tries")
 
-    def __init__(self, pool: "Pool", dn: str, password: bytes, *, keep: bool) -> None:
+    def __init__(
+        self, pool: "Pool", dn: str, password: bytes, controls: Sequence[Control], *, keep: bool
+    ) -> None:
         super().__init__(
-            dn, _utf8(dn, "surrogateescape"), password, unencrypted=pool.config.unencrypted_passwords
+            dn,
+            _utf8(dn, "surrogateescape"),
+            password,
+            unencrypted=pool.config.unencrypted_passwords,
+            controls=encode_controls(tuple(controls)) if controls else b"",
         )
         self.pool = pool
         self.keep = keep
-        self.future: asyncio.Future[None] = pool.loop.create_future()
+        self.future: asyncio.Future[tuple[Control, ...]] = pool.loop.create_future()
         self.member: Member | None = None
         self.began = 0.0
         self.tries = 0
@@ -115,37 +124,8 @@ class _Bind(BindOperation):
         except LdapError as error:
             self.pool.bind_not_sent(self, error)
 
-    def ended(self, error: LdapError | None) -> None:
-        self.pool.bind_ended(self, error)
-
-
-def _delegated(
-    method: Callable[Concatenate[Connection, P], Coroutine[Any, Any, T]], *, repeatable: bool
-) -> Callable[Concatenate["Pool", P], Coroutine[Any, Any, T]]:
-    """The operation of a connection, for a pool."""
-
-    async def delegate(self: "Pool", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        async def operation(connection: Connection) -> T:
-            return await method(connection, *args, **kwargs)
-
-        return await self.run(operation, name=method.__name__, repeatable=repeatable)
-
-    wraps(method)(delegate)
-    return delegate
-
-
-def _delegated_stream(
-    method: Callable[Concatenate[Connection, P], AsyncGenerator[T, None]],
-) -> Callable[Concatenate["Pool", P], AsyncGenerator[T, None]]:
-    """The stream of a connection, for a pool. It is not repeated: its beginning was used already."""
-
-    async def delegate(self: "Pool", /, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[T, None]:
-        async with self.connection() as connection, aclosing(method(connection, *args, **kwargs)) as stream:
-            async for each in stream:
-                yield each
-
-    wraps(method)(delegate)
-    return delegate
+    def ended(self, error: LdapError | None, controls: tuple[Control, ...] = ()) -> None:
+        self.pool.bind_ended(self, error, controls)
 
 
 @final
@@ -208,12 +188,12 @@ class Pool:
 
     # Operations.
 
-    search = _delegated(Connection.search, repeatable=True)
-    search_page = _delegated(Connection.search_page, repeatable=True)
-    stream = _delegated_stream(Connection.stream)
-    compare = _delegated(Connection.compare, repeatable=True)
-    who_am_i = _delegated(Connection.who_am_i, repeatable=True)
-    extended = _delegated(Connection.extended, repeatable=False)
+    search = delegated(Connection.search, repeatable=True)
+    search_page = delegated(Connection.search_page, repeatable=True)
+    stream = delegated_stream(Connection.stream)
+    compare = delegated(Connection.compare, repeatable=True)
+    who_am_i = delegated(Connection.who_am_i, repeatable=True)
+    extended = delegated(Connection.extended, repeatable=False)
 
     async def run(self, operation: Operation[T], *, name: str = "run", repeatable: bool = True) -> T:
         """Await `operation` with a connection; in an exclusive pool nothing else uses that meanwhile.
@@ -323,32 +303,52 @@ class Pool:
                 pause = max(pause, self._repeat("search", error))
         return again, pause
 
-    async def bind(self, dn: str, password: str | bytes) -> None:
+    async def bind(
+        self, dn: str, password: str | bytes, *, controls: Sequence[Control] = ()
+    ) -> tuple[Control, ...]:
         """Check a password by a simple bind, on a connection that nothing else uses meanwhile.
 
         Only in exclusive pools, where the next user binds anew. Raises ResultError when the server refuses,
         LocalProtocolError for an empty name or password, and UnencryptedPasswordError unless the connection
-        is encrypted or `PoolConfig.unencrypted_passwords` is set; in both cases nothing is sent.
+        is encrypted or `PoolConfig.unencrypted_passwords` is set; in both cases nothing is sent. `controls`
+        go with the request; those of the answer are returned.
         """
-        await self._bind(dn, password, None)
+        answered: tuple[Control, ...] = await self._bind(dn, password, controls, None)
+        return answered
 
-    async def bind_and_run(self, dn: str, password: str | bytes, operation: Operation[T]) -> T:
-        """Bind as `bind` does, then await `operation` with the same connection, which nothing else uses."""
-        result: T = await self._bind(dn, password, operation)
+    async def bind_and_run(
+        self,
+        dn: str,
+        password: str | bytes,
+        operation: BoundOperation[T],
+        *,
+        controls: Sequence[Control] = (),
+    ) -> T:
+        """Bind as `bind` does, then await `operation` with the same connection, which nothing else uses.
+
+        `operation` is given the controls of the answer as well.
+        """
+        result: T = await self._bind(dn, password, controls, operation)
         return result
 
-    async def _bind(self, dn: str, password: str | bytes, operation: Operation[Any] | None) -> Any:
+    async def _bind(
+        self,
+        dn: str,
+        password: str | bytes,
+        controls: Sequence[Control],
+        operation: BoundOperation[Any] | None,
+    ) -> Any:
         if not self.config.exclusive:
             raise LocalProtocolError("binds need an exclusive pool", operation="bind")
         began = self._enter(1)
         outcome: BaseException | None = None
         try:
-            job = _Bind(self, dn, _utf8(password), keep=operation is not None)
+            job = _Bind(self, dn, _utf8(password), controls, keep=operation is not None)
             while True:
                 self._submit(job)
                 try:
-                    await job.future
-                    return None if operation is None else await self._run_bound(job, operation)
+                    answered = await job.future
+                    return answered if operation is None else await self._run_bound(job, operation, answered)
                 except asyncio.CancelledError:
                     self._give_up(job)
                     raise
@@ -365,12 +365,14 @@ class Pool:
         finally:
             self._leave("bind", (outcome,), began)
 
-    async def _run_bound(self, job: _Bind, operation: Operation[Any]) -> Any:
+    async def _run_bound(
+        self, job: _Bind, operation: BoundOperation[Any], answered: tuple[Control, ...]
+    ) -> Any:
         """Await the operation with the connection that the bind kept."""
         member, job.member = job.member, None
         assert member is not None
         async with self._lent(member) as connection:
-            return await operation(connection)
+            return await operation(connection, answered)
 
     # Operations come and go.
 
@@ -508,7 +510,7 @@ class Pool:
         else:
             job.future.set_exception(error)
 
-    def bind_ended(self, job: _Bind, error: LdapError | None) -> None:
+    def bind_ended(self, job: _Bind, error: LdapError | None, controls: tuple[Control, ...]) -> None:
         """A bind in flight was answered, or failed. The next one is sent from here."""
         member, job.member = job.member, None
         if member is None:
@@ -516,7 +518,7 @@ class Pool:
         if error is None:
             member.host.worked()
             if not job.future.done():
-                job.future.set_result(None)
+                job.future.set_result(controls)
                 if job.keep:
                     job.member = member
                     return
@@ -542,7 +544,7 @@ class Pool:
             self._assign()
 
     def _give_up(self, job: _Bind) -> None:
-        """Nothing waits for it any more. A bind cannot be abandoned, and a mute server must not hold up others."""
+        """Nothing waits for it any more. It cannot be abandoned, and a mute server must not delay others."""
         self._waiting.remove(job)
         member, job.member = job.member, None
         if member is not None:
