@@ -44,7 +44,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cached_property, partial
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, final
+from typing import Any, ParamSpec, Self, TypeVar, cast, final
 
 from quintet.ldap._pool_delegates import delegated, delegated_stream
 from quintet.ldap._pool_members import REPEATABLE, Connect, Member, Members, Prepare, address_of
@@ -313,8 +313,7 @@ class Pool:
         is encrypted or `PoolConfig.unencrypted_passwords` is set; in both cases nothing is sent. `controls`
         go with the request; those of the answer are returned.
         """
-        answered: tuple[Control, ...] = await self._bind(dn, password, controls, None)
-        return answered
+        return cast("tuple[Control, ...]", await self._bind(dn, password, controls, None))
 
     async def bind_and_run(
         self,
@@ -328,8 +327,7 @@ class Pool:
 
         `operation` is given the controls of the answer as well.
         """
-        result: T = await self._bind(dn, password, controls, operation)
-        return result
+        return cast("T", await self._bind(dn, password, controls, operation))
 
     async def _bind(
         self,
