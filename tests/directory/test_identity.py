@@ -10,11 +10,11 @@ from quintet.directory.entries import (
     first,
     identity,
     is_below,
-    listed,
     parsed,
     same,
     values,
 )
+from quintet.directory.kinds import listed
 from quintet.ldap.dn import DN
 from quintet.ldap.messages import SearchResultEntry
 

@@ -3,6 +3,7 @@
 Each client action is shown to travel over the LDAP connection of its task.
 """
 
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from quintet.directory.directory import Directory
+from quintet.config.load import load
+from quintet.directory import Directory, Service
 from quintet.sametime.community import SignInRule
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
@@ -22,7 +24,9 @@ from support import meanwhile_abi as abi
 from support import small
 from support.directories import server_settings
 from support.directories import settings as directory_settings
+from support.folder import LEVELS, settings_folder
 from support.meanwhile import Connected, ImKind, Match, MeanwhileClient, Presence, ServiceState
+from support.relay import Relay
 from support.sametime_server import SETTINGS, ServerThread
 from support.slapd import Slapd
 
@@ -45,6 +49,7 @@ def complaints() -> Iterator[list[str]]:
 
 
 Start = Callable[..., ServerThread]
+Closing = Callable[[], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def start(small_slapd: Slapd, tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def begin(slapd: Slapd = small_slapd, settings: SametimeSettings = SETTINGS) -> ServerThread:
-            async def make() -> tuple[SametimeServer, Callable[[], Coroutine[Any, Any, None]]]:
+            async def make() -> tuple[SametimeServer, Closing]:
                 directory = Directory(directory_settings([server_settings(slapd.port)]))
                 await directory.open()
                 server = SametimeServer(settings, directory, DatabaseAddress.parse("", tmp_path))
@@ -132,14 +137,10 @@ def test_while_slapd_is_stopped_clients_are_told_to_come_back_and_those_who_are_
         line.pump(lambda: request in alice.resolutions)
         assert alice.resolutions[request].code != 0
         slapd.restart()
-
-        def comes_in() -> bool:
-            again = client("carol")
-            line.connect(again)
-            line.pump(lambda: again.is_started or again.reason is not None)
-            return again.is_started
-
-        line.pump(comes_in, 20)
+        directory = server.server._context.directory
+        assert isinstance(directory, Directory)
+        server.run(directory.connect_all())
+        signed_in(line, "carol")
 
 
 def test_under_the_newest_rule_the_old_session_does_not_come_back(start: Start) -> None:
@@ -328,55 +329,81 @@ def test_a_contact_list_is_kept_across_a_restart_of_the_server(start: Start) -> 
 # Which LDAP connection carries what
 
 
-def test_each_client_action_travels_over_the_connection_of_its_task(start: Start) -> None:
-    server = start()
+@pytest.mark.parametrize("level", LEVELS)
+def test_each_client_action_travels_over_the_connection_of_its_task(
+    small_slapd: Slapd, tmp_path: Path, level: str
+) -> None:
+    """A relay records every LDAP connection: which of them an action used, and whether a password shows."""
+    folder = settings_folder(tmp_path, small_slapd, level=level, account=None)
+    relay = Relay()
 
-    def tasks() -> dict[str, int]:
-        return server.call(lambda: server.server.sessions()[0].tasks)
+    async def make() -> tuple[SametimeServer, Closing]:
+        await relay.__aenter__()
+        directory = Directory(load(folder, {}), route=relay.route)
+        await directory.open()
+        await directory.connect_all()
+        server = SametimeServer(SETTINGS, directory, DatabaseAddress.parse("", tmp_path))
+        await server.start()
 
-    def operations() -> dict[str, int]:
-        context = server.server._context
-        directory = context.directory
-        assert isinstance(directory, Directory)
-        rows = server.call(directory.status)
-        return {
-            service.value: sum(row.operations for row in rows if row.service is service)
-            for service in {row.service for row in rows}
-        }
+        async def close() -> None:
+            await server.close()
+            await directory.close()
+            await relay.__aexit__(None, None, None)
 
-    with Connected("127.0.0.1", server.port) as line:
-        before = operations()
-        (alice,) = signed_in(line, "alice")
-        after = operations()
-        changed = {task for task in after if after[task] != before[task]}
-        assert changed == {"authenticate", "resolve-login"}, "sign in"
-        assert tasks() == {"authenticate": 1, "resolve-login": 1}
+        return server, close
 
-        def uses(action: Callable[[], object], done: Callable[[], bool]) -> set[str]:
-            earlier = operations()
+    def sent() -> dict[Service | str, int]:
+        totals: Counter[Service | str] = Counter()
+        for each in relay.connections:
+            totals[each.label] += len(each.sent)
+        return totals
+
+    with ServerThread(make) as server, Connected("127.0.0.1", server.port) as line:
+
+        def uses(done: Callable[[], object], action: Callable[[], object] = lambda: None) -> set[object]:
+            before = sent()
             action()
-            line.pump(done)
-            later = operations()
-            return {task for task in later if later[task] != earlier[task]}
+            line.pump(lambda: bool(done()))
+            after = sent()
+            return {label for label in after if after[label] != before[label]}
 
-        assert uses(lambda: alice.watch(BOB), lambda: len(alice.presence_log) == 1) == set(), "presence"
-        resolved = len(alice.resolutions)
-        assert uses(lambda: alice.resolve("carol"), lambda: len(alice.resolutions) > resolved) == {
-            "resolve-names"
-        }
-        assert uses(lambda: alice.watch(ENGINEERS, kind=3), lambda: len(alice.presence_log) == 4) == {
-            "group-content"
-        }
+        def tasks(client: MeanwhileClient) -> dict[str, int]:
+            rows = server.call(server.server.sessions)
+            return next(each.tasks for each in rows if each.user_id == client.login_info["user_id"])
+
+        alice = client("alice")
+        used = uses(lambda: alice.is_started, lambda: line.connect(alice))
+        assert used == {Service.RESOLVE_LOGIN, Service.AUTHENTICATE}, "sign in"
         line.pump(lambda: alice.service_state("directory") is ServiceState.STARTED)
-        assert uses(alice.list_books, lambda: bool(alice.books)) <= {"browse"}
-        resolved = len(alice.resolutions)
-        assert (
-            uses(lambda: alice.resolve(BOB, flags=8), lambda: len(alice.resolutions) > resolved) == set()
-        ), "the group has told of its members"
+        assert uses(lambda: alice.presence(BOB), lambda: alice.watch(BOB)) == set(), "see presence"
+        used = uses(lambda: 1 in alice.resolutions, lambda: alice.resolve("carol"))
+        assert used == {Service.RESOLVE_NAMES}, "add a person"
+        used = uses(lambda: 2 in alice.resolutions, lambda: alice.resolve("sales", flags=0x12))
+        assert used == {Service.RESOLVE_NAMES}, "add a group"
+        used = uses(lambda: 3 in alice.resolutions, lambda: alice.resolve(small.person_dn("dave"), flags=8))
+        assert used == {Service.RESOLVE_NAMES}, "load a contact list"
+        used = uses(lambda: len(alice.presence_log) == 4, lambda: alice.watch(ENGINEERS, kind=3))
+        assert used == {Service.GROUP_CONTENT}, "open a public group"
+        used = uses(lambda: 4 in alice.resolutions, lambda: alice.resolve(BOB, flags=8))
+        assert used == set(), "the names of its members were told with it"
+        uses(lambda: alice.books, alice.list_books)
+        expected = {"authenticate": 1, "resolve-login": 1, "resolve-names": 3, "browse": 1}
+        assert tasks(alice) == expected
         (bob,) = signed_in(line, "bob")
         conversation = alice.open_conversation(BOB)
-        assert uses(lambda: None, lambda: bool(conversation.opened)) == set(), "chat"
+        used = uses(lambda: conversation.opened)
+        assert used == set(), "chat"
+        wrong = client("bob", "not-his-password")
+        line.connect(wrong)
+        line.pump(lambda: wrong.reason is not None)
         assert bob.is_started
+    shown = {
+        each.label
+        for each in relay.connections
+        for password in (b"alice-secret", b"bob-secret", b"not-his-password")
+        if password in each.bytes
+    }
+    assert shown == ({Service.AUTHENTICATE} if level == "none" else set())
 
 
 def test_services_of_unknown_layout_are_refused_by_name(start: Start) -> None:

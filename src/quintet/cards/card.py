@@ -4,7 +4,7 @@ A name as typed finds the person once. From then on the person is asked for, by 
 there may be another person of the same name in another directory, and two must not share a card.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -88,17 +88,16 @@ class _Making:
             unavailable=tuple([repository.server.host for repository, _ in self._failures]),
         )
 
-    def _questions(self, repository: Repository) -> Iterator[Question]:
+    def _questions(self, repository: Repository) -> Sequence[Question]:
         storage, server = repository.storage, repository.server
+        asked: list[Question | None] = []
         if not (repository.is_later and self._plan.only_by_link):
-            if self._found is None:
-                yield from by_user(server, self._user)
-            elif (question := by_id(server, self._found[0])) is not None:
-                yield question
+            if self._found is None and not self._link:
+                return by_user(server, self._user)
+            asked += by_user(server, self._user) if self._found is None else [by_id(server, self._found[0])]
         if self._link:
-            question = by_common_field(storage, server, self._plan.link_id, self._link)
-            if question is not None:
-                yield question
+            asked.append(by_common_field(storage, server, self._plan.link_id, self._link))
+        return [question for question in asked if question is not None]
 
     def _take(self, repository: Repository, entry: SearchResultEntry) -> None:
         if self._found is None:
@@ -106,4 +105,5 @@ class _Making:
             self._fields = repository.fields.of(entry.attributes)
         else:
             self._fields = repository.fields.of(entry.attributes) | self._fields
-        self._link = self._link or repository.link.link(entry.attributes)
+        if len(self._plan.repositories) > 1 and not self._link:
+            self._link = repository.link.link(entry.attributes)

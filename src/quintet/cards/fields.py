@@ -1,9 +1,8 @@
 """From an entry's attributes to the fields of a card (reference 4.4), photos included (reference 4.6)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import final
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, final
 
 import structlog
 
@@ -23,8 +22,7 @@ _POSTAL_ADDRESSES = frozenset({"postaladdress", "homepostaladdress", "registered
 _ESCAPED = re.compile(r"\\(24|5[Cc])")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field: text, or the bytes of a picture. `type` is what the value is, such as `image/gif`."""
 
     value: str | bytes
@@ -54,14 +52,17 @@ class CardFields:
             if picture:
                 if (photo := _photo(detail, names, values)) is not None:
                     made[detail.id] = photo
-            elif text := detail.separator.join(_texts(names, values)):
-                made[detail.id] = Field(text, detail.type)
+                continue
+            texts = [text for name in names if name in values and (text := _first(name, values[name]))]
+            if texts:
+                made[detail.id] = Field(detail.separator.join(texts), detail.type)
         return made
 
     def link(self, attributes: Attributes) -> str:
         """The value by which other repositories know the person: that of the first attribute that has one."""
         values = _by_description(attributes)
-        return next((text for _, names, _ in self._details for text in _texts(names, values)), "")
+        texts = (_first(name, values.get(name, ())) for _, names, _ in self._details for name in names)
+        return next(filter(None, texts), "")
 
 
 def is_picture(detail: Detail) -> bool:
@@ -100,14 +101,13 @@ def _by_description(attributes: Attributes) -> dict[str, Sequence[bytes]]:
     return found
 
 
-def _texts(names: Sequence[str], values: Mapping[str, Sequence[bytes]]) -> Iterator[str]:
-    """The first value of each attribute that is not blank, in their order."""
-    for name in names:
-        for value in values.get(name, ()):
-            text = value.decode(errors="replace").strip()
-            if text:
-                yield _lines(text) if name in _POSTAL_ADDRESSES else text
-                break
+def _first(name: str, values: Sequence[bytes]) -> str:
+    """The first value that is not blank."""
+    for value in values:
+        text = value.decode(errors="replace").strip()
+        if text:
+            return _lines(text) if name in _POSTAL_ADDRESSES else text
+    return ""
 
 
 def _lines(address: str) -> str:

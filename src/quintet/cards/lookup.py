@@ -1,11 +1,11 @@
 """How a person is looked for at a server of the business cards (reference 4.3)."""
 
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from typing import NamedTuple
 
 from quintet.config import CardServer, CardStorage, Scope
-from quintet.directory import is_name, parsed
+from quintet.directory import is_name, of_person_class, parsed
 from quintet.ldap.dn import DN, type_key
 from quintet.ldap.errors import FilterSyntaxError
 from quintet.ldap.filters import And, Equality, Filter, Or
@@ -13,8 +13,7 @@ from quintet.ldap.filters import And, Equality, Filter, Or
 _PERSON = "person"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A search that finds the person, and no one else. `reads` when it reads the entry `base` itself."""
 
     base: str
@@ -23,21 +22,20 @@ class Question:
     reads: bool = False
 
 
-def by_user(server: CardServer, user: str) -> Iterator[Question]:
-    """The searches for a user as clients name people, the next one where one finds nothing.
+def by_user(server: CardServer, user: str) -> list[Question]:
+    """The searches for a user as clients name people: each is for where those before it find nothing.
 
     A DN is read. Other text is an ID, or else a name.
     """
-    question = by_id(server, user)
-    if question is not None:
-        yield question
-        if question.reads:
-            return
-    if is_name(user):
-        try:
-            yield _at(server, server.filter.encode(user))
-        except FilterSyntaxError:
-            return
+    if not is_name(user):
+        return []
+    question = _by_id(server, user)
+    if question is not None and question.reads:
+        return [question]
+    found = [] if question is None else [question]
+    with suppress(FilterSyntaxError):
+        found.append(_at(server, server.filter.encode(user)))
+    return found
 
 
 def by_id(server: CardServer, ident: str) -> Question | None:
@@ -46,8 +44,10 @@ def by_id(server: CardServer, ident: str) -> Question | None:
     A DN is read only where a search would find it, too: under the base, and no deeper than `Scope` goes.
     Other text in the form of a DN is none of this server: "Equal=Pay Officer" is a name.
     """
-    if not is_name(ident):
-        return None
+    return _by_id(server, ident) if is_name(ident) else None
+
+
+def _by_id(server: CardServer, ident: str) -> Question | None:
     dn = parsed(ident) if "=" in ident else None
     if dn and _reaches(server, dn):
         return Question(str(dn), Scope.BASE, person_filter(server), reads=True)
@@ -68,7 +68,7 @@ def by_common_field(storage: CardStorage, server: CardServer, ident: str, value:
 
 def person_filter(server: CardServer) -> Filter:
     """The filter for an entry that is read by its DN: it must be a person."""
-    return _of_class(server.person_class or _PERSON)
+    return _of_person(server, server.person_class or _PERSON)
 
 
 def _at(server: CardServer, wanted: Filter | bytes) -> Question:
@@ -86,11 +86,11 @@ def _reaches(server: CardServer, dn: DN) -> bool:
 
 
 def _with_class(server: CardServer, wanted: Filter) -> Filter:
-    return And((wanted, _of_class(server.person_class))) if server.person_class else wanted
+    return And((wanted, _of_person(server, server.person_class))) if server.person_class else wanted
 
 
-def _of_class(name: str) -> Filter:
-    return Equality("objectClass", name.encode())
+def _of_person(server: CardServer, name: str) -> Filter:
+    return of_person_class(name, server.filter.text, server.user_id_attribute or "", disabled=True)
 
 
 def _id_bytes(attribute: str, ident: str) -> bytes:

@@ -21,7 +21,6 @@ from quintet.directory.entries import (
     ANY_ENTRY,
     group,
     group_attributes,
-    is_group,
     lies_under,
     of_class,
     parsed,
@@ -38,6 +37,7 @@ from quintet.directory.errors import (
     UnknownNameError,
     UnreachableReason,
 )
+from quintet.directory.kinds import of_group_class, people_of
 from quintet.directory.queries import answered_badly, query_servers
 from quintet.directory.records import Container, Group, Page, Person
 from quintet.directory.services import Service
@@ -342,13 +342,13 @@ async def _server_of(snapshot: Snapshot, name: DN) -> int:
 
 def _level(server: Server, dn: str, kind: int) -> _Level:
     settings = server.settings
-    people, groups = of_class(settings.person_class), is_group(settings)
+    people, groups = of_class(settings.person_class), of_group_class(settings.group_class)
     if kind == 0:
         containers = Or(tuple(of_class(name) for name in _CONTAINER_CLASSES))
         return _Level(dn, And((containers, Not(people), Not(groups))).encode(), ("1.1",))
     if kind == 1:
         return _Level(dn, groups.encode(), group_attributes(settings))
-    return _Level(dn, And((people, Not(groups))).encode(), person_attributes(settings))
+    return _Level(dn, And((people_of(settings), Not(groups))).encode(), person_attributes(settings))
 
 
 def _record(entry: SearchResultEntry, kind: int, server: Server) -> Container | Group | Person:

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from quintet.config import CardServer, ServerSettings
+from quintet.directory.kinds import PRIMARY_GROUP_TOKEN, listed
 from quintet.directory.records import Group, Person
 from quintet.ldap.dn import DN, fold, type_key
 from quintet.ldap.errors import DNSyntaxError
-from quintet.ldap.filters import Equality, Filter, Or, Present
+from quintet.ldap.filters import Equality, Filter, Present
 from quintet.ldap.messages import SearchResultEntry
 
 ANY_ENTRY = Present("objectClass").encode()
@@ -26,7 +27,6 @@ _RDN = rf"(?:cn|uid|ou|o|dc|l|st|c|sn|mail|street|title)={_VALUE}"
 _PLAIN_DN = re.compile(rf"{_RDN}(?:,{_RDN})*", re.IGNORECASE | re.ASCII)
 
 _SEPARATOR = re.compile(r"[\\,+]|\A#")
-_BETWEEN_NAMES = re.compile(r"[,;|]")
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -88,18 +88,8 @@ def member_attributes(server: ServerSettings) -> tuple[str, ...]:
 
 def opened_group_attributes(server: ServerSettings) -> tuple[str, ...]:
     """What must be asked for of a group that is opened."""
-    return ("objectClass", *member_attributes(server), *group_attributes(server))
-
-
-def listed(value: str) -> tuple[str, ...]:
-    """The names in the value of a setting that may list several, such as `member, uniqueMember`."""
-    return tuple(dict.fromkeys(_BETWEEN_NAMES.sub(" ", value).split()))
-
-
-def is_group(server: ServerSettings) -> Filter:
-    """Whether an entry is a group: `GroupObjectClass` may list several classes."""
-    classes = tuple(map(of_class, listed(server.group_class)))
-    return classes[0] if len(classes) == 1 else Or(classes)
+    members = (*listed(server.group_member_attribute), PRIMARY_GROUP_TOKEN)
+    return ("objectClass", *members, *group_attributes(server))
 
 
 def of_class(name: str) -> Filter:

@@ -13,17 +13,25 @@ from typing import final
 
 from quintet.directory.entries import (
     LONGEST_DN,
+    first,
     group,
     identity,
     is_below,
-    is_group,
-    member_attributes,
     of_class,
     opened_group_attributes,
     parsed,
     person,
+    person_attributes,
 )
 from quintet.directory.errors import AmbiguousNameError, UnknownGroupError
+from quintet.directory.kinds import (
+    PRIMARY_GROUP_ID,
+    PRIMARY_GROUP_TOKEN,
+    is_computer,
+    listed,
+    of_group_class,
+    people_of,
+)
 from quintet.directory.queries import answered_badly, is_name, name_filter, query_servers
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Membership, Person
@@ -76,7 +84,7 @@ async def _find_group(snapshot: Snapshot, name: str) -> tuple[Server, SearchResu
             return await server.read(
                 _SERVICE,
                 name,
-                is_group(server.settings),
+                of_group_class(server.settings.group_class),
                 opened_group_attributes(server.settings),
             )
         except InvalidDNSyntax:
@@ -152,7 +160,7 @@ class _OpenGroup:
         )
 
     async def _open_one(self, entry: SearchResultEntry, depth: int) -> None:
-        for attribute in member_attributes(self.server.settings):
+        for attribute in listed(self.server.settings.group_member_attribute):
             look_up = self._by_uid if type_key(attribute) == _UID_FORM else self._by_dn
             async for part in all_values(self.server, _SERVICE, entry, attribute):
                 for begin in range(0, len(part), _AT_ONCE):
@@ -163,6 +171,27 @@ class _OpenGroup:
                         await asyncio.sleep(0)  # a group may name one member a million times
                     if self.truncated:
                         return
+        if not self.truncated:
+            await self._take_primary_members(entry)
+
+    async def _take_primary_members(self, entry: SearchResultEntry) -> None:
+        """Active Directory: who has this group as the primary one is not in `member` (row S55)."""
+        token = first(entry, PRIMARY_GROUP_TOKEN)
+        if token is None or not token.isdecimal():
+            return
+        settings = self.server.settings
+        mine = Equality(PRIMARY_GROUP_ID, token.encode())
+        found = await self.server.search(
+            _SERVICE,
+            settings.person_base,
+            settings.person_scope.value,
+            And((people_of(settings, disabled=True), mine)),
+            person_attributes(settings),
+            limit=self.most + 1,
+        )
+        for each in found.entries:
+            self.people.setdefault(identity(each.dn), person(each, settings))
+        self.truncated = found.cut or len(self.people) > self.most
 
     def _new(self, members: Sequence[bytes]) -> dict[str, str]:
         """The names of those that were not looked up yet, by identity; no more than a group may have."""
@@ -173,7 +202,7 @@ class _OpenGroup:
                 name = f"{value[:_SHOWN].decode('utf-8', 'replace')}…"
                 key = f"\0{name}"
             else:
-                name = _without_bits(value.decode("utf-8", "surrogateescape").strip())
+                name = without_bits(value.decode("utf-8", "surrogateescape").strip())
                 key = identity(name)
             if not name or key in seen:
                 self._again += 1
@@ -193,6 +222,8 @@ class _OpenGroup:
         for (key, name), entry in zip(names.items(), found, strict=True):
             if entry is None:
                 self.missing[key] = name
+                continue
+            if is_computer(entry):
                 continue
             own = key if entry.dn == name else identity(entry.dn)
             if not server.is_group_entry(entry):
@@ -239,6 +270,6 @@ def _octets(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _without_bits(name: str) -> str:
+def without_bits(name: str) -> str:
     """`uniqueMember` may end with a bit string that tells apart who had the name before (RFC 4517 3.3.21)."""
     return _BIT_STRING.sub("", name) if name.endswith("B") else name

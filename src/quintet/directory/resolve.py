@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from quintet.config import DirectorySettings
 from quintet.directory.entries import group, identity, parsed, person, same, texts
+from quintet.directory.identified import by_dn, id_filter, is_group
 from quintet.directory.queries import is_name, name_filter, query_servers
 from quintet.directory.records import Group, Person, Resolution
 from quintet.directory.services import Service
@@ -32,6 +33,7 @@ class _Part:
 async def resolve(snapshot: Snapshot, name: str, *, people: bool = True, groups: bool = True) -> Resolution:
     """All matches, those first whose name is the name as typed; people before groups, servers in order.
 
+    An ID (a DN, or a value of `UserIdAttribute`) resolves to what has it, and to nothing else at that server.
     One `*` at the end is dropped, others are literal. Raises DirectoryUnavailableError, UntrustedServerError
     and UnencryptedBindError when no server answers.
     """
@@ -86,16 +88,31 @@ async def _at(
     server: Server, name: str, directory: DirectorySettings, *, people: bool, groups: bool
 ) -> _Part:
     settings = server.settings
+    entry = await by_dn(server, name, people=people, groups=groups)
+    if entry is not None:
+        found_by_dn = Found((entry,))
+        if is_group(server, entry):
+            return _Part(groups=_groups(found_by_dn, server, name))
+        return _Part(people=_people(found_by_dn, server, name, directory))
     people_filter = name_filter(settings.person_filter.encode, name) if people else None
     groups_filter = name_filter(settings.group_filter.encode, name) if groups else None
+    ids_filter = id_filter(server, name) if people else None
     asked = [
         (search, tree)
-        for search, tree in ((server.people_search, people_filter), (server.groups_search, groups_filter))
+        for search, tree in (
+            (server.people_search, people_filter),
+            (server.groups_search, groups_filter),
+            (server.people_search, ids_filter),
+        )
         if tree is not None
     ]
     if not asked:
         return _Part()
     found = await server.find_all(Service.RESOLVE_NAMES, asked, in_part=True)
+    if ids_filter is not None:
+        *found, by_id = found
+        if by_id.entries:
+            return _Part(people=_people(by_id, server, name, directory))
     return _Part(
         _people(found[0], server, name, directory) if people_filter is not None else (),
         _groups(found[-1], server, name) if groups_filter is not None else (),

@@ -9,8 +9,6 @@ from quintet.config import DirectorySettings, ServerSettings, Settings
 from quintet.directory.entries import (
     canonical,
     group_attributes,
-    is_group,
-    listed,
     member_attributes,
     of_class,
     opened_group_attributes,
@@ -18,8 +16,10 @@ from quintet.directory.entries import (
     values,
 )
 from quintet.directory.events import Trace, Warned
+from quintet.directory.kinds import listed, of_group_class
 from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
+from quintet.directory.steps import tell_search
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import (
     AdminLimitExceeded,
@@ -87,7 +87,7 @@ class Server:
         self.people_search = PreparedSearch(person_base, person_scope, people, limit=max_results)
         self.groups_search = PreparedSearch(group_base, group_scope, groups, limit=max_results)
         self.member_read = PreparedRead(
-            Or((of_class(settings.person_class), is_group(settings))),
+            Or((of_class(settings.person_class), of_group_class(settings.group_class))),
             tuple(dict.fromkeys((*opened_group_attributes(settings), *people))),
         )
         self.uid_search = PreparedSearch(person_base, person_scope, ("objectClass", *people), limit=2)
@@ -101,6 +101,8 @@ class Server:
         time limit or administrative limit was reached is accepted. A base that does not exist has no entries.
         """
         outcomes = await self.pools[service].find_all([search.query(tree) for search, tree in asked])
+        for (search, tree), outcome in zip(asked, outcomes, strict=True):
+            tell_search(service, self.label, search.base, search.scope, tree, outcome)
         return [
             Found(outcome.entries)
             if type(outcome) is SearchResult
@@ -143,6 +145,8 @@ class Server:
     ) -> SearchResultEntry | None:
         """One entry by its name; None when it does not exist, or the filter does not match it."""
         (outcome,) = await self.pools[service].find_all((PreparedRead(filter, attributes).query(str(dn)),))
+        tree = filter if isinstance(filter, bytes) else filter.encode()
+        tell_search(service, self.label, str(dn), BASE_OBJECT, tree, outcome)
         return _entry_or_raise(outcome)
 
     async def read_each(

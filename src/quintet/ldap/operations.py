@@ -273,28 +273,31 @@ class BindOperation(Operation):
     cross an unencrypted connection.
     """
 
-    __slots__ = ("name", "password", "unencrypted")
+    __slots__ = ("encoded_controls", "name", "password", "unencrypted")
 
     verb = "bind"
 
-    def __init__(self, dn: str, name: bytes, password: bytes, *, unencrypted: bool) -> None:
+    def __init__(
+        self, dn: str, name: bytes, password: bytes, *, unencrypted: bool, controls: bytes = b""
+    ) -> None:
         super().__init__("", dn, NEVER)
         self.name = name
         self.password = password
         self.unencrypted = unencrypted
+        self.encoded_controls = controls
 
-    def ended(self, error: LdapError | None) -> None:
-        """The server accepted the bind, or what prevented that."""
+    def ended(self, error: LdapError | None, controls: tuple[Control, ...] = ()) -> None:
+        """The server accepted the bind, with these controls in the answer; or what prevented that."""
         raise NotImplementedError
 
     def send(self, session: Session) -> int:
-        return session.bind(self.name, self.password)
+        return session.bind(self.name, self.password, self.encoded_controls)
 
     def take(self, answer: Answer) -> None:
         op = answer.op
         if isinstance(op, BindResponse):
             good = op.result.code == SUCCESS
-            self.ended(None if good else self.result_error(op.result, answer.controls))
+            self.ended(None if good else self.result_error(op.result, answer.controls), answer.controls)
 
     def fail(self, error: LdapError) -> None:
         self.ended(error)
