@@ -22,6 +22,7 @@ MADE = {
 
 SCENES = {
     "README.md": "encrypted",
+    "docs/how-to/from-the-sametime-page.md": "in_clear",
     "docs/how-to/import-the-certificate.md": "in_clear",
     "docs/how-to/encrypt-everything.md": "trusting",
     "docs/how-to/encrypt-only-passwords.md": "trusting",
