@@ -43,4 +43,6 @@ _cached = lru_cache(_CACHED)(_key)
 
 def _pair(pair: tuple[str, str | bytes]) -> str:
     kind, value = pair
-    return f"{type_key(kind)}=" + (escape_dn_value(fold(value)) if isinstance(value, str) else "#" + value.hex())
+    return f"{type_key(kind)}=" + (
+        escape_dn_value(fold(value)) if isinstance(value, str) else "#" + value.hex()
+    )
