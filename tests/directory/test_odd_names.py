@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from quintet.directory.directory import Directory
+from quintet.directory.entries import rdn_value
 from quintet.directory.errors import (
     DirectoryError,
     DirectoryUnavailableError,
@@ -54,3 +55,8 @@ async def test_dns_with_commas_stars_and_slashes_are_members_like_others(
         found = await directory.members(group)
         assert small.person_dn(uid) in [member.dn for member in found.members]
         assert not found.missing
+
+
+@pytest.mark.parametrize("dn", ["uid=,ou=x,o=example", "uid=\\20,o=example"])
+def test_an_entry_whose_rdn_is_blank_is_shown_by_its_dn(dn: str) -> None:
+    assert rdn_value(dn) == dn

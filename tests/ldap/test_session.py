@@ -288,6 +288,16 @@ def test_a_notice_of_disconnection_is_told_and_ends_the_session() -> None:
     assert session.state is State.CLOSED
 
 
+def test_a_notice_whose_name_stands_behind_the_response_is_told_as_well() -> None:
+    """Active Directory writes it so, which is not as RFC 4511 section 4.4.1 has it."""
+    session = searching()
+    proper = encode(Message(0, ExtendedResponse(Result(52, "", "down"))))
+    _, start, stop = ber.header(proper, 0, len(proper))
+    notice = ber.tlv(0x30, proper[start:stop], ber.tlv(0x8A, NOTICE_OF_DISCONNECTION.encode()))
+    assert session.receive(notice) == [Disconnection(Result(52, "", "down"))]
+    assert session.state is State.CLOSED
+
+
 def test_another_unsolicited_notification_is_passed_over() -> None:
     session = searching()
     assert session.receive(answer(0, ExtendedResponse(Result(), "1.2.3"))) == []

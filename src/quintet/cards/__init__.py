@@ -10,7 +10,7 @@ from quintet.cards.card import Card
 from quintet.cards.cards import Cards
 from quintet.cards.fields import Field, PhotoError, photo_type
 from quintet.cards.lookup import by_user
-from quintet.cards.plan import ANONYMOUS, AUTHENTICATED
+from quintet.cards.plan import ANONYMOUS, AUTHENTICATED, ids_in_set
 
 __all__ = [
     "ANONYMOUS",
@@ -20,5 +20,6 @@ __all__ = [
     "Field",
     "PhotoError",
     "by_user",
+    "ids_in_set",
     "photo_type",
 ]

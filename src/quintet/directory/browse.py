@@ -54,6 +54,7 @@ from quintet.ldap.errors import (
     ResultError,
     SizeLimitExceeded,
     TimeLimitExceeded,
+    UnavailableCriticalExtension,
 )
 from quintet.ldap.filters import And, Not, Or
 from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
@@ -66,16 +67,21 @@ _LONGEST_TOKEN = 64 * 1024
 _MOST_EMPTY_PAGES = 100
 _MOST_SHOWN = 300
 
-_CONTAINER_CLASSES = (
-    "organizationalUnit",
-    "organization",
-    "country",
-    "locality",
-    "domain",
-    "dcObject",
-    "container",
-    "builtinDomain",
-    "nsContainer",
+_CONTAINERS = Or(
+    tuple(
+        of_class(name)
+        for name in (
+            "organizationalUnit",
+            "organization",
+            "country",
+            "locality",
+            "domain",
+            "dcObject",
+            "container",
+            "builtinDomain",
+            "nsContainer",
+        )
+    )
 )
 
 
@@ -224,6 +230,10 @@ class _Paging:
                     raise
                 taken += partial[skip:]
                 return _Part(taken[:wanted], more=len(taken) > wanted, cut=len(taken) <= wanted)
+            except UnavailableCriticalExtension:
+                if taken or cookie:
+                    raise
+                return await _unpaged(connection, level, shown, wanted)
             cookie = page.cookie
             empty = 0 if page.entries else empty + 1
             if empty > _MOST_EMPTY_PAGES:
@@ -244,6 +254,19 @@ class _Paging:
             self._cookies and next(iter(self._cookies.values()))[1] < now - _COOKIE_AGE
         ):
             self._cookies.popitem(last=False)
+
+
+async def _unpaged(connection: Connection, level: _Level, shown: int, wanted: int) -> _Part:
+    """A part of a level at a server without paged results, which is read up to the server's own limit."""
+    try:
+        found = await connection.search(level.dn, Scope.ONE.value, level.filter, level.attributes)
+        entries, cut = list(found.entries), False
+    except (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded, ClientLimitError) as error:
+        if error.partial is None or not error.partial.entries:
+            raise
+        entries, cut = list(error.partial.entries), True
+    rest = entries[shown:]
+    return _Part(rest[:wanted], more=len(rest) > wanted, cut=cut and len(rest) <= wanted)
 
 
 async def _filled(
@@ -303,12 +326,12 @@ async def _roots(server: Server) -> tuple[Sequence[Container], Sequence[str]]:
         names = [name for name in there if not any(name != other and name.is_under(other) for other in there)]
     else:
         root = await server.search(Service.BROWSE, "", BASE_OBJECT, ANY_ENTRY, ("namingContexts",), limit=1)
-        names = [
-            name
-            for entry in root.entries
-            for text in texts(entry, "namingContexts")
-            if (name := parsed(text))
-        ]
+        contexts = [text for entry in root.entries for text in texts(entry, "namingContexts")]
+        names = [name for text in contexts if (name := parsed(text))]
+        if any(not text.strip("\0 ") for text in contexts):
+            # Domino names the root itself: what lies below it is the top.
+            top = await server.search(Service.BROWSE, "", Scope.ONE.value, _CONTAINERS, ("1.1",))
+            names += [name for entry in top.entries if (name := parsed(entry.dn))]
     return [Container(str(name), str(name), server.label) for name in names], missing
 
 
@@ -344,8 +367,7 @@ def _level(server: Server, dn: str, kind: int) -> _Level:
     settings = server.settings
     people, groups = of_class(settings.person_class), of_group_class(settings.group_class)
     if kind == 0:
-        containers = Or(tuple(of_class(name) for name in _CONTAINER_CLASSES))
-        return _Level(dn, And((containers, Not(people), Not(groups))).encode(), ("1.1",))
+        return _Level(dn, And((_CONTAINERS, Not(people), Not(groups))).encode(), ("1.1",))
     if kind == 1:
         return _Level(dn, groups.encode(), group_attributes(settings))
     return _Level(dn, And((people_of(settings), Not(groups))).encode(), person_attributes(settings))

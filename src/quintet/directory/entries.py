@@ -141,7 +141,7 @@ def rdn_value(dn: str) -> str:
     if not name:
         return dn
     value = name.rdns[0][0][1]
-    return value if isinstance(value, str) else dn
+    return value if isinstance(value, str) and value.strip() else dn
 
 
 def parsed(text: str) -> DN | None:

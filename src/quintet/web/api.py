@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from quintet.cards.sets import ANONYMOUS, AUTHENTICATED
+from quintet.cards import ANONYMOUS, AUTHENTICATED
 from quintet.directory.errors import DirectoryError, UnknownNameError
 from quintet.web.accounts import (
     LONGEST_HANDLE,

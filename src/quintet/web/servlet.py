@@ -12,9 +12,9 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from quintet.cards import ANONYMOUS, AUTHENTICATED
 from quintet.cards.card import Card
 from quintet.cards.fields import Field
-from quintet.cards.sets import ANONYMOUS, AUTHENTICATED
 from quintet.directory.errors import DirectoryError
 from quintet.web.security import session_of
 from quintet.web.site import Site

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from quintet.cards import ANONYMOUS, AUTHENTICATED, ids_in_set
 from quintet.cards.cards import Cards
-from quintet.cards.sets import ANONYMOUS, AUTHENTICATED, ids_in_set
 from quintet.config.settings import CardSettings, Detail, Settings
 from quintet.config.web_settings import WebSettings
 from quintet.directory.directory import Directory

@@ -6,8 +6,8 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from quintet.cards import ANONYMOUS, AUTHENTICATED
 from quintet.cards.fields import Field
-from quintet.cards.sets import ANONYMOUS, AUTHENTICATED
 from quintet.directory.errors import AmbiguousNameError, DirectoryError, OutOfScopeError, UnknownNameError
 from quintet.directory.records import Group, Person
 from quintet.web.problem import problem, problem_of
