@@ -193,6 +193,11 @@ def test_a_key_that_is_nearly_a_known_one_is_a_warning_with_the_right_name(name:
     assert any(known in problem.fix for known in ("ST_DB_LDAP_MAX_RESULTS", "VP_LDAP_TRACE"))
 
 
+def test_a_key_of_another_part_of_sametime_is_not_taken_for_a_misspelling() -> None:
+    assert problems("[Config]\nVP_SECURITY_LEVEL=7000\n") == ()
+    assert [p.code for p in problems("[Config]\nVPHMX_PORT=80\n")] == [Finding.Q58]
+
+
 @pytest.mark.parametrize("name", [key.name for key in INI_KEYS if key.security])
 def test_a_key_that_is_nearly_a_security_setting_is_an_error(name: str) -> None:
     section = KNOWN_INI[name.casefold()].sections[0]

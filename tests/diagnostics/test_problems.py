@@ -64,6 +64,12 @@ def test_an_unknown_name_is_the_worse_the_nearer_it_is_to_a_setting_that_matters
     assert [problem.code for problem in found.problems] == [code]
 
 
+def test_a_setting_of_sametimes_own_that_is_merely_like_one_that_matters_is_no_error() -> None:
+    found = Diagnostics()
+    found.unknown_name(HERE, "VP_SECURITY_LEVEL", ("ST_TLS_SECURITY_LEVEL",), {"ST_TLS_SECURITY_LEVEL"})
+    assert [problem.code for problem in found.problems] == [Finding.Q59]
+
+
 def test_a_name_that_is_nearly_none_is_told_only_where_unknown_names_are() -> None:
     found = Diagnostics()
     assert not found.warn_misspelling(HERE, "Shoe", ("SSLEnabled", "Port"))

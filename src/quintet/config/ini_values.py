@@ -29,6 +29,7 @@ from quintet.tls import Origin
 _FOREIGN = frozenset(same_section(name) for name in FOREIGN_SECTIONS)
 _OTHER_SCOPES = tuple(p.casefold() for p in (*OTHER_PREFIXES, *FOREIGN_PREFIXES))
 _BY_NAME = {key.name: key for key in INI_KEYS}
+_MAY_BE_MEANT = [key.name for key in INI_KEYS if not key.quiet]
 _SECURITY = security_names(INI_KEYS)
 
 
@@ -127,4 +128,4 @@ def _unknown(entry: Entry, section: str, findings: Diagnostics) -> None:
     elif not (
         section in _FOREIGN or section.startswith("debug") or entry.key.casefold().startswith(_OTHER_SCOPES)
     ):
-        findings.unknown_name(entry.place, entry.key, _BY_NAME, _SECURITY)
+        findings.unknown_name(entry.place, entry.key, _MAY_BE_MEANT, _SECURITY)

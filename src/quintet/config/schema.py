@@ -364,6 +364,7 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting("VPMX_TLS_PORT", Kind.PORT, "multiplexer: TLS port", sections=_DEBUG),
         Setting("VPMX_DISABLE_CONFIGURATION_UPDATE", Kind.FLAG, "multiplexer", "0", sections=_DEBUG),
         Setting("VPMX_CAPACITY", Kind.NUMBER, "multiplexer: most connections", "20000", sections=_CONFIG),
+        Setting("VP_SECURITY_LEVEL", Kind.NUMBER, "oldest client let in", "25", sections=_CONFIG),
         Setting("ST_AUTH_TOKEN", Kind.TEXT, "kinds of sign-in token", sections=("ST_BB_NAMES",)),
         unused=NOT_SERVED,
         quiet=True,

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 
 from quintet.diagnostics.codes import Code, Severity
@@ -74,6 +74,14 @@ class SettingsError(Exception):
         super().__init__("\n".join(f"{p.found}; {p.fix} ({p.code})" for p in errors))
 
 
+_SURELY_MEANT = 0.8
+
+
+def likeness(name: str, known: str) -> float:
+    """How alike two names are, from 0 to 1; letter case does not count."""
+    return SequenceMatcher(None, known.casefold(), name.casefold()).ratio()
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was most likely meant, or None when none is near."""
     by_fold = {k.casefold(): k for k in known}
@@ -137,14 +145,17 @@ class Diagnostics:
     def warn_misspelling(
         self, place: Place, name: str, known: Iterable[str], security: Collection[str] = ()
     ) -> bool:
-        """A warning when `name` is nearly a known name; an error when that is one of `security`.
+        """A warning when `name` is nearly a known name; an error when it is very nearly one of `security`.
+
+        An error stops a server that ran before, so a name merely alike (VP_SECURITY_LEVEL, a setting of
+        Sametime's own, and ST_TLS_SECURITY_LEVEL) is no more than a warning.
 
         False, and nothing is added, when no known name is near.
         """
         near = self.nearest(name, known)
         if near is None:
             return False
-        code = Finding.Q60 if near in security else Finding.Q59
+        code = Finding.Q60 if near in security and likeness(name, near) >= _SURELY_MEANT else Finding.Q59
         message = f"{shown(name)} is not a known setting; it is ignored; did you mean {near}?"
         self.add(code, place, name[:60], message, f"write {near} in place of {shown(name)}, or remove it")
         return True
