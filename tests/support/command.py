@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -54,6 +55,11 @@ def run_program(*arguments: str | Path, typed: str = "", environ: Mapping[str, s
         env={**os.environ, **PLAIN, **(environ or {})},
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def interruptible() -> None:
+    """For `preexec_fn`: Ctrl-C ends the program, also where the tests run in the background and ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @final
@@ -106,7 +112,7 @@ def at_terminal(*arguments: str | Path, environ: Mapping[str, str] | None = None
         stderr=theirs,
         env={**os.environ, **PLAIN, "TERM": "xterm", **(environ or {})},
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads here
+        preexec_fn=_take_terminal,  # noqa: PLW1509 - no threads here
     )
     os.close(theirs)
     try:
@@ -115,3 +121,8 @@ def at_terminal(*arguments: str | Path, environ: Mapping[str, str] | None = None
         process.kill()
         process.wait()
         os.close(screen)
+
+
+def _take_terminal() -> None:
+    interruptible()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
