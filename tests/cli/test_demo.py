@@ -59,7 +59,7 @@ def kept(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path, list[str
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **PLAIN},
-        preexec_fn=interruptible,
+        preexec_fn=interruptible,  # noqa: PLW1509 - no threads here
     )
     assert process.stdout is not None
     assert process.stderr is not None

@@ -115,7 +115,7 @@ def test_while_a_server_does_not_answer(
         [PROGRAM, "--config", tmp_path, *(each.format(port=port) for each in command)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=interruptible,
+        preexec_fn=interruptible,  # noqa: PLW1509 - no threads here
     )
     with silent.accept()[0]:
         process.send_signal(signal.SIGINT)
