@@ -59,7 +59,7 @@ class Tasks:
         settings = load(Path(target.folder), {})
         assert settings.cards is not None
         self._directory = Directory(settings)
-        self._cards = Cards(settings.cards)
+        self._cards = Cards(settings)
         self._runner.run(self._open())
         operations = {
             "sign-in": self._sign_in,

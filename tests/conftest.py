@@ -1,7 +1,8 @@
 """Fixtures that many tests share: certificates, and real slapd servers. And how tests run in parallel."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 import structlog
 
 from quintet.embedded import sample
+from quintet.embedded.server import EmbeddedServer
 from support import certs, scheduling, small
 from support.certs import Issued
+from support.directories import small_entries
 from support.relay import Relay
 from support.slapd import Slapd
 
@@ -76,3 +79,19 @@ def make_slapd(certificates: Certificates) -> Iterator[Callable[..., Slapd]]:
 async def relay() -> AsyncIterator[Relay]:
     async with Relay() as relay:
         yield relay
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def serve(stack: AsyncExitStack) -> Callable[..., Awaitable[EmbeddedServer]]:
+    """Starts servers with the small organisation, and with the LDIF texts that it is given."""
+
+    async def start(*more: str, **options: Any) -> EmbeddedServer:
+        return await stack.enter_async_context(EmbeddedServer(small_entries(*more), **options))
+
+    return start

@@ -20,7 +20,7 @@ from quintet.cli.report_error import EXITS
 from quintet.config import schema, xml_schema
 from quintet.config.environment import ENV_FILES
 from quintet.config.schema import Kind, Setting
-from quintet.directory import errors as directory_errors
+from quintet.directory import DirectoryError
 from quintet.ldap import errors as ldap_errors
 from quintet.tls import StoreError
 
@@ -169,7 +169,7 @@ def exit_codes() -> str:
 
 def errors() -> str:
     trees = (
-        ("The five tasks and cards: `quintet.directory.errors`", directory_errors.DirectoryError),
+        ("The five tasks and cards: `quintet.directory`", DirectoryError),
         ("Stores and stash files: `quintet.tls.stores.errors`", StoreError),
         ("Settings: `quintet.diagnostics`", diagnostics.SettingsError),
         ("LDAP: `quintet.ldap.errors`", ldap_errors.LdapError),

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from quintet.admin.cost import Difference, Level, Measured, Outcome, differences, figures, page, verdict
 from quintet.admin.cost.measuring import Burst
-from quintet.directory.services import Protection, Service
+from quintet.directory import TASKS, Protection, Service
 
 
 def _level(protection: Protection, rates: list[float]) -> Level:
     bursts = [Burst(rate, (1.0, 2.0, 3.0, 100.0), 0.5) for rate in rates]
-    return Level(protection, {task: list(bursts) for task in Service})
+    return Level(protection, {task: list(bursts) for task in TASKS})
 
 
 def _measured(none: list[float], everything: list[float], handshake: float | None = 2.5) -> Measured:
@@ -116,7 +116,7 @@ def test_the_page_stands_alone_and_escapes_what_it_shows() -> None:
     assert "script" not in parsed.tags
     assert "http" not in made
     assert parsed.tags.count("svg") == 4
-    assert parsed.tags.count("rect") == 4 * len(Service) * 2
+    assert parsed.tags.count("rect") == 4 * len(TASKS) * 2
 
 
 def test_everything_measured_fits_into_json() -> None:

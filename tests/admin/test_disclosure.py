@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from quintet.admin.disclosure import MASK, Canaries, Disclosure, examine_recording
 from quintet.admin.proxy import Chunk, Direction, Recording
+from quintet.directory import Service
 from quintet.ldap import messages
 from quintet.ldap.filters import parse
 
@@ -16,7 +17,7 @@ _TLS_HELLO = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"
 def _found(to_server: bytes = b"", to_client: bytes = b"") -> Disclosure:
     chunks = [Chunk(0.0, Direction.TO_SERVER, to_server), Chunk(0.1, Direction.TO_CLIENT, to_client)]
     return examine_recording(
-        Recording("browse", ("127.0.0.1", 1), ("ldap.example.com", 389), chunks), _CANARIES
+        Recording(Service.BROWSE, ("127.0.0.1", 1), ("ldap.example.com", 389), chunks), _CANARIES
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from quintet.admin.init.writing import FILES
 from quintet.config.load import load
-from quintet.directory.directory import Directory
+from quintet.directory import Directory
 from quintet.tls import fingerprint
 from support import certs, small
 from support.command import Ran, run_program

@@ -9,10 +9,9 @@ import pytest
 from quintet.admin.init import writing
 from quintet.admin.init.proposing import Proposal, contexts_with_people, propose
 from quintet.admin.init.writing import Plan, write
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.config.load import load
-from quintet.directory.directory import Directory
-from quintet.directory.services import Protection
+from quintet.directory import Directory, Protection
 from quintet.embedded.answers import Rules
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap import Address, Entry, RootDSE, ServerKind, connect
@@ -47,6 +46,7 @@ objectClass: user
 objectClass: person
 cn: Administrator
 sAMAccountName: Administrator
+sAMAccountType: 805306368
 
 dn: OU=Staff,DC=corp,DC=example
 objectClass: organizationalUnit
@@ -59,11 +59,19 @@ cn: Ann Ames
 sn: Ames
 displayName: Ann Ames
 sAMAccountName: aames
+sAMAccountType: 805306368
 distinguishedName: CN=Ann Ames,OU=Staff,DC=corp,DC=example
 userPrincipalName: aames@corp.example
 mail: ann@corp.example
 company: Corp
 thumbnailPhoto: x
+
+dn: CN=PC-0001,OU=Staff,DC=corp,DC=example
+objectClass: user
+objectClass: computer
+cn: PC-0001
+sAMAccountName: PC-0001$
+sAMAccountType: 805306369
 
 dn: OU=Groups,DC=corp,DC=example
 objectClass: organizationalUnit
@@ -179,7 +187,8 @@ async def test_c64_active_directory_gets_its_naming_context_as_base() -> None:
     assert (found.person_class, found.group_class, found.member_attribute) == ("user", "group", "member")
     assert found.user_id_attribute == "distinguishedName"
     assert "(sAMAccountName=%s)" in found.login_filter
-    assert "(!(objectclass=computer))" in found.person_filter
+    assert "(sAMAccountType=805306368)" in found.person_filter
+    assert "(sAMAccountType=805306368)" in found.login_filter
     assert dict(found.details)["Photo"] == "thumbnailPhoto"
 
 
@@ -232,7 +241,7 @@ async def test_what_is_proposed_makes_settings_without_an_error_that_find_a_pers
         )
         settings = load(tmp_path, {})
         assert settings.cards is not None
-        async with Directory(settings) as directory, Cards(settings.cards) as cards:
+        async with Directory(settings) as directory, Cards(settings) as cards:
             person = await directory.resolve_login("aames" if ldif != DS389 else "ann")
             groups = await directory.groups_of(person)
             card = await cards.card(person.id)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from quintet.admin.pcap import pcap
 from quintet.admin.proxy import Chunk, Direction, Recording
+from quintet.directory import Service
 
 _RECORDING = Recording(
-    "browse",
+    Service.BROWSE,
     ("127.0.0.1", 40_000),
     ("ldap.example.com", 389),
     [
@@ -32,7 +33,7 @@ def _packets(capture: bytes) -> list[bytes]:
 @given(st.lists(st.tuples(st.sampled_from(Direction), st.binary(max_size=100)), max_size=10))
 def test_the_payloads_are_the_recorded_bytes(said: list[tuple[Direction, bytes]]) -> None:
     chunks = [Chunk(float(n), direction, data) for n, (direction, data) in enumerate(said)]
-    recording = Recording("browse", ("127.0.0.1", 40_000), ("a", 389), chunks)
+    recording = Recording(Service.BROWSE, ("127.0.0.1", 40_000), ("a", 389), chunks)
     packets = _packets(pcap([recording]))
     to_server = b"".join(p[40:] for p in packets if p[22:24] == (389).to_bytes(2, "big"))
     to_client = b"".join(p[40:] for p in packets if p[20:22] == (389).to_bytes(2, "big"))

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from quintet.admin.protect import CARDS, COMMUNITY, INI, ProtectError, carry_out, make_plan
+from quintet.admin.protect import ProtectError, carry_out, make_plan
+from quintet.config import CARDS, COMMUNITY, INI
 from quintet.config.load import load
 from quintet.diagnostics import Place, SettingsError
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 from quintet.files import WriteError
 from support import keytool
 from support.folder import settings_folder
@@ -47,6 +48,16 @@ def test_c4_c5_passwords_sets_the_flag_in_its_section(folder: Path) -> None:
     carry_out(make_plan(folder, NOTHING, Protection.PASSWORDS))
     assert (folder / INI).read_bytes() == before[INI] + FLAG
     assert load(folder, NOTHING).directory.only_passwords
+
+
+def test_d42_files_whose_names_are_in_another_case_are_changed_where_they_are(folder: Path) -> None:
+    names = {name: name.swapcase() for name in (INI, COMMUNITY, CARDS)}
+    for name, other in names.items():
+        (folder / name).rename(folder / other)
+    before = {each.name for each in folder.iterdir()}
+    carry_out(make_plan(folder, NOTHING, Protection.PASSWORDS))
+    assert load(folder, NOTHING).directory.only_passwords
+    assert {each.name for each in folder.iterdir() if each.suffix != ".bak"} == before
 
 
 @pytest.mark.parametrize("level", list(Protection))

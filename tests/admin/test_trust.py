@@ -237,6 +237,13 @@ def test_stashing_moves_the_password_out_of_the_ini_file(folder: Path) -> None:
     assert aliases(trust.settings_store(folder, NOTHING)) == ["root"]
 
 
+def test_d42_an_ini_file_whose_name_is_in_another_case_is_changed_where_it_is(folder: Path) -> None:
+    (folder / "sametime.ini").rename(folder / "Sametime.ini")
+    trust.stash(folder, NOTHING)
+    assert "PASSWORD_STASH_FILE=" in (folder / "Sametime.ini").read_text()
+    assert not (folder / "sametime.ini").exists()
+
+
 def test_stashing_twice_is_refused(folder: Path) -> None:
     trust.stash(folder, NOTHING)
     with pytest.raises(TrustError, match="already"):

@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from quintet.cards.cards import Cards
-from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope
-from quintet.directory.errors import AmbiguousNameError, DirectoryUnavailableError, UnknownNameError
+from quintet.cards import Cards
+from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope, Settings
+from quintet.directory import AmbiguousNameError, DirectoryUnavailableError, UnknownNameError
 from quintet.embedded.faults import Drop, Silence, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap import Entry
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
-from quintet.tls import TlsSettings
+from quintet.tls.settings import TlsSettings
+from support.directories import card_settings
 
 DETAILS = (
     Detail("MailAddress", ("mail",), "text/plain", " "),
@@ -61,9 +62,9 @@ def storage(server: EmbeddedServer, base: str, **changes: object) -> CardStorage
     return CardStorage((replace(there, **changes),), DETAILS, TlsSettings(), "MailAddress")  # type: ignore[arg-type]
 
 
-def settings(*storages: CardStorage, **changes: object) -> CardSettings:
+def settings(*storages: CardStorage, **changes: object) -> Settings:
     sets = {0: ("Name",), 1: ("Title", "Name", "MailAddress", "Telephone")}
-    return replace(CardSettings(storages, sets), **changes)  # type: ignore[arg-type]
+    return card_settings(replace(CardSettings(storages, sets), **changes))  # type: ignore[arg-type]
 
 
 def shown(fields: Mapping[str, object]) -> dict[str, object]:

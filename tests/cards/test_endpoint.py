@@ -2,12 +2,15 @@
 
 import pytest
 
-from quintet.cards.endpoint import pool_config
 from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Scope
-from quintet.directory.connector import Connector, unreachable
-from quintet.directory.endpoint import Endpoint
-from quintet.directory.errors import UnencryptedBindError
-from quintet.directory.ssl_contexts import SslContextCache
+from quintet.directory import (
+    Connector,
+    Endpoint,
+    SslContextCache,
+    UnencryptedBindError,
+    card_endpoints,
+    unavailable,
+)
 from quintet.embedded.answers import Rules
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
@@ -36,12 +39,11 @@ def server_of(port: int, *, encrypted: bool = False) -> CardServer:
 
 def endpoint_of(*, encrypted: bool = False) -> Endpoint:
     server = server_of(DEAD, encrypted=encrypted)
-    storage = CardStorage((server,), (), TlsSettings(), "")
-    return pool_config(CardSettings((storage,), {}), storage, server).endpoints[0]
+    return next(card_endpoints(CardSettings((CardStorage((server,), (), TlsSettings(), ""),), {})))
 
 
 def test_c66_a_refused_account_is_looked_for_where_the_cards_have_theirs() -> None:
-    told = str(unreachable(InvalidCredentials(operation="bind"), endpoint_of()))
+    told = str(unavailable(InvalidCredentials(operation="bind"), endpoint_of()))
     assert "Check UserName and Password, or UserEncodedAuth in UserInfoConfig.xml" in told
     assert "BindEntry" not in told
 
@@ -50,7 +52,7 @@ def test_c66_a_refused_account_is_looked_for_where_the_cards_have_theirs() -> No
 def test_c68_a_port_where_nobody_listens_is_named_as_the_file_has_it(*, encrypted: bool, key: str) -> None:
     error = ConnectError("no connection")
     error.__cause__ = ConnectionRefusedError()
-    told = str(unreachable(error, endpoint_of(encrypted=encrypted)))
+    told = str(unavailable(error, endpoint_of(encrypted=encrypted)))
     assert f"Check {key} in UserInfoConfig.xml" in told
 
 
@@ -58,7 +60,7 @@ async def test_c59_the_ways_out_are_those_of_the_cards() -> None:
     async with EmbeddedServer(small_entries(), rules=Rules(scram=False, anonymous=False)) as embedded:
         server = server_of(embedded.port)
         storage = CardStorage((server,), (), TlsSettings(), "")
-        line = pool_config(CardSettings((storage,), {}, guard_account=True), storage, server)
+        (endpoint,) = card_endpoints(CardSettings((storage,), {}, guard_account=True))
         with pytest.raises(UnencryptedBindError, match="quintet protect LEVEL --cards") as refused:
-            await Connector(SslContextCache())(line.endpoints[0], line)
+            await Connector(SslContextCache()).open(endpoint)
     assert "QUINTET_SASL_USER" not in str(refused.value)

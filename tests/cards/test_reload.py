@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from quintet.cards.cards import Cards
-from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope
+from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope, Settings
 from quintet.directory.errors import DirectoryUnavailableError
 from quintet.embedded.faults import Wait, failing
 from quintet.embedded.server import EmbeddedServer
@@ -15,10 +15,10 @@ from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from quintet.tls import TlsSettings
 from support import small
-from support.directories import small_entries, until
+from support.directories import card_settings, small_entries, until
 
 
-def settings(server: EmbeddedServer) -> CardSettings:
+def settings(server: EmbeddedServer) -> Settings:
     there = CardServer(
         host="localhost",
         port=server.port,
@@ -32,7 +32,8 @@ def settings(server: EmbeddedServer) -> CardSettings:
         person_class=None,
     )
     details = (Detail("Name", ("cn",), "text/plain", " "),)
-    return CardSettings((CardStorage((there,), details, TlsSettings(), "Name"),), {1: ("Name",)})
+    storage = CardStorage((there,), details, TlsSettings(), "Name")
+    return card_settings(CardSettings((storage,), {1: ("Name",)}))
 
 
 @pytest.fixture

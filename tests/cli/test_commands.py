@@ -12,7 +12,7 @@ from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.report_error import EXITS, exit_code_of, report_error
 from quintet.cli.show import print_json, printable, text
 from quintet.diagnostics import SettingsError
-from quintet.directory.errors import (
+from quintet.directory import (
     AuthenticationError,
     DirectoryError,
     DirectoryUnavailableError,

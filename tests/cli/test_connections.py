@@ -118,7 +118,7 @@ def test_c59_connections_that_would_show_a_password_have_their_rows_all_the_same
     assert list(rows) == [*FIVE, "business-card"]
     failed = {task for task, row in rows.items() if row["error"] is not None}
     assert failed == {*FIVE} - {"authenticate"}
-    assert all("would cross this connection in clear" in rows[task]["error"] for task in failed)
+    assert all("would be sent unencrypted" in rows[task]["error"] for task in failed)
 
 
 def test_c59_a_clear_card_whose_account_would_be_shown_is_2_too(
@@ -131,7 +131,7 @@ def test_c59_a_clear_card_whose_account_would_be_shown_is_2_too(
     ran = quintet("--config", folder, "connections", "--json")
     assert ran.code == 2
     (row,) = [row for row in ran.document["connections"] if row["state"] != "connected"]
-    assert (row["task"], "would cross this connection in clear" in row["error"]) == ("business-card", True)
+    assert (row["task"], "would be sent unencrypted" in row["error"]) == ("business-card", True)
     assert quintet("--config", folder, "card", "alice").code == 2
 
 

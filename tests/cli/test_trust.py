@@ -2,20 +2,24 @@
 
 import asyncio
 import dataclasses
+import hashlib
 import io
 import json
 import ssl
+import struct
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quintet.cli.app import main
 from quintet.tls import fingerprint, read_stash
-from support import certs, keytool
+from support import certs, keytool, odd
 from support.slapd import Slapd
 
 ROOT = certs.authority("Root")
@@ -433,3 +437,141 @@ def test_stash_moves_the_password(quintet: Command, tmp_path: Path) -> None:
         f"ST_TLS_TRUST_STORE_PASSWORD_STASH_FILE={tmp_path / 'a.sth'}\n"
     )
     assert quintet("list") == 0
+
+
+# JSON
+
+
+def test_every_change_is_a_document_in_json(quintet: Command, tmp_path: Path) -> None:
+    pem = tmp_path.parent / f"{tmp_path.name}.pem"
+    pem.write_bytes(certs.bundle(certs.leaf(ROOT, "a"), ROOT, OTHER))
+    store = tmp_path / "ldaptruststore.p12"
+
+    def document(*arguments: str | Path) -> dict[str, Any]:
+        assert quintet(*arguments, "--json") == 0
+        found = json.loads(quintet.out)
+        assert isinstance(found, dict)
+        return found
+
+    made = document("create")
+    assert (made["store"], made["kind"], made["created"], made["legacy"]) == (str(store), "p12", True, True)
+    assert made["stash"] == str(store.with_suffix(".sth"))
+    assert "STLDAP_TLS_TRUST_STORE_FILE" in made["settings"]
+
+    imported = document("import", pem, "--yes")
+    assert [each["alias"] for each in imported["imported"]] == ["root", "other"]
+    assert imported["imported"][0]["fingerprint"] == fingerprint(ROOT.certificate)
+    assert [each["subject"] for each in imported["left_out"]] == ["CN=a,O=Quintet Tests"]
+    assert imported["backups"] == [f"{store}.bak"]
+
+    removed = document("remove", "other", "--yes")
+    assert (removed["removed"], removed["trusted_left"]) == (["other"], 1)
+
+    converted = document("convert", tmp_path / "other.jks", "--yes")
+    assert (converted["store"], converted["kind"]) == (str(tmp_path / "other.jks"), "jks")
+
+    listed = document("list")
+    assert [(each["alias"], each["java"], each["sametime"]) for each in listed["entries"]] == [
+        ("root", True, True)
+    ]
+    assert (listed["unreadable"], listed["notes"]) == ([], [])
+
+
+def test_import_of_nothing_that_helps_is_a_document_and_exit_1(quintet: Command, tmp_path: Path) -> None:
+    file = tmp_path.parent / f"{tmp_path.name}.der"
+    file.write_bytes(certs.leaf(ROOT, "a").der)
+    assert quintet("import", file, "--yes", "--json") == 1
+    document = json.loads(quintet.out)
+    assert document["imported"] == []
+    assert len(document["left_out"]) == 1
+
+
+def test_stash_is_a_document_in_json(quintet: Command, tmp_path: Path) -> None:
+    store, password = tmp_path / "a.p12", tmp_path / "password"
+    password.write_text("right-one")
+    quintet("create", "--store", store, "--password-file", password)
+    (tmp_path / "sametime.ini").write_text(
+        f"[Config]\nST_TLS_TRUST_STORE_FILE={store}\nST_TLS_TRUST_STORE_PASSWORD=right-one\n"
+    )
+    assert quintet("stash", "--yes", "--json") == 0
+    document = json.loads(quintet.out)
+    assert document["stash"] == str(tmp_path / "a.sth")
+    assert document["variable"] is None
+    assert "right-one" not in quintet.words()
+
+
+# Stores of others
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("made_by", ["openssl", "keytool"])
+def test_a_store_without_a_password_is_listed_with_an_empty_password_file_or_none(
+    quintet: Command, tmp_path: Path, made_by: str
+) -> None:
+    store, pem = tmp_path / "empty.p12", tmp_path / "ca.pem"
+    pem.write_bytes(ROOT.pem)
+    if made_by == "openssl":
+        making = ("openssl", "pkcs12", "-export", "-nokeys", "-in", pem, "-out", store, "-passout", "pass:")
+        subprocess.run(making, check=True)
+    else:
+        keytool.keytool(
+            *("-J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE", "-J-Dkeystore.pkcs12.macAlgorithm=NONE"),
+            *("-importcert", "-noprompt", "-alias", "root", "-file", pem, "-storetype", "PKCS12"),
+            *("-storepass", "changeit", "-keystore", store),
+        )
+    for content in (None, "", "\n"):
+        given: tuple[str | Path, ...] = ()
+        if content is not None:
+            (tmp_path / "password").write_text(content)
+            given = ("--password-file", tmp_path / "password")
+        assert quintet("list", "--store", store, *given, "--json") == 0
+        assert len(json.loads(quintet.out)["entries"]) == 1
+
+
+def test_a_new_store_needs_a_password(quintet: Command, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("")
+    given = ("--password-file", tmp_path / "password")
+    assert quintet("create", "--store", tmp_path / "a.p12", *given) == 2
+    assert not (tmp_path / "a.p12").exists()
+
+
+def test_an_entry_that_cannot_be_read_is_named_and_the_others_are_listed(
+    quintet: Command, tmp_path: Path
+) -> None:
+    bad = odd.edited(ROOT, ROOT, odd.version(4))
+    body = b"\xfe\xed\xfe\xed" + struct.pack(">II", 2, 2)
+    for alias, data in (("odd", bad), ("good", ROOT.der)):
+        body += struct.pack(">IH", 2, len(alias)) + alias.encode() + bytes(8)
+        body += b"\0\5X.509" + struct.pack(">I", len(data)) + data
+    digest = hashlib.sha1("secret".encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()
+    (tmp_path / "odd.jks").write_bytes(body + digest)
+    (tmp_path / "password").write_text("secret")
+    given = ("--store", tmp_path / "odd.jks", "--password-file", tmp_path / "password")
+    assert quintet("list", *given, "--json") == 0
+    document = json.loads(quintet.out)
+    assert [each["alias"] for each in document["entries"]] == ["good"]
+    assert [each["alias"] for each in document["unreadable"]] == ["odd"]
+    assert [each["code"] for each in document["notes"]] == ["T126"]
+    assert not document["entries"][0]["java"]
+    assert quintet("remove", "good", "--yes", *given) == 2
+    assert quintet("remove", "odd", "--yes", *given) == 0
+    assert quintet.aliases(*given) == ["good"]
+
+
+@pytest.mark.real
+def test_a_store_is_in_the_legacy_encoding_unless_the_modern_one_is_asked_for(
+    quintet: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("right-one")
+    (tmp_path / "ca.pem").write_bytes(ROOT.pem)
+    for options, legacy in (((), True), (("--legacy",), True), (("--modern",), False)):
+        store = tmp_path / f"{len(list(tmp_path.iterdir()))}.p12"
+        given = ("--store", store, "--password-file", tmp_path / "password")
+        assert quintet("create", *given, *options) == 0
+        assert quintet("import", tmp_path / "ca.pem", "--yes", *given) == 0
+        assert quintet("list", *given, "--json") == 0
+        (entry,) = json.loads(quintet.out)["entries"]
+        assert (entry["java"], entry["sametime"]) == (True, legacy)
+        assert quintet("convert", "--yes", *given) == 0
+        assert quintet("list", *given, "--json") == 0
+        assert json.loads(quintet.out)["entries"][0]["sametime"]

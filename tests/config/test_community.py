@@ -184,6 +184,12 @@ def test_a_name_that_is_nearly_the_switch_of_encryption_is_an_error(text: str, n
     assert line_of(problem) == 2
 
 
+@pytest.mark.parametrize("name", [":", "a:b", "x:SSLEnabled"])
+def test_names_with_colons_are_read(name: str) -> None:
+    community, _ = read(f'<R><LDAP><Connection HostName="h" {name}="1"/><{name}/></LDAP></R>')
+    assert len(community.servers) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "slip", "meant"),
     [

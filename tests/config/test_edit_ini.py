@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.config.edit_ini import get_key, remove_key, set_key
+from quintet.config.edit import get_key, remove_key, set_key
 from quintet.config.ini import same_section
 from quintet.config.source import EditError
 

@@ -10,7 +10,7 @@ import pytest
 from quintet.config.load import check, load, read, settings_file
 from quintet.config.settings import DirectorySettings, TraceSettings
 from quintet.diagnostics import Code, Diagnostic, Diagnostics, Finding, Pitfall, SettingsError, Severity
-from quintet.directory.services import Protection, Service
+from quintet.directory import TASKS, Protection, Service
 
 INI = "sametime.ini"
 COMMUNITY = "StCommunityConfig.xml"
@@ -84,13 +84,13 @@ def test_c2_the_smallest_folder_encrypts_nothing_and_has_no_problem(folder: Path
 
 def test_c3_ssl_enabled_encrypts_all_five(folder: Path) -> None:
     write(folder, COMMUNITY, community('SSLEnabled="1"'))
-    assert all(protection(folder).encrypts(task) for task in Service)
+    assert all(protection(folder).encrypts(task) for task in TASKS)
 
 
 def test_c4_c12_the_flag_encrypts_authentication_alone(folder: Path) -> None:
     write(folder, COMMUNITY, community('SSLEnabled="1"'))
     level = protection(folder, **{f"STI__Directory__{FLAG}": "1"})
-    assert [task for task in Service if level.encrypts(task)] == [Service.AUTHENTICATE]
+    assert [task for task in TASKS if level.encrypts(task)] == [Service.AUTHENTICATE]
 
 
 def test_c4_the_flag_without_ssl_enabled_is_only_passwords_with_a_warning(folder: Path) -> None:
@@ -228,6 +228,13 @@ def test_c95_d42_of_two_such_files_none_is_used(folder: Path, name: str) -> None
     problem = only_error(folder)
     assert (problem.code, file_of(problem)) == (Pitfall.D42, name)
     assert name.upper() in problem.message
+
+
+def test_d42_a_file_in_another_case_beside_the_one_that_is_used_is_told(folder: Path) -> None:
+    write(folder, COMMUNITY.upper(), "damaged")
+    (problem,) = check(folder, {})
+    assert (problem.code, problem.severity) == (Pitfall.D42, Severity.WARNING)
+    assert file_of(problem) == COMMUNITY.upper()
 
 
 def test_d42_problems_in_such_a_file_have_its_own_name(folder: Path) -> None:

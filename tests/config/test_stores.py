@@ -1,10 +1,12 @@
 """Stores and stashes as the settings name them (rows C16, C18, C20, C22 to C26, C68; pitfalls D4, D35)."""
 
+import datetime as dt
 import stat
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from quintet.config.load import check, load
 from quintet.config.stash_migration import stash_passwords
@@ -346,3 +348,68 @@ def test_the_cards_store_of_the_container_likewise(folder: Path) -> None:
 def test_no_other_store_is_taken_in_place_of_one_that_is_missing(folder: Path, path: str) -> None:
     ini(folder, f"{FILE}={path}", f"{CLEAR}={PASSWORD}")
     assert only(folder, Severity.ERROR).code is Pitfall.D4
+
+
+def test_c23_d42_the_clear_line_is_removed_from_a_file_whose_name_is_in_another_case(folder: Path) -> None:
+    stashing(folder)
+    (folder / INI).rename(folder / "SameTime.ini")
+    (told,) = stash_passwords(folder, {})
+    assert (told.code, str(told.place)) == (Finding.Q89, "SameTime.ini")
+    assert PASSWORD not in (folder / "SameTime.ini").read_text(encoding="utf-8")
+    assert not (folder / INI).exists()
+
+
+def test_c23_a_password_from_an_env_file_is_stashed_and_the_variable_named(folder: Path) -> None:
+    ini(folder, f"{FILE}=trust.p12", f"{STASH}=trust.sth")
+    (folder / "custom.env").write_text(f"{VARIABLE}={PASSWORD}\n", encoding="utf-8")
+    (told,) = stash_passwords(folder, {})
+    assert (told.code, told.severity, str(told.place)) == (Finding.Q89, Severity.WARNING, "custom.env:1")
+    assert read_stash(folder / "trust.sth").reveal() == PASSWORD
+
+
+# CRLs and trusted hosts
+
+
+def crl(folder: Path, *, ends: float) -> Path:
+    """A CRL of the authority, due for its next update in `ends` days."""
+    ca, now = certs.authority(), dt.datetime.now(dt.UTC)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ca.certificate.subject)
+    builder = builder.last_update(now - dt.timedelta(9)).next_update(now + dt.timedelta(ends))
+    path = folder / "ca.crl"
+    path.write_bytes(builder.sign(ca.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_the_crl_file_counts_for_all_connections_and_from_the_folder(folder: Path) -> None:
+    path = crl(folder, ends=1)
+    with_cards(folder, "trust.p12")
+    ini(folder, f"{FILE}=trust.p12", f"{CLEAR}={PASSWORD}", "QUINTET_TLS_CRL_FILE=ca.crl")
+    assert not serious(folder)
+    settings = load(folder, {})
+    assert settings.cards is not None
+    assert settings.tls.crl_file == settings.cards.storages[0].tls.crl_file == path
+
+
+@pytest.mark.parametrize("content", [None, b"", b"hello"])
+def test_a_crl_file_that_cannot_be_used_is_an_error(folder: Path, content: bytes | None) -> None:
+    if content is not None:
+        (folder / "ca.crl").write_bytes(content)
+    ini(folder, f"{FILE}=trust.p12", f"{CLEAR}={PASSWORD}", "QUINTET_TLS_CRL_FILE=ca.crl")
+    assert only(folder, Severity.ERROR).key == "QUINTET_TLS_CRL_FILE"
+
+
+def test_a_crl_that_should_have_been_replaced_is_an_error(folder: Path) -> None:
+    crl(folder, ends=-1)
+    ini(folder, f"{FILE}=trust.p12", f"{CLEAR}={PASSWORD}", "QUINTET_TLS_CRL_FILE=ca.crl")
+    assert only(folder, Severity.ERROR).key == "QUINTET_TLS_CRL_FILE"
+
+
+@pytest.mark.parametrize(("value", "fails"), [("1", True), ("0", False), ("what is this?", True)])
+def test_c38_mirrored_names_need_a_key_store(folder: Path, value: str, fails: bool) -> None:
+    ini(folder, f"{FILE}=trust.p12", f"{CLEAR}={PASSWORD}", f"ST_TLS_MIRROR_TRUSTED_HOSTS={value}")
+    assert [each.key for each in serious(folder)] == ["ST_TLS_MIRROR_TRUSTED_HOSTS"] * fails
+
+
+def test_a_store_whose_password_is_missing_is_an_error_of_its_key(folder: Path) -> None:
+    ini(folder, f"{FILE}=trust.p12")
+    assert only(folder, Severity.ERROR).key == FILE

@@ -1,6 +1,6 @@
-"""The small organisation in memory, and directories that use it."""
+"""Directories over servers in memory."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -8,23 +8,7 @@ import pytest
 
 from quintet.directory.directory import Directory
 from quintet.embedded.server import EmbeddedServer
-from support.directories import server_settings, settings, small_entries
-
-
-@pytest.fixture
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-def serve(stack: AsyncExitStack) -> Callable[..., Awaitable[EmbeddedServer]]:
-    """Starts servers with the small organisation, and with the LDIF texts that it is given."""
-
-    async def start(*more: str, **options: Any) -> EmbeddedServer:
-        return await stack.enter_async_context(EmbeddedServer(small_entries(*more), **options))
-
-    return start
+from support.directories import server_settings, settings
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ import asyncio
 import base64
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from quintet.directory import pool
+from quintet.directory import endpoint
 from quintet.directory.browse import _check, _Place, _read_token, _token
 from quintet.directory.directory import Directory
 from quintet.directory.errors import (
@@ -24,6 +25,7 @@ from quintet.directory.records import Container, Group, Person
 from quintet.embedded.faults import Answer, Silence, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
+from quintet.ldap.pool_config import PoolConfig
 from support import small
 from support.directories import DEAD, until
 
@@ -186,7 +188,7 @@ async def test_all_who_browse_a_silent_server_are_answered_in_the_time_of_one_op
 async def test_those_who_wait_for_their_turn_to_browse_count_as_callers(
     serve: Serve, directory_of: DirectoryOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "MOST_CALLERS", 2)
+    monkeypatch.setattr(endpoint, "PoolConfig", partial(PoolConfig, max_callers=2))
     gate = asyncio.Event()
     server = await serve(faults=failing(Wait(gate), "search"))
     directory = await directory_of(server)

@@ -9,16 +9,15 @@ from pathlib import Path
 import pytest
 
 from quintet.config.settings import Account
-from quintet.directory import directory as directory_module
-from quintet.directory import ssl_contexts
+from quintet.directory import connections, ssl_contexts
 from quintet.directory.directory import Directory
-from quintet.directory.endpoint import pool_configs
+from quintet.directory.endpoint import endpoints_of
 from quintet.directory.errors import DirectoryUnavailableError, UnreachableReason
-from quintet.directory.records import State
-from quintet.directory.services import Protection, Service
+from quintet.directory.services import TASKS, Protection, Service
 from quintet.embedded.faults import Faults, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.filters import Template
+from quintet.ldap.pool_config import ConnectionState
 from quintet.secret import Secret
 from quintet.tls import StoreKind, StoreLocation, TlsSettings
 from support import small
@@ -37,25 +36,25 @@ async def settled() -> None:
 async def test_c1_connect_all_opens_one_connection_a_task(serve: Serve, directory_of: DirectoryOf) -> None:
     server = await serve()
     rows = await (await directory_of(server)).connect_all()
-    assert [row.task for row in rows] == [task.value for task in Service]
-    assert {row.state for row in rows} == {State.CONNECTED}
-    assert server.counts["connections"] == len(Service)
+    assert [row.service for row in rows] == list(TASKS)
+    assert {row.state for row in rows} == {ConnectionState.CONNECTED}
+    assert server.counts["connections"] == len(TASKS)
 
 
 async def test_connect_all_tells_of_every_connection_that_failed(
     serve: Serve, directory_of: DirectoryOf
 ) -> None:
     rows = await (await directory_of(await serve(), DEAD)).connect_all()
-    assert len(rows) == 2 * len(Service)
+    assert len(rows) == 2 * len(TASKS)
     failed = [row for row in rows if row.error]
-    assert [row.task for row in failed] == [task.value for task in Service]
+    assert [row.service for row in failed] == list(TASKS)
     assert all("nothing listens there" in (row.error or "") for row in failed)
 
 
 async def test_before_anything_is_asked_nothing_is_open(serve: Serve, directory_of: DirectoryOf) -> None:
     server = await serve()
     rows = (await directory_of(server)).status()
-    assert {row.state for row in rows} == {State.IDLE}
+    assert {row.state for row in rows} == {ConnectionState.IDLE}
     assert server.counts["connections"] == 0
 
 
@@ -63,7 +62,7 @@ async def test_status_counts_operations(serve: Serve, directory_of: DirectoryOf)
     directory = await directory_of(await serve())
     for _ in range(3):
         await directory.resolve("alice", groups=False)
-    (row,) = [row for row in directory.status() if row.task == Service.RESOLVE_NAMES.value]
+    (row,) = [row for row in directory.status() if row.service is Service.RESOLVE_NAMES]
     assert row.operations == 4
     assert (row.encrypted, row.certificate, row.in_flight) == (False, None, 0)
 
@@ -98,7 +97,7 @@ async def test_reload_keeps_the_pools_that_nothing_touches(serve: Serve, directo
     given = settings([server_settings(server.port, login_filter=Template("(uid=%s)"))])
     await directory.reload(given)
     await directory.connect_all()
-    assert server.counts["connections"] == len(Service)
+    assert server.counts["connections"] == len(TASKS)
     assert (await directory.resolve_login("alice")).dn == small.person_dn("alice")
 
 
@@ -108,7 +107,7 @@ async def test_reload_replaces_what_a_change_touches(serve: Serve, directory_of:
     await directory.connect_all()
     await directory.reload(settings([server_settings(new.port)]))
     await directory.connect_all()
-    assert new.counts["connections"] == len(Service)
+    assert new.counts["connections"] == len(TASKS)
     await until(lambda: not old.connected)
 
 
@@ -182,7 +181,7 @@ async def test_a_directory_that_is_closed_during_a_reload_stays_as_it_is(
 async def test_a_request_that_hangs_does_not_keep_a_former_pool_for_ever(
     serve: Serve, directory_of: DirectoryOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory_module, "_PATIENCE", 0.0)
+    monkeypatch.setattr(connections, "_PATIENCE", 0.0)
     old, new = await serve(), await serve()
     directory = await directory_of(old)
     await directory.connect_all()
@@ -239,7 +238,7 @@ async def test_sign_ins_at_once_get_more_connections_than_the_settings_open(
     work = [asyncio.create_task(directory.authenticate("alice", "alice-secret")) for _ in range(20)]
     await until(lambda: server.counts["bind"] >= 1 + 8)
     await settled()
-    assert [row.in_flight for row in directory.status() if row.task == Service.AUTHENTICATE.value] == [1] * 8
+    assert [row.in_flight for row in directory.status() if row.service is Service.AUTHENTICATE] == [1] * 8
     gate.set()
     assert len(await asyncio.gather(*work)) == 20
 
@@ -254,17 +253,17 @@ async def test_a_reload_forgets_the_contexts_that_are_used_no_more(
         profile = TlsSettings(trusted_hosts=(f"host-{nth}",))
         await directory.reload(replace(given, tls=profile))
         await directory.connect_all()
-        assert [made for made, _ in directory._contexts._made] == [profile]
+        assert [made for made, _ in directory.connections._contexts._made] == [profile]
 
 
-def test_a_store_that_changed_makes_other_lines(tmp_path: Path) -> None:
+def test_a_store_that_changed_makes_other_endpoints(tmp_path: Path) -> None:
     store = tmp_path / "trust.p12"
     store.write_bytes(b"one")
     given = replace(
         settings([server_settings(DEAD, ssl_enabled=True)]),
         tls=TlsSettings(trust_store=StoreLocation(store, StoreKind.PKCS12)),
     )
-    before = pool_configs(given)
-    assert pool_configs(given) == before
+    before = endpoints_of(given)
+    assert endpoints_of(given) == before
     store.write_bytes(b"another")
-    assert pool_configs(given) != before
+    assert endpoints_of(given) != before

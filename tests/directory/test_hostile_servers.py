@@ -200,12 +200,6 @@ async def test_more_controls_than_make_sense_break_the_protocol(against: Against
         await directory.resolve("alice", groups=False)
 
 
-async def test_an_entry_without_a_name_signs_nobody_in(against: Against) -> None:
-    directory, _ = await against(lambda _: then_done(entry("", cn=[b"Alice"])))
-    with pytest.raises(DirectoryUnavailableError):
-        await directory.authenticate("alice", "alice-secret")
-
-
 async def test_a_refusal_asks_as_many_servers_whoever_was_named(
     serve: Serve, directory_of: DirectoryOf
 ) -> None:

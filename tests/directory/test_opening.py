@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 
 from quintet.config.settings import Account
-from quintet.directory.connector import guarded_bind, unreachable
+from quintet.directory.connector import BindMethod, BoundConnection, Connector, unavailable
 from quintet.directory.directory import Directory
-from quintet.directory.endpoint import Mode, pool_configs
+from quintet.directory.endpoint import Binding, Endpoint, Mode, endpoints_of
 from quintet.directory.errors import DirectoryUnavailableError, UnencryptedBindError, UnreachableReason
-from quintet.directory.events import Event, Opened, OpenFailed, Warned
-from quintet.directory.records import State
+from quintet.directory.events import ConnectionEvent, Event, Warned
 from quintet.directory.services import Service
+from quintet.directory.ssl_contexts import SslContextCache
 from quintet.embedded.answers import Rules
 from quintet.embedded.faults import Answer, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.connection import Address, connect
 from quintet.ldap.errors import ConnectError
+from quintet.ldap.pool_config import ConnectionFailed, ConnectionOpened, ConnectionState
 from quintet.secret import Secret
 from support import small
 from support.directories import DEAD, server_settings, settings, until
@@ -46,6 +47,13 @@ def open_directory(stack: AsyncExitStack) -> Callable[..., Awaitable[Directory]]
 Start = Callable[..., Awaitable[Directory]]
 
 
+def methods(told: list[Event]) -> set[BindMethod]:
+    """How the connections that were opened were bound."""
+    opened = [each.event for each in told if isinstance(each, ConnectionEvent)]
+    bound = [event.prepared for event in opened if isinstance(event, ConnectionOpened)]
+    return {each.method for each in bound if isinstance(each, BoundConnection)}
+
+
 def spoken(relay: Relay) -> bytes:
     return b"".join(each.bytes for each in relay.connections)
 
@@ -66,7 +74,7 @@ async def test_c59_scram_is_taken_where_it_is_offered(
     told: list[Event] = []
     directory = await open_directory(await serve(), relay, only_passwords=True, trace=told.append)
     await directory.resolve("alice")
-    assert {event.way for event in told if isinstance(event, Opened)} == {"scram"}
+    assert methods(told) == {BindMethod.SCRAM}
     assert small.READER_PASSWORD.encode() not in spoken(relay)
 
 
@@ -74,7 +82,7 @@ async def test_c59_anonymous_is_next(serve: Serve, relay: Relay, open_directory:
     server = await serve(rules=Rules(scram=False))
     directory = await open_directory(server, relay, only_passwords=True)
     await directory.resolve("alice")
-    assert [row.bound_as for row in directory.status() if row.task == "resolve-names"] == [None]
+    assert [row.bound_as for row in directory.status() if row.service is Service.RESOLVE_NAMES] == [None]
     assert small.READER_PASSWORD.encode() not in spoken(relay)
 
 
@@ -90,7 +98,7 @@ async def test_c59_a_server_that_fails_for_the_moment_is_not_taken_for_one_witho
     with pytest.raises(DirectoryUnavailableError, match="tried again"):
         await directory.resolve_login("alice@example.com")
     rows = await directory.connect_all()
-    assert {row.bound_as for row in rows if row.task != "authenticate"} == {small.READER_DN}
+    assert {row.bound_as for row in rows if row.service is not Service.AUTHENTICATE} == {small.READER_DN}
     assert (await directory.resolve_login("alice@example.com")).mail == "alice@example.com"
 
 
@@ -114,12 +122,12 @@ async def test_c59_an_account_that_scram_refuses_stays_anonymous_and_that_is_tol
     directory = await open_directory(
         await serve(), relay, account=wrong, only_passwords=True, trace=told.append
     )
-    (row,) = [row for row in await directory.connect_all() if row.task == "browse"]
-    assert (row.bound_as, row.state, row.failed) == (None, State.CONNECTED, False)
-    assert "SCRAM fails for the service account" in (row.remark or "")
-    assert "BindEntryPassword in StCommunityConfig.xml" in (row.remark or "")
+    (row,) = [row for row in await directory.connect_all() if row.service is Service.BROWSE]
+    assert (row.bound_as, row.state, row.failed) == (None, ConnectionState.CONNECTED, False)
+    assert "SCRAM fails for the service account" in (row.note or "")
+    assert "BindEntryPassword in StCommunityConfig.xml" in (row.note or "")
     assert row.error is None
-    assert row.remark in [event.message for event in told if isinstance(event, Warned)]
+    assert row.note in [event.message for event in told if isinstance(event, Warned)]
 
 
 async def test_c59_without_either_the_start_is_refused_with_the_ways_out(
@@ -171,7 +179,12 @@ async def test_an_account_that_is_no_text_is_named_and_not_tried_again_at_once(
             await directory.resolve("alice", groups=False)
         assert raised.value.why is UnreachableReason.ACCOUNT
         assert "s3cret" not in str(raised.value)
-    assert len([event for event in told if isinstance(event, OpenFailed)]) == 1
+    failed = [
+        each
+        for each in told
+        if isinstance(each, ConnectionEvent) and isinstance(each.event, ConnectionFailed)
+    ]
+    assert len(failed) == 1
 
 
 async def test_c80_a_connection_has_as_many_requests_in_flight_as_the_settings_say(
@@ -184,7 +197,7 @@ async def test_c80_a_connection_has_as_many_requests_in_flight_as_the_settings_s
     before = server.counts["search"]
     work = [asyncio.create_task(directory.resolve_login("alice")) for _ in range(7)]
     await until(lambda: server.counts["search"] - before >= 3)
-    (row,) = [row for row in directory.status() if row.task == "resolve-login"]
+    (row,) = [row for row in directory.status() if row.service is Service.RESOLVE_LOGIN]
     assert (row.in_flight, row.operations) == (3, 4)
     gate.set()
     assert {person.dn for person in await asyncio.gather(*work)} == {small.person_dn("alice")}
@@ -193,7 +206,7 @@ async def test_c80_a_connection_has_as_many_requests_in_flight_as_the_settings_s
 @pytest.mark.parametrize(
     ("cause", "mode", "keys"),
     [
-        (ConnectionRefusedError(), Mode.CLEAR, "Check Port in"),
+        (ConnectionRefusedError(), Mode.UNENCRYPTED, "Check Port in"),
         (ConnectionRefusedError(), Mode.STARTTLS, "Check Port in"),
         (ConnectionRefusedError(), Mode.LDAPS, "Check SSLPort in"),
         (TimeoutError(), Mode.LDAPS, "Check HostName and SSLPort in"),
@@ -201,20 +214,40 @@ async def test_c80_a_connection_has_as_many_requests_in_flight_as_the_settings_s
     ],
 )
 def test_a_server_that_cannot_be_reached_names_file_and_keys(cause: Exception, mode: Mode, keys: str) -> None:
-    line = pool_configs(settings([server_settings(DEAD)]))[Service.BROWSE, 0]
+    endpoint = endpoints_of(settings([server_settings(DEAD)]))[Service.BROWSE, 0]
     error = ConnectError("no connection")
     error.__cause__ = cause
-    told = str(unreachable(error, replace(line.endpoints[0], mode=mode)))
+    told = str(unavailable(error, replace(endpoint, mode=mode)))
     assert f"{keys} StCommunityConfig.xml" in told
 
 
-async def test_c4_the_guard_holds_a_password_back_even_when_tls_was_forgotten(serve: Serve) -> None:
-    """The endpoint says TLS, the connection is clear: a mistake of ours must not cost a password."""
+@pytest.mark.parametrize("mode", [Mode.LDAPS, Mode.UNENCRYPTED])
+async def test_c4_the_guard_holds_the_accounts_password_back_even_when_tls_was_forgotten(
+    serve: Serve, mode: Mode
+) -> None:
+    """The endpoint says TLS, the connection is not encrypted: a mistake of ours must not cost a password."""
     server = await serve()
-    given = settings([server_settings(server.port, ssl_enabled=True)], only_passwords=True)
-    endpoint = pool_configs(given)[Service.AUTHENTICATE, 0].endpoints[0]
+    given = settings([server_settings(server.port, ssl_enabled=True, account=ACCOUNT)])
+    endpoint = replace(endpoints_of(given)[Service.BROWSE, 0], mode=mode)
+    if mode is Mode.UNENCRYPTED:
+        endpoint = replace(endpoint, binding=Binding.HIDDEN)
+    connector = Connector(SslContextCache())
     async with await connect(Address("127.0.0.1", server.port)) as connection:
-        for each in (endpoint, replace(endpoint, mode=Mode.CLEAR)):
+        if mode is Mode.LDAPS:
             with pytest.raises(UnencryptedBindError):
-                await guarded_bind(connection, each, small.person_dn("alice"), "alice-secret")
-    assert server.counts["bind"] == 0
+                await connector.bind(connection, endpoint)
+            assert server.counts["bind"] == 0
+        else:
+            assert (await connector.bind(connection, endpoint)).method is BindMethod.SCRAM
+
+
+async def test_c4_the_guard_holds_users_passwords_back_even_when_tls_was_forgotten(
+    serve: Serve, directory_of: Callable[..., Awaitable[Directory]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await serve()
+    monkeypatch.setattr(Endpoint, "encrypted", property(lambda _: False))  # no context is made
+    directory = await directory_of(server, only_passwords=True)
+    with pytest.raises(UnencryptedBindError) as refused:
+        await directory.authenticate("alice", "alice-secret")
+    assert refused.value.service is Service.AUTHENTICATE
+    assert server.counts["bind"] == 1  # the anonymous one of the search for the login name

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quintet.directory.constant_time import FIRST_REFUSALS, ConstantTimeRefusal
+from quintet.directory.authenticate import FIRST_REFUSALS, ConstantTimeRefusal
 
 
 class Clock:
@@ -87,3 +87,11 @@ async def test_what_a_password_cost_long_ago_is_forgotten(pace: ConstantTimeRefu
         accepted(pace, clock, seconds)
         await refused(pace, clock, seconds)
     assert max([await nobody(pace, clock, 0.0) for _ in range(500)]) == pytest.approx(0.2)
+
+
+async def test_what_a_timer_is_late_shows_in_no_refusal(pace: ConstantTimeRefusal, clock: Clock) -> None:
+    """A held answer comes a little later than planned. If one at once did not wait, too, that would tell."""
+    accepted(pace, clock, 0.0368)
+    waited = [await refused(pace, clock, seconds) for seconds in (0.0371, 0.0369, 0.0374)]
+    waited += [await nobody(pace, clock, 0.001) for _ in range(20)]
+    assert {round(each, 6) for each in waited} == {0.04}

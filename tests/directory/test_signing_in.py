@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from structlog.testing import capture_logs
 
-from quintet.directory.constant_time import ConstantTimeRefusal
+from quintet.directory.authenticate import ConstantTimeRefusal
 from quintet.directory.directory import Directory
 from quintet.directory.errors import (
     AmbiguousNameError,
@@ -102,7 +102,7 @@ async def test_c48_the_log_of_a_server_tells_a_name_that_several_have_and_the_pe
             said.append(str(refused.value))
     signed_in = [each for each in logs if each["event"] == "sign-in"]
     reasons = [each["reason"] for each in signed_in]
-    assert (reasons, len(set(said))) == (["several people have this name", "nobody has this name"], 1)
+    assert (reasons, len(set(said))) == (["several people have this name", "no person has this name"], 1)
     assert {each["log_level"] for each in signed_in} == {"info"}
     assert "alice-secret" not in str(logs)
 
@@ -116,7 +116,7 @@ async def test_who_is_nobody_waits_as_long_as_a_wrong_password_takes_and_nobody_
         slept.append(seconds)
 
     directory = await directory_of(await serve())
-    pace = directory._pace = ConstantTimeRefusal(now=lambda: 0.0, sleep=sleep)
+    pace = directory._refusals = ConstantTimeRefusal(now=lambda: 0.0, sleep=sleep)
     pace.accepted(-0.2)
     for name in ("nobody", "smith", "*", "a" * 2000):
         slept.clear()
@@ -139,7 +139,7 @@ async def test_a_refusal_comes_after_every_server_was_asked(
     directory = await directory_of(*servers)
     with pytest.raises(AuthenticationError):
         await directory.authenticate(name, "wrong")
-    logins = [row.operations for row in directory.status() if row.task == Service.RESOLVE_LOGIN.value]
+    logins = [row.operations for row in directory.status() if row.service is Service.RESOLVE_LOGIN]
     assert logins == [2, 2]  # an anonymous bind and a search
 
 

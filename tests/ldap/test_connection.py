@@ -765,5 +765,5 @@ async def test_attributes_count_for_the_memory_that_they_take() -> None:
         await peer.gone()
 
     async with served(play, limits=Limits(collected=50_000)) as connection:
-        with pytest.raises(ClientLimitError, match="octets"):
+        with pytest.raises(ClientLimitError, match="bytes"):
             await connection.search("", 2, ANY)

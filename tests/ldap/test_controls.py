@@ -107,9 +107,10 @@ def test_a_damaged_value_is_read_or_is_the_fault_of_the_server(
     if value:
         value[data.draw(st.integers(0, len(value) - 1))] = data.draw(st.integers(0, 255))
     try:
-        type(control).decode(Control(control.oid, False, bytes(value)))
+        found = type(control).decode(Control(control.oid, False, bytes(value)))
     except RemoteProtocolError:
         return
+    assert found.value == bytes(value)
 
 
 def test_what_is_not_there_is_none_and_another_kind_a_value_error() -> None:

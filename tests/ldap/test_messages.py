@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from quintet.ldap import Delete, Entry, Replace, _fast_codec, ber
 from quintet.ldap.ber import BerError
+from quintet.ldap.errors import LocalProtocolError
 from quintet.ldap.filters import Present
 from quintet.ldap.messages import (
     AddRequest,
@@ -142,6 +143,36 @@ def test_the_fast_search_is_the_same_as_the_plain_one(
     frame = _fast_codec.search_frame(base, scope, attributes)
     encoded = encode_controls(controls) if controls else b""
     assert frame.message(ber.integer(message_id), tree.encode(), encoded) == encode(plain)
+
+
+@given(texts, filters, some_texts, st.integers(1, 2**31 - 1), st.booleans())
+def test_the_fast_read_is_the_same_as_the_plain_one(
+    name: str, tree: Present, attributes: tuple[str, ...], message_id: int, with_controls: bool
+) -> None:
+    controls = (Control("1.2.3", True, b"x"),) if with_controls else ()
+    plain = Message(message_id, SearchRequest(name, 0, tree, attributes), controls)
+    frame = _fast_codec.ReadFrame(tree.encode(), attributes)
+    encoded = encode_controls(controls) if controls else b""
+    dn = name.encode("utf-8", "surrogateescape")
+    assert frame.message(ber.integer(message_id), dn, encoded) == encode(plain)
+
+
+@given(texts, blobs, st.integers(1, 2**31 - 1))
+@example("cn=" + "a" * 200, b"b" * 70_000, 1)
+def test_the_fast_bind_is_the_same_as_the_plain_one(name: str, password: bytes, message_id: int) -> None:
+    dn, number = name.encode("utf-8", "surrogateescape"), ber.integer(message_id)
+    if dn and password:
+        plain = Message(message_id, BindRequest(name, Simple(password)))
+        assert _fast_codec.bind_request(number, dn, password) == encode(plain)
+    else:
+        with pytest.raises(LocalProtocolError):
+            _fast_codec.bind_request(number, dn, password)
+
+
+def test_the_ready_answers_to_binds_are_what_the_plain_way_reads() -> None:
+    for octets, response in _fast_codec.BIND_RESPONSES.items():
+        assert decode(ber.sequence(ber.integer(1), octets)).op == response
+    assert {each.result for each in _fast_codec.BIND_RESPONSES.values()} == {Result(0), Result(49)}
 
 
 def op_of(entry: SearchResultEntry) -> bytes:

@@ -124,6 +124,65 @@ def test_a_bind_waits_for_nobody_and_nobody_is_disturbed_by_it() -> None:
         session.send(TLS)
 
 
+def test_a_simple_bind_from_its_parts_is_the_bind() -> None:
+    session = Session()
+    assert session.bind(b"cn=a", b"x") == 1
+    assert sent(session) == [Message(1, BIND)]
+    assert session.state is State.BINDING
+
+
+@pytest.mark.parametrize(("name", "password"), [(b"", b"x"), (b"cn=a", b""), (b"", b"")])
+def test_a_bind_without_name_or_password_is_not_sent_by_the_lowest_encoder(
+    name: bytes, password: bytes
+) -> None:
+    """A server would answer with success: whoever bound so would be taken for the owner of an empty DN."""
+    session = Session()
+    with pytest.raises(LocalProtocolError):
+        session.bind(name, password)
+    assert session.data_to_send() == b""
+    assert session.state is State.OPEN
+    session.bind(b"cn=a", b"x")
+
+
+def test_a_simple_bind_is_alone_like_every_other_bind() -> None:
+    session = searching()
+    with pytest.raises(LocalProtocolError, match="alone"):
+        session.bind(b"cn=a", b"x")
+    session.receive(answer(1, DONE))
+    session.bind(b"cn=a", b"x")
+    with pytest.raises(LocalProtocolError):
+        session.send(SEARCH)
+    with pytest.raises(LocalProtocolError):
+        session.bind(b"cn=a", b"x")
+    session.close()
+    with pytest.raises(LocalProtocolError, match="closed"):
+        session.bind(b"cn=a", b"x")
+
+
+@given(
+    st.sampled_from([0, 14, 32, 49, 50, 51, 53, 80]),
+    st.sampled_from(["", "", "80090308: data 775"]),
+    st.booleans(),
+)
+def test_the_answer_to_a_simple_bind_is_the_same_on_the_fast_and_the_plain_way(
+    code: int, diagnostic: str, with_control: bool
+) -> None:
+    controls = (Control("1.3.6.1.4.1.42.2.27.8.5.1"),) if with_control else ()
+    data = encode(Message(1, BindResponse(Result(code, diagnostic=diagnostic)), controls))
+    fast, plain = Session(), Session()
+    fast.bind(b"cn=a", b"x")
+    plain.send(BIND)
+    assert fast.receive(data) == plain.receive(data)
+    assert fast.state is plain.state
+    assert fast.outstanding == plain.outstanding
+
+
+def test_an_answer_to_a_bind_that_was_not_sent_is_a_violation() -> None:
+    session = Session()
+    session.bind(b"cn=a", b"x")
+    assert violation(session.receive(answer(2, BindResponse(Result(0)))))
+
+
 def test_a_failed_bind_leaves_the_session_open() -> None:
     session = Session()
     session.send(BIND)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.directory.records import Certificate, ConnectionStatus, State
+from quintet.directory import Certificate, ConnectionState, ConnectionStatus, Service
 from quintet.runtime.status_socket import (
     SOCKET,
     Running,
@@ -25,7 +25,7 @@ _TEXT = st.text(max_size=20)
 _NUMBER = st.integers(min_value=0, max_value=10**9)
 STATUSES = st.builds(
     ConnectionStatus,
-    task=_TEXT,
+    service=st.sampled_from(Service),
     server=_TEXT,
     address=_TEXT,
     encrypted=st.booleans(),
@@ -33,7 +33,7 @@ STATUSES = st.builds(
     cipher=st.none() | _TEXT,
     certificate=st.none() | st.builds(Certificate, _TEXT, _TEXT, _TEXT),
     bound_as=st.none() | _TEXT,
-    state=st.sampled_from(State),
+    state=st.sampled_from(ConnectionState),
     operations=_NUMBER,
     in_flight=_NUMBER,
     reconnects=_NUMBER,

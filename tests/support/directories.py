@@ -6,7 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from quintet.config.settings import DirectorySettings, Scope, ServerSettings, Settings, TraceSettings
+from quintet.config.settings import (
+    CardSettings,
+    DirectorySettings,
+    Scope,
+    ServerSettings,
+    Settings,
+    TraceSettings,
+)
 from quintet.ldap import DN, Entry, Template
 from quintet.ldap.ldif import read_entries
 from quintet.tls import TlsSettings
@@ -62,6 +69,11 @@ def settings(servers: Iterable[ServerSettings], **directory: Any) -> Settings:
         cards=None,
         traces=TraceSettings(),
     )
+
+
+def card_settings(cards: CardSettings) -> Settings:
+    """Settings with business cards and nothing else."""
+    return replace(settings([]), cards=cards)
 
 
 async def until(condition: Callable[[], object]) -> None:

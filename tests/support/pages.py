@@ -241,7 +241,7 @@ def _record(page: Path, ran: list[Command], recorded: Mapping[int, str]) -> None
         answers = _ANSWER.findall(command.shown)
         shown = recorded[command.line].strip("\n")
         for answer in answers:
-            shown = re.sub(r"\]:$", f"]: {answer}".rstrip(), shown, count=1, flags=re.MULTILINE)
+            shown = re.sub(r"\]: *$", f"]: {answer}".rstrip(), shown, count=1, flags=re.MULTILINE)
         begin = command.line - 1 + len(command.typed.splitlines())
         end = begin + len(command.shown.splitlines())
         lines[begin:end] = [line.rstrip() for line in shown.splitlines()]

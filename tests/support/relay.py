@@ -1,7 +1,7 @@
 """A recording TCP relay with a hand on the tap: it stalls, drops, refuses and restores.
 
-`Relay.route` is a `quintet.directory` route. The first dial of a task, host and port opens a listener for it,
-so that every connection is known by its task. TLS passes through unopened.
+`Relay.route` is a `ConnectOverride`. The first dial of a service, host and port opens a listener for it,
+so that every connection is known by its service. TLS passes through unopened.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from quintet.directory import Service
+
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -21,7 +23,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class Carried:
     """One connection that came to the relay. `sent` went to the server, `received` came from it."""
 
-    label: str
+    label: Service | str
     host: str
     port: int
     sent: bytearray = field(default_factory=bytearray)
@@ -41,7 +43,7 @@ class Relay:
     def __init__(self) -> None:
         self.connections: list[Carried] = []
         self.refusing = False
-        self._doors: dict[tuple[str, str, int], socket.socket] = {}
+        self._doors: dict[tuple[Service | str, str, int], socket.socket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._flowing: asyncio.Event | None = None
 
@@ -60,7 +62,7 @@ class Relay:
         for door in self._doors.values():
             door.close()
 
-    def route(self, label: str, host: str, port: int) -> tuple[str, int]:
+    def route(self, label: Service | str, host: str, port: int) -> tuple[str, int]:
         """Where to dial instead of `host`:`port`, recorded as `label`."""
         key = (label, host, port)
         if key not in self._doors:
@@ -71,11 +73,11 @@ class Relay:
         name: tuple[str, int] = self._doors[key].getsockname()
         return name
 
-    def to(self, port: int, host: str = "127.0.0.1", label: str = "") -> int:
+    def to(self, port: int, host: str = "127.0.0.1", label: Service | str = "") -> int:
         """The loopback port that leads to `host`:`port`."""
         return self.route(label, host, port)[1]
 
-    def of(self, label: str) -> list[Carried]:
+    def of(self, label: Service | str) -> list[Carried]:
         return [each for each in self.connections if each.label == label]
 
     def stall(self) -> None:
@@ -109,7 +111,7 @@ class Relay:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _accept(self, door: socket.socket, label: str, host: str, port: int) -> None:
+    async def _accept(self, door: socket.socket, label: Service | str, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
         while True:
             client, _ = await loop.sock_accept(door)

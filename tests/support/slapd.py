@@ -38,10 +38,10 @@ class Slapd:
     `ldif` is loaded by slapadd. `certificate` is what the server shows over LDAPS (`tls_port`) and StartTLS
     (`port`); `ca` is the PEM file of who signed it. `anonymous_read` decides whether one must bind before
     reading; `hidden` attributes are never shown to anonymous; `barred` entries may be known to exist, and
-    nothing more. `head` is extra configuration before the
-    database, `extra` in it. `sasl` lets people bind by SCRAM as their uid. `verify_client` is slapd's
-    `TLSVerifyClient`, with `client_ca` as the authority of clients. `stats` writes the access
-    log that `log()` reads. It listens at the Unix socket `socket` as well.
+    nothing more; without `self_read` nobody may read their own entry. `head` is extra configuration before
+    the database, `extra` in it. `sasl` lets people bind by SCRAM as their uid. `verify_client` is slapd's
+    `TLSVerifyClient`, with `client_ca` as the authority of clients. `stats` writes the access log that
+    `log()` reads. It listens at the Unix socket `socket` as well.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Slapd:
         anonymous_read: bool = True,
         hidden: tuple[str, ...] = (),
         barred: tuple[str, ...] = (),
+        self_read: bool = True,
         schemas: tuple[str, ...] = ("core", "cosine", "inetorgperson"),
         modules: tuple[str, ...] = ("back_mdb",),
         head: str = "",
@@ -77,6 +78,7 @@ class Slapd:
         self._anonymous_read = anonymous_read
         self._hidden = hidden
         self._barred = barred
+        self._self_read = self_read
         self._schemas = schemas
         self._modules = modules
         self._head = head
@@ -232,7 +234,8 @@ class Slapd:
         if self._hidden:
             lines.append(f"access to attrs={','.join(self._hidden)} by users read by * none")
         reader = "by * read" if self._anonymous_read else "by users read by anonymous auth by * none"
-        return [*lines, f"access to * {reader}"]
+        own = "" if self._self_read else "by self none "
+        return [*lines, f"access to * {own}{reader}"]
 
     def _start_on_free_ports(self) -> None:
         problem: SlapdFailed | None = None

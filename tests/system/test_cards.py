@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from quintet.cards.cards import Cards
-from quintet.cards.endpoint import LABEL
+from quintet.cards import Cards
 from quintet.config.load import load
-from quintet.config.settings import CardSettings
-from quintet.directory.errors import AmbiguousNameError, UnknownNameError, UntrustedServerError
+from quintet.config.settings import Settings
+from quintet.directory import AmbiguousNameError, Service, UnknownNameError, UntrustedServerError
 from quintet.embedded import sample
 from support import certs, keytool, small
 from support.folder import settings_folder
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.real
 ALICE = small.person_dn("alice")
 
 
-def card_settings(folder: Path, **changes: str) -> CardSettings:
+def settings_of(folder: Path, **changes: str) -> Settings:
     """The settings, after attributes of the `StorageDetails` were changed or added."""
     path = folder / "UserInfoConfig.xml"
     xml = path.read_text()
@@ -32,22 +31,24 @@ def card_settings(folder: Path, **changes: str) -> CardSettings:
         if not found:
             xml = xml.replace("<StorageDetails ", f'<StorageDetails {name}="{value}" ')
     path.write_text(xml)
-    cards = load(folder, {}).cards
-    assert cards is not None
-    return cards
+    return load(folder, {})
 
 
 async def test_c68_tls_with_the_store_of_the_storage_whatever_sametime_ini_says(
     tmp_path: Path, small_slapd: Slapd, relay: Relay
 ) -> None:
     folder = settings_folder(tmp_path, small_slapd, level="none", cards_encrypted=True)
-    async with Cards(card_settings(folder), route=relay.route) as cards:
+    async with Cards(settings_of(folder), route=relay.route) as cards:
         card = await cards.card("alice")
         (status,) = cards.status()
     assert card.fields["Name"].value == "Alice Adams"
-    assert (status.task, status.encrypted, status.bound_as) == (LABEL, True, small.READER_DN)
+    assert (status.service, status.encrypted, status.bound_as) == (
+        Service.BUSINESS_CARD,
+        True,
+        small.READER_DN,
+    )
     assert status.certificate is not None
-    assert all(b"Alice" not in each.bytes for each in relay.of(LABEL))
+    assert all(b"Alice" not in each.bytes for each in relay.of(Service.BUSINESS_CARD))
 
 
 async def test_c68_a_store_without_the_authority_is_not_enough(
@@ -55,17 +56,17 @@ async def test_c68_a_store_without_the_authority_is_not_enough(
 ) -> None:
     folder = settings_folder(tmp_path, small_slapd, cards_encrypted=True)
     other = keytool.trust_store(tmp_path / "other.p12", {"other": certs.authority("Somebody else")})
-    async with Cards(card_settings(folder, KeyStorePath=str(other)), route=relay.route) as cards:
+    async with Cards(settings_of(folder, KeyStorePath=str(other)), route=relay.route) as cards:
         with pytest.raises(UntrustedServerError, match=r"quintet trust fetch \S+ --store \S+other\.p12"):
             await cards.card("alice")
-    assert all(b"alice" not in each.bytes for each in relay.of(LABEL))
+    assert all(b"alice" not in each.bytes for each in relay.of(Service.BUSINESS_CARD))
 
 
 async def test_c66_user_encoded_auth_wins(tmp_path: Path, make_slapd: Callable[..., Slapd]) -> None:
     server = make_slapd(anonymous_read=False)
     folder = settings_folder(tmp_path, server, cards_encrypted=True, account=("cn=wrong,o=example", "wrong"))
     encoded = base64.b64encode(f"{small.READER_DN}:{small.READER_PASSWORD}".encode()).decode()
-    async with Cards(card_settings(folder, UserEncodedAuth=encoded)) as cards:
+    async with Cards(settings_of(folder, UserEncodedAuth=encoded)) as cards:
         assert (await cards.card("alice")).id == ALICE
         assert cards.status()[0].bound_as == small.READER_DN
 
@@ -84,7 +85,7 @@ async def test_c67_the_scope_bounds_the_search(
     tmp_path: Path, small_slapd: Slapd, scope: str, base: str, *, found: bool
 ) -> None:
     folder = settings_folder(tmp_path, small_slapd, level="none", account=None)
-    async with Cards(card_settings(folder, Scope=scope, BaseDN=base)) as cards:
+    async with Cards(settings_of(folder, Scope=scope, BaseDN=base)) as cards:
         if found:
             assert (await cards.card("alice")).id == ALICE
         else:
@@ -94,13 +95,14 @@ async def test_c67_the_scope_bounds_the_search(
 
 async def test_c69_an_id_that_is_not_the_dn(tmp_path: Path, small_slapd: Slapd) -> None:
     folder = settings_folder(tmp_path, small_slapd, level="none", account=None)
-    settings = card_settings(folder, UserIdAttribute="entryUUID", PersonObjectClass="inetOrgPerson")
+    settings = settings_of(folder, UserIdAttribute="entryUUID", PersonObjectClass="inetOrgPerson")
     async with Cards(settings) as cards:
         by_dn = await cards.card(ALICE)
         assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", by_dn.id)
         assert await cards.card(by_dn.id) == by_dn
+        assert await cards.card("alice") == by_dn  # no ID: the search filter finds her
         with pytest.raises(UnknownNameError):
-            await cards.card("alice")
+            await cards.card("nobody")
 
 
 @pytest.mark.parametrize("uid", ["comma", "odd", "jose"])
@@ -108,7 +110,7 @@ async def test_odd_names_are_read_by_their_dn_and_by_their_name(
     tmp_path: Path, small_slapd: Slapd, uid: str
 ) -> None:
     folder = settings_folder(tmp_path, small_slapd, level="none", account=None)
-    async with Cards(card_settings(folder)) as cards:
+    async with Cards(settings_of(folder)) as cards:
         card = await cards.card(small.person_dn(uid))
         assert card.fields["MailAddress"].value == f"{uid}@example.com"
         assert (await cards.card(str(card.fields["Name"].value))).dn == card.dn
@@ -116,14 +118,14 @@ async def test_odd_names_are_read_by_their_dn_and_by_their_name(
 
 async def test_a_group_is_nobody(tmp_path: Path, small_slapd: Slapd) -> None:
     folder = settings_folder(tmp_path, small_slapd, level="none", account=None)
-    async with Cards(card_settings(folder)) as cards:
+    async with Cards(settings_of(folder)) as cards:
         with pytest.raises(UnknownNameError):
             await cards.card(small.group_dn("engineers"))
 
 
 async def test_two_john_smiths_have_no_card_by_their_name(tmp_path: Path, slapd: Slapd) -> None:
     folder = settings_folder(tmp_path, slapd, level="none", account=None)
-    async with Cards(card_settings(folder)) as cards:
+    async with Cards(settings_of(folder)) as cards:
         with pytest.raises(AmbiguousNameError):
             await cards.card("John Smith")
         assert (await cards.card("jsmith")).id != (await cards.card("jsmith2")).id
@@ -131,7 +133,7 @@ async def test_two_john_smiths_have_no_card_by_their_name(tmp_path: Path, slapd:
 
 async def test_c70_c71_c73_the_sample_organisation_shows_whole_cards(tmp_path: Path, slapd: Slapd) -> None:
     folder = settings_folder(tmp_path, slapd, level="none", account=None)
-    async with Cards(card_settings(folder)) as cards:
+    async with Cards(settings_of(folder)) as cards:
         card = await cards.card("jgross")
         public = await cards.card("jgross", set_id=1, authenticated=False)
     person = next(e for e in sample.entries() if e.attributes.get("uid") == [b"jgross"])
@@ -159,7 +161,7 @@ async def test_c75_a_second_directory_fills_the_gaps(
         'Id="Telephone" FieldName="telephoneNumber,mobile"', 'Id="X" FieldName="l"', 1
     )
     path.write_text(thinner)
-    async with Cards(card_settings(first)) as cards:
+    async with Cards(settings_of(first)) as cards:
         card = await cards.card("alice")
     assert card.fields["Title"].value == "Engineer"
     assert card.fields["Telephone"].value == "+49 30 1000 / +49 170 1"
@@ -170,7 +172,7 @@ async def test_a_restarted_server_is_asked_again_unseen(
 ) -> None:
     server = make_slapd()
     folder = settings_folder(tmp_path, server, cards_encrypted=True)
-    async with Cards(card_settings(folder)) as cards:
+    async with Cards(settings_of(folder)) as cards:
         before = await cards.card("alice")
         server.kill()
         server.restart()
@@ -183,7 +185,7 @@ async def test_where_passwords_are_guarded_the_account_of_clear_cards_is_guarded
 ) -> None:
     """C3: under "only passwords" no password crosses in clear, and the cards still answer."""
     folder = settings_folder(tmp_path, small_slapd, level="passwords", cards_encrypted=False)
-    async with Cards(card_settings(folder), route=relay.route) as cards:
+    async with Cards(settings_of(folder), route=relay.route) as cards:
         assert (await cards.card("alice")).id == ALICE
         assert cards.status()[0].bound_as is None
-    assert all(small.READER_PASSWORD.encode() not in each.bytes for each in relay.of(LABEL))
+    assert all(small.READER_PASSWORD.encode() not in each.bytes for each in relay.of(Service.BUSINESS_CARD))

@@ -11,7 +11,7 @@ import pytest
 from quintet.admin.cost import Outcome, measure
 from quintet.admin.cost.measuring import BURST
 from quintet.config.load import load
-from quintet.directory.services import Protection, Service
+from quintet.directory import TASKS, Protection
 from support import small
 from support.command import at_terminal
 from support.folder import settings_folder
@@ -43,10 +43,10 @@ async def test_every_task_is_measured_at_every_level(tmp_path: Path, small_slapd
     ]
     for level in measured.levels:
         assert level.error is None
-        assert set(level.bursts) == set(Service)
+        assert set(level.bursts) == set(TASKS)
         assert all(len(burst.times_ms) == BURST for bursts in level.bursts.values() for burst in bursts)
     assert measured.handshake_ms is not None
-    assert measured.operations == measured.rounds * 3 * len(Service) * BURST
+    assert measured.operations == measured.rounds * 3 * len(TASKS) * BURST
 
 
 async def test_measuring_the_clear_level_does_not_show_the_account(

@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 
 from quintet.config.load import load
-from quintet.directory.directory import Directory
-from quintet.directory.errors import (
+from quintet.directory import (
+    TASKS,
     AmbiguousNameError,
     AuthenticationError,
+    ConnectionState,
+    Container,
+    Directory,
+    Person,
+    Service,
     UnknownGroupError,
     UntrustedServerError,
 )
-from quintet.directory.records import Container, Person, State
-from quintet.directory.services import Service
 from quintet.embedded import sample
 from support import certs, keytool, small
 from support.folder import LEVELS, settings_folder
@@ -24,9 +27,9 @@ from support.slapd import Slapd
 pytestmark = pytest.mark.real
 
 CLEAR = {
-    "all": set[str](),
-    "passwords": {task.value for task in Service} - {Service.AUTHENTICATE.value},
-    "none": {task.value for task in Service},
+    "all": set[Service](),
+    "passwords": set(TASKS) - {Service.AUTHENTICATE},
+    "none": set(TASKS),
 }
 
 
@@ -43,11 +46,11 @@ async def test_c1_to_c4_all_five_tasks_answer_and_the_status_tells_what_is_encry
     folder = settings_folder(tmp_path, small_slapd, level=level, directory={"QUINTET_START_TLS": start_tls})
     async with Directory(load(folder, {})) as directory:
         rows = await directory.connect_all()
-        assert {row.state for row in rows} == {State.CONNECTED}
+        assert {row.state for row in rows} == {ConnectionState.CONNECTED}
         hidden = CLEAR[level] if level == "passwords" else set()  # this server has no SCRAM secret
-        assert {row.task for row in rows if row.remark and "anonymous" in row.remark} == hidden
-        assert [row.error for row in rows] == [None] * len(Service)
-        assert {row.task for row in rows if not row.encrypted} == CLEAR[level]
+        assert {row.service for row in rows if row.note and "anonymous" in row.note} == hidden
+        assert [row.error for row in rows] == [None] * len(TASKS)
+        assert {row.service for row in rows if not row.encrypted} == CLEAR[level]
         assert all((row.certificate is not None) is row.encrypted for row in rows)
         alice = await directory.authenticate("alice", "alice-secret")
         with pytest.raises(AuthenticationError):
@@ -159,6 +162,6 @@ async def test_another_host_takes_over_when_the_first_is_out_of_reach(
     folder = settings_folder(tmp_path, server, connection={"HostName": "nowhere.invalid,localhost"})
     async with Directory(load(folder, {})) as directory:
         assert (await directory.authenticate("alice", "alice-secret")).name == "Alice Adams"
-        bound = [row for row in directory.status() if row.task == Service.AUTHENTICATE.value]
+        bound = [row for row in directory.status() if row.service is Service.AUTHENTICATE]
         assert bound[0].address.startswith("localhost:")
         assert "nowhere.invalid" in (bound[0].error or "")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from quintet.admin.eavesdrop import CARD, Report, ServiceDisclosure, SignIn, eavesdrop
+from quintet.admin.eavesdrop import Report, ServiceDisclosure, SignIn, eavesdrop
 from quintet.admin.pcap import pcap
 from quintet.admin.proxy import Direction
 from quintet.config.load import load
-from quintet.directory.services import Protection, Service
+from quintet.directory import TASKS, Protection, Service
 from quintet.secret import Secret
 from support import small
 from support.folder import settings_folder
@@ -22,17 +22,16 @@ from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
 
-_TASKS = [task.value for task in Service]
-_CLEAR_UNDER_PASSWORDS = [task.value for task in Service if task is not Service.AUTHENTICATE]
+_CLEAR_UNDER_PASSWORDS = [task for task in TASKS if task is not Service.AUTHENTICATE]
 
 
 async def _report(folder: Path, level: Protection | None = None, sign_in: SignIn | None = None) -> Report:
     return await eavesdrop(load(folder, {}), level=level, sign_in=sign_in)
 
 
-def _by_task(report: Report) -> dict[str, ServiceDisclosure]:
-    assert all(each.error is None for each in report.tasks), [each.error for each in report.tasks]
-    return {each.task: each for each in report.tasks}
+def _by_task(report: Report) -> dict[Service, ServiceDisclosure]:
+    assert all(each.error is None for each in report.services), [each.error for each in report.services]
+    return {each.service: each for each in report.services}
 
 
 def _bytes(report: Report) -> bytes:
@@ -56,11 +55,11 @@ async def test_unencrypted_cards_are_reported_while_the_rest_is_encrypted(
 ) -> None:
     report = await _report(settings_folder(tmp_path / "s", small_slapd, level="all", account=None))
     tasks = _by_task(report)
-    card = tasks[CARD].disclosure
+    card = tasks[Service.BUSINESS_CARD].disclosure
     assert card is not None
     assert not card.encrypted
     assert (card.names, card.values, card.passwords) == (True, True, False)
-    assert all(not (heard := tasks[t].disclosure) or not heard.names for t in _TASKS)
+    assert all(not (heard := tasks[t].disclosure) or not heard.names for t in TASKS)
 
 
 async def test_passwords_only_shows_names_and_values_but_no_password(
@@ -70,7 +69,7 @@ async def test_passwords_only_shows_names_and_values_but_no_password(
         tmp_path / "s", small_slapd, level="passwords", account=None, cards_encrypted=True
     )
     tasks = _by_task(await _report(folder))
-    signing_in = tasks["authenticate"].disclosure
+    signing_in = tasks[Service.AUTHENTICATE].disclosure
     assert signing_in is not None
     assert (signing_in.encrypted, signing_in.names, signing_in.passwords) == (True, False, False)
     for task in _CLEAR_UNDER_PASSWORDS:
@@ -87,7 +86,7 @@ async def test_encrypt_nothing_shows_everything_and_the_evidence_masks_the_passw
 ) -> None:
     report = await _report(settings_folder(tmp_path / "s", small_slapd, level="none"))
     tasks = _by_task(report)
-    for task in [*_TASKS, CARD]:
+    for task in Service:
         heard = tasks[task].disclosure
         assert heard is not None
         assert (heard.encrypted, heard.names, heard.passwords) == (False, True, True), task
@@ -102,7 +101,7 @@ async def test_another_level_is_tried_without_sending_the_account_unencrypted(
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     report = await _report(folder, Protection.NONE)
     assert report.protection is Protection.NONE
-    signing_in = _by_task(report)["authenticate"].disclosure
+    signing_in = _by_task(report)[Service.AUTHENTICATE].disclosure
     assert signing_in is not None
     assert signing_in.passwords
     assert small.READER_PASSWORD.encode() not in _bytes(report)
@@ -113,7 +112,7 @@ async def test_a_real_sign_in_is_captured_under_none(tmp_path: Path, small_slapd
     folder = settings_folder(tmp_path / "s", small_slapd, level="none", account=None)
     report = await _report(folder, sign_in=SignIn("alice", Secret("alice-secret")))
     assert b"alice-secret" in _bytes(report)
-    assert "alice-secret" not in str(report.tasks)
+    assert "alice-secret" not in str(report.services)
 
 
 async def test_an_unreachable_server_is_an_error_and_not_a_good_result(
@@ -123,8 +122,8 @@ async def test_an_unreachable_server_is_an_error_and_not_a_good_result(
     settings = load(settings_folder(tmp_path / "s", server, level="none", account=None), {})
     server.kill()
     report = await eavesdrop(settings)
-    assert all(each.error for each in report.tasks)
-    assert all(each.disclosure is None or not each.disclosure.names for each in report.tasks)
+    assert all(each.error for each in report.services)
+    assert all(each.disclosure is None or not each.disclosure.names for each in report.services)
 
 
 async def test_the_capture_holds_what_was_readable(tmp_path: Path, small_slapd: Slapd) -> None:
@@ -158,7 +157,7 @@ def test_the_command_prints_one_document(tmp_path: Path, small_slapd: Slapd) -> 
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["protection"] == "passwords"
-    assert [each["task"] for each in document["connections"]] == [*_TASKS, CARD]
+    assert [each["task"] for each in document["connections"]] == [service.value for service in Service]
     keys = {"task", "encrypted", "names_visible", "values_visible", "passwords_visible", "evidence"}
     assert all(each.keys() == keys for each in document["connections"])
     assert capture.stat().st_mode & 0o777 == 0o600

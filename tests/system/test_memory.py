@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from quintet.config.load import load
-from quintet.directory.directory import Directory
-from quintet.directory.errors import AuthenticationError
+from quintet.directory import AuthenticationError, Directory
 from support.folder import settings_folder
 from support.slapd import Slapd
 

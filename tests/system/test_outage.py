@@ -3,15 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from quintet.config.load import load
-from quintet.directory import keeping
-from quintet.directory.directory import Directory
-from quintet.directory.errors import AuthenticationError, DirectoryUnavailableError
-from quintet.directory.records import State
+from quintet.directory import (
+    AuthenticationError,
+    ConnectionState,
+    Directory,
+    DirectoryUnavailableError,
+    Service,
+    endpoint,
+)
+from quintet.ldap.pool_config import PoolConfig
 from support import small
 from support.directories import server_settings, settings
 from support.folder import settings_folder
@@ -143,15 +149,15 @@ async def test_a_host_that_hangs_is_left_for_the_next_one_and_returned_to(
     make_slapd: Callable[..., Slapd], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stopped process keeps its sockets: connections are accepted by the kernel, and nobody answers."""
-    monkeypatch.setattr(keeping, "RETURN_AFTER", 0.0)
-    monkeypatch.setattr(keeping, "KEEP_EVERY", 0.1)
+    quick = partial(PoolConfig, upkeep_interval=0.1, return_after=0.0)
+    monkeypatch.setattr(endpoint, "PoolConfig", quick)
     first, second = make_slapd(stats=False), make_slapd(stats=False)
     ports = {"first.example": first.port, "second.example": second.port}
     given = settings(
         [server_settings(first.port, hosts=tuple(ports))], operation_timeout=0.5, connect_timeout=0.5
     )
 
-    def route(task: str, host: str, port: int) -> tuple[str, int]:
+    def route(service: Service, host: str, port: int) -> tuple[str, int]:
         return "127.0.0.1", ports[host]
 
     async with Directory(given, route=route) as directory:
@@ -163,7 +169,9 @@ async def test_a_host_that_hangs_is_left_for_the_next_one_and_returned_to(
                     tally = Tally()
                     await ask(directory, "alice", tally)
                     assert tally.wrong == []
-                    used = {row.address for row in directory.status() if row.state is State.CONNECTED}
+                    used = {
+                        row.address for row in directory.status() if row.state is ConnectionState.CONNECTED
+                    }
                     if tally.right and used == {f"{host}:{first.port}"}:
                         return
 

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.config.load import load
 from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.errors import AuthenticationError, UnencryptedBindError
-from quintet.directory.services import Protection, Service
+from quintet.directory import TASKS, AuthenticationError, Directory, Protection, Service, UnencryptedBindError
 from support import keytool, small
 from support.folder import LEVELS, settings_folder
 from support.relay import Carried, Relay
@@ -23,11 +21,10 @@ from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
 
-CARD = "business-card"
 CLEAR_TASKS = {
-    "all": frozenset[str](),
-    "passwords": frozenset(task.value for task in Service if task is not Service.AUTHENTICATE),
-    "none": frozenset(task.value for task in Service),
+    "all": frozenset[Service](),
+    "passwords": frozenset(TASKS) - {Service.AUTHENTICATE},
+    "none": frozenset(TASKS),
 }
 PASSWORD = b"alice-secret"
 SERVICE_PASSWORD = small.READER_PASSWORD.encode()
@@ -43,7 +40,7 @@ class Running:
     cards: Cards
     relay: Relay
 
-    def carried(self, label: str) -> list[Carried]:
+    def carried(self, label: Service) -> list[Carried]:
         return self.relay.of(label)
 
 
@@ -52,7 +49,7 @@ async def running(settings: Settings, relay: Relay) -> AsyncIterator[Running]:
     assert settings.cards is not None
     async with (
         Directory(settings, route=relay.route) as directory,
-        Cards(settings.cards, route=relay.route) as cards,
+        Cards(settings, route=relay.route) as cards,
     ):
         yield Running(directory, cards, relay)
 
@@ -107,8 +104,8 @@ async def test_each_level_shows_on_the_wire_exactly_what_it_says(
     async with running(load(folder, {}), relay) as quintet:
         await use_everything(quintet)
         assert quintet.directory.protection is Protection[level.upper()]
-    clear = set(CLEAR_TASKS[level]) | (set() if cards_encrypted else {CARD})
-    for label in (*(task.value for task in Service), CARD):
+    clear = set(CLEAR_TASKS[level]) | (set() if cards_encrypted else {Service.BUSINESS_CARD})
+    for label in Service:
         data = bytes_of(relay.of(label))
         names_and_values = seen(data, NAMES + VALUES)
         if label in clear:
@@ -117,7 +114,7 @@ async def test_each_level_shows_on_the_wire_exactly_what_it_says(
             assert not names_and_values, f"{label} showed {names_and_values}"
             assert all(each.sent.startswith(TLS_HANDSHAKE) for each in relay.of(label))
     passwords = {each.label for each in relay.connections if seen(each.bytes, (PASSWORD, WRONG_PASSWORD))}
-    assert passwords == ({Service.AUTHENTICATE.value} if level == "none" else set())
+    assert passwords == ({Service.AUTHENTICATE} if level == "none" else set())
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -139,13 +136,13 @@ async def test_only_passwords_with_an_account_binds_the_clear_connections_anonym
     folder = settings_folder(tmp_path, small_slapd, level="passwords", cards_encrypted=True)
     async with running(load(folder, {}), relay) as quintet:
         await use_everything(quintet)
-        found = {each.task: each for each in quintet.directory.status()}
+        found = {each.service: each for each in quintet.directory.status()}
     everything = b"".join(each.bytes for each in relay.connections)
     assert not seen(everything, (PASSWORD, WRONG_PASSWORD, SERVICE_PASSWORD))
     assert seen(everything, NAMES), "names are in clear at this level"
-    browse = found[Service.BROWSE.value]
+    browse = found[Service.BROWSE]
     assert (browse.bound_as, browse.failed) == (None, False)
-    assert "SCRAM fails for the service account" in (browse.remark or "")
+    assert "SCRAM fails for the service account" in (browse.note or "")
 
 
 async def test_only_passwords_with_an_account_uses_scram_where_anonymous_may_not_read(
@@ -200,7 +197,7 @@ async def test_start_tls_hides_as_much_as_tls_from_the_first_byte(
     )
     async with running(load(folder, {}), relay) as quintet:
         await use_everything(quintet)
-    hidden = {task.value for task in Service} - CLEAR_TASKS[level]
+    hidden = set(TASKS) - CLEAR_TASKS[level]
     assert {each.port for label in hidden for each in relay.of(label)} == {small_slapd.port}
     assert not any(seen(bytes_of(relay.of(label)), (*NAMES, *VALUES, PASSWORD)) for label in hidden)
 

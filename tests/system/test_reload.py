@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet.directory.services import Protection
+from quintet.directory import Protection, Service
 from quintet.runtime.application import Application, _reload_loop
 from support import certs, keytool, small
 from support.directories import until
@@ -138,11 +138,11 @@ async def test_only_the_connections_that_a_change_touches_are_replaced(
         await server.connect()
         for uid in PEOPLE:
             await one_of_each(server, uid)
-        operations = {row.task: row.operations for row in server.connections()}
+        operations = {row.service: row.operations for row in server.connections()}
         settings_folder(folder, small_slapd, store=stores[0], level="passwords", cards_encrypted=True)
         assert await server.reload()
-        kept = {row.task: row.operations for row in server.connections() if row.encrypted}
-    assert kept == {task: operations[task] for task in ("authenticate", "business-card")}
+        kept = {row.service: row.operations for row in server.connections() if row.encrypted}
+    assert kept == {task: operations[task] for task in (Service.AUTHENTICATE, Service.BUSINESS_CARD)}
 
 
 async def test_requests_under_way_are_answered_before_the_end(

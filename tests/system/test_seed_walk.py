@@ -12,14 +12,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from quintet.directory.services import Service
+from quintet.directory import TASKS
 from support import small
 from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
 
 CARD = "business-card"
-FIVE = {task.value for task in Service}
+FIVE = {task.value for task in TASKS}
 MARK = b"quintet-"
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet.directory.directory import Directory
-from quintet.directory.errors import AuthenticationError
+from quintet.directory import AuthenticationError, Directory
 from support import small
 from support.directories import server_settings, settings
 from support.slapd import Slapd

@@ -15,18 +15,19 @@ from pathlib import Path
 
 import pytest
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.config.load import load
 from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.errors import (
+from quintet.directory import (
     AuthenticationError,
+    ConnectionState,
+    Directory,
     DirectoryError,
     DirectoryUnavailableError,
+    Protection,
+    Service,
     UntrustedServerError,
 )
-from quintet.directory.records import State
-from quintet.directory.services import Protection, Service
 from quintet.ldap.ber import BerError, header
 from quintet.ldap.messages import (
     START_TLS,
@@ -52,7 +53,6 @@ pytestmark = pytest.mark.real
 
 SECRETS = (b"alice-secret", b"wrong-secret", small.READER_PASSWORD.encode())
 NAMES = (b"alice", b"people", b"engineers", small.READER_DN.encode())
-CARD = "business-card"
 GOODBYE = encode(Message(1, UnbindRequest()))
 """All that is said to a server that is not trusted, when its certificate has been looked at."""
 
@@ -124,19 +124,17 @@ def showing(folder: Path, issued: Issued) -> ssl.SSLContext:
     return context
 
 
-def encrypted_tasks(level: str) -> set[str]:
-    return {task.value for task in Service if Protection[level.upper()].encrypts(task)} | {CARD}
+def encrypted_services(level: str) -> set[Service]:
+    return {each for each in Service if Protection[level.upper()].encrypts(each)} | {Service.BUSINESS_CARD}
 
 
 async def try_everything(settings: Settings, attacker: Attacker, level: str) -> list[BaseException]:
     """Every task that is to be encrypted, in every way that could slip: each outcome that was an error."""
-    aimed = encrypted_tasks(level)
+    aimed = encrypted_services(level)
 
-    def route(task: str, host: str, port: int) -> tuple[str, int]:
-        return ("127.0.0.1", attacker.port) if task in aimed else (host, port)
+    def route(service: Service, host: str, port: int) -> tuple[str, int]:
+        return ("127.0.0.1", attacker.port) if service in aimed else (host, port)
 
-    card_settings = settings.cards
-    assert card_settings is not None
     failures: list[BaseException] = []
 
     async def note(asked: Awaitable[object]) -> None:
@@ -145,7 +143,7 @@ async def try_everything(settings: Settings, attacker: Attacker, level: str) -> 
         failures.append(told.value)
 
     settings = replace(settings, directory=replace(settings.directory, connect_timeout=2.0))
-    async with Directory(settings, route=route) as directory, Cards(card_settings, route=route) as cards:
+    async with Directory(settings, route=route) as directory, Cards(settings, route=route) as cards:
 
         async def round_of_tasks() -> None:
             await note(directory.authenticate("alice", "alice-secret"))
@@ -163,7 +161,9 @@ async def try_everything(settings: Settings, attacker: Attacker, level: str) -> 
         changed = replace(settings.directory, connect_timeout=3.0, operation_timeout=9.0)
         await directory.reload(replace(settings, directory=changed))
         await round_of_tasks()
-        assert not any(row.state is State.CONNECTED for row in directory.status() if row.task in aimed)
+        assert not any(
+            row.state is ConnectionState.CONNECTED for row in directory.status() if row.service in aimed
+        )
     return failures
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import subprocess
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,6 +28,29 @@ def serve(tmp_path: Path) -> Serve:
     def serving(issued: Issued, **options: Any) -> Iterator[int]:
         with _listening(_greeter(_server_context(issued, tmp_path, **options))) as port:
             yield port
+
+    return serving
+
+
+@pytest.fixture
+def serve_group(tmp_path: Path) -> Serve:
+    """Starts `openssl s_server` with one group for the key exchange, as context managers of its port.
+
+    Python 3.11.2 refuses `set_ecdh_curve("X25519")`, which is no curve of the kind that it knows.
+    """
+
+    @contextmanager
+    def serving(issued: Issued, group: str) -> Iterator[int]:
+        certificate, key = issued.write(tmp_path, "server")
+        command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-groups", group]
+        command += ["-cert", str(certificate), "-cert_chain", str(certificate), "-key", str(key)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            ready = next(line for line in server.stdout if line.startswith("ACCEPT"))
+            try:
+                yield int(ready.rpartition(":")[2])
+            finally:
+                server.terminate()
 
     return serving
 
@@ -81,7 +105,6 @@ def _server_context(
     ciphers: str = "ALL:@SECLEVEL=0",
     clients: Issued | None = None,
     known_by_name: bool = True,
-    curve: str | None = None,
 ) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with warnings.catch_warnings():
@@ -93,8 +116,6 @@ def _server_context(
     if clients is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=clients.pem.decode())
-    if curve is not None:
-        context.set_ecdh_curve(curve)
     if not known_by_name:
         context.sni_callback = lambda *_: ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
     return context

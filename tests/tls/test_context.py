@@ -171,6 +171,49 @@ async def test_c35_a_certificate_for_a_listed_host_is_accepted(
         await shake_hands(context, port)
 
 
+async def test_c35_the_host_name_does_not_count_where_names_are_listed(
+    serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
+) -> None:
+    context = make_context(TlsSettings(trusted_hosts=("ldap.example.com",)), trust=trusting(ca))
+    with serve(good) as port, pytest.raises(CertificateNameError):
+        await shake_hands(context, port, "localhost")
+
+
+@pytest.mark.parametrize(
+    ("listed", "mirror", "accepted"),
+    [
+        ((), False, {"localhost"}),
+        (("listed.example",), False, {"listed.example"}),
+        ((), True, {"own.example", "any.own.example"}),
+        (("listed.example",), True, {"listed.example", "own.example", "any.own.example"}),
+    ],
+    ids=["neither", "listed", "mirrored", "both"],
+)
+async def test_c38_the_names_that_count_are_those_of_the_table(
+    serve: Serve,
+    shake_hands: Hands,
+    ca: Issued,
+    listed: tuple[str, ...],
+    mirror: bool,
+    accepted: set[str],
+) -> None:
+    """The table of reference 2.8. A name of our own that would match everything counts for nothing."""
+    own = certs.leaf(ca, "own.example", "*.own.example", "*", cn="common.example", client=True)
+    settings = TlsSettings(trusted_hosts=listed, mirror_hosts=mirror)
+    context = make_context(settings, trust=trusting(ca), key=key_store(("me", own)))
+    found = set()
+    for name in ("localhost", "listed.example", "own.example", "any.own.example", "common.example", "other"):
+        with serve(certs.leaf(ca, name)) as port, contextlib.suppress(CertificateNameError):
+            await shake_hands(context, port)
+            found.add(name)
+    assert found == accepted
+
+
+def test_c38_mirrored_names_need_our_own_certificate(ca: Issued) -> None:
+    with pytest.raises(TlsSettingsError):
+        make_context(TlsSettings(mirror_hosts=True), trust=trusting(ca))
+
+
 async def test_c36_a_wildcard_stands_for_one_component_only(
     serve: Serve, shake_hands: Hands, ca: Issued
 ) -> None:
@@ -290,20 +333,24 @@ async def test_c32_level_2_accepts_rsa_2048_with_sha_256(
 
 @pytest.mark.parametrize("curve", ["prime256v1", "secp384r1", "secp521r1", "X25519"])
 async def test_c32_level_2_refuses_no_server_for_its_curve(
-    serve: Serve, shake_hands: Hands, ca: Issued, good: Issued, curve: str
+    serve_group: Serve, ca: Issued, good: Issued, curve: str
 ) -> None:
     """X25519 is a difference from reference 2.7: Python could name one curve only, and lose the other two."""
-    with serve(good, curve=curve) as port:
-        await shake_hands(make_context(at_level(2), trust=trusting(ca)), port)
+    context = make_context(at_level(2), trust=trusting(ca))
+    with serve_group(good, curve) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+        assert writer.get_extra_info("ssl_object").version() == "TLSv1.2"
+        writer.close()
 
 
 @pytest.mark.parametrize(("level", "curve"), [(3, "X25519"), (3, "secp521r1"), (4, "prime256v1")])
 async def test_c32_levels_3_and_4_keep_to_their_curves(
-    serve: Serve, shake_hands: Hands, elliptic: SimpleNamespace, level: int, curve: str
+    serve_group: Serve, elliptic: SimpleNamespace, level: int, curve: str
 ) -> None:
     root, leaf = elliptic.p384
-    with serve(leaf, curve=curve) as port, pytest.raises(ssl.SSLError):
-        await shake_hands(make_context(at_level(level), trust=trusting(root)), port)
+    context = make_context(at_level(level), trust=trusting(root))
+    with serve_group(leaf, curve) as port, pytest.raises(ssl.SSLError):
+        await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
 
 
 async def test_a_weakness_that_openssl_tolerates_is_refused_in_the_handshake(

@@ -16,10 +16,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
-from quintet.diagnostics import Place
-from quintet.tls.context import make_context
+from quintet.diagnostics import CODES, Place
+from quintet.tls.certificates import load_certificate
+from quintet.tls.context import MalformedChainError, make_context
 from quintet.tls.diagnosis import Explanation, Reason, explain
 from quintet.tls.inspect import Presented, inspection_context, presented_by
+from quintet.tls.revocation import CrlError
 from quintet.tls.settings import (
     Origin,
     SecurityLevel,
@@ -27,10 +29,11 @@ from quintet.tls.settings import (
     StoreKind,
     StoreLocation,
     TlsSettings,
+    TlsSettingsError,
     read_tls_settings,
 )
-from quintet.tls.stores import KeyEntry, Store, new_store
-from support import certs
+from quintet.tls.stores import KeyEntry, Store, StoreError, der, new_store
+from support import certs, odd
 from support.certs import Issued
 
 Serve = Callable[..., AbstractContextManager[int]]
@@ -520,3 +523,121 @@ def test_what_is_not_known_is_told_as_it_is() -> None:
     told = explain(ValueError("odd"), host="h", port=1, trust=None, settings=TlsSettings())
     assert (told.reason, told.subject) == (Reason.OTHER, "h:1")
     assert "odd" in told.message
+
+
+# Certificates that were issued for something else
+
+
+def issued(data: bytes, key: certs.PrivateKey = CA.key) -> Issued:
+    return Issued(load_certificate(data), key)
+
+
+NO_CA = {
+    "CA:FALSE": (odd.extension(odd.CONSTRAINTS, der.sequence(), critical=True), odd.without(odd.USAGE)),
+    "no basic constraints": (odd.without(odd.CONSTRAINTS), odd.without(odd.USAGE)),
+    "no keyCertSign": (odd.extension(odd.USAGE, der.tlv(0x03, b"\7\x80"), critical=True),),
+}
+
+
+@pytest.mark.parametrize("what", NO_CA)
+async def test_an_issuer_that_is_no_ca_is_named_and_the_server_is_not_blamed(
+    failing: Failing, what: str
+) -> None:
+    root = issued(odd.edited(CA, CA, *NO_CA[what]))
+    told = await failing(GOOD, trust=new_store().with_trusted("home", root.certificate))
+    assert (told.reason, told.subject) == (Reason.NOT_A_CA, "CN=Quintet Test CA,O=Quintet Tests")
+    assert "--force" in told.fix
+    middle = certs.authority("Intermediate", issuer=CA)
+    false = issued(odd.edited(middle, CA, *NO_CA[what]), middle.key)
+    told = await failing(certs.leaf(replace(false, chain=()), *certs.LOCAL))
+    assert (told.reason, told.subject) == (Reason.NOT_A_CA, "CN=Intermediate,O=Quintet Tests")
+
+
+async def test_a_certificate_for_clients_is_told_as_that(failing: Failing) -> None:
+    told = await failing(certs.leaf(CA, *certs.LOCAL, client=True))
+    assert (told.reason, told.subject) == (Reason.WRONG_PURPOSE, "CN=localhost,O=Quintet Tests")
+    assert "client authentication" in told.message
+    assert "serverAuth" in told.fix
+
+
+async def test_a_certificate_whose_key_may_not_be_used_in_a_handshake_is_told_as_that(
+    failing: Failing,
+) -> None:
+    only_certificates = odd.extension(odd.USAGE, der.tlv(0x03, b"\1\6"), critical=True)
+    told = await failing(issued(odd.edited(GOOD, CA, only_certificates), GOOD.key))
+    assert (told.reason, told.subject) == (Reason.WRONG_PURPOSE, "CN=localhost,O=Quintet Tests")
+
+
+async def test_a_ca_for_other_purposes_is_told_as_what_is_at_fault(failing: Failing) -> None:
+    middle = certs.authority("Intermediate", issuer=CA)
+    code_signing = der.sequence(der.tlv(der.OID, der.oid("1.3.6.1.5.5.7.3.3")))
+    limited = issued(odd.edited(middle, CA, odd.extension(odd.PURPOSES, code_signing)), middle.key)
+    told = await failing(certs.leaf(limited, *certs.LOCAL))
+    assert (told.reason, told.subject) == (Reason.WRONG_PURPOSE, "CN=Intermediate,O=Quintet Tests")
+
+
+async def test_a_path_that_is_longer_than_its_root_allows(failing: Failing) -> None:
+    short = der.sequence(der.tlv(0x01, b"\xff"), der.integer(0))
+    root = issued(odd.edited(CA, CA, odd.extension(odd.CONSTRAINTS, short, critical=True)))
+    leaf = certs.leaf(certs.authority("Intermediate", issuer=CA), *certs.LOCAL)
+    told = await failing(leaf, trust=new_store().with_trusted("short", root.certificate))
+    assert (told.reason, told.subject) == (Reason.CONSTRAINED, "CN=Quintet Test CA,O=Quintet Tests")
+
+
+async def test_a_name_that_the_root_does_not_permit(failing: Failing) -> None:
+    permitted = der.tlv(0xA0, der.sequence(der.tlv(0x82, b"example.com")))
+    constraints = odd.extension(der.oid("2.5.29.30"), der.sequence(permitted), critical=True, also=True)
+    root = issued(odd.edited(CA, CA, constraints))
+    told = await failing(GOOD, trust=new_store().with_trusted("constrained", root.certificate))
+    assert (told.reason, told.subject) == (Reason.CONSTRAINED, "CN=Quintet Test CA,O=Quintet Tests")
+
+
+async def test_a_critical_extension_that_openssl_does_not_know_is_named(failing: Failing) -> None:
+    told = await failing(
+        issued(odd.edited(GOOD, CA, *odd.EDITS["unknown critical extension"]), GOOD.key),
+    )
+    assert (told.reason, told.subject) == (Reason.CONSTRAINED, "CN=localhost,O=Quintet Tests")
+    assert "1.2.3.4.5" in told.message
+
+
+async def test_a_certificate_that_cannot_be_read_is_told_as_malformed(failing: Failing) -> None:
+    error = MalformedChainError("3 is not a valid X509 version")
+    told = explain(error, host="h", port=636, settings=TlsSettings())
+    assert (told.reason, told.subject) == (Reason.MALFORMED, "h:636")
+
+
+@pytest.mark.parametrize("cn", ["dir", "127.0.0.1"])
+async def test_an_address_that_is_written_as_a_dns_name_is_told_as_that(failing: Failing, cn: str) -> None:
+    written = odd.extension(odd.SAN, der.sequence(der.tlv(0x82, b"127.0.0.1")))
+    leaf = certs.leaf(CA, *certs.LOCAL, cn=cn)
+    told = await failing(issued(odd.edited(leaf, CA, written), leaf.key), host="127.0.0.1")
+    assert told.reason is Reason.ADDRESS_AS_DNS_NAME
+    assert "IP:127.0.0.1" in told.fix
+    assert "not for 127.0.0.1" not in told.message
+
+
+async def test_a_certificate_without_subject_is_called_by_its_names(failing: Failing) -> None:
+    leaf = certs.leaf(CA, "ldap.example.com")
+    told = await failing(issued(odd.edited(leaf, CA, odd.put(odd.SUBJECT, odd.NO_NAME)), leaf.key))
+    assert told.reason is Reason.WRONG_NAME
+    assert "ldap.example.com" in told.subject
+
+
+# TRUSTED_HOSTS (reference 2.8)
+
+
+async def test_d44_a_host_that_is_not_listed_is_told_with_the_name_to_add(failing: Failing) -> None:
+    settings = TlsSettings(trusted_hosts=("ldap.example.com", "*.example.org"))
+    told = await failing(GOOD, settings)
+    assert (told.reason, told.subject) == (Reason.HOST_NOT_LISTED, "CN=localhost,O=Quintet Tests")
+    assert "ldap.example.com" in told.message
+    assert "localhost" in told.fix
+    assert "STLDAP_TLS_TRUSTED_HOSTS" in told.fix
+
+
+def test_every_reason_and_every_error_of_a_store_has_a_code_in_the_registry() -> None:
+    kinds = [StoreError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert {reason.value for reason in Reason} | {kind.code for kind in kinds} <= CODES.keys()
+    assert {CrlError.code, TlsSettingsError.code} <= CODES.keys()

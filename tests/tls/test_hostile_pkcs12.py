@@ -1,13 +1,28 @@
 """What somebody could put into a `.p12` to be believed wrongly, or to keep us busy for hours."""
 
+import hashlib
+import hmac
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from quintet.tls.stores import DamagedStoreError, StoreTooCostlyError, der, pbe, pkcs12, read_store
+from quintet.tls.stores import (
+    DamagedStoreError,
+    KeyEntry,
+    StoreTooCostlyError,
+    UnsupportedStoreError,
+    WrongStorePasswordError,
+    der,
+    new_store,
+    pbe,
+    pkcs12,
+    read_store,
+    write_store,
+)
 from support import certs
 from support.keytool import PASSWORD
 from support.stores import CA, LEAF, MIDDLE, OWN
@@ -46,6 +61,16 @@ def clear_p12(*bags: bytes) -> bytes:
     inner = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(der.sequence(*bags))))
     outer = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(der.sequence(inner))))
     return der.sequence(der.integer(3), outer)
+
+
+def test_a_name_that_is_no_bmp_string_is_read_as_well() -> None:
+    """RFC 2985 5.5.1 wants a BMPString; some writers do not."""
+    bmp = certificate_bag(OWN, alias="ab")
+    name = der.tlv(der.BMP_STRING, "ab".encode("utf-16-be"))
+    for other in (der.tlv(der.UTF8_STRING, "näm".encode()), der.tlv(0x14, b"n\xe4me")):
+        assert len(other) == len(name)
+        (entry,) = read_store(clear_p12(bmp.replace(name, other)), "").trusted
+        assert entry.alias.startswith("näm")
 
 
 def test_a_file_that_asks_for_hours_of_hashing_is_refused() -> None:
@@ -149,3 +174,105 @@ def test_a_bag_of_countless_attributes_is_refused() -> None:
     bag = der.sequence(der.tlv(der.OID, b"\x2a"), value, der.tlv(der.SET, attribute * 21))
     with pytest.raises(DamagedStoreError, match="more than 20 attributes"):
         read_store(clear_p12(bag), PASSWORD)
+
+
+# PBMAC1 (RFC 9579)
+
+
+def pbmac1(key_length: int | None, mac: str = "1.2.840.113549.2.9", digest: str = "sha256") -> bytes:
+    """An empty store that PBMAC1 guards."""
+    content = der.sequence()
+    size = (der.integer(key_length),) if key_length is not None else ()
+    prf = der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.2.11")), der.tlv(der.NULL))
+    derivation = der.sequence(
+        der.tlv(der.OID, der.oid("1.2.840.113549.1.5.12")),
+        der.sequence(der.octets(b"saltsalt"), der.integer(2048), *size, prf),
+    )
+    scheme = der.sequence(der.tlv(der.OID, der.oid(mac)), der.tlv(der.NULL))
+    oid = der.tlv(der.OID, der.oid("1.2.840.113549.1.5.14"))
+    algorithm = der.sequence(oid, der.sequence(derivation, scheme))
+    key = hashlib.pbkdf2_hmac("sha512", PASSWORD.encode(), b"saltsalt", 2048, key_length or 32)
+    value = der.octets(hmac.digest(key, content, digest))
+    guarded = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(content)))
+    return der.sequence(
+        der.integer(3),
+        guarded,
+        der.sequence(der.sequence(algorithm, value), der.octets(b"-"), der.integer(1)),
+    )
+
+
+@pytest.mark.parametrize("key_length", [20, 32, 64, 256])
+def test_pbmac1_is_read_and_guards(key_length: int) -> None:
+    data = pbmac1(key_length)
+    assert read_store(data, PASSWORD).encoding.digest == "PBMAC1"
+    with pytest.raises(WrongStorePasswordError):
+        read_store(data, PASSWORD + "x")
+
+
+@pytest.mark.parametrize("key_length", [None, 1, 19, 1025])
+def test_pbmac1_without_a_key_length_or_with_one_that_is_easily_guessed_is_refused(
+    key_length: int | None,
+) -> None:
+    with pytest.raises(UnsupportedStoreError, match="PBMAC1"):
+        read_store(pbmac1(key_length), PASSWORD)
+
+
+def test_pbmac1_with_a_hash_that_the_rfc_does_not_name_is_refused_for_that() -> None:
+    data = pbmac1(32, "1.2.840.113549.2.13", "sha512_256")
+    with pytest.raises(UnsupportedStoreError, match="PBMAC1"):
+        read_store(data, PASSWORD)
+
+
+# Bounds
+
+
+@pytest.mark.parametrize("rounds", [10_000_000, 2**31])
+def test_a_small_file_that_asks_for_millions_of_rounds_is_refused_at_once(rounds: int) -> None:
+    """In 1.2 kB: the MAC, the certificates, or a key may ask for them."""
+    digest = der.sequence(der.sequence(SHA1, der.octets(bytes(20))), der.octets(b"salt"), der.integer(rounds))
+    plain = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(der.sequence())))
+    pbe = der.tlv(der.OID, der.oid("1.2.840.113549.1.12.1.3"))
+    algorithm = der.sequence(pbe, der.sequence(der.octets(b"salt"), der.integer(rounds)))
+    kind = der.tlv(der.OID, der.oid("1.2.840.113549.1.7.6"))
+    sealed = der.sequence(DATA, algorithm, der.tlv(0x80, bytes(1024)))
+    part = der.sequence(kind, der.tlv(der.CONTEXT_0, der.sequence(der.integer(0), sealed)))
+    content = der.octets(der.sequence(part))
+    key = bag(2, der.sequence(algorithm, der.octets(bytes(1024))))
+    for data in (
+        der.sequence(der.integer(3), plain, digest),
+        der.sequence(der.integer(3), der.sequence(DATA, der.tlv(der.CONTEXT_0, content))),
+        clear_p12(key),
+    ):
+        begun = time.perf_counter()
+        with pytest.raises(StoreTooCostlyError):
+            read_store(data, PASSWORD)
+        assert time.perf_counter() - begun < 0.05
+
+
+def test_a_store_of_more_entries_than_any_is_refused() -> None:
+    with pytest.raises(StoreTooCostlyError):
+        read_store(clear_p12(*[certificate_bag(OWN)] * 2_001), "")
+
+
+def test_a_store_of_a_hundred_keys_of_ours_can_be_opened_again() -> None:
+    keys = tuple(KeyEntry(str(number), OWN.key, OWN.certificate) for number in range(100))
+    for legacy in (True, False):
+        store = replace(new_store(), keys=keys)
+        assert len(read_store(write_store(store, PASSWORD, legacy=legacy), PASSWORD).keys) == 100
+
+
+# Passwords
+
+
+@pytest.mark.parametrize("password", ["", PASSWORD])
+def test_a_key_that_has_a_password_of_its_own_leaves_the_rest_usable(password: str) -> None:
+    """Java before 8 wrote such files. The MAC tells that the store's own password is right."""
+    mine = write_store(replace(new_store(), keys=(KeyEntry("mine", OWN.key, OWN.certificate),)), "other")
+    content = der.parse(mine).sequence()[1].sequence()[1].children()[0].octets()
+    parts = [der.tlv(each.tag, each.content) for each in der.parse(content).sequence()]
+    joined = der.sequence(parts[1])
+    mac = pbe.Password(password).mac(joined, legacy=True)
+    outer = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(joined)))
+    store = read_store(der.sequence(der.integer(3), outer, mac), password)
+    assert store.keys == ()
+    assert [each.alias for each in store.unreadable] == ["mine"]

@@ -3,14 +3,10 @@
 import base64
 import binascii
 import re
-import warnings
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import pkcs7
 
-from quintet.tls import MalformedCertificateError, load_certificate
+from quintet.tls import MalformedCertificateError, load_certificate, load_pkcs7
 
 MOST_BYTES = 16 * 1024 * 1024
 _BLOCK = re.compile(rb"-----BEGIN (?P<kind>[A-Z0-9 ]+)-----(?P<body>.*?)-----END (?P=kind)-----", re.DOTALL)
@@ -49,7 +45,7 @@ def _pem(data: bytes) -> list[x509.Certificate]:
             if kind in _CERTIFICATES:
                 found.append(_certificate(_decoded(block["body"])))
             elif kind in (b"PKCS7", b"CMS"):
-                found += _pkcs7(_decoded(block["body"]))
+                found += load_pkcs7(_decoded(block["body"]))
             else:
                 others.append(kind.decode())
         except ValueError as error:
@@ -71,17 +67,6 @@ def _certificate(der: bytes) -> x509.Certificate:
     return load_certificate(der[: _length(der)])
 
 
-def _pkcs7(der: bytes) -> list[x509.Certificate]:
-    """All certificates of a PKCS#7 file. Raises `ValueError`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            found = pkcs7.load_der_pkcs7_certificates(der)
-        except (x509.InvalidVersion, TypeError, UnsupportedAlgorithm) as error:
-            raise ValueError(str(error)) from None
-    return [load_certificate(each.public_bytes(serialization.Encoding.DER)) for each in found]
-
-
 def _length(der: bytes) -> int:
     """How many bytes the outermost sequence takes (X.690 8.1.3)."""
     if len(der) < 2 or der[1] < 0x80:
@@ -96,8 +81,8 @@ def _der(data: bytes) -> list[x509.Certificate]:
     except MalformedCertificateError as error:
         malformed = error
     try:
-        found = _pkcs7(data)
-    except ValueError:
+        found = load_pkcs7(data)
+    except MalformedCertificateError:
         told = f"it is neither PKCS#7 nor a certificate that can be read: {malformed}"
         raise NoCertificatesError(_what(data) or told) from None
     if not found:

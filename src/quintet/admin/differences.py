@@ -3,7 +3,7 @@
 import difflib
 import re
 
-from quintet.config.source import read_ini_source, read_xml_source
+from quintet.config import read_ini_source, read_xml_source
 
 _MASK = "***"
 _INI_SECRET = re.compile(

@@ -8,7 +8,7 @@ the recorded bytes, as anybody on the network could read them, and not from the 
 import functools
 import operator
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -16,25 +16,27 @@ from quintet.admin.disclosure import Canaries, Disclosure, examine_recording
 from quintet.admin.levels import at_level
 from quintet.admin.proxy import Recording, RecordingProxy
 from quintet.admin.sampling import sample
-from quintet.cards import endpoint as card_endpoint
-from quintet.cards.cards import Cards
-from quintet.config.settings import CardSettings, Settings
-from quintet.directory.directory import Directory
-from quintet.directory.endpoint import Endpoint, pool_configs
-from quintet.directory.errors import (
+from quintet.cards import Cards
+from quintet.config import Settings
+from quintet.directory import (
+    TASKS,
     AmbiguousNameError,
     AuthenticationError,
     BrowsingDisabledError,
+    ConnectionStatus,
+    Directory,
     DirectoryError,
+    Group,
     OutOfScopeError,
+    Person,
+    Protection,
+    Service,
     UnknownGroupError,
     UnknownNameError,
+    endpoints_of,
 )
-from quintet.directory.records import ConnectionStatus, Group, Person
-from quintet.directory.services import Protection, Service
 from quintet.secret import Secret
 
-CARD = card_endpoint.LABEL
 _NEGATIVE = (
     AuthenticationError,
     UnknownNameError,
@@ -55,19 +57,19 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class ServiceDisclosure:
-    """What was readable of one task. `disclosure` is None without a connection; `error` is why it failed."""
+    """What was readable of one service; without a connection, `disclosure` is None. `error` says why."""
 
-    task: str
+    service: Service
     disclosure: Disclosure | None
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was readable of each task, and the recordings that say so."""
+    """What was readable of each service, and the recordings that say so."""
 
     protection: Protection
-    tasks: tuple[ServiceDisclosure, ...]
+    services: tuple[ServiceDisclosure, ...]
     recordings: tuple[Recording, ...]
 
 
@@ -78,23 +80,23 @@ class _Run:
     canaries: Canaries
     person: Person | None = None
     group: Group | None = None
-    errors: dict[str, str] = field(default_factory=dict)
+    errors: dict[Service, str] = field(default_factory=dict)
 
     @asynccontextmanager
-    async def task(self, *tasks: str) -> AsyncIterator[None]:
-        """A negative answer is an answer; any other failure is kept for the tasks."""
+    async def running(self, *services: Service) -> AsyncIterator[None]:
+        """A negative answer is an answer; any other failure is kept for the services."""
         try:
             yield
         except _NEGATIVE:
             return
         except DirectoryError as error:
-            for task in {error.task or tasks[0], *tasks}:
-                self.errors.setdefault(task, str(error))
+            for service in {error.service or services[0], *services}:
+                self.errors.setdefault(service, str(error))
 
     def note(self, rows: tuple[ConnectionStatus, ...]) -> None:
         for row in rows:
             if row.failed and row.error is not None:
-                self.errors.setdefault(row.task, row.error)
+                self.errors.setdefault(row.service, row.error)
 
 
 async def eavesdrop(
@@ -109,72 +111,63 @@ async def eavesdrop(
     canaries = Canaries(f"quintet-{secrets.token_hex(6)}", secrets.token_urlsafe(18))
     so_far = _Run(canaries)
     async with RecordingProxy() as proxy:
-        for each in _endpoints(tried):
-            await proxy.listen(each.label, each.address.host, each.address.port)
+        for endpoint in endpoints_of(tried).values():
+            for address in endpoint.addresses:
+                await proxy.listen(endpoint.service, address.host, address.port)
         async with Directory(tried, route=proxy.route) as directory:
             protection = directory.protection
             so_far.note(await directory.connect_all())
             await _run_with_canaries(directory, so_far)
             await _run_with_real_names(directory, so_far, sign_in)
         if tried.cards is not None:
-            async with Cards(tried.cards, route=proxy.route) as cards:
+            async with Cards(tried, route=proxy.route) as cards:
                 await _run_cards(cards, so_far)
-    found = [(recording.task, examine_recording(recording, canaries)) for recording in proxy.recordings]
-    tasks = tuple(_merged(task, found, so_far.errors.get(task)) for task in _tasks(tried.cards))
-    return Report(protection, tasks, tuple(proxy.recordings))
+    found = [(recording.service, examine_recording(recording, canaries)) for recording in proxy.recordings]
+    run = Service if tried.cards is not None else TASKS
+    services = tuple(_merged(each, found, so_far.errors.get(each)) for each in run)
+    return Report(protection, services, tuple(proxy.recordings))
 
 
 async def _run_with_canaries(directory: Directory, so_far: _Run) -> None:
     name, password = so_far.canaries.name, so_far.canaries.password
-    async with so_far.task(Service.RESOLVE_LOGIN.value, Service.AUTHENTICATE.value):
+    async with so_far.running(Service.RESOLVE_LOGIN, Service.AUTHENTICATE):
         await directory.authenticate(name, password)
-    async with so_far.task(Service.RESOLVE_NAMES.value):
+    async with so_far.running(Service.RESOLVE_NAMES):
         await directory.resolve(name)
-    async with so_far.task(Service.GROUP_CONTENT.value):
+    async with so_far.running(Service.GROUP_CONTENT):
         await directory.members(name)
-    async with so_far.task(Service.BROWSE.value):
+    async with so_far.running(Service.BROWSE):
         found = await sample(directory)
         so_far.person, so_far.group = next(iter(found.people), None), found.group
 
 
 async def _run_with_real_names(directory: Directory, so_far: _Run, sign_in: SignIn | None) -> None:
     if so_far.person is not None:
-        async with so_far.task(Service.RESOLVE_LOGIN.value):
+        async with so_far.running(Service.RESOLVE_LOGIN):
             await directory.resolve_login(so_far.person.mail or so_far.person.name)
-        async with so_far.task(Service.RESOLVE_NAMES.value):
+        async with so_far.running(Service.RESOLVE_NAMES):
             await directory.resolve(so_far.person.name)
     if so_far.group is not None:
-        async with so_far.task(Service.GROUP_CONTENT.value):
+        async with so_far.running(Service.GROUP_CONTENT):
             await directory.members(so_far.group.dn)
     if sign_in is not None:
-        async with so_far.task(Service.RESOLVE_LOGIN.value, Service.AUTHENTICATE.value):
+        async with so_far.running(Service.RESOLVE_LOGIN, Service.AUTHENTICATE):
             await directory.authenticate(sign_in.name, sign_in.password.reveal())
 
 
 async def _run_cards(cards: Cards, so_far: _Run) -> None:
     so_far.note(await cards.connect_all())
-    async with so_far.task(CARD):
+    async with so_far.running(Service.BUSINESS_CARD):
         await cards.card(so_far.canaries.name)
     if so_far.person is not None:
-        async with so_far.task(CARD):
+        async with so_far.running(Service.BUSINESS_CARD):
             await cards.card(so_far.person.id)
 
 
-def _endpoints(settings: Settings) -> Iterator[Endpoint]:
-    for line in pool_configs(settings).values():
-        yield from line.endpoints
-    if settings.cards is not None:
-        for storage in settings.cards.storages:
-            for server in storage.servers:
-                yield from card_endpoint.pool_config(settings.cards, storage, server).endpoints
-
-
-def _tasks(cards: CardSettings | None) -> list[str]:
-    return [task.value for task in Service] + ([CARD] if cards is not None else [])
-
-
-def _merged(task: str, found: list[tuple[str, Disclosure]], error: str | None) -> ServiceDisclosure:
-    mine = [disclosure for of, disclosure in found if of == task]
+def _merged(
+    service: Service, found: list[tuple[Service, Disclosure]], error: str | None
+) -> ServiceDisclosure:
+    mine = [disclosure for of, disclosure in found if of is service]
     if not mine:
-        return ServiceDisclosure(task, None, error or "no connection was made")
-    return ServiceDisclosure(task, functools.reduce(operator.or_, mine), error)
+        return ServiceDisclosure(service, None, error or "no connection was made")
+    return ServiceDisclosure(service, functools.reduce(operator.or_, mine), error)

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from quintet.config.settings import Settings
-from quintet.directory.endpoint import weakest
-from quintet.directory.services import Protection
+from quintet.config import Settings
+from quintet.directory import Protection, weakest
 
 
 def at_level(settings: Settings, level: Protection) -> Settings:

@@ -9,20 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quintet.admin.differences import difference
-from quintet.cards.cards import Cards
-from quintet.config.edit_ini import get_key, remove_key, set_key
-from quintet.config.edit_switches import storages_without_store, switch_cards, switch_connections
-from quintet.config.load import load, read
-from quintet.config.settings import Settings
-from quintet.config.source import EditError
+from quintet.cards import Cards
+from quintet.config import (
+    CARDS,
+    COMMUNITY,
+    INI,
+    EditError,
+    Settings,
+    get_key,
+    load,
+    read,
+    remove_key,
+    set_key,
+    settings_file,
+    storages_without_store,
+    switch_cards,
+    switch_connections,
+)
 from quintet.diagnostics import Place
-from quintet.directory.directory import Directory
-from quintet.directory.errors import DirectoryError
-from quintet.directory.services import Protection
+from quintet.directory import Directory, DirectoryError, Protection
 from quintet.files import PRIVATE, FileChange, read_existing, write_files
 from quintet.tls import read_stash
 
-INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
 SECTION, FLAG = "Directory", "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"
 _ON = ("1", "true", "yes")
 
@@ -61,7 +69,8 @@ def make_plan(
 
     Raises `ProtectError`, and `SettingsError` when the changed files would still have errors.
     """
-    old = {name: _read(folder / name) for name in (INI, COMMUNITY, CARDS)}
+    paths = {name: settings_file(folder, name) for name in (INI, COMMUNITY, CARDS)}
+    old = {name: _read(path) for name, path in paths.items()}
     new = dict(old)
     ini = _edited(INI, old[INI] or b"", lambda data: _with_flag(data, level))
     if old[INI] is not None or ini:
@@ -75,7 +84,7 @@ def make_plan(
     settings = load(folder, environ, overrides=_contents(new))
     _check(settings, environ, level, cards=cards)
     changes = tuple(
-        FileChange(folder / name, old[name], data, _mode(folder / name, old[name], data))
+        FileChange(paths[name], old[name], data, _mode(paths[name], old[name], data))
         for name, data in new.items()
         if data is not None and data != old[name]
     )
@@ -97,13 +106,13 @@ async def failures(plan: Plan, opening: list[Directory | Cards] | None = None) -
             opening.append(directory)
             statuses = await directory.connect_all()
         if plan.cards_affected and settings.cards is not None:
-            async with Cards(settings.cards) as cards:
+            async with Cards(settings) as cards:
                 opening.append(cards)
                 statuses += await cards.connect_all()
     except DirectoryError as error:
         return (str(error),)
     failed = {str(status.error): status for status in statuses if status.failed}
-    return tuple(f"{status.task}: {error}" for error, status in failed.items())
+    return tuple(f"{status.service.value}: {error}" for error, status in failed.items())
 
 
 def carry_out(plan: Plan) -> tuple[Path, ...]:

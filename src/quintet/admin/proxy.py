@@ -12,6 +12,10 @@ from enum import Enum
 from types import TracebackType
 from typing import Self
 
+from quintet.directory import Service
+
+_Key = tuple[Service, str, int]
+
 MOST_RECORDED = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 
@@ -32,9 +36,9 @@ class Chunk:
 
 @dataclass(slots=True)
 class Recording:
-    """One connection through the proxy: its task, both addresses, and all bytes; `cut`: not all of them."""
+    """One connection through the proxy: its service, both addresses, all bytes; `cut`: not all."""
 
-    task: str
+    service: Service
     client: tuple[str, int]
     server: tuple[str, int]
     chunks: list[Chunk] = field(default_factory=list)
@@ -45,7 +49,7 @@ class Recording:
 
 
 class RecordingProxy:
-    """One listener on loopback for each task, host and port that Quintet connects to.
+    """One listener on loopback for each service, host and port that Quintet connects to.
 
     `route` is a `ConnectOverride` of `quintet.directory`: the address to connect to instead. When
     `MOST_RECORDED` bytes are kept, recording stops and `Recording.cut` is set; forwarding goes on.
@@ -55,7 +59,7 @@ class RecordingProxy:
         self.recordings: list[Recording] = []
         self._clock = clock
         self._kept = 0
-        self._listeners: dict[tuple[str, str, int], asyncio.Server] = {}
+        self._listeners: dict[tuple[Service, str, int], asyncio.Server] = {}
         self._connections: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -70,9 +74,9 @@ class RecordingProxy:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def listen(self, task: str, host: str, port: int) -> None:
-        """Listen for the connections of `task` to `host`:`port`. To be called before `route` for them."""
-        key = (task, host, port)
+    async def listen(self, service: Service, host: str, port: int) -> None:
+        """Listen for the connections of `service` to `host`:`port`. To be called before `route` for them."""
+        key = (service, host, port)
         if key in self._listeners:
             return
 
@@ -86,20 +90,20 @@ class RecordingProxy:
 
         self._listeners[key] = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_CHUNK)
 
-    def route(self, task: str, host: str, port: int) -> tuple[str, int]:
-        address: tuple[str, int] = self._listeners[task, host, port].sockets[0].getsockname()[:2]
+    def route(self, service: Service, host: str, port: int) -> tuple[str, int]:
+        address: tuple[str, int] = self._listeners[service, host, port].sockets[0].getsockname()[:2]
         return address
 
     async def _forward(
-        self, key: tuple[str, str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, key: tuple[Service, str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        task, host, port = key
+        service, host, port = key
         try:
             far_reader, far_writer = await asyncio.open_connection(host, port, limit=_CHUNK)
         except OSError:
             writer.transport.abort()
             return
-        recording = Recording(task, writer.get_extra_info("peername")[:2], (host, port))
+        recording = Recording(service, writer.get_extra_info("peername")[:2], (host, port))
         self.recordings.append(recording)
         try:
             async with asyncio.TaskGroup() as both:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from quintet.directory.directory import Directory
-from quintet.directory.records import Container, Group, Person
+from quintet.directory import Container, Directory, Group, Person
 
 _MOST_LEVELS = 12
 

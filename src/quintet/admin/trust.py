@@ -12,10 +12,7 @@ from pathlib import Path
 from cryptography import x509
 
 from quintet.admin.trust_anchor import alias_for, useless
-from quintet.config.edit_ini import remove_key, set_key
-from quintet.config.ini_values import is_variable
-from quintet.config.load import read
-from quintet.config.source import EditError
+from quintet.config import INI, EditError, is_variable, read, remove_key, set_key, settings_file
 from quintet.diagnostics import SettingsError
 from quintet.files import FileChange, write_files
 from quintet.secret import Secret
@@ -38,7 +35,7 @@ from quintet.tls import (
 )
 
 DEFAULT_STORE, DEFAULT_STASH = "ldaptruststore.p12", "ldaptruststore.sth"
-INI, SECTION, PREFIX = "sametime.ini", "Config", "STLDAP_TLS_TRUST_STORE_"
+SECTION, PREFIX = "Config", "STLDAP_TLS_TRUST_STORE_"
 
 
 class TrustError(Exception):
@@ -206,7 +203,7 @@ def save(target: Target, store: Store, *, folder: Path, legacy: bool | None = No
     data = write_store(store, target.password, kind=target.kind, legacy=legacy)
     changes = [FileChange(target.path, target.old, data)]
     if target.ini:
-        changes.append(_named_in_ini(folder / INI, target.ini))
+        changes.append(_named_in_ini(settings_file(folder, INI), target.ini))
     if target.stash is None:
         return write_files(changes)
     return _with_stash(target.stash, target.password, changes)
@@ -237,7 +234,8 @@ def stash(folder: Path, environ: Mapping[str, str]) -> Stashed:
         raise TrustError(f"the password is in {ref.stash} already", "remove it from sametime.ini")
     path = ref.stash or ref.path.with_suffix(".sth")
     origin = settings.origins["trust_store_password"]
-    ini = _read(folder / INI)
+    path_of_ini = settings_file(folder, INI)
+    ini = _read(path_of_ini)
     changes = []
     try:
         data = remove_key(ini or b"", SECTION, origin.key)
@@ -245,9 +243,9 @@ def stash(folder: Path, environ: Mapping[str, str]) -> Stashed:
             prefix = "ST_" if settings.origins["trust_store"].key.upper().startswith("ST_") else "STLDAP_"
             data = set_key(data, SECTION, f"{prefix}TLS_TRUST_STORE_PASSWORD_STASH_FILE", str(path))
     except EditError as error:
-        raise TrustError(f"{folder / INI}: {error}") from error
+        raise TrustError(f"{path_of_ini}: {error}") from error
     if data != (ini or b""):
-        changes.append(FileChange(folder / INI, ini, data))
+        changes.append(FileChange(path_of_ini, ini, data))
     return Stashed(path, _with_stash(path, target.password, changes), _variable(origin))
 
 

@@ -1,59 +1,73 @@
-"""Business cards, over the sixth connection: found in one repository or more, and put together."""
+"""Business cards, over connections of their own: found in one repository or more, and put together."""
 
+from collections import OrderedDict
 from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, final
 
 from quintet.cards.card import Card, make_card
-from quintet.cards.endpoint import pool_config
-from quintet.cards.repository import Repository
-from quintet.cards.sets import AUTHENTICATED, ids_to_show
-from quintet.config.settings import CardServer, CardSettings, CardStorage
-from quintet.directory.connector import Connector, ConnectOverride
-from quintet.directory.endpoint import PoolConfig
-from quintet.directory.errors import DirectoryError, UnencryptedBindError
-from quintet.directory.events import Trace
-from quintet.directory.generations import Generations
-from quintet.directory.pool import Pool
-from quintet.directory.records import ConnectionStatus
-from quintet.directory.ssl_contexts import SslContextCache
+from quintet.cards.plan import AUTHENTICATED, Plan, ids_to_show
+from quintet.config import CardSettings, Settings
+from quintet.directory import (
+    Connections,
+    ConnectionStatus,
+    ConnectOverride,
+    Service,
+    Snapshot,
+    Trace,
+    UnencryptedBindError,
+)
 
-__all__ = ["Card", "Cards"]
-
-_PATIENCE = 30.0
-"""Seconds that requests under way have when new settings come."""
+_NO_CARDS = CardSettings(storages=(), sets={})
+_SERVICES = (Service.BUSINESS_CARD,)
 
 
-@dataclass(frozen=True, slots=True)
-class _Served:
-    """The repositories of each storage in one set of settings."""
+_PLANS_KEPT = 256
 
-    settings: CardSettings
-    storages: tuple[tuple[Repository, ...], ...]
+_Kind = tuple[int, tuple[str, ...] | None, bool]
+"""A set, the fields asked for by Id, and whether the caller is authenticated."""
 
-    @property
-    def pools(self) -> list[Pool]:
-        return [each.pool for storage in self.storages for each in storage]
+
+@final
+class _Plans:
+    """The plans for one snapshot, as many as were used lately."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._settings = snapshot.settings.cards or _NO_CARDS
+        self._plans: OrderedDict[_Kind, Plan] = OrderedDict()
+
+    def plan(self, kind: _Kind) -> Plan:
+        plan = self._plans.get(kind)
+        if plan is None:
+            set_id, only, authenticated = kind
+            ids = ids_to_show(self._settings, set_id=set_id, only=only, authenticated=authenticated)
+            plan = self._plans[kind] = Plan(self._settings, self.snapshot.card_pools, ids)
+            if len(self._plans) > _PLANS_KEPT:
+                self._plans.popitem(last=False)
+        return plan
 
 
 @final
 class Cards:
-    """The business cards of a community; an async context manager. Connections open when they are needed.
+    """The business cards of a community; an async context manager. Connections are opened when needed.
 
-    `route` dials elsewhere, as for `Directory`; `trace` is told what the connections do.
+    `source` is the settings, or the `Connections` to use, which somebody else opens, reloads and closes.
+    `route` and `trace` are as for `Directory`. Without business cards in the settings, no name has a card.
     """
 
     def __init__(
-        self, settings: CardSettings, *, route: ConnectOverride | None = None, trace: Trace | None = None
+        self,
+        source: Settings | Connections,
+        *,
+        route: ConnectOverride | None = None,
+        trace: Trace | None = None,
     ) -> None:
-        self._contexts = SslContextCache()
-        self._opening = Connector(self._contexts, route=route, trace=trace)
-        self._trace = trace
-        self._generations = Generations[_Served](_PATIENCE)
-        served = self._served(settings, {})
-        self._generations.begin(served, served.pools)
+        self._owner = not isinstance(source, Connections)
+        self.connections = (
+            source if isinstance(source, Connections) else Connections(source, route=route, trace=trace)
+        )
+        self._plans: _Plans | None = None
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -65,15 +79,19 @@ class Cards:
         await self.close()
 
     async def open(self) -> None:
-        """Nothing is opened yet: the first card does that, or `connect_all`."""
+        """Make ready. No connection is opened yet: the first card does that, or `connect_all`."""
+        if self._owner:
+            await self.connections.open(check=False)
 
     async def close(self) -> None:
-        """Close every connection. Requests under way end with an error."""
-        await self._generations.close()
+        """Close every connection, unless they are shared. Requests in flight end with an error."""
+        if self._owner:
+            await self.connections.close()
 
     async def drain(self, seconds: float) -> None:
-        """Wait until every request is answered, `seconds` at most, and close."""
-        await self._generations.drain(seconds)
+        """Wait until every request is answered, `seconds` at most, and close as `close` does."""
+        if self._owner:
+            await self.connections.drain(seconds)
 
     async def card(
         self,
@@ -85,57 +103,33 @@ class Cards:
     ) -> Card:
         """The card of `user`, who is named by DN, by ID, or as the search filter finds people.
 
-        It has the fields of the set, or those that `only` names by their Detail Ids; for an asker who is not
-        `authenticated` nothing that is not in set 0. Raises UnknownNameError; AmbiguousNameError when several people
-        are found; DirectoryUnavailableError, UntrustedServerError or UnencryptedBindError when nobody could be asked who might know.
+        It has the fields of the set, or those that `only` names by their Detail Ids; for a caller who is not
+        `authenticated` nothing that is not in set 0. Raises UnknownNameError; AmbiguousNameError when several
+        people are found; DirectoryUnavailableError, UntrustedServerError or UnencryptedBindError when no
+        server that may know could be asked.
         """
-        async with self._generations.use() as served:
-            settings = served.settings
-            ids = ids_to_show(settings, set_id=set_id, only=only, authenticated=authenticated)
-            return await make_card(settings, served.storages, user, ids)
+        snapshot = self.connections.enter()
+        try:
+            if self._plans is None or self._plans.snapshot is not snapshot:
+                self._plans = _Plans(snapshot)
+            kind = (set_id, None if only is None else tuple(only), authenticated)
+            return await make_card(self._plans.plan(kind), user)
+        finally:
+            snapshot.leave()
 
     async def connect_all(self) -> tuple[ConnectionStatus, ...]:
-        """Open every connection and tell what became of each."""
-        async with self._generations.use() as served:
-            for pool in served.pools:
-                with suppress(DirectoryError):  # the status tells it
-                    await pool.connect()
-        return self.status()
+        """Open every connection of the cards and tell what became of each."""
+        return await self.connections.connect_all(_SERVICES)
 
     @property
     def refused(self) -> UnencryptedBindError | None:
-        """Why a connection is missing whose account would have had to be shown; None when there is none."""
-        failures = (pool.failure for pool in self._pools())
-        return next((each for each in failures if isinstance(each, UnencryptedBindError)), None)
+        """Why a connection is missing that would need the account's password sent unencrypted, if one is."""
+        return self.connections.refused(_SERVICES)
 
     def status(self) -> tuple[ConnectionStatus, ...]:
-        return tuple(row for pool in self._pools() for row in pool.status())
+        """Every connection of the cards."""
+        return self.connections.status(_SERVICES)
 
-    async def reload(self, settings: CardSettings) -> None:
-        """Take new settings. Connections that they do not touch stay, and requests under way are answered.
-
-        Raises DirectoryUnavailableError when the cards are closed.
-        """
-        served = self._served(settings, {pool.line: pool for pool in self._pools()})
-        self._generations.follow(self._generations.current, served, served.pools)
-        self._contexts.keep_only(endpoint for pool in served.pools for endpoint in pool.line.endpoints)
-
-    # Inside.
-
-    def _pools(self) -> list[Pool]:
-        served = self._generations.current
-        return served.pools if served else []
-
-    def _served(self, settings: CardSettings, kept: dict[PoolConfig, Pool]) -> _Served:
-        def repository(storage: CardStorage, server: CardServer) -> Repository:
-            line = pool_config(settings, storage, server)
-            pool = kept.pop(line, None) or Pool(line, self._opening, trace=self._trace)
-            return Repository(storage, server, pool)
-
-        return _Served(
-            settings,
-            tuple(
-                tuple(repository(storage, server) for server in storage.servers)
-                for storage in settings.storages
-            ),
-        )
+    async def reload(self, settings: Settings) -> None:
+        """Work with these settings from now on, as `Connections.reload` does."""
+        await self.connections.reload(settings)

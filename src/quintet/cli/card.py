@@ -7,15 +7,13 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from quintet.cards.cards import Card, Cards
-from quintet.cards.fields import Field
-from quintet.cards.sets import ANONYMOUS, AUTHENTICATED
+from quintet.cards import ANONYMOUS, AUTHENTICATED, Card, Cards, Field
 from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.report_error import negative_answer
 from quintet.cli.show import AsJson, Force, print_fields, print_json, print_line, say, text, warn
-from quintet.config.settings import CardSettings
+from quintet.config import Settings
 from quintet.files import check_output, write_output
 
 
@@ -51,7 +49,7 @@ def card(
     if settings.cards is None:
         raise UsageError("business cards are off", "put UserInfoConfig.xml in the folder with the settings")
     with negative_answer(name, as_json=as_json, document={"id": None, "fields": {}}):
-        found = run(_card(settings.cards, name, set_id))
+        found = run(_card(settings, name, set_id))
     picture = next((field for field in found.fields.values() if isinstance(field.value, bytes)), None)
     if photo is not None and picture is not None:
         assert isinstance(picture.value, bytes)
@@ -70,7 +68,7 @@ def card(
         raise typer.Exit(ExitCode.NO)
 
 
-async def _card(settings: CardSettings, name: str, set_id: int) -> Card:
+async def _card(settings: Settings, name: str, set_id: int) -> Card:
     async with Cards(settings) as cards:
         return await cards.card(name, set_id=set_id, authenticated=set_id != ANONYMOUS)
 

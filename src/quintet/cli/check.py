@@ -10,7 +10,7 @@ from quintet.cli.app import command
 from quintet.cli.context import environ_of, folder_of
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, out, print_json, text
-from quintet.config.load import check as check_settings
+from quintet.config import check as check_settings
 from quintet.diagnostics import Diagnostic, Severity
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "resolve": Entry("tasks", _TASKS, 'Find people and groups by name, as "Add Person or Group" does.'),
         "browse": Entry("tasks", _TASKS, "List one level of the directory, containers first."),
         "members": Entry("tasks", _TASKS, "List the members of a public group, nested groups included."),
+        "groups": Entry("groups", _TASKS, "List the groups of a person, with their levels."),
         "card": Entry("card", _TASKS, "Show a person's business card."),
         "connections": Entry(
             "connections", _CHECKS, "Open every connection and show how it is encrypted and bound."
@@ -42,6 +43,9 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
             "eavesdrop", _CHECKS, "Capture Quintet's own LDAP traffic and report what is readable."
         ),
         "cost": Entry("cost", _CHECKS, "Measure what each protection level costs."),
+        "contacts": Entry(
+            "contacts", _RUNNING, "Export, import and restore the contact lists that users keep."
+        ),
         "serve": Entry("serve", _RUNNING, "Run the server until it is stopped."),
         "demo": Entry("demo", _RUNNING, "Try Quintet out on the bundled sample directory."),
     }
@@ -113,7 +117,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "quintet doctor",
             "quintet doctor --json",
         ),
-        "explain": ("quintet explain D1",),
+        "explain": ("quintet explain D36",),
         "eavesdrop": (
             "quintet eavesdrop",
             "quintet eavesdrop --level none --record traffic.pcap",
@@ -122,6 +126,23 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cost": (
             "quintet cost",
             "quintet cost --seconds 120 --html cost.html",
+        ),
+        "contacts": (
+            "quintet contacts export >lists.jsonl",
+            "quintet contacts history uid=jsmith,ou=people,o=example",
+        ),
+        "contacts export": (
+            "quintet contacts export --to lists.jsonl",
+            "quintet contacts export uid=jsmith,ou=people,o=example",
+        ),
+        "contacts import": (
+            "quintet contacts import lists.jsonl",
+            "quintet contacts import jsmith.txt --user uid=jsmith,ou=people,o=example --replace",
+        ),
+        "contacts history": ("quintet contacts history uid=jsmith,ou=people,o=example --json",),
+        "contacts restore": ("quintet contacts restore uid=jsmith,ou=people,o=example 12",),
+        "contacts rename": (
+            "quintet contacts rename uid=jsmith,ou=people,o=example uid=jsmith2,ou=people,o=example",
         ),
         "serve": ("quintet serve --config /etc/quintet",),
         "demo": (

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.cli.app import command
 from quintet.cli.context import environ_of, folder_of, run, settings_of
 from quintet.cli.documents import connection
@@ -17,11 +17,15 @@ from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.progress import waiting_for_connections
 from quintet.cli.show import AsJson, encryption, print_json, print_line, print_table, printable, text, warn
 from quintet.cli.watch import watch_connections
-from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.errors import UnencryptedBindError
-from quintet.directory.records import Certificate, ConnectionStatus
-from quintet.directory.services import Protection
+from quintet.config import Settings
+from quintet.directory import (
+    Certificate,
+    ConnectionStatus,
+    Directory,
+    DirectoryUnavailableError,
+    Protection,
+    UnencryptedBindError,
+)
 
 
 @command
@@ -45,21 +49,24 @@ def connections(
         print_json({"protection": opened.protection.name.lower(), "connections": rows})
     else:
         print_connections(opened.protection, opened.connections)
-    for note, tasks in _by_message((status, status.remark) for status in opened.connections):
+    for note, tasks in _by_message((status, status.note) for status in opened.connections):
         warn(f"{tasks}: {note}")
     if opened.refused is not None:
         raise opened.refused
+    for refusal in opened.search_refusals:
+        raise refusal
     if any(status.failed for status in opened.connections):
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Every connection after an attempt to open it, the cards' last; `refused` as in `Directory`."""
+    """Every connection after an attempt to open it, the cards' last; the rest as in `Directory`."""
 
     protection: Protection
     connections: tuple[ConnectionStatus, ...]
     refused: UnencryptedBindError | None
+    search_refusals: tuple[DirectoryUnavailableError, ...] = ()
 
 
 async def open_all(settings: Settings) -> Opened:
@@ -69,11 +76,12 @@ async def open_all(settings: Settings) -> Opened:
         await directory.open(check=False)
         found = await waiting_for_connections(directory.connect_all(), directory.status)
         refused = directory.refused
+        refusals = () if refused else await directory.search_refusals()
         if settings.cards is not None:
-            cards = await stack.enter_async_context(Cards(settings.cards))
+            cards = await stack.enter_async_context(Cards(settings))
             found += await waiting_for_connections(cards.connect_all(), cards.status)
             refused = refused or cards.refused
-        return Opened(directory.protection, found, refused)
+        return Opened(directory.protection, found, refused, refusals)
 
 
 def print_connections(protection: Protection, found: Iterable[ConnectionStatus]) -> None:
@@ -82,7 +90,13 @@ def print_connections(protection: Protection, found: Iterable[ConnectionStatus])
     print_table(
         ("connection", "address", "encryption", "state", "bound as"),
         [
-            (each.task, each.address, encryption(each), each.state.value, each.bound_as or "(anonymous)")
+            (
+                each.service.value,
+                each.address,
+                encryption(each),
+                each.state.value,
+                each.bound_as or "(anonymous)",
+            )
             for each in found
         ],
     )
@@ -104,8 +118,8 @@ def _by_message(found: Iterable[tuple[ConnectionStatus, str | None]]) -> Iterabl
     tasks: dict[str, list[str]] = {}
     for status, message in found:
         if message is not None:
-            what = message.removeprefix(f"{status.task} at {status.address}: ")
-            tasks.setdefault(what, []).append(status.task)
+            what = message.removeprefix(f"{status.service.value} at {status.address}: ")
+            tasks.setdefault(what, []).append(status.service.value)
     return ((what, ", ".join(names)) for what, names in tasks.items())
 
 

@@ -11,10 +11,8 @@ import typer
 from quintet.cli.app import Invocation
 from quintet.cli.exit_codes import UsageError
 from quintet.cli.report_error import report_problems
+from quintet.config import EditError, Settings, load
 from quintet.config.environment import read_env_file
-from quintet.config.load import load
-from quintet.config.settings import Settings
-from quintet.config.source import EditError
 from quintet.diagnostics import Diagnostic, Severity
 
 _Result = TypeVar("_Result")

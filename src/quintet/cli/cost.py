@@ -24,8 +24,8 @@ from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.show import AsJson, Force, err, out, print_json, print_line, print_table, say, warn
-from quintet.config.settings import Settings
-from quintet.directory.services import Service
+from quintet.config import Settings
+from quintet.directory import Service
 from quintet.files import check_output, write_output
 
 _BAR = 14

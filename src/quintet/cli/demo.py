@@ -12,22 +12,18 @@ from typing import Annotated, Any
 
 import typer
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.cli.app import command
 from quintet.cli.context import run
 from quintet.cli.demo_directory import DemoDirectory, demo_directory, write_files, write_store
 from quintet.cli.documents import connection
 from quintet.cli.exit_codes import UsageError
 from quintet.cli.show import AsJson, encryption, print_json, print_line, print_table, say
-from quintet.config.load import load
-from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.records import ConnectionStatus
-from quintet.directory.services import Protection, Service
+from quintet.config import Settings, load
+from quintet.directory import ConnectionStatus, Directory, Protection, Service
 from quintet.embedded import sample
 
 LOGIN, TYPED, UNIT, GROUP = "jsmith", "joh", f"ou=Engineering,{sample.PEOPLE}", "Company"
-CARD = "business-card"
 _MEANING = {
     Protection.ALL: "nothing is readable on the network",
     Protection.PASSWORDS: "names are readable, passwords are not",
@@ -40,7 +36,7 @@ class Round:
     """What one level did: an answer for each task, and the connections that it came over."""
 
     level: Protection
-    answers: dict[str, str]
+    answers: dict[Service, str]
     connections: tuple[ConnectionStatus, ...]
 
 
@@ -81,36 +77,36 @@ async def all_levels() -> list[Round]:
 
 async def _one_level(level: Protection, settings: Settings) -> Round:
     assert settings.cards is not None
-    async with Directory(settings) as directory, Cards(settings.cards) as cards:
-        answers = {}
+    async with Directory(settings) as directory, Cards(settings) as cards:
+        answers: dict[Service, str] = {}
         login = await directory.resolve_login(LOGIN)
-        answers[Service.RESOLVE_LOGIN.value] = f"{LOGIN}: {login.name}"
+        answers[Service.RESOLVE_LOGIN] = f"{LOGIN}: {login.name}"
         person = await directory.authenticate(LOGIN, sample.password_of(LOGIN))
-        answers[Service.AUTHENTICATE.value] = f"{person.name}: authenticated"
+        answers[Service.AUTHENTICATE] = f"{person.name}: authenticated"
         found = await directory.resolve(TYPED)
-        answers[Service.RESOLVE_NAMES.value] = f'"{TYPED}": {len(found.matches)} matches'
+        answers[Service.RESOLVE_NAMES] = f'"{TYPED}": {len(found.matches)} matches'
         page = await directory.browse(UNIT)
-        answers[Service.BROWSE.value] = f"Engineering: {len(page.entries)} entries"
+        answers[Service.BROWSE] = f"Engineering: {len(page.entries)} entries"
         group = (await directory.resolve(GROUP, people=False)).matches[0]
         content = await directory.members(group.id)
-        answers[Service.GROUP_CONTENT.value] = f"{content.group.name}: {len(content.members)} people"
+        answers[Service.GROUP_CONTENT] = f"{content.group.name}: {len(content.members)} people"
         card = await cards.card(LOGIN)
-        answers[CARD] = f"{card.fields['Name'].value!s}: {len(card.fields)} fields"
+        answers[Service.BUSINESS_CARD] = f"{card.fields['Name'].value!s}: {len(card.fields)} fields"
         return Round(level, answers, _one_each(directory.status() + cards.status()))
 
 
 def _one_each(found: tuple[ConnectionStatus, ...]) -> tuple[ConnectionStatus, ...]:
     """One connection of each task: a pool may have opened several, all alike."""
-    first: dict[str, ConnectionStatus] = {}
+    first: dict[Service, ConnectionStatus] = {}
     for status in found:
-        first.setdefault(status.task, status)
+        first.setdefault(status.service, status)
     return tuple(first.values())
 
 
 def _document(each: Round) -> dict[str, Any]:
     return {
         "protection": each.level.name.lower(),
-        "answers": each.answers,
+        "answers": {service.value: answer for service, answer in each.answers.items()},
         "connections": [connection(status) for status in each.connections],
     }
 
@@ -124,8 +120,8 @@ def _print_rounds(rounds: Iterable[Round]) -> None:
             ("connection", "request and answer", "encryption", "bound as"),
             [
                 (
-                    status.task,
-                    each.answers[status.task],
+                    status.service.value,
+                    each.answers[status.service],
                     encryption(status),
                     status.bound_as or "(anonymous)",
                 )

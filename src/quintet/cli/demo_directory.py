@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from quintet.directory.services import Protection
+from quintet.config import CARDS, COMMUNITY, INI, render_cards, render_community, render_ini
+from quintet.directory import Protection
 from quintet.embedded import sample
 from quintet.embedded.server import EmbeddedServer
 from quintet.files import replace_file
@@ -59,75 +59,66 @@ def write_store(folder: Path, directory: DemoDirectory) -> str:
 def write_files(folder: Path, directory: DemoDirectory, level: Protection, password: str) -> None:
     """Writes the three files for `level`, readable by their owner only: they hold passwords."""
     for name, content in (
-        ("sametime.ini", _ini(level, password)),
-        ("StCommunityConfig.xml", _community(directory, level)),
-        ("UserInfoConfig.xml", _userinfo(directory, level, password)),
+        (INI, _ini(level, password)),
+        (COMMUNITY, _community(directory, level)),
+        (CARDS, _cards(directory, level, password)),
     ):
         replace_file(folder / name, content.encode())
 
 
 def _ini(level: Protection, password: str) -> str:
-    only = "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS=1\n" if level is Protection.PASSWORDS else ""
-    return f"""[Config]
-STLDAP_TLS_TRUST_STORE_TYPE=p12
-STLDAP_TLS_TRUST_STORE_FILE={STORE}
-STLDAP_TLS_TRUST_STORE_PASSWORD={password}
-
-[Directory]
-{only}"""
+    trust = {"TYPE": "p12", "FILE": STORE, "PASSWORD": password}
+    keys = {f"STLDAP_TLS_TRUST_STORE_{name}": value for name, value in trust.items()}
+    if level is Protection.PASSWORDS:
+        keys["ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"] = "1"
+    return render_ini(keys)
 
 
 def _community(directory: DemoDirectory, level: Protection) -> str:
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
-<StCommunityConfig>
-  <Settings DirRefreshInterval="60" ConfigRefreshInterval="60"/>
-  <LDAP>
-    <Connection HostName="{HOST}" Port="{directory.port}"
-        SSLEnabled="{int(level is not Protection.NONE)}" SSLPort="{directory.tls_port}" SearchOrder="1"
-        BindEntryDn={quoteattr(sample.READER)} BindEntryPassword={quoteattr(sample.READER_PASSWORD)}
-        PersonResolveBase="{sample.PEOPLE}" PersonResolveScope="recursive"
-        PersonResolveFilter="(&amp;(objectclass=inetOrgPerson)(|(cn=%s*)(givenName=%s*)(sn=%s*)(mail=%s*)))"
-        UserDnSearchFilter="(&amp;(objectclass=inetOrgPerson)(|(uid=%s)(mail=%s)))"
-        PersonObjectClass="inetOrgPerson" NameAttribute="displayName" EmailAttribute="mail"
-        GroupResolveBase="{sample.GROUPS}" GroupResolveScope="recursive"
-        GroupResolveFilter="(&amp;(objectclass=groupOfNames)(cn=%s*))"
-        GroupMembership="(&amp;(objectclass=groupOfNames)(member=%s))"
-        GroupObjectClass="groupOfNames" GroupNameAttribute="cn" GroupMemberAttribute="member"/>
-  </LDAP>
-</StCommunityConfig>
-"""
+    connection = {
+        "HostName": HOST,
+        "Port": str(directory.port),
+        "SSLEnabled": str(int(level is not Protection.NONE)),
+        "SSLPort": str(directory.tls_port),
+        "SearchOrder": "1",
+        "BindEntryDn": sample.READER,
+        "BindEntryPwd": sample.READER_PASSWORD,
+        "PersonResolveBase": str(sample.PEOPLE),
+        "PersonResolveFilter": "(&(objectclass=inetOrgPerson)(|(cn=%s*)(givenName=%s*)(sn=%s*)(mail=%s*)))",
+        "UserDnSearchFilter": "(&(objectclass=inetOrgPerson)(|(uid=%s)(mail=%s)))",
+        "PersonObjectClass": "inetOrgPerson",
+        "NameAttribute": "displayName",
+        "GroupResolveBase": str(sample.GROUPS),
+        "GroupResolveFilter": "(&(|(objectclass=groupOfNames)(objectclass=groupOfUniqueNames))(cn=%s*))",
+        "GroupMembership": "(|(member=%s)(uniqueMember=%s))",
+        "GroupObjectClass": "groupOfNames,groupOfUniqueNames",
+        "GroupMemberAttribute": "member,uniqueMember",
+    }
+    return render_community([connection])
 
 
-def _userinfo(directory: DemoDirectory, level: Protection, password: str) -> str:
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
-<UserInformation>
-  <ReadStConfigUpdates value="false"/>
-  <Resources>
-    <Storage type="LDAP">
-      <CommonField CommonFieldName="MailAddress"/>
-      <StorageDetails HostName="{HOST}" Port="{directory.port}"
-          SslEnabled="{str(level is Protection.ALL).lower()}" SslPort="{directory.tls_port}"
-          UserName={quoteattr(sample.READER)} Password={quoteattr(sample.READER_PASSWORD)}
-          BaseDN="{sample.PEOPLE}" Scope="2" PersonObjectClass="inetOrgPerson"
-          SearchFilter="(&amp;(objectclass=inetOrgPerson)(|(uid=%s)(mail=%s)(cn=%s)))"/>
-      <SslProperties KeyStorePath="{STORE}" KeyStorePassword={quoteattr(password)}/>
-      <Details>
-        <Detail Id="MailAddress" FieldName="mail" Type="text/plain"/>
-        <Detail Id="Name" FieldName="displayName" Type="text/plain"/>
-        <Detail Id="Title" FieldName="title" Type="text/plain"/>
-        <Detail Id="Location" FieldName="postalAddress" Type="text/plain"/>
-        <Detail Id="Telephone" FieldName="telephoneNumber,mobile" Type="text/plain" DisplaySeparator=" / "/>
-        <Detail Id="Company" FieldName="ou" Type="text/plain"/>
-        <Detail Id="Photo" FieldName="jpegPhoto" Type="image/jpeg"/>
-      </Details>
-    </Storage>
-  </Resources>
-  <ParamsSets>
-    <Set SetId="0" params="Name,Company"/>
-    <Set SetId="1" params="MailAddress,Name,Title,Location,Telephone,Company,Photo"/>
-  </ParamsSets>
-</UserInformation>
-"""
+def _cards(directory: DemoDirectory, level: Protection, password: str) -> str:
+    server = {
+        "HostName": HOST,
+        "Port": str(directory.port),
+        "SslEnabled": str(level is Protection.ALL).lower(),
+        "SslPort": str(directory.tls_port),
+        "UserName": sample.READER,
+        "Password": sample.READER_PASSWORD,
+        "BaseDN": str(sample.PEOPLE),
+        "PersonObjectClass": "inetOrgPerson",
+        "SearchFilter": "(&(objectclass=inetOrgPerson)(|(uid=%s)(mail=%s)(cn=%s)))",
+    }
+    details = {
+        "MailAddress": "mail",
+        "Name": "displayName",
+        "Title": "title",
+        "Location": "postalAddress",
+        "Telephone": "telephoneNumber,mobile",
+        "Company": "ou",
+        "Photo": "jpegPhoto",
+    }
+    return render_cards([server], {"KeyStorePath": STORE, "KeyStorePassword": password}, details)
 
 
 def _certificates() -> tuple[x509.Certificate, ssl.SSLContext]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quintet.directory.records import ConnectionStatus, Container, Group, Person
+from quintet.directory import ConnectionStatus, Container, Group, Person
 
 Document = dict[str, Any]
 
@@ -25,7 +25,7 @@ def person_or_group(found: Person | Group) -> Document:
 def connection(status: ConnectionStatus) -> Document:
     shown = status.certificate
     return {
-        "task": status.task,
+        "task": status.service.value,
         "server": status.server,
         "address": status.address,
         "encrypted": status.encrypted,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from quintet.admin.eavesdrop import CARD, Report, ServiceDisclosure, SignIn
+from quintet.admin.eavesdrop import Report, ServiceDisclosure, SignIn
 from quintet.admin.eavesdrop import eavesdrop as capture
 from quintet.admin.pcap import pcap
 from quintet.cli.app import command
@@ -26,8 +26,7 @@ from quintet.cli.show import (
     text,
     warn,
 )
-from quintet.directory.endpoint import weakest
-from quintet.directory.services import Protection, Service
+from quintet.directory import Protection, Service, weakest
 from quintet.files import check_output, write_output
 
 
@@ -76,12 +75,12 @@ def eavesdrop(
         print_json(
             {
                 "protection": report.protection.name.lower(),
-                "connections": [_document(each) for each in report.tasks],
+                "connections": [_document(each) for each in report.services],
             }
         )
     else:
         _print(report, tried=level is not None)
-    if any(each.error is not None for each in report.tasks):
+    if any(each.error is not None for each in report.services):
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
@@ -98,7 +97,7 @@ def _agree_to_send(name: str, *, yes: bool, asking: bool) -> None:
 def _document(task: ServiceDisclosure) -> dict[str, Any]:
     found = task.disclosure
     document: dict[str, Any] = {
-        "task": task.task,
+        "task": task.service.value,
         "encrypted": found and found.encrypted,
         "names_visible": found and found.names,
         "values_visible": found and found.values,
@@ -116,13 +115,13 @@ def _print(report: Report, *, tried: bool) -> None:
         (report.protection.name.lower(), "bold"),
         " (tried only; no file was changed)" if tried else "",
     )
-    rows = [(each.task, _encryption(each), _readable(each)) for each in report.tasks]
+    rows = [(each.service.value, _encryption(each), _readable(each)) for each in report.services]
     print_table(("connection", "on the network", "readable"), rows)
-    for each in report.tasks:
+    for each in report.services:
         for excerpt in _excerpts(each):
-            print_line((f"{each.task}: ", "bold"), text(excerpt))
+            print_line((f"{each.service.value}: ", "bold"), text(excerpt))
         if each.error is not None:
-            warn(f"{each.task} could not be run, so its row proves little: {each.error}")
+            warn(f"{each.service.value} could not be run, so its row proves little: {each.error}")
     print_line((_conclusion(report), "bold"))
 
 
@@ -154,22 +153,22 @@ def _readable(task: ServiceDisclosure) -> Text:
 
 
 def _conclusion(report: Report) -> str:
-    found = {each.task: each.disclosure for each in report.tasks if each.disclosure is not None}
+    found = {each.service: each.disclosure for each in report.services if each.disclosure is not None}
     if any(each.passwords for each in found.values()):
         return "Passwords are readable on the network. Fix: quintet protect passwords, or protect all."
     readable = {task for task, each in found.items() if each.names or each.values}
-    if readable == {CARD}:
+    if readable == {Service.BUSINESS_CARD}:
         return "Business cards are readable on the network, nothing else. Fix: quintet protect all --cards"
     if readable:
         return "Names and values are readable on the network, passwords are not. Fix: quintet protect all"
-    if len(found) < len(report.tasks) or any(each.error for each in report.tasks):
+    if len(found) < len(report.services) or any(each.error for each in report.services):
         return "Nothing was readable, but not every task could be run."
     return "Nothing is readable on the network, apart from the fact, size and time of the connections."
 
 
 def _save(report: Report, path: Path, *, overwrite: bool) -> None:
     write_output(path, pcap(report.recordings), overwrite=overwrite)
-    if any(each.disclosure is not None and each.disclosure.passwords for each in report.tasks):
+    if any(each.disclosure is not None and each.disclosure.passwords for each in report.services):
         warn(f"{path} contains unencrypted passwords; only its owner can read it")
     else:
         say(f"Capture written to {path}.")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from quintet.cli.show import err, printable
-from quintet.directory.records import ConnectionStatus, State
+from quintet.directory import ConnectionState, ConnectionStatus
 
 _T = TypeVar("_T")
 _EVERY = 0.25
@@ -38,7 +38,7 @@ def _waiting(found: Iterable[ConnectionStatus], seconds: float) -> str:
     """For example: waiting for ldap.example.com:636 (resolve-names, browse), 3 s."""
     tasks: dict[str, list[str]] = {}
     for each in found:
-        if each.state is not State.CONNECTED and each.error is None:
-            tasks.setdefault(each.address, []).append(each.task)
+        if each.state is not ConnectionState.CONNECTED and each.error is None:
+            tasks.setdefault(each.address, []).append(each.service.value)
     places = "; ".join(f"{address} ({', '.join(dict.fromkeys(names))})" for address, names in tasks.items())
     return f"waiting for {places or 'the connections'}, {seconds:.0f} s"

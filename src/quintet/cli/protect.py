@@ -14,7 +14,7 @@ from quintet.cli.progress import waiting_for_connections
 from quintet.cli.prompts import Yes, agree
 from quintet.cli.report_error import EXITS
 from quintet.cli.show import AsJson, hint, print_json, print_line, say, text, warn
-from quintet.directory.services import Protection
+from quintet.directory import Protection
 from quintet.files import locked
 from quintet.runtime import reload_running
 

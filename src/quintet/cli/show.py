@@ -19,7 +19,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from quintet.diagnostics import Severity
-from quintet.directory.records import ConnectionStatus
+from quintet.directory import ConnectionStatus
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")]

@@ -14,11 +14,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from quintet.cards.cards import Cards
+from quintet.cards import Cards
 from quintet.cli.show import encryption, out, print_line, print_table, printable, text
-from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.records import ConnectionStatus
+from quintet.config import Settings
+from quintet.directory import ConnectionStatus, Directory
 from quintet.runtime import Running, read_status
 
 _EVERY = 1.0
@@ -57,7 +56,7 @@ class _Ours:
         if self._opened is None:
             settings = self._settings()
             directory = await self._stack.enter_async_context(Directory(settings))
-            cards = await self._stack.enter_async_context(Cards(settings.cards)) if settings.cards else None
+            cards = await self._stack.enter_async_context(Cards(settings)) if settings.cards else None
             self._opened = directory, cards
         directory, cards = self._opened
         found = await directory.connect_all()
@@ -100,7 +99,7 @@ _HEADINGS = ("connection", "address", "encryption", "state", "completed", "in fl
 
 def _row(each: ConnectionStatus) -> tuple[Text, ...]:
     values = (each.state.value, each.operations, each.in_flight, each.reconnects)
-    return text(each.task), text(each.address), encryption(each), *map(text, values)
+    return text(each.service.value), text(each.address), encryption(each), *map(text, values)
 
 
 def _head(found: Running, origin: str) -> Text:
@@ -130,7 +129,7 @@ def _errors(found: Iterable[ConnectionStatus]) -> list[Text]:
         for each, style in dict.fromkeys(
             (words, style)
             for status in found
-            for words, style in ((status.error, "bold red"), (status.remark, "yellow"))
+            for words, style in ((status.error, "bold red"), (status.note, "yellow"))
             if words is not None
         )
     ]

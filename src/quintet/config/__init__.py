@@ -1,0 +1,91 @@
+"""The settings: Sametime's three files and the environment, read into one frozen value.
+
+    from quintet.config import SettingsError, load
+
+    try:
+        settings = load(Path("/etc/quintet"), os.environ)
+    except SettingsError as error:
+        for problem in error.problems:  # each a quintet.diagnostics.Diagnostic
+            print(problem)
+
+`load` gives `Settings` or raises `SettingsError` with every problem of all files; `check` gives the problems
+alone; `read` gives as much as can be read, with the problems. All are read again for a reload: settings are
+values that can be compared.
+
+`set_key` and `remove_key` change sametime.ini, `switch_connections` and `switch_cards` the XML files, each in
+place and nothing else; they raise `EditError`. `render_ini`, `render_community` and `render_cards` write them
+anew. `stash_passwords` does what a first start with a stash file does. `schema` and `xml_schema` declare
+every setting once.
+"""
+
+from quintet.config.cross_checks import encrypts
+from quintet.config.edit import (
+    get_key,
+    remove_key,
+    set_key,
+    storages_without_store,
+    switch_cards,
+    switch_connections,
+)
+from quintet.config.environment import ENV_FILES
+from quintet.config.ini import read_ini_source
+from quintet.config.ini_values import is_variable
+from quintet.config.load import check, load, read, settings_file
+from quintet.config.render import render_cards, render_community, render_ini
+from quintet.config.schema import CARDS, COMMUNITY, INI
+from quintet.config.settings import (
+    Account,
+    CardServer,
+    CardSettings,
+    CardStorage,
+    Detail,
+    DirectorySettings,
+    Scope,
+    ServerSettings,
+    Settings,
+    TraceSettings,
+)
+from quintet.config.source import EditError
+from quintet.config.stash_migration import stash_passwords
+from quintet.config.xml_document import read_xml_source
+from quintet.config.xml_schema import PLAIN_PORT, TLS_PORT
+from quintet.diagnostics import SettingsError
+
+__all__ = [
+    "CARDS",
+    "COMMUNITY",
+    "ENV_FILES",
+    "INI",
+    "PLAIN_PORT",
+    "TLS_PORT",
+    "Account",
+    "CardServer",
+    "CardSettings",
+    "CardStorage",
+    "Detail",
+    "DirectorySettings",
+    "EditError",
+    "Scope",
+    "ServerSettings",
+    "Settings",
+    "SettingsError",
+    "TraceSettings",
+    "check",
+    "encrypts",
+    "get_key",
+    "is_variable",
+    "load",
+    "read",
+    "read_ini_source",
+    "read_xml_source",
+    "remove_key",
+    "render_cards",
+    "render_community",
+    "render_ini",
+    "set_key",
+    "settings_file",
+    "stash_passwords",
+    "storages_without_store",
+    "switch_cards",
+    "switch_connections",
+]

@@ -6,9 +6,8 @@ from typing import final
 from quintet.config.parsers import SettingsReader, Value, attribute, invalid, words
 from quintet.config.schema import Setting
 from quintet.config.settings import Detail
-from quintet.config.xml_document import Element
+from quintet.config.xml_document import Element, settings_of
 from quintet.config.xml_schema import CARD_SET, DETAIL, DETAIL_IDS
-from quintet.config.xml_tree import one_value, own_values
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, did_you_mean, shown
 
 
@@ -24,10 +23,7 @@ class CardFields:
         return Place(self._file, element.line)
 
     def _read(self, element: Element, table: Mapping[str, Setting]) -> SettingsReader:
-        def get(setting: Setting) -> Value | None:
-            return one_value(own_values(element, setting.names, self._file), self._findings)
-
-        return SettingsReader(table, get, self._findings)
+        return settings_of((element,), table, self._file, self._findings)
 
     def details(self, storage: Element) -> tuple[Detail, ...]:
         """The fields of a storage, one for each Id."""
@@ -70,10 +66,7 @@ class CardFields:
         kind, media = read.value("Type"), read.text("Type")
         if kind is not None and not media.casefold().startswith(("text/", "image/")):
             invalid(kind, "text/plain or image/…", self._findings)
-        # Blanks are its very content, so that it is read as it is written.
-        separator = one_value(own_values(element, ("DisplaySeparator",), self._file), self._findings)
-        between = DETAIL["DisplaySeparator"].default if separator is None else separator.text
-        return Detail(own, attributes, media, between)
+        return Detail(own, attributes, media, read.raw("DisplaySeparator"))
 
     def sets(self, root: Element, ids: set[str]) -> dict[int, tuple[str, ...]]:
         """The Ids of each set; `ids` are those that there are."""

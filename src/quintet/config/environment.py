@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from quintet.config.ini import Entry, same_section
+from quintet.config.ini import Entry, read_ini_source, same_section
 from quintet.config.schema import COMPONENT_KEYS, STORE_NAMES, without_scope
-from quintet.config.source import LINE_END, read_ini_source
+from quintet.config.source import LINE_END
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, shown
 
 ENVIRONMENT = Place("environment")

@@ -10,7 +10,7 @@ from enum import Enum
 
 from quintet.config.parsers import character_name, is_invisible
 from quintet.config.schema import INI
-from quintet.config.source import LINE_END, EditError, read_ini_source
+from quintet.config.source import LINE_END, EditError, SourceText, by_mark
 from quintet.diagnostics import Diagnostics, Finding, Place, shown
 
 _LINE = re.compile(rf"([^\r\n]*)({LINE_END.pattern}|\Z)")
@@ -137,6 +137,17 @@ def _check_characters(line: IniLine, place: Place, findings: Diagnostics) -> Non
     if hidden is not None:
         message = f"the value of {name} begins or ends with an invisible character, {character_name(hidden)}"
         findings.add(Finding.Q51, place, line.key, message, f"type the value of {name} again")
+
+
+def read_ini_source(data: bytes) -> SourceText:
+    """The text of an ini file: by its byte order mark, else UTF-8, else one character a byte (ISO 8859-1)."""
+    marked = by_mark(data)
+    if marked is not None:
+        return marked
+    try:
+        return SourceText(data.decode(), "utf-8")
+    except UnicodeDecodeError:
+        return SourceText(data.decode("iso-8859-1"), "iso-8859-1")
 
 
 def _last(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) -> tuple[Entry, ...]:

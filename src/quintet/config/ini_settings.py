@@ -2,13 +2,13 @@
 
 from quintet.config.ini_values import IniValues
 from quintet.config.parsers import OFF, SettingsReader
+from quintet.config.schema import DOCUMENTED_MEMBERS
 from quintet.config.settings import DirectorySettings, TraceSettings
 from quintet.config.stcommunityconfig import Community
 from quintet.diagnostics import Diagnostics, Finding, Severity, shown
 
 _USERINFO_TRACE = 5
 _LONGEST_LIST = 64_000
-_DOCUMENTED_MEMBERS = 1000
 
 
 def read_directory(values: IniValues, community: Community, findings: Diagnostics) -> DirectorySettings:
@@ -20,6 +20,8 @@ def read_directory(values: IniValues, community: Community, findings: Diagnostic
         only_passwords=read.flag("ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"),
         start_tls=read.flag("QUINTET_START_TLS"),
         allow_clear_service_bind=read.flag("QUINTET_ALLOW_CLEAR_SERVICE_BIND"),
+        allow_expired_passwords=read.flag("QUINTET_ALLOW_EXPIRED_PASSWORDS"),
+        login_domains=tuple(domain.casefold() for domain in read.words("QUINTET_LOGIN_DOMAINS")),
         sasl_user=read.text("QUINTET_SASL_USER") or None,
         connections_per_task=connections,
         bind_connections=2 * connections,
@@ -66,8 +68,8 @@ def _pending(read: SettingsReader, findings: Diagnostics) -> tuple[int, int]:
 
 def _members(read: SettingsReader, findings: Diagnostics) -> int:
     most, value = read.number("QUINTET_MAX_MEMBERS"), read.value("QUINTET_MAX_MEMBERS")
-    if value is not None and most > _DOCUMENTED_MEMBERS:
-        message = f"{value.key} is {most}; Sametime's clients are made for {_DOCUMENTED_MEMBERS} members"
+    if value is not None and most > DOCUMENTED_MEMBERS:
+        message = f"{value.key} is {most}; Sametime's clients are made for {DOCUMENTED_MEMBERS} members"
         findings.add(Finding.Q69, value.place, value.key, message)
     return most
 

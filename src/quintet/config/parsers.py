@@ -79,6 +79,12 @@ class SettingsReader:
             check_characters(value, secret=secret, findings=self._findings)
         return value
 
+    def raw(self, name: str) -> str:
+        """The text as it is written, blanks included."""
+        setting = self._table[name]
+        value = self._get(setting)
+        return setting.default if value is None else value.text
+
     def text(self, name: str) -> str:
         value = self.value(name)
         return self._table[name].default if value is None else value.text.strip()
@@ -141,6 +147,14 @@ class SettingsReader:
         value = self.value(name)
         found = None if value is None else attribute(value, self._findings)
         return self._table[name].default if found is None else found
+
+    def attributes(self, name: str) -> str:
+        """As `attribute`, or a comma-separated list of such names."""
+        value = self.value(name)
+        if value is None or "," not in value.text:
+            return self.attribute(name)
+        found = [attribute(Value(each, value.key, value.place), self._findings) for each in words(value)]
+        return ",".join(each for each in found if each is not None) or self._table[name].default
 
     def dn(self, name: str) -> DN:
         """A base. Blank is the whole directory."""

@@ -8,6 +8,7 @@ settings all come from these tables: here that of sametime.ini, in `xml_schema` 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 from quintet.tls.settings import TlsSettings
 
@@ -53,12 +54,12 @@ class Setting:
     name: str
     kind: Kind
     meaning: str
-    source: str
     default: str = ""
-    sections: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
     bounds: tuple[int, int] = (0, 10**9)
+    aliases: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    source: str = ""
     security: bool = False
     unused: str = ""
     quiet: bool = False
@@ -78,10 +79,15 @@ def security_names(settings: Iterable[Setting]) -> frozenset[str]:
     return frozenset(name for setting in settings if setting.security for name in setting.names)
 
 
-_UNCONFIRMED = "its meaning is not documented"
-_INBOUND = "it concerns inbound TLS, and Quintet accepts no clients"
+def group(source: str, *settings: Setting, **common: Any) -> tuple[Setting, ...]:
+    """Settings that have their source in common, and what else is given."""
+    return tuple(replace(setting, source=source, **common) for setting in settings)
+
+
 NOT_SERVED = "it concerns Sametime's client connections, which Quintet does not serve"
 NO_JAVA = "Quintet runs no Java"
+DOCUMENTED_MEMBERS = 1000
+"""Most members of a public group that Sametime documents (reference 3.5)."""
 YEAR = 525_600
 """The longest interval, in minutes."""
 LONGEST_SECONDS = 86_400
@@ -89,124 +95,56 @@ LONGEST_SECONDS = 86_400
 
 # sametime.ini
 
-_CONFIG = ("Config",)
-_DIRECTORY = ("Directory",)
-_DEBUG = ("Debug",)
-
 LDAP_PREFIXES = ("STLDAP_", "ST_")
-"""The scopes of TLS keys that LDAP looks at, the narrower one first (reference 2.4)."""
+"""The scopes of TLS keys that LDAP looks at, the narrower one first (2.4)."""
 OTHER_PREFIXES = ("STMUX_", "STSRV_")
 FOREIGN_PREFIXES = ("STSAML_",)
 FOREIGN_SECTIONS = ("stconvomap", "stinfouser", "stpresencesubmgr", "ST_BB_NAMES")
 """Sections with keys that are not about the directory: nothing is said about these."""
-
 COMPONENT_KEYS = ("VP_TRACE_ALL",)
 """Keys that may also be in the section of one component, `[Debug-StUsers]`."""
 
+_CONFIG, _DIRECTORY, _DEBUG = ("Config",), ("Directory",), ("Debug",)
+_USUAL = TlsSettings()
+_INBOUND = "it concerns inbound TLS, and Quintet accepts no clients"
 _STORE = "p12 or jks; by the file's extension if not set"
 _STASHED = "stash file of its password"
 _TLS = (
-    Setting("TLS_TRUST_STORE_TYPE", Kind.TEXT, f"format of the trust store: {_STORE}", "2.3", security=True),
-    Setting("TLS_TRUST_STORE_FILE", Kind.PATH, "trust store with the CA certificates", "2.3", security=True),
-    Setting("TLS_TRUST_STORE_PASSWORD", Kind.SECRET, "its password", "2.3", security=True),
-    Setting("TLS_TRUST_STORE_PASSWORD_STASH_FILE", Kind.PATH, _STASHED, "2.5", security=True),
-    Setting("TLS_KEY_STORE_TYPE", Kind.TEXT, f"format of the key store: {_STORE}", "2.3", security=True),
-    Setting(
-        "TLS_KEY_STORE_FILE",
-        Kind.PATH,
-        "Quintet's own key and certificate, for servers that require one",
+    *group(
         "2.3",
+        Setting("TLS_TRUST_STORE_TYPE", Kind.TEXT, f"format of the trust store: {_STORE}"),
+        Setting("TLS_TRUST_STORE_FILE", Kind.PATH, "trust store with the CA certificates"),
+        Setting("TLS_TRUST_STORE_PASSWORD", Kind.SECRET, "its password"),
+        Setting("TLS_TRUST_STORE_PASSWORD_STASH_FILE", Kind.PATH, _STASHED),
+        Setting("TLS_KEY_STORE_TYPE", Kind.TEXT, f"format of the key store: {_STORE}"),
+        Setting("TLS_KEY_STORE_FILE", Kind.PATH, "Quintet's own key and certificate, where one is required"),
+        Setting("TLS_KEY_STORE_PASSWORD", Kind.SECRET, "its password"),
+        Setting("TLS_KEY_STORE_PASSWORD_STASH_FILE", Kind.PATH, _STASHED),
+        Setting(
+            "TLS_FIPS_COMPLIANCE", Kind.FLAG, "1 = FIPS 140-2; an error where it cannot be enforced", "0"
+        ),
+        Setting("TLS_SECURITY_LEVEL", Kind.NUMBER, "minimum strength, 0 to 4", f"{_USUAL.level:d}"),
+        Setting("TLS_MIN_PROTOCOL_VERSION", Kind.TEXT, "oldest TLS version", f"{_USUAL.minimum:#x}"),
+        Setting("TLS_MAX_PROTOCOL_VERSION", Kind.TEXT, "newest TLS version", f"{_USUAL.maximum:#x}"),
+        Setting("TLS_CIPHER_SUITES", Kind.LIST, "cipher suites in order of preference"),
+        Setting("TLS_TRUSTED_HOSTS", Kind.LIST, "names of which the server's certificate must contain one"),
+        Setting("TLS_MIRROR_TRUSTED_HOSTS", Kind.FLAG, "1 = names in Quintet's own certificate, too", "0"),
         security=True,
     ),
-    Setting("TLS_KEY_STORE_PASSWORD", Kind.SECRET, "its password", "2.3", security=True),
-    Setting("TLS_KEY_STORE_PASSWORD_STASH_FILE", Kind.PATH, _STASHED, "2.5", security=True),
-    Setting("TLS_KEY_LABEL", Kind.TEXT, "alias of the key to use, when the key store holds several", "2.3"),
-    Setting(
-        "TLS_FIPS_COMPLIANCE",
-        Kind.FLAG,
-        "1 = FIPS 140-2; an error where it cannot be enforced",
-        "2.7",
-        "0",
-        security=True,
-    ),
-    Setting(
-        "TLS_SECURITY_LEVEL",
-        Kind.NUMBER,
-        "0 to 4: minimum strength of suites and certificates",
-        "2.7",
-        f"{TlsSettings().level:d}",
-        security=True,
-    ),
-    Setting(
-        "TLS_MIN_PROTOCOL_VERSION",
-        Kind.TEXT,
-        "oldest TLS version",
+    *group(
         "2.3",
-        f"{TlsSettings().minimum:#x}",
-        security=True,
+        Setting("TLS_KEY_LABEL", Kind.TEXT, "alias of the key to use, when the key store holds several"),
     ),
-    Setting(
-        "TLS_MAX_PROTOCOL_VERSION",
-        Kind.TEXT,
-        "newest TLS version (Sametime: 0x303)",
+    *group(
         "2.3",
-        f"{TlsSettings().maximum:#x}",
-        security=True,
-    ),
-    Setting("TLS_CIPHER_SUITES", Kind.LIST, "cipher suites in order of preference", "2.6", security=True),
-    Setting(
-        "TLS_TRUSTED_HOSTS",
-        Kind.LIST,
-        "names of which the server's certificate must contain one; if not set, the configured host name",
-        "2.8",
-        security=True,
-    ),
-    Setting(
-        "TLS_MIRROR_TRUSTED_HOSTS",
-        Kind.FLAG,
-        "1 = the names in Quintet's own certificate are trusted hosts, too",
-        "2.8",
-        "0",
-        security=True,
-    ),
-    Setting(
-        "TLS_CLIENT_AUTH",
-        Kind.NUMBER,
-        "ask clients for a certificate: 0 no, 1 want, 2 need",
-        "2.3",
-        "0",
-        unused=_INBOUND,
-        quiet=True,
-    ),
-    Setting(
-        "TLS_MAX_SESSION_AGE",
-        Kind.NUMBER,
-        "longest use of one TLS session",
-        "2.3",
-        "-1",
-        unused="TLS sessions end with their connection",
-        quiet=True,
-    ),
-    Setting(
-        "TLS_SESSION_CACHE_SIZE",
-        Kind.NUMBER,
-        "sessions kept for resumption",
-        "2.3",
-        "-1",
-        unused=_INBOUND,
-        quiet=True,
-    ),
-    Setting(
-        "TLS_SESSION_CACHE_TIME",
-        Kind.NUMBER,
-        "longest reuse of a session, in seconds",
-        "2.3",
-        "0",
+        Setting("TLS_CLIENT_AUTH", Kind.NUMBER, "ask clients for a certificate: 0 no, 1 want, 2 need", "0"),
+        Setting("TLS_MAX_SESSION_AGE", Kind.NUMBER, "longest use of one session", "-1"),
+        Setting("TLS_SESSION_CACHE_SIZE", Kind.NUMBER, "sessions kept for resumption", "-1"),
+        Setting("TLS_SESSION_CACHE_TIME", Kind.NUMBER, "longest reuse of a session, in seconds", "0"),
         unused=_INBOUND,
         quiet=True,
     ),
 )
-
 TLS_NAMES = tuple(setting.name for setting in _TLS)
 """The TLS keys without their prefix."""
 STORE_NAMES = frozenset(name for name in TLS_NAMES if "_STORE_" in name)
@@ -225,208 +163,211 @@ def _scoped(prefix: str) -> Iterable[Setting]:
         yield key if prefix in LDAP_PREFIXES else replace(key, unused=NOT_SERVED, quiet=True)
 
 
-_BINDS = "LDAP allows one bind at a time on a connection, and Quintet keeps to that"
-
 INI_KEYS: tuple[Setting, ...] = (
     *(key for prefix in (*LDAP_PREFIXES, *OTHER_PREFIXES) for key in _scoped(prefix)),
+    *group(
+        "2.9",
+        Setting(
+            "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS",
+            Kind.FLAG,
+            "1 = only the connection that authenticates is encrypted",
+            "0",
+            security=True,
+        ),
+        Setting(
+            "ST_DB_LDAP_CONNECTIONS_NUMBER",
+            Kind.NUMBER,
+            "connections for each task; authentication has twice as many",
+            "1",
+            (1, 100),
+        ),
+        Setting(
+            "ST_DB_LDAP_PENDING_MAX",
+            Kind.NUMBER,
+            "requests in flight on a connection at which sending stops",
+            "60",
+            (1, 100_000),
+        ),
+        Setting(
+            "ST_DB_LDAP_PENDING_LOW",
+            Kind.NUMBER,
+            "requests in flight at which it resumes; below ST_DB_LDAP_PENDING_MAX",
+            "30",
+            (0, 100_000),
+        ),
+        Setting("ST_DB_LDAP_MAX_RESULTS", Kind.NUMBER, "most entries from one search", "1000", (1, 10**9)),
+        Setting(
+            "ST_DB_LDAP_RESPRAY_INTERVAL",
+            Kind.MINUTES,
+            "age at which a connection is replaced, to spread the load; 0 = never",
+            "0",
+            (0, YEAR),
+        ),
+        Setting("DirectoryType", Kind.TEXT, "kind of directory; only LDAP", "LDAP"),
+        Setting(
+            "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES",
+            Kind.FLAG,
+            "search names that look like mail addresses by mail alone",
+            "1",
+            unused="Quintet always applies the configured filter, so that no user can bypass it",
+        ),
+        sections=_DIRECTORY,
+    ),
+    *group(
+        "2.9",
+        Setting("ST_DB_LDAP_PENDING_BIND_MAX", Kind.NUMBER, "as ST_DB_LDAP_PENDING_MAX, for binds"),
+        Setting("ST_DB_LDAP_PENDING_BIND_LOW", Kind.NUMBER, "as ST_DB_LDAP_PENDING_LOW, for binds"),
+        sections=_DIRECTORY,
+        unused="LDAP allows one bind at a time on a connection, and Quintet keeps to that",
+    ),
+    *group(
+        "2.9",
+        Setting("ST_DB_LDAP_ALLOW_SEARCH_ON_DN", Kind.TEXT, "a DN is found by a base-scope search"),
+        Setting("ST_DB_LDAP_KEEPALIVE_INTERVAL", Kind.TEXT, "keep-alive"),
+        Setting("ST_DB_LDAP_TIMEOUT", Kind.TEXT, "time limit"),
+        Setting("ST_DB_LDAP_MIN_WILDCARD", Kind.TEXT, "shortest search with a wildcard"),
+        sections=_DIRECTORY,
+        unused="its exact meaning is not documented",
+    ),
     Setting(
         "QUINTET_TLS_CRL_FILE",
         Kind.PATH,
         "certificate revocation lists (PEM or DER) of all CAs of the servers' chains, which are then checked",
-        OURS,
+        source=OURS,
         sections=_CONFIG,
         security=True,
     ),
-    Setting(
-        "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS",
-        Kind.FLAG,
-        "1 = only the connection that authenticates is encrypted",
-        "2.9",
-        "0",
-        _DIRECTORY,
-        security=True,
-    ),
-    Setting(
-        "ST_DB_LDAP_CONNECTIONS_NUMBER",
-        Kind.NUMBER,
-        "connections for each task; authentication has twice as many",
-        "2.9",
-        "1",
-        _DIRECTORY,
-        bounds=(1, 100),
-    ),
-    Setting(
-        "ST_DB_LDAP_PENDING_MAX",
-        Kind.NUMBER,
-        "requests in flight on a connection at which sending stops",
-        "2.9",
-        "60",
-        _DIRECTORY,
-        bounds=(1, 100_000),
-    ),
-    Setting(
-        "ST_DB_LDAP_PENDING_LOW",
-        Kind.NUMBER,
-        "requests in flight on a connection at which sending resumes; below ST_DB_LDAP_PENDING_MAX",
-        "2.9",
-        "30",
-        _DIRECTORY,
-        bounds=(0, 100_000),
-    ),
-    Setting(
-        "ST_DB_LDAP_PENDING_BIND_MAX",
-        Kind.NUMBER,
-        "as ST_DB_LDAP_PENDING_MAX, for binds",
-        "2.9",
-        sections=_DIRECTORY,
-        unused=_BINDS,
-    ),
-    Setting(
-        "ST_DB_LDAP_PENDING_BIND_LOW",
-        Kind.NUMBER,
-        "as ST_DB_LDAP_PENDING_LOW, for binds",
-        "2.9",
-        sections=_DIRECTORY,
-        unused=_BINDS,
-    ),
-    Setting(
-        "ST_DB_LDAP_MAX_RESULTS",
-        Kind.NUMBER,
-        "most entries from one search for users or groups",
-        "2.9",
-        "1000",
-        _DIRECTORY,
-        bounds=(1, 10**9),
-    ),
-    Setting(
-        "ST_DB_LDAP_RESPRAY_INTERVAL",
-        Kind.MINUTES,
-        "age at which a connection is replaced, to spread the load; 0 = never",
-        "2.9",
-        "0",
-        _DIRECTORY,
-        bounds=(0, YEAR),
-    ),
-    *(
-        Setting(name, Kind.TEXT, "not documented", "2.9", sections=_DIRECTORY, unused=_UNCONFIRMED)
-        for name in (
-            "ST_DB_LDAP_ALLOW_SEARCH_ON_DN",
-            "ST_DB_LDAP_KEEPALIVE_INTERVAL",
-            "ST_DB_LDAP_TIMEOUT",
-            "ST_DB_LDAP_MIN_WILDCARD",
-        )
-    ),
-    Setting("DirectoryType", Kind.TEXT, "kind of directory; only LDAP", "2.9", "LDAP", _DIRECTORY),
-    Setting(
-        "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES",
-        Kind.FLAG,
-        "search names that look like mail addresses by mail alone",
-        "2.9",
-        "1",
-        _DIRECTORY,
-        unused="Quintet always applies the configured filter, so that no user can bypass it",
-    ),
-    Setting(
-        "QUINTET_START_TLS",
-        Kind.FLAG,
-        "1 = where a connection is encrypted, StartTLS on Port in place of TLS on SSLPort",
+    *group(
         OURS,
-        "0",
-        _DIRECTORY,
-        security=True,
-    ),
-    Setting(
-        "QUINTET_ALLOW_CLEAR_SERVICE_BIND",
-        Kind.FLAG,
-        "1 = an account's own password may be sent over the unencrypted connections of a level that encrypts:"
-        ' four under "only passwords", and that of business cards',
-        OURS,
-        "0",
-        _DIRECTORY,
-        security=True,
-    ),
-    Setting(
-        "QUINTET_SASL_USER",
-        Kind.TEXT,
-        "the account's user name for SCRAM, when it is not the first value of its DN",
-        OURS,
+        Setting(
+            "QUINTET_START_TLS",
+            Kind.FLAG,
+            "1 = where a connection is encrypted, StartTLS on Port in place of TLS on SSLPort",
+            "0",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_ALLOW_CLEAR_SERVICE_BIND",
+            Kind.FLAG,
+            "1 = an account's own password may be sent over the unencrypted connections of a level that"
+            ' encrypts: four under "only passwords", and that of business cards',
+            "0",
+            security=True,
+        ),
+        Setting("QUINTET_SASL_USER", Kind.TEXT, "user name for SCRAM, if not the first value of the DN"),
+        Setting(
+            "QUINTET_ALLOW_EXPIRED_PASSWORDS",
+            Kind.FLAG,
+            "1 = the right password signs in also when it has expired or must be changed",
+            "0",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_LOGIN_DOMAINS",
+            Kind.LIST,
+            "domains removed from login names of the form DOMAIN\\name, as Windows users type them",
+        ),
+        Setting("QUINTET_CONNECT_TIMEOUT", Kind.SECONDS, "time limit of a connect", "6"),
+        Setting("QUINTET_OPERATION_TIMEOUT", Kind.SECONDS, "time limit of an operation", "30"),
+        Setting(
+            "QUINTET_MAX_MEMBERS",
+            Kind.NUMBER,
+            "most members of a group",
+            f"{DOCUMENTED_MEMBERS}",
+            (1, 1_000_000),
+        ),
         sections=_DIRECTORY,
     ),
-    Setting("QUINTET_CONNECT_TIMEOUT", Kind.SECONDS, "time limit of a connect", OURS, "6", _DIRECTORY),
-    Setting("QUINTET_OPERATION_TIMEOUT", Kind.SECONDS, "time limit of an operation", OURS, "30", _DIRECTORY),
-    Setting(
-        "QUINTET_MAX_MEMBERS",
-        Kind.NUMBER,
-        "most members returned of a group",
+    *group(
         OURS,
-        "1000",
-        _DIRECTORY,
-        bounds=(1, 1_000_000),
-    ),
-    Setting("VP_LDAP_TRACE", Kind.FLAG, "1 = trace LDAP, without secrets", "2.10", "0", _DEBUG),
-    Setting("ST_TLS_DEBUG", Kind.FLAG, "1 = trace TLS negotiation", "2.10", "0", ("Debug", "Config")),
-    Setting("USERINFO_DEBUG_LEVEL", Kind.NUMBER, "5 = trace business cards", "2.10", "0", _DEBUG),
-    Setting(
-        "STUSERINFO_TRAFFIC_TRACE",
-        Kind.FLAG,
-        "1 = trace business cards",
-        "2.10",
-        "0",
-        ("Debug", "Config", "stinfouser"),
-    ),
-    Setting(
-        "VP_TRACE_ALL",
-        Kind.FLAG,
-        "1 = all traces of a component",
-        "2.10",
-        "0",
-        _DEBUG,
-        unused="the traces of Quintet have switches of their own",
-    ),
-    Setting("VPDIR_IGNORE_BROWSE", Kind.FLAG, "1 = the directory cannot be browsed", "2.10", "0", _DEBUG),
-    Setting(
-        "ST_COMMUNITY_ID",
-        Kind.TEXT,
-        "name of the community",
-        "2.10",
+        Setting(
+            "QUINTET_ADDRESS",
+            Kind.HOST,
+            "address at which Quintet listens; 0.0.0.0 is every one",
+            "0.0.0.0",  # noqa: S104  # clients are on other machines
+        ),
+        Setting("QUINTET_HTTP_PORT", Kind.PORT, "HTTP port; 0 = none", "8080", (0, 65_535)),
+        Setting("QUINTET_METRICS_ADDRESS", Kind.HOST, "address of metrics and health checks", "127.0.0.1"),
+        Setting(
+            "QUINTET_METRICS_PORT",
+            Kind.PORT,
+            "port of /metrics, /livez and /readyz; 0 = none",
+            "9533",
+            (0, 65_535),
+        ),
+        Setting("QUINTET_PUBLIC_URL", Kind.TEXT, "base of absolute links, as browsers reach Quintet"),
+        Setting(
+            "QUINTET_TRUSTED_PROXIES",
+            Kind.LIST,
+            "networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_ALLOW_UNENCRYPTED_SIGN_IN",
+            Kind.FLAG,
+            "1 = passwords are accepted over unencrypted HTTP from other machines, too",
+            "0",
+            security=True,
+        ),
+        Setting("QUINTET_READY_NEEDS", Kind.LIST, "parts without which /readyz is red: directory, cards"),
+        Setting("QUINTET_PEOPLE_PAGES", Kind.FLAG, "0 = no pages for people in a browser", "1"),
+        Setting(
+            "QUINTET_ADMIN_GROUP",
+            Kind.TEXT,
+            "name or DN of the group whose members are administrators",
+            security=True,
+        ),
         sections=_CONFIG,
+    ),
+    *group(
+        "2.10",
+        Setting("VP_LDAP_TRACE", Kind.FLAG, "1 = trace LDAP, without secrets", "0", sections=_DEBUG),
+        Setting("ST_TLS_DEBUG", Kind.FLAG, "1 = trace TLS", "0", sections=("Debug", "Config")),
+        Setting("USERINFO_DEBUG_LEVEL", Kind.NUMBER, "5 = trace business cards", "0", sections=_DEBUG),
+        Setting(
+            "STUSERINFO_TRAFFIC_TRACE",
+            Kind.FLAG,
+            "1 = trace business cards",
+            "0",
+            sections=("Debug", "Config", "stinfouser"),
+        ),
+        Setting("VPDIR_IGNORE_BROWSE", Kind.FLAG, "1 = no browsing", "0", sections=_DEBUG),
+        Setting(
+            "ST_RESOLVE_BLACKLIST",
+            Kind.LIST,
+            "mail domains whose users are not found; *.d.org covers all below",
+            sections=_CONFIG,
+        ),
+        Setting(
+            "ST_RESOLVE_WHITELIST", Kind.LIST, "the only domains whose users are found", sections=_CONFIG
+        ),
+        Setting(
+            "VP_TRACE_ALL",
+            Kind.FLAG,
+            "1 = all traces of a component",
+            "0",
+            sections=_DEBUG,
+            unused="Quintet's traces have keys of their own",
+        ),
+    ),
+    *group(
+        "2.10",
+        Setting("ST_JAVA_CUSTOM_PATH", Kind.PATH, "Java classes"),
+        Setting("ST_JAVA_CLASS_PATH", Kind.PATH, "Java classes"),
+        sections=_CONFIG,
+        unused=NO_JAVA,
+    ),
+    *group(
+        "2.10",
+        Setting("ST_COMMUNITY_ID", Kind.TEXT, "name of the community", sections=_CONFIG),
+        Setting("VPMX_PORT", Kind.PORT, "multiplexer: plain port", "1533", sections=_DEBUG),
+        Setting("VPMX_TLS_PORT", Kind.PORT, "multiplexer: TLS port", sections=_DEBUG),
+        Setting("VPMX_DISABLE_CONFIGURATION_UPDATE", Kind.FLAG, "multiplexer", "0", sections=_DEBUG),
+        Setting("VPMX_CAPACITY", Kind.NUMBER, "multiplexer: most connections", "20000", sections=_CONFIG),
+        Setting("ST_AUTH_TOKEN", Kind.TEXT, "kinds of sign-in token", sections=("ST_BB_NAMES",)),
         unused=NOT_SERVED,
         quiet=True,
     ),
-    Setting(
-        "ST_RESOLVE_BLACKLIST",
-        Kind.LIST,
-        "mail domains whose users are not found; *.d.org covers d.org and all below",
-        "2.10",
-        sections=_CONFIG,
-    ),
-    Setting(
-        "ST_RESOLVE_WHITELIST",
-        Kind.LIST,
-        "the only mail domains whose users are found",
-        "2.10",
-        sections=_CONFIG,
-    ),
-    Setting("ST_JAVA_CUSTOM_PATH", Kind.PATH, "Java classes", "2.10", sections=_CONFIG, unused=NO_JAVA),
-    Setting("ST_JAVA_CLASS_PATH", Kind.PATH, "Java classes", "2.10", sections=_CONFIG, unused=NO_JAVA),
-    *(
-        replace(key, unused=NOT_SERVED, quiet=True)
-        for key in (
-            Setting("VPMX_PORT", Kind.PORT, "multiplexer: plain port", "2.10", "1533", _DEBUG),
-            Setting("VPMX_TLS_PORT", Kind.PORT, "multiplexer: TLS port", "2.10", "", _DEBUG),
-            Setting(
-                "VPMX_DISABLE_CONFIGURATION_UPDATE",
-                Kind.FLAG,
-                "multiplexer: ignore pushed configuration",
-                "2.10",
-                "0",
-                _DEBUG,
-            ),
-            Setting("VPMX_CAPACITY", Kind.NUMBER, "multiplexer: most connections", "2.10", "20000", _CONFIG),
-            Setting("ST_AUTH_TOKEN", Kind.TEXT, "kinds of sign-in token", "2.10", "", ("ST_BB_NAMES",)),
-        )
-    ),
 )
-
 KNOWN_INI = {key.name.casefold(): key for key in INI_KEYS}
 """The keys by their names in small letters."""

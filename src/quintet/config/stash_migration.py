@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from quintet.config.edit_ini import remove_key
+from quintet.config.edit import remove_key
 from quintet.config.ini_values import is_variable
 from quintet.config.load import Files, read_ini_values, settings_file
 from quintet.config.schema import INI

@@ -11,17 +11,16 @@ from typing import final
 
 from quintet.config.accounts import read_account
 from quintet.config.parsers import SettingsReader, Value, attribute, has_wildcard, hosts, is_hook, unquoted
-from quintet.config.schema import COMMUNITY, Setting
+from quintet.config.schema import COMMUNITY
 from quintet.config.settings import DirectorySettings, Scope, ServerSettings
-from quintet.config.xml_document import Element
+from quintet.config.xml_document import Element, read_root, settings_below, settings_of
 from quintet.config.xml_names import SERVERS, check_community_names
 from quintet.config.xml_schema import ANYWHERE, CONNECTION, PLAIN_PORT, TLS_PORT
-from quintet.config.xml_tree import one_value, own_values, read_tree
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity, did_you_mean, shown
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 
-_MOST_SERVERS = 200
+_MOST_SERVERS = 100  # as Sametime (reference 3.2)
 _USUAL = DirectorySettings()
 _NOT_TO_BE_USED = {"OrganizationName": Pitfall.D24, "HomeServerAttribute": Finding.Q57}
 _SCOPES = {"recursive": Scope.SUBTREE, "onelevel": Scope.ONE}
@@ -38,7 +37,7 @@ class Community:
 
 def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) -> Community:
     """The settings in `data`. Every problem goes into `findings`; what cannot be read gets its default."""
-    root = read_tree(data, findings, file)
+    root = read_root(data, findings, file)
     if root is None:
         return Community(())
     found = list(_connections(root, ()))
@@ -53,11 +52,7 @@ def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) ->
     servers = [_Reader(levels, findings, file).server(at) for at, levels in enumerate(found, 1)]
     _check_together(servers, findings)
 
-    def anywhere(setting: Setting) -> Value | None:
-        values = [value for each in root.walk() for value in own_values(each, setting.names, file)]
-        return one_value(values, findings)
-
-    read = SettingsReader(ANYWHERE, anywhere, findings)
+    read = settings_below(root, ANYWHERE, file, findings)
     return Community(
         _in_search_order(servers, findings),
         60.0 * _refresh(read, findings),
@@ -109,18 +104,9 @@ class _Reader:
     """One `Connection`: looks its settings up, on itself and then further out."""
 
     def __init__(self, levels: tuple[Element, ...], findings: Diagnostics, file: str) -> None:
-        self._levels = levels
         self._findings = findings
-        self._file = file
         self._place = Place(file, levels[0].line)
-        self._read = SettingsReader(CONNECTION, self._find, findings)
-
-    def _find(self, setting: Setting) -> Value | None:
-        for level in self._levels:
-            found = own_values(level, setting.names, self._file)
-            if found:
-                return one_value(found, self._findings)
-        return None
+        self._read = settings_of(levels, CONNECTION, file, findings)
 
     def server(self, nth: int) -> ServerSettings:
         findings, read = self._findings, self._read
@@ -152,14 +138,14 @@ class _Reader:
             group_base=read.dn("GroupResolveBase"),
             group_scope=read.choice("GroupResolveScope", _SCOPES),
             group_filter=read.template("GroupResolveFilter"),
-            group_class=read.attribute("GroupObjectClass"),
+            group_class=read.attributes("GroupObjectClass"),
             group_membership=membership,
             member_of=member_of,
             user_id_attribute=read.attribute("UserIdAttribute") or None,
             name_attribute=read.attribute("NameAttribute"),
             mail_attribute=read.attribute("EmailAttribute"),
             group_name_attribute=read.attribute("GroupNameAttribute"),
-            group_member_attribute=read.attribute("GroupMemberAttribute"),
+            group_member_attribute=read.attributes("GroupMemberAttribute"),
             description_attribute=read.attribute("DescAttribute") or None,
             group_description_attribute=read.attribute("GroupDescAttribute") or None,
             place=self._place,

@@ -9,6 +9,7 @@ from quintet.config.ini_values import IniValues
 from quintet.config.schema import INI, LDAP_PREFIXES
 from quintet.config.settings import Settings
 from quintet.diagnostics import (
+    CODES,
     Code,
     Diagnostics,
     Finding,
@@ -87,7 +88,7 @@ def read_tls(values: IniValues, folder: Path, findings: Diagnostics) -> TlsSetti
 
 def _code_of_key(problem: TlsProblem, profile: TlsSettings) -> Code:
     if problem.fatal or problem.key in ("TLS_CIPHER_SUITES", "TLS_TRUSTED_HOSTS"):
-        return _KEY_CODES[problem.key]
+        return _KEY_CODES.get(problem.key) or CODES[problem.code]
     if problem.key == "TLS_MIN_PROTOCOL_VERSION":
         return Finding.Q85
     store = profile.trust_store if problem.key.startswith("TLS_TRUST_STORE_") else profile.key_store

@@ -11,7 +11,7 @@ from quintet.config.schema import CARDS, Setting
 from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Scope
 from quintet.config.stcommunityconfig import check_ports
 from quintet.config.trust import locate
-from quintet.config.xml_document import Element
+from quintet.config.xml_document import Element, read_root, settings_below, settings_of
 from quintet.config.xml_names import check_card_names
 from quintet.config.xml_schema import (
     BLACK_BOX,
@@ -23,7 +23,6 @@ from quintet.config.xml_schema import (
     SEARCH,
     STORAGE,
 )
-from quintet.config.xml_tree import one_value, own_values, read_tree
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, did_you_mean, shown
 from quintet.secret import Secret
 from quintet.tls import Origin, SettingNames, StoreKind, StoreLocation, TlsSettings
@@ -39,7 +38,7 @@ def read_user_info(
     data: bytes, folder: Path, findings: Diagnostics, file: str = CARDS
 ) -> CardSettings | None:
     """The settings in `data`; None when it is unreadable or names no server. Paths count from `folder`."""
-    root = read_tree(data, findings, file)
+    root = read_root(data, findings, file)
     if root is None:
         return None
     reader = _Reader(root, folder, findings, file)
@@ -70,10 +69,7 @@ class _Reader:
         return Place(self._file, element.line)
 
     def _read(self, element: Element, table: Mapping[str, Setting]) -> SettingsReader:
-        def get(setting: Setting) -> Value | None:
-            return one_value(own_values(element, setting.names, self._file), self._findings)
-
-        return SettingsReader(table, get, self._findings)
+        return settings_of((element,), table, self._file, self._findings)
 
     def switch(self, element: str, table: Mapping[str, Setting]) -> bool:
         """An element that says yes by being there, unless its `value` says otherwise."""
@@ -84,16 +80,15 @@ class _Reader:
         return read.value("value") is None or read.flag("value")
 
     def timeout(self) -> float | None:
-        for each in self._root.walk():
-            read = self._read(each, SEARCH)
-            value = read.value("SearchTimeout")
-            if value is not None:
-                limit = read.number("SearchTimeout", 0)
-                unit = "milliseconds" if limit >= _MILLISECONDS else "seconds"
-                message = f"the unit of {value.key} is not documented; {limit} is read as {unit}"
-                self._findings.add(Finding.Q96, value.place, value.key, message)
-                return (limit / 1000 if limit >= _MILLISECONDS else float(limit)) or None
-        return None
+        read = settings_below(self._root, SEARCH, self._file, self._findings)
+        value = read.value("SearchTimeout")
+        if value is None:
+            return None
+        limit = read.number("SearchTimeout", 0)
+        unit = "milliseconds" if limit >= _MILLISECONDS else "seconds"
+        message = f"the unit of {value.key} is not documented; {limit} is read as {unit}"
+        self._findings.add(Finding.Q96, value.place, value.key, message)
+        return (limit / 1000 if limit >= _MILLISECONDS else float(limit)) or None
 
     def note_updates(self) -> None:
         if self.switch("ReadStConfigUpdates", READ_UPDATES):

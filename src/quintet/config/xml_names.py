@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import final
 
 from quintet.config.schema import names_of, security_names
-from quintet.config.xml_document import Element
+from quintet.config.xml_document import Element, holders
 from quintet.config.xml_schema import (
     ANONYMOUS_ACCESS,
     ANYWHERE,
@@ -13,7 +13,6 @@ from quintet.config.xml_schema import (
     IGNORED_CARD_ELEMENTS,
     SEARCH,
 )
-from quintet.config.xml_tree import holders
 from quintet.diagnostics import Diagnostics, Finding, Place
 
 SERVERS = ("Connection", "LDAP")

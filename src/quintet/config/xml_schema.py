@@ -2,249 +2,179 @@
 
 from collections.abc import Iterable
 
-from quintet.config.schema import LONGEST_SECONDS, NO_JAVA, NOT_SERVED, YEAR, Kind, Setting
+from quintet.config.schema import LONGEST_SECONDS, NO_JAVA, NOT_SERVED, YEAR, Kind, Setting, group
+
+Table = dict[str, Setting]
 
 
-def _by_name(settings: Iterable[Setting]) -> dict[str, Setting]:
-    return {setting.name: setting for setting in settings}
+def _table(*groups: Iterable[Setting]) -> Table:
+    return {setting.name: setting for each in groups for setting in each}
 
-
-_PORTS = (1, 65535)
-
-# StCommunityConfig.xml, section 3.2: on `Connection`, or around it as the default of all inside.
 
 PLAIN_PORT, TLS_PORT = 389, 636
 ODD_PLAIN_PORTS = (TLS_PORT, 1389)
 """Values of `Port` that mean a TLS port: Sametime's installer writes 1389 for secure LDAP (row D41)."""
 
-_PERSON_CLASS, _GROUP_CLASS = "organizationalPerson", "groupOfNames"
-_PERSON_FILTER = f"(&(objectclass={_PERSON_CLASS})(|(cn=%s*)(givenname=%s*)(sn=%s*)(mail=%s*)))"
+_PORTS = (1, 65535)
+_PERSON, _GROUP = "organizationalPerson", "groupOfNames"
+_PERSON_FILTER = f"(&(objectclass={_PERSON})(|(cn=%s*)(givenname=%s*)(sn=%s*)(mail=%s*)))"
 _LOGIN_FILTER = _PERSON_FILTER.replace("*", "")
+_GROUP_FILTER = f"(&(objectclass={_GROUP})(cn=%s*))"
+_MEMBERSHIP = f"(&(objectclass={_GROUP})(member=%s))"
 _SCOPES = ("recursive", "onelevel")
-_BASE = "whole directory if blank"
-_NOT_LISTED = "Sametime 12 does not list it"
+_ALL = "whole directory if blank"
+_SECRETS = ("BindEntryPassword", "BindPassword")
 
+# StCommunityConfig.xml
 
-def _switch(name: str, kind: Kind, meaning: str, source: str, default: str, *aliases: str) -> Setting:
-    return Setting(name, kind, meaning, source, default, aliases=aliases, security=True)
-
-
-CONNECTION = _by_name(
-    (
-        Setting(
-            "HostName",
-            Kind.HOSTS,
-            "the LDAP server; several names are hosts of one directory",
-            "3.2",
-            aliases=("Host",),
-        ),
-        Setting("Port", Kind.PORT, "plain LDAP port", "3.2", f"{PLAIN_PORT}", bounds=_PORTS),
-        _switch("SSLEnabled", Kind.FLAG, "1 = TLS", "3.2", "0", "SSL"),
-        Setting("SSLPort", Kind.PORT, "TLS port", "3.2", f"{TLS_PORT}", bounds=_PORTS),
-        Setting("SearchOrder", Kind.NUMBER, "position among the servers, unique", "3.3"),
-        Setting(
-            "BindEntryDn", Kind.TEXT, "account to bind with; blank = anonymous", "3.2", aliases=("BindDn",)
-        ),
-        Setting(
-            "BindEntryPwd",
-            Kind.SECRET,
-            "its password, not encoded",
-            "3.2",
-            aliases=("BindEntryPassword", "BindPassword"),
-        ),
-        Setting("PersonResolveBase", Kind.DN, f"base DN of users; {_BASE}", "3.2"),
-        Setting(
-            "PersonResolveScope",
-            Kind.CHOICE,
-            "all below the base, or one level",
-            "3.2",
-            "recursive",
-            choices=_SCOPES,
-        ),
-        Setting("PersonResolveFilter", Kind.FILTER, "search filter of users", "3.2", _PERSON_FILTER),
-        Setting(
-            "UserDnSearchFilter", Kind.FILTER, "login filter: a login name to one DN", "3.2", _LOGIN_FILTER
-        ),
-        Setting("PersonObjectClass", Kind.ATTRIBUTE, "object class of users", "3.2", _PERSON_CLASS),
-        Setting("UserIdAttribute", Kind.ATTRIBUTE, "attribute with the Sametime ID; blank = the DN", "3.7"),
-        Setting("NameAttribute", Kind.ATTRIBUTE, "display name", "3.2", "cn"),
-        Setting("EmailAttribute", Kind.ATTRIBUTE, "mail address", "3.2", "Mail"),
-        Setting("DescAttribute", Kind.ATTRIBUTE, "tells similar names of users apart", "3.2"),
-        Setting("GroupResolveBase", Kind.DN, f"base DN of groups; {_BASE}", "3.2"),
-        Setting(
-            "GroupResolveScope",
-            Kind.CHOICE,
-            "all below the base, or one level",
-            "3.2",
-            "recursive",
-            choices=_SCOPES,
-        ),
-        Setting(
-            "GroupResolveFilter",
-            Kind.FILTER,
-            "search filter of groups",
-            "3.2",
-            f"(&(objectclass={_GROUP_CLASS})(cn=%s*))",
-        ),
-        Setting(
-            "GroupMembership",
-            Kind.FILTER,
-            "groups of a user: a filter, or an attribute of the user such as memberOf",
-            "3.5",
-            f"(&(objectclass={_GROUP_CLASS})(member=%s))",
-        ),
-        Setting("GroupObjectClass", Kind.ATTRIBUTE, "object class of groups", "3.2", _GROUP_CLASS),
-        Setting("GroupNameAttribute", Kind.ATTRIBUTE, "name of a group", "3.2", "cn"),
-        Setting("GroupMemberAttribute", Kind.ATTRIBUTE, "members of a group", "3.2", "Member"),
-        Setting("GroupDescAttribute", Kind.ATTRIBUTE, "tells similar names of groups apart", "3.2"),
-        Setting("OrganizationName", Kind.TEXT, "deprecated", "3.2", unused="it is deprecated", quiet=True),
-        Setting("HomeServerAttribute", Kind.TEXT, "home server", "3.2", unused="Sametime 12 does not use it"),
-        *(
-            Setting(name, Kind.TEXT, meaning, "3.2", unused=_NOT_LISTED)
-            for name, meaning in (
-                ("AnonymousBindingEnable", "allow an anonymous bind"),
-                ("BaseMembership", "base of the GroupMembership search"),
-                ("GroupMemberFormat", "how members are written"),
-                ("MemberSearchBase", "how members are looked up"),
-                ("MemberSearchFilter", "how members are looked up"),
-                ("MemberSearchScope", "how members are looked up"),
-                ("MixedResolveBase", "one search for users and groups"),
-                ("MixedResolveFilter", "one search for users and groups"),
-                ("MixedResolveScope", "one search for users and groups"),
-                ("DirectoryNames", "list of directories"),
-                ("NumberOfDirectories", "number of directories"),
-                ("BrowseChunkSize", "entries of a page when browsing"),
-                ("UserNameDelimiter", "delimiter of automatic nicknames"),
-            )
-        ),
-    )
+CONNECTION = _table(
+    group(
+        "3.2",
+        Setting("HostName", Kind.HOSTS, "LDAP server; several names of one directory", aliases=("Host",)),
+        Setting("Port", Kind.PORT, "plain LDAP port", f"{PLAIN_PORT}", _PORTS),
+        Setting("SSLEnabled", Kind.FLAG, "1 = TLS", "0", aliases=("SSL",), security=True),
+        Setting("SSLPort", Kind.PORT, "TLS port", f"{TLS_PORT}", _PORTS),
+        Setting("SearchOrder", Kind.NUMBER, "position among the servers, unique"),
+        Setting("BindEntryDn", Kind.TEXT, "account to bind with; blank = anonymous", aliases=("BindDn",)),
+        Setting("BindEntryPwd", Kind.SECRET, "its password, not encoded", aliases=_SECRETS),
+        Setting("PersonResolveBase", Kind.DN, f"base DN of users; {_ALL}"),
+        Setting("PersonResolveScope", Kind.CHOICE, "scope for users", "recursive", choices=_SCOPES),
+        Setting("PersonResolveFilter", Kind.FILTER, "search filter of users", _PERSON_FILTER),
+        Setting("UserDnSearchFilter", Kind.FILTER, "login filter: a login name to one DN", _LOGIN_FILTER),
+        Setting("PersonObjectClass", Kind.ATTRIBUTE, "object class of users", _PERSON),
+        Setting("UserIdAttribute", Kind.ATTRIBUTE, "attribute with the Sametime ID; blank = the DN"),
+        Setting("NameAttribute", Kind.ATTRIBUTE, "display name", "cn"),
+        Setting("EmailAttribute", Kind.ATTRIBUTE, "mail address", "Mail"),
+        Setting("DescAttribute", Kind.ATTRIBUTE, "tells similar names of users apart"),
+        Setting("GroupResolveBase", Kind.DN, f"base DN of groups; {_ALL}"),
+        Setting("GroupResolveScope", Kind.CHOICE, "scope for groups", "recursive", choices=_SCOPES),
+        Setting("GroupResolveFilter", Kind.FILTER, "search filter of groups", _GROUP_FILTER),
+        Setting("GroupMembership", Kind.FILTER, "a user's groups; or an attribute: memberOf", _MEMBERSHIP),
+        Setting("GroupObjectClass", Kind.ATTRIBUTE, "object class of groups", _GROUP),
+        Setting("GroupNameAttribute", Kind.ATTRIBUTE, "name of a group", "cn"),
+        Setting("GroupMemberAttribute", Kind.ATTRIBUTE, "members of a group", "Member"),
+        Setting("GroupDescAttribute", Kind.ATTRIBUTE, "tells similar names of groups apart"),
+        Setting("OrganizationName", Kind.TEXT, "name of the organization", unused="it is deprecated"),
+        Setting("HomeServerAttribute", Kind.TEXT, "home server", unused="Sametime 12 does not use it"),
+    ),
+    group(
+        "3.2",
+        Setting("AnonymousBindingEnable", Kind.TEXT, "allow an anonymous bind"),
+        Setting("BaseMembership", Kind.TEXT, "base of the GroupMembership search"),
+        Setting("GroupMemberFormat", Kind.TEXT, "how members are written"),
+        Setting("MemberSearchBase", Kind.TEXT, "how members are looked up"),
+        Setting("MemberSearchFilter", Kind.TEXT, "how members are looked up"),
+        Setting("MemberSearchScope", Kind.TEXT, "how members are looked up"),
+        Setting("MixedResolveBase", Kind.TEXT, "one search for users and groups"),
+        Setting("MixedResolveFilter", Kind.TEXT, "one search for users and groups"),
+        Setting("MixedResolveScope", Kind.TEXT, "one search for users and groups"),
+        Setting("DirectoryNames", Kind.TEXT, "list of directories"),
+        Setting("NumberOfDirectories", Kind.TEXT, "number of directories"),
+        Setting("BrowseChunkSize", Kind.TEXT, "entries of a page when browsing"),
+        Setting("UserNameDelimiter", Kind.TEXT, "delimiter of automatic nicknames"),
+        unused="Sametime 12 does not list it",
+    ),
 )
+"""On `Connection`, or on an element around it as the default of all inside."""
 
-# StCommunityConfig.xml, anywhere.
-ANYWHERE = _by_name(
-    (
+_ASKED = "Quintet asks the directory each time, so there is nothing to refresh"
+ANYWHERE = _table(
+    group(
+        "3.2",
         Setting(
             "DirRefreshInterval",
             Kind.MINUTES,
             "how often cached names are refreshed",
-            "3.2",
             "60",
-            bounds=(1, YEAR),
-            unused="Quintet asks the directory each time, so there is nothing to refresh",
+            (1, YEAR),
+            unused=_ASKED,
         ),
-        Setting(
-            "ConfigRefreshInterval",
-            Kind.MINUTES,
-            "how often the files are read again",
-            "3.2",
-            "60",
-            bounds=(1, YEAR),
-        ),
+        Setting("ConfigRefreshInterval", Kind.MINUTES, "how often the files are read again", "60", (1, YEAR)),
     )
 )
+ANONYMOUS_ACCESS = _table(
+    group(
+        "3.2",
+        Setting("AccessEnabled", Kind.TEXT, "whether there are anonymous users"),
+        Setting("BrowseEnabled", Kind.TEXT, "whether they may browse"),
+        Setting("ResolveEnabled", Kind.TEXT, "whether they may look up names"),
+        Setting("ViewGroupsEnabled", Kind.TEXT, "whether they may open groups"),
+        Setting("NamePrefix", Kind.TEXT, "how their names begin"),
+        Setting("Domain", Kind.TEXT, "their domain"),
+        Setting("AnonFileTransfer", Kind.TEXT, "whether they may send files"),
+        unused=NOT_SERVED,
+    )
+)
+"""Of `AnonymousAccess`."""
 
-# StCommunityConfig.xml: below `AnonymousAccess`.
-ANONYMOUS_ACCESS = _by_name(
-    Setting(name, Kind.TEXT, "what anonymous users may do", "3.2", unused=NOT_SERVED)
-    for name in (
-        "AccessEnabled",
-        "BrowseEnabled",
-        "ResolveEnabled",
-        "ViewGroupsEnabled",
-        "NamePrefix",
-        "Domain",
-        "AnonFileTransfer",
-    )
-)
+# UserInfoConfig.xml
 
-# UserInfoConfig.xml, sections 4.2 to 4.5.
-CARD_SERVER = _by_name(
-    (
-        Setting("HostName", Kind.HOST, "the LDAP server", "4.3", aliases=("Host",)),
-        Setting("Port", Kind.PORT, "plain LDAP port", "4.3", f"{PLAIN_PORT}", bounds=_PORTS),
-        _switch("SslEnabled", Kind.FLAG, "true = TLS", "4.3", "false", "SSL"),
-        Setting("SslPort", Kind.PORT, "TLS port", "4.3", f"{TLS_PORT}", bounds=_PORTS),
-        Setting("UserName", Kind.TEXT, "account to bind with; blank = anonymous", "4.3"),
-        Setting("Password", Kind.SECRET, "its password, not encoded", "4.3"),
-        Setting("UserEncodedAuth", Kind.ENCODED, "base64 of user:password; wins over both", "4.3"),
-        Setting("BaseDN", Kind.DN, f"base DN; {_BASE}; Active Directory needs one", "4.3"),
-        Setting(
-            "Scope",
-            Kind.CHOICE,
-            "the base alone, one level, or all below the base",
-            "4.3",
-            "2",
-            choices=("0", "1", "2"),
-        ),
-        Setting("SearchFilter", Kind.FILTER, "search filter of users", "4.3", _LOGIN_FILTER),
-        Setting(
-            "UserIdAttribute", Kind.ATTRIBUTE, "attribute with the Sametime ID, if it is not the DN", "4.3"
-        ),
-        Setting("PersonObjectClass", Kind.ATTRIBUTE, "goes with UserIdAttribute", "4.3"),
-        Setting("BindType", Kind.TEXT, "how to bind; only Simple", "4.3", "Simple"),
-        Setting("Domain", Kind.TEXT, "SASL realm", "4.3", unused="only simple binds are made"),
+CARD_SERVER = _table(
+    group(
+        "4.3",
+        Setting("HostName", Kind.HOST, "LDAP server", aliases=("Host",)),
+        Setting("Port", Kind.PORT, "plain LDAP port", f"{PLAIN_PORT}", _PORTS),
+        Setting("SslEnabled", Kind.FLAG, "true = TLS", "false", aliases=("SSL",), security=True),
+        Setting("SslPort", Kind.PORT, "TLS port", f"{TLS_PORT}", _PORTS),
+        Setting("UserName", Kind.TEXT, "account to bind with; blank = anonymous"),
+        Setting("Password", Kind.SECRET, "its password, not encoded"),
+        Setting("UserEncodedAuth", Kind.ENCODED, "base64 of user:password; wins over both"),
+        Setting("BaseDN", Kind.DN, f"base DN; {_ALL}; Active Directory needs one"),
+        Setting("Scope", Kind.CHOICE, "base, one level, or all below", "2", choices=("0", "1", "2")),
+        Setting("SearchFilter", Kind.FILTER, "search filter of users", _LOGIN_FILTER),
+        Setting("UserIdAttribute", Kind.ATTRIBUTE, "attribute with the Sametime ID, if it is not the DN"),
+        Setting("PersonObjectClass", Kind.ATTRIBUTE, "goes with UserIdAttribute"),
+        Setting("BindType", Kind.TEXT, "how to bind; only Simple", "Simple"),
+        Setting("Domain", Kind.TEXT, "SASL realm", unused="only simple binds are made"),
     )
 )
-STORAGE = _by_name((Setting("type", Kind.TEXT, "kind of repository; only LDAP", "4.2", "LDAP"),))
-COMMON_FIELD = _by_name(
-    (Setting("CommonFieldName", Kind.TEXT, "Id that links the repositories", "4.2", "MailAddress"),)
+STORAGE = _table(group("4.2", Setting("type", Kind.TEXT, "kind of repository; only LDAP", "LDAP")))
+COMMON_FIELD = _table(
+    group("4.2", Setting("CommonFieldName", Kind.TEXT, "Id that links the repositories", "MailAddress"))
 )
-CARD_STORE = _by_name(
-    (
-        _switch("KeyStorePath", Kind.PATH, "trust store with the CA certificates", "4.2", ""),
-        _switch("KeyStorePassword", Kind.SECRET, "its password", "4.2", ""),
+CARD_STORE = _table(
+    group(
+        "4.2",
+        Setting("KeyStorePath", Kind.PATH, "trust store with the CA certificates"),
+        Setting("KeyStorePassword", Kind.SECRET, "its password"),
+        security=True,
     )
 )
-SEARCH = _by_name(
-    (
-        Setting(
-            "SearchTimeout", Kind.NUMBER, "time limit of a search", "4.2", bounds=(0, LONGEST_SECONDS * 1000)
-        ),
+SEARCH = _table(
+    group(
+        "4.2",
+        Setting("SearchTimeout", Kind.NUMBER, "time limit of a search", bounds=(0, 1000 * LONGEST_SECONDS)),
     )
 )
-DETAIL = _by_name(
-    (
-        Setting("Id", Kind.TEXT, "name of the field, case-sensitive", "4.4"),
-        Setting("FieldName", Kind.LIST, "attributes, joined in this order", "4.4"),
-        Setting("Type", Kind.TEXT, "text/plain, or image/jpeg and the like", "4.4", "text/plain"),
-        Setting("DisplaySeparator", Kind.TEXT, "text between joined values", "4.4", " "),
+DETAIL = _table(
+    group(
+        "4.4",
+        Setting("Id", Kind.TEXT, "name of the field, case-sensitive"),
+        Setting("FieldName", Kind.LIST, "attributes, joined in this order"),
+        Setting("Type", Kind.TEXT, "text/plain, or image/jpeg and the like", "text/plain"),
+        Setting("DisplaySeparator", Kind.TEXT, "text between joined values", " "),
     )
 )
-CARD_SET = _by_name(
-    (
-        Setting(
-            "SetId",
-            Kind.NUMBER,
-            "0 = for anonymous callers, 1 = for authenticated callers",
-            "4.5",
-            bounds=(0, 1000),
-        ),
-        Setting("params", Kind.LIST, "Ids of the fields that are shown", "4.5"),
+CARD_SET = _table(
+    group(
+        "4.5",
+        Setting("SetId", Kind.NUMBER, "0 = for anonymous callers, 1 = authenticated", bounds=(0, 1000)),
+        Setting("params", Kind.LIST, "Ids of the fields that are shown"),
     )
 )
-BLACK_BOX = _by_name(
-    (
-        Setting("type", Kind.TEXT, "kind of repository; only LDAP", "4.2", "LDAP"),
-        Setting("name", Kind.TEXT, "Java class", "4.2", unused=NO_JAVA, quiet=True),
-        Setting("MaxInstances", Kind.NUMBER, "connections to each server", "4.2", "1", bounds=(1, 1000)),
+BLACK_BOX = _table(
+    group(
+        "4.2",
+        Setting("type", Kind.TEXT, "kind of repository; only LDAP", "LDAP"),
+        Setting("name", Kind.TEXT, "Java class", unused=NO_JAVA),
+        Setting("MaxInstances", Kind.NUMBER, "connections to each server", "1", (1, 1000)),
     )
 )
-READ_UPDATES = _by_name(
-    (
-        Setting(
-            "value",
-            Kind.FLAG,
-            "true = updates from the server's configuration count, too",
-            "4.2",
-            unused="the file alone counts",
-            quiet=True,
-        ),
-    )
+READ_UPDATES = _table(
+    group("4.2", Setting("value", Kind.FLAG, "true = take updates", unused="the file alone counts"))
 )
-ONLY_COMMON = _by_name(
-    (Setting("value", Kind.FLAG, "further repositories are asked by the common field only", "4.2"),)
-)
-CARD_ELEMENTS: dict[str, dict[str, Setting]] = {
+ONLY_COMMON = _table(group("4.2", Setting("value", Kind.FLAG, "later repositories by common field only")))
+CARD_ELEMENTS: dict[str, Table] = {
     "UserInformation": {},
     "ReadStConfigUpdates": READ_UPDATES,
     "SearchOnlyByCommonField": ONLY_COMMON,

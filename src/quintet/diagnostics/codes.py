@@ -14,10 +14,10 @@ class Severity(Enum):
 class Code(Enum):
     """One kind of problem, under which an administrator finds everything about it.
 
-    `severity` is the usual one; a diagnostic may have another. `impact` says what follows from the problem
-    and `fix` what to do, both in general: a diagnostic mostly has a more exact fix. `see` are pages below
-    `docs`.
-    A code is never given to another problem, even when nothing finds the old one any more.
+    A code is written as its page: the usual severity and the title on the first line, then paragraphs that
+    begin with `impact:` (what follows from the problem), `fix:` (what to do) and, if there are any, `see:`
+    (pages below `docs`). Impact and fix hold in general: a diagnostic mostly has a more exact fix. A code is
+    never given to another problem, even when nothing finds the old one any more.
     """
 
     severity: Severity
@@ -26,12 +26,20 @@ class Code(Enum):
     fix: str
     see: tuple[str, ...]
 
-    def __init__(self, severity: Severity, title: str, impact: str, fix: str, *see: str) -> None:
-        self.severity = severity
-        self.title = title
-        self.impact = impact
-        self.fix = fix
-        self.see = see
+    def __init__(self, page: str) -> None:
+        head, *lines = page.splitlines()
+        usual, _, self.title = head.partition(": ")
+        self.severity = Severity(usual)
+        paragraphs: dict[str, list[str]] = {"impact:": [], "fix:": [], "see:": []}
+        for line in lines:
+            label, _, rest = line.strip().partition(" ")
+            if label in paragraphs:
+                paragraph = paragraphs[label]
+                paragraph.append(rest)
+            else:
+                paragraph.append(line.strip())
+        self.impact, self.fix = " ".join(paragraphs["impact:"]), " ".join(paragraphs["fix:"])
+        self.see = tuple(" ".join(paragraphs["see:"]).split(", ")) if paragraphs["see:"] else ()
 
     @property
     def order(self) -> tuple[str, int]:

@@ -1,125 +1,261 @@
-"""Walk 1: a login name and a password become a person, or a refusal that says nothing more.
+"""Data flow 1: a login name and a password become a person, or a refusal that says nothing more.
+
+Where the lookup of the name is not encrypted, it is not believed: whoever can change it could name an entry
+whose password they know. So the entry that was bound is read back over the encrypted connection of the bind.
+It must match the login filter for the name, and the person is made from it.
 
 Only the configured filter decides who may log in. Sametime's shortcut, which searches mail-like names in the
 mail attribute alone, is left out: it goes past a filter that bars people (reference 2.9). So are DNs as login
 names, unless the filter finds them.
 """
 
+import asyncio
+import math
+import random
 import secrets
 import time
+from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import final
 
-from quintet.directory.constant_time import ConstantTimeRefusal
-from quintet.directory.entries import person, person_attributes
-from quintet.directory.errors import AmbiguousNameError, AuthenticationError, DirectoryError, UnknownNameError
+from quintet.directory.account_state import AccountState
+from quintet.directory.entries import ANY_ENTRY, identity, is_below, person, person_attributes
+from quintet.directory.errors import (
+    AmbiguousNameError,
+    AuthenticationError,
+    DirectoryError,
+    DirectoryUnavailableError,
+    UnknownNameError,
+    UnreachableReason,
+)
 from quintet.directory.events import SignedIn
-from quintet.directory.name_filter import name_filter
-from quintet.directory.queries import answered_badly
+from quintet.directory.login_names import without_domain
+from quintet.directory.queries import answered_badly, name_filter
 from quintet.directory.records import Person
+from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
+from quintet.directory.steps import tell_bind
+from quintet.ldap import Control
+from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
-from quintet.ldap.errors import LdapError, ResultError
+from quintet.ldap.errors import InsufficientAccessRights, LdapError, NoSuchObject, ResultError
+from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
 
+FIRST_REFUSALS = 0.3
+"""Seconds for every refusal until a user has signed in: until then it is unknown what a password costs."""
+
+_REMEMBERED = 64
+
+_STEP = 0.01
+"""Seconds. Refusals are told at whole steps after they began, so that what a timer is late shows in none."""
 _LONGEST_PASSWORD = 4096
 
-# What a server answers to a bind that it will not take from this person (RFC 4511 appendix A): not held here
-# (referral), constraint violation (locked), no such entry, a name that is none, no password there, wrong, no
+# What a server answers to a bind that it does not accept from this user (RFC 4511 appendix A): not held here
+# (referral), constraint violation (locked), no such entry, an invalid name, no password there, wrong, no
 # access, unwilling. Some refer those whom they do not know elsewhere, which must not tell who they are.
 _NO = frozenset({10, 19, 32, 34, 48, 49, 50, 53})
 
 
-async def resolve_login(view: Snapshot, name: str) -> Person:
+@final
+class ConstantTimeRefusal:
+    """How long a refusal takes: as long for an unknown name as for a wrong password.
+
+    A server hashes nothing for an entry that does not exist, so its answer would come sooner, and tell. So
+    the times of binds for real entries are remembered; times are of `now`, in seconds. A bind that succeeds
+    hashes as well, so it is a measure as long as none was refused. That some may be delayed by the server
+    makes refusals the better measure. Refusals alone are none: an attacker who repeats a name would see by
+    the first sample whether it exists.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self.now = now
+        self._sleep = sleep
+        self._accepted: deque[float] = deque(maxlen=_REMEMBERED)
+        self._refused: deque[float] = deque(maxlen=_REMEMBERED)
+
+    def accepted(self, began: float) -> None:
+        """A bind for a real entry, which began then, has succeeded."""
+        self._accepted.append(self.now() - began)
+
+    async def refused(self, began: float) -> None:
+        """A bind for a real entry, which began then, was refused. Returns when the user may know."""
+        took = self.now() - began
+        self._refused.append(took)
+        await self._hold(began, took if self._accepted else FIRST_REFUSALS)
+
+    async def nobody(self, began: float) -> None:
+        """A bind that began then was for no entry. Returns when one for an entry might have been refused."""
+        known = (self._refused or self._accepted) if self._accepted else (FIRST_REFUSALS,)
+        await self._hold(began, random.choice(known))  # noqa: S311 (one of many, not a secret)
+
+    async def _hold(self, began: float, seconds: float) -> None:
+        """Return at the first whole step after so many seconds, or after now."""
+        now = self.now()
+        steps = math.ceil(max(seconds, now - began) / _STEP - 1e-6)
+        if (left := began + steps * _STEP - now) > 0:
+            await self._sleep(left)
+
+
+async def resolve_login(snapshot: Snapshot, name: str) -> Person:
     """The one person with this login name, at the first server that has it.
 
-    Raises UnknownNameError, AmbiguousNameError; DirectoryUnavailableError when nobody was found and a server could not be asked.
+    Raises UnknownNameError, AmbiguousNameError; DirectoryUnavailableError when no person was found and a
+    server could not be asked.
     """
-    server, found = await _find(view, name)
+    name = without_domain(name, snapshot.directory.login_domains)
+    server, found = await _find(snapshot, name)
     if found is None or server is None:
-        raise UnknownNameError("nobody has this login name", task=Service.RESOLVE_LOGIN.value)
+        raise UnknownNameError("no person has this login name", service=Service.RESOLVE_LOGIN)
     return found
 
 
-async def authenticate(view: Snapshot, pace: ConstantTimeRefusal, name: str, password: str) -> Person:
+async def authenticate(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str, password: str) -> Person:
     """The person, if the password is theirs.
 
-    Raises Refused for whatever is wrong with name or password, in the same words and, as far as it is up to
-    us, after the same time: for a name that nobody has, a bind is made for an entry that does not exist, and
-    its answer is held back for as long as one for somebody takes. Raises DirectoryUnavailableError and its kin when the
-    directory could not tell.
+    Raises AuthenticationError for whatever is wrong with name or password, in the same words and, as far as
+    it is up to us, after the same time: for an unknown name, a bind is made for an entry that does not exist,
+    and its answer is held back for as long as one for a real entry takes. Raises DirectoryUnavailableError,
+    UntrustedServerError and UnencryptedBindError when the directory could not tell.
     """
     started = time.perf_counter()
     try:
-        found = await _sign_in(view, pace, name, password)
+        found = await _sign_in(snapshot, refusals, name, password)
     except AuthenticationError as error:
-        _tell(view, "refused", error.reason, started)
+        _tell(snapshot, "refused", error.reason, started)
         raise
     except DirectoryError as error:
-        _tell(view, "unreachable", str(error), started)
+        _tell(snapshot, "unreachable", str(error), started)
         raise
-    _tell(view, "ok", "", started)
+    if snapshot.trace:
+        _tell(snapshot, "ok", "", started)
     return found
 
 
-async def _sign_in(view: Snapshot, pace: ConstantTimeRefusal, name: str, password: str) -> Person:
+async def _sign_in(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str, password: str) -> Person:
     if not _may_be_sent(password):
         raise AuthenticationError(reason="an empty or impossible password")
     if not name.strip():
         raise AuthenticationError(reason="an empty name")
-    reason = "nobody has this name"
+    name = without_domain(name, snapshot.directory.login_domains)
+    reason = "no person has this name"
     try:
-        server, found = await _find(view, name)
+        server, found = await _find(snapshot, name)
     except AmbiguousNameError:
         server, found, reason = None, None, "several people have this name"
-    began = pace.now()
+    began = refusals.now()
     if found is None or server is None:
-        await bind_nobody(view.servers[0], password)
-        await pace.nobody(began)
+        await bind_nobody(snapshot.servers[0], password)
+        await refusals.nobody(began)
         raise AuthenticationError(reason=reason)
-    refusal = await _refusal(server, found.dn, password)
-    if refusal is not None:
-        await pace.refused(began)
-        await _ask_the_rest(view, server, name)
-        raise AuthenticationError(reason=refusal.reason or refusal.meaning)
-    pace.accepted(began)
-    return found
+    bound = await _bind(server, found, name, password, allow=snapshot.directory.allow_expired_passwords)
+    if isinstance(bound, Person):
+        refusals.accepted(began)
+        return bound
+    await refusals.refused(began)
+    await _ask_the_rest(snapshot, server, name)
+    if isinstance(bound, AccountState):
+        raise AuthenticationError(reason=bound.meaning, state=bound)
+    raise AuthenticationError(reason=bound)
 
 
-async def _refusal(server: Server, dn: str, password: str) -> ResultError | None:
-    """Bind; what the server refuses it with, None when it does not."""
+async def _bind(
+    server: Server, found: Person, name: str, password: str, *, allow: bool
+) -> Person | AccountState | str:
+    """The person whose password this is, or why it is refused.
+
+    A password that has expired or must be changed is proven right, and signs in only with `allow`.
+    """
+    pool = server.pools[Service.AUTHENTICATE]
     try:
-        await server.bind(dn, password)
+        if server.pools[Service.RESOLVE_LOGIN].endpoint.encrypted or not pool.endpoint.encrypted:
+            state = tell_bind(server.label, found.dn, await pool.bind(found.dn, password))
+            return found if state.signs_in or allow else state
+        return await _bind_and_read_back(server, pool, found, name, password)
     except ResultError as error:
-        if error.result_code in _NO:
-            return error
-        raise answered_badly(error, server, Service.AUTHENTICATE.value) from error
+        if error.operation == "bind" and error.result_code in _NO:
+            state = tell_bind(server.label, found.dn, error)
+            verified = server.pools[Service.RESOLVE_LOGIN].endpoint.encrypted or not pool.endpoint.encrypted
+            return found if allow and verified and state.password_was_right else state
+        raise answered_badly(error, server, Service.AUTHENTICATE) from error
     except LdapError as error:
-        raise answered_badly(error, server, Service.AUTHENTICATE.value) from error
-    return None
+        raise answered_badly(error, server, Service.AUTHENTICATE) from error
+
+
+async def _bind_and_read_back(
+    server: Server, pool: ServicePool, found: Person, name: str, password: str
+) -> Person | AccountState | str:
+    settings = server.settings
+    filled = name_filter(settings.login_filter.encode, name)
+    if filled is None or not is_below(identity(found.dn), (server.person_base_key,)):
+        await bind_nobody(server, password)
+        return _suspicious(server, "the entry found is not below the base")
+
+    async def read(connection: Connection, tree: bytes) -> SearchResultEntry | None:
+        with suppress(NoSuchObject, InsufficientAccessRights):
+            asked = connection.search(found.dn, BASE_OBJECT, tree, person_attributes(settings), max_entries=1)
+            return next(iter((await asked).entries), None)
+        return None
+
+    async def read_back(connection: Connection, controls: tuple[Control, ...]) -> Person | AccountState | str:
+        state = tell_bind(server.label, found.dn, controls)
+        if not state.signs_in:
+            return state  # the server answers nothing more until the password is changed (row S128)
+        entry = await read(connection, filled)
+        if entry is not None:
+            return person(entry, settings)
+        if await read(connection, ANY_ENTRY) is not None:
+            return _suspicious(server, "the entry found does not match the name")
+        raise DirectoryUnavailableError.because(
+            UnreachableReason.ANSWER,
+            "users may not read their own entries, so an unencrypted lookup cannot be verified",
+            service=Service.AUTHENTICATE,
+            server=server.label,
+            address=str(connection.address),
+            fix="Let users read their own entries, or encrypt all (quintet protect all)",
+        )
+
+    return await pool.bind_and_run(found.dn, password, read_back)
+
+
+def _suspicious(server: Server, what: str) -> str:
+    server.warn(Service.AUTHENTICATE, f"{what}: the unencrypted lookup of a name may have been tampered with")
+    return what
 
 
 async def bind_nobody(server: Server, password: str) -> None:
-    """A bind that is refused at nobody's expense: nobody's account counts a failure."""
+    """A bind that is refused at nobody's expense: no account counts a failure."""
     base = server.settings.person_base
     nobody = DN(((("cn", f"nobody-{secrets.token_hex(12)}"),), *base.rdns))
-    await _refusal(server, str(nobody), password)
+    try:
+        await server.pools[Service.AUTHENTICATE].bind(str(nobody), password)
+    except LdapError as error:
+        if not (isinstance(error, ResultError) and error.result_code in _NO):
+            raise answered_badly(error, server, Service.AUTHENTICATE) from error
+        tell_bind(server.label, str(nobody), error)
 
 
-async def _ask_the_rest(view: Snapshot, server: Server, name: str) -> None:
+async def _ask_the_rest(snapshot: Snapshot, server: Server, name: str) -> None:
     """Look the name up where an unknown one would have been, too, so that a refusal takes as long."""
-    for other in view.servers[view.servers.index(server) + 1 :]:
+    for other in snapshot.servers[snapshot.servers.index(server) + 1 :]:
         with suppress(DirectoryError):
             await _find_at(other, name)
 
 
-async def _find(view: Snapshot, name: str) -> tuple[Server | None, Person | None]:
+async def _find(snapshot: Snapshot, name: str) -> tuple[Server | None, Person | None]:
     """The server and the person with this login name; None when no server has it."""
     failure: DirectoryError | None = None
-    for server in view.servers:
+    for server in snapshot.servers:
         try:
             found = await _find_at(server, name)
         except AmbiguousNameError:
-            await _ask_the_rest(view, server, name)
+            await _ask_the_rest(snapshot, server, name)
             raise
         except DirectoryError as error:
             failure = failure or error
@@ -137,20 +273,13 @@ async def _find_at(server: Server, name: str) -> Person | None:
     if filled is None:
         return None
     try:
-        found = await server.search(
-            Service.RESOLVE_LOGIN,
-            settings.person_base,
-            settings.person_scope.value,
-            filled,
-            person_attributes(settings),
-            limit=2,
-        )
+        (found,) = await server.find_all(Service.RESOLVE_LOGIN, ((server.login_search, filled),))
     except LdapError as error:
-        raise answered_badly(error, server, Service.RESOLVE_LOGIN.value) from error
+        raise answered_badly(error, server, Service.RESOLVE_LOGIN) from error
     if len(found.entries) > 1 or found.cut:
         raise AmbiguousNameError(
             "several entries have this login name",
-            task=Service.RESOLVE_LOGIN.value,
+            service=Service.RESOLVE_LOGIN,
             server=server.label,
             fix="UserDnSearchFilter must find exactly one entry for each person",
         )
@@ -158,13 +287,13 @@ async def _find_at(server: Server, name: str) -> Person | None:
 
 
 def _may_be_sent(password: str) -> bool:
-    """RFC 4513 5.1.2: an empty password would succeed as nobody. A NUL ends a text for some servers."""
+    """RFC 4513 5.1.2: an empty password would make an anonymous bind. A NUL ends a text for some servers."""
     try:
         return 0 < len(password.encode()) <= _LONGEST_PASSWORD and "\0" not in password
     except UnicodeEncodeError:
         return False
 
 
-def _tell(view: Snapshot, outcome: str, reason: str, started: float) -> None:
-    if view.trace:
-        view.trace(SignedIn(outcome, reason, time.perf_counter() - started))
+def _tell(snapshot: Snapshot, outcome: str, reason: str, started: float) -> None:
+    if snapshot.trace:
+        snapshot.trace(SignedIn(outcome, reason, time.perf_counter() - started))

@@ -1,4 +1,4 @@
-"""Walk 3: one level of the directory, page by page, containers first, then groups, then people.
+"""Data flow 3: one level of the directory, page by page, containers first, then groups, then people.
 
 Each kind is a paged search of its own (RFC 2696), so that no level has to fit into memory to be put in order.
 A token says where the next page begins. The server's cookie belongs to a connection and may be lost: then
@@ -16,18 +16,19 @@ from dataclasses import dataclass
 from typing import final
 from weakref import WeakKeyDictionary
 
-from quintet.config.settings import Scope
+from quintet.config import Scope
 from quintet.directory.entries import (
+    ANY_ENTRY,
     group,
     group_attributes,
     lies_under,
+    of_class,
     parsed,
     person,
     person_attributes,
     rdn_value,
     texts,
 )
-from quintet.directory.entry_exists import ANYTHING
 from quintet.directory.errors import (
     BrowsingDisabledError,
     DirectoryUnavailableError,
@@ -36,7 +37,7 @@ from quintet.directory.errors import (
     UnknownNameError,
     UnreachableReason,
 )
-from quintet.directory.link import PooledConnection
+from quintet.directory.kinds import of_group_class, people_of
 from quintet.directory.queries import answered_badly, query_servers
 from quintet.directory.records import Container, Group, Page, Person
 from quintet.directory.services import Service
@@ -54,7 +55,7 @@ from quintet.ldap.errors import (
     SizeLimitExceeded,
     TimeLimitExceeded,
 )
-from quintet.ldap.filters import And, Equality, Filter, Not, Or
+from quintet.ldap.filters import And, Not, Or
 from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
 
 LARGEST_PAGE = 1000
@@ -113,69 +114,71 @@ class Browsing:
     def __init__(self) -> None:
         self._pagings: WeakKeyDictionary[Connection, _Paging] = WeakKeyDictionary()
 
-    async def browse(self, view: Snapshot, dn: str | None, *, page_size: int, token: str | None) -> Page:
+    async def browse(self, snapshot: Snapshot, dn: str | None, *, page_size: int, token: str | None) -> Page:
         """One page of the level below `dn`, or of the bases of all servers.
 
-        Raises BrowsingDisabledError, OutOfScopeError, UnknownNameError, InvalidPageTokenError, DirectoryUnavailableError and its kin.
+        Raises BrowsingDisabledError, OutOfScopeError, UnknownNameError, InvalidPageTokenError,
+        DirectoryUnavailableError and its kin.
         """
-        if not view.directory.browse:
+        if not snapshot.directory.browse:
             raise BrowsingDisabledError(
                 "browsing is turned off",
-                task=Service.BROWSE.value,
+                service=Service.BROWSE,
                 fix="To turn it on, remove VPDIR_IGNORE_BROWSE=1 from [Debug] of sametime.ini",
             )
         if not 1 <= page_size <= LARGEST_PAGE:
-            raise InvalidPageTokenError(
-                f"a page holds 1 to {LARGEST_PAGE} entries", task=Service.BROWSE.value
-            )
+            raise InvalidPageTokenError(f"a page holds 1 to {LARGEST_PAGE} entries", service=Service.BROWSE)
         place = None if token is None else _read_token(token)
         if dn is None:
-            return await _top(view, page_size, place)
+            return await _top(snapshot, page_size, place)
         name = parsed(dn)
         if name is None or not name:
-            raise UnknownNameError(f"{_shown(dn)} is no distinguished name", task=Service.BROWSE.value)
+            raise UnknownNameError(f"{_shown(dn)} is no distinguished name", service=Service.BROWSE)
         if place is None:
-            place = _Place(await _server_of(view, name), dn, 0, 0)
+            place = _Place(await _server_of(snapshot, name), dn, 0, 0)
         elif (
             parsed(place.dn) != name
-            or not 0 <= place.server < len(view.servers)
-            or not lies_under(name, view.servers[place.server].bases)
+            or not 0 <= place.server < len(snapshot.servers)
+            or not lies_under(name, snapshot.servers[place.server].bases)
         ):
-            raise InvalidPageTokenError("the token belongs to another level", task=Service.BROWSE.value)
-        server = view.servers[place.server]
+            raise InvalidPageTokenError("the token belongs to another level", service=Service.BROWSE)
+        server = snapshot.servers[place.server]
         try:
             return await self._page(server, place, page_size)
         except (NoSuchObject, InvalidDNSyntax) as error:
             raise UnknownNameError(
-                f"there is no {_shown(dn)}", task=Service.BROWSE.value, server=server.label
+                f"there is no {_shown(dn)}", service=Service.BROWSE, server=server.label
             ) from error
         except LdapError as error:
-            raise answered_badly(error, server, Service.BROWSE.value) from error
+            raise answered_badly(error, server, Service.BROWSE) from error
 
     async def _page(self, server: Server, place: _Place, page_size: int) -> Page:
         """A page, in the time of one operation, waiting for others on the connection included."""
         pool = server.pools[Service.BROWSE]
 
-        async def operation(link: PooledConnection) -> Page:
-            paging = self._pagings.setdefault(link.connection, _Paging())
-            has_turn = False
+        async def operation(connection: Connection) -> Page:
+            paging = self._pagings.setdefault(connection, _Paging())
+            seconds = pool.endpoint.pool.limits.timeout
+            began = turn = _now()
             try:
-                async with asyncio.timeout(pool.line.operation_timeout), paging.turn:
-                    has_turn = True
-                    return await _filled(paging, link.connection, server, place, page_size)
+                async with asyncio.timeout_at(began + seconds):
+                    turn += seconds
+                    async with paging.turn:
+                        turn = _now()
+                        return await _filled(paging, connection, server, place, page_size)
             except TimeoutError as error:
-                if not has_turn:
+                if turn - began > seconds / 2:  # the time went by before the turn came
                     raise DirectoryUnavailableError.because(
                         UnreachableReason.OVERLOADED,
                         "a connection brings one page at a time, and others took all of it",
-                        task=Service.BROWSE.value,
+                        service=Service.BROWSE,
                         server=server.label,
-                        address=str(link.endpoint.address),
+                        address=str(connection.address),
                         fix="Raise ST_DB_LDAP_CONNECTIONS_NUMBER in [Directory] of sametime.ini",
                     ) from error
                 raise OperationTimeoutError(
                     "the page did not come in time",
-                    server=str(link.endpoint.address),
+                    server=str(connection.address),
                     operation="search",
                     dn=place.dn,
                 ) from error
@@ -262,11 +265,11 @@ async def _filled(
     return Page(tuple(records), following, complete=not cut, truncated=cut)
 
 
-async def _top(view: Snapshot, page_size: int, place: _Place | None) -> Page:
+async def _top(snapshot: Snapshot, page_size: int, place: _Place | None) -> Page:
     """The bases of all servers; the naming contexts where a base is the whole directory."""
     if place is not None and place.dn:
-        raise InvalidPageTokenError("the token belongs to another level", task=Service.BROWSE.value)
-    answers = await query_servers(view.servers, _roots)
+        raise InvalidPageTokenError("the token belongs to another level", service=Service.BROWSE)
+    answers = await query_servers(snapshot.servers, _roots)
     once: dict[DN, Container] = {}
     missing: list[str] = []
     for _, (containers, lacking) in answers.given:
@@ -293,13 +296,13 @@ async def _roots(server: Server) -> tuple[Sequence[Container], Sequence[str]]:
         # Asked all the same, so that a server that is down is told.
         there = []
         for base in bases:
-            if await server.read(Service.BROWSE, base, ANYTHING, ("1.1",)):
+            if await server.read(Service.BROWSE, base, ANY_ENTRY, ("1.1",)):
                 there.append(base)
             else:
                 missing.append(server.missing_base(Service.BROWSE, base))
         names = [name for name in there if not any(name != other and name.is_under(other) for other in there)]
     else:
-        root = await server.search(Service.BROWSE, "", BASE_OBJECT, ANYTHING, ("namingContexts",), limit=1)
+        root = await server.search(Service.BROWSE, "", BASE_OBJECT, ANY_ENTRY, ("namingContexts",), limit=1)
         names = [
             name
             for entry in root.entries
@@ -309,47 +312,43 @@ async def _roots(server: Server) -> tuple[Sequence[Container], Sequence[str]]:
     return [Container(str(name), str(name), server.label) for name in names], missing
 
 
-async def _server_of(view: Snapshot, name: DN) -> int:
+async def _server_of(snapshot: Snapshot, name: DN) -> int:
     """The first server that has this entry under its bases. Raises OutOfScopeError, UnknownNameError."""
-    candidates = [nth for nth, server in enumerate(view.servers) if lies_under(name, server.bases)]
+    candidates = [nth for nth, server in enumerate(snapshot.servers) if lies_under(name, server.bases)]
     if not candidates:
         raise OutOfScopeError(
             f"{_shown(str(name))} lies under none of the configured bases",
-            task=Service.BROWSE.value,
+            service=Service.BROWSE,
             fix="Browse from the top, without a name",
         )
     if len(candidates) == 1:
         return candidates[0]
-    by_server = {id(view.servers[nth]): nth for nth in candidates}
+    by_server = {id(snapshot.servers[nth]): nth for nth in candidates}
 
     async def question(server: Server) -> bool:
         try:
-            return await server.read(Service.BROWSE, name, ANYTHING, ("1.1",)) is not None
+            return await server.read(Service.BROWSE, name, ANY_ENTRY, ("1.1",)) is not None
         except InvalidDNSyntax:
             return False
 
-    answers = await query_servers([view.servers[nth] for nth in candidates], question)
+    answers = await query_servers([snapshot.servers[nth] for nth in candidates], question)
     for server, there in answers.given:
         if there:
             return by_server[id(server)]
     if answers.failures:
         raise answers.failures[0][1]
-    raise UnknownNameError(f"there is no {_shown(str(name))}", task=Service.BROWSE.value)
+    raise UnknownNameError(f"there is no {_shown(str(name))}", service=Service.BROWSE)
 
 
 def _level(server: Server, dn: str, kind: int) -> _Level:
     settings = server.settings
-    people, groups = _of_class(settings.person_class), _of_class(settings.group_class)
+    people, groups = of_class(settings.person_class), of_group_class(settings.group_class)
     if kind == 0:
-        containers = Or(tuple(_of_class(name) for name in _CONTAINER_CLASSES))
+        containers = Or(tuple(of_class(name) for name in _CONTAINER_CLASSES))
         return _Level(dn, And((containers, Not(people), Not(groups))).encode(), ("1.1",))
     if kind == 1:
         return _Level(dn, groups.encode(), group_attributes(settings))
-    return _Level(dn, And((people, Not(groups))).encode(), person_attributes(settings))
-
-
-def _of_class(name: str) -> Filter:
-    return Equality("objectClass", name.encode())
+    return _Level(dn, And((people_of(settings), Not(groups))).encode(), person_attributes(settings))
 
 
 def _record(entry: SearchResultEntry, kind: int, server: Server) -> Container | Group | Person:
@@ -377,7 +376,7 @@ def _token(place: _Place) -> str:
 
 
 def _read_token(token: str) -> _Place:
-    """Raises InvalidPageTokenError. The check finds damage; what may be shown is decided by the bases, not by the token."""
+    """Raises InvalidPageTokenError. The check finds damage; the bases decide what may be shown."""
     data = b""
     if len(token) <= _LONGEST_TOKEN and token.isascii():
         with suppress(ValueError):
@@ -386,7 +385,7 @@ def _read_token(token: str) -> _Place:
     if found is None:
         raise InvalidPageTokenError(
             "the token for the next page is damaged",
-            task=Service.BROWSE.value,
+            service=Service.BROWSE,
             fix="Begin with the first page",
         )
     server, kind, shown, dn = found.groups()

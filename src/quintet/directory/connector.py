@@ -1,26 +1,28 @@
-"""From an endpoint to a connection that is ready for its task: dialled, encrypted, bound and checked.
+"""From an endpoint to a connection that is ready for its service: connected, encrypted, bound and checked.
 
-Here stands the guard that no password passes: one that would cross a clear connection without the
-administrator's word is not sent.
+Here is the check that no service account's password passes without the administrator's consent: one that
+would be sent over an unencrypted connection is not sent. For users' passwords the pool has the same check.
 """
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import final
+from enum import Enum
+from typing import TypedDict, final
 
-from quintet.config.settings import Account
-from quintet.directory.endpoint import Binding, Endpoint, Mode, PoolConfig
-from quintet.directory.entry_exists import ROOT_DSE, entry_exists
+from quintet.config import Account
+from quintet.directory.endpoint import Binding, Endpoint, Mode
+from quintet.directory.entries import ANY_ENTRY
 from quintet.directory.errors import (
     DirectoryError,
     DirectoryUnavailableError,
     UnencryptedBindError,
     UnreachableReason,
 )
-from quintet.directory.events import Trace, Warned
+from quintet.directory.events import ConnectionEvent, Trace, Warned
+from quintet.directory.services import Service
 from quintet.directory.ssl_contexts import SslContextCache, untrusted
 from quintet.ldap.connection import Connection, connect
 from quintet.ldap.dn import DN
@@ -36,22 +38,30 @@ from quintet.ldap.errors import (
     InvalidCredentials,
     LdapError,
     LocalProtocolError,
+    NoHostReachableError,
     NoSuchObject,
     OperationTimeoutError,
     Other,
+    PoolClosedError,
+    PoolOverloadedError,
+    PoolTimeoutError,
     RemoteProtocolError,
     ResultError,
     StrongerAuthRequired,
     TlsError,
     Unavailable,
+    UnencryptedPasswordError,
 )
-from quintet.ldap.limits import Limits
+from quintet.ldap.limits import Address
+from quintet.ldap.messages import BASE_OBJECT
+from quintet.ldap.pool import Pool
+from quintet.ldap.pool_config import ConnectionFailed, PoolEvent
 
-ConnectOverride = Callable[[str, str, int], tuple[str, int]]
-"""(task, host, port) to the address to dial instead. Names are still checked against the configured host."""
+ConnectOverride = Callable[[Service, str, int], tuple[str, int]]
+"""(service, host, port) to the address to connect to. Names are still checked against the configured host."""
 
-_COLLECTED = 32 * 1024 * 1024
-"""Octets. No task needs as many in one answer; a server that sends more is not to fill our memory."""
+_NO_ATTRIBUTES = ("1.1",)
+_ROOT_DSE = ""
 
 # After these SCRAM will not do for this account at this server, however often it is tried: it is not offered,
 # nobody may see whether it is, or there is no secret for it (OpenLDAP calls that a wrong password).
@@ -69,41 +79,31 @@ _PASSING = (Busy, Unavailable, Other)
 """Answers that say nothing of what is allowed."""
 
 
+class BindMethod(Enum):
+    """How a connection was bound."""
+
+    NONE = "none"
+    ANONYMOUS = "anonymous"
+    SIMPLE = "simple"
+    SCRAM = "scram"
+
+
 @dataclass(frozen=True, slots=True)
 class BoundConnection:
-    """An open connection. `bound_as` is the account, None when it is anonymous; `way` is for logs.
+    """A connection that is ready. `bound_as` is the account, None when it is anonymous.
 
-    `remark` is what an administrator should know although the connection serves.
+    `note` is what an administrator should know although the connection serves.
     """
 
     connection: Connection
     bound_as: str | None
-    way: str
-    remark: str | None = None
-
-
-Opener = Callable[[Endpoint, PoolConfig], Awaitable[BoundConnection]]
-
-
-async def guarded_bind(connection: Connection, endpoint: Endpoint, dn: str, password: str) -> None:
-    """Simple bind, unless the password would be readable on the wire and nobody chose that.
-
-    Raises UnencryptedBindError, and what `Connection.bind` raises.
-    """
-    if not (connection.encrypted or endpoint.clear_password):
-        raise UnencryptedBindError(
-            "a password would cross this connection in clear",
-            task=endpoint.label,
-            server=endpoint.server,
-            address=str(endpoint.address),
-            fix=endpoint.origin.ways_out,
-        )
-    await connection.bind(dn, password)
+    method: BindMethod
+    note: str | None = None
 
 
 @final
 class Connector:
-    """Opens connections, for all pools of one directory. Contexts are shared."""
+    """Makes connections and pools, for all services. Contexts are shared."""
 
     def __init__(
         self, contexts: SslContextCache, *, route: ConnectOverride | None = None, trace: Trace | None = None
@@ -112,69 +112,116 @@ class Connector:
         self._route = route
         self._trace = trace
 
-    async def __call__(self, endpoint: Endpoint, line: PoolConfig) -> BoundConnection:
-        """A connection that is ready. Raises DirectoryUnavailableError, UntrustedServerError, UnencryptedBindError."""
-        context = self._contexts.of(endpoint)
-        address = endpoint.address
-        via = self._route(endpoint.label, address.host, address.port) if self._route else None
-        limits = Limits(
-            pending_high=line.pending_high,
-            pending_low=line.pending_low,
-            timeout=line.operation_timeout,
-            collected=_COLLECTED,
+    def pool(self, endpoint: Endpoint) -> Pool:
+        """A pool of connections to an endpoint; they are opened when they are needed."""
+
+        async def open_connection(address: Address) -> Connection:
+            return await self.connect(endpoint, address)
+
+        async def bind(connection: Connection) -> BoundConnection:
+            return await self.bind(connection, endpoint)
+
+        def tell(event: PoolEvent) -> None:
+            assert self._trace is not None
+            if isinstance(event, ConnectionFailed):
+                told = unavailable(event.error, endpoint, event.address)
+                event = ConnectionFailed(event.address, told, event.retry_in)
+            self._trace(ConnectionEvent(endpoint.service, endpoint.server, event))
+
+        return Pool(
+            endpoint.addresses,
+            config=endpoint.pool,
+            connect=open_connection,
+            prepare=bind,
+            trace=tell if self._trace else None,
         )
+
+    async def open(self, endpoint: Endpoint) -> BoundConnection:
+        """One connection to the preferred address, outside of any pool. Raises as the tasks do."""
+        connection = await self.connect(endpoint, endpoint.address)
         try:
-            connection = await connect(
-                address,
-                tls=context,
-                start_tls=endpoint.mode is Mode.STARTTLS,
-                via=via,
-                timeout=line.connect_timeout,
-                limits=limits,
-            )
-        except TlsError as error:
-            raise await untrusted(endpoint, error, via=via, seconds=line.connect_timeout) from error
-        except LdapError as error:
-            raise unreachable(error, endpoint) from error
-        try:
-            async with asyncio.timeout(line.connect_timeout):
-                return await self._introduce(connection, endpoint)
+            async with asyncio.timeout(endpoint.pool.connect_timeout):
+                return await self.bind(connection, endpoint)
         except BaseException as error:
             await connection.close()
             if isinstance(error, TimeoutError):
                 raise DirectoryUnavailableError.because(
-                    UnreachableReason.TIMED_OUT, "it takes connections, and no operations", **_place(endpoint)
+                    UnreachableReason.TIMED_OUT,
+                    "it accepts connections, and does not answer",
+                    **_place(endpoint, endpoint.address),
                 ) from error
             if isinstance(error, LdapError):
-                raise unreachable(error, endpoint) from error
+                raise unavailable(error, endpoint) from error
             raise
 
-    async def _introduce(self, connection: Connection, endpoint: Endpoint) -> BoundConnection:
+    async def connect(self, endpoint: Endpoint, address: Address) -> Connection:
+        """A connection, encrypted as the endpoint says, and not yet bound.
+
+        Raises DirectoryUnavailableError, UntrustedServerError.
+        """
+        context = await self._contexts.of(endpoint)
+        via = self._route(endpoint.service, address.host, address.port) if self._route else None
+        try:
+            return await connect(
+                address,
+                tls=context,
+                start_tls=endpoint.mode is Mode.STARTTLS,
+                via=via,
+                timeout=endpoint.pool.connect_timeout,
+                limits=endpoint.pool.limits,
+            )
+        except TlsError as error:
+            raise await untrusted(endpoint, address, error, via=via) from error
+        except LdapError as error:
+            raise unavailable(error, endpoint, address) from error
+
+    async def bind(self, connection: Connection, endpoint: Endpoint) -> BoundConnection:
+        """Bind a new connection as the endpoint says. Raises UnencryptedBindError and LdapError."""
         match endpoint.binding, endpoint.account:
             case Binding.NONE, _:
                 with suppress(ResultError):
-                    await entry_exists(connection, ROOT_DSE)
-                return BoundConnection(connection, None, "none")
+                    await entry_exists(connection, _ROOT_DSE)
+                return BoundConnection(connection, None, BindMethod.NONE)
             case Binding.SIMPLE, account if account is not None:
-                if not connection.encrypted:
-                    self._warn(endpoint, "the service account's password crosses this connection in clear")
-                await guarded_bind(connection, endpoint, account.name, account.password.reveal())
-                return BoundConnection(connection, account.name, "simple")
+                await self._bind_simply(connection, endpoint, account)
+                return BoundConnection(connection, account.name, BindMethod.SIMPLE)
             case Binding.HIDDEN, account if account is not None:
-                ready = await _hidden(connection, endpoint, account)
-                if ready.remark is not None:
-                    self._warn(endpoint, ready.remark)
-                return ready
+                bound = await _hidden(connection, endpoint, account)
+                if bound.note is not None:
+                    self._warn(endpoint, bound.note)
+                return bound
         await connection.bind_anonymous()
-        return BoundConnection(connection, None, "anonymous")
+        return BoundConnection(connection, None, BindMethod.ANONYMOUS)
+
+    async def _bind_simply(self, connection: Connection, endpoint: Endpoint, account: Account) -> None:
+        if not connection.encrypted:
+            if not endpoint.account_unencrypted:
+                raise unencrypted_bind(endpoint, connection.address)
+            self._warn(endpoint, "the service account's password is sent unencrypted on this connection")
+        await connection.bind(account.name, account.password.reveal())
 
     def _warn(self, endpoint: Endpoint, message: str) -> None:
         if self._trace:
-            self._trace(Warned(endpoint.label, endpoint.server, message))
+            self._trace(Warned(endpoint.service, endpoint.server, message))
+
+
+async def entry_exists(connection: Connection, dn: str) -> bool:
+    """Whether the entry can be seen. Raises as `Connection.search` does."""
+    found = await connection.search(dn, BASE_OBJECT, ANY_ENTRY, _NO_ATTRIBUTES)
+    return bool(found.entries)
+
+
+async def _ways_out(connection: Connection, endpoint: Endpoint) -> str:
+    """What would help on this kind of server: Active Directory has only one way (rows S5 and S6)."""
+    try:
+        root = await connection.root_dse()
+    except LdapError:
+        return endpoint.help.ways_out
+    return endpoint.help.only_way_out if root.kind.is_active_directory else endpoint.help.ways_out
 
 
 async def _hidden(connection: Connection, endpoint: Endpoint, account: Account) -> BoundConnection:
-    """Bind on a clear connection without showing the account's password: by SCRAM, or anonymously.
+    """Bind on an unencrypted connection without sending the account's password: by SCRAM, or anonymously.
 
     A server that could not tell for the moment is not taken for one that refuses: anonymous connections may
     see less, and answers would be wrong for as long as this one lives.
@@ -184,23 +231,23 @@ async def _hidden(connection: Connection, endpoint: Endpoint, account: Account) 
     except _NO_SCRAM as error:
         by_scram = error
     else:
-        return BoundConnection(connection, account.name, "scram")
+        return BoundConnection(connection, account.name, BindMethod.SCRAM)
     anonymously = await _anonymous(connection, endpoint)
     if anonymously is not None:
         raise UnencryptedBindError(
-            "the service account's password would cross this connection in clear, and there is no other way"
+            "the service account's password would be sent unencrypted, and there is no other way"
             f" to bind (by SCRAM: {by_scram.message}; anonymously: {anonymously})",
-            **_place(endpoint),
-            fix=endpoint.origin.ways_out,
+            **_place(endpoint, connection.address),
+            fix=await _ways_out(connection, endpoint),
         )
-    if isinstance(by_scram, AuthMethodNotSupported):
-        return BoundConnection(connection, None, "anonymous")
-    origin = endpoint.origin
-    remark = (
-        f"it is anonymous and may see less, since SCRAM fails for the service account ({by_scram.message})."
-        f" {origin.check(origin.account)}, and whether the server has a SCRAM secret for the account"
-    )
-    return BoundConnection(connection, None, "anonymous", remark)
+    note = None
+    if not isinstance(by_scram, AuthMethodNotSupported):
+        note = (
+            "it is anonymous and may see less, since SCRAM fails for the service account"
+            f" ({by_scram.message}). {endpoint.help.check(endpoint.help.account)}, and whether the server"
+            " has a SCRAM secret for the account"
+        )
+    return BoundConnection(connection, None, BindMethod.ANONYMOUS, note)
 
 
 async def _anonymous(connection: Connection, endpoint: Endpoint) -> str | None:
@@ -227,42 +274,83 @@ def _user_of(account: str) -> str:
     return value if isinstance(value, str) else account
 
 
-def unreachable(error: LdapError, endpoint: Endpoint) -> DirectoryError:
-    """An LDAP error in the words of a directory that could not be asked."""
+# Errors in the words of the directory.
+
+
+def unavailable(error: BaseException, endpoint: Endpoint, address: Address | None = None) -> DirectoryError:
+    """What prevented an answer, as the error of a directory that could not be asked.
+
+    `error` is an `LdapError` (of a pool, too), or whatever else a connection could not be made because of.
+    """
+    if isinstance(error, DirectoryError):
+        return error.renewed()
+    if isinstance(error, NoHostReachableError):
+        assert error.__cause__ is not None
+        told = unavailable(error.__cause__, endpoint, address)
+        if isinstance(told, DirectoryUnavailableError):
+            told.retry_in = error.retry_in
+        return told
+    place = _place(endpoint, address or endpoint.address)
+    if isinstance(error, UnencryptedPasswordError):
+        return unencrypted_bind(endpoint, address or endpoint.address)
+    if not isinstance(error, LdapError):
+        return DirectoryUnavailableError.because(UnreachableReason.FAULT, type(error).__name__, **place)
+    if error.server is not None:
+        place["address"] = error.server
     why, detail, fix = _kind(error, endpoint)
-    return DirectoryUnavailableError.because(why, detail, **_place(endpoint), fix=fix)
+    return DirectoryUnavailableError.because(why, detail, **place, fix=fix)
 
 
 def _kind(error: LdapError, endpoint: Endpoint) -> tuple[UnreachableReason, str, str | None]:
-    check = endpoint.origin.check
-    if isinstance(error, ConnectError):
-        cause = error.__cause__
-        if isinstance(cause, socket.gaierror | UnicodeError):
-            return (
-                UnreachableReason.NAME,
-                error.message,
-                f"{check('HostName')}, and the name server of this machine",
-            )
-        if isinstance(cause, ConnectionRefusedError):
-            return (
-                UnreachableReason.REFUSED,
-                error.message,
-                f"{check(endpoint.port_key)}, and whether the server runs",
-            )
-        if isinstance(cause, TimeoutError):
-            keys = f"HostName and {endpoint.port_key}"
-            return UnreachableReason.TIMED_OUT, error.message, f"{check(keys)}, and the firewalls on the way"
-        return UnreachableReason.NETWORK, error.message, "Check the network between here and the server"
-    if isinstance(error, OperationTimeoutError):
-        return UnreachableReason.TIMED_OUT, error.message, None
-    if isinstance(error, ConnectionLostError | RemoteProtocolError):
-        return UnreachableReason.LOST, error.message, None
-    if isinstance(error, InvalidCredentials | LocalProtocolError) and error.operation == "bind":
-        return UnreachableReason.ACCOUNT, error.message, check(endpoint.origin.account)
-    if isinstance(error, Busy | Unavailable):
-        return UnreachableReason.BUSY, error.message, None
+    check = endpoint.help.check
+    match error:
+        case ConnectError():
+            return _kind_of_connect_error(error, endpoint)
+        case PoolClosedError():
+            return UnreachableReason.CLOSED, "", None
+        case PoolOverloadedError():
+            return UnreachableReason.OVERLOADED, "", None
+        case PoolTimeoutError() | OperationTimeoutError():
+            return UnreachableReason.TIMED_OUT, error.message, None
+        case ConnectionLostError() | RemoteProtocolError():
+            return UnreachableReason.LOST, error.message, None
+        case InvalidCredentials() | LocalProtocolError() if error.operation == "bind":
+            return UnreachableReason.ACCOUNT, error.message, check(endpoint.help.account)
+        case Busy() | Unavailable():
+            return UnreachableReason.BUSY, error.message, None
     return UnreachableReason.ANSWER, error.message, None
 
 
-def _place(endpoint: Endpoint) -> dict[str, str]:
-    return {"task": endpoint.label, "server": endpoint.server, "address": str(endpoint.address)}
+def _kind_of_connect_error(
+    error: ConnectError, endpoint: Endpoint
+) -> tuple[UnreachableReason, str, str | None]:
+    check = endpoint.help.check
+    match error.__cause__:
+        case socket.gaierror() | UnicodeError():
+            fix = f"{check('HostName')}, and the name server of this machine"
+            return UnreachableReason.NAME, error.message, fix
+        case ConnectionRefusedError():
+            fix = f"{check(endpoint.port_key)}, and whether the server runs"
+            return UnreachableReason.REFUSED, error.message, fix
+        case TimeoutError():
+            fix = f"{check(f'HostName and {endpoint.port_key}')}, and the firewalls on the way"
+            return UnreachableReason.TIMED_OUT, error.message, fix
+    return UnreachableReason.NETWORK, error.message, "Check the network between here and the server"
+
+
+def unencrypted_bind(endpoint: Endpoint, address: Address) -> UnencryptedBindError:
+    return UnencryptedBindError(
+        "a password would be sent unencrypted on this connection",
+        **_place(endpoint, address),
+        fix=endpoint.help.ways_out,
+    )
+
+
+class _Place(TypedDict):
+    service: Service
+    server: str
+    address: str
+
+
+def _place(endpoint: Endpoint, address: Address) -> _Place:
+    return {"service": endpoint.service, "server": endpoint.server, "address": str(address)}

@@ -1,41 +1,55 @@
-"""Where the connections of a task go: every value that decides them, so that a reload is a comparison.
+"""Where the connections of each service go, and how: all that decides it, so that a reload is a comparison.
 
-Which connection is encrypted is decided by `Protection.encrypts`, and nowhere else.
+Whether a task's connections are encrypted is decided by `Protection.encrypts`, and nowhere else.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from quintet.config.settings import Account, DirectorySettings, ServerSettings, Settings
-from quintet.directory.services import Protection, Service
-from quintet.directory.settings_help import COMMUNITY, SettingsHelp
+from quintet.config import (
+    Account,
+    CardServer,
+    CardSettings,
+    CardStorage,
+    DirectorySettings,
+    ServerSettings,
+    Settings,
+)
+from quintet.directory.services import TASKS, Protection, Service
 from quintet.ldap.dn import DN
-from quintet.ldap.limits import Address
+from quintet.ldap.limits import Address, Limits
+from quintet.ldap.pool_config import PoolConfig
 from quintet.tls import TlsSettings
+
+_COLLECTED = 32 * 1024 * 1024
+"""Bytes of one answer. No service needs as many; a server that sends more must not fill our memory."""
+
+_GROWTH = 4
+_CARD_TIMEOUT = 30.0
 
 
 class Mode(Enum):
-    """How the bytes travel."""
+    """How the bytes are sent."""
 
-    CLEAR = "clear"
+    UNENCRYPTED = "clear"
     LDAPS = "TLS"
     STARTTLS = "StartTLS"
 
 
 class Binding(Enum):
-    """How a new connection makes itself known."""
+    """How a new connection is bound."""
 
     NONE = "none"
-    """Not at all: people's own binds follow."""
+    """Not at all: users' own binds follow."""
 
     ANONYMOUS = "anonymous"
     SIMPLE = "simple"
-    """The account's name and password, as they are."""
+    """By the account's name and password, as they are."""
 
     HIDDEN = "hidden"
-    """The account without showing its password: SCRAM; else anonymous, if that may read; else not at all."""
+    """Without sending the password: by SCRAM, else anonymously if that can read, else not at all."""
 
 
 FileFingerprint = tuple[str, int, int]
@@ -43,67 +57,94 @@ FileFingerprint = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One host for the connections of one task.
+class SettingsHelp:
+    """Where an administrator sets what an endpoint is made of: a settings file, its keys, and other ways."""
 
-    `clear_password`: a password may cross although the mode is `CLEAR`: the administrator chose so.
-    `bases` are what an anonymous connection must be able to read. `stores` changes when a store file does.
-    `origin` is where all this is set.
+    file: str
+    tls_port: str
+    account: str
+    encrypting: str
+    scram: str
+
+    @property
+    def ways_out(self) -> str:
+        return (
+            f"Ways out: {self.encrypting}; {self.scram}; let anonymous connections read the bases; or set"
+            " QUINTET_ALLOW_CLEAR_SERVICE_BIND=1 in [Directory] to send the account's password unencrypted"
+        )
+
+    @property
+    def only_way_out(self) -> str:
+        """For Active Directory, which has neither SCRAM nor anonymous searches (rows S5 and S6)."""
+        return (
+            f"On Active Directory {self.encrypting}: it has neither SCRAM nor anonymous searches. Else"
+            " QUINTET_ALLOW_CLEAR_SERVICE_BIND=1 in [Directory] sends the account's password unencrypted"
+        )
+
+    def check(self, keys: str) -> str:
+        return f"Check {keys} in {self.file}"
+
+
+COMMUNITY = SettingsHelp(
+    file="StCommunityConfig.xml",
+    tls_port="SSLPort",
+    account="BindEntryDn and BindEntryPassword",
+    encrypting="encrypt all (quintet protect all)",
+    scram="let the server offer SASL SCRAM to the account (QUINTET_SASL_USER names its user)",
+)
+_USER_INFO = SettingsHelp(
+    file="UserInfoConfig.xml",
+    tls_port="SslPort",
+    account="UserName and Password, or UserEncodedAuth",
+    encrypting="encrypt the cards, too (quintet protect LEVEL --cards)",
+    scram="let the server offer SASL SCRAM to the account",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The connections of one service at one server, whose `addresses` are in order of preference.
+
+    `pool` is how many there are, and for how long. `bases` are what an anonymous connection must be able to
+    read. `stores` changes when a store file does. `help` is where all this is set.
     """
 
-    label: str
+    service: Service
     server: str
-    address: Address
+    addresses: tuple[Address, ...]
     mode: Mode
-    profile: TlsSettings
+    tls: TlsSettings
+    pool: PoolConfig
     account: Account | None = None
     binding: Binding = Binding.ANONYMOUS
-    clear_password: bool = False
     sasl_user: str | None = None
     bases: tuple[DN, ...] = ()
     stores: tuple[FileFingerprint, ...] = ()
-    origin: SettingsHelp = COMMUNITY
+    help: SettingsHelp = COMMUNITY
 
     @property
     def encrypted(self) -> bool:
-        return self.mode is not Mode.CLEAR
+        return self.mode is not Mode.UNENCRYPTED
+
+    @property
+    def account_unencrypted(self) -> bool:
+        """Whether the account's password may be sent unencrypted: the administrator chose so."""
+        return not self.encrypted and self.binding is Binding.SIMPLE
+
+    @property
+    def address(self) -> Address:
+        """The preferred one."""
+        return self.addresses[0]
 
     @property
     def port_key(self) -> str:
         """The setting that the port comes from."""
-        return self.origin.tls_port if self.mode is Mode.LDAPS else "Port"
-
-
-@dataclass(frozen=True, slots=True)
-class PoolConfig:
-    """What one pool is made from. `endpoints` are hosts of one directory, in order of preference.
-
-    `exclusive`: one operation at a time on a connection, as binds want it. `connections` are opened when
-    there is use for them, and `most` under load; what is above `connections` goes again when it is idle.
-    Times are in seconds.
-    """
-
-    endpoints: tuple[Endpoint, ...]
-    exclusive: bool = False
-    connections: int = 1
-    most: int = 1
-    pending_high: int = 60
-    pending_low: int = 30
-    connect_timeout: float = 6.0
-    operation_timeout: float = 30.0
-    lifetime: float | None = None
-    idle_probe: float = 60.0
+        return self.help.tls_port if self.mode is Mode.LDAPS else "Port"
 
     @property
-    def label(self) -> str:
-        return self.endpoints[0].label
-
-    @property
-    def server(self) -> str:
-        return self.endpoints[0].server
-
-
-_GROWTH = 4
+    def hosts(self) -> "tuple[Endpoint, ...]":
+        """The same with each of its addresses alone."""
+        return tuple(replace(self, addresses=(address,)) for address in self.addresses)
 
 
 def protection_of(server: ServerSettings, directory: DirectorySettings) -> Protection:
@@ -117,73 +158,69 @@ def weakest(settings: Settings) -> Protection:
     return min(levels, key=lambda level: len(level.value), default=Protection.NONE)
 
 
-def pool_configs(settings: Settings) -> dict[tuple[Service, int], PoolConfig]:
-    """The pool of each task at each server; servers are counted in their order."""
-    stores = stamps(settings.tls)
-    return {
-        (task, nth): pool_config(settings, server, task, stores)
+def endpoints_of(settings: Settings) -> dict[tuple[Service, int], Endpoint]:
+    """The endpoint of each task at each server, then those of the cards; servers are counted from 0."""
+    stores = fingerprints(settings.tls)
+    found = {
+        (service, nth): _endpoint(settings, server, service, stores)
         for nth, server in enumerate(settings.servers)
-        for task in Service
+        for service in TASKS
     }
+    cards = card_endpoints(settings.cards) if settings.cards else ()
+    return found | {(Service.BUSINESS_CARD, nth): endpoint for nth, endpoint in enumerate(cards)}
 
 
-def pool_config(
-    settings: Settings, server: ServerSettings, task: Service, stores: tuple[FileFingerprint, ...]
-) -> PoolConfig:
-    directory = settings.directory
-    binds = task is Service.AUTHENTICATE
-    connections = directory.bind_connections if binds else directory.connections_per_task
-    return PoolConfig(
-        endpoints=tuple(_endpoints(settings, server, task, stores)),
-        exclusive=binds,
-        connections=connections,
-        most=_GROWTH * connections if binds else connections,
-        pending_high=directory.pending_high,
-        pending_low=directory.pending_low,
-        connect_timeout=directory.connect_timeout,
-        operation_timeout=directory.operation_timeout,
-        lifetime=directory.respray_interval,
-    )
-
-
-def _endpoints(
-    settings: Settings, server: ServerSettings, task: Service, stores: tuple[FileFingerprint, ...]
-) -> Iterator[Endpoint]:
+def _endpoint(
+    settings: Settings, server: ServerSettings, service: Service, stores: tuple[FileFingerprint, ...]
+) -> Endpoint:
     directory = settings.directory
     protection = protection_of(server, directory)
-    encrypted = protection.encrypts(task)
+    encrypted = protection.encrypts(service)
     if not encrypted:
-        mode, port = Mode.CLEAR, server.port
+        mode, port = Mode.UNENCRYPTED, server.port
     elif directory.start_tls:
         mode, port = Mode.STARTTLS, server.port
     else:
         mode, port = Mode.LDAPS, server.ssl_port
-    binding = _binding(server, directory, task, protection)
-    for host in server.hosts:
-        yield Endpoint(
-            label=task.value,
-            server=server.label,
-            address=Address(host, port),
-            mode=mode,
-            profile=settings.tls if encrypted else TlsSettings(),
-            account=None if task is Service.AUTHENTICATE else server.account,
-            binding=binding,
-            clear_password=not encrypted and (protection is Protection.NONE or binding is Binding.SIMPLE),
-            sasl_user=directory.sasl_user,
-            bases=tuple(dict.fromkeys((server.person_base, server.group_base))),
-            stores=stores if encrypted else (),
-        )
+    binds = service is Service.AUTHENTICATE
+    size = directory.bind_connections if binds else directory.connections_per_task
+    return Endpoint(
+        service=service,
+        server=server.label,
+        addresses=tuple(Address(host, port) for host in server.hosts),
+        mode=mode,
+        tls=settings.tls if encrypted else TlsSettings(),
+        pool=PoolConfig(
+            size=size,
+            max_size=_GROWTH * size if binds else size,
+            exclusive=binds,
+            limits=Limits(
+                pending_high=directory.pending_high,
+                pending_low=directory.pending_low,
+                timeout=directory.operation_timeout,
+                collected=_COLLECTED,
+            ),
+            connect_timeout=directory.connect_timeout,
+            lifetime=directory.respray_interval,
+            unencrypted_passwords=binds and protection is Protection.NONE,
+        ),
+        account=None if binds else server.account,
+        binding=_binding(server, directory, service, protection),
+        sasl_user=directory.sasl_user,
+        bases=tuple(dict.fromkeys((server.person_base, server.group_base))),
+        stores=stores if encrypted else (),
+    )
 
 
 def _binding(
-    server: ServerSettings, directory: DirectorySettings, task: Service, protection: Protection
+    server: ServerSettings, directory: DirectorySettings, service: Service, protection: Protection
 ) -> Binding:
-    """Reference 1.2, the trap: under "only passwords" the account's password must not cross in clear."""
-    if task is Service.AUTHENTICATE:
+    """Row C59: under PASSWORDS the service account's password must not be sent unencrypted, either."""
+    if service is Service.AUTHENTICATE:
         return Binding.NONE
     if server.account is None:
         return Binding.ANONYMOUS
-    if protection.encrypts(task):
+    if protection.encrypts(service):
         return Binding.SIMPLE
     if directory.guard_service_account:
         return Binding.HIDDEN
@@ -191,12 +228,43 @@ def _binding(
     return Binding.SIMPLE if chosen else Binding.HIDDEN
 
 
-def stamps(profile: TlsSettings) -> tuple[FileFingerprint, ...]:
+def card_endpoints(settings: CardSettings) -> Iterator[Endpoint]:
+    """One for each server of the business cards, by UserInfoConfig.xml alone (rows C6 and C65)."""
+    for storage in settings.storages:
+        for server in storage.servers:
+            yield _card_endpoint(settings, storage, server)
+
+
+def _card_endpoint(settings: CardSettings, storage: CardStorage, server: CardServer) -> Endpoint:
+    encrypted = server.ssl_enabled
+    if server.account is None:
+        binding = Binding.ANONYMOUS
+    else:
+        binding = Binding.HIDDEN if settings.guard_account and not encrypted else Binding.SIMPLE
+    return Endpoint(
+        service=Service.BUSINESS_CARD,
+        server=server.host,
+        addresses=(Address(server.host, server.ssl_port if encrypted else server.port),),
+        mode=Mode.LDAPS if encrypted else Mode.UNENCRYPTED,
+        tls=storage.tls if encrypted else TlsSettings(),
+        pool=PoolConfig(
+            size=storage.max_instances,
+            limits=Limits(timeout=settings.search_timeout or _CARD_TIMEOUT, collected=_COLLECTED),
+        ),
+        account=server.account,
+        binding=binding,
+        bases=(server.base,),
+        stores=fingerprints(storage.tls) if encrypted else (),
+        help=_USER_INFO,
+    )
+
+
+def fingerprints(tls: TlsSettings) -> tuple[FileFingerprint, ...]:
     """What the store and CRL files of the settings are now; a file that cannot be seen has zeros."""
-    return tuple(_stamp(path) for path in profile.files)
+    return tuple(_fingerprint(path) for path in tls.files)
 
 
-def _stamp(path: Path) -> FileFingerprint:
+def _fingerprint(path: Path) -> FileFingerprint:
     try:
         found = path.stat()
     except OSError:

@@ -1,71 +1,85 @@
-"""What can go wrong with the five tasks, in words for people.
+"""What can go wrong with the services, in words for people.
 
 ::
 
     DirectoryError
-    ├── Refused              a sign-in failed: unknown name and wrong password look the same
-    ├── UnknownNameError          nobody has this name
-    ├── AmbiguousNameError        several have it
-    ├── UnknownGroupError         no public group has it
-    ├── OutOfScopeError         the name lies under none of the configured bases
-    ├── InvalidPageTokenError              the token belongs to no page of this level
-    ├── BrowsingDisabledError          the administrator turned browsing off
-    ├── DirectoryUnavailableError          the directory gave no answer, or none that helps
-    ├── UntrustedServerError            TLS could not be made, or the certificate does not hold
-    └── UnencryptedBindError     a password would have crossed a clear connection
+    ├── AuthenticationError         authentication failed: unknown name and wrong password look the same
+    ├── UnknownNameError            no entry has this name
+    ├── AmbiguousNameError          several entries have it
+    ├── UnknownGroupError           no public group has it
+    ├── OutOfScopeError             the name is below none of the configured bases
+    ├── InvalidPageTokenError       the token belongs to no page of this level
+    ├── BrowsingDisabledError       the administrator turned browsing off
+    ├── DirectoryUnavailableError   the directory gave no answer, or none that helps
+    ├── UntrustedServerError        the TLS handshake failed, or the certificate is not trusted
+    └── UnencryptedBindError        a password would have been sent unencrypted
 """
 
 import copy
 from enum import Enum
 from typing import TYPE_CHECKING, Self
 
+from quintet.directory.services import Service
+
 if TYPE_CHECKING:
+    from quintet.directory.account_state import AccountState
     from quintet.tls import Explanation
 
 
 class DirectoryError(Exception):
-    """Something that the directory side of the community could not do.
+    """A service could not do what it was asked.
 
-    `task` is a `Service` value or another pool's label, `server` the configured name, `address` "host:port".
-    `what` is the sentence without them, `cure` what to do next. None where it says nothing.
+    `service` is the service, `server` the configured name, `address` "host:port". `message` is the sentence
+    without them, `fix` what to do next. Each is None where it says nothing.
     """
 
     def __init__(
         self,
-        what: str,
+        message: str,
         *,
-        task: str | None = None,
+        service: Service | None = None,
         server: str | None = None,
         address: str | None = None,
         fix: str | None = None,
     ) -> None:
-        super().__init__(what)
-        self.message = what
-        self.task = task
+        super().__init__(message)
+        self.message = message
+        self.service = service
         self.server = server
         self.address = address
         self.fix = fix
 
     def __str__(self) -> str:
-        place = " at ".join(part for part in (self.task, self.address or self.server) if part)
+        name = self.service.value if self.service else None
+        place = " at ".join(part for part in (name, self.address or self.server) if part)
         told = f"{place}: {self.message}" if place else self.message
         return f"{told}. {self.fix}" if self.fix else told
 
     def renewed(self) -> Self:
-        """The same once more: an exception that several callers get must not be one object."""
+        """The same again: an exception that several callers get must not be one object."""
         return copy.copy(self)
 
 
 class AuthenticationError(DirectoryError):
-    """The sign-in failed. `reason` says more, for logs and never for the person who signs in."""
+    """Authentication failed. `reason` and `state` say more, for administrators and never for the user.
 
-    def __init__(self, what: str = "the name or the password is wrong", *, reason: str = "") -> None:
-        super().__init__(what)
+    `state` is None when no account was asked: the name is unknown, or the password can't be one.
+    """
+
+    def __init__(
+        self,
+        message: str = "the name or the password is wrong",
+        *,
+        reason: str = "",
+        state: "AccountState | None" = None,
+    ) -> None:
+        super().__init__(message)
         self.reason = reason
+        self.state = state
 
 
 class UnknownNameError(DirectoryError):
-    """Nobody in the directory has this name."""
+    """No entry in the directory has this name."""
 
 
 class AmbiguousNameError(DirectoryError):
@@ -77,7 +91,7 @@ class UnknownGroupError(DirectoryError):
 
 
 class OutOfScopeError(DirectoryError):
-    """The name lies under none of the configured bases, so it is not looked at."""
+    """The name is below none of the configured bases, so it is not looked at."""
 
 
 class InvalidPageTokenError(DirectoryError):
@@ -89,18 +103,18 @@ class BrowsingDisabledError(DirectoryError):
 
 
 class UnreachableReason(Enum):
-    """Why a directory is out of reach."""
+    """Why a directory is unavailable."""
 
     NAME = "the host name cannot be resolved"
     REFUSED = "nothing listens there"
     TIMED_OUT = "it does not answer in time"
     LOST = "the connection broke"
     BUSY = "it is too busy"
-    ACCOUNT = "it does not take the service account"
+    ACCOUNT = "it does not accept the service account"
     ANSWER = "it answered with an error"
     OVERLOADED = "too many requests wait for it"
     CLOSED = "it is not open"
-    NETWORK = "the network does not carry us there"
+    NETWORK = "the network does not lead there"
     NO_SERVER = "the settings name no server"
     FAULT = "a fault in Quintet"
 
@@ -117,13 +131,13 @@ class DirectoryUnavailableError(DirectoryError):
         why: UnreachableReason,
         detail: str = "",
         *,
-        task: str | None = None,
+        service: Service | None = None,
         server: str | None = None,
         address: str | None = None,
         fix: str | None = None,
     ) -> "DirectoryUnavailableError":
-        what = f"{why.value} ({detail})" if detail else why.value
-        error = cls(what, task=task, server=server, address=address, fix=fix)
+        message = f"{why.value} ({detail})" if detail else why.value
+        error = cls(message, service=service, server=server, address=address, fix=fix)
         error.why = why
         return error
 
@@ -133,10 +147,10 @@ class DirectoryUnavailableError(DirectoryError):
 
 
 class UntrustedServerError(DirectoryError):
-    """No TLS that could be trusted. `explanation` tells the reason and the certificate at fault."""
+    """No TLS connection that can be trusted. `explanation` tells the reason and the certificate at fault."""
 
     explanation: "Explanation | None" = None
 
 
 class UnencryptedBindError(DirectoryError):
-    """A password would have crossed a connection that is not encrypted, so nothing was sent."""
+    """A password would have been sent over an unencrypted connection, so nothing was sent."""

@@ -1,4 +1,4 @@
-"""Asking many so that one that cannot answer does not hide the others: servers (row C40), or entries."""
+"""What all tasks do: take a name as typed, ask several servers at once, and tell answers that are errors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
@@ -6,24 +6,39 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from quintet.directory.errors import DirectoryError, DirectoryUnavailableError, UnreachableReason
-from quintet.directory.snapshot import Server
-from quintet.ldap.errors import (
-    AdminLimitExceeded,
-    ConfidentialityRequired,
-    LdapError,
-    OperationsError,
-    ResultError,
-    SizeLimitExceeded,
-    StrongerAuthRequired,
-    TimeLimitExceeded,
-)
+from quintet.directory.services import Service
+from quintet.directory.snapshot import LIMITS, Server
+from quintet.ldap.errors import FilterSyntaxError, LdapError, ResultError
 
 T = TypeVar("T")
 
-_LIMITS = (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded)
-# Not about one entry: a limit; or the server wants a bind first (Active Directory says so with 1), or TLS.
-_NO_SERVICE = (*_LIMITS, OperationsError, StrongerAuthRequired, ConfidentialityRequired)
+LONGEST_NAME = 1024
+"""Bytes of a name that a user types. No name is longer, and servers close connections over huge requests."""
+
 _RAISE_LIMITS = "Raise the server's limits for this account (slapd: limits)"
+
+
+def is_name(name: str) -> bool:
+    """Whether this may be a name that a user typed: not blank, without a NUL, LONGEST_NAME bytes at most."""
+    if not name or len(name) > LONGEST_NAME or name.isspace() or "\0" in name:
+        return False
+    if name.isascii():
+        return True
+    try:
+        return len(name.encode("utf-8", "surrogateescape")) <= LONGEST_NAME
+    except UnicodeEncodeError:
+        return False
+
+
+def name_filter(fill: Callable[[str], bytes], name: str) -> bytes | None:
+    """The filter for a name as typed; None for a name that is never searched for."""
+    name = name.strip()
+    if not is_name(name):
+        return None
+    try:
+        return fill(name)
+    except FilterSyntaxError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +46,7 @@ class Answers(Generic[T]):
     """What the servers said, in their order, and which could not be asked."""
 
     given: tuple[tuple[Server, T], ...]
-    failures: tuple[tuple[Server, DirectoryError], ...]
+    failures: tuple[tuple[Server, DirectoryError], ...] = ()
 
     @property
     def unavailable(self) -> tuple[str, ...]:
@@ -39,7 +54,16 @@ class Answers(Generic[T]):
 
 
 async def query_servers(servers: Sequence[Server], question: Callable[[Server], Awaitable[T]]) -> Answers[T]:
-    """Put the question to all servers at once. When none can answer, the first one's error is raised."""
+    """Put the question to all servers at once; one that cannot answer does not hide the others (row C40).
+
+    When none can answer, the first one's error is raised.
+    """
+    if len(servers) == 1:
+        (server,) = servers
+        try:
+            return Answers(((server, await question(server)),))
+        except LdapError as error:
+            raise answered_badly(error, server) from error
     outcomes = await asyncio.gather(*(_ask(server, question) for server in servers))
     given, failures = [], []
     for server, outcome in zip(servers, outcomes, strict=True):
@@ -62,7 +86,7 @@ async def _ask(server: Server, question: Callable[[Server], Awaitable[T]]) -> tu
 
 
 async def gather_or_cancel(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Do it all at once. When one fails, the rest is given up before its error is raised."""
+    """Do it all at once. When one fails, the rest is cancelled before its error is raised."""
     tasks = [asyncio.ensure_future(each) for each in work]
     try:
         return await asyncio.gather(*tasks)
@@ -72,22 +96,14 @@ async def gather_or_cancel(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def unless_refused(question: Awaitable[T]) -> T | None:
-    """The answer about one entry among many; None when the server will not give it for this one."""
-    try:
-        return await question
-    except ResultError as error:
-        if isinstance(error, _NO_SERVICE):
-            raise
-        return None
-
-
-def answered_badly(error: LdapError, server: Server, task: str | None = None) -> DirectoryUnavailableError:
-    """An answer that is an error is none: the server could not do what the task needs."""
+def answered_badly(
+    error: LdapError, server: Server, service: Service | None = None
+) -> DirectoryUnavailableError:
+    """An answer that is an error is none: the server could not do what the service needs."""
     detail = error.message if isinstance(error, ResultError) else str(error)
-    fix = _RAISE_LIMITS if isinstance(error, _LIMITS) else None
+    fix = _RAISE_LIMITS if isinstance(error, LIMITS) else None
     found = DirectoryUnavailableError.because(
-        UnreachableReason.ANSWER, detail, task=task, server=server.label, address=error.server, fix=fix
+        UnreachableReason.ANSWER, detail, service=service, server=server.label, address=error.server, fix=fix
     )
     found.__cause__ = error
     return found

@@ -1,12 +1,14 @@
-"""What the five tasks answer: people, groups and containers. LDAP entries stop below this module."""
+"""What the tasks answer: people, groups and containers. LDAP entries stay below this module."""
 
 from dataclasses import dataclass
-from enum import Enum
+
+from quintet.directory.services import Service
+from quintet.ldap.pool_config import ConnectionState
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody in the directory. `id` is the Sametime ID: the DN, or the value of `UserIdAttribute`."""
+    """A person in the directory. `id` is the Sametime ID: the DN, or the value of `UserIdAttribute`."""
 
     id: str
     dn: str
@@ -83,19 +85,9 @@ class Membership:
     limit: int
 
 
-class State(Enum):
-    """What a connection is doing."""
-
-    CONNECTED = "connected"
-    CONNECTING = "connecting"
-    IDLE = "not opened yet"
-    WAITING = "waiting to try again"
-    CLOSED = "closed"
-
-
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The certificate that a server showed. `expires` is ISO 8601, UTC."""
+    """The certificate that a server presented. `expires` is ISO 8601, UTC."""
 
     subject: str
     issuer: str
@@ -104,13 +96,13 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
-    """One connection, as an administrator asks about it. `task` is a `Service` value or "business-card".
+    """One connection, as an administrator asks about it.
 
     `reconnects` counts the connections that took the place of broken ones. `error` is why there is none, or
-    that a preferred host is down. `remark` is what an administrator should know of one that serves.
+    that a preferred host is down. `note` is what an administrator should know of one that serves.
     """
 
-    task: str
+    service: Service
     server: str
     address: str
     encrypted: bool
@@ -118,14 +110,14 @@ class ConnectionStatus:
     cipher: str | None
     certificate: Certificate | None
     bound_as: str | None
-    state: State
+    state: ConnectionState
     operations: int
     in_flight: int
     reconnects: int
     error: str | None
-    remark: str | None = None
+    note: str | None = None
 
     @property
     def failed(self) -> bool:
         """Whether there is an error and no connection."""
-        return self.error is not None and self.state is not State.CONNECTED
+        return self.error is not None and self.state is not ConnectionState.CONNECTED

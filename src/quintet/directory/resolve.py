@@ -1,23 +1,15 @@
-"""Walk 2: a name as typed becomes people and groups, out of every server in `SearchOrder`."""
+"""Data flow 2: a name as typed becomes people and groups, from every server in `SearchOrder`."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from quintet.config.settings import DirectorySettings
-from quintet.directory.entries import (
-    group,
-    group_attributes,
-    identity,
-    parsed,
-    person,
-    person_attributes,
-    same,
-    texts,
-)
-from quintet.directory.name_filter import name_filter
-from quintet.directory.queries import gather_or_cancel, query_servers
+from quintet.config import DirectorySettings
+from quintet.directory.entries import group, identity, parsed, person, same, texts
+from quintet.directory.identified import by_dn, id_filter, is_group
+from quintet.directory.queries import is_name, name_filter, query_servers
 from quintet.directory.records import Group, Person, Resolution
 from quintet.directory.services import Service
-from quintet.directory.snapshot import Server, Snapshot
+from quintet.directory.snapshot import Found, Server, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,42 +22,43 @@ class _Match:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    matches: tuple[_Match, ...] = ()
+    """What one server has: people, groups, and what kept others back."""
+
+    people: Sequence[_Match] = ()
+    groups: Sequence[_Match] = ()
     cut: bool = False
-    missing_base: str | None = None
+    missing_bases: tuple[str, ...] = ()
 
 
-async def resolve(view: Snapshot, name: str, *, people: bool = True, groups: bool = True) -> Resolution:
+async def resolve(snapshot: Snapshot, name: str, *, people: bool = True, groups: bool = True) -> Resolution:
     """All matches, those first whose name is the name as typed; people before groups, servers in order.
 
-    One `*` at the end is dropped, others are literal. Raises DirectoryUnavailableError and its kin when no server answers.
+    An ID (a DN, or a value of `UserIdAttribute`) resolves to what has it, and to nothing else at that server.
+    One `*` at the end is dropped, others are literal. Raises DirectoryUnavailableError, UntrustedServerError
+    and UnencryptedBindError when no server answers.
     """
     name = name.strip()
-    if not may_be_resolved(name, view.directory):
+    if not is_name(name) or not may_be_resolved(name, snapshot.directory):
         return Resolution((), exact=False, complete=True)
-    limit = view.directory.max_results
 
-    async def question(server: Server) -> tuple[_Part, _Part]:
-        found, others = await gather_or_cancel(
-            (
-                _people(server, name, view.directory) if people else _nothing(),
-                _groups(server, name, limit) if groups else _nothing(),
-            )
-        )
-        return found, others
+    async def question(server: Server) -> _Part:
+        return await _at(server, name, snapshot.directory, people=people, groups=groups)
 
-    answers = await query_servers(view.servers, question)
-    parts = [part for _, both in answers.given for part in both]
-    matches = _merged([match for nth in (0, 1) for _, both in answers.given for match in both[nth].matches])
-    truncated = any(part.cut for part in parts) or len(matches) > limit
-    missing = dict.fromkeys(part.missing_base for part in parts if part.missing_base)
+    answers = await query_servers(snapshot.servers, question)
+    parts = [part for _, part in answers.given]
+    matches = _merged(
+        [*(m for part in parts for m in part.people), *(m for part in parts for m in part.groups)]
+    )
+    limit = snapshot.directory.max_results
+    truncated = len(matches) > limit or any(part.cut for part in parts)
+    missing = tuple(dict.fromkeys(base for part in parts for base in part.missing_bases))
     return Resolution(
-        tuple(match.record for match in matches[:limit]),
-        exact=sum(match.exact for match in matches) == 1,
+        tuple([match.record for match in matches[:limit]]),
+        exact=sum([match.exact for match in matches]) == 1,
         complete=not (truncated or answers.failures or missing),
         truncated=truncated,
         unavailable=answers.unavailable,
-        missing_bases=tuple(missing),
+        missing_bases=missing,
     )
 
 
@@ -74,9 +67,9 @@ def may_be_resolved(name: str, directory: DirectorySettings) -> bool:
 
     Names without a domain pass: who is found by them is judged by the mail address.
     """
-    domain = name.rstrip("*").rpartition("@")[2].strip().casefold().rstrip(".") if "@" in name else None
-    if domain is None:
+    if "@" not in name or not (directory.resolve_blacklist or directory.resolve_whitelist):
         return True
+    domain = name.rstrip("*").rpartition("@")[2].strip().casefold().rstrip(".")
     if any(_covers(each, domain) for each in directory.resolve_blacklist):
         return False
     allowed = directory.resolve_whitelist
@@ -91,68 +84,73 @@ def _covers(listed: str, domain: str) -> bool:
     return domain == listed
 
 
-async def _nothing() -> _Part:
-    return _Part()
-
-
-async def _people(server: Server, name: str, directory: DirectorySettings) -> _Part:
+async def _at(
+    server: Server, name: str, directory: DirectorySettings, *, people: bool, groups: bool
+) -> _Part:
     settings = server.settings
-    filled = name_filter(settings.person_filter.encode, name)
-    if filled is None:
+    entry = await by_dn(server, name, people=people, groups=groups)
+    if entry is not None:
+        found_by_dn = Found((entry,))
+        if is_group(server, entry):
+            return _Part(groups=_groups(found_by_dn, server, name))
+        return _Part(people=_people(found_by_dn, server, name, directory))
+    people_filter = name_filter(settings.person_filter.encode, name) if people else None
+    groups_filter = name_filter(settings.group_filter.encode, name) if groups else None
+    ids_filter = id_filter(server, name) if people else None
+    asked = [
+        (search, tree)
+        for search, tree in (
+            (server.people_search, people_filter),
+            (server.groups_search, groups_filter),
+            (server.people_search, ids_filter),
+        )
+        if tree is not None
+    ]
+    if not asked:
         return _Part()
-    found = await server.search(
-        Service.RESOLVE_NAMES,
-        settings.person_base,
-        settings.person_scope.value,
-        filled,
-        person_attributes(settings),
-        limit=directory.max_results,
-        in_part=True,
-    )
+    found = await server.find_all(Service.RESOLVE_NAMES, asked, in_part=True)
+    if ids_filter is not None:
+        *found, by_id = found
+        if by_id.entries:
+            return _Part(people=_people(by_id, server, name, directory))
     return _Part(
-        tuple(
-            _match(record, name, (record.id, *texts(entry, settings.name_attribute), record.mail or ""))
-            for entry in found.entries
-            for record in (person(entry, settings),)
-            if may_be_resolved(record.mail or "", directory)
-        ),
-        found.cut,
-        found.missing_base,
+        _people(found[0], server, name, directory) if people_filter is not None else (),
+        _groups(found[-1], server, name) if groups_filter is not None else (),
+        cut=any(each.cut for each in found),
+        missing_bases=tuple([each.missing_base for each in found if each.missing_base]),
     )
 
 
-async def _groups(server: Server, name: str, limit: int) -> _Part:
+def _people(found: Found, server: Server, name: str, directory: DirectorySettings) -> list[_Match]:
     settings = server.settings
-    filled = name_filter(settings.group_filter.encode, name)
-    if filled is None:
-        return _Part()
-    found = await server.search(
-        Service.RESOLVE_NAMES,
-        settings.group_base,
-        settings.group_scope.value,
-        filled,
-        group_attributes(settings),
-        limit=limit,
-        in_part=True,
-    )
-    return _Part(
-        tuple(
-            _match(group(entry, settings), name, texts(entry, settings.group_name_attribute))
-            for entry in found.entries
-        ),
-        found.cut,
-        found.missing_base,
-    )
+    matches = []
+    for entry in found.entries:
+        record = person(entry, settings)
+        if may_be_resolved(record.mail or "", directory):
+            called = (record.id, *texts(entry, settings.name_attribute), record.mail or "")
+            matches.append(_match(record, name, called))
+    return matches
 
 
-def _match(record: Person | Group, name: str, called: tuple[str, ...] | list[str]) -> _Match:
+def _groups(found: Found, server: Server, name: str) -> list[_Match]:
+    settings = server.settings
+    return [
+        _match(group(entry, settings), name, texts(entry, settings.group_name_attribute))
+        for entry in found.entries
+    ]
+
+
+def _match(record: Person | Group, name: str, called: Iterable[str]) -> _Match:
+    if any(name == each or same(name, each) for each in called):
+        return _Match(record, exact=True)
     typed = parsed(name) if "=" in name else None
-    exact = any(same(name, each) for each in called) or (typed is not None and typed == parsed(record.dn))
-    return _Match(record, exact)
+    return _Match(record, exact=typed is not None and typed == parsed(record.dn))
 
 
 def _merged(matches: list[_Match]) -> list[_Match]:
     """Each entry once, although two searches or two servers gave it; exact ones first."""
+    if len(matches) <= 1:
+        return matches
     once: dict[object, _Match] = {}
     for match in matches:
         once.setdefault((type(match.record), identity(match.record.dn)), match)

@@ -1,25 +1,47 @@
-"""What one request works with: settings and their pools, which a reload replaces and never changes."""
+"""What one request works with: settings and the pools that they ask for. A reload replaces it as a whole."""
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import final
 
-from quintet.config.settings import DirectorySettings, ServerSettings, Settings
-from quintet.directory.connector import guarded_bind
+from quintet.config import DirectorySettings, ServerSettings, Settings
+from quintet.directory.entries import (
+    canonical,
+    group_attributes,
+    member_attributes,
+    of_class,
+    opened_group_attributes,
+    person_attributes,
+    values,
+)
 from quintet.directory.events import Trace, Warned
-from quintet.directory.link import PooledConnection
-from quintet.directory.pool import Pool
+from quintet.directory.kinds import listed, of_group_class
+from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
+from quintet.directory.steps import tell_search
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import (
     AdminLimitExceeded,
     ClientLimitError,
+    ConfidentialityRequired,
+    LdapError,
     NoSuchObject,
+    OperationsError,
+    ResultError,
     SizeLimitExceeded,
+    StrongerAuthRequired,
     TimeLimitExceeded,
 )
-from quintet.ldap.filters import Filter
+from quintet.ldap.filters import Filter, Or
 from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
+from quintet.ldap.prepared import PreparedRead, PreparedSearch
 from quintet.ldap.results import SearchResult
+
+LIMITS = (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded)
+
+# Not about one entry: a limit; or the server wants a bind first (Active Directory says so with 1), or TLS.
+_ABOUT_ALL = (*LIMITS, OperationsError, StrongerAuthRequired, ConfidentialityRequired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,73 +56,114 @@ class Found:
     missing_base: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@final
 class Server:
-    """One directory, as the tasks see it: its settings, and a pool for each task."""
+    """One directory, as the tasks see it: its settings, a pool for each task, and what is asked often.
 
-    settings: ServerSettings
-    pools: dict[Service, Pool]
-    trace: Trace | None = None
-    _told: set[DN] = field(default_factory=set, compare=False, repr=False)
+    Methods raise LdapError for answers that are errors, and DirectoryError when there is no answer.
+    """
 
-    @property
-    def label(self) -> str:
-        return self.settings.label
-
-    @property
-    def bases(self) -> tuple[DN, ...]:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        pools: dict[Service, ServicePool],
+        *,
+        max_results: int,
+        trace: Trace | None = None,
+    ) -> None:
+        self.settings = settings
+        self.pools = pools
+        self.label = settings.label
+        self.bases = tuple(dict.fromkeys((settings.person_base, settings.group_base)))
         """The bases for people and groups, once each."""
-        return tuple(dict.fromkeys((self.settings.person_base, self.settings.group_base)))
+        self.base_keys = tuple(map(canonical, self.bases))
+        self.person_base_key = canonical(settings.person_base)
+        self._trace = trace
+        self._told: set[DN] = set()
+        self._group_classes = frozenset(name.lower().encode() for name in listed(settings.group_class))
+        person_base, group_base = str(settings.person_base), str(settings.group_base)
+        person_scope, group_scope = settings.person_scope.value, settings.group_scope.value
+        people, groups = person_attributes(settings), group_attributes(settings)
+        self.login_search = PreparedSearch(person_base, person_scope, people, limit=2)
+        self.people_search = PreparedSearch(person_base, person_scope, people, limit=max_results)
+        self.groups_search = PreparedSearch(group_base, group_scope, groups, limit=max_results)
+        self.member_read = PreparedRead(
+            Or((of_class(settings.person_class), of_group_class(settings.group_class))),
+            tuple(dict.fromkeys((*opened_group_attributes(settings), *people))),
+        )
+        self.uid_search = PreparedSearch(person_base, person_scope, ("objectClass", *people), limit=2)
+
+    async def find_all(
+        self, service: Service, asked: Sequence[tuple[PreparedSearch, bytes]], *, in_part: bool = False
+    ) -> list[Found]:
+        """What these searches with these filters find, over the connections of the service.
+
+        Limits also hold for servers that do not observe them. With `in_part`, what came before the server's
+        time limit or administrative limit was reached is accepted. A base that does not exist has no entries.
+        """
+        outcomes = await self.pools[service].find_all([search.query(tree) for search, tree in asked])
+        for (search, tree), outcome in zip(asked, outcomes, strict=True):
+            tell_search(service, self.label, search.base, search.scope, tree, outcome)
+        return [
+            Found(outcome.entries)
+            if type(outcome) is SearchResult
+            else self._cut_or_raise(service, search, outcome, in_part=in_part)
+            for (search, _), outcome in zip(asked, outcomes, strict=True)
+        ]
+
+    async def find_each(
+        self, service: Service, asked: Sequence[tuple[PreparedSearch, bytes]]
+    ) -> list[Found | None]:
+        """As `find_all`, with None where the server refuses one of the searches."""
+        outcomes = await self.pools[service].find_all([search.query(tree) for search, tree in asked])
+        return [
+            None if _is_refusal(outcome) else self._cut_or_raise(service, search, outcome, in_part=False)
+            for (search, _), outcome in zip(asked, outcomes, strict=True)
+        ]
 
     async def search(
         self,
-        task: Service,
+        service: Service,
         base: DN | str,
         scope: int,
         filter: Filter | bytes,  # noqa: A002 (LDAP's own word)
         attributes: Sequence[str],
         *,
         limit: int = 0,
-        in_part: bool = False,
     ) -> Found:
-        """A search over the task's connection, repeated once if that breaks. No base, no entries.
-
-        The limit holds for servers that do not keep to it, too. `in_part`: what came before the server's
-        time or its administrator's patience was over will do.
-        """
-        name = str(base)
-
-        async def operation(link: PooledConnection) -> SearchResult:
-            return await link.connection.search(
-                name, scope, filter, attributes, size_limit=limit, max_entries=limit or None
-            )
-
-        try:
-            found = await self.pools[task].run(operation)
-        except (SizeLimitExceeded, ClientLimitError) as error:
-            partial = error.partial
-            return Found(partial.entries if partial else (), cut=True)
-        except (TimeLimitExceeded, AdminLimitExceeded) as error:
-            if not (in_part and error.partial and error.partial.entries):
-                raise
-            return Found(error.partial.entries, cut=True)
-        except NoSuchObject:
-            missing = None if scope == BASE_OBJECT else self.missing_base(task, DN.parse(name))
-            return Found((), missing_base=missing)
-        return Found(found.entries)
+        """One search, as in `find_all`."""
+        tree = filter if isinstance(filter, bytes) else filter.encode()
+        search = PreparedSearch(str(base), scope, attributes, limit=limit)
+        (found,) = await self.find_all(service, ((search, tree),))
+        return found
 
     async def read(
         self,
-        task: Service,
+        service: Service,
         dn: DN | str,
         filter: Filter | bytes,  # noqa: A002 (LDAP's own word)
         attributes: Sequence[str],
     ) -> SearchResultEntry | None:
-        """One entry by its name; None when it is not there, or the filter does not fit it."""
-        found = await self.search(task, dn, BASE_OBJECT, filter, attributes, limit=1)
-        return found.entries[0] if found.entries else None
+        """One entry by its name; None when it does not exist, or the filter does not match it."""
+        (outcome,) = await self.pools[service].find_all((PreparedRead(filter, attributes).query(str(dn)),))
+        tree = filter if isinstance(filter, bytes) else filter.encode()
+        tell_search(service, self.label, str(dn), BASE_OBJECT, tree, outcome)
+        return _entry_or_raise(outcome)
 
-    def missing_base(self, task: Service, base: DN) -> str:
+    async def read_each(
+        self, service: Service, read: PreparedRead, dns: Sequence[str]
+    ) -> list[SearchResultEntry | None]:
+        """The entries of these names, in order; None also where the server refuses to give one of them."""
+        outcomes = await self.pools[service].find_all([read.query(dn) for dn in dns])
+        return [None if _is_refusal(outcome) else _entry_or_raise(outcome) for outcome in outcomes]
+
+    def is_group_entry(self, entry: SearchResultEntry) -> bool:
+        """Whether this is a group: by its class, or because it has members."""
+        if any(name.lower() in self._group_classes for name in values(entry, "objectClass")):
+            return True
+        return any(values(entry, attribute) for attribute in member_attributes(self.settings))
+
+    def missing_base(self, service: Service, base: DN) -> str:
         """Which configured base is not there, in words. The administrator is told once."""
         settings = self.settings
         keys = [
@@ -112,28 +175,100 @@ class Server:
             if each == base
         ]
         named = f"{' and '.join(keys)} {str(base)!r}{'' if base else ' (the whole directory)'}"
-        if self.trace and base not in self._told:
+        if base not in self._told:
             self._told.add(base)
-            self.trace(Warned(task.value, self.label, f"{named} is not there, or hidden from the account"))
+            self.warn(service, f"{named} is not there, or hidden from the account")
         return f"{named} at {self.label}"
 
-    async def bind(self, dn: str, password: str) -> None:
-        """Check a person's password. The connection serves the next bind as it is."""
+    def warn(self, service: Service, message: str) -> None:
+        """Tell the administrator."""
+        if self._trace:
+            self._trace(Warned(service, self.label, message))
 
-        async def operation(link: PooledConnection) -> None:
-            await guarded_bind(link.connection, link.endpoint, dn, password)
+    def _cut_or_raise(
+        self, service: Service, search: PreparedSearch, error: SearchResult | LdapError, *, in_part: bool
+    ) -> Found:
+        match error:
+            case SizeLimitExceeded() | ClientLimitError():
+                return Found(error.partial.entries if error.partial else (), cut=True)
+            case TimeLimitExceeded() | AdminLimitExceeded() if (
+                in_part and error.partial and error.partial.entries
+            ):
+                return Found(error.partial.entries, cut=True)
+            case NoSuchObject():
+                at_base = search.scope == BASE_OBJECT
+                missing = None if at_base else self.missing_base(service, DN.parse(search.base))
+                return Found((), missing_base=missing)
+            case LdapError():
+                raise error
+        return Found(error.entries)
 
-        await self.pools[Service.AUTHENTICATE].run(operation, "bind")
+
+def _is_refusal(outcome: SearchResult | LdapError) -> bool:
+    """Whether the server refuses to answer about one entry among many."""
+    return isinstance(outcome, ResultError) and not isinstance(outcome, _ABOUT_ALL)
 
 
-@dataclass(frozen=True, slots=True)
+def _entry_or_raise(outcome: SearchResult | LdapError) -> SearchResultEntry | None:
+    if type(outcome) is SearchResult:
+        return outcome.entries[0] if outcome.entries else None
+    match outcome:
+        case SizeLimitExceeded() | ClientLimitError():
+            entries = outcome.partial.entries if outcome.partial else []
+            return entries[0] if entries else None
+        case NoSuchObject():
+            return None
+    assert isinstance(outcome, LdapError)
+    raise outcome
+
+
+@final
 class Snapshot:
-    """The servers in `SearchOrder`, and the settings that hold for all."""
+    """The servers in `SearchOrder`, the pools of the cards' servers, and the settings that hold for all.
 
-    settings: Settings
-    servers: tuple[Server, ...]
-    trace: Trace | None = None
+    `enter` and `leave` enclose each request: the pools are closed when no request uses them any more.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        servers: tuple[Server, ...],
+        card_pools: tuple[ServicePool, ...],
+        trace: Trace | None = None,
+    ) -> None:
+        self.settings = settings
+        self.servers = servers
+        self.card_pools = card_pools
+        self.trace = trace
+        self._requests = 0
+        self._over: asyncio.Future[None] | None = None
 
     @property
     def directory(self) -> DirectorySettings:
         return self.settings.directory
+
+    @property
+    def pools(self) -> tuple[ServicePool, ...]:
+        """Those of all services."""
+        of_servers = (pool for server in self.servers for pool in server.pools.values())
+        return (*of_servers, *self.card_pools)
+
+    def enter(self) -> None:
+        self._requests += 1
+
+    def leave(self) -> None:
+        self._requests -= 1
+        if not self._requests:
+            self.abandon()
+
+    async def unused(self) -> None:
+        """Until no request works with it, or it is abandoned."""
+        if self._requests:
+            self._over = self._over or asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._over)
+
+    def abandon(self) -> None:
+        """End every `unused`."""
+        over, self._over = self._over, None
+        if over is not None and not over.done():
+            over.set_result(None)

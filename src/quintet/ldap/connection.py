@@ -316,7 +316,7 @@ class Connection(BindOperations):
         *,
         size_limit: int = 0,
         time_limit: int = 0,
-        deref: Deref | int = Deref.NEVER,
+        deref: Deref | int = 0,
         types_only: bool = False,
         controls: Sequence[Control] = (),
         timeout: float | None = None,
@@ -331,8 +331,9 @@ class Connection(BindOperations):
         names = attributes if type(attributes) is tuple else attribute_names(attributes)
         frame = _fast_codec.search_frame(base, scope, names, deref, size_limit, time_limit, types_only)
         now = wire.last_used = self._loop.time()
+        future: asyncio.Future[SearchResult] = self._loop.create_future()
         pending = SearchOperation(
-            self._loop,
+            future,
             wire.server,
             base,
             now + (limits.timeout if timeout is None else timeout),
@@ -345,7 +346,7 @@ class Connection(BindOperations):
         )
         wire.begin(pending)
         try:
-            return await pending.future
+            return await future
         except asyncio.CancelledError:
             wire.give_up(pending)
             raise
@@ -359,7 +360,7 @@ class Connection(BindOperations):
         *,
         size_limit: int = 0,
         time_limit: int = 0,
-        deref: Deref | int = Deref.NEVER,
+        deref: Deref | int = 0,
         types_only: bool = False,
         controls: Sequence[Control] = (),
         timeout: float | None = None,
@@ -444,6 +445,11 @@ class Connection(BindOperations):
     # What can be seen.
 
     @property
+    def protocol(self) -> LdapProtocol:
+        """What operations are sent through; for the pool."""
+        return self._wire
+
+    @property
     def closed(self) -> bool:
         """Whether the connection is closed, on whichever side."""
         return self._wire.over
@@ -475,9 +481,7 @@ class Connection(BindOperations):
 
     @property
     def ssl_object(self) -> ssl.SSLObject | None:
-        """The TLS of the connection, as `ssl` has it; None while it is unencrypted."""
-        transport = self._wire.transport
-        return transport.get_extra_info("ssl_object") if transport is not None else None
+        return self._wire.ssl_object
 
     @property
     def encrypted(self) -> bool:

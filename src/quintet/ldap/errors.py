@@ -13,6 +13,12 @@
     ├── ConnectionLostError        the connection broke: reset, end of stream, notice of disconnection, closed
     ├── OperationTimeoutError      no answer in time; the operation was abandoned
     ├── ClientLimitError           the server sent more than the caller allowed; the operation was abandoned
+    ├── UnencryptedPasswordError   a password would have crossed an unencrypted connection; nothing was sent
+    ├── PoolError                  a pool has no connection for an operation
+    │   ├── PoolClosedError        it is closed
+    │   ├── PoolOverloadedError    too many callers use it already
+    │   ├── PoolTimeoutError       no connection became free in time
+    │   └── NoHostReachableError   none of its hosts can be connected to, or bound to
     └── ResultError                the server answered with another result than success; a class for each code
 
 A wrong type in a call is a TypeError, a wrong value a ValueError, raised before anything is sent.
@@ -134,6 +140,35 @@ class ClientLimitError(LdapError):
     """
 
     partial: SearchResult | None = None
+
+
+class UnencryptedPasswordError(LdapError):
+    """A simple bind was refused on this side: its password would have crossed an unencrypted connection."""
+
+
+class PoolError(LdapError):
+    """A pool has no connection for an operation; the operation was not sent."""
+
+
+class PoolClosedError(PoolError):
+    """The pool is closed, or was closed while the operation waited for a connection."""
+
+
+class PoolOverloadedError(PoolError):
+    """`PoolConfig.max_callers` operations use the pool already."""
+
+
+class PoolTimeoutError(PoolError):
+    """No connection became free within the time for an operation."""
+
+
+class NoHostReachableError(PoolError):
+    """None of the hosts took a connection. `__cause__` is why, for the first of them.
+
+    `retry_in` is the time in seconds after which the pool tries that host again. Until then it fails at once.
+    """
+
+    retry_in: float = 0.0
 
 
 class ResultError(LdapError):

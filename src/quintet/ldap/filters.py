@@ -259,7 +259,8 @@ class Template:
         self._ber = _with_holes(text, self._hole).encode()
         self._trimmed = tuple(_trimmed_holes(self._ber, self._hole))
         self._trims = any(self._trimmed)
-        self._frames: dict[tuple[int, int], tuple[bytes, ...]] = {}
+        # By the length of a name; by the negative length where a star at its end is dropped.
+        self._frames: dict[int, tuple[bytes, ...]] = {}
 
     @property
     def holes(self) -> int:
@@ -278,19 +279,13 @@ class Template:
         Raises:
             FilterSyntaxError: The name has no visible character: the filter might match every entry.
         """
-        data = trimmed = _name_bytes(name)
+        data = name.encode() if type(name) is str and name.isascii() else _name_bytes(name)
         if self._trims and data[-1:] == b"*":
-            trimmed = data[:-1]
-        if not trimmed.isalnum() and _invisible(trimmed):
-            raise FilterSyntaxError("an empty name is never searched for")
-        sizes = len(data), len(trimmed)
-        frame = self._frames.get(sizes) or self._frame(*sizes)
-        if trimmed is data:
-            return EncodedFilter(data.join(frame))
-        filled = [frame[0]]
-        for trim, chunk in zip(self._trimmed, frame[1:], strict=True):
-            filled += trimmed if trim else data, chunk
-        return EncodedFilter(b"".join(filled))
+            return self._without_star(data)
+        if not data.isalnum() and _invisible(data):
+            raise FilterSyntaxError(_EMPTY)
+        frame = self._frames.get(size := len(data)) or self._frame(size, 0)
+        return EncodedFilter(data.join(frame))
 
     def filter(self, name: str | bytes) -> Filter:
         """The filter for a name, as a tree.
@@ -306,12 +301,25 @@ class Template:
         """
         return decode(self.encode(name))
 
-    def _frame(self, length: int, trimmed: int) -> tuple[bytes, ...]:
-        """The bytes around the holes for a name of this length: they depend on nothing else."""
-        sizes = [trimmed if trim else length for trim in self._trimmed]
+    def _without_star(self, data: bytes) -> EncodedFilter:
+        trimmed = data[:-1]
+        if _invisible(trimmed):
+            raise FilterSyntaxError(_EMPTY)
+        frame = self._frames.get(-len(data)) or self._frame(len(data), 1)
+        filled = [frame[0]]
+        for trim, chunk in zip(self._trimmed, frame[1:], strict=True):
+            filled += trimmed if trim else data, chunk
+        return EncodedFilter(b"".join(filled))
+
+    def _frame(self, length: int, dropped: int) -> tuple[bytes, ...]:
+        """The bytes around the holes for a name of this length: they depend on nothing else.
+
+        `dropped` is 1 if a star at its end is left out where the template has its own, else 0.
+        """
+        sizes = [length - dropped if trim else length for trim in self._trimmed]
         frame = tuple(_framed(self._ber, self._hole, iter(sizes))[0])
         if length <= _KEPT_LENGTHS:
-            self._frames[length, trimmed] = frame
+            self._frames[-length if dropped else length] = frame
         return frame
 
     def __eq__(self, other: object) -> bool:
@@ -328,6 +336,7 @@ class Template:
 
 
 _KEPT_LENGTHS = 256
+_EMPTY = "an empty name is never searched for"
 
 
 def _with_holes(text: str, hole: bytes) -> Filter:

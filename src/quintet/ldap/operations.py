@@ -5,10 +5,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import final
 
-from quintet.ldap._fast_codec import SearchFrame
+from quintet.ldap._fast_codec import ReadFrame, SearchFrame
 from quintet.ldap.errors import ClientLimitError, LdapError, ResultError
 from quintet.ldap.messages import (
     SUCCESS,
+    BindResponse,
     Control,
     FinalResponse,
     IntermediateResponse,
@@ -118,9 +119,8 @@ class AnswerOperation(Operation):
             self.future.set_exception(error)
 
 
-@final
 class SearchOperation(Operation):
-    """A search whose entries are collected."""
+    """A search whose entries are collected for `future`. `part` is what its frame lacks."""
 
     __slots__ = (
         "controls",
@@ -129,28 +129,29 @@ class SearchOperation(Operation):
         "future",
         "most_bytes",
         "most_entries",
+        "part",
         "references",
         "size",
-        "tree",
     )
 
     verb = "search"
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        future: asyncio.Future[SearchResult] | None,
         server: str,
         dn: str,
         deadline: float,
-        frame: SearchFrame,
-        tree: bytes,
+        frame: SearchFrame | ReadFrame,
+        part: bytes,
         controls: tuple[Control, ...],
         most_entries: int,
         most_bytes: int,
         intermediate: Intermediate | None = None,
     ) -> None:
+        self.future = future
         self.frame = frame
-        self.tree = tree
+        self.part = part
         self.controls = controls
         self.id = 0
         self.server = server
@@ -162,10 +163,9 @@ class SearchOperation(Operation):
         self.size = 0
         self.most_entries = most_entries
         self.most_bytes = most_bytes
-        self.future: asyncio.Future[SearchResult] = loop.create_future()
 
     def send(self, session: Session) -> int:
-        return session.search(self.frame, self.tree, self.controls)
+        return session.search(self.frame, self.part, self.controls)
 
     def take(self, answer: Answer) -> LdapError | None:
         _, op, controls, size, _ = answer
@@ -176,34 +176,131 @@ class SearchOperation(Operation):
             if len(entries) > self.most_entries:
                 return self._enough(f"more than {self.most_entries} entries")
             if self.size > self.most_bytes:
-                return self._enough(f"more than {self.most_bytes} octets of entries")
+                return self._enough(f"more than {self.most_bytes} bytes of entries")
         elif type(op) is SearchResultDone:
-            if not self.future.done():
-                result = op.result
-                found = SearchResult(self.entries, self.references, result, controls)
-                if result.code == SUCCESS:
-                    self.future.set_result(found)
-                else:
-                    error = self.result_error(result, controls)
-                    error.partial = found
-                    self.fail(error)
+            result = op.result
+            found = SearchResult(self.entries, self.references, result, controls)
+            if result.code == SUCCESS:
+                self.finish(found)
+            else:
+                error = self.result_error(result, controls)
+                error.partial = found
+                self.fail(error)
         elif isinstance(op, SearchResultReference):
             self.references.extend(op.uris)
             self.size += size
             if self.size > self.most_bytes:
-                return self._enough(f"more than {self.most_bytes} octets of references")
+                return self._enough(f"more than {self.most_bytes} bytes of references")
         elif self.intermediate is not None and isinstance(op, IntermediateResponse):
-            self.future.get_loop().call_soon(self.intermediate, op)
+            asyncio.get_running_loop().call_soon(self.intermediate, op)
         return None
+
+    def finish(self, found: SearchResult) -> None:
+        if self.future is not None and not self.future.done():
+            self.future.set_result(found)
+
+    def fail(self, error: LdapError) -> None:
+        if self.future is not None and not self.future.done():
+            self.future.set_exception(error)
 
     def _enough(self, what: str) -> ClientLimitError:
         error = ClientLimitError(what)
         error.partial = SearchResult(self.entries[: self.most_entries], self.references, Result())
         return error
 
+
+@final
+class SearchBatch:
+    """Searches that are awaited together: `future` is done when `left` of them have ended, in whatever way.
+
+    `outcomes` has for each search its result or its error; None while it is in flight. `failed` has the
+    numbers of those that ended with an error.
+    """
+
+    __slots__ = ("failed", "future", "left", "outcomes")
+
+    def __init__(
+        self, future: asyncio.Future[None], outcomes: "list[SearchResult | LdapError | None]", left: int
+    ) -> None:
+        self.future = future
+        self.outcomes = outcomes
+        self.left = left
+        self.failed: list[int] = []
+
+    def end(self, nth: int, outcome: SearchResult | LdapError) -> None:
+        self.outcomes[nth] = outcome
+        self.left -= 1
+        if not self.left and not self.future.done():
+            self.future.set_result(None)
+
+
+@final
+class BatchedSearch(SearchOperation):
+    """The search number `nth` of a batch."""
+
+    __slots__ = ("batch", "nth")
+
+    def __init__(
+        self,
+        batch: SearchBatch,
+        nth: int,
+        server: str,
+        dn: str,
+        deadline: float,
+        frame: SearchFrame | ReadFrame,
+        part: bytes,
+        most_entries: int,
+        most_bytes: int,
+    ) -> None:
+        super().__init__(None, server, dn, deadline, frame, part, (), most_entries, most_bytes)
+        self.batch = batch
+        self.nth = nth
+
+    def finish(self, found: SearchResult) -> None:
+        if self.batch.outcomes[self.nth] is None:
+            self.batch.end(self.nth, found)
+
     def fail(self, error: LdapError) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
+        if self.batch.outcomes[self.nth] is None:
+            self.batch.failed.append(self.nth)
+            self.batch.end(self.nth, error)
+
+
+class BindOperation(Operation):
+    """A simple bind that calls `ended`, so that no task has to wake up before the next bind is sent.
+
+    It may be sent again, on another connection, when it has ended. `unencrypted` is whether the password may
+    cross an unencrypted connection.
+    """
+
+    __slots__ = ("encoded_controls", "name", "password", "unencrypted")
+
+    verb = "bind"
+
+    def __init__(
+        self, dn: str, name: bytes, password: bytes, *, unencrypted: bool, controls: bytes = b""
+    ) -> None:
+        super().__init__("", dn, NEVER)
+        self.name = name
+        self.password = password
+        self.unencrypted = unencrypted
+        self.encoded_controls = controls
+
+    def ended(self, error: LdapError | None, controls: tuple[Control, ...] = ()) -> None:
+        """The server accepted the bind, with these controls in the answer; or what prevented that."""
+        raise NotImplementedError
+
+    def send(self, session: Session) -> int:
+        return session.bind(self.name, self.password, self.encoded_controls)
+
+    def take(self, answer: Answer) -> None:
+        op = answer.op
+        if isinstance(op, BindResponse):
+            good = op.result.code == SUCCESS
+            self.ended(None if good else self.result_error(op.result, answer.controls), answer.controls)
+
+    def fail(self, error: LdapError) -> None:
+        self.ended(error)
 
 
 @final

@@ -16,11 +16,12 @@ from quintet.ldap.errors import (
     OperationTimeoutError,
     RemoteProtocolError,
     TlsError,
+    UnencryptedPasswordError,
     shown,
 )
 from quintet.ldap.limits import Limits
 from quintet.ldap.messages import FinalResponse, SearchResultDone
-from quintet.ldap.operations import NEVER, Operation, StreamOperation
+from quintet.ldap.operations import NEVER, BindOperation, Operation, StreamOperation
 from quintet.ldap.session import Answer, Disconnection, Event, Session, State, Violation
 from quintet.ldap.trace import Closed, Encrypted, Ended, Received, Sent, Trace
 
@@ -35,6 +36,8 @@ class LdapProtocol(asyncio.BufferedProtocol):
         self.limits = limits
         self.trace = trace
         self.transport: asyncio.Transport | None = None
+        self.ssl_object: ssl.SSLObject | None = None
+        """None while bytes are sent unencrypted."""
         self.lost: asyncio.Future[None] = loop.create_future()
         self.reason: LdapError | None = None
         self.over = False
@@ -62,7 +65,7 @@ class LdapProtocol(asyncio.BufferedProtocol):
     def begin(self, pending: Operation, *, at_once: bool = False) -> None:
         """Send the request, or let it wait for its turn.
 
-        Raises LocalProtocolError and ConnectionLostError: nothing was sent.
+        Raises LocalProtocolError or ConnectionLostError; then nothing was sent.
         """
         if self.over:
             raise pending.place(self._lost()) from self.reason
@@ -99,6 +102,27 @@ class LdapProtocol(asyncio.BufferedProtocol):
         if self.trace is not None:
             self.trace(Sent(pending.id, pending.verb))
         return None
+
+    def bind(self, operation: BindOperation) -> None:
+        """Send a simple bind at once: no other request may share its write.
+
+        Raises as `begin` does, and UnencryptedPasswordError: this is the last place that a password passes.
+        """
+        if self.over or self.session.state is State.CLOSED:
+            raise operation.place(self._lost()) from self.reason
+        if self.ssl_object is None and not operation.unencrypted:
+            raise operation.place(UnencryptedPasswordError("the password would be sent unencrypted"))
+        try:
+            operation.id = message_id = operation.send(self.session)
+        except LdapError as error:
+            raise operation.place(error) from None
+        self.pending[message_id] = operation
+        self.operations += 1
+        if operation.deadline < self._check_at:
+            self._check_deadlines_at(operation.deadline)
+        self._flush()
+        if self.trace is not None:
+            self.trace(Sent(message_id, operation.verb))
 
     @property
     def references(self) -> int:
@@ -162,10 +186,11 @@ class LdapProtocol(asyncio.BufferedProtocol):
             self.end(ConnectionLostError("TLS was cut short"))
             raise
         self.transport = transport
+        found: ssl.SSLObject = transport.get_extra_info("ssl_object")
+        self.ssl_object = found
         if agreed:
             self.session.tls_established()
         if self.trace is not None:
-            found: ssl.SSLObject = transport.get_extra_info("ssl_object")
             cipher = found.cipher()
             self.trace(Encrypted(found.version() or "", cipher[0] if cipher else ""))
 
@@ -356,11 +381,13 @@ class LdapProtocol(asyncio.BufferedProtocol):
 
     def _time_out(self, pending: Operation) -> None:
         what = "the server did not answer in time"
-        pending.fail(pending.place(OperationTimeoutError(what)))
         if self.session.state is State.OPEN:
+            pending.fail(pending.place(OperationTimeoutError(what)))
             self.give_up(pending, "timed out")
-        else:  # what cannot be abandoned leaves the connection in a state that nobody knows
+        else:  # what cannot be abandoned leaves the connection in an unknown state
+            del self.pending[pending.id]
             self.end(ConnectionLostError(f"{what} to a {pending.verb}"))
+            pending.fail(pending.place(OperationTimeoutError(what)))
 
 
 _FEW = 8

@@ -83,7 +83,7 @@ class ReadOperations(ABC):
         *,
         size_limit: int = 0,
         time_limit: int = 0,
-        deref: Deref | int = Deref.NEVER,
+        deref: Deref | int = 0,
         types_only: bool = False,
         controls: Sequence[Control] = (),
         timeout: float | None = None,
@@ -101,7 +101,7 @@ class ReadOperations(ABC):
                 those, `["1.1"]` for no attributes.
             size_limit: The most entries that the server may send; 0 for no limit but its own.
             time_limit: The most seconds that the server may take; 0 for no limit but its own.
-            deref: Where aliases are followed.
+            deref: Where aliases are followed; 0 is `Deref.NEVER`.
             types_only: Whether to return the names of attributes without their values.
             controls: Controls of the request.
             timeout: The time for the whole answer, in seconds; None for `Limits.timeout`.
@@ -129,7 +129,7 @@ class ReadOperations(ABC):
         *,
         size_limit: int = 0,
         time_limit: int = 0,
-        deref: Deref | int = Deref.NEVER,
+        deref: Deref | int = 0,
         types_only: bool = False,
         controls: Sequence[Control] = (),
         timeout: float | None = None,
@@ -172,7 +172,7 @@ class ReadOperations(ABC):
         *,
         page_size: int,
         cookie: bytes = b"",
-        deref: Deref | int = Deref.NEVER,
+        deref: Deref | int = 0,
         controls: Sequence[Control] = (),
         timeout: float | None = None,
     ) -> SearchPage:
@@ -221,7 +221,7 @@ class ReadOperations(ABC):
         attributes: Iterable[str] = (),
         *,
         page_size: int = 500,
-        deref: Deref | int = Deref.NEVER,
+        deref: Deref | int = 0,
         controls: Sequence[Control] = (),
         timeout: float | None = None,
         references: list[str] | None = None,
@@ -229,7 +229,7 @@ class ReadOperations(ABC):
         """Search page by page (RFC 2696), and give the entries one by one.
 
         That is how to get past the size limit of a server: Active Directory sends 1,000 entries at once.
-        Leave early with `contextlib.aclosing`, and the server is told to forget the search.
+        Leave early with `contextlib.aclosing`, and the server is asked to forget the search.
 
         Args:
             base: As for `search`.

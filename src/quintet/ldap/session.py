@@ -155,13 +155,32 @@ class Session:
             self.state = State.STARTING_TLS
         return message_id
 
-    def search(self, frame: _fast_codec.SearchFrame, tree: bytes, controls: tuple[Control, ...] = ()) -> int:
-        """Queue a search from its frame and its filter in BER."""
+    def search(
+        self,
+        frame: _fast_codec.SearchFrame | _fast_codec.ReadFrame,
+        part: bytes,
+        controls: tuple[Control, ...] = (),
+    ) -> int:
+        """Queue a search from its frame and what the frame lacks: the filter in BER, or the DN in UTF-8."""
         if self.state is not State.OPEN:
             self._check_open()
         message_id, number = self._next_id()
-        self._out.append(frame.message(number, tree, encode_controls(controls) if controls else b""))
+        self._out.append(frame.message(number, part, encode_controls(controls) if controls else b""))
         self._due[number] = message_id, SearchResultDone
+        return message_id
+
+    def bind(self, name: bytes, password: bytes, controls: bytes = b"") -> int:
+        """Queue a simple bind, with encoded controls; its message id.
+
+        Raises LocalProtocolError when it may not be sent.
+        """
+        if self.state is not State.OPEN or self._due:
+            self._check_alone("bind", State.OPEN, State.BINDING)
+        message_id, number = self._next_id()
+        self._out.append(_fast_codec.bind_request(number, name, password, controls))
+        self._due[number] = message_id, BindResponse
+        self.state = State.BINDING
+        self._sasl = False
         return message_id
 
     def abandon(self, message_id: int) -> None:
@@ -233,7 +252,7 @@ class Session:
 
     def _read(self, data: bytes, events: list[Event]) -> None:
         at, end, due = 0, len(data), self._due
-        read_entry = _fast_codec.read_entry
+        read_entry, bind_responses = _fast_codec.read_entry, _fast_codec.BIND_RESPONSES
         while at < end:
             stop = 0
             if at + 3 <= end and data[at] == 0x30:
@@ -252,11 +271,13 @@ class Session:
                 return
             size = stop - at
             at = stop
-            # The common answers first: a search's, without controls.
+            # The common answers first: those to searches and simple binds, without controls.
             if 6 < stop - start <= _SOON_READ:
                 op_at = start + 2 + data[start + 1]
                 asked = due.get(number := data[start:op_at])
-                if asked is not None and asked[1] is SearchResultDone:
+                if asked is None:
+                    pass
+                elif asked[1] is SearchResultDone:
                     if data[op_at] == 0x64:
                         if (op := read_entry(data, op_at, stop)) is not None:
                             events.append(_new(Answer, (asked[0], op, (), size, False)))
@@ -265,6 +286,11 @@ class Session:
                         del due[number]
                         events.append(_new(Answer, (asked[0], _fast_codec.SUCCESSFUL, (), size, True)))
                         continue
+                elif asked[1] is BindResponse and (response := bind_responses.get(data[op_at:stop])):
+                    del due[number]
+                    self.state = State.OPEN
+                    events.append(_new(Answer, (asked[0], response, (), size, True)))
+                    continue
             if not self._read_any(data, start, stop, size, events):
                 return
             if self.state is State.TLS_AGREED and at < end:

@@ -3,21 +3,26 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, final
 
-from quintet.cards.cards import Cards
-from quintet.config.load import load
-from quintet.config.settings import CardSettings, Settings
-from quintet.config.stash_migration import stash_passwords
+from quintet.cards import Cards
+from quintet.config import Settings, load, stash_passwords
 from quintet.diagnostics import SettingsError
-from quintet.directory.directory import Directory
-from quintet.directory.endpoint import FileFingerprint, stamps
-from quintet.directory.errors import UnencryptedBindError
-from quintet.directory.records import ConnectionStatus, State
+from quintet.directory import (
+    Connections,
+    ConnectionState,
+    ConnectionStatus,
+    Directory,
+    Event,
+    FileFingerprint,
+    Trace,
+    UnencryptedBindError,
+    fingerprints,
+)
 from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
 from quintet.runtime.pidfile import pid_file
@@ -32,7 +37,6 @@ RECONNECT_EVERY = 30.0
 """Seconds between two attempts to open connections that are down."""
 
 _FIRST_ATTEMPT = 10.0
-_NO_CARDS = CardSettings(storages=(), sets={})
 
 
 @final
@@ -50,27 +54,23 @@ class Application:
         self.settings = load(self.folder, environ)
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
-        self.directory = Directory(self.settings, trace=self.events)
-        self.cards = Cards(self.settings.cards or _NO_CARDS, trace=self.events)
+        self.listeners: list[Trace] = [self.events]
+        self._connections = Connections(self.settings, trace=self._tell)
+        self.directory = Directory(self._connections)
+        self.cards = Cards(self._connections)
 
     async def __aenter__(self) -> Self:
-        try:
-            await self.directory.open()
-            await self.cards.open()
-        except BaseException:
-            await asyncio.gather(self.directory.close(), self.cards.close())
-            raise
+        await self._connections.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(self.directory.drain(DRAIN), self.cards.drain(DRAIN))
+        await self._connections.drain(DRAIN)
 
     async def connect(self) -> tuple[ConnectionStatus, ...]:
         """Open the connections that are down, even those that failed a moment ago."""
-        tasks, cards = await asyncio.gather(self.directory.connect_all(), self.cards.connect_all())
-        return (*tasks, *cards)
+        return await self._connections.connect_all()
 
     async def reload(self) -> bool:
         """Read the files again and apply them; False when they have errors.
@@ -79,11 +79,11 @@ class Application:
         """
         async with self._changing:
             try:
-                settings = load(self.folder, self._environ)
+                settings = await asyncio.to_thread(load, self.folder, self._environ)
                 found = _fingerprints(settings)
                 if (settings, found) == (self.settings, self._fingerprints):
                     return True
-                await self.directory.reload(settings)
+                await self._connections.reload(settings)
             except SettingsError as error:
                 self.events.problems(error.problems)
                 self.events.settings_rejected("the new settings have errors")
@@ -91,14 +91,15 @@ class Application:
             except (UnencryptedBindError, OSError) as error:
                 self.events.settings_rejected(str(error))
                 return False
+            if _ports(settings) != _ports(self.settings):
+                self.events.log.warning("changed addresses and ports take effect after a restart")
             self.settings, self._fingerprints = settings, found
             self._apply(settings)
-            await self.cards.reload(settings.cards or _NO_CARDS)
             self.events.log.info("new settings", protection=self.directory.protection.name.lower())
             return True
 
     def connections(self) -> tuple[ConnectionStatus, ...]:
-        return (*self.directory.status(), *self.cards.status())
+        return self._connections.status()
 
     def running(self) -> Running:
         """The answer of the status socket."""
@@ -108,8 +109,12 @@ class Application:
     def summary(self) -> str:
         """The state in a few words."""
         found = self.connections()
-        working = sum(each.state is State.CONNECTED for each in found)
+        working = sum(each.state is ConnectionState.CONNECTED for each in found)
         return f"protection {self.directory.protection.name.lower()}, {working} of {len(found)} connections"
+
+    def _tell(self, event: Event) -> None:
+        for each in self.listeners:
+            each(event)
 
     def _apply(self, settings: Settings) -> None:
         self.events.traces = settings.traces
@@ -119,7 +124,12 @@ class Application:
 def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
     """The state of the store files: a new certificate in them is a change of the settings."""
     storages = settings.cards.storages if settings.cards else ()
-    return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in stamps(tls))
+    return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in fingerprints(tls))
+
+
+def _ports(settings: Settings) -> tuple[str | int, ...]:
+    web = settings.web
+    return (web.address, web.port, web.metrics_address, web.metrics_port)
 
 
 # The process around it.
@@ -129,7 +139,7 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
     """Serve until SIGTERM or SIGINT, and return which. SIGHUP reloads the settings.
 
     They are also reloaded every `config_refresh_interval`. `debug` logs every operation. Raises
-    AlreadyRunningError, SettingsError, UnencryptedBindError.
+    AlreadyRunningError, SettingsError, UnencryptedBindError, PortError.
     """
     stop, reload = asyncio.Event(), asyncio.Event()
     received: list[signal.Signals] = []
@@ -149,7 +159,9 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
             )
             if application is not None:
                 await stack.enter_async_context(_status_socket(application, environ))
+                ready = await stack.enter_async_context(_http(application))
                 await _first_attempt(application, stop)
+                ready()
                 await _run(application, stop, reload)
             systemd.stopping()
             events.log.info("stopping")
@@ -241,6 +253,37 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
                 reason=str(failure),
             )
         yield
+
+
+@asynccontextmanager
+async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
+    """Serve HTTP where a port is set; what it yields declares the server ready. Raises PortError."""
+    web = application.settings.web
+    if not (web.port or web.metrics_port):
+        yield lambda: None
+        return
+    from quintet.web.monitoring import Metrics, Phase  # noqa: PLC0415  # as below
+    from quintet.web.serving import serving  # noqa: PLC0415  # its libraries take half a second to import
+    from quintet.web.sessions import Sessions  # noqa: PLC0415
+    from quintet.web.site import Site  # noqa: PLC0415
+
+    sessions = Sessions()
+    metrics = Metrics(application.connections, sessions)
+    application.listeners.append(metrics)
+    site = Site(
+        application.directory,
+        application.cards,
+        lambda: application.settings,
+        sessions,
+        observe=metrics.observe,
+    )
+
+    def ready() -> None:
+        metrics.phase = Phase.READY
+
+    async with serving(site, metrics) as found:
+        application.events.log.info("listening", http=found.http, metrics=found.metrics)
+        yield ready
 
 
 @contextmanager

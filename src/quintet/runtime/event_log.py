@@ -3,18 +3,32 @@
 A repeated failure is logged once, until the connection works again.
 """
 
-from dataclasses import asdict
 from typing import Any, final
 
 import structlog
 
-from quintet.config.settings import TraceSettings
+from quintet.config import TraceSettings
 from quintet.diagnostics import Diagnostic, Severity
-from quintet.directory.events import Event, Gone, Opened, OpenFailed, Operated, Retried, SignedIn, Warned
-from quintet.directory.records import ConnectionStatus
+from quintet.directory import (
+    BoundConnection,
+    ConnectionEvent,
+    ConnectionStatus,
+    Event,
+    Service,
+    SignedIn,
+    Warned,
+)
+from quintet.ldap.pool_config import (
+    ConnectionFailed,
+    ConnectionGone,
+    ConnectionOpened,
+    GoneReason,
+    OperationEnded,
+    OperationRepeated,
+    UpkeepFailed,
+)
 
-CARDS = "business-card"
-_QUIET_ENDS = ("idle", "old", "moved", "closed")
+_QUIET_ENDS = (GoneReason.IDLE, GoneReason.OLD, GoneReason.MOVED, GoneReason.CLOSED)
 
 
 @final
@@ -25,33 +39,56 @@ class EventLogger:
         self.traces = traces or TraceSettings()
         self._debug = debug
         self.log: Any = structlog.get_logger()
-        self._failing: dict[tuple[str, str, str], str] = {}
+        self._failing: dict[tuple[Service, str], str] = {}
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Operated) and not self._traced(event):
-            return  # by far the most frequent event
-        details = {key: _rounded(value) for key, value in asdict(event).items()}
         match event:
-            case Opened():
-                self._failing.pop((event.task, event.server, event.address), None)
-                self.log.info("connection opened", **details)
-            case OpenFailed():
-                self._failed(event, details)
-            case Gone():
-                log = self.log.debug if event.reason in _QUIET_ENDS else self.log.warning
-                log("connection gone", **details)
-            case Retried():
-                self.log.info("operation repeated", **details)
-            case Warned():
-                self.log.warning(details.pop("message"), **details)
+            case ConnectionEvent():
+                self._on_connection(event)
+            case Warned(service, server, message):
+                self.log.warning(message, task=service.value, server=server)
             case SignedIn():
-                log = self.log.debug if event.outcome == "ok" else self.log.info
-                log("sign-in", **details)
-            case Operated():
-                self.log.info("operation", **details)
+                tell = self.log.debug if event.outcome == "ok" else self.log.info
+                tell("sign-in", outcome=event.outcome, reason=event.reason, seconds=round(event.seconds, 4))
 
-    def _traced(self, event: Operated) -> bool:
-        return self._debug or (self.traces.user_info if event.task == CARDS else self.traces.ldap)
+    def _on_connection(self, told: ConnectionEvent) -> None:
+        event = told.event
+        if isinstance(event, OperationEnded) and not self._traced(told.service):
+            return  # most events by far are of this kind, and nobody wants them
+        where: dict[str, Any] = {"task": told.service.value, "server": told.server}
+        match event:
+            case ConnectionOpened(address, encrypted, prepared, seconds):
+                self._failing.pop((told.service, str(address)), None)
+                way = prepared.method.value if isinstance(prepared, BoundConnection) else None
+                self.log.info(
+                    "connection opened",
+                    **where,
+                    address=str(address),
+                    encrypted=encrypted,
+                    way=way,
+                    seconds=round(seconds, 4),
+                )
+            case ConnectionFailed(address, error, retry_in):
+                words, place = str(error), (told.service, str(address))
+                known = self._failing.get(place) == words
+                self._failing[place] = words
+                tell = self.log.debug if known else self.log.warning
+                tell("no connection", **where, address=place[1], error=words, retry_in=round(retry_in, 4))
+            case ConnectionGone(address, reason):
+                tell = self.log.debug if reason in _QUIET_ENDS else self.log.warning
+                tell("connection gone", **where, address=str(address), reason=reason.value)
+            case OperationRepeated(operation, error):
+                self.log.info("operation repeated", **where, operation=operation, why=error)
+            case UpkeepFailed(error):
+                self.log.warning("upkeep failed", **where, error=error)
+            case OperationEnded(operation, outcome, seconds):
+                self.log.info(
+                    "operation", **where, operation=operation, outcome=outcome, seconds=round(seconds, 4)
+                )
+
+    def _traced(self, service: Service) -> bool:
+        cards = service is Service.BUSINESS_CARD
+        return self._debug or (self.traces.user_info if cards else self.traces.ldap)
 
     def problems(self, found: tuple[Diagnostic, ...]) -> None:
         """Every problem of the settings."""
@@ -75,20 +112,10 @@ class EventLogger:
             if each.encrypted and each.tls_version is not None:
                 self.log.info(
                     "handshake",
-                    task=each.task,
+                    task=each.service.value,
                     address=each.address,
                     tls_version=each.tls_version,
                     cipher=each.cipher,
                     certificate=each.certificate.subject if each.certificate else None,
                     expires=each.certificate.expires if each.certificate else None,
                 )
-
-    def _failed(self, event: OpenFailed, details: dict[str, Any]) -> None:
-        where = (event.task, event.server, event.address)
-        known = self._failing.get(where) == event.error
-        self._failing[where] = event.error
-        (self.log.debug if known else self.log.warning)("no connection", **details)
-
-
-def _rounded(value: object) -> object:
-    return round(value, 4) if isinstance(value, float) else value

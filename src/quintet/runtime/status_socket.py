@@ -11,10 +11,11 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from quintet.directory.records import Certificate, ConnectionStatus, State
+from quintet.directory import Certificate, ConnectionState, ConnectionStatus, Service
 
 SOCKET = "quintet.sock"
 RUNTIME_FOLDER = Path("/run/quintet")
@@ -121,14 +122,15 @@ def decode(data: bytes) -> Running:
 def _connection(document: dict[str, Any]) -> ConnectionStatus:
     certificate = document["certificate"]
     parsed = {
-        "state": State(document["state"]),
+        "service": Service(document["service"]),
+        "state": ConnectionState(document["state"]),
         "certificate": certificate and Certificate(**certificate),
     }
     return ConnectionStatus(**document | parsed)
 
 
-def _value_of(state: State) -> str:
-    return state.value
+def _value_of(member: Enum) -> Any:
+    return member.value
 
 
 def _bound(path: Path) -> socket.socket:

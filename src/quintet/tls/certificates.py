@@ -6,8 +6,10 @@ therefore only read through this module, which treats a malformed one as missing
 """
 
 import ipaddress
+import threading
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -16,6 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from quintet.tls.names import Names
@@ -44,7 +47,8 @@ _PURPOSES = {
     ExtendedKeyUsageOID.KERBEROS_PKINIT_KDC: "Kerberos KDC",
     ExtendedKeyUsageOID.IPSEC_IKE: "IPsec",
 }
-_MOST_SIGNATURES = 40
+_MOST_SIGNATURES = 20
+_FILTERS = threading.RLock()
 
 TrustIndex = Mapping[x509.Name, Sequence[x509.Certificate]]
 
@@ -75,17 +79,41 @@ class Facts:
 
 def load_certificate(der: bytes) -> x509.Certificate:
     """The certificate in `der`, even an unusual one. Raises `MalformedCertificateError`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with without_warnings():
         try:
             certificate = x509.load_der_x509_certificate(der)
             # cryptography reads these only when asked, and raises then.
             for name in (certificate.subject, certificate.issuer):
                 name.rfc4514_string()
             _ = certificate.version, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        except x509.InvalidVersion as error:
+            message = f"its X.509 version, {error.parsed_version + 1}, is not supported"
+            raise MalformedCertificateError(message) from None
         except _MALFORMED as error:
             raise MalformedCertificateError(str(error)) from None
     return certificate
+
+
+def load_pkcs7(der: bytes) -> list[x509.Certificate]:
+    """All certificates of a PKCS#7 file. Raises `MalformedCertificateError`."""
+    with without_warnings():
+        try:
+            found = pkcs7.load_der_pkcs7_certificates(der)
+        except _MALFORMED as error:
+            raise MalformedCertificateError(str(error)) from None
+    return [load_certificate(each.public_bytes(serialization.Encoding.DER)) for each in found]
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """No warnings of Python meanwhile, about odd certificates or old TLS versions: we judge them ourselves.
+
+    The filters are the process's own, and stores are opened in threads. So only one thread changes them at a
+    time.
+    """
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def facts_of(certificate: x509.Certificate) -> Facts:
@@ -206,17 +234,21 @@ def authority_fault(certificate: x509.Certificate) -> str | None:
     return None if constraints.ca else "its basic constraints are CA:FALSE"
 
 
-def purposes_of(certificate: x509.Certificate) -> tuple[str, ...] | None:
-    """The purposes of its extended key usage (RFC 5280 4.2.1.12), None when it has no such extension."""
-    usage = extension(certificate, x509.ExtendedKeyUsage)
-    return None if usage is None else tuple(_PURPOSES.get(oid, oid.dotted_string) for oid in usage)
+def server_fault(certificate: x509.Certificate) -> str | None:
+    """Why it must not be used by a TLS server (RFC 5280 4.2.1.3 and 4.2.1.12); None when it may.
 
-
-def is_for_servers(certificate: x509.Certificate) -> bool:
-    """Whether its extended key usage, if any, allows server authentication."""
-    usage = extension(certificate, x509.ExtendedKeyUsage)
+    Its extended key usage limits the certificates that a CA issued as well.
+    """
+    purposes, usage = extension(certificate, x509.ExtendedKeyUsage), extension(certificate, x509.KeyUsage)
     allowed = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
-    return usage is None or any(oid in allowed for oid in usage)
+    if purposes is not None and not any(oid in allowed for oid in purposes):
+        told = ", ".join(_PURPOSES.get(oid, oid.dotted_string) for oid in purposes)
+        return f"its extended key usage is {told or 'empty'}, not server authentication"
+    if usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
+        return (
+            None if is_authority(certificate) else "its key usage allows neither signatures nor key exchange"
+        )
+    return None
 
 
 def is_valid(certificate: x509.Certificate, now: datetime) -> bool:
@@ -273,7 +305,7 @@ def find_path(
 
     Unlike OpenSSL it goes back when an issuer of the right name turns out to be the wrong one. It is a
     proposal, no verdict: OpenSSL must still accept it. `presented` starts with the server's certificate. None
-    when there is no such path, or when the search would take more than some 40 signatures.
+    when there is no such path, or when the search would take more than some 20 signatures.
     """
     signatures = 0
 

@@ -14,7 +14,6 @@ is trusted.
 import os
 import ssl
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from quintet.tls.certificates import (
     find_path,
     names_of,
     subject_of,
+    without_warnings,
 )
 from quintet.tls.inspect import presented_by, verified_chain
 from quintet.tls.levels import check_strength
@@ -44,6 +44,7 @@ from quintet.tls.stores import (
     StoreError,
     StoreNotFoundError,
     UnusableEntryError,
+    add_trusted,
     is_sound,
     open_store,
 )
@@ -244,14 +245,13 @@ def _context(plan: _Plan, trusted: Sequence[x509.Certificate]) -> _CheckedContex
     context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags = _VERIFY
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # old versions are the administrator's choice
+    with without_warnings():  # old versions are the administrator's choice
         context.minimum_version, context.maximum_version = settings.minimum, settings.maximum
     _set_suites(context, settings)
-    _trust(context, trusted, settings)
+    add_trusted(context, trusted)
     if plan.crls:
         with _readable_by_openssl(plan.crls) as file:
-            context.load_verify_locations(cafile=file)
+            context.load_verify_locations(cafile=file)  # the file holds CRLs only, so none becomes trusted
         context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
     if plan.key is not None:
         _present(context, plan.key, settings)
@@ -395,20 +395,6 @@ def _check_trust(trust: Store, settings: TlsSettings) -> None:
             f" ({told})",
             "import a stronger one, or lower the level",
         )
-
-
-def _trust(context: ssl.SSLContext, trust: Sequence[x509.Certificate], settings: TlsSettings) -> None:
-    data = b"".join(each.public_bytes(serialization.Encoding.DER) for each in trust)
-    # Python takes an error that another connection of this thread left behind for one of its own, once.
-    with suppress(ssl.SSLError):
-        context.load_verify_locations(cadata=data)
-        return
-    try:
-        context.load_verify_locations(cadata=data)
-    except ssl.SSLError as error:
-        path = settings.trust_store.path if settings.trust_store else None
-        message = f"{ssl.OPENSSL_VERSION} refuses a certificate in it: {error.reason}"
-        raise UnusableEntryError(message, "remove that certificate", path) from error
 
 
 def _check_key(entry: KeyEntry, settings: TlsSettings) -> None:

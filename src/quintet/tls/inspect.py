@@ -7,17 +7,16 @@ the caller.
 
 import _ssl
 import ssl
-import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cryptography import x509
 
-from quintet.tls.certificates import MalformedCertificateError, load_certificate
+from quintet.tls.certificates import MalformedCertificateError, load_certificate, without_warnings
 from quintet.tls.settings import TlsSettings
 
-MOST_CERTIFICATES = 20
+MOST_CERTIFICATES = 10
 """So many certificates of a server's chain are looked at."""
 
 _OP_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on
@@ -76,8 +75,7 @@ def inspection_context(settings: TlsSettings | None = None) -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.options |= _OP_LEGACY_SERVER_CONNECT
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with without_warnings():
         context.minimum_version = ssl.TLSVersion.TLSv1_2 if fips else ssl.TLSVersion.TLSv1
         context.maximum_version = ssl.TLSVersion.TLSv1_3
     context.set_ciphers("DEFAULT" if fips else "ALL:@SECLEVEL=0")

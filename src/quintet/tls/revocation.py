@@ -7,7 +7,6 @@ of date. Quintet downloads no CRLs and does not use OCSP.
 import base64
 import binascii
 import re
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from quintet.tls.certificates import without_warnings
 from quintet.tls.settings import TlsSettingsError
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -51,8 +51,7 @@ def read_crls(path: Path) -> tuple[x509.CertificateRevocationList, ...]:
         fix = "the file must hold the CRLs of all CAs of the chain, in PEM or DER"
         raise CrlError(path, f"it holds {len(blocks)} CRLs in PEM", fix)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_warnings():
             lists = tuple(x509.load_der_x509_crl(each) for each in blocks)
             for each in lists:
                 _ = each.issuer.rfc4514_string(), each.last_update_utc, each.next_update_utc

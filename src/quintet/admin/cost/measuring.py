@@ -17,12 +17,19 @@ from itertools import cycle
 
 from quintet.admin.levels import at_level
 from quintet.admin.sampling import Sample, sample
-from quintet.config.settings import Settings
-from quintet.directory.directory import Directory
-from quintet.directory.endpoint import Mode, pool_configs
-from quintet.directory.errors import AmbiguousNameError, DirectoryError, UnknownNameError
-from quintet.directory.services import Protection, Service
-from quintet.directory.ssl_contexts import SslContextCache
+from quintet.config import Settings
+from quintet.directory import (
+    TASKS,
+    AmbiguousNameError,
+    Directory,
+    DirectoryError,
+    Mode,
+    Protection,
+    Service,
+    SslContextCache,
+    UnknownNameError,
+    endpoints_of,
+)
 from quintet.ldap.connection import connect
 from quintet.ldap.errors import LdapError
 
@@ -82,7 +89,7 @@ async def measure(
         plan = [(level, _operations(directory, people)) for level, directory in open_levels]
         for level, operations in plan:
             level.skipped = {
-                task: "no entry to measure it with was found" for task in Service if task not in operations
+                task: "no entry to measure it with was found" for task in TASKS if task not in operations
             }
         handshake = await _handshake(settings)
         for _, operations in plan:
@@ -170,11 +177,11 @@ async def _burst(operation: Operation) -> Burst:
 
 async def _handshake(settings: Settings) -> float | None:
     """The median of what TLS adds to opening a connection, in ms; None where there is no TLS."""
-    endpoint = pool_configs(at_level(settings, Protection.ALL))[Service.RESOLVE_NAMES, 0].endpoints[0]
+    endpoint = endpoints_of(at_level(settings, Protection.ALL))[Service.RESOLVE_NAMES, 0]
     plain: list[float] = []
     encrypted: list[float] = []
     try:
-        context = SslContextCache().of(endpoint)
+        context = await SslContextCache().of(endpoint)
         for _ in range(_HANDSHAKES):
             async with _timed(plain):
                 _, writer = await asyncio.open_connection(endpoint.address.host, endpoint.address.port)

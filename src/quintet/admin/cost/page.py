@@ -6,7 +6,7 @@ import jinja2
 
 from quintet.admin.cost.measuring import AT_ONCE, BURST, Measured
 from quintet.admin.cost.verdict import TaskFigures, figures, verdict
-from quintet.directory.services import Service
+from quintet.directory import TASKS, Service
 
 _WIDTH = 420.0
 
@@ -22,7 +22,7 @@ def page(measured: Measured, server: str) -> str:
     """The page. `server` names what was measured."""
     found = {level.protection.name.lower(): figures(level) for level in measured.levels}
     plots = [
-        (title, unit, [(task.value, _bars(found, task, field)) for task in Service])
+        (title, unit, [(task.value, _bars(found, task, field)) for task in TASKS])
         for title, unit, field in (
             ("Operations per second", "more is better", "per_second"),
             ("Median time of an operation, ms", "less is better", "p50_ms"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from quintet.admin.cost.measuring import Level, Measured
-from quintet.directory.services import Protection, Service
+from quintet.directory import Protection, Service
 
 SEARCHES = (Service.RESOLVE_LOGIN, Service.RESOLVE_NAMES, Service.BROWSE, Service.GROUP_CONTENT)
 _WIDEST = 0.25

@@ -9,14 +9,19 @@ from functools import partial
 
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.sites import Site
-from quintet.config.settings import Account, Settings
+from quintet.config import Account, Settings
 from quintet.diagnostics import Finding, Pitfall, Severity
-from quintet.directory.connector import BoundConnection, Connector
-from quintet.directory.endpoint import Endpoint, protection_of
-from quintet.directory.entries import identity
-from quintet.directory.errors import DirectoryError, UnencryptedBindError
-from quintet.directory.services import Protection
-from quintet.directory.ssl_contexts import SslContextCache
+from quintet.directory import (
+    BoundConnection,
+    Connector,
+    DirectoryError,
+    Endpoint,
+    Protection,
+    SslContextCache,
+    UnencryptedBindError,
+    identity,
+    protection_of,
+)
 from quintet.ldap.errors import (
     ConfidentialityRequired,
     InvalidCredentials,
@@ -71,7 +76,7 @@ def _refused_before(site: Site, endpoint: Endpoint, outcomes: Sequence[Outcome])
 
 async def _try(site: Site, endpoint: Endpoint, opening: Connector, checks: Checks) -> Outcome:
     try:
-        return Outcome(site, await opening(endpoint, site.at(endpoint)))
+        return Outcome(site, await opening.open(endpoint))
     except UnencryptedBindError as error:
         message = f"{site.name}: {error.message}"
         checks.add(Pitfall.D36, site.place, message, error.fix, severity=Severity.ERROR)
@@ -165,7 +170,7 @@ def _check_unencrypted(site: Site, settings: Settings, outcomes: Sequence[Outcom
         message = f"{site.name}: names and passwords{whose} are sent unencrypted"
         checks.add(Finding.Q14, site.place, message, f"quintet protect all{' --cards' if cards else ''}")
     elif level is Protection.PASSWORDS and account and not settings.directory.allow_clear_service_bind:
-        way = next((o.ready.way for o in outcomes if o.site is site and o.ready), None)
+        way = next((o.ready.method.value for o in outcomes if o.site is site and o.ready), None)
         if way is None:
             return
         # More exact than what the settings alone show.

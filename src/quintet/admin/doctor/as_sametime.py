@@ -7,7 +7,7 @@ from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.handshakes import PATIENCE, Way, way_of
 from quintet.admin.doctor.sites import Site
 from quintet.diagnostics import Pitfall, Place, Severity
-from quintet.directory.endpoint import Mode
+from quintet.directory import Mode
 from quintet.ldap.connection import connect
 from quintet.ldap.errors import LdapError
 from quintet.ldap.limits import Address
@@ -21,7 +21,7 @@ async def try_as_sametime(sites: Iterable[Site], good: frozenset[Way], checks: C
     """D2 and D3 for Sametime itself, which offers two suites of TLS 1.2 unless the settings name others."""
     ways = {way_of(each): (site.place, each) for site in sites for each in site.endpoints}
     for way, (place, each) in ways.items():
-        if way not in good or each.mode is Mode.CLEAR or each.profile.suites:
+        if way not in good or each.mode is Mode.UNENCRYPTED or each.tls.suites:
             continue
         start_tls = each.mode is Mode.STARTTLS
         if await _handshake(each.address, _SAMETIME, start_tls=start_tls) is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from quintet.diagnostics import Code, Diagnostic, Finding, Place, Severity
-from quintet.directory.errors import DirectoryError
+from quintet.directory import DirectoryError
 from quintet.ldap.errors import LdapError
 
 PATIENCE = 20.0

@@ -13,15 +13,11 @@ from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.handshakes import Way, way_of
 from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
 from quintet.admin.doctor.people import Examined
-from quintet.admin.doctor.queries import BIND_REQUIRED
 from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
 from quintet.admin.doctor.sites import Site, sites_of
-from quintet.config.load import read
-from quintet.config.settings import Settings
+from quintet.config import Settings, read
 from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
-from quintet.directory.connector import BoundConnection
-from quintet.directory.endpoint import Endpoint
-from quintet.directory.entries import sametime_id
+from quintet.directory import BIND_REQUIRED, BoundConnection, Endpoint, sametime_id
 
 if TYPE_CHECKING:
     from quintet.ldap.messages import SearchResultEntry
@@ -86,7 +82,7 @@ def _usable(
     """The sites that can be asked, each with its first host that answers."""
     found: list[tuple[Site, Endpoint]] = []
     for site in sites:
-        endpoint = next((each for each in site.line.endpoints if way_of(each) in good), None)
+        endpoint = next((each for each in site.line.hosts if way_of(each) in good), None)
         if endpoint is None:
             checks.skip(f"account and searches of {site.name}", "it cannot be connected to")
         elif site.place.file in damaged:

@@ -12,11 +12,9 @@ from quintet.admin.doctor.connect import reach
 from quintet.admin.doctor.sites import Site
 from quintet.admin.doctor.stores import check_dates, opened
 from quintet.admin.service_kind import Speaks, probe
-from quintet.cards.endpoint import LABEL as CARDS
-from quintet.config.xml_schema import PLAIN_PORT, TLS_PORT
+from quintet.config import PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import Code, Finding, Pitfall, Place, Severity
-from quintet.directory.endpoint import Endpoint, Mode
-from quintet.directory.entry_exists import ANYTHING
+from quintet.directory import ANY_ENTRY, Endpoint, Mode, Service
 from quintet.ldap.connection import Connection, connect
 from quintet.ldap.errors import ConfidentialityRequired, ConnectionLostError, LdapError, ResultError, TlsError
 from quintet.ldap.limits import Address
@@ -86,7 +84,7 @@ Way = tuple[Address, Mode, TlsSettings]
 
 def way_of(endpoint: Endpoint) -> Way:
     """What decides whether an address can be used; several tasks share it."""
-    return endpoint.address, endpoint.mode, endpoint.profile
+    return endpoint.address, endpoint.mode, endpoint.tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +125,12 @@ async def examine(sites: Iterable[Site], checks: Checks) -> frozenset[Way]:
 
 async def _speaks(target: _Target) -> bool:
     endpoint, checks = target.endpoint, target.checks
-    if endpoint.mode is Mode.CLEAR:
+    if endpoint.mode is Mode.UNENCRYPTED:
         return await _speaks_plain(target)
     try:
-        context = make_context(endpoint.profile)
+        context = make_context(endpoint.tls)
     except (StoreError, TlsSettingsError, ssl.SSLError, OSError, ValueError) as error:
-        if isinstance(error, TlsSettingsError) and endpoint.profile.level:
+        if isinstance(error, TlsSettingsError) and endpoint.tls.level:
             target.add(Pitfall.D38, f"TLS to {endpoint.address} cannot be set up: {error}")
         elif not checks.has(*_EXPLAINED):
             target.add(Finding.Q13, f"TLS to {endpoint.address} cannot be set up: {error}")
@@ -162,7 +160,7 @@ async def _speaks_plain(target: _Target) -> bool:
     connection = await connect(address, timeout=PATIENCE)
     async with connection:
         try:
-            await connection.search("", BASE_OBJECT, ANYTHING, ("1.1",), timeout=PATIENCE)
+            await connection.search("", BASE_OBJECT, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
         except ConfidentialityRequired as error:
             target.add(Finding.Q16, f"{address}: {error.message}")
             return False
@@ -186,9 +184,9 @@ async def _speaks_plain(target: _Target) -> bool:
 
 async def _knows_ldap(connection: Connection, target: _Target) -> bool:
     """Whether LDAP is behind TLS. With TLS 1.3 a server refuses our certificate only after the handshake."""
-    address, ours = target.address, target.endpoint.profile.key_store
+    address, ours = target.address, target.endpoint.tls.key_store
     try:
-        await connection.search("", BASE_OBJECT, ANYTHING, ("1.1",), timeout=PATIENCE)
+        await connection.search("", BASE_OBJECT, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
     except ResultError:
         return True
     except ConnectionLostError:
@@ -227,7 +225,7 @@ async def _inspect(address: Address, settings: TlsSettings, *, start_tls: bool) 
 
 async def _explain(target: _Target, error: TlsError) -> None:
     endpoint, checks = target.endpoint, target.checks
-    address, profile = endpoint.address, endpoint.profile
+    address, profile = endpoint.address, endpoint.tls
     found = await _inspect(address, profile, start_tls=endpoint.mode is Mode.STARTTLS)
     told = explain(
         error,
@@ -248,7 +246,7 @@ async def _explain(target: _Target, error: TlsError) -> None:
         fix = f"replace the certificate of {address}, or lower STLDAP_TLS_SECURITY_LEVEL"
     if code is Pitfall.D8:
         await _add_not_tls(target)
-    elif code is Finding.Q10 and endpoint.label == CARDS and checks.has(Pitfall.D7):
+    elif code is Finding.Q10 and endpoint.service is Service.BUSINESS_CARD and checks.has(Pitfall.D7):
         checks.skip(f"TLS to {address} for business cards", "their trust store lacks certificates")
     else:
         target.add(code, message, fix)

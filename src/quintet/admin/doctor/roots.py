@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.queries import SECONDS, ask
 from quintet.admin.doctor.sites import Site
-from quintet.config.settings import Scope
+from quintet.config import Scope
 from quintet.diagnostics import Finding, Pitfall
 from quintet.ldap import Connection, LdapError, PagedResults, Present, ServerKind
 from quintet.ldap.dn import type_key

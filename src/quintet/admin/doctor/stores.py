@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 
 from quintet.admin.doctor.checks import Checks
-from quintet.config.cross_checks import encrypts
-from quintet.config.settings import Settings
+from quintet.config import Settings, encrypts
 from quintet.diagnostics import Pitfall, Place, Severity
 from quintet.tls import (
     Origin,

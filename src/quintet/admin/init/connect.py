@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from quintet.admin.fetching import PATIENCE, FetchError, Peer, fetch
+from quintet.config import PLAIN_PORT
 from quintet.ldap import Address, Connection, LdapError, RootDSE, connect
 from quintet.tls import Presented, TlsSettings, inspection_context
-
-CLEAR_PORT, TLS_PORT = 389, 636
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ async def reach(host: str, port: int, tls_port: int) -> Reached:
         async with await peer.connect(inspection_context(TlsSettings())) as connection:
             root = await _root(connection, peer)
         if peer.port == port and not peer.start_tls:
-            return Reached(host, CLEAR_PORT, port, peer, shown, root)
+            return Reached(host, PLAIN_PORT, port, peer, shown, root)
         return Reached(host, port, tls_port, peer, shown, root)
     try:
         connection = await connect(Address(host, port), timeout=PATIENCE)

@@ -1,23 +1,31 @@
 """The three files, the trust store and its stash, as `quintet init` writes them: all of them or none."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from xml.sax.saxutils import quoteattr
 
 from quintet.admin.init.proposing import Proposal
-from quintet.config.load import load
-from quintet.config.settings import Account
-from quintet.directory.services import Protection
+from quintet.config import (
+    CARDS,
+    COMMUNITY,
+    INI,
+    Account,
+    load,
+    render_cards,
+    render_community,
+    render_ini,
+    settings_file,
+)
+from quintet.directory import Protection
 from quintet.files import PRIVATE, FileChange, replace_file, write_files
 from quintet.secret import Secret
 from quintet.tls import Store, write_stash, write_store
 
-INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
 STORE, STASH = "ldaptruststore.p12", "ldaptruststore.sth"
+_TRUST = "STLDAP_TLS_TRUST_STORE_"
 FILES = (INI, COMMUNITY, CARDS, STORE, STASH)
 
 
@@ -38,7 +46,7 @@ class Plan:
 
 def in_the_way(folder: Path) -> tuple[Path, ...]:
     """The files that are there already."""
-    return tuple(folder / name for name in FILES if (folder / name).exists())
+    return tuple(path for name in FILES if (path := settings_file(folder, name)).exists())
 
 
 def write(folder: Path, environ: Mapping[str, str], plan: Plan) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
@@ -96,34 +104,34 @@ def _try(
 
 
 def _ini(plan: Plan, password: Secret | None, *, stashed: bool) -> str:
-    lines = ["[Config]"]
+    keys = {}
     if password is not None:
-        prefix = "STLDAP_TLS_TRUST_STORE_"
-        lines += [f"{prefix}TYPE=p12", f"{prefix}FILE={STORE}"]
-        lines += [
-            f"{prefix}PASSWORD_STASH_FILE={STASH}" if stashed else f"{prefix}PASSWORD={password.reveal()}"
-        ]
-    lines += ["", "[Directory]"]
+        keys[f"{_TRUST}TYPE"], keys[f"{_TRUST}FILE"] = "p12", STORE
+        if stashed:
+            keys[f"{_TRUST}PASSWORD_STASH_FILE"] = STASH
+        else:
+            keys[f"{_TRUST}PASSWORD"] = password.reveal()
     if plan.level is Protection.PASSWORDS:
-        lines += ["ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS=1"]
+        keys["ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"] = "1"
     if plan.start_tls:
-        lines += ["QUINTET_START_TLS=1"]
-    return "\n".join(lines) + "\n"
+        keys["QUINTET_START_TLS"] = "1"
+    if plan.proposal.login_domains:
+        keys["QUINTET_LOGIN_DOMAINS"] = ",".join(plan.proposal.login_domains)
+    return render_ini(keys)
 
 
 def _community(plan: Plan) -> str:
     name, password = _account(plan)
     chosen = plan.proposal
-    attributes = {
+    connection = {
         "HostName": plan.host,
         "Port": str(plan.port),
         "SSLEnabled": "0" if plan.level is Protection.NONE else "1",
         "SSLPort": str(plan.tls_port),
         "SearchOrder": "1",
         "BindEntryDn": name,
-        "BindEntryPassword": password,
+        "BindEntryPwd": password,
         "PersonResolveBase": chosen.person_base,
-        "PersonResolveScope": "recursive",
         "PersonResolveFilter": chosen.person_filter,
         "UserDnSearchFilter": chosen.login_filter,
         "PersonObjectClass": chosen.person_class,
@@ -131,79 +139,33 @@ def _community(plan: Plan) -> str:
         "NameAttribute": chosen.name_attribute,
         "EmailAttribute": chosen.mail_attribute,
         "GroupResolveBase": chosen.group_base,
-        "GroupResolveScope": "recursive",
         "GroupResolveFilter": chosen.group_filter,
         "GroupMembership": chosen.membership,
         "GroupObjectClass": chosen.group_class,
-        "GroupNameAttribute": "cn",
         "GroupMemberAttribute": chosen.member_attribute,
     }
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
-<StCommunityConfig>
-  <Settings DirRefreshInterval="60" ConfigRefreshInterval="60"/>
-  <LDAP>
-    <Connection {_written(attributes, "        ")}/>
-  </LDAP>
-</StCommunityConfig>
-"""
+    return render_community([connection])
 
 
 def _cards(plan: Plan, password: Secret | None) -> str:
-    who, secret = _account(plan)
+    name, secret = _account(plan)
     chosen = plan.proposal
     encrypted = plan.level is not Protection.NONE and not plan.start_tls
-    attributes = {
+    server = {
         "HostName": plan.host,
         "Port": str(plan.port),
         "SslEnabled": str(encrypted).lower(),
         "SslPort": str(plan.tls_port),
-        "UserName": who,
+        "UserName": name,
         "Password": secret,
         "BaseDN": chosen.person_base,
-        "Scope": "2",
         "SearchFilter": chosen.card_filter,
         "UserIdAttribute": chosen.user_id_attribute,
         "PersonObjectClass": chosen.person_class,
     }
-    store = {"KeyStorePath": STORE, "KeyStorePassword": password.reveal()} if password is not None else {}
-    properties = f"      <SslProperties {_written(store, '          ')}/>\n" if store else ""
-    details = "\n".join(_detail(field, names) for field, names in chosen.details)
-    fields = [field for field, _ in chosen.details]
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
-<UserInformation>
-  <ReadStConfigUpdates value="false"/>
-  <Resources>
-    <Storage type="LDAP">
-      <CommonField CommonFieldName="MailAddress"/>
-      <StorageDetails {_written(attributes, "          ")}/>
-{properties}      <Details>
-{details}
-      </Details>
-    </Storage>
-  </Resources>
-  <ParamsSets>
-    <Set SetId="0" params="{",".join(_for_anybody(fields))}"/>
-    <Set SetId="1" params="{",".join(fields)}"/>
-  </ParamsSets>
-</UserInformation>
-"""
-
-
-def _for_anybody(fields: Iterable[str]) -> list[str]:
-    return [each for each in fields if each in ("Name", "Company")]
-
-
-def _detail(field: str, names: str) -> str:
-    kind = "image/jpeg" if field == "Photo" else "text/plain"
-    separator = ' DisplaySeparator=" / "' if "," in names else ""
-    return f'        <Detail Id="{field}" FieldName="{names}" Type="{kind}"{separator}/>'
+    store = {} if password is None else {"KeyStorePath": STORE, "KeyStorePassword": password.reveal()}
+    return render_cards([server], store, dict(chosen.details))
 
 
 def _account(plan: Plan) -> tuple[str, str]:
     return (plan.account.name, plan.account.password.reveal()) if plan.account is not None else ("", "")
-
-
-def _written(attributes: Mapping[str, str], indent: str) -> str:
-    """One attribute a line; line feeds in values survive XML's normalisation as references."""
-    entities = {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
-    return f"\n{indent}".join(f"{name}={quoteattr(value, entities)}" for name, value in attributes.items())

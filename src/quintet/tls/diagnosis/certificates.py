@@ -13,11 +13,10 @@ from quintet.tls.certificates import (
     extension,
     has_issued,
     is_authority,
-    is_for_servers,
     is_self_signed,
     issuer_of,
     names_of,
-    purposes_of,
+    server_fault,
     subject_of,
     top_of,
 )
@@ -171,17 +170,15 @@ def _not_a_ca(case: Case, _: str) -> Explanation:
 
 
 def _wrong_purpose(case: Case, message: str) -> Explanation:
-    for certificate in case.path or case.chain:
-        if not is_for_servers(certificate):
-            purposes = ", ".join(purposes_of(certificate) or ()) or "nothing"
-            return Explanation(
-                Reason.WRONG_PURPOSE,
-                subject_of(certificate),
-                f"{case.named(certificate)} is for {purposes} by its extended key usage, not for server"
-                " authentication",
-                "replace it by one with serverAuth in its extended key usage, or without that extension",
-            )
-    return _other(case, message)
+    chain = case.path or case.chain
+    certificate = next((each for each in chain if server_fault(each)), chain[0] if chain else None)
+    detail = server_fault(certificate) if certificate is not None else None
+    return Explanation(
+        Reason.WRONG_PURPOSE,
+        case.subject_of(certificate),
+        f"{case.named(certificate)} is not for TLS servers: {detail or message}",
+        "replace it by one with serverAuth in its extended key usage, or without that extension",
+    )
 
 
 def _constrained(case: Case, message: str) -> Explanation:

@@ -13,6 +13,7 @@ from quintet.tls.stores.entries import (
     TrustedEntry,
     UnreadableEntry,
     Unseen,
+    add_trusted,
     is_sound,
 )
 from quintet.tls.stores.errors import (
@@ -69,6 +70,7 @@ __all__ = [
     "UnusableEntryError",
     "WrongStorePasswordError",
     "WrongStoreTypeError",
+    "add_trusted",
     "is_sound",
     "java_objection",
     "kind_of",

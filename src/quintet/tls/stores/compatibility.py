@@ -5,6 +5,7 @@ keytool of OpenJDK 17; the answer is yes only for what is known to work, and tes
 """
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
 from quintet.tls.certificates import extension, has_sound_extensions, public_key
@@ -68,6 +69,8 @@ def _java_parse_objection(certificate: x509.Certificate) -> str | None:
         return "has a key of a kind that Java may not know"
     if not has_sound_extensions(certificate):
         return "has malformed extensions, or extensions in an old version"
+    if not _names_one_algorithm(certificate):
+        return "names two algorithms of its signature"
     if not certificate.issuer.rfc4514_string():
         return "names no issuer"
     if not certificate.subject.rfc4514_string() and not _has_critical_names(certificate):
@@ -77,9 +80,21 @@ def _java_parse_objection(certificate: x509.Certificate) -> str | None:
 
 def _names_its_curve(certificate: x509.Certificate) -> bool:
     """Whether the parameters of an EC key are the curve's name (RFC 5480 2.1.1), not the curve itself."""
-    fields = [each for each in der.parse(certificate.tbs_certificate_bytes).sequence() if each.tag < 0xA0]
-    algorithm = fields[5].sequence()[0]
+    algorithm = _fields(certificate)[5].sequence()[0]
     return algorithm.sequence()[1].tag == der.OID
+
+
+def _names_one_algorithm(certificate: x509.Certificate) -> bool:
+    """Whether the algorithm of the signature is the same inside and outside (RFC 5280 4.1.1.2)."""
+    outer = der.parse(certificate.public_bytes(serialization.Encoding.DER)).sequence()[1]
+    return _fields(certificate)[1].content == outer.content
+
+
+def _fields(certificate: x509.Certificate) -> list[der.Node]:
+    """The fields of the TBSCertificate from the serial number on (RFC 5280 4.1)."""
+    return [
+        each for each in der.parse(certificate.tbs_certificate_bytes).sequence() if each.tag < der.CONTEXT_0
+    ]
 
 
 def _has_critical_names(certificate: x509.Certificate) -> bool:

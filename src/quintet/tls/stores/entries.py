@@ -1,5 +1,8 @@
 """What stores hold, whatever their format, and how it is made of the bytes of one."""
 
+import ssl
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -10,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
 from quintet.tls.certificates import MalformedCertificateError, load_certificate
+from quintet.tls.stores.errors import UnusableEntryError
 
 PrivateKey = (
     rsa.RSAPrivateKey
@@ -133,6 +137,18 @@ def is_sound(key: PrivateKey) -> bool:
     except ValueError:
         return False
     return True
+
+
+def add_trusted(context: ssl.SSLContext, certificates: Iterable[x509.Certificate]) -> None:
+    """Makes the context trust these certificates. Raises `UnusableEntryError` when OpenSSL refuses one."""
+    found = {each.public_bytes(serialization.Encoding.DER) for each in certificates}
+    # Python raises for any error in OpenSSL's queue, even one of another connection, or of an extension that
+    # did not keep the certificate from being taken. What counts is how many were.
+    with suppress(ssl.SSLError):
+        context.load_verify_locations(cadata=b"".join(found))
+    if context.cert_store_stats()["x509"] != len(found):
+        message = f"{ssl.OPENSSL_VERSION} refuses a certificate, which is malformed"
+        raise UnusableEntryError(message, "get one that follows RFC 5280")
 
 
 class Aliases:

@@ -56,7 +56,7 @@ def _aes(key: bytes, iv: bytes, data: bytes) -> bytes:
 
 
 def _triple_des(key: bytes, iv: bytes, data: bytes) -> bytes:
-    decryptor = Cipher(TripleDES(key), modes.CBC(iv)).decryptor()
+    decryptor = Cipher(TripleDES((key + key[:8])[:24]), modes.CBC(iv)).decryptor()
     return decryptor.update(data) + decryptor.finalize()
 
 

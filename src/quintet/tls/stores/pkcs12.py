@@ -53,7 +53,7 @@ _REMAKE = "recreate the store with keytool"
 _DEEPEST = 8
 _MOST_ATTRIBUTES = 20
 _MOST_KEYS, _LONGEST_CHAIN = 100, 100
-_ROUNDS, _LEGACY_ROUNDS = 10_000, 50_000  # as keytool
+_MOST_ROUNDS, _LEAST_ROUNDS = 10_000, 2_048  # as keytool and as OpenSSL
 
 
 @dataclass(slots=True)
@@ -141,7 +141,9 @@ def write_pkcs12(contents: Contents, password: str, *, legacy: bool = False) -> 
             " Sametime opens a .p12 store",
             "choose a password of letters, digits and signs without accents, or make it a .jks store",
         )
-    protection = _protection(password, legacy=legacy)
+    # A store with many keys must stay cheap enough to be opened again (`pbe.MOST_ROUNDS`).
+    rounds = max(_LEAST_ROUNDS, _MOST_ROUNDS * 10 // max(10, len(contents.keys)))
+    protection = _protection(password, rounds, legacy=legacy)
     files = []
     if contents.trusted:
         trusted = [pkcs12.PKCS12Certificate(e.certificate, _name(e.alias)) for e in contents.trusted]
@@ -161,13 +163,13 @@ def write_pkcs12(contents: Contents, password: str, *, legacy: bool = False) -> 
     return files[0] if len(files) == 1 else _joined(files, password, legacy=legacy)
 
 
-def _protection(password: str, *, legacy: bool) -> serialization.KeySerializationEncryption:
-    builder = serialization.PrivateFormat.PKCS12.encryption_builder()
+def _protection(password: str, rounds: int, *, legacy: bool) -> serialization.KeySerializationEncryption:
+    builder = serialization.PrivateFormat.PKCS12.encryption_builder().kdf_rounds(rounds)
     if legacy:
-        builder = builder.kdf_rounds(_LEGACY_ROUNDS).hmac_hash(hashes.SHA1())  # noqa: S303  as old Java
+        builder = builder.hmac_hash(hashes.SHA1())  # noqa: S303  as old Java
         builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
     else:
-        builder = builder.kdf_rounds(_ROUNDS).hmac_hash(hashes.SHA256())
+        builder = builder.hmac_hash(hashes.SHA256())
         builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
     return builder.build(password.encode())
 

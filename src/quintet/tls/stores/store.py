@@ -2,7 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from quintet.tls.stores.entries import (
     TrustedEntry,
     UnreadableEntry,
     Unseen,
+    add_trusted,
 )
 from quintet.tls.stores.errors import (
     EntryExistsError,
@@ -35,6 +37,7 @@ from quintet.tls.stores.errors import (
     StoreUnreadableError,
     StoreWriteError,
     UnsupportedStoreError,
+    UnusableEntryError,
     WrongStorePasswordError,
     WrongStoreTypeError,
 )
@@ -91,13 +94,21 @@ class Store:
         return tuple(entry.certificate for entry in self.trusted)
 
     def with_trusted(self, alias: str, certificate: x509.Certificate) -> "Store":
-        """The store with one more certificate. Raises `EntryExistsError` when the alias is taken."""
+        """The store with one more certificate.
+
+        Raises `EntryExistsError` when the alias is taken, `UnusableEntryError` when OpenSSL refuses it.
+        """
         if not alias.strip():
             raise NoSuchEntryError("an alias must not be empty", "give the certificate an alias")
         if self._has(alias):
             raise EntryExistsError(
                 f"the entry {alias!r} exists already", "choose another alias, or remove the entry first"
             )
+        if not _openssl_takes([certificate]):
+            message = (
+                f"{ssl.OPENSSL_VERSION} refuses the certificate {alias!r}, whose extensions are malformed"
+            )
+            raise UnusableEntryError(message, "get one that follows RFC 5280")
         entry = TrustedEntry(alias, certificate, created=datetime.now(UTC).replace(microsecond=0))
         return dataclasses.replace(self, trusted=(*self.trusted, entry))
 
@@ -149,7 +160,7 @@ def read_store(data: bytes, password: Secret | str, kind: StoreKind | None = Non
             f"set ..._STORE_TYPE={found.value} beside its ..._STORE_FILE, and name it .{found.value}",
         )
     text = password.reveal() if isinstance(password, Secret) else password
-    contents = (jks.read_jks if found is StoreKind.JKS else pkcs12.read_pkcs12)(data, text)
+    contents = _usable((jks.read_jks if found is StoreKind.JKS else pkcs12.read_pkcs12)(data, text))
     return Store(
         found,
         contents.trusted,
@@ -256,6 +267,27 @@ def read_store_file(path: Path) -> bytes:
         ) from None
     except (OSError, ValueError) as error:
         raise StoreUnreadableError(f"cannot be read: {error}", "name the store file itself", path) from None
+
+
+def _openssl_takes(certificates: Iterable[x509.Certificate]) -> bool:
+    try:
+        add_trusted(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificates)
+    except UnusableEntryError:
+        return False
+    return True
+
+
+def _usable(contents: Contents) -> Contents:
+    """The contents with those trusted entries that OpenSSL refuses among the unreadable ones."""
+    if not contents.trusted or _openssl_takes([each.certificate for each in contents.trusted]):
+        return contents
+    refused = [each for each in contents.trusted if not _openssl_takes([each.certificate])]
+    unreadable = (UnreadableEntry(each.alias, "OpenSSL refuses its certificate") for each in refused)
+    return dataclasses.replace(
+        contents,
+        trusted=tuple(each for each in contents.trusted if each not in refused),
+        unreadable=(*contents.unreadable, *unreadable),
+    )
 
 
 def _stashed(location: StoreLocation) -> tuple[Secret | None, StashError | None]:

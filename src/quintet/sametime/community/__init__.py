@@ -1,0 +1,17 @@
+"""Presence, routing and conferences as values: the part of a server that several nodes can share."""
+
+from quintet.sametime.community.community import Community, Linked, Refusal
+from quintet.sametime.community.conferences import ConferenceLimits
+from quintet.sametime.community.presence import PresenceLimits
+from quintet.sametime.community.records import Node, SessionRecord, SignInRule
+
+__all__ = [
+    "Community",
+    "ConferenceLimits",
+    "Linked",
+    "Node",
+    "PresenceLimits",
+    "Refusal",
+    "SessionRecord",
+    "SignInRule",
+]

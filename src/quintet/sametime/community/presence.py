@@ -1,0 +1,586 @@
+"""Presence: who is there, who watches whom, and who sees what of it. Values in, effects out.
+
+Theory of operation
+-------------------
+**State.** `_sessions` has every session of the community, `_users` everybody who has a session, is watched,
+or is a member of a watched group, and `_groups` every watched group; nothing else is kept. Users and groups
+are found by the key of their ID (`ids.id_key`), and told to a session under the id that it watches, byte for
+byte (P73). Only this module changes the state, and only in its public methods; each returns all that follows.
+
+**What a watcher sees** of a user is a function of the user's state and of the watcher's ID, never stored:
+`View.seen_by` is the shown status and name, or None for "offline". It is None if the user has no session,
+and if the privacy rules do not allow the watcher. Everything that is told is made from it, so a user whom the
+watcher may not see is offline in every way. After a change the view before and the view after are compared
+for each watcher, and those are told for whom they differ: nobody learns of a change that is hidden from them,
+not even by its time. A user always sees their own presence.
+
+**Several sessions of a user.** The most available status is shown; of equal ones the one that was set last.
+Attributes are those of all sessions, the value that was set last counts. Messages go to the session that was
+active last (`route`).
+
+**Groups.** Members are told with the group's id as the watcher wrote it, and with presence like anybody. No
+message is known that takes a member out of a watcher's group (P75): who has left the group is told to those
+who knew the member, like before, and to nobody else. A watcher that watches a member under the same id
+itself is told without the group.
+
+**Nodes.** Sessions of other nodes come by `sign_in` and go by `sign_out`, as those of this node do; they
+watch nothing here. `WatchUser` and `UnwatchUser` say of whom this node has to be told; each is said once,
+and they alternate for a user. The same holds for groups.
+
+**Bounds.** `PresenceLimits` bounds what a session watches and sets. What goes beyond is answered as offline
+and not watched.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+from quintet.sametime.community.effects import (
+    Effect,
+    EndSession,
+    ShowGroup,
+    ShowOwnStatus,
+    ShowSnapshot,
+    UnwatchGroup,
+    UnwatchUser,
+    WatchGroup,
+    WatchUser,
+)
+from quintet.sametime.community.privacy import EVERYBODY, NOBODY, PrivacyRules
+from quintet.sametime.community.records import SessionRecord, SignInRule
+from quintet.sametime.community.views import (
+    NO_ATTRIBUTES,
+    Shown,
+    View,
+    Watcher,
+    all_attributes,
+    attribute_changes,
+    availability,
+    entry,
+    updates,
+)
+from quintet.sametime.ids import id_key
+from quintet.sametime.reason import ReasonCode
+from quintet.sametime.services.aware import PresenceEntry
+from quintet.sametime.wire.blocks import AwareId, AwareType, UserStatus
+
+_FEW_SPELLINGS: Final = 4
+_NO_KEYS: Final[frozenset[int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceLimits:
+    """Bounds for each session, and for each user's number of sessions. Sizes are in bytes."""
+
+    sessions_per_user: int = 10
+    watched: int = 2000
+    watched_groups: int = 100
+    attributes: int = 32
+    attribute_size: int = 1024
+
+
+@dataclass(slots=True, eq=False)
+class _User:
+    key: str
+    id: str
+    sessions: "list[_Session]"
+    rules: PrivacyRules
+    watchers: "dict[AwareId, dict[str, _Session]]"
+    groups: "dict[str, _Group]"
+
+    @property
+    def watched(self) -> bool:
+        return bool(self.watchers or self.groups)
+
+    def view(self) -> View:
+        if not self.sessions:
+            return View(self.key, None, NO_ATTRIBUTES, self.rules)
+        best = min(self.sessions, key=lambda each: (availability(each.status), -each.status_order))
+        shown = Shown(best.status, best.record.login.user_name)
+        return View(self.key, shown, self._attributes(), self.rules)
+
+    def _attributes(self) -> Mapping[int, bytes]:
+        if len(self.sessions) == 1:
+            found = self.sessions[0].attributes
+            return {key: value for key, (_, value) in found.items()} if found else NO_ATTRIBUTES
+        latest: dict[int, tuple[int, bytes]] = {}
+        for each in self.sessions:
+            for key, value in each.attributes.items():
+                if key not in latest or latest[key] < value:
+                    latest[key] = value
+        return {key: value for key, (_, value) in latest.items()}
+
+
+@dataclass(slots=True, eq=False)
+class _Session:
+    record: SessionRecord
+    user: _User
+    status: UserStatus
+    status_order: int
+    last_active: float
+    attributes: dict[int, tuple[int, bytes]]
+    watching: "dict[AwareId, _User | _Group]"
+    keys: frozenset[int] = _NO_KEYS
+    unsupported: frozenset[int] = _NO_KEYS
+
+    @property
+    def id(self) -> str:
+        return self.record.login.login_id
+
+    def as_watcher(self) -> Watcher:
+        return Watcher(self.record.login.login_id, self.user.key, self.keys)
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    """Of a group. `left` is the group's revision in which the member was not in it any more, or 0."""
+
+    user: _User
+    id: AwareId
+    left: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """`watchers` has the revision that each was told first; 0 while the content is not known."""
+
+    key: str
+    id: str
+    watchers: dict[AwareId, dict[str, int]]
+    members: dict[str, _Member]
+    revision: int = 0
+
+
+@final
+class Presence:
+    """The presence of a community, as far as this node has to know it."""
+
+    __slots__ = ("_by_login_name", "_groups", "_limits", "_order", "_rule", "_sessions", "_users")
+
+    def __init__(self, rule: SignInRule = SignInRule.MANY, limits: PresenceLimits | None = None) -> None:
+        self._rule = rule
+        self._limits = limits or PresenceLimits()
+        self._sessions: dict[str, _Session] = {}
+        self._users: dict[str, _User] = {}
+        self._groups: dict[str, _Group] = {}
+        self._by_login_name: dict[str, dict[str, None]] = {}
+        self._order = 0
+
+    # Sessions
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __contains__(self, session: str) -> bool:
+        return session in self._sessions
+
+    def records(self) -> Iterator[SessionRecord]:
+        """All sessions as they are now."""
+        return map(_record, self._sessions.values())
+
+    def record(self, session: str) -> SessionRecord | None:
+        found = self._sessions.get(session)
+        return None if found is None else _record(found)
+
+    def sessions_of(self, user_id: str) -> tuple[str, ...]:
+        """The ids of the user's sessions, the one that was active last first."""
+        user = self._users.get(id_key(user_id))
+        return tuple([each.id for each in _latest_first(user)]) if user else ()
+
+    def status_of(self, user_id: str) -> UserStatus | None:
+        """The status that is shown of a user to those who may see it; None if there is no session."""
+        user = self._users.get(id_key(user_id))
+        shown = user.view().shown if user else None
+        return shown.status if shown else None
+
+    def may_sign_in(self, user_id: str) -> bool:
+        """Whether the rule about several sessions lets the user sign in once more."""
+        user = self._users.get(id_key(user_id))
+        return self._rule is not SignInRule.OLDEST or user is None or not user.sessions
+
+    def sign_in(self, record: SessionRecord, rules: PrivacyRules | None) -> list[Effect]:
+        """A session begins. `rules` are the user's stored ones, None if they cannot be read.
+
+        If they cannot be read, those that are in force for the user's other sessions stay so; without such a
+        session nobody sees the user. Call it only if `may_sign_in`; which sessions end for the new one is
+        among the effects.
+        """
+        user = self._user(record.login.user_id)
+        before = user.view()
+        leaving = self._leaving(user)
+        if rules is None:
+            rules = user.rules if user.sessions else NOBODY
+        user.rules = rules
+        self._order += 1
+        session = _Session(record, user, record.status, self._order, record.last_active, {}, {})
+        self._sessions[record.id] = session
+        user.sessions.append(session)
+        self._by_login_name.setdefault(id_key(record.login_name), {})[record.id] = None
+        effects: list[Effect] = [EndSession(_record(each), ReasonCode.LOGGED_IN_TWICE) for each in leaving]
+        for each in leaving:
+            effects += self._remove(each)
+        return effects + self._publish(user, before)
+
+    def sign_out(self, session: str) -> list[Effect]:
+        """A session has ended. Does nothing if it is not known any more."""
+        found = self._sessions.get(session)
+        if found is None:
+            return []
+        before = found.user.view()
+        effects = self._remove(found)
+        effects += self._publish(found.user, before)
+        self._forget(found.user)
+        return effects
+
+    def set_status(self, session: str, status: UserStatus, now: float) -> list[Effect]:
+        """The client has set its status. The user's other sessions are told if that changes what is shown."""
+        found = self._sessions.get(session)
+        if found is None:
+            return []
+        before = found.user.view()
+        self._order += 1
+        found.status, found.status_order, found.last_active = status, self._order, now
+        effects = self._publish(found.user, before)
+        shown = found.user.view().shown
+        if shown is not None and before.shown is not None and shown.status != before.shown.status:
+            others = [each for each in found.user.sessions if each is not found]
+            effects += [ShowOwnStatus(each.id, shown.status) for each in others]
+        return effects
+
+    def set_attribute(self, session: str, key: int, value: bytes | None) -> list[Effect]:
+        """The client has set, or with None unset, an attribute of its user (P76)."""
+        found = self._sessions.get(session)
+        if found is None:
+            return []
+        before = found.user.view()
+        if value is None:
+            found.attributes.pop(key, None)
+        elif len(value) <= self._limits.attribute_size and (
+            key in found.attributes or len(found.attributes) < self._limits.attributes
+        ):
+            self._order += 1
+            found.attributes[key] = (self._order, value)
+        return self._publish(found.user, before)
+
+    def touch(self, session: str, now: float) -> None:
+        """The user did something in this session."""
+        found = self._sessions.get(session)
+        if found is not None:
+            found.last_active = now
+
+    def set_unsupported(self, session: str, service: int) -> None:
+        """The client refused a service: what is of it goes to another session, if there is one."""
+        found = self._sessions.get(session)
+        if found is not None:
+            found.unsupported |= {service}
+
+    # Privacy
+
+    def set_privacy(self, user_id: str, rules: PrivacyRules) -> list[Effect]:
+        """The user's privacy list has changed, whoever is online."""
+        user = self._users.get(id_key(user_id))
+        if user is None or not user.sessions:
+            return []
+        before = user.view()
+        user.rules = rules
+        return self._publish(user, before)
+
+    def rules_of(self, user_id: str) -> PrivacyRules | None:
+        """The rules in force; None if the user has no session."""
+        user = self._users.get(id_key(user_id))
+        return user.rules if user and user.sessions else None
+
+    def can_see(self, viewer_id: str, user_id: str) -> bool:
+        """Whether `viewer_id` sees the user online."""
+        user = self._users.get(id_key(user_id))
+        return user is not None and user.view().seen_by(id_key(viewer_id)) is not None
+
+    def route(self, target: str, viewer_id: str, service: int) -> str | None:
+        """The session that gets what `viewer_id` sends to `target`: a user id, login id or login name.
+
+        None if there is no such user, if the user is not online, and if the viewer may not see the user:
+        all the same, in the same time.
+        """
+        user = self._users.get(id_key(target))
+        if user is None or not user.sessions:
+            session = self._sessions.get(target)
+            user = session.user if session else self._user_by_login_name(target)
+        if user is None or user.view().seen_by(id_key(viewer_id)) is None:
+            return None
+        sessions = _latest_first(user)
+        able = [each for each in sessions if service not in each.unsupported]
+        return (able or sessions)[0].id
+
+    # Watching
+
+    def watch(self, session: str, ids: Iterable[AwareId]) -> list[Effect]:
+        """Add users and groups to the watch list of a session. Each is answered, known or not.
+
+        Other types and what goes beyond the limits look offline. Empty ids are dropped (P79).
+        """
+        found = self._sessions.get(session)
+        if found is None:
+            return []
+        entries: list[PresenceEntry] = []
+        effects: list[Effect] = []
+        attributes: list[Effect] = []
+        for aware_id in dict.fromkeys(ids):
+            if not aware_id.user:
+                continue
+            if aware_id.type == AwareType.GROUP:
+                effects += self._watch_group(found, aware_id)
+            elif aware_id.type != AwareType.USER or not self._may_watch(found, aware_id):
+                entries.append(PresenceEntry(aware_id))
+            else:
+                effects += self._watch_user(found, aware_id)
+                view = self._users[id_key(aware_id.user)].view()
+                entries.append(entry(aware_id, view.seen_by(found.user.key)))
+                attributes += all_attributes(aware_id, found.as_watcher(), view)
+        if entries:
+            effects.insert(0, ShowSnapshot(session, tuple(entries)))
+        return effects + attributes
+
+    def unwatch(self, session: str, ids: Iterable[AwareId]) -> list[Effect]:
+        """Remove users and groups from the watch list of a session."""
+        found = self._sessions.get(session)
+        if found is None:
+            return []
+        return [effect for aware_id in ids for effect in self._unwatch(found, aware_id)]
+
+    def unwatch_all(self, session: str) -> list[Effect]:
+        """The session has no watch list any more."""
+        found = self._sessions.get(session)
+        if found is None:
+            return []
+        found.keys = _NO_KEYS
+        return [effect for aware_id in tuple(found.watching) for effect in self._unwatch(found, aware_id)]
+
+    def watch_attributes(self, session: str, keys: Iterable[int]) -> list[Effect]:
+        """The attributes of watched users that a session wants, instead of those before."""
+        found = self._sessions.get(session)
+        if found is None:
+            return []
+        before, found.keys = found.keys, frozenset(keys)
+        fresh = found.as_watcher()._replace(keys=found.keys - before)
+        return [
+            effect
+            for aware_id, user in found.watching.items()
+            if isinstance(user, _User)
+            for effect in all_attributes(aware_id, fresh, user.view())
+        ]
+
+    def watched(self, session: str) -> int:
+        """How many users and groups a session watches."""
+        found = self._sessions.get(session)
+        return len(found.watching) if found else 0
+
+    def group_content(self, group_id: str, members: Iterable[str]) -> list[Effect]:
+        """The members of a watched group, by ID, were read. Does nothing if nobody watches it any more."""
+        group = self._groups.get(id_key(group_id))
+        if group is None:
+            return []
+        group.revision += 1
+        effects: list[Effect] = []
+        current: dict[str, _Member] = {}
+        fresh: list[tuple[_Member, int]] = []
+        for member_id in members:
+            key = id_key(member_id)
+            if not member_id or key in current:
+                continue
+            known = group.members.get(key)
+            if known is None or known.left:
+                effects += self._join(group, member_id)
+                fresh.append((group.members[key], known.left if known else 0))
+            current[key] = group.members[key]
+        for key, member in group.members.items():
+            if key not in current and not member.left:
+                member.left = group.revision
+        effects += self._show_members(group, fresh)
+        return effects + self._drop_forgotten_members(group)
+
+    # Sessions and users, inside
+
+    def _user(self, user_id: str) -> _User:
+        key = id_key(user_id)
+        user = self._users.get(key)
+        if user is None:
+            user = self._users[key] = _User(key, user_id, [], EVERYBODY, {}, {})
+        return user
+
+    def _forget(self, user: _User) -> None:
+        if not user.sessions and not user.watched:
+            self._users.pop(user.key, None)
+
+    def _leaving(self, user: _User) -> list[_Session]:
+        """The sessions that end because the user signs in once more."""
+        if self._rule is SignInRule.NEWEST:
+            return list(user.sessions)
+        if len(user.sessions) < self._limits.sessions_per_user:
+            return []
+        return _latest_first(user)[self._limits.sessions_per_user - 1 :]
+
+    def _remove(self, session: _Session) -> list[Effect]:
+        """Take a session out; what watchers see of its user is the caller's affair."""
+        effects = self.unwatch_all(session.id)
+        session.user.sessions.remove(session)
+        del self._sessions[session.id]
+        name = id_key(session.record.login_name)
+        del self._by_login_name[name][session.id]
+        if not self._by_login_name[name]:
+            del self._by_login_name[name]
+        return effects
+
+    def _user_by_login_name(self, name: str) -> _User | None:
+        """The one user who signed in with this login name."""
+        users = {self._sessions[each].user for each in self._by_login_name.get(id_key(name), ())}
+        return users.pop() if len(users) == 1 else None
+
+    # What is told, inside
+
+    def _publish(self, user: _User, before: View) -> list[Effect]:
+        """Tell the watchers of a user who see another view than before."""
+        after = user.view()
+        if before == after:
+            return []
+        effects: list[Effect] = []
+        for aware_id, watchers in user.watchers.items():
+            told = [each.as_watcher() for each in watchers.values()]
+            effects += updates(aware_id, told, before, after)
+            effects += attribute_changes(aware_id, told, before, after)
+        for group in user.groups.values():
+            member = group.members[user.key]
+            for group_id, since in group.watchers.items():
+                told = self._told_by_group(member, since)
+                effects += updates(member.id, told, before, after, group_id.user)
+        return effects
+
+    def _told_by_group(self, member: _Member, since: Mapping[str, int]) -> list[Watcher]:
+        """The watchers of a group that know the member, and do not watch it under the same id themselves."""
+        watching = member.user.watchers.get(member.id, {})
+        return [
+            self._sessions[session].as_watcher()
+            for session, revision in since.items()
+            if revision and not 0 < member.left <= revision and session not in watching
+        ]
+
+    # Watching users, inside
+
+    def _may_watch(self, session: _Session, aware_id: AwareId) -> bool:
+        return aware_id in session.watching or len(session.watching) < self._limits.watched
+
+    def _watch_user(self, session: _Session, aware_id: AwareId) -> list[Effect]:
+        if aware_id in session.watching:
+            return []
+        user = self._user(aware_id.user)
+        effects: list[Effect] = [] if user.watched else [WatchUser(user.id)]
+        if len(user.watchers) <= _FEW_SPELLINGS:  # keep one object for the many who watch the same id
+            aware_id = next((each for each in user.watchers if each == aware_id), aware_id)
+        user.watchers.setdefault(aware_id, {})[session.id] = session
+        session.watching[aware_id] = user
+        return effects
+
+    def _unwatch(self, session: _Session, aware_id: AwareId) -> list[Effect]:
+        match session.watching.pop(aware_id, None):
+            case _User() as user:
+                del user.watchers[aware_id][session.id]
+                if not user.watchers[aware_id]:
+                    del user.watchers[aware_id]
+                return self._unwatched(user)
+            case _Group() as group:
+                return self._leave_group(session, aware_id, group)
+        return []
+
+    def _unwatched(self, user: _User) -> list[Effect]:
+        """A reason to watch the user is gone, perhaps the last one."""
+        if user.watched:
+            return []
+        self._forget(user)
+        return [UnwatchUser(user.id)]
+
+    # Watching groups, inside
+
+    def _watch_group(self, session: _Session, aware_id: AwareId) -> list[Effect]:
+        """A group that is watched already is just answered again (P70)."""
+        group = self._groups.get(id_key(aware_id.user))
+        if aware_id not in session.watching:
+            groups = sum(isinstance(each, _Group) for each in session.watching.values())
+            if groups >= self._limits.watched_groups or not self._may_watch(session, aware_id):
+                return [ShowSnapshot(session.id, (PresenceEntry(aware_id),))]
+        effects: list[Effect] = [ShowGroup(session.id, aware_id)]
+        if group is None:
+            group = _Group(id_key(aware_id.user), aware_id.user, {}, {})
+            self._groups[group.key] = group
+            effects.append(WatchGroup(group.id))
+        session.watching[aware_id] = group
+        group.watchers.setdefault(aware_id, {}).setdefault(session.id, group.revision)
+        if group.revision:
+            effects.append(self._members(group, aware_id, session))
+        return effects
+
+    def _members(self, group: _Group, aware_id: AwareId, session: _Session) -> ShowSnapshot:
+        viewer = session.user.key
+        entries = [
+            entry(member.id, member.user.view().seen_by(viewer), aware_id.user)
+            for member in group.members.values()
+            if not member.left
+        ]
+        return ShowSnapshot(session.id, tuple(entries))
+
+    def _leave_group(self, session: _Session, aware_id: AwareId, group: _Group) -> list[Effect]:
+        del group.watchers[aware_id][session.id]
+        if not group.watchers[aware_id]:
+            del group.watchers[aware_id]
+        if group.watchers:
+            return []
+        del self._groups[group.key]
+        effects: list[Effect] = [UnwatchGroup(group.id)]
+        for member in group.members.values():
+            del member.user.groups[group.key]
+            effects += self._unwatched(member.user)
+        return effects
+
+    def _join(self, group: _Group, member_id: str) -> list[Effect]:
+        user = self._user(member_id)
+        effects: list[Effect] = [] if user.watched else [WatchUser(user.id)]
+        user.groups[group.key] = group
+        group.members[user.key] = _Member(user, AwareId(AwareType.USER, member_id))
+        return effects
+
+    def _show_members(self, group: _Group, fresh: list[tuple[_Member, int]]) -> list[Effect]:
+        """All members to those who wait for the content; to all others the new ones that they do not know.
+
+        `fresh` has the revision in which the member left the group before, or 0.
+        """
+        effects: list[Effect] = []
+        for aware_id, since in group.watchers.items():
+            for member, left in fresh:
+                told = [
+                    self._sessions[session].as_watcher()
+                    for session, revision in since.items()
+                    if revision and revision >= left
+                ]
+                effects += updates(member.id, told, None, member.user.view(), aware_id.user)
+            for session, revision in since.items():
+                if not revision:
+                    since[session] = group.revision
+                    effects.append(self._members(group, aware_id, self._sessions[session]))
+        return effects
+
+    def _drop_forgotten_members(self, group: _Group) -> list[Effect]:
+        """Former members that no watcher was ever told of are not members of anything any more."""
+        first = min([revision for since in group.watchers.values() for revision in since.values()])
+        effects: list[Effect] = []
+        for key, member in tuple(group.members.items()):
+            if 0 < member.left <= first:
+                del group.members[key]
+                del member.user.groups[group.key]
+                effects += self._unwatched(member.user)
+        return effects
+
+
+def _record(session: _Session) -> SessionRecord:
+    return replace(session.record, last_active=session.last_active, status=session.status)
+
+
+def _latest_first(user: _User) -> list[_Session]:
+    return sorted(user.sessions, key=lambda each: (each.last_active, each.status_order), reverse=True)

@@ -1,0 +1,49 @@
+"""Who is there: nodes, sessions, and by which rule a user may have several."""
+
+import secrets
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, Self
+
+from quintet.sametime.wire.blocks import LoginInfo, UserStatus
+
+
+class Node(NamedTuple):
+    """One server process: its name, and a random part that is another one after each start."""
+
+    name: str
+    incarnation: str
+
+    @classmethod
+    def start(cls, name: str) -> Self:
+        return cls(name, secrets.token_hex(8))
+
+
+class SignInRule(Enum):
+    """What becomes of the other sessions of a user who signs in (`QUINTET_SIGN_INS`)."""
+
+    MANY = "many"
+    """They stay: the most available status counts, messages go to the most recently active session."""
+    NEWEST = "newest"
+    """They end."""
+    OLDEST = "oldest"
+    """They stay, and the new one is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One session, as any node may know it. Its id is `login.login_id`, unique in the community.
+
+    `login_name` is what the user typed. Times are seconds since 1970.
+    """
+
+    node: Node
+    login: LoginInfo
+    login_name: str
+    connected_at: float
+    last_active: float
+    status: UserStatus
+
+    @property
+    def id(self) -> str:
+        return self.login.login_id

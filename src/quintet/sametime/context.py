@@ -1,0 +1,91 @@
+"""What the parts of the server share: community, clients, directory, and a way to do things beside."""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, final
+
+from quintet.sametime.client import Client
+from quintet.sametime.community import Community
+from quintet.sametime.community.effects import Effect
+from quintet.sametime.people import CommunityDirectory
+from quintet.sametime.port import Hold
+from quintet.sametime.server_limits import ServerLimits
+from quintet.sametime.settings import SametimeSettings
+from quintet.sametime.trace import SametimeTrace, TaskFailed
+
+
+@final
+class ServerContext:
+    """One for each server. `deliver` carries out effects; the server puts it in place."""
+
+    def __init__(
+        self,
+        settings: SametimeSettings,
+        directory: CommunityDirectory,
+        community: Community,
+        tell: SametimeTrace,
+    ) -> None:
+        self.settings = settings
+        self.directory = directory
+        self.community = community
+        self.tell = tell
+        self.clients: dict[str, Client] = {}
+        self.deliver: Callable[[list[Effect], Client | None], None] = _nothing_to_deliver
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def limits(self) -> ServerLimits:
+        return self.settings.limits
+
+    @staticmethod
+    def now() -> float:
+        """Seconds since 1970, for records."""
+        return time.time()
+
+    def spawn(self, what: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do something beside everything else. A failure is told, and ends nothing."""
+        task = asyncio.get_running_loop().create_task(self._guarded(what, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def request(self, client: Client, what: str, work: Coroutine[Any, Any, None]) -> None:
+        """Work on a client's request. With too many of them nothing more of the client is worked on."""
+        client.in_flight += 1
+        if client.in_flight >= self.limits.requests_in_flight:
+            client.connection.hold(Hold.BUSY)
+        self.spawn(what, self._counted(client, work))
+
+    async def close(self) -> None:
+        """End everything that is done beside."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _counted(self, client: Client, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        finally:
+            client.in_flight -= 1
+            client.connection.release(Hold.BUSY)
+            client.connection.wake()
+
+    async def _guarded(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  # one request must not end the server
+            self.tell(task_failed(what, error))
+
+
+def task_failed(what: str, error: Exception) -> TaskFailed:
+    """What is told of a fault: its kind and its place, but not its text, which may hold anything."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return TaskFailed(what, type(error).__name__, f"{Path(frame.filename).name}:{frame.lineno}")
+
+
+def _nothing_to_deliver(effects: list[Effect], _source: Client | None) -> None:
+    assert not effects, "the server is not complete"

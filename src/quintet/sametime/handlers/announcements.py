@@ -1,0 +1,94 @@
+"""ANNOUNCE: a text of an administrator to many users (P30). Only members of the administrators' group may.
+
+Recipients are users (`@U ID`) and groups (`@G ID`); those who are signed in get it, in all their sessions.
+Each is told of itself as the only recipient.
+"""
+
+import asyncio
+from typing import Final, final
+
+from quintet.directory.errors import DirectoryError
+from quintet.directory.records import Person
+from quintet.directory.services import Service
+from quintet.sametime.client import Client
+from quintet.sametime.context import ServerContext
+from quintet.sametime.ids import id_key
+from quintet.sametime.reason import ReasonCode
+from quintet.sametime.trace import ServiceRefused
+from quintet.sametime.wire.messages import Announce
+
+_MOST_GROUPS: Final = 20
+_SLICE: Final = 200
+_SERVICE: Final = "ANNOUNCE"
+
+
+@final
+class AnnouncementHandler:
+    """Remembers who was found in the administrators' group lately."""
+
+    def __init__(self, context: ServerContext) -> None:
+        self._context = context
+        self._admins: dict[str, float] = {}
+
+    def announce(self, client: Client, announce: Announce) -> None:
+        """The client wants to tell many something."""
+        if self._context.settings.admin_group is None or client.person is None:
+            self._refuse(client)
+        else:
+            self._context.request(client, "announce", self._announce(client, client.person, announce))
+
+    def _refuse(self, client: Client) -> None:
+        reason = ReasonCode.NOT_AUTHORIZED.name
+        self._context.tell(ServiceRefused(_SERVICE, client.connection.client_type, reason))
+
+    async def _announce(self, client: Client, person: Person, announce: Announce) -> None:
+        if not await self._is_admin(client, person):
+            self._refuse(client)
+            return
+        sessions = await self._sessions(client, announce.recipients)
+        for nth, session in enumerate(sessions, 1):
+            found = self._context.clients.get(session)
+            if found is not None:
+                to = (f"@U {found.login.user_id}",)
+                found.session.notify(Announce(announce.text, to, announce.may_reply, client.login))
+                found.connection.wake()
+            if not nth % _SLICE:
+                await asyncio.sleep(0)
+        client.connection.charge(len(announce.text) * len(sessions))
+
+    async def _sessions(self, client: Client, recipients: tuple[str, ...]) -> tuple[str, ...]:
+        """The sessions of all recipients, each once."""
+        presence = self._context.community.presence
+        users: dict[str, None] = {}
+        groups: list[str] = []
+        for recipient in recipients:
+            kind, _, identifier = recipient.partition(" ")
+            if kind == "@U":
+                users[identifier] = None
+            elif kind == "@G" and len(groups) < _MOST_GROUPS:
+                groups.append(identifier)
+        for group in groups:
+            client.tasks[Service.GROUP_CONTENT] += 1
+            try:
+                content = await self._context.directory.members(group)
+            except DirectoryError:
+                continue
+            users |= dict.fromkeys([each.id for each in content.members])
+        return tuple(dict.fromkeys([each for user in users for each in presence.sessions_of(user)]))
+
+    async def _is_admin(self, client: Client, person: Person) -> bool:
+        """Whether the user is in the group, asked again every `refresh_interval`."""
+        key, now = id_key(person.id), self._context.now()
+        if self._admins.get(key, 0) > now:
+            return True
+        self._admins.pop(key, None)
+        client.tasks[Service.GROUP_CONTENT] += 1
+        try:
+            groups = await self._context.directory.groups_of(person)
+        except DirectoryError:
+            return False
+        wanted = id_key(self._context.settings.admin_group or "")
+        if not any(wanted in (id_key(each.id), id_key(each.name)) for each in groups):
+            return False
+        self._admins[key] = now + self._context.settings.refresh_interval
+        return True

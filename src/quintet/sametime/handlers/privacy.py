@@ -1,0 +1,84 @@
+"""Privacy lists: stored, in force before LOGIN_ACK, and never weakened by a client's habit (P28, P29).
+
+libmeanwhile sends "visible to all" at every sign-in, whatever is stored. That is the client's word, not the
+user's: as the first list of a session, shortly after sign-in, it does not replace a stricter one. A list that
+could not be read may be stricter, so nothing replaces it before it was read.
+"""
+
+import asyncio
+from typing import Final, final
+from weakref import WeakValueDictionary
+
+from quintet.sametime.client import Client
+from quintet.sametime.context import ServerContext
+from quintet.sametime.errors import MalformedMessageError
+from quintet.sametime.ids import id_key
+from quintet.sametime.reason import ReasonCode
+from quintet.sametime.storage import PRIVACY_LIST, StorageError, StorageUnavailableError, Value
+from quintet.sametime.store_keeper import StoreKeeper
+from quintet.sametime.trace import PrivacyKept
+from quintet.sametime.wire.blocks import VISIBLE_TO_ALL, PrivacyInfo
+from quintet.sametime.wire.codec import WireReader
+from quintet.sametime.wire.messages import SetPrivacyDenied, SetPrivacyList
+
+_HABIT_SECONDS: Final = 15.0
+
+
+def stored_privacy(value: Value | None) -> PrivacyInfo:
+    """The list in a stored value; "visible to all" if there is none, "to nobody" if it cannot be read."""
+    if value is None:
+        return VISIBLE_TO_ALL
+    try:
+        return PrivacyInfo.read(WireReader(value.value))
+    except MalformedMessageError:
+        return PrivacyInfo(deny=False)
+
+
+@final
+class PrivacyHandler:
+    """Takes the lists that clients send."""
+
+    def __init__(self, context: ServerContext, keeper: StoreKeeper) -> None:
+        self._context = context
+        self._keeper = keeper
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def changed(self, client: Client, privacy: PrivacyInfo) -> None:
+        """The client has sent a list."""
+        first, client.privacy_was_set = not client.privacy_was_set, True
+        recent = self._context.now() - client.signed_in_at < _HABIT_SECONDS
+        if first and recent and privacy == VISIBLE_TO_ALL and client.privacy != VISIBLE_TO_ALL:
+            self._context.tell(PrivacyKept(client.connection.client_type))
+            if client.privacy is not None:
+                client.session.notify(SetPrivacyList(client.privacy))
+        elif client.person is None:
+            self._context.deliver(self._context.community.set_privacy(client.login.user_id, privacy), client)
+        elif client.privacy is None:
+            client.session.notify(SetPrivacyDenied(ReasonCode.SERVER_NOT_RESPONDING))
+        else:
+            self._context.request(client, "store privacy", self._store(client, privacy))
+
+    async def _store(self, client: Client, privacy: PrivacyInfo) -> None:
+        """Store the list, then let it be in force. Lists of one user are taken one after the other."""
+        user_id = client.login.user_id
+        lock = self._locks.setdefault(id_key(user_id), asyncio.Lock())
+        async with lock:
+            if privacy == client.privacy:
+                return
+            try:
+                await self._keeper.save(user_id, PRIVACY_LIST, privacy.encode())
+            except StorageUnavailableError:
+                client.session.notify(SetPrivacyDenied(ReasonCode.SERVER_NOT_RESPONDING))
+                return
+            except StorageError:
+                client.session.notify(SetPrivacyDenied(ReasonCode.OUT_OF_RESOURCES))
+                return
+            self._context.deliver(self._context.community.set_privacy(user_id, privacy), client)
+
+    async def read_again(self, client: Client) -> None:
+        """The database is back: the list that could not be read at sign-in is in force from now on."""
+        user_id = client.login.user_id
+        async with self._locks.setdefault(id_key(user_id), asyncio.Lock()):
+            found = await self._keeper.load(user_id, (PRIVACY_LIST,))
+            privacy = stored_privacy(found.get(PRIVACY_LIST))
+            self._context.deliver(self._context.community.set_privacy(user_id, privacy), None)

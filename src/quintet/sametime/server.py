@@ -1,0 +1,498 @@
+"""The Sametime port of a community: it listens, and knows every connection and every session.
+
+Theory of operation
+-------------------
+A connection is in `_connections` from its opening until it is lost. Until a user has signed in on it, it is
+the affair of `reception`. Then a `Client` stands in `context.clients` under the session's id, the community
+knows the session, and `dispatch` hands on what the client says. Both end in `_leave`, once: when the client
+leaves, when the connection is lost, or when the server ends the session.
+
+Everything runs on one event loop. Events of one connection are handled one after the other, in order; what
+has to wait for the directory or the database is a task beside. After a task has waited the session may be
+over: sending on it does nothing then.
+
+What sessions have to send is written by one callback for all connections (`send_soon`), for some milliseconds
+in one turn of the loop: a change that thousands see keeps nobody else waiting.
+"""
+
+import asyncio
+import random
+import resource
+import secrets
+import ssl
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, final
+
+from quintet.directory.errors import DirectoryError, UnknownNameError
+from quintet.directory.records import Person
+from quintet.directory.services import Service
+from quintet.sametime import events
+from quintet.sametime.attempts import LocalAttempts, SignInAttempts
+from quintet.sametime.client import Client, ServiceHandler, StoredState
+from quintet.sametime.client_types import client_type_name
+from quintet.sametime.community import (
+    Community,
+    ConferenceLimits,
+    Node,
+    PresenceLimits,
+    Refusal,
+    SessionRecord,
+)
+from quintet.sametime.context import ServerContext, task_failed
+from quintet.sametime.delivery import Delivery
+from quintet.sametime.dispatch import Dispatcher
+from quintet.sametime.handlers.address_books import AddressBookHandler
+from quintet.sametime.handlers.aware import AwareHandler
+from quintet.sametime.handlers.conference import ConferenceHandler
+from quintet.sametime.handlers.privacy import PrivacyHandler, stored_privacy
+from quintet.sametime.handlers.resolve import ResolveHandler
+from quintet.sametime.handlers.stored_values import LISTS, StoredValuesHandler
+from quintet.sametime.ids import id_key
+from quintet.sametime.limits import SessionLimits
+from quintet.sametime.name_cache import NameCache
+from quintet.sametime.people import CommunityDirectory
+from quintet.sametime.port import ClientConnection
+from quintet.sametime.reason import ReasonCode, describe_reason
+from quintet.sametime.reception import Reception, Welcome, auth_type_name, ipv4_number
+from quintet.sametime.server_limits import ServerLimits
+from quintet.sametime.services.catalog import SERVICES, ServiceId
+from quintet.sametime.services.server_attributes import ServerAbilities
+from quintet.sametime.session import SametimeSession, SessionState
+from quintet.sametime.settings import SametimeSettings
+from quintet.sametime.sign_in import Rejection, SignIn, TokenValidator
+from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, StorageLimits
+from quintet.sametime.store_keeper import StoreKeeper
+from quintet.sametime.trace import (
+    ClientSignedIn,
+    ConnectionTurnedAway,
+    FewOpenFiles,
+    SametimeTrace,
+    SametimeTraceEvent,
+    SessionClosed,
+    TraceCounter,
+    TurnedAway,
+)
+from quintet.sametime.watched_groups import WatchedGroups
+from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
+from quintet.sametime.wire.codec import clip
+from quintet.sametime.wire.messages import Admin
+
+_BACKLOG: Final = 1024
+_TICK_SECONDS: Final = 5.0
+_TURN_SECONDS: Final = 0.004
+_SLICE: Final = 200
+_RECHECKS_AT_ONCE: Final = 4
+_LONGEST_GUEST_NAME: Final = 64
+_LONGEST_NAME: Final = 1024
+_SERVER_TYPE: Final = 0x2000
+_FILES_BESIDE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """One session, for an administrator. `tasks` counts requests by the LDAP connections that they used."""
+
+    id: str
+    user_id: str
+    user_name: str
+    client_type: str
+    address: str
+    tls: str | None
+    connected_at: float
+    last_active: float
+    status: int
+    watched: int
+    unsent: int
+    tasks: dict[str, int]
+
+
+@final
+class SametimeServer:
+    """Serves clients from `start` to `close`.
+
+    `tls_context` is None where TLS is not set up. `database` says where values are kept; one that does not
+    answer hinders nothing but STORAGE. `trace` is told what happens; `counter` counts it in any case.
+    `attempts` counts failed sign-ins, `validate_token` is asked about tokens, which nobody signs in with
+    otherwise.
+    """
+
+    def __init__(
+        self,
+        settings: SametimeSettings,
+        directory: CommunityDirectory,
+        database: DatabaseAddress,
+        *,
+        tls_context: ssl.SSLContext | None = None,
+        trace: SametimeTrace | None = None,
+        attempts: SignInAttempts | None = None,
+        validate_token: TokenValidator | None = None,
+    ) -> None:
+        self.settings = settings
+        self.tls_context = tls_context
+        self.counter = TraceCounter()
+        self._trace = trace
+        self._limits = limits = settings.limits
+        self._community = Community(
+            Node.start(settings.node), settings.sign_ins, _presence_limits(limits), _conference_limits(limits)
+        )
+        self._context = context = ServerContext(settings, directory, self._community, self.tell)
+        storage = StorageLimits(limits.value_size, limits.values)
+        self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back)
+        listed = bool(settings.domains_allowed or settings.domains_denied)
+        keep_names = 0.0 if listed else settings.refresh_interval
+        self._names = NameCache(directory, limits.cached_names, keep_names, context.now)
+        self._groups = WatchedGroups(context, self._names)
+        context.deliver = Delivery(context, self._end, self._groups.watch, self._groups.unwatch).deliver
+        self._values = StoredValuesHandler(context, self._keeper)
+        self._privacy = PrivacyHandler(context, self._keeper)
+        conferences = ConferenceHandler(context)
+        hosted: dict[int, ServiceHandler] = {
+            int(ServiceId.AWARE): AwareHandler(context, _abilities(settings)),
+            int(ServiceId.RESOLVE): ResolveHandler(context, self._names),
+            int(ServiceId.DIRECTORY): AddressBookHandler(context),
+            int(ServiceId.STORAGE): self._values,
+            int(ServiceId.CONFERENCE): conferences,
+        }
+        self._dispatch = Dispatcher(context, hosted, self._values, conferences, self._privacy, self._leave)
+        sign_in = SignIn(context, attempts or LocalAttempts(settings.attempts), validate_token)
+        self._reception = Reception(context, sign_in, self._keeper, self._welcome)
+        self._offered = frozenset(SERVICES) - (set() if settings.file_transfer else {ServiceId.FILE_TRANSFER})
+        self._session_limits = _session_limits(limits)
+        name = settings.server_name
+        self._server_login = LoginInfo(_new_login_id(), _SERVER_TYPE, name, name, server_id=name)
+        self._connections: set[ClientConnection] = set()
+        self._all_lost = asyncio.Event()
+        self._to_flush: deque[ClientConnection] = deque()
+        self._flushing: asyncio.Handle | None = None
+        self._listener: asyncio.Server | None = None
+        self._housekeeping: asyncio.Task[None] | None = None
+
+    # Running
+
+    async def start(self) -> None:
+        """Open the database and listen. Raises OSError if the address cannot be used."""
+        loop = asyncio.get_running_loop()
+        possible = raise_file_limit(self._limits.sessions)
+        if possible is not None:
+            self.tell(FewOpenFiles(possible, self._limits.sessions))
+        await self._keeper.start()
+        self._listener = await loop.create_server(
+            lambda: ClientConnection(self, loop),
+            self.settings.address,
+            self.settings.port,
+            backlog=_BACKLOG,
+            reuse_address=True,
+        )
+        self._housekeeping = loop.create_task(self._keep_house())
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        assert self._listener is not None
+        port: int = self._listener.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def database_available(self) -> bool:
+        return self._keeper.available
+
+    async def close(self) -> None:
+        """Stop listening, close all connections in random order over some seconds, and end."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+            await asyncio.gather(self._housekeeping, return_exceptions=True)
+        await self._close_connections()
+        self._groups.close()
+        await self._context.close()
+        await self._names.close()
+        await self._keeper.close()
+
+    # For administrators
+
+    def sessions(self) -> tuple[SessionInfo, ...]:
+        """Everybody who is signed in, the oldest session first."""
+        rows = [self._info(client) for client in self._context.clients.values()]
+        return tuple(sorted(rows, key=lambda row: row.connected_at))
+
+    def end_sessions(self, name: str) -> int:
+        """End the sessions with this session id, user id or login name, so that they do not come back.
+
+        How many there were.
+        """
+        key = id_key(name)
+        found = [
+            client
+            for client in self._context.clients.values()
+            if name == client.id or key in (id_key(client.login.user_id), id_key(client.login_name))
+        ]
+        for client in found:
+            self._end_for_good(client)
+        return len(found)
+
+    async def broadcast(self, text: str) -> int:
+        """Show a text to everybody who is signed in. How many sessions."""
+        message = Admin(clip(text))
+        clients = tuple(self._context.clients.values())
+        for nth, client in enumerate(clients, 1):
+            client.session.notify(message)
+            client.connection.wake()
+            if not nth % _SLICE:
+                await asyncio.sleep(0)
+        return len(clients)
+
+    def tell(self, event: SametimeTraceEvent) -> None:
+        """Count the event and pass it on."""
+        self.counter.add(event)
+        if self._trace is not None:
+            self._trace(event)
+
+    # What connections ask for
+
+    def new_session(self) -> SametimeSession:
+        return SametimeSession(self._server_login, self._offered, self._session_limits)
+
+    def opened(self, connection: ClientConnection) -> None:
+        self._connections.add(connection)
+        self._all_lost.clear()
+        self._reception.opened(connection)
+
+    def turned_away(self, connection: ClientConnection, cause: TurnedAway, detail: str) -> None:
+        self.tell(ConnectionTurnedAway(cause, connection.address, detail))
+
+    def handle(self, connection: ClientConnection, event: events.SessionEvent) -> None:
+        client: Client | None = connection.client
+        if client is not None:
+            self._dispatch.handle(client, event)
+        else:
+            self._reception.handle(connection, event)
+
+    def lost(self, connection: ClientConnection) -> None:
+        self._connections.discard(connection)
+        self._reception.lost(connection)
+        client: Client | None = connection.client
+        if client is not None:
+            self._leave(client, ReasonCode.CONNECTION_BROKEN)
+        if not self._connections:
+            self._all_lost.set()
+
+    def failed(self, connection: ClientConnection, error: Exception) -> None:
+        """A fault in Quintet: it costs this connection, and no other."""
+        self.tell(task_failed("connection", error))
+        connection.abort()
+
+    def send_soon(self, connection: ClientConnection) -> None:
+        self._to_flush.append(connection)
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_soon(self._flush_some)
+
+    def _flush_some(self) -> None:
+        self._flushing = None
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _TURN_SECONDS
+        while self._to_flush and loop.time() < end:
+            connection = self._to_flush.popleft()
+            try:
+                connection.flush()
+            except Exception as error:  # noqa: BLE001  # others wait behind it
+                self.failed(connection, error)
+        if self._to_flush and self._flushing is None:
+            self._flushing = loop.call_soon(self._flush_some)
+
+    # How sessions begin and end
+
+    def _welcome(self, welcome: Welcome) -> None:
+        """Sign a user in: in the community first, with the stored privacy list, then the client."""
+        connection, request, person = welcome.connection, welcome.request, welcome.person
+        now = self._context.now()
+        login = self._login(welcome)
+        before = self._community.presence.status_of(login.user_id)
+        active = UserStatus(StatusCode.ACTIVE)
+        privacy: PrivacyInfo | None = stored_privacy(None)
+        lists = None
+        if person is not None:
+            stored = welcome.stored
+            privacy = None if stored is None else stored_privacy(stored.get(PRIVACY_LIST))
+            lists = None if stored is None else {key: stored[key] for key in LISTS & stored.keys()}
+        record = SessionRecord(self._community.node, login, request.name, now, now, active)
+        answer = self._community.sign_in(record, privacy)
+        if isinstance(answer, Refusal):
+            why = Rejection(answer.reason, "the user is signed in already")
+            self._reception.reject(connection, request, why)
+            return
+        recheck = now + self.settings.recheck_minutes * 60 * random.uniform(0.5, 1)  # noqa: S311
+        client = Client(connection, login, request.name, person, privacy, now, recheck, StoredState(lists))
+        if person is not None:
+            client.tasks.update((Service.RESOLVE_LOGIN, Service.AUTHENTICATE))
+            self._names.add(person)
+        self._context.clients[client.id] = client
+        connection.client_type = client_type_name(request.client_type)
+        connection.signed_in(client)
+        connection.session.accept_login(login, privacy or PrivacyInfo(deny=False), before or active)
+        connection.wake()
+        self._context.deliver(answer, None)
+        auth_type, address = auth_type_name(request), connection.address
+        self.tell(
+            ClientSignedIn(
+                connection.client_type, auth_type, connection.tls_version, address, welcome.seconds
+            )
+        )
+
+    def _login(self, welcome: Welcome) -> LoginInfo:
+        login_id = _new_login_id()
+        while login_id in self._community.presence:
+            login_id = _new_login_id()
+        person, request = welcome.person, welcome.request
+        if person is None:
+            user_id = f"guest-{login_id}"
+            name = f"{clip(request.name, _LONGEST_GUEST_NAME) or 'Guest'} (guest)"
+        else:
+            user_id, name = clip(person.id), clip(person.name, _LONGEST_NAME)
+        address = ipv4_number(welcome.connection.address)
+        server = self.settings.server_name
+        return LoginInfo(login_id, request.client_type, user_id, name, address=address, server_id=server)
+
+    def _end_for_good(self, client: Client) -> None:
+        """End a session so that the client does not come back by itself."""
+        self._context.deliver(self._community.end(client.id, ReasonCode.USER_RESTRICTED), None)
+
+    def _end(self, client: Client, reason: ReasonCode) -> None:
+        """End a session that the community has forgotten already."""
+        client.session.end(reason)
+        client.connection.wake()
+        self._leave(client, reason)
+
+    def _leave(self, client: Client, reason: int) -> None:
+        """The session is over. Does nothing the second time."""
+        if self._context.clients.pop(client.id, None) is None:
+            return
+        for channel, handler in tuple(client.hosted.items()):
+            handler.closed(client, channel)
+        client.hosted.clear()
+        self._context.deliver(self._community.sign_out(client.id), None)
+        seconds = self._context.now() - client.signed_in_at
+        self.tell(SessionClosed(describe_reason(reason), client.connection.client_type, seconds))
+
+    async def _close_connections(self) -> None:
+        loop = asyncio.get_running_loop()
+        waiting = list(self._connections)
+        random.shuffle(waiting)
+        seconds = self._limits.shutdown_seconds
+        for nth, connection in enumerate(waiting):
+            loop.call_later(seconds * nth / len(waiting), connection.close)
+        if waiting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds + 1):
+                    await self._all_lost.wait()
+        for connection in tuple(self._connections):
+            connection.abort()
+
+    # Looking after it
+
+    def _database_is_back(self) -> None:
+        self._values.available_again()
+        for client in tuple(self._context.clients.values()):
+            if client.privacy is None:
+                self._context.spawn("read privacy", self._privacy.read_again(client))
+
+    async def _keep_house(self) -> None:
+        """Show idle clients that the server is there, and find out whether users still may be."""
+        rechecks = asyncio.Semaphore(_RECHECKS_AT_ONCE)
+        loop = asyncio.get_running_loop()
+        tick = min(_TICK_SECONDS, self._limits.keep_alive_seconds / 2)
+        while True:
+            await asyncio.sleep(tick)
+            idle_since = loop.time() - self._limits.keep_alive_seconds
+            now = self._context.now()
+            for nth, client in enumerate(tuple(self._context.clients.values()), 1):
+                if client.connection.last_sent < idle_since and client.session.state is SessionState.ONLINE:
+                    client.session.keep_alive()
+                    client.connection.wake()
+                if client.recheck_at <= now and self.settings.recheck_minutes and client.person is not None:
+                    client.recheck_at = now + self.settings.recheck_minutes * 60
+                    self._context.spawn("recheck", self._recheck(client, client.person, rechecks))
+                if not nth % _SLICE:
+                    await asyncio.sleep(0)
+
+    async def _recheck(self, client: Client, person: Person, turns: asyncio.Semaphore) -> None:
+        """End the session of a user who is gone, disabled or not matched any more. A failure ends nothing."""
+        async with turns:
+            try:
+                found: Person | None = await self._context.directory.resolve_login(client.login_name)
+            except UnknownNameError:
+                found = None
+            except DirectoryError:
+                return
+            client.tasks[Service.RESOLVE_LOGIN] += 1
+            if found is None or id_key(found.id) != id_key(person.id):
+                self._end_for_good(client)
+
+    def _info(self, client: Client) -> SessionInfo:
+        presence = self._community.presence
+        record = presence.record(client.id)
+        return SessionInfo(
+            client.id,
+            client.login.user_id,
+            client.login.user_name,
+            client.connection.client_type,
+            client.connection.address,
+            client.connection.tls_version,
+            client.signed_in_at,
+            record.last_active if record else client.signed_in_at,
+            record.status.status if record else 0,
+            presence.watched(client.id),
+            client.connection.unsent,
+            {task.value: count for task, count in client.tasks.items() if count},
+        )
+
+
+def raise_file_limit(sessions: int) -> int | None:
+    """Raise the soft limit of open files to the hard one. How many sessions it allows, if that is too few."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    possible = soft - _FILES_BESIDE
+    return possible if soft != resource.RLIM_INFINITY and possible < sessions else None
+
+
+def _new_login_id() -> str:
+    """Random: its beginning is an RC2/40 key (P63)."""
+    return secrets.token_hex(8).upper()
+
+
+def _presence_limits(limits: ServerLimits) -> PresenceLimits:
+    return PresenceLimits(
+        limits.sessions_per_user,
+        limits.watched,
+        limits.watched_groups,
+        limits.attributes,
+        limits.attribute_size,
+    )
+
+
+def _conference_limits(limits: ServerLimits) -> ConferenceLimits:
+    return ConferenceLimits(limits.conferences, limits.conference_members)
+
+
+def _session_limits(limits: ServerLimits) -> SessionLimits:
+    return SessionLimits(
+        bytes_before_sign_in=limits.bytes_before_sign_in,
+        message_before_sign_in=limits.bytes_before_sign_in,
+        message_size=limits.message_size,
+        client_channels=limits.channels,
+        server_channels=limits.channels,
+    )
+
+
+def _abilities(settings: SametimeSettings) -> ServerAbilities:
+    return ServerAbilities(
+        browsing=settings.browse and settings.browse_pages,
+        largest_file=settings.largest_file_kb if settings.file_transfer else None,
+        domains_allowed=",".join(settings.domains_allowed) or None,
+        domains_denied=",".join(settings.domains_denied) or None,
+        user_info_url=settings.user_info_url,
+    )
