@@ -11,7 +11,7 @@ import pytest
 
 from quintet.cli.demo import UNIT
 from quintet.embedded import sample
-from support.command import PLAIN, PROGRAM, Quintet
+from support.command import PLAIN, PROGRAM, Quintet, interruptible
 
 FIVE = {"authenticate", "resolve-login", "resolve-names", "browse", "group-content"}
 
@@ -59,6 +59,7 @@ def kept(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path, list[str
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **PLAIN},
+        preexec_fn=interruptible,  # noqa: PLW1509 - no threads here
     )
     assert process.stdout is not None
     assert process.stderr is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command import PROGRAM, at_terminal
+from support.command import PROGRAM, at_terminal, interruptible
 from support.folder import settings_folder
 from support.slapd import Slapd
 
@@ -115,6 +115,7 @@ def test_while_a_server_does_not_answer(
         [PROGRAM, "--config", tmp_path, *(each.format(port=port) for each in command)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=interruptible,  # noqa: PLW1509 - no threads here
     )
     with silent.accept()[0]:
         process.send_signal(signal.SIGINT)

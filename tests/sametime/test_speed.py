@@ -37,6 +37,8 @@ from quintet.sametime.wire.messages import (
 from quintet.sametime.wire.rc2 import Rc2Stream
 from support.sametime_sessions import KEYS, Pair
 
+pytestmark = pytest.mark.serial
+
 LONGEST = 0.050
 AT_ONCE = 64 * 1024
 TRIES = 7

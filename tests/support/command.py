@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -62,6 +63,11 @@ def run_program(*arguments: str | Path, typed: str = "", environ: Mapping[str, s
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+def interruptible() -> None:
+    """For `preexec_fn`: Ctrl-C ends the program, also where the tests run in the background and ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @final
 class Terminal:
     """A command at a terminal of 80 columns, from which its Ctrl-C comes, too."""
@@ -112,7 +118,7 @@ def at_terminal(*arguments: str | Path, environ: Mapping[str, str] | None = None
         stderr=theirs,
         env={**os.environ, **PLAIN, "TERM": "xterm", **(environ or {})},
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads here
+        preexec_fn=_take_terminal,  # noqa: PLW1509 - no threads here
     )
     os.close(theirs)
     try:
@@ -121,3 +127,8 @@ def at_terminal(*arguments: str | Path, environ: Mapping[str, str] | None = None
         process.kill()
         process.wait()
         os.close(screen)
+
+
+def _take_terminal() -> None:
+    interruptible()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

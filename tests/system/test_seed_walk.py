@@ -51,7 +51,7 @@ class Administrator:
     def overheard(self) -> dict[str, set[str]]:
         """What `eavesdrop` says; the bytes that it recorded must say the same."""
         capture = self.folder.parent / "wire.pcap"
-        rows = self.asks("eavesdrop", "--record", str(capture))["connections"]
+        rows = self.asks("eavesdrop", "--record", str(capture), "--force")["connections"]
         wire = capture.read_bytes()
         if all(each["encrypted"] for each in rows):
             assert MARK not in wire

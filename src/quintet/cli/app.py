@@ -180,7 +180,9 @@ def _code(arguments: Sequence[str] | None) -> int:
 def _complete(command: Any, path: str, options: Sequence[Any]) -> None:
     """Give a command and those below it their examples, and the options that may also be given after it."""
     _tidy(command)
-    command.epilog = _examples(path) or command.epilog
+    if path in EXAMPLES:
+        # After \b, click keeps the lines as they are.
+        command.epilog = "\n".join(("\b", "Examples:", *(f"  {each}" for each in EXAMPLES[path])))
     command.params += [_after_command(each) for each in options]
     for name, each in getattr(command, "commands", {}).items():
         _complete(each, f"{path} {name}", options)
@@ -198,12 +200,6 @@ def _set(context: typer.Context, parameter: Any, value: Any) -> Any:
     if value and isinstance(invocation, Invocation):
         setattr(invocation, parameter.name, value)
     return value
-
-
-def _examples(path: str) -> str:
-    """The examples of a command for its help."""
-    # After this character, click keeps the lines as they are.
-    return "\n".join(("\b", "Examples:", *(f"  {each}" for each in EXAMPLES.get(path, ()))))
 
 
 def _tidy(command: Any) -> None:
