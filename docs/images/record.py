@@ -35,7 +35,7 @@ PROMPT = "$ "
 SHOWN_AS = "/etc/quintet"
 """The name of the temporary folder, which is another one each time."""
 _LONGEST = 100.0
-# Rich's pictures load a font from the web. Without that they work offline; every machine has a fixed-width font.
+# Rich's pictures load a font from the web. Without it they work offline, in a fixed-width font.
 _REMOTE_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
