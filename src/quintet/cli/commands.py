@@ -43,6 +43,9 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
             "eavesdrop", _CHECKS, "Capture Quintet's own LDAP traffic and report what is readable."
         ),
         "cost": Entry("cost", _CHECKS, "Measure what each protection level costs."),
+        "contacts": Entry(
+            "contacts", _RUNNING, "Export, import and restore the contact lists that users keep."
+        ),
         "serve": Entry("serve", _RUNNING, "Run the server until it is stopped."),
         "demo": Entry("demo", _RUNNING, "Try Quintet out on the bundled sample directory."),
     }
@@ -123,6 +126,23 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cost": (
             "quintet cost",
             "quintet cost --seconds 120 --html cost.html",
+        ),
+        "contacts": (
+            "quintet contacts export >lists.jsonl",
+            "quintet contacts history uid=jsmith,ou=people,o=example",
+        ),
+        "contacts export": (
+            "quintet contacts export --to lists.jsonl",
+            "quintet contacts export uid=jsmith,ou=people,o=example",
+        ),
+        "contacts import": (
+            "quintet contacts import lists.jsonl",
+            "quintet contacts import jsmith.txt --user uid=jsmith,ou=people,o=example --replace",
+        ),
+        "contacts history": ("quintet contacts history uid=jsmith,ou=people,o=example --json",),
+        "contacts restore": ("quintet contacts restore uid=jsmith,ou=people,o=example 12",),
+        "contacts rename": (
+            "quintet contacts rename uid=jsmith,ou=people,o=example uid=jsmith2,ou=people,o=example",
         ),
         "serve": ("quintet serve --config /etc/quintet",),
         "demo": (

@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import final
 
 from quintet.directory.account_state import AccountState
-from quintet.directory.entries import ANY_ENTRY, lies_under, parsed, person, person_attributes
+from quintet.directory.entries import ANY_ENTRY, identity, is_below, person, person_attributes
 from quintet.directory.errors import (
     AmbiguousNameError,
     AuthenticationError,
@@ -193,8 +193,7 @@ async def _bind_and_read_back(
 ) -> Person | AccountState | str:
     settings = server.settings
     filled = name_filter(settings.login_filter.encode, name)
-    dn = parsed(found.dn)
-    if filled is None or dn is None or not lies_under(dn, (settings.person_base,)):
+    if filled is None or not is_below(identity(found.dn), (server.person_base_key,)):
         await bind_nobody(server, password)
         return _suspicious(server, "the entry found is not below the base")
 

@@ -77,6 +77,7 @@ class Server:
         self.bases = tuple(dict.fromkeys((settings.person_base, settings.group_base)))
         """The bases for people and groups, once each."""
         self.base_keys = tuple(map(canonical, self.bases))
+        self.person_base_key = canonical(settings.person_base)
         self._trace = trace
         self._told: set[DN] = set()
         self._group_classes = frozenset(name.lower().encode() for name in listed(settings.group_class))

@@ -76,7 +76,7 @@ def parse_contact_list(text: str) -> ContactList:
     version = ""
     groups: list[ContactGroup] = []
     contacts: list[Contact] = []
-    lines = text.replace("\r", "\n").split("\n", _MOST_LINES)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n", _MOST_LINES)
     if len(lines) > _MOST_LINES:
         raise MalformedMessageError(f"a contact list of more than {_MOST_LINES} lines")
     for number, line in enumerate(map(str.strip, lines), 1):

@@ -89,10 +89,10 @@ class UserExistsError(StorageError):
 
 
 class InvalidImportError(StorageError):
-    """The file that was to be imported is malformed; `line` counts from 1."""
+    """The file that was to be imported is malformed; `line` counts from 1, None where `problem` tells it."""
 
     code = "STORAGE-IMPORT"
 
-    def __init__(self, line: int, problem: str) -> None:
-        super().__init__(f"line {line}: {problem}")
+    def __init__(self, line: int | None, problem: str) -> None:
+        super().__init__(problem if line is None else f"line {line}: {problem}")
         self.line = line
