@@ -35,7 +35,7 @@ PROMPT = "$ "
 SHOWN_AS = "/etc/quintet"
 """The name of the temporary folder, which is another one each time."""
 _LONGEST = 100.0
-# Rich asks the web for its font. A picture that asks nobody is better; every machine has a fixed-width font.
+# Rich's pictures load a font from the web. Without it they work offline, in a fixed-width font.
 _REMOTE_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
@@ -53,7 +53,7 @@ class Recording:
 
 
 def _slips(folder: Path) -> None:
-    """What the doctor is to find: a base that is misspelt, and cards in clear."""
+    """What the doctor is to find: a misspelled base, and unencrypted cards."""
     for name, right, wrong in (
         ("StCommunityConfig.xml", 'PersonResolveBase="o=example"', 'PersonResolveBase="o=exmaple"'),
         ("UserInfoConfig.xml", 'SslEnabled="true"', 'SslEnabled="false"'),

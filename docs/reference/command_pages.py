@@ -162,6 +162,8 @@ def _parameters(command: Any, *, keep: bool) -> list[Option]:
         assert record is not None
         argument = each.param_type_name == "argument"
         names = (record[0],) if argument else (*each.opts, *each.secondary_opts)
+        if each.name == "help":
+            names = tuple(sorted(names))  # click keeps them in a set
         found.append(Option(names, "" if argument else each.metavar, _meaning(record[1])))
     return found
 

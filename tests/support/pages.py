@@ -26,6 +26,7 @@ from support.command import PLAIN, PROGRAM
 ROOT = Path(__file__).parent.parent.parent
 _BLOCK = re.compile(r"^```(?P<mark>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _ANSWER = re.compile(r"\]:(?: (\w+))?$", re.MULTILINE)
+_QUESTION = re.compile(r"\]: *$", re.MULTILINE)
 _HERE = re.compile(r"<<'(?P<end>\w+)'$")
 _CHANGES = (  # what is never the same twice, and what depends on how long names are here
     (re.compile("─+"), "─"),
@@ -238,10 +239,9 @@ def _record(page: Path, ran: list[Command], recorded: Mapping[int, str]) -> None
     for command in reversed(ran):
         if command.line not in recorded:
             continue
-        answers = _ANSWER.findall(command.shown)
-        shown = recorded[command.line].strip("\n")
-        for answer in answers:
-            shown = re.sub(r"\]: *$", f"]: {answer}".rstrip(), shown, count=1, flags=re.MULTILINE)
+        answers = iter(_ANSWER.findall(command.shown))
+        first, *rest = _QUESTION.split(recorded[command.line].strip("\n"))
+        shown = first + "".join(f"]: {next(answers, '')}".rstrip() + text for text in rest)
         begin = command.line - 1 + len(command.typed.splitlines())
         end = begin + len(command.shown.splitlines())
         lines[begin:end] = [line.rstrip() for line in shown.splitlines()]

@@ -481,6 +481,7 @@ class Connection(BindOperations):
 
     @property
     def ssl_object(self) -> ssl.SSLObject | None:
+        """The TLS session with its certificates, for what has no property here; None while unencrypted."""
         return self._wire.ssl_object
 
     @property
