@@ -28,7 +28,7 @@ class Limits:
     """How deep the elements of a message may nest."""
 
     elements: int = ELEMENTS
-    """How many elements a message of more than 256 KiB may have."""
+    """How many elements an entry may have; other messages may have a sixth of that."""
 
     pending_high: int = 60
     """At so many operations in flight new ones wait..."""

@@ -542,7 +542,7 @@ class Pool:
             self._assign()
 
     def _give_up(self, job: _Bind) -> None:
-        """Nothing awaits it any more. It cannot be abandoned, and a mute server must not keep a connection."""
+        """Nothing waits for it any more. It cannot be abandoned; a mute server must not keep a connection."""
         self._waiting.remove(job)
         member, job.member = job.member, None
         if member is not None:
