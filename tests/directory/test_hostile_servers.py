@@ -3,8 +3,7 @@
 import asyncio
 import re
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -19,8 +18,8 @@ from quintet.directory.errors import (
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.messages import Operation, Result, SearchRequest, SearchResultDone, SearchResultReference
 from support import small
-from support.directories import DEAD, server_settings, settings
-from support.scripted import Script, endless, entry, page_end, scripted, then_done
+from support.directories import DEAD
+from support.scripted import endless, entry, page_end, then_done
 
 Asked = list[SearchRequest]
 Against = Callable[..., Awaitable[tuple[Directory, Asked]]]
@@ -28,19 +27,6 @@ Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]
 
 GROUP = f"cn=g,{small.BASE}"
-
-
-@pytest.fixture
-async def against() -> AsyncIterator[Against]:
-    """A directory whose server answers by a script."""
-    async with AsyncExitStack() as stack:
-
-        async def start(script: Script, **options: Any) -> tuple[Directory, Asked]:
-            port, asked = await stack.enter_async_context(scripted(script))
-            made = settings([server_settings(port)], **options)
-            return await stack.enter_async_context(Directory(made)), asked
-
-        yield start
 
 
 async def test_a_page_without_end_and_entries_is_given_up(against: Against) -> None:

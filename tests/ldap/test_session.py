@@ -289,6 +289,23 @@ def test_a_notice_of_disconnection_is_told_and_ends_the_session() -> None:
     assert session.state is State.CLOSED
 
 
+def test_the_notice_of_active_directory_is_read_although_its_name_stands_behind_the_response() -> None:
+    """Everything in long form, and the name as a third part of the message."""
+    diagnostic = b"00000057: LdapErr: DSID-0C0C0095, comment: Error decoding ldap message, data 0, v4563\0"
+    response = b"\x0a\x01\x02\x04\x00" + ber.octets(diagnostic)
+    content = b"".join(
+        (
+            b"\x02\x01\x00",
+            b"\x78\x84" + len(response).to_bytes(4, "big") + response,
+            ber.octets(NOTICE_OF_DISCONNECTION.encode(), 0x8A),
+        )
+    )
+    session = searching()
+    (event,) = session.receive(b"\x30\x84" + len(content).to_bytes(4, "big") + content)
+    assert event == Disconnection(Result(2, "", diagnostic.decode()))
+    assert session.state is State.CLOSED
+
+
 def test_another_unsolicited_notification_is_passed_over() -> None:
     session = searching()
     assert session.receive(answer(0, ExtendedResponse(Result(), "1.2.3"))) == []

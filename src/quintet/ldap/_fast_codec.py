@@ -213,7 +213,7 @@ def read_entry(data: bytes, at: int, end: int, most: int = ELEMENTS) -> SearchRe
                 length, at = _long(data, at, length)
             if at + length != stop:
                 return None
-            values = []
+            values: list[bytes] = []
             few = length <= 2 * most
             while at < stop:
                 if data[at] != 0x04 or not (few or len(values) < most):

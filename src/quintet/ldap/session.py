@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import NamedTuple, assert_never
 
 from quintet.ldap import _fast_codec
-from quintet.ldap.ber import ELEMENTS, MAX_INT, NESTING, BerError, integer
+from quintet.ldap.ber import ELEMENTS, MAX_INT, NESTING, BerError, Reader, integer
 from quintet.ldap.errors import LocalProtocolError
 from quintet.ldap.messages import (
     NOTICE_OF_DISCONNECTION,
@@ -309,7 +309,10 @@ class Session:
         message = decode_content(data, start, stop, self._nesting, self._elements // _PLAIN_WAY)
         op = message.op
         if message.id == 0:
-            if isinstance(op, ExtendedResponse) and op.oid == NOTICE_OF_DISCONNECTION:
+            if isinstance(op, ExtendedResponse) and NOTICE_OF_DISCONNECTION in (
+                op.oid,
+                _name_behind(data, start, stop),
+            ):
                 self.close()
                 events.append(Disconnection(op.result))
                 return False
@@ -375,6 +378,17 @@ class Session:
             if number not in self._due and number not in self._abandoned:
                 self._last_id = message_id
                 return message_id, number
+
+
+def _name_behind(data: bytes, start: int, stop: int) -> str | None:
+    """The name of an extended response that stands behind the operation instead of in it.
+
+    Active Directory sends its notice of disconnection so.
+    """
+    reader = Reader(data, start, stop)
+    reader.any()
+    reader.any()
+    return reader.text(0x8A) if reader.next_is(0x8A) else None
 
 
 _NOT_NOW = {
