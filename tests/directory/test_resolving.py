@@ -1,5 +1,6 @@
 """Walk 2: names as typed to people and groups."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -13,13 +14,13 @@ from quintet.directory.errors import DirectoryUnavailableError, UnknownNameError
 from quintet.directory.events import Event, Warned
 from quintet.directory.records import Group, Person
 from quintet.directory.resolve import may_be_resolved
-from quintet.embedded.faults import Answer, failing
+from quintet.embedded.faults import Answer, Drop, Wait, failing
 from quintet.embedded.ldif import parse
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from support import small
-from support.directories import DEAD, settings
+from support.directories import DEAD, settings, until
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]
@@ -269,3 +270,19 @@ async def test_c52_the_configured_attributes_are_what_is_shown(
     assert (content.group.name, [each.name for each in content.members]) == ("They like Alice", [shown])
     page = await directory.browse(small.PEOPLE)
     assert shown in [each.name for each in page.entries]
+
+
+async def test_c40_a_slow_first_server_does_not_delay_the_repetition_at_the_second(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    first, second, gate = await serve(), await serve(), asyncio.Event()
+    directory = await directory_of(first, second)
+    await directory.resolve("alice", groups=False)
+    first.faults = failing(Wait(gate), "search")
+    second.faults = failing(Drop(), "search", times=1)
+    before = second.counts["search"]
+    asking = asyncio.create_task(directory.resolve("alice", groups=False))
+    await until(lambda: second.counts["search"] == before + 2)
+    assert not asking.done()
+    gate.set()
+    assert (await asking).complete
