@@ -3,8 +3,7 @@
 import asyncio
 import re
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -17,11 +16,10 @@ from quintet.directory.errors import (
     UnknownNameError,
 )
 from quintet.embedded.server import EmbeddedServer
-from quintet.ldap.dn import DN
 from quintet.ldap.messages import Operation, Result, SearchRequest, SearchResultDone, SearchResultReference
 from support import small
-from support.directories import DEAD, server_settings, settings
-from support.scripted import Script, endless, entry, page_end, scripted, then_done
+from support.directories import DEAD
+from support.scripted import endless, entry, page_end, then_done
 
 Asked = list[SearchRequest]
 Against = Callable[..., Awaitable[tuple[Directory, Asked]]]
@@ -29,21 +27,6 @@ Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]
 
 GROUP = f"cn=g,{small.BASE}"
-
-
-@pytest.fixture
-async def against() -> AsyncIterator[Against]:
-    """A directory whose server answers by a script."""
-    async with AsyncExitStack() as stack:
-
-        async def start(
-            script: Script, *, server: Mapping[str, Any] | None = None, **options: Any
-        ) -> tuple[Directory, Asked]:
-            port, asked = await stack.enter_async_context(scripted(script))
-            made = settings([server_settings(port, **(server or {}))], **options)
-            return await stack.enter_async_context(Directory(made)), asked
-
-        yield start
 
 
 async def test_a_page_without_end_and_entries_is_given_up(against: Against) -> None:
@@ -96,50 +79,6 @@ async def test_c82_pages_larger_than_asked_for_are_cut_and_the_next_one_lacks_no
     assert [each.dn for each in (*first.entries, *second.entries)] == [
         f"ou={nth},{small.BASE}" for nth in range(8)
     ]
-
-
-def refusing_pages(*found: Any, result: int = 0) -> Script:
-    """A server that refuses the first search of each kind, which asks for a page, and answers the second."""
-    refused: set[str] = set()
-
-    def answers(request: SearchRequest) -> Iterable[Any]:
-        kind = str(request.filter)
-        if kind not in refused:
-            refused.add(kind)
-            return [SearchResultDone(Result(12))]
-        refused.remove(kind)
-        return [*found, SearchResultDone(Result(result))]
-
-    return answers
-
-
-async def test_a_level_is_shown_by_a_server_that_refuses_paged_results(against: Against) -> None:
-    people = [entry(f"cn={nth},{small.BASE}", cn=[b"x"]) for nth in range(5)]
-    directory, _ = await against(refusing_pages(*people))
-    first = await directory.browse(small.BASE, page_size=4)
-    second = await directory.browse(small.BASE, page_size=4, token=first.next)
-    assert [each.dn for each in (*first.entries, second.entries[0])] == [
-        f"cn={nth},{small.BASE}" for nth in range(5)
-    ]
-    assert first.complete
-
-
-async def test_without_paged_results_the_servers_own_limit_is_reported(against: Against) -> None:
-    directory, _ = await against(refusing_pages(entry(f"cn=a,{small.BASE}", cn=[b"x"]), result=4))
-    page = await directory.browse(small.BASE, page_size=10)
-    assert (page.truncated, page.complete) == (True, False)
-
-
-async def test_a_domino_root_shows_the_organisations_below_it(against: Against) -> None:
-    """Its root DSE says that the one naming context is a NUL byte: the root itself."""
-
-    def domino(request: SearchRequest) -> Iterable[Any]:
-        if request.scope == 0:
-            return then_done(entry("", namingcontexts=[b"\0"]))
-        return then_done(entry("O=Acme"))
-
-    directory, _ = await against(domino, server={"person_base": DN(()), "group_base": DN(())})
-    assert [each.dn for each in (await directory.browse()).entries] == ["O=Acme"]
 
 
 async def test_c82_walks_on_one_connection_do_not_mingle(against: Against) -> None:
@@ -245,6 +184,12 @@ async def test_more_controls_than_make_sense_break_the_protocol(against: Against
     directory, _ = await against(lambda _: [b"\x30\x82" + len(done).to_bytes(2, "big") + done])
     with pytest.raises(DirectoryUnavailableError, match="broke the protocol"):
         await directory.resolve("alice", groups=False)
+
+
+async def test_an_entry_without_a_name_signs_nobody_in(against: Against) -> None:
+    directory, _ = await against(lambda _: then_done(entry("", cn=[b"Alice"])))
+    with pytest.raises(DirectoryUnavailableError):
+        await directory.authenticate("alice", "alice-secret")
 
 
 async def test_a_refusal_asks_as_many_servers_whoever_was_named(

@@ -19,8 +19,10 @@ from weakref import WeakKeyDictionary
 from quintet.config import Scope
 from quintet.directory.entries import (
     ANY_ENTRY,
+    NO_ATTRIBUTES,
     group,
     group_attributes,
+    identity,
     lies_under,
     of_class,
     parsed,
@@ -38,10 +40,11 @@ from quintet.directory.errors import (
     UnreachableReason,
 )
 from quintet.directory.kinds import of_group_class, people_of
-from quintet.directory.queries import answered_badly, query_servers
+from quintet.directory.queries import LONGEST_NAME, answered_badly, is_name, query_servers
 from quintet.directory.records import Container, Group, Page, Person
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
+from quintet.ldap.ber import MAX_INT
 from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import (
@@ -63,25 +66,20 @@ LARGEST_PAGE = 1000
 _COOKIES_KEPT = 256
 _COOKIE_AGE = 300.0
 _KINDS = 3
-_LONGEST_TOKEN = 64 * 1024
+_LONGEST_TOKEN = 2 * LONGEST_NAME
 _MOST_EMPTY_PAGES = 100
 _MOST_SHOWN = 300
 
-_CONTAINERS = Or(
-    tuple(
-        of_class(name)
-        for name in (
-            "organizationalUnit",
-            "organization",
-            "country",
-            "locality",
-            "domain",
-            "dcObject",
-            "container",
-            "builtinDomain",
-            "nsContainer",
-        )
-    )
+_CONTAINER_CLASSES = (
+    "organizationalUnit",
+    "organization",
+    "country",
+    "locality",
+    "domain",
+    "dcObject",
+    "container",
+    "builtinDomain",
+    "nsContainer",
 )
 
 
@@ -113,6 +111,15 @@ class _Part:
     cut: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Roots:
+    """What is at the top of a server, which of its bases are missing, and whether there is more."""
+
+    entries: Sequence[Container | Group]
+    missing: Sequence[str] = ()
+    cut: bool = False
+
+
 @final
 class Browsing:
     """Remembers for each connection what pages were begun on it."""
@@ -137,9 +144,10 @@ class Browsing:
         place = None if token is None else _read_token(token)
         if dn is None:
             return await _top(snapshot, page_size, place)
-        name = parsed(dn)
+        name = parsed(dn) if is_name(dn) else None
         if name is None or not name:
             raise UnknownNameError(f"{_shown(dn)} is no distinguished name", service=Service.BROWSE)
+        is_first = place is None
         if place is None:
             place = _Place(await _server_of(snapshot, name), dn, 0, 0)
         elif (
@@ -150,13 +158,18 @@ class Browsing:
             raise InvalidPageTokenError("the token belongs to another level", service=Service.BROWSE)
         server = snapshot.servers[place.server]
         try:
-            return await self._page(server, place, page_size)
+            page = await self._page(server, place, page_size)
+            if (
+                is_first
+                and not page.entries
+                and not await server.read(Service.BROWSE, dn, ANY_ENTRY, NO_ATTRIBUTES)
+            ):
+                raise _unknown(dn, server)
         except (NoSuchObject, InvalidDNSyntax) as error:
-            raise UnknownNameError(
-                f"there is no {_shown(dn)}", service=Service.BROWSE, server=server.label
-            ) from error
+            raise _unknown(dn, server) from error
         except LdapError as error:
             raise answered_badly(error, server, Service.BROWSE) from error
+        return page
 
     async def _page(self, server: Server, place: _Place, page_size: int) -> Page:
         """A page, in the time of one operation, waiting for others on the connection included."""
@@ -196,15 +209,18 @@ class Browsing:
 class _Paging:
     """The pages on one connection: one walk at a time, as some servers keep one cookie for each connection.
 
-    Cookies are remembered, a bounded number for a bounded time.
+    Cookies are remembered, a bounded number for a bounded time. `possible` is whether the server has pages.
     """
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
+        self.possible = True
         self._cookies: OrderedDict[tuple[_Level, int], tuple[bytes, float]] = OrderedDict()
 
     async def part(self, connection: Connection, level: _Level, shown: int, wanted: int) -> _Part:
         """Up to `wanted` entries after the first `shown`."""
+        if not self.possible:
+            return await _without_pages(connection, level, shown, wanted)
         cookie, at = self._cookies.pop((level, shown), (b"", 0.0))
         if cookie and _now() - at < _COOKIE_AGE:
             with suppress(ResultError):
@@ -230,10 +246,6 @@ class _Paging:
                     raise
                 taken += partial[skip:]
                 return _Part(taken[:wanted], more=len(taken) > wanted, cut=len(taken) <= wanted)
-            except UnavailableCriticalExtension:
-                if taken or cookie:
-                    raise
-                return await _unpaged(connection, level, shown, wanted)
             cookie = page.cookie
             empty = 0 if page.entries else empty + 1
             if empty > _MOST_EMPTY_PAGES:
@@ -256,17 +268,21 @@ class _Paging:
             self._cookies.popitem(last=False)
 
 
-async def _unpaged(connection: Connection, level: _Level, shown: int, wanted: int) -> _Part:
-    """A part of a level at a server without paged results, which is read up to the server's own limit."""
+async def _without_pages(connection: Connection, level: _Level, shown: int, wanted: int) -> _Part:
+    """The same from a server that has no pages: each time from the start, up to its own limit."""
+    most = min(shown + wanted + 1, MAX_INT)
+    cut = False
     try:
-        found = await connection.search(level.dn, Scope.ONE.value, level.filter, level.attributes)
-        entries, cut = list(found.entries), False
+        search = connection.search(
+            level.dn, Scope.ONE.value, level.filter, level.attributes, size_limit=most, max_entries=most
+        )
+        entries = (await search).entries
     except (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded, ClientLimitError) as error:
-        if error.partial is None or not error.partial.entries:
+        entries = error.partial.entries if error.partial else []
+        if not entries:
             raise
-        entries, cut = list(error.partial.entries), True
-    rest = entries[shown:]
-    return _Part(rest[:wanted], more=len(rest) > wanted, cut=cut and len(rest) <= wanted)
+        cut = len(entries) < most
+    return _Part(entries[shown : shown + wanted], more=len(entries) > shown + wanted, cut=cut)
 
 
 async def _filled(
@@ -277,7 +293,16 @@ async def _filled(
     kind, shown, cut = place.kind, place.shown, False
     while kind < _KINDS and len(records) < page_size:
         level = _level(server, place.dn, kind)
-        part = await paging.part(connection, level, shown, page_size - len(records))
+        try:
+            part = await paging.part(connection, level, shown, page_size - len(records))
+        except UnavailableCriticalExtension:
+            if not paging.possible:
+                raise
+            paging.possible = False
+            server.warn_once(
+                Service.BROWSE, "it has no paged results (RFC 2696), so a level is shown up to its own limit"
+            )
+            continue
         records += (_record(entry, kind, server) for entry in part.entries)
         cut = cut or part.cut
         if part.more:
@@ -293,46 +318,67 @@ async def _top(snapshot: Snapshot, page_size: int, place: _Place | None) -> Page
     if place is not None and place.dn:
         raise InvalidPageTokenError("the token belongs to another level", service=Service.BROWSE)
     answers = await query_servers(snapshot.servers, _roots)
-    once: dict[DN, Container] = {}
+    once: dict[str, Container | Group] = {}
     missing: list[str] = []
-    for _, (containers, lacking) in answers.given:
-        missing += lacking
-        for container in containers:
-            once.setdefault(DN.parse(container.dn), container)
+    cut = False
+    for _, roots in answers.given:
+        missing += roots.missing
+        cut = cut or roots.cut
+        for entry in roots.entries:
+            once.setdefault(identity(entry.dn), entry)
     begin = place.shown if place else 0
     shown = tuple(once.values())[begin : begin + page_size]
     following = begin + len(shown)
     return Page(
         shown,
         _token(_Place(0, "", 0, following)) if following < len(once) else None,
-        complete=not (answers.failures or missing),
+        complete=not (answers.failures or missing or cut),
+        truncated=cut,
         unavailable=answers.unavailable,
         missing_bases=tuple(missing),
     )
 
 
-async def _roots(server: Server) -> tuple[Sequence[Container], Sequence[str]]:
-    """The containers at the top of a server, and which of its bases are missing."""
-    bases = [base for base in server.bases if base]
-    missing: list[str] = []
+async def _roots(server: Server) -> _Roots:
+    """What is at the top of a server: its bases, or where one is the whole directory, all there is."""
     if all(server.bases):
-        # Asked all the same, so that a server that is down is told.
-        there = []
-        for base in bases:
-            if await server.read(Service.BROWSE, base, ANY_ENTRY, ("1.1",)):
-                there.append(base)
-            else:
-                missing.append(server.missing_base(Service.BROWSE, base))
-        names = [name for name in there if not any(name != other and name.is_under(other) for other in there)]
-    else:
-        root = await server.search(Service.BROWSE, "", BASE_OBJECT, ANY_ENTRY, ("namingContexts",), limit=1)
-        contexts = [text for entry in root.entries for text in texts(entry, "namingContexts")]
-        names = [name for text in contexts if (name := parsed(text))]
-        if any(not text.strip("\0 ") for text in contexts):
-            # Domino names the root itself: what lies below it is the top.
-            top = await server.search(Service.BROWSE, "", Scope.ONE.value, _CONTAINERS, ("1.1",))
-            names += [name for entry in top.entries if (name := parsed(entry.dn))]
-    return [Container(str(name), str(name), server.label) for name in names], missing
+        return await _bases(server)
+    root = await server.search(Service.BROWSE, "", BASE_OBJECT, ANY_ENTRY, ("namingContexts",), limit=1)
+    contexts = [text for entry in root.entries for text in texts(entry, "namingContexts")]
+    names = [name for text in contexts if (name := parsed(text.strip("\0 ")))]
+    if len(names) < max(1, len(contexts)):
+        return await _children_of_root(server)
+    return _Roots([Container(str(name), str(name), server.label) for name in names])
+
+
+async def _bases(server: Server) -> _Roots:
+    """The bases that exist, without those below others. They are read, so a server that is down is told."""
+    there: list[DN] = []
+    missing: list[str] = []
+    for base in server.bases:
+        if await server.read(Service.BROWSE, base, ANY_ENTRY, NO_ATTRIBUTES):
+            there.append(base)
+        else:
+            missing.append(server.missing_base(Service.BROWSE, base))
+    names = [name for name in there if not any(name != other and name.is_under(other) for other in there)]
+    return _Roots([Container(str(name), str(name), server.label) for name in names], missing)
+
+
+async def _children_of_root(server: Server) -> _Roots:
+    """Where the root itself is the naming context, as in Domino: what is below it, flat groups included."""
+    entries: list[Container | Group] = []
+    cut = False
+    for kind in (0, 1):
+        level = _level(server, "", kind)
+        found = await server.search(
+            Service.BROWSE, "", Scope.ONE.value, level.filter, level.attributes, limit=LARGEST_PAGE
+        )
+        cut = cut or found.cut
+        for entry in found.entries:
+            record = _record(entry, kind, server) if parsed(entry.dn) else None
+            if isinstance(record, Container | Group):
+                entries.append(record)
+    return _Roots(entries, cut=cut)
 
 
 async def _server_of(snapshot: Snapshot, name: DN) -> int:
@@ -350,7 +396,7 @@ async def _server_of(snapshot: Snapshot, name: DN) -> int:
 
     async def question(server: Server) -> bool:
         try:
-            return await server.read(Service.BROWSE, name, ANY_ENTRY, ("1.1",)) is not None
+            return await server.read(Service.BROWSE, name, ANY_ENTRY, NO_ATTRIBUTES) is not None
         except InvalidDNSyntax:
             return False
 
@@ -363,11 +409,16 @@ async def _server_of(snapshot: Snapshot, name: DN) -> int:
     raise UnknownNameError(f"there is no {_shown(str(name))}", service=Service.BROWSE)
 
 
+def _unknown(dn: str, server: Server) -> UnknownNameError:
+    return UnknownNameError(f"there is no {_shown(dn)}", service=Service.BROWSE, server=server.label)
+
+
 def _level(server: Server, dn: str, kind: int) -> _Level:
     settings = server.settings
     people, groups = of_class(settings.person_class), of_group_class(settings.group_class)
     if kind == 0:
-        return _Level(dn, And((_CONTAINERS, Not(people), Not(groups))).encode(), ("1.1",))
+        containers = Or(tuple(of_class(name) for name in _CONTAINER_CLASSES))
+        return _Level(dn, And((containers, Not(people), Not(groups))).encode(), NO_ATTRIBUTES)
     if kind == 1:
         return _Level(dn, groups.encode(), group_attributes(settings))
     return _Level(dn, And((people_of(settings), Not(groups))).encode(), person_attributes(settings))

@@ -14,7 +14,7 @@ from typing import TypedDict, final
 
 from quintet.config import Account
 from quintet.directory.endpoint import Binding, Endpoint, Mode
-from quintet.directory.entries import ANY_ENTRY
+from quintet.directory.entries import ANY_ENTRY, NO_ATTRIBUTES
 from quintet.directory.errors import (
     DirectoryError,
     DirectoryUnavailableError,
@@ -60,7 +60,6 @@ from quintet.ldap.pool_config import ConnectionFailed, PoolEvent
 ConnectOverride = Callable[[Service, str, int], tuple[str, int]]
 """(service, host, port) to the address to connect to. Names are still checked against the configured host."""
 
-_NO_ATTRIBUTES = ("1.1",)
 _ROOT_DSE = ""
 
 # After these SCRAM will not do for this account at this server, however often it is tried: it is not offered,
@@ -207,7 +206,7 @@ class Connector:
 
 async def entry_exists(connection: Connection, dn: str) -> bool:
     """Whether the entry can be seen. Raises as `Connection.search` does."""
-    found = await connection.search(dn, BASE_OBJECT, ANY_ENTRY, _NO_ATTRIBUTES)
+    found = await connection.search(dn, BASE_OBJECT, ANY_ENTRY, NO_ATTRIBUTES)
     return bool(found.entries)
 
 

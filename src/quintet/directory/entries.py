@@ -16,6 +16,9 @@ from quintet.ldap.messages import SearchResultEntry
 ANY_ENTRY = Present("objectClass").encode()
 """The filter that every entry matches."""
 
+NO_ATTRIBUTES = ("1.1",)
+"""What is asked for of an entry when it matters only whether it exists (RFC 4511 4.5.1.8)."""
+
 LONGEST_DN = 16 * 1024
 """Bytes of a DN, or of a value that is compared. None is longer, and to understand one takes time."""
 
@@ -173,7 +176,7 @@ def identity(dn: str) -> str:
     gives the same for them, so that a name has one identity however it is written. What is not a DN begins
     with a NUL.
     """
-    if _PLAIN_DN.fullmatch(dn):
+    if len(dn) <= LONGEST_DN and _PLAIN_DN.fullmatch(dn):
         return dn.lower()
     name = parsed(dn)
     return f"\0{dn}" if name is None else canonical(name)

@@ -63,7 +63,10 @@ async def members(snapshot: Snapshot, name: str, *, limit: int | None = None) ->
     most = snapshot.directory.max_members if limit is None else limit
     if most < 1:
         raise ValueError("the limit must be at least 1")
-    server, entry = await _find_group(snapshot, name.strip())
+    name = name.strip()
+    if not is_name(name):
+        raise UnknownGroupError("no public group has this name", service=_SERVICE)
+    server, entry = await _find_group(snapshot, name)
     try:
         return await _OpenGroup(server, most).content(entry)
     except LdapError as error:

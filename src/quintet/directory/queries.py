@@ -8,12 +8,23 @@ from typing import Any, Generic, TypeVar
 from quintet.directory.errors import DirectoryError, DirectoryUnavailableError, UnreachableReason
 from quintet.directory.services import Service
 from quintet.directory.snapshot import LIMITS, Server
-from quintet.ldap.errors import FilterSyntaxError, LdapError, ResultError
+from quintet.ldap.errors import (
+    FilterSyntaxError,
+    InsufficientAccessRights,
+    LdapError,
+    OperationsError,
+    ResultError,
+    StrongerAuthRequired,
+    UnwillingToPerform,
+)
 
 T = TypeVar("T")
 
 LONGEST_NAME = 1024
 """Bytes of a name that a user types. No name is longer, and servers close connections over huge requests."""
+
+_WANTS_A_BIND = (OperationsError, InsufficientAccessRights, StrongerAuthRequired, UnwillingToPerform)
+"""Answers to anonymous searches (Active Directory: result 1)."""
 
 _RAISE_LIMITS = "Raise the server's limits for this account (slapd: limits)"
 
@@ -101,7 +112,12 @@ def answered_badly(
 ) -> DirectoryUnavailableError:
     """An answer that is an error is none: the server could not do what the service needs."""
     detail = error.message if isinstance(error, ResultError) else str(error)
-    fix = _RAISE_LIMITS if isinstance(error, LIMITS) else None
+    fix = None
+    if isinstance(error, LIMITS):
+        fix = _RAISE_LIMITS
+    elif isinstance(error, _WANTS_A_BIND) and server.settings.account is None:
+        help_ = server.pools[Service.BROWSE].endpoint.help
+        fix = f"The server does not answer anonymous clients: set {help_.account} in {help_.file}"
     found = DirectoryUnavailableError.because(
         UnreachableReason.ANSWER, detail, service=service, server=server.label, address=error.server, fix=fix
     )

@@ -79,7 +79,7 @@ class Server:
         self.base_keys = tuple(map(canonical, self.bases))
         self.person_base_key = canonical(settings.person_base)
         self._trace = trace
-        self._told: set[DN] = set()
+        self._told: set[str] = set()
         self._group_classes = frozenset(name.lower().encode() for name in listed(settings.group_class))
         person_base, group_base = str(settings.person_base), str(settings.group_base)
         person_scope, group_scope = settings.person_scope.value, settings.group_scope.value
@@ -175,10 +175,14 @@ class Server:
             if each == base
         ]
         named = f"{' and '.join(keys)} {str(base)!r}{'' if base else ' (the whole directory)'}"
-        if base not in self._told:
-            self._told.add(base)
-            self.warn(service, f"{named} is not there, or hidden from the account")
+        self.warn_once(service, f"{named} is not there, or hidden from the account")
         return f"{named} at {self.label}"
+
+    def warn_once(self, service: Service, message: str) -> None:
+        """Tell the administrator what will not change."""
+        if message not in self._told:
+            self._told.add(message)
+            self.warn(service, message)
 
     def warn(self, service: Service, message: str) -> None:
         """Tell the administrator."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final, final
 
 from quintet.ldap.arguments import check_search
-from quintet.ldap.ber import boolean, enumerated, head, integer, octets
+from quintet.ldap.ber import ELEMENTS, boolean, enumerated, head, integer, octets
 from quintet.ldap.errors import NO_TEXT, InvalidCredentials, LocalProtocolError
 from quintet.ldap.messages import (
     SUCCESS,
@@ -155,10 +155,14 @@ As long as it is, there is nothing at the indexes that lengths which lie come to
 """
 
 
-def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
-    """The search result entry that begins at `at` and fills the octets up to `end`.
+_ATTRIBUTE_COUNTS: Final = 64
+"""As how many elements an attribute counts: it takes so much longer than a value, here and later."""
 
-    None when `messages` should look at it.
+
+def read_entry(data: bytes, at: int, end: int, most: int = ELEMENTS) -> SearchResultEntry | None:
+    """The search result entry that begins at `at` and fills the bytes up to `end`.
+
+    None when `messages` should look at it, as it does at an entry of more than `most` elements.
 
     Nothing is checked on the way but tags. Every element must end where its holder says, and that is checked
     once it has been read: what ran past its end never ends there.
@@ -187,7 +191,8 @@ def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
             return None
         attributes: dict[str, list[bytes]] = {}
         while at < end:
-            if data[at] != 0x30:
+            most -= _ATTRIBUTE_COUNTS
+            if data[at] != 0x30 or most < 0:
                 return None
             length = data[at + 1]
             at += 2
@@ -210,9 +215,10 @@ def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
                 length, at = _long(data, at, length)
             if at + length != stop:
                 return None
-            values = []
+            values: list[bytes] = []
+            few = length <= 2 * most
             while at < stop:
-                if data[at] != 0x04:
+                if data[at] != 0x04 or not (few or len(values) < most):
                     return None
                 length = data[at + 1]
                 at += 2
@@ -223,6 +229,7 @@ def read_entry(data: bytes, at: int, end: int) -> SearchResultEntry | None:
             if at != stop:
                 return None
             attributes[name] = values
+            most -= len(values)
         if at != end:
             return None
     except IndexError:

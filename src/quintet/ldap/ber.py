@@ -10,8 +10,8 @@ from typing import final
 NESTING = 128
 """How deep a message may nest, unless its reader says otherwise."""
 
-ELEMENTS = 300_000
-"""How many elements a message may have: as many as the members of a group that fills 16 MiB."""
+ELEMENTS = 120_000
+"""How many elements an entry may have, such as the members of a group. To read them takes about 50 ms."""
 
 MAX_INT = 2**31 - 1
 """`maxInt` of RFC 4511: the largest message id, limit or result code."""

@@ -342,7 +342,22 @@ def _value_key(value: str | bytes) -> str | bytes:
 
 
 def fold(value: str) -> str:
-    """What is equal for texts that differ in case, spacing and compatibility forms only."""
-    if not value.isascii():
+    """What stands for a text where case, spacing and compatibility forms do not count."""
+    if not value.isascii() and not _has_many_marks(value):
         value = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
     return " ".join(value.casefold().split())
+
+
+_MOST_MARKS = 30
+"""Combining marks in a row, as in Stream-Safe Text (UAX #15). Sorting more takes quadratic time."""
+
+
+def _has_many_marks(value: str) -> bool:
+    if len(value) <= _MOST_MARKS:
+        return False
+    run = 0
+    for char in value:
+        run = run + 1 if unicodedata.combining(char) else 0
+        if run > _MOST_MARKS:
+            return True
+    return False

@@ -33,6 +33,8 @@ class Limits:
     message_size: int = MESSAGE_SIZE
     nesting: int = NESTING
     elements: int = ELEMENTS
+    """How many elements an entry may have; other messages may have a sixth of that."""
+
     pending_high: int = 60
     pending_low: int = 30
     timeout: float = 30.0

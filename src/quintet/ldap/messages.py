@@ -334,9 +334,6 @@ def decode_content(
     if decoder is None:
         raise BerError(f"no operation has the tag {tag:#04x}")
     op = decoder(Reader(data, op_start, op_stop))
-    if message_id == 0 and type(op) is ExtendedResponse and op.oid is None and reader.next_is(0x8A):
-        # Active Directory writes the name of its notice of disconnection behind the response.
-        op = ExtendedResponse(op.result, reader.text(0x8A), op.value)
     controls: tuple[Control, ...] = ()
     if reader.next_is(0xA0):
         inner = reader.inside(0xA0)

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import NamedTuple, assert_never
 
 from quintet.ldap import _fast_codec
-from quintet.ldap.ber import ELEMENTS, MAX_INT, NESTING, BerError, integer
+from quintet.ldap.ber import ELEMENTS, MAX_INT, NESTING, BerError, Reader, integer
 from quintet.ldap.errors import LocalProtocolError
 from quintet.ldap.messages import (
     NOTICE_OF_DISCONNECTION,
@@ -49,8 +49,8 @@ from quintet.ldap.messages import (
 
 MESSAGE_SIZE = 16 * 1024 * 1024
 _ABANDONED_KEPT = 10_000
-_SOON_READ = 256 * 1024
-"""Octets of a message that `fast` may read: whatever is in it does not take long."""
+_PLAIN_WAY = 6
+"""How many times as long an element takes when `messages` reads it: so many times fewer it may have."""
 
 
 class State(Enum):
@@ -251,7 +251,7 @@ class Session:
         return events
 
     def _read(self, data: bytes, events: list[Event]) -> None:
-        at, end, due = 0, len(data), self._due
+        at, end, due, elements = 0, len(data), self._due, self._elements
         read_entry, bind_responses = _fast_codec.read_entry, _fast_codec.BIND_RESPONSES
         while at < end:
             stop = 0
@@ -272,14 +272,14 @@ class Session:
             size = stop - at
             at = stop
             # The common answers first: those to searches and simple binds, without controls.
-            if 6 < stop - start <= _SOON_READ:
+            if stop - start > 6:
                 op_at = start + 2 + data[start + 1]
                 asked = due.get(number := data[start:op_at])
                 if asked is None:
                     pass
                 elif asked[1] is SearchResultDone:
                     if data[op_at] == 0x64:
-                        if (op := read_entry(data, op_at, stop)) is not None:
+                        if (op := read_entry(data, op_at, stop, elements)) is not None:
                             events.append(_new(Answer, (asked[0], op, (), size, False)))
                             continue
                     elif data[op_at:stop] == _fast_codec.SUCCESSFUL_BER:
@@ -323,10 +323,13 @@ class Session:
 
     def _read_any(self, data: bytes, start: int, stop: int, size: int, events: list[Event]) -> bool:
         """Read a message by the book. Whether the session goes on."""
-        message = decode_content(data, start, stop, self._nesting, self._elements)
+        message = decode_content(data, start, stop, self._nesting, self._elements // _PLAIN_WAY)
         op = message.op
         if message.id == 0:
-            if isinstance(op, ExtendedResponse) and op.oid == NOTICE_OF_DISCONNECTION:
+            if isinstance(op, ExtendedResponse) and NOTICE_OF_DISCONNECTION in (
+                op.oid,
+                _name_behind(data, start, stop),
+            ):
                 self.close()
                 events.append(Disconnection(op.result))
                 return False
@@ -392,6 +395,17 @@ class Session:
             if number not in self._due and number not in self._abandoned:
                 self._last_id = message_id
                 return message_id, number
+
+
+def _name_behind(data: bytes, start: int, stop: int) -> str | None:
+    """The name of an extended response that stands behind the operation instead of in it.
+
+    Active Directory sends its notice of disconnection so.
+    """
+    reader = Reader(data, start, stop)
+    reader.any()
+    reader.any()
+    return reader.text(0x8A) if reader.next_is(0x8A) else None
 
 
 _NOT_NOW = {
