@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import Any, Protocol, final
 
 PROGRAM = Path(sys.executable).with_name("quintet")
-PLAIN = {"NO_COLOR": "1", "COLUMNS": "80"}
+PLAIN = {
+    "NO_COLOR": "1",
+    "COLUMNS": "80",
+    # Tests run beside each other and beside a server of the developer's own, so fixed ports stay shut.
+    "STI__Config__QUINTET_HTTP_PORT": "0",
+    "STI__Config__QUINTET_METRICS_PORT": "0",
+}
 
 
 @dataclass(frozen=True, slots=True)

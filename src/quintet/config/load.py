@@ -17,6 +17,7 @@ from quintet.config.source import EditError
 from quintet.config.stcommunityconfig import Community, read_community
 from quintet.config.trust import check_stores, read_tls
 from quintet.config.userinfoconfig import read_user_info
+from quintet.config.web_settings import read_web
 from quintet.diagnostics import (
     Diagnostic,
     Diagnostics,
@@ -92,6 +93,7 @@ def read(
         directory=read_directory(values, servers, findings),
         cards=_cards(files),
         traces=read_traces(values, findings),
+        web=read_web(values, findings),
     )
     if settings.cards and settings.tls.crl_file:
         checked = (

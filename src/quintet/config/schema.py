@@ -267,6 +267,47 @@ INI_KEYS: tuple[Setting, ...] = (
         sections=_DIRECTORY,
     ),
     *group(
+        OURS,
+        Setting(
+            "QUINTET_ADDRESS",
+            Kind.HOST,
+            "address at which Quintet listens; 0.0.0.0 is every one",
+            "0.0.0.0",  # noqa: S104  # clients are on other machines
+        ),
+        Setting("QUINTET_HTTP_PORT", Kind.PORT, "HTTP port; 0 = none", "8080", (0, 65_535)),
+        Setting("QUINTET_METRICS_ADDRESS", Kind.HOST, "address of metrics and health checks", "127.0.0.1"),
+        Setting(
+            "QUINTET_METRICS_PORT",
+            Kind.PORT,
+            "port of /metrics, /livez and /readyz; 0 = none",
+            "9533",
+            (0, 65_535),
+        ),
+        Setting("QUINTET_PUBLIC_URL", Kind.TEXT, "base of absolute links, as browsers reach Quintet"),
+        Setting(
+            "QUINTET_TRUSTED_PROXIES",
+            Kind.LIST,
+            "networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_ALLOW_UNENCRYPTED_SIGN_IN",
+            Kind.FLAG,
+            "1 = passwords are accepted over unencrypted HTTP from other machines, too",
+            "0",
+            security=True,
+        ),
+        Setting("QUINTET_READY_NEEDS", Kind.LIST, "parts without which /readyz is red: directory, cards"),
+        Setting("QUINTET_PEOPLE_PAGES", Kind.FLAG, "0 = no pages for people in a browser", "1"),
+        Setting(
+            "QUINTET_ADMIN_GROUP",
+            Kind.TEXT,
+            "name or DN of the group whose members are administrators",
+            security=True,
+        ),
+        sections=_CONFIG,
+    ),
+    *group(
         "2.10",
         Setting("VP_LDAP_TRACE", Kind.FLAG, "1 = trace LDAP, without secrets", "0", sections=_DEBUG),
         Setting("ST_TLS_DEBUG", Kind.FLAG, "1 = trace TLS", "0", sections=("Debug", "Config")),

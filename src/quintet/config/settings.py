@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from quintet.config.schema import CARDS, COMMUNITY, KNOWN_INI
+from quintet.config.web_settings import WebSettings
 from quintet.config.xml_schema import ANYWHERE
 from quintet.diagnostics import Diagnostic, Place
 from quintet.ldap.dn import DN
@@ -202,4 +203,5 @@ class Settings:
     directory: DirectorySettings
     cards: CardSettings | None
     traces: TraceSettings
+    web: WebSettings = field(default_factory=WebSettings)
     problems: tuple[Diagnostic, ...] = field(default=(), compare=False)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,9 @@ from quintet.directory import (
     ConnectionState,
     ConnectionStatus,
     Directory,
+    Event,
     FileFingerprint,
+    Trace,
     UnencryptedBindError,
     fingerprints,
 )
@@ -52,7 +54,8 @@ class Application:
         self.settings = load(self.folder, environ)
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
-        self._connections = Connections(self.settings, trace=self.events)
+        self.listeners: list[Trace] = [self.events]
+        self._connections = Connections(self.settings, trace=self._tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
 
@@ -88,6 +91,8 @@ class Application:
             except (UnencryptedBindError, OSError) as error:
                 self.events.settings_rejected(str(error))
                 return False
+            if _ports(settings) != _ports(self.settings):
+                self.events.log.warning("changed addresses and ports take effect after a restart")
             self.settings, self._fingerprints = settings, found
             self._apply(settings)
             self.events.log.info("new settings", protection=self.directory.protection.name.lower())
@@ -107,6 +112,10 @@ class Application:
         working = sum(each.state is ConnectionState.CONNECTED for each in found)
         return f"protection {self.directory.protection.name.lower()}, {working} of {len(found)} connections"
 
+    def _tell(self, event: Event) -> None:
+        for each in self.listeners:
+            each(event)
+
     def _apply(self, settings: Settings) -> None:
         self.events.traces = settings.traces
         self.events.problems(settings.problems)
@@ -118,6 +127,11 @@ def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
     return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in fingerprints(tls))
 
 
+def _ports(settings: Settings) -> tuple[str | int, ...]:
+    web = settings.web
+    return (web.address, web.port, web.metrics_address, web.metrics_port)
+
+
 # The process around it.
 
 
@@ -125,7 +139,7 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
     """Serve until SIGTERM or SIGINT, and return which. SIGHUP reloads the settings.
 
     They are also reloaded every `config_refresh_interval`. `debug` logs every operation. Raises
-    AlreadyRunningError, SettingsError, UnencryptedBindError.
+    AlreadyRunningError, SettingsError, UnencryptedBindError, PortError.
     """
     stop, reload = asyncio.Event(), asyncio.Event()
     received: list[signal.Signals] = []
@@ -145,7 +159,9 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
             )
             if application is not None:
                 await stack.enter_async_context(_status_socket(application, environ))
+                ready = await stack.enter_async_context(_http(application))
                 await _first_attempt(application, stop)
+                ready()
                 await _run(application, stop, reload)
             systemd.stopping()
             events.log.info("stopping")
@@ -237,6 +253,37 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
                 reason=str(failure),
             )
         yield
+
+
+@asynccontextmanager
+async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
+    """Serve HTTP where a port is set; what it yields declares the server ready. Raises PortError."""
+    web = application.settings.web
+    if not (web.port or web.metrics_port):
+        yield lambda: None
+        return
+    from quintet.web.monitoring import Metrics, Phase  # noqa: PLC0415  # as below
+    from quintet.web.serving import serving  # noqa: PLC0415  # its libraries take half a second to import
+    from quintet.web.sessions import Sessions  # noqa: PLC0415
+    from quintet.web.site import Site  # noqa: PLC0415
+
+    sessions = Sessions()
+    metrics = Metrics(application.connections, sessions)
+    application.listeners.append(metrics)
+    site = Site(
+        application.directory,
+        application.cards,
+        lambda: application.settings,
+        sessions,
+        observe=metrics.observe,
+    )
+
+    def ready() -> None:
+        metrics.phase = Phase.READY
+
+    async with serving(site, metrics) as found:
+        application.events.log.info("listening", http=found.http, metrics=found.metrics)
+        yield ready
 
 
 @contextmanager

@@ -1,0 +1,250 @@
+"""The API under /api/v1 (OpenAPI 3.1 at /api/v1/openapi.json).
+
+Callers sign in with `POST /session` and keep its cookie. Every request that changes something must come from
+our own origin. Everything but a public business card needs a session.
+"""
+
+import time
+from importlib.metadata import version
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, FastAPI, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from quintet.cards.sets import ANONYMOUS, AUTHENTICATED
+from quintet.directory.errors import DirectoryError, UnknownNameError
+from quintet.web.accounts import (
+    LONGEST_HANDLE,
+    LONGEST_NAME,
+    TooManyAttemptsError,
+    current_session,
+    find_group,
+    find_person,
+    ident_of,
+    sign_in,
+)
+from quintet.web.documents import (
+    CardDocument,
+    ConnectionDocument,
+    ConnectionsDocument,
+    GroupDocument,
+    GroupsDocument,
+    MembersDocument,
+    OpenSessionDocument,
+    OpenSessionsDocument,
+    PageDocument,
+    PersonDocument,
+    ProblemDocument,
+    ResolutionDocument,
+    SessionDocument,
+    SignInDocument,
+)
+from quintet.web.problem import MEDIA_TYPE, problem, problem_of
+from quintet.web.security import client_of, is_same_origin, may_sign_in_here, session_cookie
+from quintet.web.sessions import Session
+from quintet.web.site import Site
+
+_PAGE_SIZE = 100
+
+Handle = Annotated[str, Path(min_length=1, max_length=LONGEST_HANDLE, pattern=r"^[A-Za-z0-9_-]+$")]
+Name = Annotated[str, Query(min_length=1, max_length=LONGEST_NAME)]
+
+
+class _ProblemError(Exception):
+    """Ends a request with this answer."""
+
+    def __init__(self, answer: JSONResponse) -> None:
+        super().__init__(answer.status_code)
+        self.answer = answer
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    return {status: {"description": "problem", "content": content} for status in statuses}
+
+
+def make_api(site: Site) -> FastAPI:
+    """The API of one community, to be mounted at /api/v1."""
+    api = FastAPI(
+        title="Quintet",
+        summary="People and groups of a community's directory.",
+        version=version("quintet"),
+        docs_url=None,
+        redoc_url=None,
+        responses=_problems(400, 401, 403, 404, 405, 409, 413, 421, 422, 429, 500, 503),
+        redirect_slashes=False,
+    )
+    _add_handlers(api)
+
+    async def signed_in(request: Request) -> Session:
+        session = await current_session(site, request)
+        if session is None:
+            raise _ProblemError(problem(401, code="not-signed-in"))
+        if not await site.limits.may_ask(session.key):
+            raise _ProblemError(problem(429, code="too-many-requests", headers={"retry-after": "60"}))
+        return session
+
+    async def administrator(session: Annotated[Session, Depends(signed_in)]) -> Session:
+        if not session.administrator:
+            raise _ProblemError(problem(403, code="not-an-administrator"))
+        return session
+
+    async def from_here(request: Request) -> None:
+        if not is_same_origin(request, site.web):
+            raise _ProblemError(
+                problem(403, "send the header Origin with the URL of this server", code="cross-site")
+            )
+
+    by_user = [Depends(signed_in)]
+    by_administrator = [Depends(administrator)]
+
+    @api.post("/session", status_code=201, dependencies=[Depends(from_here)])
+    async def begin_session(request: Request, response: Response, given: SignInDocument) -> SessionDocument:
+        """Sign in. The answer sets the session's cookie."""
+        client = client_of(request, site.web)
+        if not may_sign_in_here(client, site.web):
+            raise _ProblemError(
+                problem(403, "passwords are accepted over HTTPS only", code="unencrypted-connection")
+            )
+        try:
+            ident, session = await sign_in(site, request, given.name, given.password.get_secret_value())
+        except TooManyAttemptsError:
+            raise _ProblemError(
+                problem(429, code="too-many-attempts", headers={"retry-after": "300"})
+            ) from None
+        response.headers["set-cookie"] = session_cookie(ident, secure=client.secure)
+        return SessionDocument.of(session)
+
+    @api.get("/session")
+    async def read_session(session: Annotated[Session, Depends(signed_in)]) -> SessionDocument:
+        """Who is signed in."""
+        return SessionDocument.of(session)
+
+    @api.delete("/session", status_code=204, dependencies=[Depends(from_here)])
+    async def end_session(
+        request: Request,
+        response: Response,
+        session: Annotated[Session, Depends(signed_in)],
+        everywhere: Annotated[bool, Query()] = False,
+    ) -> None:
+        """Sign out here, or `everywhere`."""
+        if everywhere:
+            site.sessions.end_all_of(session.person)
+        site.sessions.end(session)
+        response.headers["set-cookie"] = session_cookie("", secure=client_of(request, site.web).secure)
+
+    @api.get("/resolve", dependencies=by_user)
+    async def resolve(
+        name: Name, kind: Annotated[Literal["person", "group"] | None, Query()] = None
+    ) -> ResolutionDocument:
+        """People and groups for a name as typed."""
+        found = await site.directory.resolve(name, people=kind != "group", groups=kind != "person")
+        return ResolutionDocument.of(found)
+
+    @api.get("/people/{handle}", dependencies=by_user)
+    async def person(handle: Handle) -> PersonDocument:
+        """One person."""
+        found = await find_person(site, handle)
+        if found is None:
+            raise UnknownNameError("no person with this handle")
+        return PersonDocument.of(found)
+
+    @api.get("/people/{handle}/card")
+    async def card(request: Request, handle: Handle) -> CardDocument:
+        """The business card: set 1 for those who are signed in, set 0 for others."""
+        ident = ident_of(handle)
+        if ident is None:
+            raise UnknownNameError("not a handle")
+        known = await current_session(site, request) is not None
+        set_id = AUTHENTICATED if known else ANONYMOUS
+        found = await site.cards.card(ident, set_id=set_id, authenticated=known)
+        return CardDocument.of(found)
+
+    @api.get("/people/{handle}/groups", dependencies=by_user)
+    async def groups(handle: Handle) -> GroupsDocument:
+        """The groups that a person is in, groups around these included."""
+        found = await find_person(site, handle)
+        if found is None:
+            raise UnknownNameError("no person with this handle")
+        return GroupsDocument(
+            groups=[GroupDocument.of(each) for each in await site.directory.groups_of(found)]
+        )
+
+    @api.get("/groups/{handle}/members", dependencies=by_user)
+    async def members(handle: Handle) -> MembersDocument:
+        """The people in a group, those of the groups inside it included."""
+        found = await find_group(site, handle)
+        if found is None:
+            raise UnknownNameError("no group with this handle")
+        return MembersDocument.of(await site.directory.members(found.dn))
+
+    @api.get("/browse", dependencies=by_user)
+    async def browse(
+        dn: Annotated[str | None, Query(min_length=1, max_length=16_384)] = None,
+        page: Annotated[str | None, Query(min_length=1, max_length=4096)] = None,
+    ) -> PageDocument:
+        """One page of the level below `dn`, or of the top."""
+        return PageDocument.of(await site.directory.browse(dn, page_size=_PAGE_SIZE, token=page))
+
+    @api.get("/connections", dependencies=by_administrator)
+    async def connections() -> ConnectionsDocument:
+        """The connections to the directory, for administrators."""
+        rows = (*site.directory.status(), *site.cards.status())
+        return ConnectionsDocument(
+            protection=site.directory.protection.name.lower(),
+            connections=[ConnectionDocument.of(row) for row in rows],
+        )
+
+    @api.get("/sessions", dependencies=by_administrator)
+    async def sessions() -> OpenSessionsDocument:
+        """Who is signed in over HTTP, for administrators."""
+        now = time.monotonic()
+        return OpenSessionsDocument(
+            sessions=[
+                OpenSessionDocument(
+                    person=PersonDocument.of(each.person),
+                    administrator=each.administrator,
+                    began=now - each.began,
+                    used=now - each.used,
+                )
+                for each in site.sessions.all()
+            ]
+        )
+
+    return _documented(api)
+
+
+def _add_handlers(api: FastAPI) -> None:
+    @api.exception_handler(_ProblemError)
+    async def _(_: Request, error: _ProblemError) -> Response:
+        return error.answer
+
+    @api.exception_handler(DirectoryError)
+    async def _(_: Request, error: DirectoryError) -> Response:
+        return problem_of(error)
+
+    @api.exception_handler(RequestValidationError)
+    async def _(_: Request, error: RequestValidationError) -> Response:
+        places = (".".join(str(part) for part in each["loc"]) for each in error.errors()[:10])
+        return problem(422, f"not valid: {', '.join(places)}", code="invalid-parameter")
+
+    @api.exception_handler(HTTPException)
+    async def _(_: Request, error: HTTPException) -> Response:
+        return problem(error.status_code, headers=dict(error.headers) if error.headers else None)
+
+
+def _documented(api: FastAPI) -> FastAPI:
+    """Describes problems once, and without FastAPI's own form of them, which is not used here."""
+    document = api.openapi()
+    schemas = document["components"]["schemas"]
+    schemas["ProblemDocument"] = ProblemDocument.model_json_schema()
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["422"] |= _problems(422)[422]
+            operation["responses"]["422"]["content"].pop("application/json", None)
+    return api

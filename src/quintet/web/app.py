@@ -1,0 +1,45 @@
+"""All paths of the HTTP front, put together."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from quintet.web import photos, servlet, stwebapi
+from quintet.web.api import make_api
+from quintet.web.problem import problem
+from quintet.web.security import Guard
+from quintet.web.site import Site
+
+Handler = Callable[[Request, Site], Awaitable[Response]]
+
+
+def make_app(site: Site) -> ASGIApp:
+    """The application for one community."""
+
+    def get(path: str, handler: Handler) -> Route:
+        async def endpoint(request: Request) -> Response:
+            return await handler(request, site)
+
+        return Route(path, endpoint, methods=["GET"])
+
+    routes: list[BaseRoute] = [
+        get(servlet.PATH, servlet.servlet),
+        get("/photos/{ident:path}", photos.photo),
+        get("/stwebapi/quickfind", stwebapi.quickfind),
+        get("/stwebapi/userinfo", stwebapi.userinfo),
+        Mount("/api/v1", app=make_api(site)),
+    ]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+    app.router.redirect_slashes = False
+    return Guard(app, lambda: site.web, site.observe)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers) if error.headers else None
+    return problem(error.status_code, headers=headers)

@@ -1,0 +1,49 @@
+"""Refusals as documents (RFC 9457), and what each error of the directory becomes."""
+
+from http import HTTPStatus
+
+from starlette.responses import JSONResponse
+
+from quintet.directory.errors import (
+    AmbiguousNameError,
+    AuthenticationError,
+    BrowsingDisabledError,
+    DirectoryError,
+    InvalidPageTokenError,
+    OutOfScopeError,
+    UnknownGroupError,
+    UnknownNameError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+_OF_ERRORS: dict[type[DirectoryError], tuple[int, str, str]] = {
+    AuthenticationError: (401, "sign-in-failed", "the name or the password is wrong"),
+    UnknownNameError: (404, "not-found", "no match found"),
+    UnknownGroupError: (404, "not-found", "no match found"),
+    OutOfScopeError: (404, "not-found", "no match found"),
+    AmbiguousNameError: (409, "ambiguous", "several entries have this name"),
+    InvalidPageTokenError: (400, "invalid-page", "the page token is damaged or belongs to another level"),
+    BrowsingDisabledError: (403, "browsing-disabled", "the administrator turned browsing off"),
+}
+
+
+def problem(
+    status: int, detail: str | None = None, *, code: str = "", headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """A problem document. `code` is what programs read; `detail` is for people, and names no entry."""
+    title = HTTPStatus(status).phrase
+    content = {"type": "about:blank", "title": title, "status": status}
+    content |= {"code": code or title.casefold().replace(" ", "-")}
+    if detail:
+        content["detail"] = detail
+    return JSONResponse(content, status, headers, MEDIA_TYPE)
+
+
+def problem_of(error: DirectoryError) -> JSONResponse:
+    """What a caller is told of an error of the directory: nothing about servers and accounts."""
+    for kind, (status, code, detail) in _OF_ERRORS.items():
+        if isinstance(error, kind):
+            return problem(status, detail, code=code)
+    detail = "the directory can't be reached at the moment"
+    return problem(503, detail, code="directory-unavailable", headers={"retry-after": "10"})

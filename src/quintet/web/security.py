@@ -1,0 +1,257 @@
+"""Who asks, over what, and whether a request may be believed (OWASP ASVS 5.0 V3, V4).
+
+`client_of` reads the connection and, from trusted proxies alone, their headers. `Guard` stands around the
+whole application: it checks `Host`, bounds bodies, sets the security headers, and turns faults into a
+plain answer.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quintet.config.web_settings import Network, WebSettings
+from quintet.web.limits import Address
+from quintet.web.problem import problem
+from quintet.web.sessions import Session, Sessions
+
+LARGEST_BODY = 64 * 1024
+"""Bytes. No form and no document that Quintet reads is near that."""
+BODY_WITHIN = 10.0
+"""Seconds in which a body must arrive."""
+
+ANY_HOST = ("/servlet/", "/photos/")
+"""Below these paths clients use whatever host name they were given (reference 5.2)."""
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""The Content-Security-Policy of pages: no inline code, nothing from elsewhere."""
+
+_USUAL = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+_HSTS = "max-age=31536000"
+_TRACES_OF_PROXIES = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+)
+_log = structlog.get_logger()
+
+Observe = Callable[[str, str, int, float], None]
+"""Is told path, method, status and seconds of a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The other side. `secure`: HTTPS, to us or to a trusted proxy. `local`: this machine, no proxy."""
+
+    address: Address | None
+    secure: bool
+    local: bool
+
+
+def client_of(request: HTTPConnection, settings: WebSettings) -> Client:
+    """Who asks. `X-Forwarded-…` counts only when a trusted proxy connects."""
+    peer = _parsed(request.client.host) if request.client else None
+    secure = request.url.scheme == "https"
+    if peer is None or not _within(peer, settings.trusted_proxies):
+        relayed = any(name in request.headers for name in _TRACES_OF_PROXIES)
+        return Client(peer, secure, local=peer is not None and peer.is_loopback and not relayed)
+    # Each proxy adds the address that it saw at the end; what is before the first untrusted one is hearsay.
+    for text in reversed(",".join(request.headers.getlist("x-forwarded-for")).split(",")):
+        found = _parsed(text.strip())
+        if found is None:
+            break
+        peer = found
+        if not _within(peer, settings.trusted_proxies):
+            break
+    protocols = ",".join(request.headers.getlist("x-forwarded-proto")).split(",")
+    return Client(peer, secure or protocols[-1].strip().casefold() == "https", local=False)
+
+
+def may_sign_in_here(client: Client, settings: WebSettings) -> bool:
+    """Whether a password may be sent over this connection."""
+    return client.secure or client.local or settings.allow_unencrypted_sign_in
+
+
+def origin_of(request: HTTPConnection, settings: WebSettings) -> str:
+    """The origin under which browsers reach us (RFC 6454)."""
+    if settings.public_url:
+        return settings.public_url
+    scheme = "https" if client_of(request, settings).secure else "http"
+    return f"{scheme}://{request.headers.get('host', '').casefold()}"
+
+
+def is_same_origin(request: HTTPConnection, settings: WebSettings) -> bool:
+    """Whether a request that changes something comes from our own pages, or from a program that says so.
+
+    Browsers set `Sec-Fetch-Site`; older ones, and programs, set `Origin`. Without both it is refused.
+    """
+    site, origins = request.headers.get("sec-fetch-site"), request.headers.getlist("origin")
+    if site is not None:
+        return site == "same-origin"
+    return len(origins) == 1 and origins[0].casefold() == origin_of(request, settings)
+
+
+# The session's cookie.
+
+
+def cookie_name(*, secure: bool) -> str:
+    """`__Host-` binds the cookie to this very host (RFC 6265bis 4.1.3.2); without TLS browsers refuse it."""
+    return "__Host-quintet" if secure else "quintet"
+
+
+def session_of(request: HTTPConnection, sessions: Sessions, settings: WebSettings) -> Session | None:
+    """The session of the cookie. Two cookies of its name are none: another site set one of them."""
+    name = cookie_name(secure=client_of(request, settings).secure)
+    pairs = (part.strip().partition("=") for part in ";".join(request.headers.getlist("cookie")).split(";"))
+    values = [value for key, _, value in pairs if key == name]
+    return sessions.find(values[0]) if len(values) == 1 else None
+
+
+def session_cookie(ident: str, *, secure: bool) -> str:
+    """The `Set-Cookie` that keeps a session; with an empty ID, the one that removes it."""
+    life = "" if ident else "; Max-Age=0"
+    flag = "; Secure" if secure else ""
+    return f"{cookie_name(secure=secure)}={ident}; Path=/; HttpOnly; SameSite=Lax{flag}{life}"
+
+
+# Around everything.
+
+
+class _BodyTooLargeError(Exception):
+    """The body has more than LARGEST_BODY bytes."""
+
+
+@final
+class Guard:
+    """The application with what holds for every request."""
+
+    def __init__(
+        self, app: ASGIApp, settings: Callable[[], WebSettings], observe: Observe | None = None
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._observe = observe
+        self._own_names = frozenset({"localhost", socket.gethostname().casefold()})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        settings = self._settings()
+        request = HTTPConnection(scope)
+        begun = False
+        started = time.perf_counter()
+        secure = scope["scheme"] == "https" or client_of(request, settings).secure
+
+        async def dressed(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                headers = MutableHeaders(raw=message.setdefault("headers", []))
+                for name, value in _USUAL.items():
+                    headers.setdefault(name, value)
+                if secure:
+                    headers["strict-transport-security"] = _HSTS
+                if self._observe:
+                    seconds = time.perf_counter() - started
+                    self._observe(scope["path"], scope["method"], message["status"], seconds)
+            await send(message)
+
+        refusal = self._refusal(request, settings)
+        if refusal is not None:
+            await refusal(scope, receive, dressed)
+            return
+        try:
+            await self._app(scope, _Body(receive, request.headers), dressed)
+        except (_BodyTooLargeError, TimeoutError) as error:
+            status = 413 if isinstance(error, _BodyTooLargeError) else 408
+            if not begun:
+                await problem(status)(scope, receive, dressed)
+        except Exception as error:
+            _log.exception(
+                "a request failed", path=scope["path"].split("/")[1][:40], kind=type(error).__name__
+            )
+            if begun:
+                raise
+            await problem(500)(scope, receive, dressed)
+
+    def _refusal(self, request: HTTPConnection, settings: WebSettings) -> ASGIApp | None:
+        hosts = request.headers.getlist("host")
+        if not request.scope["path"].startswith(ANY_HOST) and not (
+            len(hosts) == 1 and self._is_ours(hosts[0], settings)
+        ):
+            return problem(421, "this server is not known under that host name")
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or len(length) > 10 or int(length) > LARGEST_BODY:
+            return problem(413)
+        return None
+
+    def _is_ours(self, host: str, settings: WebSettings) -> bool:
+        """The host of `QUINTET_PUBLIC_URL`; without it the names of this machine, and addresses.
+
+        A page of another site can reach us under a name of its own (DNS rebinding), but not under an address.
+        """
+        host = host.casefold()
+        if settings.public_url and host == settings.public_url.partition("://")[2]:
+            return True
+        name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+        address = _parsed(name.removeprefix("[").removesuffix("]"))
+        if settings.public_url:
+            return name == "localhost" or (address is not None and address.is_loopback)
+        return name in self._own_names or address is not None
+
+
+@final
+class _Body:
+    """`receive` of a request, with bounds on size and time."""
+
+    def __init__(self, receive: Receive, headers: Headers) -> None:
+        self._receive = receive
+        self._size = 0
+        has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        self._until = asyncio.get_running_loop().time() + BODY_WITHIN if has_body else None
+
+    async def __call__(self) -> Message:
+        async with asyncio.timeout_at(self._until) if self._until else contextlib.nullcontext():
+            message = await self._receive()
+        if message["type"] == "http.request":
+            self._size += len(message.get("body", b""))
+            if self._size > LARGEST_BODY:
+                raise _BodyTooLargeError
+            if not message.get("more_body", False):
+                self._until = None
+        return message
+
+
+def _parsed(text: str) -> Address | None:
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
+
+
+def _within(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)

@@ -1,0 +1,146 @@
+"""The UserInfo servlet: business cards for clients and scripts (reference 5.2 and 5.3, rows C76 to C78).
+
+Old clients take the answer apart by lines, others by an XML reader; every answer suits both. A failure says
+nothing of its reason, and its status is 200, since clients read the body.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from quintet.cards.card import Card
+from quintet.cards.fields import Field
+from quintet.cards.sets import ANONYMOUS, AUTHENTICATED
+from quintet.directory.errors import DirectoryError
+from quintet.web.security import session_of
+from quintet.web.site import Site
+
+PATH = "/servlet/UserInfoServlet"
+
+HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+FAILURE = HEAD + '<userinfo  error="UNKNOWN" />\n'
+
+_MOST_PARAMETERS = 100
+_LONGEST_USER = 1024
+"""Bytes of `userId`, as of every name that users send."""
+
+_TYPE = "text/xml; charset=UTF-8"
+_NEW_LINES = ("\r\n", "\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
+_log = structlog.get_logger()
+
+
+async def servlet(request: Request, site: Site) -> Response:
+    """Operations 1 (given details of a user), 2 (details in a set) and 3 (the values of a set for a user)."""
+    signed_in = session_of(request, site.sessions, site.web) is not None
+    try:
+        answer = await _answer(site, _parameters(request.scope["query_string"]), signed_in=signed_in)
+    except (DirectoryError, ValueError) as error:
+        _log.debug("no user info", kind=type(error).__name__)
+        answer = FAILURE
+    return Response(answer.encode(), media_type=_TYPE, headers={"vary": "Cookie"})
+
+
+async def _answer(site: Site, given: Mapping[str, str], *, signed_in: bool) -> str:
+    usual = AUTHENTICATED if signed_in else ANONYMOUS
+    set_id = _number(given.get("setid", "")) if given.get("setid", "").strip() else usual
+    if not signed_in:
+        set_id = ANONYMOUS
+    match given.get("operation", "").strip():
+        case "1":
+            only = _wanted(given)
+            card = await site.cards.card(_user(given), only=only, authenticated=signed_in)
+            return card_document(card)
+        case "2":
+            details = site.details_of_set(set_id)
+            return (
+                _document(None, ((each.id, Field("", each.type)) for each in details)) if details else FAILURE
+            )
+        case "3":
+            card = await site.cards.card(_user(given), set_id=set_id, authenticated=signed_in)
+            return card_document(card)
+        case _:
+            return FAILURE
+
+
+def card_document(card: Card) -> str:
+    """A card as the servlet writes it."""
+    return _document(card.id, card.fields.items())
+
+
+def _document(ident: str | None, fields: Iterable[tuple[str, Field]]) -> str:
+    lines = ["<userinfo>"]
+    if ident is not None:
+        lines.append(f'<user id="{_attribute(ident)}"/>')
+    lines += (
+        f'<field name="{_attribute(name)}" type="{_attribute(field.type)}">{_value(field)}</field>'
+        for name, field in fields
+    )
+    return HEAD + "\n".join(lines) + "\n</userinfo>\n"
+
+
+def _value(field: Field) -> str:
+    if isinstance(field.value, bytes):
+        return base64.b64encode(field.value).decode()
+    text = field.value
+    for each in _NEW_LINES:
+        text = text.replace(each, " ")
+    return _escaped(text)
+
+
+def _attribute(text: str) -> str:
+    """Escaped so that a reader gets the very text: XML would make blanks of tabs and line breaks."""
+    text = _escaped(text).replace('"', "&quot;")
+    for each in "\t\n\r\x85\u2028\u2029":
+        text = text.replace(each, f"&#{ord(each)};")
+    return text
+
+
+def _escaped(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(each if _is_xml(each) else "\ufffd" for each in text)
+
+
+def _is_xml(char: str) -> bool:
+    """The characters of XML 1.0 (2.2)."""
+    return (
+        char in "\t\n\r" or "\x20" <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd" or char >= "\U00010000"
+    )
+
+
+def _parameters(query: bytes) -> dict[str, str]:
+    """The parameters by their names in small letters (row C76); the first of repeated ones.
+
+    Raises ValueError.
+    """
+    pairs = parse_qsl(
+        query.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
+    )
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        given.setdefault(name.casefold(), value)
+    return given
+
+
+def _user(given: Mapping[str, str]) -> str:
+    user = given.get("userid", "")
+    if not user.strip() or len(user.encode(errors="replace")) > _LONGEST_USER:
+        raise ValueError("no user, or a name that is too long")
+    return user
+
+
+def _wanted(given: Mapping[str, str]) -> list[str]:
+    """The Detail Ids of FIELD1, FIELD2 and on, without gaps."""
+    wanted: list[str] = []
+    while (name := f"field{len(wanted) + 1}") in given:
+        wanted.append(given[name])
+    return wanted
+
+
+def _number(text: str) -> int:
+    if not text.strip().isdecimal() or len(text) > 9:
+        raise ValueError("not a set number")
+    return int(text)

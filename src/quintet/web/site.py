@@ -1,0 +1,52 @@
+"""What every part of the HTTP front is given: the directory, the cards, the settings, the sessions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from quintet.cards.cards import Cards
+from quintet.cards.sets import ANONYMOUS, AUTHENTICATED, ids_in_set
+from quintet.config.settings import CardSettings, Detail, Settings
+from quintet.config.web_settings import WebSettings
+from quintet.directory.directory import Directory
+from quintet.web.limits import Limits
+from quintet.web.security import Observe
+from quintet.web.sessions import Sessions
+
+PICTURES = ("Photo", "PhotoURL", "ImagePath")
+"""The Detail Ids that show a picture (reference 5.4)."""
+
+_NO_CARDS = CardSettings(storages=(), sets={})
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One community over HTTP. `settings` returns those in use, which a reload replaces.
+
+    `observe` is told path, method, status and seconds of every request.
+    """
+
+    directory: Directory
+    cards: Cards
+    settings: Callable[[], Settings]
+    sessions: Sessions = field(default_factory=Sessions)
+    limits: Limits = field(default_factory=Limits)
+    observe: Observe | None = None
+
+    @property
+    def web(self) -> WebSettings:
+        return self.settings().web
+
+    def details_of_set(self, set_id: int) -> tuple[Detail, ...]:
+        """The details that a set shows, in its order. Set 0 is never computed (row C71)."""
+        settings = self._card_settings()
+        known = {detail.id: detail for storage in reversed(settings.storages) for detail in storage.details}
+        return tuple(known[each] for each in ids_in_set(settings, set_id))
+
+    def shows_pictures(self, *, signed_in: bool) -> bool:
+        """Whether a caller may see a photo: a set of theirs must list a picture (reference 5.4)."""
+        settings = self._card_settings()
+        sets = (ANONYMOUS, AUTHENTICATED) if signed_in else (ANONYMOUS,)
+        return any(each in PICTURES for number in sets for each in ids_in_set(settings, number))
+
+    def _card_settings(self) -> CardSettings:
+        return self.settings().cards or _NO_CARDS

@@ -1,0 +1,57 @@
+"""The application in front of a real slapd with the sample organisation, asked without sockets."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from quintet.cards.cards import Cards
+from quintet.config.load import load
+from quintet.config.settings import Settings
+from quintet.directory.directory import Directory
+from quintet.web.app import make_app
+from quintet.web.site import Site
+
+URL = "http://localhost:8080"
+
+
+class Web:
+    """The application, and a browser at `client`; `settings` may be replaced while it runs."""
+
+    def __init__(self, settings: Settings, directory: Directory, cards: Cards) -> None:
+        self.settings = settings
+        self.site = Site(directory, cards, lambda: self.settings)
+        self.app = make_app(self.site)
+        self.client = self.browser()
+
+    def browser(self, address: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
+        """A browser of its own, at that address."""
+        transport = httpx.ASGITransport(self.app, client=(address, 50_000))
+        options.setdefault("base_url", URL)
+        return httpx.AsyncClient(transport=transport, **options)
+
+    def change(self, **web: Any) -> None:
+        self.settings = replace(self.settings, web=replace(self.settings.web, **web))
+
+    def signed_in(self, uid: str, address: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
+        """A browser with a session of the sample person with this `uid`, made without a password."""
+        person = self.people[uid]
+        ident, _ = self.site.sessions.begin(uid, person, administrator=False)
+        return self.browser(address, cookies={"quintet": ident}, **options)
+
+    people: dict[str, Any]
+
+
+@asynccontextmanager
+async def web_for(folder: Path) -> AsyncIterator[Web]:
+    settings = load(folder, {})
+    assert settings.cards is not None
+    async with AsyncExitStack() as stack:
+        directory = await stack.enter_async_context(Directory(settings))
+        cards = await stack.enter_async_context(Cards(settings))
+        web = Web(settings, directory, cards)
+        web.people = {"jgross": await directory.resolve_login("jgross")}
+        yield web

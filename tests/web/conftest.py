@@ -1,0 +1,32 @@
+"""The application in front of a real slapd with the sample organisation."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from support.folder import settings_folder
+from support.slapd import Slapd
+from support.web_site import Web, web_for
+
+
+@pytest.fixture
+def folder(tmp_path: Path, slapd: Slapd) -> Path:
+    return settings_folder(tmp_path / "s", slapd, level="none", account=None)
+
+
+@pytest.fixture
+async def web(folder: Path) -> AsyncIterator[Web]:
+    async with web_for(folder) as web:
+        yield web
+
+
+@pytest.fixture
+def show_in_set_0(folder: Path) -> Callable[[str], None]:
+    """Replaces the Detail Ids that anonymous callers see; to be called before `web` starts."""
+
+    def change(params: str) -> None:
+        path = folder / "UserInfoConfig.xml"
+        path.write_text(path.read_text().replace('SetId="0" params="Name"', f'SetId="0" params="{params}"'))
+
+    return change

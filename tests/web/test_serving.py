@@ -1,0 +1,92 @@
+"""`quintet serve` with HTTP: it answers, and a port in use is a clear error."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.command import PLAIN, PROGRAM, run_program
+
+pytestmark = pytest.mark.real
+
+
+def free_port() -> int:
+    with socket.socket() as each:
+        each.bind(("127.0.0.1", 0))
+        return int(each.getsockname()[1])
+
+
+@contextmanager
+def serve(folder: Path, **environ: str) -> Iterator[dict[str, str]]:
+    """`quintet serve`; yields what it logs when it listens."""
+    process = subprocess.Popen(
+        [PROGRAM, "--config", folder, "serve"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **PLAIN, **environ},
+    )
+    patience = threading.Timer(20, process.kill)
+    patience.start()
+    try:
+        assert process.stderr is not None
+        events = (json.loads(line) for line in process.stderr if line.startswith("{"))
+        yield next(each for each in events if each["event"] == "listening")
+    finally:
+        patience.cancel()
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def when_ready(url: str) -> str:
+    """The answer of the health check as soon as it is good; it is red while connections are opened."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(url) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > until:
+                raise
+        time.sleep(0.05)
+
+
+def test_it_serves_business_cards_and_ends_in_order(folder: Path) -> None:
+    port = str(free_port())
+    with serve(folder, STI__Config__QUINTET_HTTP_PORT=port) as told:
+        assert told["http"] == f"http://localhost:{port}"
+        with urllib.request.urlopen(
+            f"{told['http']}/servlet/UserInfoServlet?operation=3&userId=helpdesk"
+        ) as answer:
+            assert b'<field name="Name" type="text/plain">#1 Help Desk</field>' in answer.read()
+
+
+def test_it_is_ready_when_all_connections_were_tried(folder: Path) -> None:
+    port = str(free_port())
+    with serve(folder, STI__Config__QUINTET_METRICS_PORT=port) as told:
+        assert told["metrics"] == f"http://127.0.0.1:{port}"
+        text = when_ready(f"{told['metrics']}/readyz?verbose")
+        with urllib.request.urlopen(f"{told['metrics']}/metrics") as answer:
+            metrics = answer.read().decode()
+    assert text.splitlines() == ["[+] ready", "[+] directory", "[+] cards", "ok"]
+    assert 'quintet_ldap_connects_total{outcome="ok",service="browse"} 1.0' in metrics
+
+
+def test_a_port_in_use_is_exit_2_and_names_the_setting(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ran = run_program("--config", folder, "serve", environ={"STI__Config__QUINTET_HTTP_PORT": port})
+    assert ran.code == 2
+    assert "QUINTET_HTTP_PORT" in ran.err
+    assert "Traceback" not in ran.err
