@@ -58,6 +58,8 @@ ASKING: dict[str, Ask] = {
     "browse": lambda directory, _, uid: directory.browse(small.PEOPLE if uid == "alice" else "o=elsewhere"),
     "members": lambda directory, _, uid: directory.members("everybody" if uid == "alice" else uid),
     "groups_of": lambda directory, _, uid: groups_of(directory, uid),
+    "group_levels": lambda directory, _, uid: group_levels(directory, uid),
+    "search_refusals": lambda directory, _, uid: directory.search_refusals(),
     "bind_nobody": lambda directory, _, uid: directory.bind_nobody(uid),
     "connect_all": lambda directory, _, uid: directory.connect_all(),
     "card": lambda _, cards, uid: cards.card(uid),
@@ -67,6 +69,10 @@ ASKING: dict[str, Ask] = {
 
 async def groups_of(directory: Directory, uid: str) -> object:
     return await directory.groups_of(await directory.resolve_login(uid))
+
+
+async def group_levels(directory: Directory, uid: str) -> object:
+    return await directory.group_levels(await directory.resolve_login(uid))
 
 
 def requests(connections: Connections) -> int:

@@ -6,7 +6,7 @@ Members are looked up at the group's own server only, and below its bases (row C
 import asyncio
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import final
@@ -46,13 +46,24 @@ from quintet.ldap.messages import SearchResultEntry
 DEEPEST = 50
 """Groups within groups within groups. Deeper ones are not opened, and the answer is called truncated."""
 
-_AT_ONCE = 50
+_AT_ONCE, _BYTES_AT_ONCE = 50, 32 * 1024
 _LOOKS_PER_MEMBER = 4
 _REPETITIONS_PER_MEMBER = 100
 _SHOWN = 300
 _SERVICE = Service.GROUP_CONTENT
 _UID_FORM = "memberuid"
 _BIT_STRING = re.compile(r"#'[01]*'B\Z")
+
+
+def _batches(members: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Those to look up together: not many, and not much to read before others have their turn."""
+    begin = size = 0
+    for nth, value in enumerate(members):
+        if nth - begin >= _AT_ONCE or (size and size + len(value) > _BYTES_AT_ONCE):
+            yield members[begin:nth]
+            begin, size = nth, 0
+        size += len(value)
+    yield members[begin:]
 
 
 async def members(snapshot: Snapshot, name: str, *, limit: int | None = None) -> Membership:
@@ -166,8 +177,8 @@ class _OpenGroup:
         for attribute in listed(self.server.settings.group_member_attribute):
             look_up = self._by_uid if type_key(attribute) == _UID_FORM else self._by_dn
             async for part in all_values(self.server, _SERVICE, entry, attribute):
-                for begin in range(0, len(part), _AT_ONCE):
-                    names = self._new(part[begin : begin + _AT_ONCE])
+                for some in _batches(part):
+                    names = self._new(some)
                     if names:
                         self._take(names, await look_up(names), depth)
                     else:
