@@ -101,6 +101,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "quintet browse",
             "quintet browse ou=people,o=example --page-size 50",
         ),
+        "groups": (
+            "quintet groups jsmith",
+            "quintet groups jsmith --depth 10 --json",
+        ),
         "members": (
             "quintet members Engineering",
             "quintet members cn=Engineering,ou=groups,o=example --json",
