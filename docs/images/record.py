@@ -74,7 +74,7 @@ RECORDINGS = {
             ("[389]:", "{port}"),
             ("[636]:", "{tls_port}"),
             ("the certificate? [y/N]:", "y"),
-            ("(empty: none):", sample.READER),
+            ("(empty: anonymous):", sample.READER),
             (f"Password of {sample.READER}:", sample.READER_PASSWORD),
             (f"[{sample.PEOPLE}]:", ""),
             (f"[{sample.GROUPS}]:", ""),

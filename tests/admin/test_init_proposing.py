@@ -46,6 +46,7 @@ objectClass: user
 objectClass: person
 cn: Administrator
 sAMAccountName: Administrator
+sAMAccountType: 805306368
 
 dn: OU=Staff,DC=corp,DC=example
 objectClass: organizationalUnit
@@ -58,11 +59,19 @@ cn: Ann Ames
 sn: Ames
 displayName: Ann Ames
 sAMAccountName: aames
+sAMAccountType: 805306368
 distinguishedName: CN=Ann Ames,OU=Staff,DC=corp,DC=example
 userPrincipalName: aames@corp.example
 mail: ann@corp.example
 company: Corp
 thumbnailPhoto: x
+
+dn: CN=PC-0001,OU=Staff,DC=corp,DC=example
+objectClass: user
+objectClass: computer
+cn: PC-0001
+sAMAccountName: PC-0001$
+sAMAccountType: 805306369
 
 dn: OU=Groups,DC=corp,DC=example
 objectClass: organizationalUnit
@@ -178,7 +187,8 @@ async def test_c64_active_directory_gets_its_naming_context_as_base() -> None:
     assert (found.person_class, found.group_class, found.member_attribute) == ("user", "group", "member")
     assert found.user_id_attribute == "distinguishedName"
     assert "(sAMAccountName=%s)" in found.login_filter
-    assert "(!(objectclass=computer))" in found.person_filter
+    assert "(sAMAccountType=805306368)" in found.person_filter
+    assert "(sAMAccountType=805306368)" in found.login_filter
     assert dict(found.details)["Photo"] == "thumbnailPhoto"
 
 

@@ -1,18 +1,23 @@
 """From attributes to fields: rows C70, C72, C73 and C74."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from quintet.cards.fields import Field, fields_of
-from quintet.cards.photos import LIMIT
-from quintet.config import Detail
+from quintet.cards.fields import PHOTO_LIMIT, Attributes, CardFields, Field
+from quintet.config.settings import Detail
 from quintet.embedded import portrait
 
 GIF = b"GIF89a" + bytes(20)
+
+
+def fields_of(details: Sequence[Detail], attributes: Attributes) -> dict[str, Field]:
+    return CardFields(details).of(attributes)
+
+
 JPEG = portrait.draw("somebody")
 
 
@@ -115,7 +120,13 @@ def test_c73_a_photo_has_the_type_that_it_is(data: bytes, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x89PNG\r\n\x1a\n" + bytes(50), b"BM" + bytes(50), b"<script>", b"\xff\xd8", JPEG.ljust(LIMIT, b"\0")],
+    [
+        b"\x89PNG\r\n\x1a\n" + bytes(50),
+        b"BM" + bytes(50),
+        b"<script>",
+        b"\xff\xd8",
+        JPEG.ljust(PHOTO_LIMIT, b"\0"),
+    ],
     ids=["png", "bmp", "text", "too short", "too large"],
 )
 def test_c73_other_photos_are_left_out_with_a_log_line(data: bytes) -> None:
@@ -125,11 +136,11 @@ def test_c73_other_photos_are_left_out_with_a_log_line(data: bytes) -> None:
 
 
 def test_c73_a_photo_just_below_the_limit_is_shown() -> None:
-    assert shown(PHOTO, jpegPhoto=JPEG.ljust(LIMIT - 1, b"\0")) is not None
+    assert shown(PHOTO, jpegPhoto=JPEG.ljust(PHOTO_LIMIT - 1, b"\0")) is not None
 
 
 def test_c73_the_first_photo_that_fits_is_shown() -> None:
-    fields = fields_of([PHOTO], {"jpegPhoto": [bytes(LIMIT), JPEG]})
+    fields = fields_of([PHOTO], {"jpegPhoto": [bytes(PHOTO_LIMIT), JPEG]})
     assert fields["Photo"].value == JPEG
 
 
@@ -144,3 +155,16 @@ def test_no_value_breaks_a_card(attributes: dict[str, list[bytes]]) -> None:
     details = [text("Name", "cn", "postalAddress"), PHOTO]
     for field in fields_of(details, attributes).values():
         assert field.value
+
+
+def test_an_attribute_is_found_by_another_of_its_names() -> None:
+    assert shown(text("Name", "cn"), commonName="Ada") == "Ada"
+    assert shown(text("Name", "2.5.4.3"), cn="Ada") == "Ada"
+    assert shown(text("Name", "cn;lang-ja"), **{"cn;LANG-ja": "エイダ", "cn": "Ada"}) == "エイダ"
+
+
+def test_the_link_is_the_first_value_that_says_something() -> None:
+    link = CardFields([text("MailAddress", "mail", "cn")])
+    assert link.link({"cn": [b"Ada"], "mail": [b" "]}) == "Ada"
+    assert link.link({"mail": [b"", b"ada@example.com"], "cn": [b"Ada"]}) == "ada@example.com"
+    assert link.link({}) == ""

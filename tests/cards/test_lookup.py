@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.cards.lookup import by_common_field, by_id, by_user
-from quintet.config import CardServer, CardStorage, Detail, Scope
+from quintet.cards.lookup import Question, by_common_field, by_id, by_user
+from quintet.config.settings import CardServer, CardStorage, Detail, Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filter_tree import decode
 from quintet.ldap.filters import Equality, Filter, Template
-from quintet.tls import TlsSettings
+from quintet.tls.settings import TlsSettings
 
 SERVER = CardServer(
     host="ldap.example.com",
@@ -31,8 +31,12 @@ STORAGE = CardStorage(
 )
 
 
+def first_for(server: CardServer, user: str) -> Question | None:
+    return next(iter(by_user(server, user)), None)
+
+
 def asked(server: CardServer, user: str) -> tuple[str, Scope, str] | None:
-    question = by_user(server, user)
+    question = first_for(server, user)
     return (question.base, question.scope, str(tree(question.filter))) if question else None
 
 
@@ -65,7 +69,7 @@ def test_c69_an_id_without_a_class_is_searched_alone() -> None:
 
 def test_c69_a_guid_is_searched_by_its_octets() -> None:
     server = replace(WITH_ID, user_id_attribute="objectGUID", person_class=None)
-    question = by_user(server, "00112233-4455-6677-8899-aabbccddeeff")
+    question = first_for(server, "00112233-4455-6677-8899-aabbccddeeff")
     assert question is not None
     assert question.filter == Equality("objectGUID", bytes.fromhex("33221100554477668899aabbccddeeff"))
 
@@ -88,7 +92,7 @@ def test_a_name_that_only_looks_like_a_dn_is_a_name() -> None:
 
 
 def test_a_dn_outside_the_base_is_never_read() -> None:
-    question = by_user(SERVER, "cn=admin,o=other")
+    question = first_for(SERVER, "cn=admin,o=other")
     assert question is not None
     assert question.base == "ou=people,o=example"
 
@@ -107,7 +111,7 @@ def test_c67_a_dn_is_read_only_where_a_search_would_find_it(scope: Scope, read: 
 def test_c75_an_id_is_never_searched_as_a_name() -> None:
     assert by_id(SERVER, "10017") is None
     assert by_id(SERVER, "cn=Ada,o=other") is None
-    assert by_id(WITH_ID, "10017") == by_user(WITH_ID, "10017")
+    assert by_id(WITH_ID, "10017") == first_for(WITH_ID, "10017")
 
 
 def test_with_an_empty_base_every_dn_is_read() -> None:
@@ -118,19 +122,20 @@ def test_with_an_empty_base_every_dn_is_read() -> None:
     )
 
 
-@pytest.mark.parametrize("user", ["", " ", "\ud800"])
+@pytest.mark.parametrize("user", ["", " ", "\ud800", "\0", "a\0", "x" * 1025, "é" * 600])
 @pytest.mark.parametrize("server", [SERVER, WITH_ID], ids=["by filter", "by ID"])
 def test_a_name_without_a_character_finds_nobody(server: CardServer, user: str) -> None:
-    assert by_user(server, user) is None
+    assert by_user(server, user) == []
+    assert by_id(server, user) is None
 
 
 @given(st.text(min_size=1))
 def test_no_name_changes_the_shape_of_the_filter(user: str) -> None:
-    question = by_user(SERVER, user)
+    question = first_for(SERVER, user)
     if question is None or question.scope is Scope.BASE:
         return
     name = user.encode("utf-8", "surrogateescape")
-    plain = by_user(SERVER, "x" * len(name))
+    plain = first_for(SERVER, "x" * len(name))
     assert plain is not None
     assert isinstance(question.filter, bytes)
     assert isinstance(plain.filter, bytes)
@@ -155,3 +160,16 @@ def test_c75_a_common_field_of_several_attributes_is_searched_in_each() -> None:
 def test_c75_a_repository_without_the_common_field_cannot_be_asked_by_it() -> None:
     assert by_common_field(STORAGE, SERVER, "Telephone", "1") is None
     assert by_common_field(STORAGE, SERVER, "MailAddress", "") is None
+
+
+def test_an_id_that_finds_nothing_is_looked_for_as_a_name() -> None:
+    """Active Directory's `distinguishedName` as the ID would hide the search filter from every login name."""
+    by_dn = replace(SERVER, user_id_attribute="distinguishedName")
+    first, second = by_user(by_dn, "ada")
+    assert str(tree(first.filter)) == "(distinguishedName=ada)"
+    assert str(tree(second.filter)) == "(&(objectclass=person)(|(cn=ada)(mail=ada)))"
+
+
+def test_a_dn_that_is_read_is_nothing_else() -> None:
+    (only,) = by_user(WITH_ID, "cn=Ada,ou=people,o=example")
+    assert only.reads

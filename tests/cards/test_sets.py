@@ -2,9 +2,9 @@
 
 import pytest
 
-from quintet.cards.sets import ids_in_set, ids_to_show
+from quintet.cards.plan import ids_in_set, ids_to_show
 from quintet.config.settings import CardSettings, CardStorage, Detail
-from quintet.tls import TlsSettings
+from quintet.tls.settings import TlsSettings
 
 DETAILS = tuple(Detail(ident, ("cn",), "text/plain", " ") for ident in ("Name", "Company", "Title", "Extra"))
 SETTINGS = CardSettings(

@@ -230,6 +230,13 @@ def test_c95_d42_of_two_such_files_none_is_used(folder: Path, name: str) -> None
     assert name.upper() in problem.message
 
 
+def test_d42_a_file_in_another_case_beside_the_one_that_is_used_is_told(folder: Path) -> None:
+    write(folder, COMMUNITY.upper(), "damaged")
+    (problem,) = check(folder, {})
+    assert (problem.code, problem.severity) == (Pitfall.D42, Severity.WARNING)
+    assert file_of(problem) == COMMUNITY.upper()
+
+
 def test_d42_problems_in_such_a_file_have_its_own_name(folder: Path) -> None:
     (folder / COMMUNITY).unlink()
     write(folder, "stcommunityconfig.xml", community('\nPort="x"'))

@@ -13,7 +13,6 @@ from quintet.directory.directory import Directory
 from quintet.directory.errors import (
     AmbiguousNameError,
     AuthenticationError,
-    DirectoryError,
     DirectoryUnavailableError,
     UnknownNameError,
 )
@@ -223,10 +222,3 @@ async def test_a_wrong_password_is_told_although_another_server_is_down(
     directory = await directory_of(await serve(), DEAD)
     with pytest.raises(AuthenticationError):
         await directory.authenticate("alice", "wrong")
-
-
-async def test_an_entry_without_a_name_signs_nobody_in(against: Against) -> None:
-    """A bind with an empty DN is an anonymous one, and servers answer it with success."""
-    directory, _ = await against(lambda _: then_done(entry("", cn=[b"Alice"])))
-    with pytest.raises(DirectoryError):
-        await directory.authenticate("alice", "alice-secret")

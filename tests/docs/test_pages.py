@@ -22,6 +22,7 @@ MADE = {
 
 SCENES = {
     "README.md": "encrypted",
+    "docs/how-to/from-the-sametime-page.md": "in_clear",
     "docs/how-to/import-the-certificate.md": "in_clear",
     "docs/how-to/encrypt-everything.md": "trusting",
     "docs/how-to/encrypt-only-passwords.md": "trusting",
@@ -33,7 +34,7 @@ SCENES = {
     "docs/how-to/find-what-is-wrong.md": "encrypted",
     "docs/how-to/run-as-a-service.md": "encrypted",
     "docs/explanation/cost.md": "encrypted",
-    "docs/tutorial/from-clear-to-encrypted.md": "empty",
+    "docs/tutorial/from-unencrypted-to-encrypted.md": "empty",
 }
 """Which scene each page with commands is run in: a fixture."""
 

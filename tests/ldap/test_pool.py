@@ -22,6 +22,7 @@ from quintet.embedded.faults import (
     failing,
 )
 from quintet.embedded.server import EmbeddedServer
+from quintet.ldap import Control
 from quintet.ldap._pool_members import FIRST_PAUSE, LONGEST_PAUSE, Host, Members
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
@@ -104,6 +105,12 @@ async def look(connection: Connection) -> str:
     return str(connection.address.port)
 
 
+async def look_bound(connection: Connection, controls: tuple[Control, ...]) -> str:
+    """As `look`, after a bind that was answered with these controls."""
+    assert controls == ()
+    return await look(connection)
+
+
 async def run(pool: Pool) -> str:
     return await pool.run(look)
 
@@ -122,7 +129,7 @@ async def bind(pool: Pool) -> None:
 
 
 async def bind_and_look(pool: Pool) -> str:
-    return await pool.bind_and_run(ALICE, "alice-secret", look)
+    return await pool.bind_and_run(ALICE, "alice-secret", look_bound)
 
 
 SEARCHES: list[Work] = [run, find, find_several]
@@ -152,14 +159,14 @@ def gone(told: list[PoolEvent]) -> list[GoneReason]:
 
 def assert_nothing_is_left(pool: Pool) -> None:
     """Whatever took a connection gave it back, and nothing waits (invariants 2 and 4)."""
-    assert (len(pool._waiting), pool._callers) == (0, 0)
+    assert (len(pool._waiting.jobs), pool._callers) == (0, 0)
     assert [member.users for member in pool._members.live] == [0] * len(pool._members.live)
 
 
 async def served_by(pool: Pool) -> str:
     """The port of the host that answers."""
     if pool.config.exclusive:
-        return await pool.bind_and_run(ALICE, "alice-secret", look)
+        return await pool.bind_and_run(ALICE, "alice-secret", look_bound)
     return await pool.run(look)
 
 
@@ -275,7 +282,7 @@ async def test_an_empty_name_or_password_never_binds_as_anybody(
     """RFC 4513 5.1: a server answers such a bind with success, and it means nobody."""
     server = await serve()
     pool = make(server.port, **binds())
-    for work in (pool.bind(dn, password), pool.bind_and_run(dn, password, look)):
+    for work in (pool.bind(dn, password), pool.bind_and_run(dn, password, look_bound)):
         with pytest.raises(LocalProtocolError):
             await work
     assert server.counts["bind"] == 0
@@ -425,7 +432,7 @@ async def test_a_busy_server_is_given_a_moment(
     pool = make(server.port, **config)
     await work(pool)
     server.faults = failing(Answer(51), kind_of(work), times=1)
-    if work is bind:
+    if work in BINDS:
         monkeypatch.setattr(loop, "call_later", at_once)
     else:
         monkeypatch.setattr(asyncio, "sleep", sleep)
@@ -808,7 +815,7 @@ async def test_a_bind_waits_while_its_connection_is_probed(serve: Serve, make: M
     await until(lambda: server.counts["search"])
     binding = asyncio.create_task(bind(pool))
     await asyncio.sleep(0)
-    assert len(pool._waiting) == 1
+    assert len(pool._waiting.jobs) == 1
     gate.set()
     await asyncio.gather(probing, binding)
     assert server.counts["connections"] == 1

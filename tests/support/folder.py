@@ -71,15 +71,15 @@ def _connection(server: Slapd, host: str, level: str, account: tuple[str, str] |
         "UserDnSearchFilter": "(&(objectclass=inetOrgPerson)(|(uid=%s)(cn=%s)(mail=%s)))",
         "GroupResolveBase": server.base,
         "GroupResolveScope": "recursive",
-        "GroupResolveFilter": "(&(objectclass=groupOfNames)(cn=%s*))",
-        "GroupMembership": "(&(objectclass=groupOfNames)(member=%s))",
+        "GroupResolveFilter": "(&(|(objectclass=groupOfNames)(objectclass=groupOfUniqueNames))(cn=%s*))",
+        "GroupMembership": "(|(member=%s)(uniqueMember=%s))",
         "UserIdAttribute": "",
         "NameAttribute": "cn",
         "EmailAttribute": "mail",
         "GroupNameAttribute": "cn",
-        "GroupMemberAttribute": "member",
+        "GroupMemberAttribute": "member,uniqueMember",
         "PersonObjectClass": "inetOrgPerson",
-        "GroupObjectClass": "groupOfNames",
+        "GroupObjectClass": "groupOfNames,groupOfUniqueNames",
     }
 
 

@@ -132,7 +132,14 @@ class Shell:
         inherited = {
             key: value for key, value in os.environ.items() if not key.startswith(("QUINTET_", "STI_"))
         }
-        here = {"PATH": path, "HOME": str(scene.folder), "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
+        # Pages show what is seen at a terminal of 80 columns.
+        terminal = {"TTY_COMPATIBLE": "1", "TERM": "dumb"}
+        here = terminal | {
+            "PATH": path,
+            "HOME": str(scene.folder),
+            "PYTHONUNBUFFERED": "1",
+            "LC_ALL": "C.UTF-8",
+        }
         self._bash = subprocess.Popen(
             ["bash", "--norc", "--noprofile"],
             stdin=subprocess.PIPE,
@@ -234,7 +241,7 @@ def _record(page: Path, ran: list[Command], recorded: Mapping[int, str]) -> None
         answers = _ANSWER.findall(command.shown)
         shown = recorded[command.line].strip("\n")
         for answer in answers:
-            shown = re.sub(r"\]:$", f"]: {answer}".rstrip(), shown, count=1, flags=re.MULTILINE)
+            shown = re.sub(r"\]: *$", f"]: {answer}".rstrip(), shown, count=1, flags=re.MULTILINE)
         begin = command.line - 1 + len(command.typed.splitlines())
         end = begin + len(command.shown.splitlines())
         lines[begin:end] = [line.rstrip() for line in shown.splitlines()]

@@ -46,12 +46,12 @@ class Web:
 
 
 @asynccontextmanager
-async def web_for(folder: Path) -> AsyncIterator[Web]:
+async def web_for(folder: Path, *, login: str = "jgross") -> AsyncIterator[Web]:
     settings = load(folder, {})
     assert settings.cards is not None
     async with AsyncExitStack() as stack:
         directory = await stack.enter_async_context(Directory(settings))
         cards = await stack.enter_async_context(Cards(settings))
         web = Web(settings, directory, cards)
-        web.people = {"jgross": await directory.resolve_login("jgross")}
+        web.people = {login: await directory.resolve_login(login)}
         yield web

@@ -100,8 +100,9 @@ async def test_c69_an_id_that_is_not_the_dn(tmp_path: Path, small_slapd: Slapd) 
         by_dn = await cards.card(ALICE)
         assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", by_dn.id)
         assert await cards.card(by_dn.id) == by_dn
+        assert await cards.card("alice") == by_dn  # no ID: the search filter finds her
         with pytest.raises(UnknownNameError):
-            await cards.card("alice")
+            await cards.card("nobody")
 
 
 @pytest.mark.parametrize("uid", ["comma", "odd", "jose"])

@@ -8,10 +8,9 @@
 
 from quintet.cards.card import Card
 from quintet.cards.cards import Cards
-from quintet.cards.fields import Field
+from quintet.cards.fields import Field, PhotoError, photo_type
 from quintet.cards.lookup import by_user
-from quintet.cards.photos import PhotoError, photo_type
-from quintet.cards.sets import ANONYMOUS, AUTHENTICATED
+from quintet.cards.plan import ANONYMOUS, AUTHENTICATED
 
 __all__ = [
     "ANONYMOUS",

@@ -1,13 +1,12 @@
 """Business cards, over connections of their own: found in one repository or more, and put together."""
 
+from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, final
 
 from quintet.cards.card import Card, make_card
-from quintet.cards.repository import Repository
-from quintet.cards.sets import AUTHENTICATED, ids_to_show
+from quintet.cards.plan import AUTHENTICATED, Plan, ids_to_show
 from quintet.config import CardSettings, Settings
 from quintet.directory import (
     Connections,
@@ -23,13 +22,30 @@ _NO_CARDS = CardSettings(storages=(), sets={})
 _SERVICES = (Service.BUSINESS_CARD,)
 
 
-@dataclass(frozen=True, slots=True)
-class _Repositories:
-    """The repositories of each storage, for one snapshot."""
+_PLANS_KEPT = 256
 
-    snapshot: Snapshot
-    settings: CardSettings
-    storages: tuple[tuple[Repository, ...], ...]
+_Kind = tuple[int, tuple[str, ...] | None, bool]
+"""A set, the fields asked for by Id, and whether the caller is authenticated."""
+
+
+@final
+class _Plans:
+    """The plans for one snapshot, as many as were used lately."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._settings = snapshot.settings.cards or _NO_CARDS
+        self._plans: OrderedDict[_Kind, Plan] = OrderedDict()
+
+    def plan(self, kind: _Kind) -> Plan:
+        plan = self._plans.get(kind)
+        if plan is None:
+            set_id, only, authenticated = kind
+            ids = ids_to_show(self._settings, set_id=set_id, only=only, authenticated=authenticated)
+            plan = self._plans[kind] = Plan(self._settings, self.snapshot.card_pools, ids)
+            if len(self._plans) > _PLANS_KEPT:
+                self._plans.popitem(last=False)
+        return plan
 
 
 @final
@@ -51,7 +67,7 @@ class Cards:
         self.connections = (
             source if isinstance(source, Connections) else Connections(source, route=route, trace=trace)
         )
-        self._repositories: _Repositories | None = None
+        self._plans: _Plans | None = None
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -94,9 +110,10 @@ class Cards:
         """
         snapshot = self.connections.enter()
         try:
-            known = self._known(snapshot)
-            ids = ids_to_show(known.settings, set_id=set_id, only=only, authenticated=authenticated)
-            return await make_card(known.settings, known.storages, user, ids)
+            if self._plans is None or self._plans.snapshot is not snapshot:
+                self._plans = _Plans(snapshot)
+            kind = (set_id, None if only is None else tuple(only), authenticated)
+            return await make_card(self._plans.plan(kind), user)
         finally:
             snapshot.leave()
 
@@ -116,14 +133,3 @@ class Cards:
     async def reload(self, settings: Settings) -> None:
         """Work with these settings from now on, as `Connections.reload` does."""
         await self.connections.reload(settings)
-
-    def _known(self, snapshot: Snapshot) -> _Repositories:
-        if self._repositories is None or self._repositories.snapshot is not snapshot:
-            settings = snapshot.settings.cards or _NO_CARDS
-            pools = iter(snapshot.card_pools)
-            storages = tuple(
-                tuple(Repository(storage, server, next(pools)) for server in storage.servers)
-                for storage in settings.storages
-            )
-            self._repositories = _Repositories(snapshot, settings, storages)
-        return self._repositories

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "resolve": Entry("tasks", _TASKS, 'Find people and groups by name, as "Add Person or Group" does.'),
         "browse": Entry("tasks", _TASKS, "List one level of the directory, containers first."),
         "members": Entry("tasks", _TASKS, "List the members of a public group, nested groups included."),
+        "groups": Entry("groups", _TASKS, "List the groups of a person, with their levels."),
         "card": Entry("card", _TASKS, "Show a person's business card."),
         "connections": Entry(
             "connections", _CHECKS, "Open every connection and show how it is encrypted and bound."

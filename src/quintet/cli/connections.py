@@ -18,7 +18,14 @@ from quintet.cli.progress import waiting_for_connections
 from quintet.cli.show import AsJson, encryption, print_json, print_line, print_table, printable, text, warn
 from quintet.cli.watch import watch_connections
 from quintet.config import Settings
-from quintet.directory import Certificate, ConnectionStatus, Directory, Protection, UnencryptedBindError
+from quintet.directory import (
+    Certificate,
+    ConnectionStatus,
+    Directory,
+    DirectoryUnavailableError,
+    Protection,
+    UnencryptedBindError,
+)
 
 
 @command
@@ -46,17 +53,20 @@ def connections(
         warn(f"{tasks}: {note}")
     if opened.refused is not None:
         raise opened.refused
+    for refusal in opened.search_refusals:
+        raise refusal
     if any(status.failed for status in opened.connections):
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Every connection after an attempt to open it, the cards' last; `refused` as in `Directory`."""
+    """Every connection after an attempt to open it, the cards' last; the rest as in `Directory`."""
 
     protection: Protection
     connections: tuple[ConnectionStatus, ...]
     refused: UnencryptedBindError | None
+    search_refusals: tuple[DirectoryUnavailableError, ...] = ()
 
 
 async def open_all(settings: Settings) -> Opened:
@@ -66,11 +76,12 @@ async def open_all(settings: Settings) -> Opened:
         await directory.open(check=False)
         found = await waiting_for_connections(directory.connect_all(), directory.status)
         refused = directory.refused
+        refusals = () if refused else await directory.search_refusals()
         if settings.cards is not None:
             cards = await stack.enter_async_context(Cards(settings))
             found += await waiting_for_connections(cards.connect_all(), cards.status)
             refused = refused or cards.refused
-        return Opened(directory.protection, found, refused)
+        return Opened(directory.protection, found, refused, refusals)
 
 
 def print_connections(protection: Protection, found: Iterable[ConnectionStatus]) -> None:

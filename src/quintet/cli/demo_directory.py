@@ -89,6 +89,10 @@ def _community(directory: DemoDirectory, level: Protection) -> str:
         "PersonObjectClass": "inetOrgPerson",
         "NameAttribute": "displayName",
         "GroupResolveBase": str(sample.GROUPS),
+        "GroupResolveFilter": "(&(|(objectclass=groupOfNames)(objectclass=groupOfUniqueNames))(cn=%s*))",
+        "GroupMembership": "(|(member=%s)(uniqueMember=%s))",
+        "GroupObjectClass": "groupOfNames,groupOfUniqueNames",
+        "GroupMemberAttribute": "member,uniqueMember",
     }
     return render_community([connection])
 

@@ -13,9 +13,9 @@ from quintet.admin.certificate_files import read_certificates
 from quintet.admin.doctor.examine import examine
 from quintet.admin.fetching import Peer, verify
 from quintet.admin.init.connect import Reached, reach
-from quintet.admin.init.proposing import Proposal, is_name, propose
+from quintet.admin.init.proposing import Proposal, SearchRefusedError, is_name, propose
 from quintet.admin.init.writing import Plan, in_the_way, write
-from quintet.admin.trust_anchor import Found, choose_anchor, machine_roots
+from quintet.admin.trust_anchor import choose_anchor, machine_roots
 from quintet.cli.app import command
 from quintet.cli.certificates import print_chain
 from quintet.cli.context import environ_of, folder_of, run
@@ -24,7 +24,7 @@ from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.level import LEVELS, Level
 from quintet.cli.prompts import Yes, agree, ask, ask_password, read_password
 from quintet.cli.report_error import EXITS
-from quintet.cli.show import AsJson, hint, print_fields, print_json, print_line, say, text, warn
+from quintet.cli.show import AsJson, print_fields, print_json, print_line, say, text, warn
 from quintet.cli.trust import taken_from
 from quintet.config import PLAIN_PORT, TLS_PORT, Account
 from quintet.diagnostics import Severity
@@ -34,6 +34,7 @@ from quintet.ldap import Address, Connection, InvalidCredentials, RootDSE, conne
 from quintet.secret import Secret
 from quintet.tls import Presented, Store, TlsSettings, make_context, new_store, subject_of
 
+_PERSON, _GROUP = "Person base DN", "Group base DN"
 PASSWORD_VARIABLE = "QUINTET_ACCOUNT_PASSWORD"  # noqa: S105  # the name of a variable
 
 
@@ -51,6 +52,7 @@ class AccountRejectedError(Exception):
 
 EXITS[ServerNotTrustedError] = ExitCode.UNREACHABLE
 EXITS[AccountRejectedError] = ExitCode.NO
+EXITS[SearchRefusedError] = ExitCode.USAGE
 
 
 @command
@@ -134,11 +136,12 @@ def init(
     store = _trust(found, accept, ca, yes=yes) if found.peer is not None and found.shown is not None else None
     unencrypted_is_chosen = protection is Level.NONE
     who = _account(found, account, password, asker, unencrypted_is_chosen=unencrypted_is_chosen)
-    proposal = run(_look(found, store, who))
+    given = (asker.given_base(_PERSON, person_base), asker.given_base(_GROUP, group_base))
+    proposal = run(_look(found, store, who, *given))
     proposal = replace(
         proposal,
-        person_base=asker.base("Person base DN", person_base, proposal.person_base),
-        group_base=asker.base("Group base DN", group_base, proposal.group_base),
+        person_base=asker.base(_PERSON, person_base, proposal.person_base),
+        group_base=asker.base(_GROUP, group_base, proposal.group_base),
     )
     if not as_json:
         _print(found.root, proposal, level)
@@ -170,7 +173,7 @@ def init(
         )
     else:
         print_findings(findings)
-        hint("next: quintet serve runs the server; quintet eavesdrop shows what is readable on the network")
+        say("Next: quintet serve runs the server; quintet eavesdrop shows what is readable on the network.")
     if any(each.severity is Severity.ERROR for each in findings):
         raise typer.Exit(ExitCode.NO)
 
@@ -203,6 +206,10 @@ class _Asker:
         if given is not None:
             return given
         return default if self.yes else ask(question, str(default), option="--yes", parse=_port)
+
+    def given_base(self, question: str, given: str | None) -> str | None:
+        """The base of the command line, which counts before anything is looked at; None if there is none."""
+        return None if given is None else self.base(question, given, "")
 
     def base(self, question: str, given: str | None, default: str) -> str:
         answer = self.text(f"{question} (empty: all)", given, default)
@@ -272,7 +279,7 @@ def _certificates(
     peer: Peer, shown: Presented, accept: str | None, ca: Path | None, *, yes: bool
 ) -> Sequence[x509.Certificate]:
     if ca is not None:
-        return read_certificates(ca.read_bytes())
+        return _certificates_in(ca)
     anchor = choose_anchor(shown.chain, (), machine_roots())
     if accept is None and yes:
         raise UsageError(
@@ -280,8 +287,10 @@ def _certificates(
             "compare its fingerprint with the server's administrator, and pass it with --accept",
         )
     taken = taken_from(anchor, shown.chain, accept, ask=True)
+    if taken is None and accept is None:
+        say(f"{peer} sends only its own certificate; its CA is {anchor.wanted}")
+        return _certificates_in(Path(typer.prompt("File with the certificate of that CA", err=True)))
     if taken is None:
-        assert anchor.found is Found.NOWHERE or accept is not None
         raise ServerNotTrustedError(
             f"{peer} does not send the CA certificate that issued its own: {anchor.wanted}",
             "get it from the CA, and pass it with --ca FILE",
@@ -310,7 +319,17 @@ def _account(
     return Account(name, secret)
 
 
-async def _look(found: Reached, store: Store | None, who: Account | None) -> Proposal:
+def _certificates_in(file: Path) -> Sequence[x509.Certificate]:
+    return read_certificates(file.expanduser().read_bytes())
+
+
+async def _look(
+    found: Reached,
+    store: Store | None,
+    who: Account | None,
+    person_base: str | None,
+    group_base: str | None,
+) -> Proposal:
     async with await _connected(found, store) as connection:
         if who is not None:
             try:
@@ -319,7 +338,9 @@ async def _look(found: Reached, store: Store | None, who: Account | None) -> Pro
                 raise AccountRejectedError(
                     f"{found.host} rejects {who.name} with this password; nothing was written"
                 ) from error
-        return await propose(connection, found.root)
+        return await propose(
+            connection, found.root, anonymous=who is None, person_base=person_base, group_base=group_base
+        )
 
 
 async def _connected(found: Reached, store: Store | None) -> Connection:
@@ -339,6 +360,7 @@ def _print(root: RootDSE, proposal: Proposal, level: Protection) -> None:
         ("Sametime ID attribute", proposal.user_id_attribute or "(the DN)"),
         ("Group base DN", proposal.group_base or "(the whole directory)"),
         ("Group object class", f"{proposal.group_class}, members in {proposal.member_attribute}"),
+        *([("Login domains", ", ".join(proposal.login_domains))] if proposal.login_domains else []),
         ("Business card", ", ".join(f"{field} ({names})" for field, names in proposal.details)),
     ]
     print_line((f"Settings for {root.kind.value}", "bold"))

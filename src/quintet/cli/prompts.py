@@ -85,8 +85,9 @@ def _asked(prompt: str, read: Callable[[str], _T], *, at_end: _T | None = None) 
             raise
         except UnicodeDecodeError:
             raise UsageError(f"the answer is not {sys.stdin.encoding} text") from None
-        if not line:
+        if not sys.stdin.isatty():  # which would show the answer, and the end of its line
             sys.stderr.write("\n")
+        if not line:
             if at_end is None:
                 raise EOFError
             return at_end

@@ -117,7 +117,7 @@ def _print_failures(plan: Plan, failed: tuple[str, ...], *, force: bool, dry_run
     if plan.changes and (dry_run or (failed and not force)):
         say("Nothing was written.")
     if failed and not force:
-        hint("fix the problems above; --force writes anyway")
+        hint("correct what would fail, or write anyway with --force")
 
 
 def _reload(folder: Path) -> int | None:

@@ -56,7 +56,7 @@ def report_error(error: BaseException) -> None:
     """The error on standard error: what happened, to what, and the fix."""
     if isinstance(error, SettingsError):
         report_problems(p for p in error.problems if p.severity is Severity.ERROR)
-        hint(f"the settings in {error.folder.resolve()} are not used; quintet check lists all problems")
+        hint(f"correct the settings in {error.folder.resolve()}; quintet check lists all problems")
         return
     if exit_code_of(error) is ExitCode.BUG:
         labelled("error", COLOURS[Severity.ERROR], f"a fault in Quintet: {type(error).__name__}: {error}")

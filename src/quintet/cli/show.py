@@ -197,7 +197,7 @@ def warn(message: str) -> None:
 
 
 def hint(message: str) -> None:
-    """The fix, or what to do next."""
+    """The fix of what was reported before it."""
     labelled("fix", "bold green", message)
 
 

@@ -4,16 +4,19 @@ from typing import Annotated
 
 import typer
 
+from quintet.admin.explain import explain
 from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.documents import Document, kind_of, person_or_group
 from quintet.cli.exit_codes import ExitCode
+from quintet.cli.explanation import explanation_document, print_explanation
 from quintet.cli.prompts import ask_password, read_password
 from quintet.cli.report_error import negative_answer
 from quintet.cli.show import AsJson, print_json, print_line, print_table, printable, text, warn
 from quintet.config import Settings
 from quintet.directory import (
     LARGEST_PAGE,
+    AuthenticationError,
     Directory,
     DirectoryUnavailableError,
     Group,
@@ -38,11 +41,20 @@ def authenticate(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
+    explanation: Annotated[
+        bool, typer.Option("--explain", help="Show each step and what the server's answer means.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The password is asked for at the terminal, unless it comes from standard input."""
+    """The password is asked for at the terminal, unless it comes from standard input.
+
+    --explain is for administrators: it shows what users are never told, such as that an account is locked.
+    """
     settings = settings_of(context, account_warnings=False)
     password = read_password() if password_stdin else ask_password(name, option="--password-stdin")
+    if explanation:
+        _explain(settings, name, password, as_json=as_json)
+        return
     with negative_answer(name, as_json=as_json, document={"person": None}):
         person = run(_authenticate(settings, name, password))
     if as_json:
@@ -160,6 +172,18 @@ def members(
         warn(f"{missing} is a member, but the entry was not found in the directory")
     if found.truncated:
         warn(f"the group is larger than the limit of {found.limit} members; the rest is not shown")
+
+
+def _explain(settings: Settings, name: str, password: Secret, *, as_json: bool) -> None:
+    found = run(explain(settings, name, password))
+    if as_json:
+        print_json(explanation_document(found))
+    else:
+        print_explanation(found)
+    if isinstance(found.failure, AuthenticationError):
+        raise typer.Exit(ExitCode.NO)
+    if found.failure is not None:
+        raise found.failure
 
 
 async def _authenticate(settings: Settings, name: str, password: Secret) -> Person:

@@ -20,6 +20,8 @@ def read_directory(values: IniValues, community: Community, findings: Diagnostic
         only_passwords=read.flag("ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"),
         start_tls=read.flag("QUINTET_START_TLS"),
         allow_clear_service_bind=read.flag("QUINTET_ALLOW_CLEAR_SERVICE_BIND"),
+        allow_expired_passwords=read.flag("QUINTET_ALLOW_EXPIRED_PASSWORDS"),
+        login_domains=tuple(domain.casefold() for domain in read.words("QUINTET_LOGIN_DOMAINS")),
         sasl_user=read.text("QUINTET_SASL_USER") or None,
         connections_per_task=connections,
         bind_connections=2 * connections,

@@ -162,11 +162,7 @@ class Files:
         except OSError as error:
             self._report_unreadable(Place(path.name), path, error)
             return None
-        if path.name != name:
-            message = f"the file {path.name} is used as {name}, though its name differs in letter case"
-            self.findings.add(
-                Pitfall.D42, Place(path.name), None, message, f"rename it to {name}", severity=Severity.NOTE
-            )
+        self._report_case(name, path.name)
         return self._bounded(path.name, data)
 
     def variables(self, files: Sequence[Path]) -> Iterator[Variable]:
@@ -191,6 +187,17 @@ class Files:
                 yield from read_env_file(found.data, name)
             except EditError as error:
                 self.findings.add(error.code, Place(name, error.line), None, error.message, error.fix)
+
+    def _report_case(self, name: str, used: str) -> None:
+        """Row D42: the file that is used has its name in another case, or there is such a file beside it."""
+        if used != name:
+            message = f"the file {used} is used as {name}, though its name differs in letter case"
+            fix, severity = f"rename it to {name}", Severity.NOTE
+            self.findings.add(Pitfall.D42, Place(used), None, message, fix, severity=severity)
+            return
+        for other in _in_other_case(self.folder, name):
+            message = f"the file {other} is ignored, because {name} is there"
+            self.findings.add(Pitfall.D42, Place(other), None, message, "remove one of the two files")
 
     def _bounded(self, name: str, data: bytes) -> File | None:
         if len(data) <= _LARGEST:

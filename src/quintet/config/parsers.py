@@ -148,6 +148,14 @@ class SettingsReader:
         found = None if value is None else attribute(value, self._findings)
         return self._table[name].default if found is None else found
 
+    def attributes(self, name: str) -> str:
+        """As `attribute`, or a comma-separated list of such names."""
+        value = self.value(name)
+        if value is None or "," not in value.text:
+            return self.attribute(name)
+        found = [attribute(Value(each, value.key, value.place), self._findings) for each in words(value)]
+        return ",".join(each for each in found if each is not None) or self._table[name].default
+
     def dn(self, name: str) -> DN:
         """A base. Blank is the whole directory."""
         value = self.value(name)

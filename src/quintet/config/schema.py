@@ -255,6 +255,18 @@ INI_KEYS: tuple[Setting, ...] = (
             security=True,
         ),
         Setting("QUINTET_SASL_USER", Kind.TEXT, "user name for SCRAM, if not the first value of the DN"),
+        Setting(
+            "QUINTET_ALLOW_EXPIRED_PASSWORDS",
+            Kind.FLAG,
+            "1 = the right password signs in also when it has expired or must be changed",
+            "0",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_LOGIN_DOMAINS",
+            Kind.LIST,
+            "domains removed from login names of the form DOMAIN\\name, as Windows users type them",
+        ),
         Setting("QUINTET_CONNECT_TIMEOUT", Kind.SECONDS, "time limit of a connect", "6"),
         Setting("QUINTET_OPERATION_TIMEOUT", Kind.SECONDS, "time limit of an operation", "30"),
         Setting(

@@ -93,13 +93,17 @@ _INTERVALS = {name: 60.0 * int(setting.default) for name, setting in ANYWHERE.it
 
 @dataclass(frozen=True, slots=True)
 class DirectorySettings:
-    """The `[Directory]` keys (reference 2.9) and what goes with them. Intervals are seconds.
+    r"""The `[Directory]` keys (reference 2.9) and what goes with them. Intervals are seconds.
 
     `start_tls` (`QUINTET_START_TLS`): what is encrypted uses StartTLS on `Port`, not TLS on `SSLPort`.
     `allow_clear_service_bind` (`QUINTET_ALLOW_CLEAR_SERVICE_BIND`): as Sametime does under "only passwords".
     `guard_service_account`: a level is only being tried; the account's password is not sent unencrypted.
     `sasl_user` (`QUINTET_SASL_USER`): the account's user name for SCRAM, when it is not the first value of
-    its DN. `mail_shortcut`: Sametime looks up mail addresses without the configured filter; Quintet does not.
+    its DN.
+    `allow_expired_passwords` (`QUINTET_ALLOW_EXPIRED_PASSWORDS`): the right password signs in also when it
+    has expired or must be changed.
+    `login_domains` (`QUINTET_LOGIN_DOMAINS`): removed from `DOMAIN\name`; in lower case.
+    `mail_shortcut`: Sametime looks up mail addresses without the configured filter; Quintet does not.
     """
 
     only_passwords: bool = False
@@ -107,6 +111,8 @@ class DirectorySettings:
     allow_clear_service_bind: bool = False
     guard_service_account: bool = False
     sasl_user: str | None = None
+    allow_expired_passwords: bool = False
+    login_domains: tuple[str, ...] = ()
     connections_per_task: int = _usual("ST_DB_LDAP_CONNECTIONS_NUMBER")
     bind_connections: int = 2 * _usual("ST_DB_LDAP_CONNECTIONS_NUMBER")
     pending_high: int = _usual("ST_DB_LDAP_PENDING_MAX")

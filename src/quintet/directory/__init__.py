@@ -9,6 +9,8 @@
 `Person`, `Group`, `Container` and the records that hold them, and raise `DirectoryError`s.
 """
 
+from quintet.directory.account_state import AccountState
+from quintet.directory.anonymous import BIND_REQUIRED
 from quintet.directory.browse import LARGEST_PAGE
 from quintet.directory.connections import Connections
 from quintet.directory.connector import (
@@ -31,6 +33,7 @@ from quintet.directory.endpoint import (
 )
 from quintet.directory.entries import (
     ANY_ENTRY,
+    attribute_key,
     first,
     identity,
     lies_under,
@@ -55,6 +58,17 @@ from quintet.directory.errors import (
     UntrustedServerError,
 )
 from quintet.directory.events import ConnectionEvent, Event, SignedIn, Trace, Warned
+from quintet.directory.group_members import without_bits
+from quintet.directory.kinds import (
+    ACCOUNT_DISABLED,
+    BIT_AND,
+    USER_ACCOUNT,
+    listed,
+    of_group_class,
+    of_person_class,
+    people_of,
+)
+from quintet.directory.queries import is_name
 from quintet.directory.records import (
     Certificate,
     ConnectionStatus,
@@ -70,15 +84,25 @@ from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import TASKS, Protection, Service
 from quintet.directory.snapshot import Snapshot
 from quintet.directory.ssl_contexts import SslContextCache
+from quintet.directory.steps import Bound, Searched, Step, tell_search, watch
+from quintet.directory.user_groups import DEEPEST, DEPTH, GroupLevel
 from quintet.ldap.pool_config import ConnectionState
 
 __all__ = [
+    "ACCOUNT_DISABLED",
     "ANY_ENTRY",
+    "BIND_REQUIRED",
+    "BIT_AND",
+    "DEEPEST",
+    "DEPTH",
     "LARGEST_PAGE",
     "TASKS",
+    "USER_ACCOUNT",
+    "AccountState",
     "AmbiguousNameError",
     "AuthenticationError",
     "BindMethod",
+    "Bound",
     "BoundConnection",
     "BrowsingDisabledError",
     "Certificate",
@@ -96,6 +120,7 @@ __all__ = [
     "Event",
     "FileFingerprint",
     "Group",
+    "GroupLevel",
     "InvalidPageTokenError",
     "Membership",
     "Mode",
@@ -104,11 +129,13 @@ __all__ = [
     "Person",
     "Protection",
     "Resolution",
+    "Searched",
     "Service",
     "ServicePool",
     "SignedIn",
     "Snapshot",
     "SslContextCache",
+    "Step",
     "Trace",
     "UnencryptedBindError",
     "UnknownGroupError",
@@ -116,19 +143,28 @@ __all__ = [
     "UnreachableReason",
     "UntrustedServerError",
     "Warned",
+    "attribute_key",
     "card_endpoints",
     "endpoints_of",
     "fingerprints",
     "first",
     "identity",
+    "is_name",
     "lies_under",
+    "listed",
     "may_be_resolved",
+    "of_group_class",
+    "of_person_class",
     "parsed",
+    "people_of",
     "person_attributes",
     "protection_of",
     "sametime_id",
+    "tell_search",
     "texts",
     "unavailable",
     "values",
+    "watch",
     "weakest",
+    "without_bits",
 ]

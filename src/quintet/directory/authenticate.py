@@ -19,7 +19,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import final
 
-from quintet.directory.entries import ANY_ENTRY, lies_under, parsed, person, person_attributes
+from quintet.directory.account_state import AccountState
+from quintet.directory.entries import ANY_ENTRY, identity, is_below, person, person_attributes
 from quintet.directory.errors import (
     AmbiguousNameError,
     AuthenticationError,
@@ -29,11 +30,14 @@ from quintet.directory.errors import (
     UnreachableReason,
 )
 from quintet.directory.events import SignedIn
+from quintet.directory.login_names import without_domain
 from quintet.directory.queries import answered_badly, name_filter
 from quintet.directory.records import Person
 from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
+from quintet.directory.steps import tell_bind
+from quintet.ldap import Control
 from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import InsufficientAccessRights, LdapError, NoSuchObject, ResultError
@@ -105,6 +109,7 @@ async def resolve_login(snapshot: Snapshot, name: str) -> Person:
     Raises UnknownNameError, AmbiguousNameError; DirectoryUnavailableError when no person was found and a
     server could not be asked.
     """
+    name = without_domain(name, snapshot.directory.login_domains)
     server, found = await _find(snapshot, name)
     if found is None or server is None:
         raise UnknownNameError("no person has this login name", service=Service.RESOLVE_LOGIN)
@@ -138,6 +143,7 @@ async def _sign_in(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str,
         raise AuthenticationError(reason="an empty or impossible password")
     if not name.strip():
         raise AuthenticationError(reason="an empty name")
+    name = without_domain(name, snapshot.directory.login_domains)
     reason = "no person has this name"
     try:
         server, found = await _find(snapshot, name)
@@ -148,26 +154,35 @@ async def _sign_in(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str,
         await bind_nobody(snapshot.servers[0], password)
         await refusals.nobody(began)
         raise AuthenticationError(reason=reason)
-    bound = await _bind(server, found, name, password)
+    bound = await _bind(server, found, name, password, allow=snapshot.directory.allow_expired_passwords)
     if isinstance(bound, Person):
         refusals.accepted(began)
         return bound
     await refusals.refused(began)
     await _ask_the_rest(snapshot, server, name)
+    if isinstance(bound, AccountState):
+        raise AuthenticationError(reason=bound.meaning, state=bound)
     raise AuthenticationError(reason=bound)
 
 
-async def _bind(server: Server, found: Person, name: str, password: str) -> Person | str:
-    """The person whose password this is, or why it is refused."""
+async def _bind(
+    server: Server, found: Person, name: str, password: str, *, allow: bool
+) -> Person | AccountState | str:
+    """The person whose password this is, or why it is refused.
+
+    A password that has expired or must be changed is proven right, and signs in only with `allow`.
+    """
     pool = server.pools[Service.AUTHENTICATE]
     try:
         if server.pools[Service.RESOLVE_LOGIN].endpoint.encrypted or not pool.endpoint.encrypted:
-            await pool.bind(found.dn, password)
-            return found
+            state = tell_bind(server.label, found.dn, await pool.bind(found.dn, password))
+            return found if state.signs_in or allow else state
         return await _bind_and_read_back(server, pool, found, name, password)
     except ResultError as error:
         if error.operation == "bind" and error.result_code in _NO:
-            return error.reason or error.meaning
+            state = tell_bind(server.label, found.dn, error)
+            verified = server.pools[Service.RESOLVE_LOGIN].endpoint.encrypted or not pool.endpoint.encrypted
+            return found if allow and verified and state.password_was_right else state
         raise answered_badly(error, server, Service.AUTHENTICATE) from error
     except LdapError as error:
         raise answered_badly(error, server, Service.AUTHENTICATE) from error
@@ -175,11 +190,10 @@ async def _bind(server: Server, found: Person, name: str, password: str) -> Pers
 
 async def _bind_and_read_back(
     server: Server, pool: ServicePool, found: Person, name: str, password: str
-) -> Person | str:
+) -> Person | AccountState | str:
     settings = server.settings
     filled = name_filter(settings.login_filter.encode, name)
-    dn = parsed(found.dn)
-    if filled is None or dn is None or not lies_under(dn, (settings.person_base,)):
+    if filled is None or not is_below(identity(found.dn), (server.person_base_key,)):
         await bind_nobody(server, password)
         return _suspicious(server, "the entry found is not below the base")
 
@@ -189,7 +203,10 @@ async def _bind_and_read_back(
             return next(iter((await asked).entries), None)
         return None
 
-    async def read_back(connection: Connection) -> Person | str:
+    async def read_back(connection: Connection, controls: tuple[Control, ...]) -> Person | AccountState | str:
+        state = tell_bind(server.label, found.dn, controls)
+        if not state.signs_in:
+            return state  # the server answers nothing more until the password is changed (row S128)
         entry = await read(connection, filled)
         if entry is not None:
             return person(entry, settings)
@@ -221,6 +238,7 @@ async def bind_nobody(server: Server, password: str) -> None:
     except LdapError as error:
         if not (isinstance(error, ResultError) and error.result_code in _NO):
             raise answered_badly(error, server, Service.AUTHENTICATE) from error
+        tell_bind(server.label, str(nobody), error)
 
 
 async def _ask_the_rest(snapshot: Snapshot, server: Server, name: str) -> None:

@@ -37,6 +37,7 @@ from quintet.directory.errors import (
     UnknownNameError,
     UnreachableReason,
 )
+from quintet.directory.kinds import of_group_class, people_of
 from quintet.directory.queries import answered_badly, query_servers
 from quintet.directory.records import Container, Group, Page, Person
 from quintet.directory.services import Service
@@ -157,13 +158,16 @@ class Browsing:
 
         async def operation(connection: Connection) -> Page:
             paging = self._pagings.setdefault(connection, _Paging())
-            has_turn = False
+            seconds = pool.endpoint.pool.limits.timeout
+            began = turn = _now()
             try:
-                async with asyncio.timeout(pool.endpoint.pool.limits.timeout), paging.turn:
-                    has_turn = True
-                    return await _filled(paging, connection, server, place, page_size)
+                async with asyncio.timeout_at(began + seconds):
+                    turn += seconds
+                    async with paging.turn:
+                        turn = _now()
+                        return await _filled(paging, connection, server, place, page_size)
             except TimeoutError as error:
-                if not has_turn:
+                if turn - began > seconds / 2:  # the time went by before the turn came
                     raise DirectoryUnavailableError.because(
                         UnreachableReason.OVERLOADED,
                         "a connection brings one page at a time, and others took all of it",
@@ -338,13 +342,13 @@ async def _server_of(snapshot: Snapshot, name: DN) -> int:
 
 def _level(server: Server, dn: str, kind: int) -> _Level:
     settings = server.settings
-    people, groups = of_class(settings.person_class), of_class(settings.group_class)
+    people, groups = of_class(settings.person_class), of_group_class(settings.group_class)
     if kind == 0:
         containers = Or(tuple(of_class(name) for name in _CONTAINER_CLASSES))
         return _Level(dn, And((containers, Not(people), Not(groups))).encode(), ("1.1",))
     if kind == 1:
         return _Level(dn, groups.encode(), group_attributes(settings))
-    return _Level(dn, And((people, Not(groups))).encode(), person_attributes(settings))
+    return _Level(dn, And((people_of(settings), Not(groups))).encode(), person_attributes(settings))
 
 
 def _record(entry: SearchResultEntry, kind: int, server: Server) -> Container | Group | Person:

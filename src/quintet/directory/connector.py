@@ -211,6 +211,15 @@ async def entry_exists(connection: Connection, dn: str) -> bool:
     return bool(found.entries)
 
 
+async def _ways_out(connection: Connection, endpoint: Endpoint) -> str:
+    """What would help on this kind of server: Active Directory has only one way (rows S5 and S6)."""
+    try:
+        root = await connection.root_dse()
+    except LdapError:
+        return endpoint.help.ways_out
+    return endpoint.help.only_way_out if root.kind.is_active_directory else endpoint.help.ways_out
+
+
 async def _hidden(connection: Connection, endpoint: Endpoint, account: Account) -> BoundConnection:
     """Bind on an unencrypted connection without sending the account's password: by SCRAM, or anonymously.
 
@@ -229,7 +238,7 @@ async def _hidden(connection: Connection, endpoint: Endpoint, account: Account) 
             "the service account's password would be sent unencrypted, and there is no other way"
             f" to bind (by SCRAM: {by_scram.message}; anonymously: {anonymously})",
             **_place(endpoint, connection.address),
-            fix=endpoint.help.ways_out,
+            fix=await _ways_out(connection, endpoint),
         )
     note = None
     if not isinstance(by_scram, AuthMethodNotSupported):

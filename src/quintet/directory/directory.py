@@ -6,6 +6,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar, final
 
 from quintet.config import Settings
 from quintet.directory import authenticate, group_members, resolve, user_groups
+from quintet.directory.anonymous import search_refusals
 from quintet.directory.authenticate import ConstantTimeRefusal
 from quintet.directory.browse import Browsing
 from quintet.directory.connections import Connections
@@ -98,9 +99,19 @@ class Directory:
         """The content of a public group, by name or DN. Raises UnknownGroupError, AmbiguousNameError."""
         return await self._do(group_members.members, group, limit=limit)
 
-    async def groups_of(self, person: Person, *, depth: int = 4) -> tuple[Group, ...]:
-        """The groups that a person belongs to, `depth` levels of nesting included (-1 none)."""
+    async def groups_of(self, person: Person, *, depth: int = user_groups.DEPTH) -> tuple[Group, ...]:
+        """The groups that a person belongs to, `depth` levels of them; the direct ones are level 1."""
         return await self._do(user_groups.groups_of, person, depth=depth)
+
+    async def group_levels(
+        self, person: Person, *, depth: int = user_groups.DEPTH
+    ) -> tuple[user_groups.GroupLevel, ...]:
+        """The same groups, each with its level."""
+        return await self._do(user_groups.group_levels, person, depth=depth)
+
+    async def search_refusals(self) -> tuple[DirectoryUnavailableError, ...]:
+        """Why servers without an account can't be searched, where they refuse anonymous clients."""
+        return await self._do(search_refusals)
 
     async def bind_nobody(self, password: str) -> None:
         """A bind that is refused at nobody's expense: the entry does not exist."""

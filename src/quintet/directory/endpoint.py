@@ -73,11 +73,19 @@ class SettingsHelp:
             " QUINTET_ALLOW_CLEAR_SERVICE_BIND=1 in [Directory] to send the account's password unencrypted"
         )
 
+    @property
+    def only_way_out(self) -> str:
+        """For Active Directory, which has neither SCRAM nor anonymous searches (rows S5 and S6)."""
+        return (
+            f"On Active Directory {self.encrypting}: it has neither SCRAM nor anonymous searches. Else"
+            " QUINTET_ALLOW_CLEAR_SERVICE_BIND=1 in [Directory] sends the account's password unencrypted"
+        )
+
     def check(self, keys: str) -> str:
         return f"Check {keys} in {self.file}"
 
 
-_COMMUNITY = SettingsHelp(
+COMMUNITY = SettingsHelp(
     file="StCommunityConfig.xml",
     tls_port="SSLPort",
     account="BindEntryDn and BindEntryPassword",
@@ -112,7 +120,7 @@ class Endpoint:
     sasl_user: str | None = None
     bases: tuple[DN, ...] = ()
     stores: tuple[FileFingerprint, ...] = ()
-    help: SettingsHelp = _COMMUNITY
+    help: SettingsHelp = COMMUNITY
 
     @property
     def encrypted(self) -> bool:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self
 from quintet.directory.services import Service
 
 if TYPE_CHECKING:
+    from quintet.directory.account_state import AccountState
     from quintet.tls import Explanation
 
 
@@ -60,11 +61,21 @@ class DirectoryError(Exception):
 
 
 class AuthenticationError(DirectoryError):
-    """Authentication failed. `reason` says more, for logs and never for the user."""
+    """Authentication failed. `reason` and `state` say more, for administrators and never for the user.
 
-    def __init__(self, message: str = "the name or the password is wrong", *, reason: str = "") -> None:
+    `state` is None when no account was asked: the name is unknown, or the password can't be one.
+    """
+
+    def __init__(
+        self,
+        message: str = "the name or the password is wrong",
+        *,
+        reason: str = "",
+        state: "AccountState | None" = None,
+    ) -> None:
         super().__init__(message)
         self.reason = reason
+        self.state = state
 
 
 class UnknownNameError(DirectoryError):

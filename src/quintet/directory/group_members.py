@@ -3,6 +3,7 @@
 Members are looked up at the group's own server only, and below its bases (row C42).
 """
 
+import asyncio
 import re
 from collections import deque
 from collections.abc import Sequence
@@ -11,24 +12,32 @@ from itertools import islice
 from typing import final
 
 from quintet.directory.entries import (
+    LONGEST_DN,
+    first,
     group,
-    has_class,
     identity,
-    lies_under,
+    is_below,
     of_class,
     opened_group_attributes,
     parsed,
     person,
     person_attributes,
-    values,
 )
 from quintet.directory.errors import AmbiguousNameError, UnknownGroupError
-from quintet.directory.queries import answered_badly, gather_or_cancel, name_filter, query_servers
+from quintet.directory.kinds import (
+    PRIMARY_GROUP_ID,
+    PRIMARY_GROUP_TOKEN,
+    is_computer,
+    listed,
+    of_group_class,
+    people_of,
+)
+from quintet.directory.queries import answered_badly, is_name, name_filter, query_servers
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Membership, Person
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Found, Server, Snapshot
-from quintet.ldap.dn import DN, type_key
+from quintet.ldap.dn import type_key
 from quintet.ldap.errors import InvalidDNSyntax, LdapError
 from quintet.ldap.filters import And, Equality
 from quintet.ldap.filters import decode as decode_filter
@@ -40,6 +49,7 @@ DEEPEST = 50
 _AT_ONCE = 50
 _LOOKS_PER_MEMBER = 4
 _REPETITIONS_PER_MEMBER = 100
+_SHOWN = 300
 _SERVICE = Service.GROUP_CONTENT
 _UID_FORM = "memberuid"
 _BIT_STRING = re.compile(r"#'[01]*'B\Z")
@@ -74,7 +84,7 @@ async def _find_group(snapshot: Snapshot, name: str) -> tuple[Server, SearchResu
             return await server.read(
                 _SERVICE,
                 name,
-                of_class(server.settings.group_class),
+                of_group_class(server.settings.group_class),
                 opened_group_attributes(server.settings),
             )
         except InvalidDNSyntax:
@@ -126,11 +136,11 @@ class _OpenGroup:
 
     server: Server
     most: int
-    people: dict[DN | str, Person] = field(default_factory=dict)
-    groups: dict[DN | str, Group] = field(default_factory=dict)
-    missing: dict[DN | str, str] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
     truncated: bool = False
-    _seen: set[DN | str] = field(default_factory=set)
+    _seen: set[str] = field(default_factory=set)
     _again: int = 0
     _queue: deque[tuple[SearchResultEntry, int]] = field(default_factory=deque)
 
@@ -150,80 +160,116 @@ class _OpenGroup:
         )
 
     async def _open_one(self, entry: SearchResultEntry, depth: int) -> None:
-        batch: list[str] = []
-        async for value in all_values(
-            self.server, _SERVICE, entry, self.server.settings.group_member_attribute
-        ):
-            name = _without_bits(value.decode("utf-8", "surrogateescape").strip())
-            key = identity(name)
-            if not name or key in self._seen:
+        for attribute in listed(self.server.settings.group_member_attribute):
+            look_up = self._by_uid if type_key(attribute) == _UID_FORM else self._by_dn
+            async for part in all_values(self.server, _SERVICE, entry, attribute):
+                for begin in range(0, len(part), _AT_ONCE):
+                    names = self._new(part[begin : begin + _AT_ONCE])
+                    if names:
+                        self._take(names, await look_up(names), depth)
+                    else:
+                        await asyncio.sleep(0)  # a group may name one member a million times
+                    if self.truncated:
+                        return
+        if not self.truncated:
+            await self._take_primary_members(entry)
+
+    async def _take_primary_members(self, entry: SearchResultEntry) -> None:
+        """Active Directory: who has this group as the primary one is not in `member` (row S55)."""
+        token = first(entry, PRIMARY_GROUP_TOKEN)
+        if token is None or not token.isdecimal():
+            return
+        settings = self.server.settings
+        mine = Equality(PRIMARY_GROUP_ID, token.encode())
+        found = await self.server.search(
+            _SERVICE,
+            settings.person_base,
+            settings.person_scope.value,
+            And((people_of(settings, disabled=True), mine)),
+            person_attributes(settings),
+            limit=self.most + 1,
+        )
+        for each in found.entries:
+            self.people.setdefault(identity(each.dn), person(each, settings))
+        self.truncated = found.cut or len(self.people) > self.most
+
+    def _new(self, members: Sequence[bytes]) -> dict[str, str]:
+        """The names of those that were not looked up yet, by identity; no more than a group may have."""
+        names: dict[str, str] = {}
+        seen = self._seen
+        for value in members:
+            if len(value) > LONGEST_DN:  # it has no entry
+                name = f"{value[:_SHOWN].decode('utf-8', 'replace')}…"
+                key = f"\0{name}"
+            else:
+                name = without_bits(value.decode("utf-8", "surrogateescape").strip())
+                key = identity(name)
+            if not name or key in seen:
                 self._again += 1
                 if self._again > _REPETITIONS_PER_MEMBER * self.most:
                     self.truncated = True
                     break
                 continue
-            if len(self._seen) > _LOOKS_PER_MEMBER * self.most + DEEPEST:
+            if len(seen) > _LOOKS_PER_MEMBER * self.most + DEEPEST:
                 self.truncated = True
                 break
-            self._seen.add(key)
-            batch.append(name)
-            if len(batch) >= _AT_ONCE:
-                await self._take(batch, depth)
-                batch = []
-            if self.truncated:
-                return
-        if batch:
-            await self._take(batch, depth)
+            seen.add(key)
+            names[key] = name
+        return names
 
-    async def _take(self, names: Sequence[str], depth: int) -> None:
-        settings = self.server.settings
-        found = await self._look_up(names)
-        for name, entry in zip(names, found, strict=True):
+    def _take(self, names: dict[str, str], found: Sequence[SearchResultEntry | None], depth: int) -> None:
+        server = self.server
+        for (key, name), entry in zip(names.items(), found, strict=True):
             if entry is None:
-                self.missing[identity(name)] = name
+                self.missing[key] = name
                 continue
-            key = identity(entry.dn)
-            if not self._is_group_entry(entry):
-                self.people.setdefault(key, person(entry, settings))
+            if is_computer(entry):
+                continue
+            own = key if entry.dn == name else identity(entry.dn)
+            if not server.is_group_entry(entry):
+                self.people.setdefault(own, person(entry, server.settings))
                 if len(self.people) > self.most:
                     self.truncated = True
                     return
-            elif key not in self.groups:
-                self._seen.add(key)
-                self.groups[key] = group(entry, settings)
+            elif own not in self.groups:
+                self._seen.add(own)
+                self.groups[own] = group(entry, server.settings)
                 if depth < DEEPEST:
                     self._queue.append((entry, depth + 1))
                 else:
                     self.truncated = True
 
-    async def _look_up(self, names: Sequence[str]) -> Sequence[SearchResultEntry | None]:
+    async def _by_dn(self, names: dict[str, str]) -> Sequence[SearchResultEntry | None]:
         """The entries of these members; None for those that are not there, or not ours to look at."""
-        if type_key(self.server.settings.group_member_attribute) == _UID_FORM:
-            return await gather_or_cancel(self._by_uid(name) for name in names)
-        bases = self.server.bases
-        inside = [name for name in names if (dn := parsed(name)) and lies_under(dn, bases)]
-        entries = await self.server.read_each(_SERVICE, self.server.member_read, inside)
-        by_name = dict(zip(inside, entries, strict=True))
-        return [by_name.get(name) for name in names]
+        server, bases = self.server, self.server.base_keys
+        inside = [name for key, name in names.items() if is_below(key, bases)]
+        entries = await server.read_each(_SERVICE, server.member_read, inside)
+        return _placed(names, dict(zip(inside, entries, strict=True)))
 
-    async def _by_uid(self, uid: str) -> SearchResultEntry | None:
+    async def _by_uid(self, names: dict[str, str]) -> Sequence[SearchResultEntry | None]:
         """RFC 2307: posixGroup names its members by their `uid`."""
-        settings = self.server.settings
-        found = await self.server.search(
-            _SERVICE,
-            settings.person_base,
-            settings.person_scope.value,
-            And((of_class(settings.person_class), Equality("uid", uid.encode("utf-8", "surrogateescape")))),
-            ("objectClass", *person_attributes(settings)),
-            limit=2,
-        )
-        return found.entries[0] if len(found.entries) == 1 else None
-
-    def _is_group_entry(self, entry: SearchResultEntry) -> bool:
-        settings = self.server.settings
-        return has_class(entry, settings.group_class) or bool(values(entry, settings.group_member_attribute))
+        is_person = of_class(self.server.settings.person_class)
+        asked = {
+            uid: (self.server.uid_search, And((is_person, Equality("uid", _octets(uid)))).encode())
+            for uid in names.values()
+            if is_name(uid)
+        }
+        found = await self.server.find_each(_SERVICE, tuple(asked.values()))
+        entries = (each.entries[0] if each and len(each.entries) == 1 else None for each in found)
+        return _placed(names, dict(zip(asked, entries, strict=True)))
 
 
-def _without_bits(name: str) -> str:
+def _placed(
+    names: dict[str, str], found: dict[str, SearchResultEntry | None]
+) -> list[SearchResultEntry | None]:
+    """What was found, in the order of the names."""
+    return [found.get(name) for name in names.values()]
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def without_bits(name: str) -> str:
     """`uniqueMember` may end with a bit string that tells apart who had the name before (RFC 4517 3.3.21)."""
-    return _BIT_STRING.sub("", name)
+    return _BIT_STRING.sub("", name) if name.endswith("B") else name

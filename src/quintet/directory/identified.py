@@ -9,7 +9,6 @@ from contextlib import suppress
 
 from quintet.directory.entries import (
     group_attributes,
-    has_class,
     lies_under,
     of_class,
     parsed,
@@ -45,7 +44,7 @@ async def by_dn(server: Server, name: str, *, people: bool, groups: bool) -> Sea
 
 def is_group(server: Server, entry: SearchResultEntry) -> bool:
     """Which of the two an entry of `by_dn` is."""
-    return has_class(entry, server.settings.group_class)
+    return server.is_group_entry(entry)
 
 
 def id_filter(server: Server, name: str) -> bytes | None:

@@ -1,7 +1,7 @@
 """All values of an attribute that comes in parts, as in Active Directory: `member;range=0-1499`."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from quintet.directory.entries import ANY_ENTRY
 from quintet.directory.services import Service
@@ -16,8 +16,10 @@ _RANGE = re.compile(r"range=(\d{1,9})-(\d{1,9}|\*)", re.IGNORECASE)
 
 async def all_values(
     server: Server, service: Service, entry: SearchResultEntry, attribute: str
-) -> AsyncIterator[bytes]:
-    """The values in the entry, then those to be asked for. A server that repeats itself is not followed.
+) -> AsyncIterator[Sequence[bytes]]:
+    """The values in the entry, then those to be asked for, part by part.
+
+    A server that repeats itself is not followed.
 
     Raises ClientLimitError for one that does not come to an end.
     """
@@ -26,13 +28,11 @@ async def all_values(
     at: SearchResultEntry | None = entry
     while at is not None:
         plain, ranged, last = _parts(at, attribute)
-        if not expected:
-            for value in plain:
-                yield value
+        if not expected and plain:
+            yield plain
         if ranged is None or (expected and not ranged):
             return
-        for value in ranged:
-            yield value
+        yield ranged
         if last is None or last < expected:
             return
         asked_for += 1

@@ -10,6 +10,7 @@ from quintet.directory.connector import BoundConnection, Connector, unavailable
 from quintet.directory.endpoint import Endpoint
 from quintet.directory.errors import DirectoryError, UnencryptedBindError
 from quintet.directory.records import Certificate, ConnectionStatus
+from quintet.ldap import Control, PasswordPolicy
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
     Busy,
@@ -26,6 +27,8 @@ from quintet.ldap.prepared import Query
 from quintet.ldap.results import SearchResult
 
 T = TypeVar("T")
+
+_ASKED = (PasswordPolicy(),)
 
 _NO_ANSWER = (
     PoolError,
@@ -68,19 +71,22 @@ class ServicePool:
                 raise unavailable(outcome, self.endpoint) from outcome
         return outcomes
 
-    async def bind(self, dn: str, password: str) -> None:
-        """As `Pool.bind`."""
+    async def bind(self, dn: str, password: str) -> tuple[Control, ...]:
+        """As `Pool.bind`. It asks for the password policy's words: OpenLDAP says nothing without."""
         try:
-            await self.pool.bind(dn, password)
+            return await self.pool.bind(dn, password, controls=_ASKED)
         except _NO_ANSWER as error:
             raise unavailable(error, self.endpoint) from error
 
     async def bind_and_run(
-        self, dn: str, password: str, operation: Callable[[Connection], Awaitable[T]]
+        self,
+        dn: str,
+        password: str,
+        operation: Callable[[Connection, tuple[Control, ...]], Awaitable[T]],
     ) -> T:
-        """As `Pool.bind_and_run`."""
+        """As `Pool.bind_and_run`, with the control that `bind` sends."""
         try:
-            return await self.pool.bind_and_run(dn, password, operation)
+            return await self.pool.bind_and_run(dn, password, operation, controls=_ASKED)
         except _NO_ANSWER as error:
             raise unavailable(error, self.endpoint) from error
 

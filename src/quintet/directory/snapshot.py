@@ -7,14 +7,19 @@ from typing import final
 
 from quintet.config import DirectorySettings, ServerSettings, Settings
 from quintet.directory.entries import (
+    canonical,
     group_attributes,
+    member_attributes,
     of_class,
     opened_group_attributes,
     person_attributes,
+    values,
 )
 from quintet.directory.events import Trace, Warned
+from quintet.directory.kinds import listed, of_group_class
 from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
+from quintet.directory.steps import tell_search
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import (
     AdminLimitExceeded,
@@ -71,8 +76,11 @@ class Server:
         self.label = settings.label
         self.bases = tuple(dict.fromkeys((settings.person_base, settings.group_base)))
         """The bases for people and groups, once each."""
+        self.base_keys = tuple(map(canonical, self.bases))
+        self.person_base_key = canonical(settings.person_base)
         self._trace = trace
         self._told: set[DN] = set()
+        self._group_classes = frozenset(name.lower().encode() for name in listed(settings.group_class))
         person_base, group_base = str(settings.person_base), str(settings.group_base)
         person_scope, group_scope = settings.person_scope.value, settings.group_scope.value
         people, groups = person_attributes(settings), group_attributes(settings)
@@ -80,9 +88,10 @@ class Server:
         self.people_search = PreparedSearch(person_base, person_scope, people, limit=max_results)
         self.groups_search = PreparedSearch(group_base, group_scope, groups, limit=max_results)
         self.member_read = PreparedRead(
-            Or((of_class(settings.person_class), of_class(settings.group_class))),
+            Or((of_class(settings.person_class), of_group_class(settings.group_class))),
             tuple(dict.fromkeys((*opened_group_attributes(settings), *people))),
         )
+        self.uid_search = PreparedSearch(person_base, person_scope, ("objectClass", *people), limit=2)
 
     async def find_all(
         self, service: Service, asked: Sequence[tuple[PreparedSearch, bytes]], *, in_part: bool = False
@@ -93,10 +102,22 @@ class Server:
         time limit or administrative limit was reached is accepted. A base that does not exist has no entries.
         """
         outcomes = await self.pools[service].find_all([search.query(tree) for search, tree in asked])
+        for (search, tree), outcome in zip(asked, outcomes, strict=True):
+            tell_search(service, self.label, search.base, search.scope, tree, outcome)
         return [
             Found(outcome.entries)
             if type(outcome) is SearchResult
             else self._cut_or_raise(service, search, outcome, in_part=in_part)
+            for (search, _), outcome in zip(asked, outcomes, strict=True)
+        ]
+
+    async def find_each(
+        self, service: Service, asked: Sequence[tuple[PreparedSearch, bytes]]
+    ) -> list[Found | None]:
+        """As `find_all`, with None where the server refuses one of the searches."""
+        outcomes = await self.pools[service].find_all([search.query(tree) for search, tree in asked])
+        return [
+            None if _is_refusal(outcome) else self._cut_or_raise(service, search, outcome, in_part=False)
             for (search, _), outcome in zip(asked, outcomes, strict=True)
         ]
 
@@ -125,6 +146,8 @@ class Server:
     ) -> SearchResultEntry | None:
         """One entry by its name; None when it does not exist, or the filter does not match it."""
         (outcome,) = await self.pools[service].find_all((PreparedRead(filter, attributes).query(str(dn)),))
+        tree = filter if isinstance(filter, bytes) else filter.encode()
+        tell_search(service, self.label, str(dn), BASE_OBJECT, tree, outcome)
         return _entry_or_raise(outcome)
 
     async def read_each(
@@ -132,12 +155,13 @@ class Server:
     ) -> list[SearchResultEntry | None]:
         """The entries of these names, in order; None also where the server refuses to give one of them."""
         outcomes = await self.pools[service].find_all([read.query(dn) for dn in dns])
-        return [
-            None
-            if isinstance(outcome, ResultError) and not isinstance(outcome, _ABOUT_ALL)
-            else _entry_or_raise(outcome)
-            for outcome in outcomes
-        ]
+        return [None if _is_refusal(outcome) else _entry_or_raise(outcome) for outcome in outcomes]
+
+    def is_group_entry(self, entry: SearchResultEntry) -> bool:
+        """Whether this is a group: by its class, or because it has members."""
+        if any(name.lower() in self._group_classes for name in values(entry, "objectClass")):
+            return True
+        return any(values(entry, attribute) for attribute in member_attributes(self.settings))
 
     def missing_base(self, service: Service, base: DN) -> str:
         """Which configured base is not there, in words. The administrator is told once."""
@@ -180,17 +204,22 @@ class Server:
         return Found(error.entries)
 
 
+def _is_refusal(outcome: SearchResult | LdapError) -> bool:
+    """Whether the server refuses to answer about one entry among many."""
+    return isinstance(outcome, ResultError) and not isinstance(outcome, _ABOUT_ALL)
+
+
 def _entry_or_raise(outcome: SearchResult | LdapError) -> SearchResultEntry | None:
+    if type(outcome) is SearchResult:
+        return outcome.entries[0] if outcome.entries else None
     match outcome:
-        case SearchResult():
-            entries = outcome.entries
         case SizeLimitExceeded() | ClientLimitError():
             entries = outcome.partial.entries if outcome.partial else []
+            return entries[0] if entries else None
         case NoSuchObject():
             return None
-        case _:
-            raise outcome
-    return entries[0] if entries else None
+    assert isinstance(outcome, LdapError)
+    raise outcome
 
 
 @final

@@ -126,8 +126,8 @@ class ReadFrame:
         return b"".join((outer, number, inner, opening, name, after, controls))
 
 
-def bind_request(number: bytes, name: bytes, password: bytes) -> bytes:
-    """A whole simple bind, from its message id in BER, the DN in UTF-8 and the password.
+def bind_request(number: bytes, name: bytes, password: bytes, controls: bytes = b"") -> bytes:
+    """A whole simple bind, from its message id in BER, the DN in UTF-8, the password and encoded controls.
 
     Raises LocalProtocolError for an empty name or password: servers take such a bind for an anonymous one and
     answer with success (RFC 4513 5.1.1, 5.1.2). This is the last place that a bind passes, so no caller can
@@ -138,8 +138,8 @@ def bind_request(number: bytes, name: bytes, password: bytes) -> bytes:
     opening, secret = head(0x04, len(name)), head(0x80, len(password))
     length = 3 + len(opening) + len(name) + len(secret) + len(password)
     inner = head(0x60, length)
-    outer = head(0x30, len(number) + len(inner) + length)
-    return b"".join((outer, number, inner, b"\x02\x01\x03", opening, name, secret, password))
+    outer = head(0x30, len(number) + len(inner) + length + len(controls))
+    return b"".join((outer, number, inner, b"\x02\x01\x03", opening, name, secret, password, controls))
 
 
 NO_CREDENTIALS: Final = "a simple bind needs a name and a password"

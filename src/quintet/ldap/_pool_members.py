@@ -8,6 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import final
+from urllib.parse import urlsplit
 
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
@@ -45,6 +46,7 @@ _JITTER = 0.3
 _NEVER = float("inf")
 _ANY_ENTRY = Present("objectClass").encode()
 _ROOT_DSE, _NO_ATTRIBUTES = "", ("1.1",)
+_PORTS = {"ldap": 389, "ldaps": 636}
 _BROKEN = (GoneReason.LOST, GoneReason.BUSY, GoneReason.DOUBTFUL)
 
 REPEATABLE = (ConnectionLostError, RemoteProtocolError, Busy, Unavailable)
@@ -168,24 +170,26 @@ class Members:
 
     # Using.
 
-    def choose(self) -> Member | None:
+    def choose(self, now: float) -> Member | None:
         """The connection for the next operation: an unused one where it must be, else the least used."""
         best: Member | None = None
-        now, exclusive = _now(), self._config.exclusive
-        for member in tuple(self.live):
-            if not self.fit(member, now) or (exclusive and member.users):
-                continue
-            if best is None or member.users < best.users:
+        unfit, exclusive = False, self._config.exclusive
+        for member in self.live:
+            if member.protocol.over or now >= member.expires:
+                unfit = True
+            elif not (exclusive and member.users) and (best is None or member.users < best.users):
                 best = member
+        if unfit:
+            self.drop_unfit(now)
         return best
 
-    def fit(self, member: Member, now: float) -> bool:
-        """Whether the connection may be used. One that is closed or too old is retired."""
-        if member.protocol.over:
-            self.retire(member, GoneReason.LOST)
-        elif now >= member.expires:
-            self.retire(member, GoneReason.OLD)
-        return not member.retired
+    def drop_unfit(self, now: float) -> None:
+        """Retire the connections that are closed or too old."""
+        for member in tuple(self.live):
+            if member.protocol.over:
+                self.retire(member, GoneReason.LOST)
+            elif now >= member.expires:
+                self.retire(member, GoneReason.OLD)
 
     def release(self, member: Member, now: float) -> None:
         """An operation on this connection is over."""
@@ -271,7 +275,7 @@ class Members:
 
     async def connect(self) -> None:
         """Open a connection if there is none, even while the hosts are left alone, and wait for it."""
-        self.choose()
+        self.drop_unfit(_now())
         if self.live or self.closed:
             return
         for host in self.hosts:
@@ -394,8 +398,8 @@ class Members:
 
     async def keep(self) -> None:
         """One round: dead and old connections go, idle ones are checked, the first host is tried again."""
-        self.choose()
         now = _now()
+        self.drop_unfit(now)
         spare = len(self.live) - self._config.size
         for member in [member for member in self.live if not member.users]:
             if now - max(member.used_at, member.connection.last_used) < self._config.idle_probe:
@@ -501,3 +505,13 @@ def _error_of(hosts: Iterable[Host]) -> Exception | None:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def address_of(host: str | Address) -> Address:
+    """The address in a URL. Raises ValueError."""
+    if isinstance(host, Address):
+        return host
+    url = urlsplit(host)
+    if url.scheme not in _PORTS or not url.hostname:
+        raise ValueError(f"{host!r} is not an LDAP URL such as ldaps://ldap.example.com")
+    return Address(url.hostname, url.port or _PORTS[url.scheme])

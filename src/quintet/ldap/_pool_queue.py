@@ -49,41 +49,38 @@ class Queue:
     def __init__(self, patience: float, late: Callable[[], LdapError]) -> None:
         self._patience = patience
         self._late = late
-        self._jobs: OrderedDict[Job, None] = OrderedDict()
+        self.jobs: OrderedDict[Job, None] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
-
-    def __len__(self) -> int:
-        return len(self._jobs)
 
     def append(self, job: Job) -> None:
         """Behind all others."""
         job.deadline = asyncio.get_running_loop().time() + self._patience
-        self._jobs[job] = None
+        self.jobs[job] = None
         self._watch()
 
     def prepend(self, job: Job) -> None:
         """Before all others, and no later than these: deadlines stay in order."""
         job.deadline = asyncio.get_running_loop().time() + self._patience
-        if self._jobs:
-            job.deadline = min(job.deadline, next(iter(self._jobs)).deadline)
-        self._jobs[job] = None
-        self._jobs.move_to_end(job, last=False)
+        if self.jobs:
+            job.deadline = min(job.deadline, next(iter(self.jobs)).deadline)
+        self.jobs[job] = None
+        self.jobs.move_to_end(job, last=False)
         self._watch()
 
     def remove(self, job: Job) -> None:
         """Whether or not it waits."""
-        self._jobs.pop(job, None)
+        self.jobs.pop(job, None)
 
     def start_next(self, member: Member) -> None:
         """Give the connection to the first job, if that is still wanted."""
-        job, _ = self._jobs.popitem(last=False)
+        job, _ = self.jobs.popitem(last=False)
         if not job.future.done():
             job.start(member)
 
     def refuse(self, error: Callable[[], LdapError]) -> None:
         """End all jobs, each with an error of its own."""
-        while self._jobs:
-            job, _ = self._jobs.popitem(last=False)
+        while self.jobs:
+            job, _ = self.jobs.popitem(last=False)
             if not job.future.done():
                 job.future.set_exception(error())
 
@@ -92,15 +89,15 @@ class Queue:
             self._timer.cancel()
 
     def _watch(self) -> None:
-        if self._timer is None and self._jobs:
-            first = next(iter(self._jobs)).deadline
+        if self._timer is None and self.jobs:
+            first = next(iter(self.jobs)).deadline
             self._timer = asyncio.get_running_loop().call_at(first, self._time_out)
 
     def _time_out(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        while self._jobs and (job := next(iter(self._jobs))).deadline <= now:
-            del self._jobs[job]
+        while self.jobs and (job := next(iter(self.jobs))).deadline <= now:
+            del self.jobs[job]
             if not job.future.done():
                 job.future.set_exception(self._late())
         self._watch()

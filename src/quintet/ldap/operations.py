@@ -211,24 +211,27 @@ class SearchOperation(Operation):
 
 @final
 class SearchBatch:
-    """Searches that are awaited together: `future` is done when the last one has ended, in whatever way.
+    """Searches that are awaited together: `future` is done when `left` of them have ended, in whatever way.
 
-    `outcomes` has for each search, in order, its result or its error; None while it is in flight.
+    `outcomes` has for each search its result or its error; None while it is in flight. `failed` has the
+    numbers of those that ended with an error.
     """
 
-    __slots__ = ("future", "left", "outcomes")
+    __slots__ = ("failed", "future", "left", "outcomes")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, count: int) -> None:
-        self.future: asyncio.Future[None] = loop.create_future()
-        self.left = count
-        self.outcomes: list[SearchResult | LdapError | None] = [None] * count
+    def __init__(
+        self, future: asyncio.Future[None], outcomes: "list[SearchResult | LdapError | None]", left: int
+    ) -> None:
+        self.future = future
+        self.outcomes = outcomes
+        self.left = left
+        self.failed: list[int] = []
 
     def end(self, nth: int, outcome: SearchResult | LdapError) -> None:
-        if self.outcomes[nth] is None:
-            self.outcomes[nth] = outcome
-            self.left -= 1
-            if not self.left and not self.future.done():
-                self.future.set_result(None)
+        self.outcomes[nth] = outcome
+        self.left -= 1
+        if not self.left and not self.future.done():
+            self.future.set_result(None)
 
 
 @final
@@ -254,10 +257,13 @@ class BatchedSearch(SearchOperation):
         self.nth = nth
 
     def finish(self, found: SearchResult) -> None:
-        self.batch.end(self.nth, found)
+        if self.batch.outcomes[self.nth] is None:
+            self.batch.end(self.nth, found)
 
     def fail(self, error: LdapError) -> None:
-        self.batch.end(self.nth, error)
+        if self.batch.outcomes[self.nth] is None:
+            self.batch.failed.append(self.nth)
+            self.batch.end(self.nth, error)
 
 
 class BindOperation(Operation):
@@ -267,28 +273,31 @@ class BindOperation(Operation):
     cross an unencrypted connection.
     """
 
-    __slots__ = ("name", "password", "unencrypted")
+    __slots__ = ("encoded_controls", "name", "password", "unencrypted")
 
     verb = "bind"
 
-    def __init__(self, dn: str, name: bytes, password: bytes, *, unencrypted: bool) -> None:
+    def __init__(
+        self, dn: str, name: bytes, password: bytes, *, unencrypted: bool, controls: bytes = b""
+    ) -> None:
         super().__init__("", dn, NEVER)
         self.name = name
         self.password = password
         self.unencrypted = unencrypted
+        self.encoded_controls = controls
 
-    def ended(self, error: LdapError | None) -> None:
-        """The server accepted the bind, or what prevented that."""
+    def ended(self, error: LdapError | None, controls: tuple[Control, ...] = ()) -> None:
+        """The server accepted the bind, with these controls in the answer; or what prevented that."""
         raise NotImplementedError
 
     def send(self, session: Session) -> int:
-        return session.bind(self.name, self.password)
+        return session.bind(self.name, self.password, self.encoded_controls)
 
     def take(self, answer: Answer) -> None:
         op = answer.op
         if isinstance(op, BindResponse):
             good = op.result.code == SUCCESS
-            self.ended(None if good else self.result_error(op.result, answer.controls))
+            self.ended(None if good else self.result_error(op.result, answer.controls), answer.controls)
 
     def fail(self, error: LdapError) -> None:
         self.ended(error)

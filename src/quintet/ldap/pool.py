@@ -40,15 +40,14 @@ future. Both ways have the limits, time-outs, repetitions and events of all othe
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
-from functools import partial, wraps
-from itertools import count
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cached_property, partial
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, final
-from urllib.parse import urlsplit
+from typing import Any, ParamSpec, Self, TypeVar, cast, final
 
-from quintet.ldap._pool_members import REPEATABLE, Connect, Member, Members, Prepare
+from quintet.ldap._pool_delegates import delegated, delegated_stream
+from quintet.ldap._pool_members import REPEATABLE, Connect, Member, Members, Prepare, address_of
 from quintet.ldap._pool_queue import Lease, Queue
 from quintet.ldap.connection import Connection
 from quintet.ldap.connection import connect as open_connection
@@ -62,9 +61,9 @@ from quintet.ldap.errors import (
     PoolOverloadedError,
     PoolTimeoutError,
     ResultError,
-    UnencryptedPasswordError,
 )
 from quintet.ldap.limits import Address
+from quintet.ldap.messages import encode_controls
 from quintet.ldap.operations import BatchedSearch, BindOperation, SearchBatch
 from quintet.ldap.pool_config import (
     GoneReason,
@@ -75,30 +74,40 @@ from quintet.ldap.pool_config import (
     PoolStatus,
 )
 from quintet.ldap.prepared import Query
-from quintet.ldap.results import SearchResult
+from quintet.ldap.results import Control, SearchResult
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 Operation = Callable[[Connection], Awaitable[T]]
+BoundOperation = Callable[[Connection, tuple[Control, ...]], Awaitable[T]]
 Trace = Callable[[PoolEvent], None]
 
 _BUSY_PAUSE = (0.05, 0.15)
-_PORTS = {"ldap": 389, "ldaps": 636}
 
 
 @final
 class _Bind(BindOperation):
-    """A simple bind, and its place in the queue. `member` is the connection that it is in flight on."""
+    """A simple bind, and its place in the queue.
 
-    __slots__ = ("began", "future", "member", "pool", "tries")
+    `member` is the connection that it is in flight on, or that it keeps after success if it is to `keep` it.
+    """
 
-    def __init__(self, pool: "Pool", dn: str, password: bytes, future: asyncio.Future[None]) -> None:
+    __slots__ = ("began", "future", "keep", "member", "pool", "tries")
+
+    def __init__(
+        self, pool: "Pool", dn: str, password: bytes, controls: Sequence[Control], *, keep: bool
+    ) -> None:
         super().__init__(
-            dn, _utf8(dn, "surrogateescape"), password, unencrypted=pool.config.unencrypted_passwords
+            dn,
+            _utf8(dn, "surrogateescape"),
+            password,
+            unencrypted=pool.config.unencrypted_passwords,
+            controls=encode_controls(tuple(controls)) if controls else b"",
         )
         self.pool = pool
-        self.future = future
+        self.keep = keep
+        self.future: asyncio.Future[tuple[Control, ...]] = pool.loop.create_future()
         self.member: Member | None = None
         self.began = 0.0
         self.tries = 0
@@ -107,7 +116,7 @@ class _Bind(BindOperation):
         self.member = member
         self.server = member.protocol.server
         self.tries += 1
-        self.began = now = self.future.get_loop().time()
+        self.began = now = self.pool.loop.time()
         self.deadline = now + self.pool.config.limits.timeout
         member.users += 1
         try:
@@ -115,37 +124,8 @@ class _Bind(BindOperation):
         except LdapError as error:
             self.pool.bind_not_sent(self, error)
 
-    def ended(self, error: LdapError | None) -> None:
-        self.pool.bind_ended(self, error)
-
-
-def _delegated(
-    method: Callable[Concatenate[Connection, P], Coroutine[Any, Any, T]], *, repeatable: bool
-) -> Callable[Concatenate["Pool", P], Coroutine[Any, Any, T]]:
-    """The operation of a connection, for a pool."""
-
-    async def delegate(self: "Pool", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        async def operation(connection: Connection) -> T:
-            return await method(connection, *args, **kwargs)
-
-        return await self.run(operation, name=method.__name__, repeatable=repeatable)
-
-    wraps(method)(delegate)
-    return delegate
-
-
-def _delegated_stream(
-    method: Callable[Concatenate[Connection, P], AsyncGenerator[T, None]],
-) -> Callable[Concatenate["Pool", P], AsyncGenerator[T, None]]:
-    """The stream of a connection, for a pool. It is not repeated: its beginning was used already."""
-
-    async def delegate(self: "Pool", /, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[T, None]:
-        async with self.connection() as connection, aclosing(method(connection, *args, **kwargs)) as stream:
-            async for each in stream:
-                yield each
-
-    wraps(method)(delegate)
-    return delegate
+    def ended(self, error: LdapError | None, controls: tuple[Control, ...] = ()) -> None:
+        self.pool.bind_ended(self, error, controls)
 
 
 @final
@@ -183,7 +163,7 @@ class Pool:
         if tls is None and any(isinstance(each, str) and each.startswith("ldaps:") for each in given):
             tls = ssl.create_default_context()
         self.config = config = config or PoolConfig(size=size)
-        self.addresses = tuple(map(_address, given))
+        self.addresses = tuple(map(address_of, given))
         self._trace = trace
         connect = connect or partial(
             open_connection,
@@ -208,12 +188,12 @@ class Pool:
 
     # Operations.
 
-    search = _delegated(Connection.search, repeatable=True)
-    search_page = _delegated(Connection.search_page, repeatable=True)
-    stream = _delegated_stream(Connection.stream)
-    compare = _delegated(Connection.compare, repeatable=True)
-    who_am_i = _delegated(Connection.who_am_i, repeatable=True)
-    extended = _delegated(Connection.extended, repeatable=False)
+    search = delegated(Connection.search, repeatable=True)
+    search_page = delegated(Connection.search_page, repeatable=True)
+    stream = delegated_stream(Connection.stream)
+    compare = delegated(Connection.compare, repeatable=True)
+    who_am_i = delegated(Connection.who_am_i, repeatable=True)
+    extended = delegated(Connection.extended, repeatable=False)
 
     async def run(self, operation: Operation[T], *, name: str = "run", repeatable: bool = True) -> T:
         """Await `operation` with a connection; in an exclusive pool nothing else uses that meanwhile.
@@ -258,57 +238,48 @@ class Pool:
         """
         began = self._enter(len(queries))
         outcomes: list[Any] = [None] * len(queries)
+        asked: Sequence[int] = range(len(queries))
+        tries = 0
         try:
-            if queries:
-                await self._find(queries, outcomes)
+            while asked:
+                tries += 1
+                now = self.loop.time()
+                member = self._take(now)
+                if member is None:
+                    member = await self._acquire()
+                    now = self.loop.time()
+                batch = SearchBatch(self.loop.create_future(), outcomes, len(asked))
+                in_flight = self._begin(member, batch, queries, asked, now)
+                try:
+                    await batch.future
+                except asyncio.CancelledError:
+                    for operation in in_flight:
+                        member.protocol.give_up(operation)
+                    raise
+                finally:
+                    self._release(member, now)
+                if not batch.failed:
+                    member.host.worked()
+                    break
+                asked, pause = self._failed(member, batch, now, tries)
+                if pause:
+                    await asyncio.sleep(pause)
         finally:
             self._leave("search", outcomes, began)
         return outcomes
 
-    async def _find(self, queries: Sequence[Query], outcomes: list[Any]) -> None:
-        asked: Sequence[int] = range(len(queries))
-        for tries in count(1):
-            member = self._take() or await self._acquire()
-            now = _now()
-            batch = SearchBatch(asyncio.get_running_loop(), len(asked))
-            in_flight = self._begin(member, batch, [queries[nth] for nth in asked], now)
-            try:
-                await batch.future
-            except asyncio.CancelledError:
-                for operation in in_flight:
-                    member.protocol.give_up(operation)
-                raise
-            finally:
-                self._release(member)
-            again: list[int] = []
-            pause = 0.0
-            for nth, outcome in zip(asked, batch.outcomes, strict=True):
-                outcomes[nth] = outcome
-                if isinstance(outcome, LdapError):
-                    self._members.judge(member, outcome, now)
-                    if isinstance(outcome, REPEATABLE) and tries < self.config.attempts:
-                        again.append(nth)
-                        pause = max(pause, self._repeat("search", outcome))
-            if not again:
-                if not isinstance(outcomes[-1], LdapError):
-                    member.host.worked()
-                return
-            asked = again
-            if pause:
-                await asyncio.sleep(pause)
-
     def _begin(
-        self, member: Member, batch: SearchBatch, queries: Iterable[Query], now: float
+        self, member: Member, batch: SearchBatch, queries: Sequence[Query], asked: Iterable[int], now: float
     ) -> list[BatchedSearch]:
+        """Send those of the queries that are asked."""
         protocol, limits = member.protocol, self.config.limits
-        server, deadline = protocol.server, now + limits.timeout
+        server, deadline, collected = protocol.server, now + limits.timeout, limits.collected
         protocol.last_used = now
         begun: list[BatchedSearch] = []
-        for nth, (frame, part, dn, most) in enumerate(queries):
+        for nth in asked:
+            frame, part, dn, most = queries[nth]
             entries = limits.entries if most is None else most
-            operation = BatchedSearch(
-                batch, nth, server, dn, deadline, frame, part, entries, limits.collected
-            )
+            operation = BatchedSearch(batch, nth, server, dn, deadline, frame, part, entries, collected)
             begun.append(operation)
             try:
                 protocol.begin(operation)
@@ -316,51 +287,97 @@ class Pool:
                 operation.fail(error)
         return begun
 
-    async def bind(self, dn: str, password: str | bytes) -> None:
+    def _failed(
+        self, member: Member, batch: SearchBatch, since: float, tries: int
+    ) -> tuple[Sequence[int], float]:
+        """Which searches to send again, after how many seconds."""
+        again: list[int] = []
+        pause = 0.0
+        for nth in batch.failed:
+            error = batch.outcomes[nth]
+            assert isinstance(error, LdapError)
+            self._members.judge(member, error, since)
+            if isinstance(error, REPEATABLE) and tries < self.config.attempts:
+                batch.outcomes[nth] = None
+                again.append(nth)
+                pause = max(pause, self._repeat("search", error))
+        return again, pause
+
+    async def bind(
+        self, dn: str, password: str | bytes, *, controls: Sequence[Control] = ()
+    ) -> tuple[Control, ...]:
         """Check a password by a simple bind, on a connection that nothing else uses meanwhile.
 
         Only in exclusive pools, where the next user binds anew. Raises ResultError when the server refuses,
         LocalProtocolError for an empty name or password, and UnencryptedPasswordError unless the connection
-        is encrypted or `PoolConfig.unencrypted_passwords` is set; in both cases nothing is sent.
+        is encrypted or `PoolConfig.unencrypted_passwords` is set; in both cases nothing is sent. `controls`
+        go with the request; those of the answer are returned.
         """
+        return cast("tuple[Control, ...]", await self._bind(dn, password, controls, None))
+
+    async def bind_and_run(
+        self,
+        dn: str,
+        password: str | bytes,
+        operation: BoundOperation[T],
+        *,
+        controls: Sequence[Control] = (),
+    ) -> T:
+        """Bind as `bind` does, then await `operation` with the same connection, which nothing else uses.
+
+        `operation` is given the controls of the answer as well.
+        """
+        return cast("T", await self._bind(dn, password, controls, operation))
+
+    async def _bind(
+        self,
+        dn: str,
+        password: str | bytes,
+        controls: Sequence[Control],
+        operation: BoundOperation[Any] | None,
+    ) -> Any:
+        if not self.config.exclusive:
+            raise LocalProtocolError("binds need an exclusive pool", operation="bind")
         began = self._enter(1)
         outcome: BaseException | None = None
         try:
-            self._check_exclusive()
-            job = _Bind(self, dn, _utf8(password), asyncio.get_running_loop().create_future())
-            self._submit(job)
-            try:
-                await job.future
-            except asyncio.CancelledError:
-                self._give_up(job)
-                raise
+            job = _Bind(self, dn, _utf8(password), controls, keep=operation is not None)
+            while True:
+                self._submit(job)
+                try:
+                    answered = await job.future
+                    return answered if operation is None else await self._run_bound(job, operation, answered)
+                except asyncio.CancelledError:
+                    self._give_up(job)
+                    raise
+                except REPEATABLE as error:
+                    if job.tries >= self.config.attempts:
+                        raise
+                    pause = self._repeat("bind", error)
+                if pause:
+                    await asyncio.sleep(pause)
+                job.future = self.loop.create_future()
         except BaseException as error:
             outcome = error
             raise
         finally:
             self._leave("bind", (outcome,), began)
 
-    async def bind_and_run(self, dn: str, password: str | bytes, operation: Operation[T]) -> T:
-        """Bind as `bind` does, then await `operation` with the same connection, which nothing else uses."""
-        self._check_exclusive()
-        secret = _utf8(password)
-
-        async def both(connection: Connection) -> T:
-            if not (connection.encrypted or self.config.unencrypted_passwords):
-                raise UnencryptedPasswordError(
-                    "the password would be sent unencrypted",
-                    server=str(connection.address),
-                    operation="bind",
-                    dn=dn,
-                )
-            if not dn or not secret:
-                raise LocalProtocolError("a simple bind needs a name and a password", operation="bind", dn=dn)
-            await connection.bind(dn, secret)
-            return await operation(connection)
-
-        return await self.run(both, name="bind")
+    async def _run_bound(
+        self, job: _Bind, operation: BoundOperation[Any], answered: tuple[Control, ...]
+    ) -> Any:
+        """Await the operation with the connection that the bind kept."""
+        member, job.member = job.member, None
+        assert member is not None
+        async with self._lent(member) as connection:
+            return await operation(connection, answered)
 
     # Operations come and go.
+
+    @cached_property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that the pool is used in."""
+        return asyncio.get_running_loop()
 
     def _enter(self, operations: int) -> float:
         """Let so many operations in; the time. Raises PoolClosedError, PoolOverloadedError."""
@@ -370,13 +387,13 @@ class Pool:
             told = f"{self._callers} operations use the pool already"
             raise PoolOverloadedError(told, server=str(self.addresses[0]))
         self._callers += operations
-        return _now() if self._trace is not None else 0.0
+        return self.loop.time() if self._trace is not None else 0.0
 
     def _leave(self, name: str, outcomes: Sequence[object], began: float) -> None:
         """Let the operations out; each outcome that is an exception is the failure of one."""
         self._callers -= len(outcomes)
         if self._trace is not None:
-            seconds = _now() - began
+            seconds = self.loop.time() - began
             for outcome in outcomes:
                 told = type(outcome).__name__ if isinstance(outcome, BaseException) else "ok"
                 self._trace(OperationEnded(name, told, seconds))
@@ -400,10 +417,10 @@ class Pool:
         return random.uniform(*_BUSY_PAUSE) if alone else 0.0  # noqa: S311 (spreads load, hides nothing)
 
     @asynccontextmanager
-    async def _lent(self) -> AsyncGenerator[Connection, None]:
-        """A connection, which is judged by how its use ends."""
-        member = await self._acquire()
-        began = _now()
+    async def _lent(self, member: Member | None = None) -> AsyncGenerator[Connection, None]:
+        """A connection, by default the best; it is judged by how its use ends."""
+        member = member or await self._acquire()
+        began = self.loop.time()
         try:
             yield member.connection
             member.host.worked()
@@ -414,16 +431,16 @@ class Pool:
                 self._members.judge(member, error, began)
             raise
         finally:
-            self._release(member)
+            self._release(member, self.loop.time())
 
     # Who gets which connection.
 
-    def _take(self) -> Member | None:
+    def _take(self, now: float) -> Member | None:
         """The best connection, if nothing waits and one is free."""
-        if self._waiting or (member := self._members.choose()) is None:
+        if self._waiting.jobs or (member := self._members.choose(now)) is None:
             return None
         member.users += 1
-        if member.users > 1 and self.config.size > 1:
+        if member.users > 1 and len(self._members.live) < self.config.size:
             self._members.grow(0)
         return member
 
@@ -431,9 +448,9 @@ class Pool:
         """A connection, as soon as there is one. It is given back with `_release`."""
         if self._members.closed:
             raise self._members.closed_error()
-        if (member := self._take()) is not None:
+        if (member := self._take(self.loop.time())) is not None:
             return member
-        lease = Lease(asyncio.get_running_loop().create_future())
+        lease = Lease(self.loop.create_future())
         self._waiting.append(lease)
         self._assign()
         try:
@@ -441,25 +458,24 @@ class Pool:
         except asyncio.CancelledError:
             self._waiting.remove(lease)
             if lease.future.done() and not lease.future.cancelled() and lease.future.exception() is None:
-                self._release(lease.future.result())
+                self._release(lease.future.result(), self.loop.time())
             raise
 
     def _submit(self, job: _Bind) -> None:
         """Send the bind now, or as soon as a connection is free."""
-        if not self._waiting and (member := self._members.choose()) is not None:
+        if not self._waiting.jobs and (member := self._members.choose(self.loop.time())) is not None:
             job.start(member)
         else:
             self._waiting.append(job)
-        if self._waiting:
+        if self._waiting.jobs:
             self._assign()
 
-    def _release(self, member: Member) -> None:
+    def _release(self, member: Member, now: float) -> None:
         """An operation on this connection is over: the next one may have it."""
-        now = _now()
         self._members.release(member, now)
-        if not self._waiting:
+        if not self._waiting.jobs:
             return
-        if self.config.exclusive and self._members.fit(member, now):
+        if self.config.exclusive and not (member.retired or member.protocol.over or now >= member.expires):
             self._waiting.start_next(member)  # the quick way: by invariant 2, no other connection is free
             if member.users:
                 return
@@ -467,10 +483,11 @@ class Pool:
 
     def _assign(self) -> None:
         """Hand out what is free, open what is wanted, and refuse those for whom there is nothing."""
-        while self._waiting and (member := self._members.choose()) is not None:
+        now = self.loop.time()
+        while self._waiting.jobs and (member := self._members.choose(now)) is not None:
             self._waiting.start_next(member)
-        self._members.grow(len(self._waiting))
-        if self._waiting and self._members.hopeless:
+        self._members.grow(len(self._waiting.jobs))
+        if self._waiting.jobs and self._members.hopeless:
             self._waiting.refuse(self._members.refusal)
 
     def _late(self) -> LdapError:
@@ -491,7 +508,7 @@ class Pool:
         else:
             job.future.set_exception(error)
 
-    def bind_ended(self, job: _Bind, error: LdapError | None) -> None:
+    def bind_ended(self, job: _Bind, error: LdapError | None, controls: tuple[Control, ...]) -> None:
         """A bind in flight was answered, or failed. The next one is sent from here."""
         member, job.member = job.member, None
         if member is None:
@@ -499,20 +516,23 @@ class Pool:
         if error is None:
             member.host.worked()
             if not job.future.done():
-                job.future.set_result(None)
+                job.future.set_result(controls)
+                if job.keep:
+                    job.member = member
+                    return
         else:
             if not isinstance(error, ResultError):
                 self._members.retire(member, GoneReason.LOST)
             self._members.judge(member, error, job.began)
             if not job.future.done():
                 self._bind_again_or_fail(job, error)
-        self._release(member)
+        self._release(member, job.began)
 
     def _bind_again_or_fail(self, job: _Bind, error: LdapError) -> None:
         if not isinstance(error, REPEATABLE) or job.tries >= self.config.attempts:
             job.future.set_exception(error)
         elif pause := self._repeat("bind", error):
-            asyncio.get_running_loop().call_later(pause, self._bind_after_pause, job)
+            self.loop.call_later(pause, self._bind_after_pause, job)
         else:
             self._waiting.prepend(job)
 
@@ -522,20 +542,12 @@ class Pool:
             self._assign()
 
     def _give_up(self, job: _Bind) -> None:
-        """Nothing waits for this bind any more.
-
-        In flight it cannot be abandoned (RFC 4511 4.11), and a mute server must not keep the connection for
-        it.
-        """
+        """Nothing waits for it any more. It cannot be abandoned, and a mute server must not delay others."""
         self._waiting.remove(job)
         member, job.member = job.member, None
         if member is not None:
             self._members.retire(member, GoneReason.LOST)
-            self._release(member)
-
-    def _check_exclusive(self) -> None:
-        if not self.config.exclusive:
-            raise LocalProtocolError("binds need an exclusive pool", operation="bind")
+            self._release(member, job.began)
 
     # From outside.
 
@@ -578,10 +590,6 @@ class Pool:
             self._trace(event)
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
 def _utf8(text: str | bytes, errors: str = "strict") -> bytes:
     """The bytes of what may be a secret: an error must not lead back to it."""
     if isinstance(text, bytes):
@@ -589,12 +597,3 @@ def _utf8(text: str | bytes, errors: str = "strict") -> bytes:
     with suppress(UnicodeError):
         return text.encode("utf-8", errors)
     raise LocalProtocolError(NO_TEXT, operation="bind")
-
-
-def _address(host: str | Address) -> Address:
-    if isinstance(host, Address):
-        return host
-    url = urlsplit(host)
-    if url.scheme not in _PORTS or not url.hostname:
-        raise ValueError(f"{host!r} is not an LDAP URL such as ldaps://ldap.example.com")
-    return Address(url.hostname, url.port or _PORTS[url.scheme])

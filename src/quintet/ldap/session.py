@@ -169,12 +169,15 @@ class Session:
         self._due[number] = message_id, SearchResultDone
         return message_id
 
-    def bind(self, name: bytes, password: bytes) -> int:
-        """Queue a simple bind; its message id. Raises LocalProtocolError when it may not be sent."""
+    def bind(self, name: bytes, password: bytes, controls: bytes = b"") -> int:
+        """Queue a simple bind, with encoded controls; its message id.
+
+        Raises LocalProtocolError when it may not be sent.
+        """
         if self.state is not State.OPEN or self._due:
             self._check_alone("bind", State.OPEN, State.BINDING)
         message_id, number = self._next_id()
-        self._out.append(_fast_codec.bind_request(number, name, password))
+        self._out.append(_fast_codec.bind_request(number, name, password, controls))
         self._due[number] = message_id, BindResponse
         self.state = State.BINDING
         self._sasl = False

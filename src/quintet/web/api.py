@@ -74,7 +74,7 @@ def make_api(site: Site) -> FastAPI:
         version=version("quintet"),
         docs_url=None,
         redoc_url=None,
-        responses=_problems(400, 401, 403, 404, 405, 409, 413, 421, 422, 429, 500, 503),
+        responses=_problems(400, 401, 403, 404, 405, 408, 409, 413, 421, 422, 429, 431, 500, 503),
         redirect_slashes=False,
     )
     _add_handlers(api)

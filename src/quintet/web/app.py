@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from quintet.web import photos, servlet, stwebapi
 from quintet.web.api import make_api
+from quintet.web.pages import page_routes
 from quintet.web.problem import problem
 from quintet.web.security import Guard
 from quintet.web.site import Site
@@ -33,6 +34,7 @@ def make_app(site: Site) -> ASGIApp:
         get("/stwebapi/quickfind", stwebapi.quickfind),
         get("/stwebapi/userinfo", stwebapi.userinfo),
         Mount("/api/v1", app=make_api(site)),
+        *page_routes(site),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
     app.router.redirect_slashes = False

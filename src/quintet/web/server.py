@@ -8,6 +8,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
 from typing import Any, final
 
 import uvicorn
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from quintet.web.errors import PortError
+from quintet.web.problem import problem
 
 HEAD_WITHIN = 10.0
 """Seconds in which the head of a request must arrive."""
@@ -26,8 +28,16 @@ DRAIN = 5
 """Seconds that requests in flight have at the end."""
 MOST_CONNECTIONS = 2000
 
-_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+def _last_answer(status: int) -> bytes:
+    """A problem document as bytes, after which the connection is closed."""
+    answer = problem(status, headers={"connection": "close", "x-content-type-options": "nosniff"})
+    lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
+    lines += (name + b": " + value for name, value in answer.raw_headers)
+    return b"\r\n".join(lines) + b"\r\n\r\n" + bytes(answer.body)
+
+
+_INVALID, _TOO_SLOW, _TOO_LARGE = _last_answer(400), _last_answer(408), _last_answer(431)
 
 
 @final
@@ -81,6 +91,11 @@ class _Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._reading_head = True
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # the library's signature
+        self._stop_timer()
+        self.transport.write(_INVALID)
+        self.transport.close()
 
     def _count(self, *parts: bytes) -> None:
         self._fields += sum(map(len, parts))

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.people import sees_attribute
-from quintet.admin.doctor.queries import BIND_REQUIRED, Found, ask, listed
+from quintet.admin.doctor.queries import Found, ask, listed
 from quintet.admin.doctor.sites import Site
 from quintet.cards import PhotoError, by_user, photo_type
 from quintet.config import CardServer, CardStorage, Detail, Scope
 from quintet.diagnostics import Code, Finding, Pitfall, Severity
-from quintet.directory import texts, values
+from quintet.directory import BIND_REQUIRED, texts, values
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
     AdminLimitExceeded,
@@ -186,16 +186,18 @@ async def _check_people(cards: Cards, people: Sequence[tuple[str, str]]) -> None
     """D33: a user whom the five tasks find must have a card."""
     tried: list[str] = []
     for ident, dn in people:
-        question = by_user(cards.card, ident)
-        if question is None:
-            continue
-        try:
-            found = await ask(cards.connection, question.base, question.scope, question.filter, limit=2)
-        except (NoSuchObject, LdapError):
-            continue
-        if len(found.entries) == 1 and not found.more:
-            return
-        tried.append(f"{dn} (as {ident!r}: {len(found.entries)} entries)" if ident != dn else dn)
+        questions = by_user(cards.card, ident)
+        count = 0
+        for question in questions:
+            try:
+                found = await ask(cards.connection, question.base, question.scope, question.filter, limit=2)
+            except LdapError:
+                continue
+            if len(found.entries) == 1 and not found.more:
+                return
+            count = max(count, len(found.entries))
+        if questions:
+            tried.append(f"{dn} (as {ident!r}: {count} entries)" if ident != dn else dn)
     if tried and not cards.checks.has(Pitfall.D20, Finding.Q20, Pitfall.D19):
         cards.add(
             Pitfall.D33,

@@ -13,12 +13,11 @@ from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.handshakes import Way, way_of
 from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
 from quintet.admin.doctor.people import Examined
-from quintet.admin.doctor.queries import BIND_REQUIRED
 from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
 from quintet.admin.doctor.sites import Site, sites_of
 from quintet.config import Settings, read
 from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
-from quintet.directory import BoundConnection, Endpoint, sametime_id
+from quintet.directory import BIND_REQUIRED, BoundConnection, Endpoint, sametime_id
 
 if TYPE_CHECKING:
     from quintet.ldap.messages import SearchResultEntry

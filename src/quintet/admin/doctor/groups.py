@@ -8,12 +8,14 @@ from quintet.admin.doctor.people import (
     report_references,
     report_unlisted,
 )
-from quintet.admin.doctor.queries import ask, listed, of_class
+from quintet.admin.doctor.queries import ask, both, listed, of_class
 from quintet.config import DirectorySettings
 from quintet.diagnostics import Finding, Pitfall
-from quintet.directory import first, lies_under, parsed
+from quintet.directory import first, lies_under, of_group_class, parsed, without_bits
+from quintet.directory import listed as names_of
 from quintet.ldap.dn import type_key
 from quintet.ldap.errors import LdapError, NoSuchObject
+from quintet.ldap.filters import Not
 from quintet.ldap.messages import SearchResultEntry
 
 MOST_MEMBERS = DirectorySettings().max_members
@@ -35,8 +37,8 @@ async def examine(each: Examined) -> None:
         return
     if server.group_base != server.person_base and await base_is_readable(each, "GroupResolveBase") is None:
         return
-    attributes = (server.group_name_attribute, server.group_member_attribute)
-    wanted = of_class(server.group_class)
+    attributes = (server.group_name_attribute, *_member_attributes(each))
+    wanted = of_group_class(server.group_class)
     try:
         found = await ask(
             each.connection, server.group_base, server.group_scope, wanted, attributes, limit=_MOST_GROUPS
@@ -51,6 +53,7 @@ async def examine(each: Examined) -> None:
     if not found.entries:
         await _find_other_class(each)
         return
+    await _find_left_out(each)
     _check_attributes(each, found.entries)
     _check_sizes(each, found.entries)
     _check_places(each, found.entries)
@@ -60,7 +63,7 @@ async def examine(each: Examined) -> None:
 async def _find_other_class(each: Examined) -> None:
     server = each.server
     for other, member in _CLASSES.items():
-        if other.casefold() == server.group_class.casefold():
+        if other.casefold() in map(str.casefold, names_of(server.group_class)):
             continue
         try:
             found = await ask(
@@ -84,6 +87,39 @@ async def _find_other_class(each: Examined) -> None:
     each.add(Finding.Q29 if each.anonymous else Finding.Q28, message, key="GroupResolveBase")
 
 
+async def _find_left_out(each: Examined) -> None:
+    """D22 for groups of further classes, which the settings leave out."""
+    server = each.server
+    classes = names_of(server.group_class)
+    left_out: dict[str, str] = {}
+    for other in _CLASSES:
+        if other.casefold() in map(str.casefold, classes):
+            continue
+        wanted = both(of_class(other), Not(of_group_class(server.group_class)))
+        try:
+            found = await ask(each.connection, server.group_base, server.group_scope, wanted, limit=1)
+        except LdapError:
+            continue
+        if found.entries:
+            left_out[other] = found.entries[0].dn
+    if left_out:
+        names = (*classes, *left_out)
+        members = dict.fromkeys((*_member_attributes(each), *(_CLASSES[name] for name in left_out)))
+        parts = "".join(f"(objectclass={name})" for name in names)
+        each.add(
+            Pitfall.D22,
+            f"GroupObjectClass={server.group_class!r} leaves out"
+            f" {listed([f'{dn} ({name})' for name, dn in left_out.items()], 3)}",
+            f'set GroupObjectClass="{",".join(names)}" GroupMemberAttribute="{",".join(members)}"'
+            f' GroupResolveFilter="(&amp;(|{parts})(cn=%s*))"',
+            key="GroupObjectClass",
+        )
+
+
+def _member_attributes(each: Examined) -> tuple[str, ...]:
+    return names_of(each.server.group_member_attribute)
+
+
 def _check_attributes(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
     server = each.server
     named = any(first(entry, server.group_name_attribute) for entry in groups)
@@ -99,11 +135,11 @@ def _check_attributes(each: Examined, groups: tuple[SearchResultEntry, ...]) -> 
 
 def _members(entry: SearchResultEntry, attribute: str) -> list[bytes]:
     """All values that came, with `member;range=0-1499` of Active Directory (reference 3.5) counted."""
-    wanted = type_key(attribute)
+    wanted = {type_key(name) for name in names_of(attribute)}
     return [
         value
         for name, values in entry.attributes.items()
-        if type_key(name.partition(";")[0]) == wanted
+        if type_key(name.partition(";")[0]) in wanted
         for value in values
     ]
 
@@ -133,7 +169,7 @@ def _check_places(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None
     outside: list[str] = []
     for entry in groups:
         for value in _members(entry, each.server.group_member_attribute)[:MOST_MEMBERS]:
-            name = parsed(value.decode("utf-8", "replace"))
+            name = parsed(without_bits(value.decode("utf-8", "replace")))
             if name and not lies_under(name, bases):
                 outside.append(f"{name} in {entry.dn}")
                 break

@@ -1,14 +1,15 @@
 """The users of a server: whether each filter finds them, with the attributes that are needed."""
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from quintet.admin.doctor.checks import Checks
-from quintet.admin.doctor.queries import BIND_REQUIRED, Found, ask, both, listed, of_class
+from quintet.admin.doctor.queries import Found, ask, both, listed
 from quintet.admin.doctor.sites import Site
 from quintet.config import Scope, ServerSettings, Settings
 from quintet.diagnostics import Code, Finding, Pitfall
-from quintet.directory import first, identity, person_attributes, texts
+from quintet.directory import BIND_REQUIRED, first, identity, people_of, person_attributes, texts
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
     AdminLimitExceeded,
@@ -29,6 +30,7 @@ _NAMES = 12
 _SLOW = 1.0
 _TIMES_SLOWER = 20
 _LOGIN_NAMES = ("uid", "sAMAccountName", "userPrincipalName", "mail", "cn", "displayName", "sn", "givenName")
+_OWN_PARTITION = re.compile(r"/(CN=Configuration|DC=DomainDnsZones|DC=ForestDnsZones),DC=", re.IGNORECASE)
 LIMITS = (AdminLimitExceeded, TimeLimitExceeded, OperationTimeoutError, UnwillingToPerform)
 
 
@@ -119,15 +121,17 @@ def report_unlisted(each: Examined, object_class: str, error: LdapError) -> None
 
 
 def report_references(each: Examined, found: Found) -> None:
-    if found.references:
-        servers = listed(list(found.references), 2)
+    """Q26. Active Directory's references to its own partitions lead to no people (row S42)."""
+    elsewhere = [url for url in found.references if not _OWN_PARTITION.search(url)]
+    if elsewhere:
+        servers = listed(elsewhere, 2)
         each.add(Finding.Q26, f"{each.site.line.server} answers searches with references: {servers}")
 
 
 async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
     server = each.server
     asked = tuple(dict.fromkeys((*person_attributes(server), *_LOGIN_NAMES, "sn", "givenName")))
-    wanted = of_class(server.person_class)
+    wanted = people_of(server)
     try:
         found = await ask(
             each.connection, server.person_base, server.person_scope, wanted, asked, limit=_SAMPLE
@@ -168,7 +172,7 @@ async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchRe
     server, mail = each.server, each.server.mail_attribute
     if not any(first(entry, mail) for entry in sample):
         return
-    users = of_class(server.person_class)
+    users = people_of(server)
     most = settings.directory.max_results
     without = await _without_mail(each)
     try:
@@ -194,7 +198,7 @@ async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchRe
 async def _without_mail(each: Examined) -> Found | None:
     """None when the server does not answer: it has to look at every entry."""
     server = each.server
-    wanted = both(of_class(server.person_class), Not(Present(server.mail_attribute)))
+    wanted = both(people_of(server), Not(Present(server.mail_attribute)))
     try:
         return await ask(
             each.connection, server.person_base, server.person_scope, wanted, limit=_WITHOUT_MAIL

@@ -8,12 +8,8 @@ from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import (
     ClientLimitError,
-    InappropriateAuthentication,
-    OperationsError,
     Referral,
     SizeLimitExceeded,
-    StrongerAuthRequired,
-    UnwillingToPerform,
 )
 from quintet.ldap.filters import And, Equality, Filter
 from quintet.ldap.messages import SearchResultEntry
@@ -22,9 +18,6 @@ SECONDS = 8
 """The time limit of one search, at the server and here."""
 
 NO_ATTRIBUTES = ("1.1",)
-
-BIND_REQUIRED = (OperationsError, InappropriateAuthentication, StrongerAuthRequired, UnwillingToPerform)
-"""How servers refuse to be searched by an anonymous client: Active Directory by result 1, others by these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +55,10 @@ async def ask(
             max_entries=limit + 1,
         )
         entries, references = result.entries, result.references
-    except SizeLimitExceeded as error:
+    except (SizeLimitExceeded, ClientLimitError) as error:
         entries = error.partial.entries if error.partial else []
         references = error.partial.references if error.partial else []
         more = True
-    except ClientLimitError:
-        entries, references, more = [], [], True
     except Referral as error:
         entries, references = [], list(error.referrals)
     return Found(tuple(entries[:limit]), tuple(references), more, loop.time() - began)

@@ -115,6 +115,8 @@ def _ini(plan: Plan, password: Secret | None, *, stashed: bool) -> str:
         keys["ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"] = "1"
     if plan.start_tls:
         keys["QUINTET_START_TLS"] = "1"
+    if plan.proposal.login_domains:
+        keys["QUINTET_LOGIN_DOMAINS"] = ",".join(plan.proposal.login_domains)
     return render_ini(keys)
 
 

@@ -1,0 +1,187 @@
+"""Why a user can, or cannot, sign in: every step of it, for an administrator.
+
+Nothing of the sign-in is repeated here. The steps are those of `Directory.authenticate`, `group_levels`
+and `Cards.card` themselves, told by `quintet.directory.steps` while they run, so that an explanation cannot
+differ from what happens. What this module adds is the meaning. No step has the password.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from quintet.cards import Card, Cards
+from quintet.config import Settings
+from quintet.directory import (
+    AccountState,
+    AuthenticationError,
+    Bound,
+    Directory,
+    DirectoryError,
+    GroupLevel,
+    Person,
+    Searched,
+    Service,
+    watch,
+)
+from quintet.directory import Step as Told
+from quintet.ldap import Scope
+from quintet.ldap.errors import ClientLimitError, ResultError, SizeLimitExceeded, shown
+from quintet.secret import Secret
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One question to a server and its answer, in words.
+
+    `service` is the task, `server` the configured name, `asked` the filter as filled and the base, or the
+    bind. `found` is the number of entries, None for a bind. `result` is the result code with the server's own
+    words, or the DNs; `meaning` is what it means for the sign-in.
+    """
+
+    service: Service
+    server: str
+    asked: str
+    found: int | None
+    result: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A sign-in that was tried.
+
+    `person` is the user that the name stands for, also if the password is refused. `state` is what the server
+    says about the account, None if none was asked. `failure` is the error that a user would have got, None if
+    the user is signed in.
+    """
+
+    person: Person | None
+    state: AccountState | None
+    failure: DirectoryError | None
+    steps: tuple[Step, ...]
+    groups: tuple[GroupLevel, ...] = ()
+    card: Card | None = None
+
+    @property
+    def signed_in(self) -> bool:
+        return self.failure is None
+
+
+async def explain(settings: Settings, name: str, password: Secret) -> Explanation:
+    """Sign in with this name and password, and tell each step; then the user's groups and card.
+
+    It is a real attempt: a wrong password counts at the server as any other does.
+    """
+    told = _Told()
+    async with Directory(settings) as directory:
+        person, failure = None, None
+        with watch(told.add):
+            try:
+                person = await directory.authenticate(name, password.reveal())
+            except DirectoryError as error:
+                failure = error
+        if person is None and isinstance(failure, AuthenticationError):
+            person = await _known(directory, name)
+        state = told.state
+        groups: tuple[GroupLevel, ...] = ()
+        if person is not None:
+            with watch(told.add):
+                groups = await _groups(directory, person)
+    card = await _card(settings, person, told) if person is not None else None
+    return Explanation(person, state, failure, told.explained(), groups, card)
+
+
+async def _known(directory: Directory, name: str) -> Person | None:
+    """The user whose password was refused. The search for it was told already."""
+    try:
+        return await directory.resolve_login(name)
+    except DirectoryError:
+        return None
+
+
+async def _groups(directory: Directory, person: Person) -> tuple[GroupLevel, ...]:
+    try:
+        return await directory.group_levels(person)
+    except DirectoryError:
+        return ()  # the step says why
+
+
+async def _card(settings: Settings, person: Person, told: "_Told") -> Card | None:
+    if settings.cards is None:
+        return None
+    try:
+        async with Cards(settings) as cards:
+            with watch(told.add):
+                return await cards.card(person.id)
+    except DirectoryError:
+        return None  # the step says why
+
+
+@final
+class _Told:
+    """The steps as they happened."""
+
+    def __init__(self) -> None:
+        self._steps: list[Told] = []
+
+    def add(self, step: Told) -> None:
+        self._steps.append(step)
+
+    @property
+    def state(self) -> AccountState | None:
+        """What the last bind for an entry that was found said."""
+        binds = [step for step in self._steps if isinstance(step, Bound) and step.dn in self._found()]
+        return binds[-1].state if binds else None
+
+    def explained(self) -> tuple[Step, ...]:
+        return tuple(
+            _of_search(step) if isinstance(step, Searched) else _of_bind(step, known=step.dn in self._found())
+            for step in self._steps
+        )
+
+    def _found(self) -> set[str]:
+        return {dn for step in self._steps if isinstance(step, Searched) for dn in step.entries}
+
+
+def _of_bind(step: Bound, *, known: bool) -> Step:
+    words = f"{step.code}: {shown(step.diagnostic)}" if step.diagnostic else f"{step.code}"
+    meaning = step.state.meaning
+    if not known:
+        meaning = "no account is meant: this bind makes an unknown name take as long as a wrong password"
+    return Step(step.service, step.server, f"bind as {step.dn}", None, words, meaning)
+
+
+def _of_search(step: Searched) -> Step:
+    at_base = step.scope == Scope.BASE
+    asked = f"{step.filter} {'at' if at_base else 'below'} {step.base or 'the root'}"
+    count = len(step.entries)
+    limited = isinstance(step.error, SizeLimitExceeded | ClientLimitError)
+    if step.error is not None and not limited:
+        code = f"{step.error.result_code}: " if isinstance(step.error, ResultError) else ""
+        words = step.error.diagnostic if isinstance(step.error, ResultError) else step.error.message
+        return Step(step.service, step.server, asked, count, f"{code}{shown(words)}", step.error.message)
+    return Step(step.service, step.server, asked, count, _dns(step.entries), _meaning(step, more=limited))
+
+
+def _dns(entries: Sequence[str]) -> str:
+    rest = len(entries) - _SHOWN
+    return f"0: {', '.join(entries[:_SHOWN])}{f' and {rest} more' if rest > 0 else ''}".rstrip(": ")
+
+
+def _meaning(step: Searched, *, more: bool) -> str:
+    count = len(step.entries)
+    match step.service:
+        case Service.RESOLVE_LOGIN:
+            if count > 1 or more:
+                return "several entries have this login name, so it signs nobody in"
+            return "this is the user" if count else "no entry of this server has this login name"
+        case Service.GROUP_CONTENT:
+            if step.scope == Scope.BASE:
+                return "the entry was read, for what groups it names" if count else "there is no such entry"
+            return f"it is a member of {count} groups" if count else "it is a member of no group"
+        case _:
+            if count > 1 or more:
+                return "several entries are found, so no business card is shown"
+            return "the business card is made from this entry" if count else "no business card here"

@@ -1,0 +1,274 @@
+"""The people pages: sign in, search, browse, a group, a person's card. They work without JavaScript."""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from importlib.resources import files
+from typing import Any, final
+from urllib.parse import parse_qs
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from quintet.cards.card import Card
+from quintet.cards.fields import Field
+from quintet.directory.errors import (
+    AuthenticationError,
+    BrowsingDisabledError,
+    DirectoryError,
+    InvalidPageTokenError,
+    OutOfScopeError,
+    UnknownGroupError,
+    UnknownNameError,
+)
+from quintet.ldap.dn import DN
+from quintet.ldap.errors import DNSyntaxError
+from quintet.web.accounts import (
+    LONGEST_NAME,
+    TooManyAttemptsError,
+    current_session,
+    find_group,
+    find_person,
+    ident_of,
+    sign_in,
+)
+from quintet.web.documents import (
+    GroupDocument,
+    MembersDocument,
+    PageDocument,
+    ResolutionDocument,
+)
+from quintet.web.links import mail_link, photo_path, telephone_link
+from quintet.web.problem import problem
+from quintet.web.security import PAGE_POLICY, client_of, is_same_origin, may_sign_in_here, session_cookie
+from quintet.web.sessions import Session
+from quintet.web.site import PICTURES, Site
+
+_PAGE_SIZE = 100
+_LONGEST_QUERY = 256
+_WRONG = "The name or the password is wrong."
+_LABELS = {"MailAddress": "Mail", "Telephone": "Telephone", "Title": "Title"}
+_STATIC = {"style.css": "text/css; charset=utf-8", "search.js": "text/javascript; charset=utf-8"}
+_NONE = ResolutionDocument(matches=[], exact=False, complete=True, truncated=False)
+
+Page = Callable[[Request, Session], Awaitable[Response]]
+
+
+def page_routes(site: Site) -> list[BaseRoute]:
+    """The routes of the pages."""
+    pages = _Pages(site)
+    routes: list[BaseRoute] = [
+        Route("/", pages.guarded(pages.search)),
+        Route("/results", pages.guarded(pages.results)),
+        Route("/browse", pages.guarded(pages.browse)),
+        Route("/people/{handle}", pages.guarded(pages.person)),
+        Route("/groups/{handle}", pages.guarded(pages.group)),
+        Route("/sign-in", pages.sign_in_form, methods=["GET"]),
+        Route("/sign-in", pages.sign_in, methods=["POST"]),
+        Route("/sign-out", pages.sign_out, methods=["POST"]),
+    ]
+    return [*routes, *(Route(f"/static/{name}", _static(name, kind)) for name, kind in _STATIC.items())]
+
+
+@final
+class _Pages:
+    """The pages of one community."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._templates = Environment(
+            loader=PackageLoader("quintet.web"), autoescape=True, undefined=StrictUndefined, auto_reload=False
+        )
+
+    def guarded(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        """The page for those who are signed in; others are sent to sign in."""
+
+        async def endpoint(request: Request) -> Response:
+            if not self._site.web.people_pages:
+                return problem(404)
+            session = await current_session(self._site, request)
+            if session is None:
+                return RedirectResponse("/sign-in", 303)
+            if not await self._site.limits.may_ask(session.key):
+                return self._message(session, 429, "Too many requests", "Wait a minute and try again.")
+            try:
+                return await page(request, session)
+            except (UnknownNameError, UnknownGroupError, OutOfScopeError, InvalidPageTokenError):
+                return self._message(session, 404, "Not found", "There is no such entry.")
+            except BrowsingDisabledError:
+                return self._message(
+                    session, 403, "Browsing is off", "The administrator turned browsing off."
+                )
+            except DirectoryError:
+                return self._message(
+                    session,
+                    503,
+                    "The directory can’t be reached",
+                    "Try again in a minute. If this stays, tell your administrator.",
+                )
+
+        return endpoint
+
+    # Signing in and out.
+
+    async def sign_in_form(self, request: Request) -> Response:
+        if not self._site.web.people_pages:
+            return problem(404)
+        return self._sign_in_page(request, 200)
+
+    async def sign_in(self, request: Request) -> Response:
+        web = self._site.web
+        client = client_of(request, web)
+        if not web.people_pages:
+            return problem(404)
+        if not is_same_origin(request, web) or not may_sign_in_here(client, web):
+            return self._sign_in_page(request, 403, message="The form was sent from another page. Try again.")
+        form = await _form(request)
+        name, password = form.get("name", ""), form.get("password", "")
+        if not name.strip() or len(name.encode(errors="replace")) > LONGEST_NAME:
+            return self._sign_in_page(request, 401, message=_WRONG)
+        try:
+            ident, _ = await sign_in(self._site, request, name, password)
+        except AuthenticationError:
+            return self._sign_in_page(request, 401, name, _WRONG)
+        except TooManyAttemptsError:
+            return self._sign_in_page(request, 429, name, "Too many attempts. Wait a few minutes.")
+        except DirectoryError:
+            return self._sign_in_page(request, 503, name, "The directory can’t be reached. Try again later.")
+        return RedirectResponse("/", 303, {"set-cookie": session_cookie(ident, secure=client.secure)})
+
+    async def sign_out(self, request: Request) -> Response:
+        web = self._site.web
+        session = await current_session(self._site, request)
+        if session is not None:
+            token = (await _form(request)).get("token", "")
+            good = hmac.compare_digest(token.encode(errors="replace"), session.form_token.encode())
+            if not (good and is_same_origin(request, web)):
+                return self._message(session, 403, "Not signed out", "Use the button of this page.")
+            self._site.sessions.end(session)
+        cookie = session_cookie("", secure=client_of(request, web).secure)
+        return RedirectResponse("/sign-in", 303, {"set-cookie": cookie})
+
+    # For those who are signed in.
+
+    async def search(self, request: Request, session: Session) -> Response:
+        query, found = await self._found(request)
+        return self._page("search.html", session, here="search", query=query, found=found)
+
+    async def results(self, request: Request, session: Session) -> Response:
+        query, found = await self._found(request)
+        return self._page("results.html", session, query=query, found=found)
+
+    async def browse(self, request: Request, session: Session) -> Response:
+        dn, token = request.query_params.get("dn", ""), request.query_params.get("page") or None
+        page = await self._site.directory.browse(dn or None, page_size=_PAGE_SIZE, token=token)
+        found = PageDocument.of(page)
+        return self._page("browse.html", session, here="browse", dn=dn, trail=_trail(dn), found=found)
+
+    async def person(self, request: Request, session: Session) -> Response:
+        ident = ident_of(request.path_params["handle"])
+        if ident is None:
+            raise UnknownNameError("not a handle")
+        person, card = await asyncio.gather(
+            find_person(self._site, request.path_params["handle"]), self._card(ident)
+        )
+        if person is None and card is None:
+            raise UnknownNameError("no person with this handle")
+        fields = card.fields if card else {}
+        groups = await self._site.directory.groups_of(person) if person else ()
+        name = fields.get("Name")
+        return self._page(
+            "person.html",
+            session,
+            name=name.value if name else person.name if person else ident,
+            photo=photo_path(ident) if "Photo" in fields else None,
+            rows=list(_rows(fields)),
+            groups=[GroupDocument.of(each) for each in groups],
+        )
+
+    async def group(self, request: Request, session: Session) -> Response:
+        group = await find_group(self._site, request.path_params["handle"])
+        if group is None:
+            raise UnknownGroupError("no group with this handle")
+        found = MembersDocument.of(await self._site.directory.members(group.dn))
+        return self._page("group.html", session, found=found)
+
+    # Inside.
+
+    async def _found(self, request: Request) -> tuple[str, ResolutionDocument]:
+        query = request.query_params.get("q", "").strip()[:_LONGEST_QUERY]
+        if not query:
+            return query, _NONE
+        return query, ResolutionDocument.of(await self._site.directory.resolve(query))
+
+    async def _card(self, ident: str) -> Card | None:
+        """The business card; None where there is none, and while its directory can't be asked."""
+        try:
+            return await self._site.cards.card(ident)
+        except DirectoryError:
+            return None
+
+    def _sign_in_page(self, request: Request, status: int, name: str = "", message: str = "") -> Response:
+        web = self._site.web
+        allowed = may_sign_in_here(client_of(request, web), web)
+        return self._page("sign_in.html", None, status, name=name, message=message, allowed=allowed)
+
+    def _message(self, session: Session | None, status: int, heading: str, message: str) -> Response:
+        return self._page("message.html", session, status, heading=heading, message=message)
+
+    def _page(
+        self, template: str, session: Session | None, status: int = 200, *, here: str = "", **values: Any
+    ) -> Response:
+        browsing = self._site.settings().directory.browse
+        text = self._templates.get_template(template).render(
+            session=session, here=here, browsing=browsing, **values
+        )
+        return HTMLResponse(text, status, {"content-security-policy": PAGE_POLICY})
+
+
+def _rows(fields: Mapping[str, Field]) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
+    """The lines of a card: a label, and texts with a link or without."""
+    for name, field in fields.items():
+        if name == "Name" or name in PICTURES or isinstance(field.value, bytes):
+            continue
+        yield _LABELS.get(name, name), _values(name, field)
+
+
+def _values(name: str, field: Field) -> list[tuple[str, str | None]]:
+    assert isinstance(field.value, str), "pictures are no lines"
+    if name == "MailAddress":
+        return [(field.value, mail_link(field.value))]
+    if name == "Telephone":
+        return [(each.strip(), telephone_link(each.strip())) for each in field.value.split(" / ")]
+    return [(field.value, None)]
+
+
+def _trail(dn: str) -> list[tuple[str, str]]:
+    """The levels above and with `dn`, from the top: name and DN of each."""
+    try:
+        rdns = DN.parse(dn).rdns
+    except DNSyntaxError:
+        return []
+    levels = [(str(rdns[nth][0][1]), str(DN(rdns[nth:]))) for nth in range(len(rdns))]
+    return levels[::-1]
+
+
+def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
+    content = (files("quintet.web") / "static" / name).read_bytes()
+
+    async def endpoint(_: Request) -> Response:
+        return Response(content, headers={"content-type": kind, "cache-control": "public, max-age=3600"})
+
+    return endpoint
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of an HTML form, the first of repeated ones; the guard bounds the body."""
+    body = (await request.body()).decode("latin-1")
+    try:
+        fields = parse_qs(body, keep_blank_values=True, errors="strict", max_num_fields=10)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in fields.items()}

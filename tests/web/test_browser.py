@@ -1,0 +1,136 @@
+"""The people pages in a real browser: Debian's Chromium, against `quintet serve` and a real slapd."""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+from quintet.embedded import sample
+from support.folder import settings_folder
+from support.serving import free_port, serve
+from support.slapd import Slapd
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [pytest.mark.real, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
+
+PHONE = {"width": 360, "height": 740}
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, slapd: Slapd) -> Iterator[str]:
+    folder = settings_folder(tmp_path_factory.mktemp("browser") / "s", slapd, level="none", account=None)
+    with serve(folder, STI__Config__QUINTET_HTTP_PORT=str(free_port())) as told:
+        yield told["http"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def state(chromium: Browser, url: str) -> Iterator[BrowserContext]:
+    """A browser that is signed in; what its pages complain about fails the tests."""
+    context = chromium.new_context(base_url=url)
+    sign_in(context.new_page())
+    yield context
+    context.close()
+
+
+def sign_in(page: Page) -> None:
+    """By keyboard alone."""
+    page.goto("/sign-in")
+    expect(page.get_by_label("Name")).to_be_focused()
+    page.keyboard.type("jgross")
+    page.keyboard.press("Tab")
+    page.keyboard.type(sample.password_of("jgross"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Find people and groups")).to_be_visible()
+
+
+@pytest.fixture
+def page(state: BrowserContext) -> Iterator[Page]:
+    page = state.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    page.close()
+    assert complaints == []
+
+
+def test_results_come_as_one_types_and_lead_to_a_card_with_a_photo(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("searchbox").press_sequentially("#1 Help")
+    page.get_by_role("link", name="#1 Help Desk").click()
+    expect(page.get_by_role("heading", name="#1 Help Desk")).to_be_visible()
+    photo = page.get_by_role("img", name="Photo of #1 Help Desk")
+    assert photo.evaluate("image => image.complete && image.naturalWidth > 0")
+
+
+def test_an_older_answer_does_not_replace_a_newer_one(page: Page) -> None:
+    """The first answer is held back until the second is shown."""
+    page.goto("/")
+    held: list[Route] = []
+    page.route(re.compile(r"/results\?q=Ch$"), lambda route: held.append(route))  # noqa: PLW0108  # playwright sets attributes on its handlers
+    with page.expect_request(re.compile(r"/results\?q=Ch$")):
+        page.get_by_role("searchbox").press_sequentially("Ch")
+    page.get_by_role("searchbox").press_sequentially("ess")
+    expect(page.get_by_role("link", name="Chess Club")).to_be_visible()
+    held[0].fulfill(body="<p>stale</p>")
+    expect(page.get_by_text("stale")).to_have_count(0)
+    assert page.url.endswith("/?q=Chess")
+
+
+def test_a_nested_group_is_opened_by_keyboard(page: Page) -> None:
+    page.goto("/?q=Company")
+    page.get_by_role("link", name="Company").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Product").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Product")).to_be_visible()
+    expect(page.get_by_role("heading", name="Groups inside")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/?q=Chess", "/browse", "/?q=zz-none", "/people/%s"])
+def test_axe_finds_nothing_serious(page: Page, path: str, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto("/?q=helpdesk@example.com")
+    if "%s" in path:
+        page.get_by_role("link", name="#1 Help Desk").click()
+        page.wait_for_load_state()
+    else:
+        page.goto(path)
+    # axe-core is put into the page by the debugger, which the page's policy does not bind.
+    found = Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS] == []
+
+
+def test_nothing_is_wider_than_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    for path in ("/?q=R", "/browse", "/?q=" + "x" * 200):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_without_javascript_one_signs_in_finds_and_signs_out(chromium: Browser, url: str) -> None:
+    context = chromium.new_context(base_url=url, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page)
+    page.get_by_role("searchbox").fill("Chess")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name="Chess Club").click()
+    expect(page.get_by_role("heading", name="Members")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    context.close()
