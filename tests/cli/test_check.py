@@ -129,7 +129,7 @@ def test_explain_prints_what_is_known_of_a_code(quintet: Quintet, name: str) -> 
     }
 
 
-@pytest.mark.parametrize(("name", "near"), [("D4O", "D40"), ("Q600", "Q60"), ("Q 61", "Q61")])
+@pytest.mark.parametrize(("name", "near"), [("D4O", "D40"), ("Q6000", "Q60"), ("Q 61", "Q61")])
 def test_explain_of_an_unknown_code_is_2_with_codes_of_nearly_that_name(
     quintet: Quintet, name: str, near: str
 ) -> None:

@@ -49,8 +49,8 @@ _SECTIONS = re.compile(
     rf"\b(?P<word>{'|'.join(SECTIONED)})\s+(?P<list>{_SECTION}(?:{_SEPARATOR}\d{{1,2}}\.\d{{1,2}})*)(?![\w.]*\d)",
     re.IGNORECASE,
 )
-# The section that a table of settings gives as the source of an entry.
-_SOURCE = re.compile(r'"(?P<list>\d\.\d{1,2})"')
+# The section that a table of settings gives as the source of an entry; after "=" it is an attribute of XML.
+_SOURCE = re.compile(r'(?<!=)"(?P<list>\d\.\d{1,2})"')
 _TABLES = ROOT / "src" / "quintet" / "config"
 
 _ROW_DEFINED = re.compile(r"^(?:\| |#{2,4} )(?P<row>[ACDFQ]\d{1,3})\b", re.MULTILINE)

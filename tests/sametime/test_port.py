@@ -16,7 +16,7 @@ from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.services.im import ImOpening, ImText
 from quintet.sametime.settings import LegacyClients
-from quintet.sametime.trace import ConnectionTurnedAway, SlowReader, TurnedAway
+from quintet.sametime.trace import ConnectionTurnedAway, SlowReader, TurnedAway, UnencryptedClientsAllowed
 from quintet.sametime.wire.blocks import StatusCode, UserStatus
 from quintet.sametime.wire.framing import frame
 from quintet.sametime.wire.messages import ChannelCreate, ChannelSend, Handshake, SetUserStatus, encode
@@ -145,6 +145,15 @@ async def test_behind_a_proxy_on_this_machine_an_unencrypted_client_is_not_loopb
         for address in ("192.0.2.7", "127.0.0.1"):
             header = proxy_header(address, 5)
             assert await ended(server, SametimeClient("alice"), prefix=header) is ReasonCode.USER_RESTRICTED
+
+
+@pytest.mark.parametrize("legacy", list(LegacyClients))
+async def test_each_start_that_allows_unencrypted_clients_says_so(
+    people: FakeDirectory, tmp_path: Path, legacy: LegacyClients
+) -> None:
+    async with running(people, tmp_path, replace(SETTINGS, legacy_clients=legacy)) as server:
+        told = server.counter.count(UnencryptedClientsAllowed)
+        assert told == (legacy is LegacyClients.ALLOW)
 
 
 @pytest.mark.parametrize("auth_type", [AuthType.PLAIN, AuthType.RC2_40])

@@ -109,7 +109,6 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "quintet members Engineering",
             "quintet members cn=Engineering,ou=groups,o=example --json",
         ),
-        "groups": ("quintet groups jsmith", "quintet groups jsmith --json"),
         "card": (
             "quintet card jsmith",
             "quintet card cn=jsmith,ou=people,o=example --photo jsmith.jpg",

@@ -147,7 +147,7 @@ def _check_trusted_hosts(settings: Settings, findings: Diagnostics) -> None:
     """Row D44, as far as the settings show it: a host name that no listed name covers."""
     tls = settings.tls
     origin = tls.origins.get("trusted_hosts")
-    if origin is None or not tls.trusted_hosts or not encrypts(settings):
+    if origin is None or not tls.trusted_hosts or tls.mirror_hosts or not encrypts(settings):
         return
     for server in settings.servers:
         for host in server.hosts:

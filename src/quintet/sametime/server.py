@@ -60,7 +60,7 @@ from quintet.sametime.server_limits import ServerLimits
 from quintet.sametime.services.catalog import SERVICES, ServiceId
 from quintet.sametime.services.server_attributes import ServerAbilities
 from quintet.sametime.session import SametimeSession, SessionState
-from quintet.sametime.settings import SametimeSettings
+from quintet.sametime.settings import LegacyClients, SametimeSettings
 from quintet.sametime.sign_in import Rejection, SignIn, TokenValidator
 from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, StorageLimits
 from quintet.sametime.store_keeper import StoreKeeper
@@ -73,6 +73,7 @@ from quintet.sametime.trace import (
     SessionClosed,
     TraceCounter,
     TurnedAway,
+    UnencryptedClientsAllowed,
 )
 from quintet.sametime.watched_groups import WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
@@ -177,6 +178,8 @@ class SametimeServer:
         possible = raise_file_limit(self._limits.sessions)
         if possible is not None:
             self.tell(FewOpenFiles(possible, self._limits.sessions))
+        if self.settings.legacy_clients is LegacyClients.ALLOW:
+            self.tell(UnencryptedClientsAllowed())
         await self._keeper.start()
         self._listener = await loop.create_server(
             lambda: ClientConnection(self, loop),

@@ -144,6 +144,11 @@ class FewOpenFiles:
     wanted: int
 
 
+@dataclass(frozen=True, slots=True)
+class UnencryptedClientsAllowed:
+    """The settings let clients sign in without TLS: a determined listener can read their passwords."""
+
+
 SametimeTraceEvent = (
     ConnectionTurnedAway
     | ClientSignedIn
@@ -159,6 +164,7 @@ SametimeTraceEvent = (
     | ExperimentalUsed
     | TaskFailed
     | FewOpenFiles
+    | UnencryptedClientsAllowed
 )
 SametimeTrace = Callable[[SametimeTraceEvent], None]
 
