@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 
@@ -24,6 +25,11 @@ class Certificates:
 
     ca: Issued
     server: Issued
+
+
+# A busy machine makes an example slow, and not the code. What must be fast is measured by tests of its own.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.hookimpl(tryfirst=True)
