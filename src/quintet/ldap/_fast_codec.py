@@ -154,7 +154,7 @@ As long as it is, there is nothing at the indexes that lengths which lie come to
 
 
 _ATTRIBUTE_COUNTS: Final = 64
-"""As how many elements an attribute counts: it takes so much longer than a value, here and where it is used."""
+"""As how many elements an attribute counts: it takes so much longer than a value, here and later."""
 
 
 def read_entry(data: bytes, at: int, end: int, most: int = ELEMENTS) -> SearchResultEntry | None:

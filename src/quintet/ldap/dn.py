@@ -287,7 +287,7 @@ def fold(value: str) -> str:
 
 
 _MOST_MARKS = 30
-"""Combining marks in a row, as in Stream-Safe Text (UAX #15). To sort more takes time that grows with the square."""
+"""Combining marks in a row, as in Stream-Safe Text (UAX #15). Sorting more takes quadratic time."""
 
 
 def _has_many_marks(value: str) -> bool:

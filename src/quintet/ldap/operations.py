@@ -215,8 +215,8 @@ class SearchOperation(Operation):
 class SearchBatch:
     """Searches that are awaited together: `future` is done when `left` of them have ended, in whatever way.
 
-    `outcomes` has for each search its result or its error; None while it is in flight. `failed` are the numbers
-    of those that ended with an error.
+    `outcomes` has for each search its result or its error; None while it is in flight. `failed` has the
+    numbers of those that ended with an error.
     """
 
     __slots__ = ("failed", "future", "left", "outcomes")

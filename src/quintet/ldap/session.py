@@ -255,7 +255,7 @@ class Session:
             size = stop - at
             at = stop
             # The common answers first: those to searches and simple binds, without controls.
-            if 6 < stop - start:
+            if stop - start > 6:
                 op_at = start + 2 + data[start + 1]
                 asked = due.get(number := data[start:op_at])
                 if asked is None:
