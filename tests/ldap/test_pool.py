@@ -495,7 +495,8 @@ async def test_a_host_that_takes_connections_and_does_not_serve_is_left_for_anot
 
     first, second = await serve(), await serve()
     first.faults = failing(fault, operation)
-    pool = make(first.port, second.port, timeout=0.05, connect_timeout=0.05, **config)
+    seconds = 0.2 if fault == Silence() else 5.0
+    pool = make(first.port, second.port, timeout=seconds, connect_timeout=seconds, **config)
     pool._members._prepare = hello
     if fault == Silence():
         # Who waits for the whole time is told; the next one has another host.
