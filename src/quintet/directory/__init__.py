@@ -11,6 +11,13 @@
 
 from quintet.directory.account_state import AccountState
 from quintet.directory.anonymous import BIND_REQUIRED
+from quintet.directory.attempts import (
+    AttemptCount,
+    AttemptRules,
+    LocalAttempts,
+    SignInAttempts,
+    limited_sign_in,
+)
 from quintet.directory.browse import LARGEST_PAGE
 from quintet.directory.connections import Connections
 from quintet.directory.connector import (
@@ -51,13 +58,14 @@ from quintet.directory.errors import (
     DirectoryUnavailableError,
     InvalidPageTokenError,
     OutOfScopeError,
+    TooManyAttemptsError,
     UnencryptedBindError,
     UnknownGroupError,
     UnknownNameError,
     UnreachableReason,
     UntrustedServerError,
 )
-from quintet.directory.events import ConnectionEvent, Event, SignedIn, Trace, Warned
+from quintet.directory.events import ConnectionEvent, Event, SignedIn, SignInsBlocked, Trace, Warned
 from quintet.directory.group_members import without_bits
 from quintet.directory.kinds import (
     ACCOUNT_DISABLED,
@@ -100,6 +108,8 @@ __all__ = [
     "USER_ACCOUNT",
     "AccountState",
     "AmbiguousNameError",
+    "AttemptCount",
+    "AttemptRules",
     "AuthenticationError",
     "BindMethod",
     "Bound",
@@ -122,6 +132,7 @@ __all__ = [
     "Group",
     "GroupLevel",
     "InvalidPageTokenError",
+    "LocalAttempts",
     "Membership",
     "Mode",
     "OutOfScopeError",
@@ -132,10 +143,13 @@ __all__ = [
     "Searched",
     "Service",
     "ServicePool",
+    "SignInAttempts",
+    "SignInsBlocked",
     "SignedIn",
     "Snapshot",
     "SslContextCache",
     "Step",
+    "TooManyAttemptsError",
     "Trace",
     "UnencryptedBindError",
     "UnknownGroupError",
@@ -151,6 +165,7 @@ __all__ = [
     "identity",
     "is_name",
     "lies_under",
+    "limited_sign_in",
     "listed",
     "may_be_resolved",
     "of_group_class",

@@ -13,12 +13,14 @@ from quintet.cards import Cards
 from quintet.config import Settings, load, stash_passwords
 from quintet.diagnostics import SettingsError
 from quintet.directory import (
+    AttemptRules,
     Connections,
     ConnectionState,
     ConnectionStatus,
     Directory,
     Event,
     FileFingerprint,
+    LocalAttempts,
     Trace,
     UnencryptedBindError,
     fingerprints,
@@ -52,6 +54,7 @@ class Application:
         self._environ = environ
         self._changing = asyncio.Lock()
         self.settings = load(self.folder, environ)
+        self.attempts = LocalAttempts(trace=self._tell)
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
         self.listeners: list[Trace] = [self.events]
@@ -118,6 +121,7 @@ class Application:
 
     def _apply(self, settings: Settings) -> None:
         self.events.traces = settings.traces
+        self.attempts.rules = AttemptRules.of(settings.directory)
         self.events.problems(settings.problems)
 
 
@@ -275,6 +279,7 @@ async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
         application.cards,
         lambda: application.settings,
         sessions,
+        attempts=application.attempts,
         observe=metrics.observe,
     )
 

@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet.config.web_settings import Network, WebSettings
-from quintet.web.limits import Address
+from quintet.directory.attempts import Address
 from quintet.web.problem import problem
 from quintet.web.sessions import Session, Sessions
 

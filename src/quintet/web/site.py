@@ -7,6 +7,7 @@ from quintet.cards import ANONYMOUS, AUTHENTICATED, ids_in_set
 from quintet.cards.cards import Cards
 from quintet.config.settings import CardSettings, Detail, Settings
 from quintet.config.web_settings import WebSettings
+from quintet.directory.attempts import LocalAttempts, SignInAttempts
 from quintet.directory.directory import Directory
 from quintet.web.limits import Limits
 from quintet.web.security import Observe
@@ -22,7 +23,8 @@ _NO_CARDS = CardSettings(storages=(), sets={})
 class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
-    `observe` is told path, method, status and seconds of every request.
+    `attempts` limits failed sign-ins, together with those at other ports. `observe` is told path, method,
+    status and seconds of every request.
     """
 
     directory: Directory
@@ -30,6 +32,7 @@ class Site:
     settings: Callable[[], Settings]
     sessions: Sessions = field(default_factory=Sessions)
     limits: Limits = field(default_factory=Limits)
+    attempts: SignInAttempts = field(default_factory=LocalAttempts)
     observe: Observe | None = None
 
     @property
