@@ -30,6 +30,7 @@ from quintet.directory import (
     UnknownNameError,
     endpoints_of,
 )
+from quintet.ldap.address import dial
 from quintet.ldap.connection import connect
 from quintet.ldap.errors import LdapError
 
@@ -184,7 +185,7 @@ async def _handshake(settings: Settings) -> float | None:
         context = await SslContextCache().of(endpoint)
         for _ in range(_HANDSHAKES):
             async with _timed(plain):
-                _, writer = await asyncio.open_connection(endpoint.address.host, endpoint.address.port)
+                _, writer = await asyncio.open_connection(sock=await dial(endpoint.address))
             writer.transport.abort()
             async with _timed(encrypted):
                 connection = await connect(
