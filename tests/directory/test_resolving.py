@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.config import Scope
 from quintet.directory.directory import Directory
 from quintet.directory.errors import DirectoryUnavailableError, UnknownNameError
 from quintet.directory.events import Event, Warned
@@ -15,6 +14,7 @@ from quintet.directory.records import Group, Person
 from quintet.directory.resolve import may_be_resolved
 from quintet.embedded.faults import Answer, failing
 from quintet.embedded.server import EmbeddedServer
+from quintet.ldap import Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from quintet.ldap.ldif import read_entries
@@ -105,7 +105,7 @@ INNER = (  # LDIF: a person and a group at the base, and in a unit below it
     ("scope", "people", "groups"),
     [
         (Scope.SUBTREE, {"Ina Inner", "Inn Keeper"}, {"inlay", "inn"}),
-        (Scope.ONE, {"Inn Keeper"}, {"inn"}),
+        (Scope.ONE_LEVEL, {"Inn Keeper"}, {"inn"}),
     ],
 )
 async def test_c46_one_level_finds_what_lies_right_below_the_base_and_recursive_all(
@@ -121,7 +121,7 @@ async def test_c46_one_level_finds_what_lies_right_below_the_base_and_recursive_
 async def test_c46_one_level_signs_in_who_lies_right_below_the_base(
     serve: Serve, directory_of: DirectoryOf
 ) -> None:
-    directory = await directory_of(await serve(*INNER), server={"person_scope": Scope.ONE})
+    directory = await directory_of(await serve(*INNER), server={"person_scope": Scope.ONE_LEVEL})
     assert (await directory.resolve_login("odo")).name == "Inn Keeper"
     with pytest.raises(UnknownNameError):
         await directory.resolve_login("ina")

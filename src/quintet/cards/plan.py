@@ -78,9 +78,7 @@ class Repository:
         attributes = tuple(asked) or _NO_ATTRIBUTES
         self._pool = pool
         self._read = PreparedRead(person_filter(server), attributes)
-        self._search = PreparedSearch(
-            str(server.base), server.scope.value, attributes, limit=_ENOUGH_TO_DOUBT
-        )
+        self._search = PreparedSearch(str(server.base), server.scope, attributes, limit=_ENOUGH_TO_DOUBT)
 
     async def find(self, question: Question) -> SearchResultEntry | None:
         """The one entry that the question finds; None when it finds none.

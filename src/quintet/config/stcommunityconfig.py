@@ -12,18 +12,19 @@ from typing import final
 from quintet.config.accounts import read_account
 from quintet.config.parsers import SettingsReader, Value, attribute, has_wildcard, hosts, is_hook, unquoted
 from quintet.config.schema import COMMUNITY
-from quintet.config.settings import DirectorySettings, Scope, ServerSettings
+from quintet.config.settings import DirectorySettings, ServerSettings
 from quintet.config.xml_document import Element, read_root, settings_below, settings_of
 from quintet.config.xml_names import SERVERS, check_community_names
 from quintet.config.xml_schema import ANYWHERE, CONNECTION, PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity, did_you_mean, shown
+from quintet.ldap import Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 
 _MOST_SERVERS = 100  # as Sametime (reference 3.2)
 _USUAL = DirectorySettings()
 _NOT_TO_BE_USED = {"OrganizationName": Pitfall.D24, "HomeServerAttribute": Finding.Q57}
-_SCOPES = {"recursive": Scope.SUBTREE, "onelevel": Scope.ONE}
+_SCOPES = {"recursive": Scope.SUBTREE, "onelevel": Scope.ONE_LEVEL}
 
 
 @dataclass(frozen=True, slots=True)

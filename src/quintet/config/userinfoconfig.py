@@ -8,7 +8,7 @@ from quintet.config.accounts import read_account, read_encoded
 from quintet.config.card_fields import CardFields
 from quintet.config.parsers import SettingsReader, Value, hosts
 from quintet.config.schema import CARDS, Setting
-from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Scope
+from quintet.config.settings import Account, CardServer, CardSettings, CardStorage
 from quintet.config.stcommunityconfig import check_ports
 from quintet.config.trust import locate
 from quintet.config.xml_document import Element, read_root, settings_below, settings_of
@@ -24,10 +24,11 @@ from quintet.config.xml_schema import (
     STORAGE,
 )
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, did_you_mean, shown
+from quintet.ldap import Scope
 from quintet.secret import Secret
 from quintet.tls import Origin, SettingNames, StoreKind, StoreLocation, TlsSettings
 
-_SCOPES = {"0": Scope.BASE, "1": Scope.ONE, "2": Scope.SUBTREE}
+_SCOPES = {"0": Scope.BASE, "1": Scope.ONE_LEVEL, "2": Scope.SUBTREE}
 # Cards take nothing of sametime.ini (reference 4.3).
 _KEYS = SettingNames(host=f"HostName in {CARDS}", store=f"SslProperties in {CARDS}", prefix=None)
 # SearchTimeout has no documented unit. As seconds this would be too long to wait: it must be milliseconds.

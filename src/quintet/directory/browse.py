@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import final
 from weakref import WeakKeyDictionary
 
-from quintet.config import Scope
 from quintet.directory.entries import (
     ANY_ENTRY,
     NO_ATTRIBUTES,
@@ -44,6 +43,7 @@ from quintet.directory.queries import LONGEST_NAME, answered_badly, is_name, que
 from quintet.directory.records import Container, Group, Page, Person
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
+from quintet.ldap import Scope
 from quintet.ldap.ber import MAX_INT
 from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
@@ -238,7 +238,7 @@ class _Paging:
             size = min(skip, wanted) if skip else wanted - len(taken)
             try:
                 page = await connection.search_page(
-                    level.dn, Scope.ONE.value, level.filter, level.attributes, page_size=size, cookie=cookie
+                    level.dn, Scope.ONE_LEVEL, level.filter, level.attributes, page_size=size, cookie=cookie
                 )
             except (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded, ClientLimitError) as error:
                 partial = error.partial.entries if error.partial else []
@@ -274,7 +274,7 @@ async def _without_pages(connection: Connection, level: _Level, shown: int, want
     cut = False
     try:
         search = connection.search(
-            level.dn, Scope.ONE.value, level.filter, level.attributes, size_limit=most, max_entries=most
+            level.dn, Scope.ONE_LEVEL, level.filter, level.attributes, size_limit=most, max_entries=most
         )
         entries = (await search).entries
     except (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded, ClientLimitError) as error:
@@ -371,7 +371,7 @@ async def _children_of_root(server: Server) -> _Roots:
     for kind in (0, 1):
         level = _level(server, "", kind)
         found = await server.search(
-            Service.BROWSE, "", Scope.ONE.value, level.filter, level.attributes, limit=LARGEST_PAGE
+            Service.BROWSE, "", Scope.ONE_LEVEL, level.filter, level.attributes, limit=LARGEST_PAGE
         )
         cut = cut or found.cut
         for entry in found.entries:

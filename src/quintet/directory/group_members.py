@@ -118,7 +118,7 @@ async def _find_group(snapshot: Snapshot, name: str) -> tuple[Server, SearchResu
         return await server.search(
             _SERVICE,
             settings.group_base,
-            settings.group_scope.value,
+            settings.group_scope,
             exact,
             opened_group_attributes(server.settings),
             limit=2,
@@ -198,7 +198,7 @@ class _OpenGroup:
         found = await self.server.search(
             _SERVICE,
             settings.person_base,
-            settings.person_scope.value,
+            settings.person_scope,
             And((people_of(settings, disabled=True), mine)),
             person_attributes(settings),
             limit=self.most + 1,

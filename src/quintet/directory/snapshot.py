@@ -82,7 +82,7 @@ class Server:
         self._told: set[str] = set()
         self._group_classes = frozenset(name.lower().encode() for name in listed(settings.group_class))
         person_base, group_base = str(settings.person_base), str(settings.group_base)
-        person_scope, group_scope = settings.person_scope.value, settings.group_scope.value
+        person_scope, group_scope = settings.person_scope, settings.group_scope
         people, groups = person_attributes(settings), group_attributes(settings)
         self.login_search = PreparedSearch(person_base, person_scope, people, limit=2)
         self.people_search = PreparedSearch(person_base, person_scope, people, limit=max_results)

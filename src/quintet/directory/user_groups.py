@@ -105,7 +105,7 @@ async def _primary(server: Server, dn: str) -> Sequence[SearchResultEntry]:
     found = await server.search(
         _SERVICE,
         settings.group_base,
-        settings.group_scope.value,
+        settings.group_scope,
         And(
             (
                 of_group_class(settings.group_class),
@@ -131,7 +131,7 @@ async def _by_membership(server: Server, dn: str) -> Sequence[SearchResultEntry]
     found = await server.search(
         _SERVICE,
         settings.group_base,
-        settings.group_scope.value,
+        settings.group_scope,
         filled,
         group_attributes(settings),
         limit=MOST_GROUPS,

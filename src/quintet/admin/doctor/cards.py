@@ -9,9 +9,10 @@ from quintet.admin.doctor.people import sees_attribute
 from quintet.admin.doctor.queries import Found, ask, listed
 from quintet.admin.doctor.sites import Site
 from quintet.cards import PhotoError, by_user, photo_type
-from quintet.config import CardServer, CardStorage, Detail, Scope
+from quintet.config import CardServer, CardStorage, Detail
 from quintet.diagnostics import Code, Finding, Pitfall, Severity
 from quintet.directory import BIND_REQUIRED, texts, values
+from quintet.ldap import Scope
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
     AdminLimitExceeded,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.queries import Found, ask, both, listed
 from quintet.admin.doctor.sites import Site
-from quintet.config import Scope, ServerSettings, Settings
+from quintet.config import ServerSettings, Settings
 from quintet.diagnostics import Code, Finding, Pitfall
 from quintet.directory import BIND_REQUIRED, first, identity, people_of, person_attributes, texts
+from quintet.ldap import Scope
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
     AdminLimitExceeded,
@@ -144,7 +145,7 @@ async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
         return ()
     report_references(each, found)
     if not found.entries:
-        depth = "one level below" if server.person_scope is Scope.ONE else "below"
+        depth = "one level below" if server.person_scope is Scope.ONE_LEVEL else "below"
         message = f"no {server.person_class} {depth} {str(server.person_base) or 'the root'!r}"
         if each.anonymous:
             each.add(Finding.Q29, f"{message}, as far as anonymous clients see", key="PersonResolveBase")

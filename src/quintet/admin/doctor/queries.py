@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from quintet.config import Scope
+from quintet.ldap import Scope
 from quintet.ldap.connection import Connection
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import (
@@ -46,7 +46,7 @@ async def ask(
     try:
         result = await connection.search(
             str(base),
-            scope.value,
+            scope,
             wanted,
             attributes,
             size_limit=limit,

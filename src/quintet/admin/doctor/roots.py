@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.queries import SECONDS, ask
 from quintet.admin.doctor.sites import Site
-from quintet.config import Scope
 from quintet.diagnostics import Finding, Pitfall
-from quintet.ldap import Connection, LdapError, PagedResults, Present, ServerKind
+from quintet.ldap import Connection, LdapError, PagedResults, Present, Scope, ServerKind
 from quintet.ldap.dn import type_key
 
 _UNIQUE = ("entryUUID", "objectGUID", "nsUniqueId")
