@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.config.settings import ServerSettings
-from quintet.config.stcommunityconfig import Community, read_community
+from quintet.config.stcommunityconfig import CommunitySettings, read_community
 from quintet.diagnostics import Code, Diagnostic, Diagnostics, Finding, Pitfall, Severity
 from quintet.ldap import Scope
 from quintet.ldap.dn import DN
 
 
-def read(text: str) -> tuple[Community, tuple[Diagnostic, ...]]:
+def read(text: str) -> tuple[CommunitySettings, tuple[Diagnostic, ...]]:
     findings = Diagnostics()
     return read_community(text.encode(), findings), findings.problems
 

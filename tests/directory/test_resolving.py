@@ -12,7 +12,7 @@ from quintet.directory.errors import DirectoryUnavailableError, UnknownNameError
 from quintet.directory.events import Event, Warned
 from quintet.directory.records import Group, Person
 from quintet.directory.resolve import may_be_resolved
-from quintet.embedded.faults import Answer, failing
+from quintet.embedded.faults import AnswerWith, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap import Scope
 from quintet.ldap.dn import DN
@@ -170,7 +170,7 @@ async def test_c81_as_many_as_the_limit_is_not_cut(serve: Serve, directory_of: D
 async def test_a_servers_own_limit_is_told_too(serve: Serve, directory_of: DirectoryOf, code: int) -> None:
     server = await serve()
     directory = await directory_of(server)
-    server.faults = failing(Answer(code, after_entries=1), "search")
+    server.faults = failing(AnswerWith(code, after_entries=1), "search")
     found = await directory.resolve("smith", groups=False)
     assert (len(found.matches), found.truncated, found.complete) == (1, True, False)
 
@@ -181,7 +181,7 @@ async def test_a_limit_that_lets_nothing_through_is_no_answer(
 ) -> None:
     server = await serve()
     directory = await directory_of(server)
-    server.faults = failing(Answer(code), "search")
+    server.faults = failing(AnswerWith(code), "search")
     with pytest.raises(DirectoryUnavailableError, match="slapd: limits"):
         await directory.resolve("smith")
 
@@ -192,7 +192,7 @@ async def test_a_login_that_a_limit_cut_short_is_neither_ambiguous_nor_somebody(
 ) -> None:
     server = await serve()
     directory = await directory_of(server)
-    server.faults = failing(Answer(code, after_entries=1), "search")
+    server.faults = failing(AnswerWith(code, after_entries=1), "search")
     with pytest.raises(DirectoryUnavailableError):
         await directory.authenticate("alice", "alice-secret")
 

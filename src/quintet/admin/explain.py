@@ -49,7 +49,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class SignInExplanation:
     """A sign-in that was tried.
 
     `person` is the user that the name stands for, also if the password is refused. `state` is what the server
@@ -69,7 +69,7 @@ class Explanation:
         return self.failure is None
 
 
-async def explain(settings: Settings, name: str, password: Secret) -> Explanation:
+async def explain(settings: Settings, name: str, password: Secret) -> SignInExplanation:
     """Sign in with this name and password, and tell each step; then the user's groups and card.
 
     It is a real attempt: a wrong password counts at the server as any other does.
@@ -90,7 +90,7 @@ async def explain(settings: Settings, name: str, password: Secret) -> Explanatio
             with watch(told.add):
                 groups = await _groups(directory, person)
     card = await _card(settings, person, told) if person is not None else None
-    return Explanation(person, state, failure, told.explained(), groups, card)
+    return SignInExplanation(person, state, failure, told.explained(), groups, card)
 
 
 async def _known(directory: Directory, name: str) -> Person | None:

@@ -28,7 +28,7 @@ _SCOPES = {"recursive": Scope.SUBTREE, "onelevel": Scope.ONE_LEVEL}
 
 
 @dataclass(frozen=True, slots=True)
-class Community:
+class CommunitySettings:
     """What the file says. Servers are in search order; intervals are seconds."""
 
     servers: tuple[ServerSettings, ...]
@@ -36,11 +36,11 @@ class Community:
     config_refresh_interval: float = _USUAL.config_refresh_interval
 
 
-def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) -> Community:
+def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) -> CommunitySettings:
     """The settings in `data`. Every problem goes into `findings`; what cannot be read gets its default."""
     root = read_root(data, findings, file)
     if root is None:
-        return Community(())
+        return CommunitySettings(())
     found = list(_connections(root, ()))
     if found:
         check_community_names(root, findings, file)
@@ -54,7 +54,7 @@ def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) ->
     _check_together(servers, findings)
 
     read = settings_below(root, ANYWHERE, file, findings)
-    return Community(
+    return CommunitySettings(
         _in_search_order(servers, findings),
         60.0 * _refresh(read, findings),
         60.0 * read.number("ConfigRefreshInterval"),

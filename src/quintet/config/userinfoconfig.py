@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import final
 
 from quintet.config.accounts import read_account, read_encoded
-from quintet.config.card_fields import CardFields
+from quintet.config.card_fields import CardFieldsReader
 from quintet.config.parsers import SettingsReader, Value, hosts
 from quintet.config.schema import CARDS, Setting
 from quintet.config.settings import Account, CardServer, CardSettings, CardStorage
@@ -52,7 +52,7 @@ def read_user_info(
         return None
     return CardSettings(
         storages=storages,
-        sets=CardFields(findings, file).sets(root, {d.id for s in storages for d in s.details}),
+        sets=CardFieldsReader(findings, file).sets(root, {d.id for s in storages for d in s.details}),
         search_only_by_common_field=reader.switch("SearchOnlyByCommonField", ONLY_COMMON),
         search_timeout=reader.timeout(),
     )
@@ -118,7 +118,7 @@ class _Reader:
 
     def _storage(self, element: Element, common: Value | None) -> CardStorage:
         servers = tuple(self._server(each) for each in element.named("StorageDetails"))
-        details = CardFields(self._findings, self._file).details(element)
+        details = CardFieldsReader(self._findings, self._file).details(element)
         if not details:
             message = "this Storage has no Detail, so its business cards are empty"
             fix = 'add <Details><Detail Id="Name" FieldName="cn" Type="text/plain"/></Details>'

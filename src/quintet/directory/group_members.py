@@ -36,7 +36,7 @@ from quintet.directory.queries import answered_badly, is_name, name_filter, quer
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Membership, Person
 from quintet.directory.services import Service
-from quintet.directory.snapshot import Found, Server, Snapshot
+from quintet.directory.snapshot import FoundEntries, Server, Snapshot
 from quintet.ldap.dn import type_key
 from quintet.ldap.errors import InvalidDNSyntax, LdapError
 from quintet.ldap.filters import And, Equality
@@ -88,10 +88,10 @@ async def _find_group(snapshot: Snapshot, name: str) -> tuple[Server, SearchResu
     typed = parsed(name) if "=" in name else None
     inside = [s for s in snapshot.servers if typed and typed.is_under(s.settings.group_base)]
 
-    async def question(server: Server) -> Found:
+    async def question(server: Server) -> FoundEntries:
         """By the DN; a name may look like one and be none: `a=b`."""
         entry = await by_dn(server) if inside else None
-        return Found((entry,)) if entry else await by_name(server)
+        return FoundEntries((entry,)) if entry else await by_name(server)
 
     async def by_dn(server: Server) -> SearchResultEntry | None:
         try:
@@ -104,11 +104,11 @@ async def _find_group(snapshot: Snapshot, name: str) -> tuple[Server, SearchResu
         except InvalidDNSyntax:
             return None
 
-    async def by_name(server: Server) -> Found:
+    async def by_name(server: Server) -> FoundEntries:
         settings = server.settings
         filled = name_filter(settings.group_filter.encode, name)
         if filled is None:
-            return Found(())
+            return FoundEntries(())
         exact = And(
             (
                 decode_filter(filled),

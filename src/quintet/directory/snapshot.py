@@ -45,7 +45,7 @@ _ABOUT_ALL = (*LIMITS, OperationsError, StrongerAuthRequired, ConfidentialityReq
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundEntries:
     """The entries of a search; `cut` when there were more than the limit, ours or the server's.
 
     `missing_base` says which base was not there to be searched.
@@ -95,7 +95,7 @@ class Server:
 
     async def find_all(
         self, service: Service, asked: Sequence[tuple[PreparedSearch, bytes]], *, in_part: bool = False
-    ) -> list[Found]:
+    ) -> list[FoundEntries]:
         """What these searches with these filters find, over the connections of the service.
 
         Limits also hold for servers that do not observe them. With `in_part`, what came before the server's
@@ -105,7 +105,7 @@ class Server:
         for (search, tree), outcome in zip(asked, outcomes, strict=True):
             tell_search(service, self.label, search.base, search.scope, tree, outcome)
         return [
-            Found(outcome.entries)
+            FoundEntries(outcome.entries)
             if type(outcome) is SearchResult
             else self._cut_or_raise(service, search, outcome, in_part=in_part)
             for (search, _), outcome in zip(asked, outcomes, strict=True)
@@ -113,7 +113,7 @@ class Server:
 
     async def find_each(
         self, service: Service, asked: Sequence[tuple[PreparedSearch, bytes]]
-    ) -> list[Found | None]:
+    ) -> list[FoundEntries | None]:
         """As `find_all`, with None where the server refuses one of the searches."""
         outcomes = await self.pools[service].find_all([search.query(tree) for search, tree in asked])
         return [
@@ -130,7 +130,7 @@ class Server:
         attributes: Sequence[str],
         *,
         limit: int = 0,
-    ) -> Found:
+    ) -> FoundEntries:
         """One search, as in `find_all`."""
         tree = filter if isinstance(filter, bytes) else filter.encode()
         search = PreparedSearch(str(base), scope, attributes, limit=limit)
@@ -191,21 +191,21 @@ class Server:
 
     def _cut_or_raise(
         self, service: Service, search: PreparedSearch, error: SearchResult | LdapError, *, in_part: bool
-    ) -> Found:
+    ) -> FoundEntries:
         match error:
             case SizeLimitExceeded() | ClientLimitError():
-                return Found(error.partial.entries if error.partial else (), cut=True)
+                return FoundEntries(error.partial.entries if error.partial else (), cut=True)
             case TimeLimitExceeded() | AdminLimitExceeded() if (
                 in_part and error.partial and error.partial.entries
             ):
-                return Found(error.partial.entries, cut=True)
+                return FoundEntries(error.partial.entries, cut=True)
             case NoSuchObject():
                 at_base = search.scope == BASE_OBJECT
                 missing = None if at_base else self.missing_base(service, DN.parse(search.base))
-                return Found((), missing_base=missing)
+                return FoundEntries((), missing_base=missing)
             case LdapError():
                 raise error
-        return Found(error.entries)
+        return FoundEntries(error.entries)
 
 
 def _is_refusal(outcome: SearchResult | LdapError) -> bool:

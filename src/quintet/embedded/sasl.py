@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import final
 
-from quintet.embedded.tree import Node, Tree, parsed
+from quintet.embedded.tree import Tree, TreeEntry, parsed
 from quintet.ldap import Equality, Scope
 from quintet.ldap.sasl import scram
 
@@ -19,9 +19,9 @@ class Exchange:
 
     def __init__(self, tree: Tree, mechanism: str, binding: bytes | None) -> None:
         self.mechanism = mechanism
-        self.node: Node | None = None
+        self.node: TreeEntry | None = None
         self._tree = tree
-        self._found: Node | None = None
+        self._found: TreeEntry | None = None
         self._server = scram.ScramServer(
             mechanism, self._credentials, binding=binding, plus_offered=binding is not None
         )
@@ -45,7 +45,7 @@ class Exchange:
                 return scram.credentials(self.mechanism, password)
         return None
 
-    def _entry(self, user: str) -> Node | None:
+    def _entry(self, user: str) -> TreeEntry | None:
         name = parsed(user)
         if name and (node := self._tree.get(name)) is not None:
             return node

@@ -10,7 +10,7 @@ from quintet.directory.records import Person
 from quintet.directory.services import Service
 from quintet.sametime.port import ClientConnection
 from quintet.sametime.session import SametimeSession
-from quintet.sametime.storage import Value
+from quintet.sametime.storage import VersionedValue
 from quintet.sametime.wire.blocks import AwareId, LoginInfo, PrivacyInfo
 from quintet.sametime.wire.messages import ChannelCreate
 
@@ -25,7 +25,7 @@ class StoredState:
     session loaded; 0 is "never stored". `refused` is whether the channel was refused because of the database.
     """
 
-    prefetched: Mapping[int, Value] | None = None
+    prefetched: Mapping[int, VersionedValue] | None = None
     versions: dict[int, int] = field(default_factory=dict)
     refused: bool = False
     order: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.connect import reach
-from quintet.admin.doctor.sites import Site
+from quintet.admin.doctor.sites import DirectorySite
 from quintet.admin.doctor.stores import check_dates, opened
 from quintet.admin.service_kind import Speaks, probe
 from quintet.config import PLAIN_PORT, TLS_PORT
@@ -103,7 +103,7 @@ class _Target:
         self.checks.add(code, self.place, message, fix, severity=Severity.ERROR)
 
 
-async def examine(sites: Iterable[Site], checks: Checks) -> frozenset[Way]:
+async def examine(sites: Iterable[DirectorySite], checks: Checks) -> frozenset[Way]:
     """Every address once, for the first that uses it; those that can be used."""
     targets: dict[Way, _Target] = {}
     for site in sites:

@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from quintet.admin.doctor.checks import Checks
-from quintet.admin.doctor.queries import Found, ask, both, listed
-from quintet.admin.doctor.sites import Site
+from quintet.admin.doctor.queries import SearchOutcome, ask, both, listed
+from quintet.admin.doctor.sites import DirectorySite
 from quintet.config import ServerSettings, Settings
 from quintet.diagnostics import Code, Finding, Pitfall
 from quintet.directory import BIND_REQUIRED, first, identity, people_of, person_attributes, texts
@@ -42,7 +42,7 @@ class Examined:
     `naming_context` is the base that the server names itself.
     """
 
-    site: Site
+    site: DirectorySite
     server: ServerSettings
     connection: Connection
     anonymous: bool
@@ -121,7 +121,7 @@ def report_unlisted(each: Examined, object_class: str, error: LdapError) -> None
     )
 
 
-def report_references(each: Examined, found: Found) -> None:
+def report_references(each: Examined, found: SearchOutcome) -> None:
     """Q26. Active Directory's references to its own partitions lead to no people (row S42)."""
     elsewhere = [url for url in found.references if not _OWN_PARTITION.search(url)]
     if elsewhere:
@@ -196,7 +196,7 @@ async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchRe
     _check_duplicates(each, everyone.entries)
 
 
-async def _without_mail(each: Examined) -> Found | None:
+async def _without_mail(each: Examined) -> SearchOutcome | None:
     """None when the server does not answer: it has to look at every entry."""
     server = each.server
     wanted = both(people_of(server), Not(Present(server.mail_attribute)))
@@ -215,7 +215,7 @@ async def _check_double_blanks(each: Examined, sample: tuple[SearchResultEntry, 
         try:
             found = await ask(each.connection, dn, Scope.BASE, Present("objectClass"), limit=1)
         except NoSuchObject:
-            found = Found(())
+            found = SearchOutcome(())
         if not found.entries:
             message = f"the server returns {dn!r}, and does not find it again by that DN"
             each.add(Pitfall.D43, message, key="UserIdAttribute")
@@ -302,7 +302,7 @@ async def _check_ambiguous(
 
 async def _by_filter(
     each: Examined, setting: str, template: Template, name: str, base_seconds: float, limit: int
-) -> Found | None:
+) -> SearchOutcome | None:
     """A search as the tasks make it. None when it is refused or slow, which is reported as Q24."""
     server = each.server
     fix = (
@@ -328,7 +328,7 @@ async def _by_filter(
     return found
 
 
-def _holds(found: Found, entry: SearchResultEntry) -> bool:
+def _holds(found: SearchOutcome, entry: SearchResultEntry) -> bool:
     return identity(entry.dn) in {identity(each.dn) for each in found.entries}
 
 

@@ -21,7 +21,7 @@ NO_ATTRIBUTES = ("1.1",)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchOutcome:
     """What a search brought. `more`: the limit was reached. `seconds` is how long it took."""
 
     entries: tuple[SearchResultEntry, ...]
@@ -38,7 +38,7 @@ async def ask(
     attributes: tuple[str, ...] = NO_ATTRIBUTES,
     *,
     limit: int,
-) -> Found:
+) -> SearchOutcome:
     """At most `limit` entries. Raises LdapError; that there are more is no error."""
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -61,7 +61,7 @@ async def ask(
         more = True
     except Referral as error:
         entries, references = [], list(error.referrals)
-    return Found(tuple(entries[:limit]), tuple(references), more, loop.time() - began)
+    return SearchOutcome(tuple(entries[:limit]), tuple(references), more, loop.time() - began)
 
 
 def of_class(name: str) -> Equality:
