@@ -24,8 +24,7 @@ from quintet.directory import (
     watch,
 )
 from quintet.directory import Step as Told
-from quintet.ldap import Scope
-from quintet.ldap.errors import ClientLimitError, ResultError, SizeLimitExceeded, shown
+from quintet.ldap import ClientLimitError, ResultError, Scope, SizeLimitExceeded, printable
 from quintet.secret import Secret
 
 _SHOWN = 3
@@ -146,7 +145,7 @@ class _Told:
 
 
 def _of_bind(step: Bound, *, known: bool) -> Step:
-    words = f"{step.code}: {shown(step.diagnostic)}" if step.diagnostic else f"{step.code}"
+    words = f"{step.code}: {printable(step.diagnostic)}" if step.diagnostic else f"{step.code}"
     meaning = step.state.meaning
     if not known:
         meaning = "no account is meant: this bind makes an unknown name take as long as a wrong password"
@@ -161,7 +160,7 @@ def _of_search(step: Searched) -> Step:
     if step.error is not None and not limited:
         code = f"{step.error.result_code}: " if isinstance(step.error, ResultError) else ""
         words = step.error.diagnostic if isinstance(step.error, ResultError) else step.error.message
-        return Step(step.service, step.server, asked, count, f"{code}{shown(words)}", step.error.message)
+        return Step(step.service, step.server, asked, count, f"{code}{printable(words)}", step.error.message)
     return Step(step.service, step.server, asked, count, _dns(step.entries), _meaning(step, more=limited))
 
 

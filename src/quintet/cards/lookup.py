@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 from quintet.config import CardServer, CardStorage
 from quintet.directory import is_name, of_person_class, parsed
-from quintet.ldap import Scope
-from quintet.ldap.dn import DN, type_key
-from quintet.ldap.errors import FilterSyntaxError
-from quintet.ldap.filters import And, Equality, Filter, Or
+from quintet.ldap import DN, And, Equality, Filter, FilterSyntaxError, Or, Scope
+from quintet.ldap.dn import type_key
 
 _PERSON = "person"
 

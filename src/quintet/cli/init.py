@@ -10,11 +10,19 @@ from cryptography import x509
 
 from quintet.admin import trust as stores
 from quintet.admin.certificate_files import read_certificates
-from quintet.admin.doctor.examine import examine
+from quintet.admin.doctor import examine
 from quintet.admin.fetching import Peer, verify
-from quintet.admin.init.connect import Reached, reach
-from quintet.admin.init.proposing import Proposal, SearchRefusedError, is_name, propose
-from quintet.admin.init.writing import SettingsPlan, in_the_way, write
+from quintet.admin.init import (
+    Proposal,
+    Reached,
+    SearchRefusedError,
+    SettingsPlan,
+    in_the_way,
+    is_name,
+    propose,
+    reach,
+    write,
+)
 from quintet.admin.trust_anchor import choose_anchor, machine_roots
 from quintet.cli.app import command
 from quintet.cli.certificates import print_chain

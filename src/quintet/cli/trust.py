@@ -13,13 +13,7 @@ from quintet.admin.certificate_files import NoCertificatesError, read_certificat
 from quintet.admin.fetching import FetchError, Peer, fetch, verify
 from quintet.admin.listing import rows_of
 from quintet.admin.trust import Target, TrustError
-from quintet.admin.trust_anchor import (
-    Anchor,
-    AnchorSource,
-    choose_anchor,
-    has_fingerprint,
-    machine_roots,
-)
+from quintet.admin.trust_anchor import Anchor, AnchorSource, choose_anchor, has_fingerprint, machine_roots
 from quintet.cli.app import CommandGroup, app
 from quintet.cli.certificates import entry_document, facts_document, print_chain, print_entries
 from quintet.cli.context import environ_of, folder_of, run

@@ -17,9 +17,7 @@ from quintet.config.xml_document import Element, read_root, settings_below, sett
 from quintet.config.xml_names import SERVERS, check_community_names
 from quintet.config.xml_schema import ANYWHERE, CONNECTION, PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity, did_you_mean, shown
-from quintet.ldap import Scope
-from quintet.ldap.dn import DN
-from quintet.ldap.filters import Template
+from quintet.ldap import DN, Scope, Template
 
 _MOST_SERVERS = 100  # as Sametime (reference 3.2)
 _USUAL = DirectorySettings()

@@ -20,23 +20,25 @@ from quintet.directory.kinds import listed, of_group_class
 from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
 from quintet.directory.steps import tell_search
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import (
+from quintet.ldap import (
+    DN,
     AdminLimitExceeded,
     ClientLimitError,
     ConfidentialityRequired,
+    Entry,
+    Filter,
     LdapError,
     NoSuchObject,
     OperationsError,
+    Or,
     ResultError,
+    Scope,
+    SearchResult,
     SizeLimitExceeded,
     StrongerAuthRequired,
     TimeLimitExceeded,
 )
-from quintet.ldap.filters import Filter, Or
-from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
 from quintet.ldap.prepared import PreparedRead, PreparedSearch
-from quintet.ldap.results import SearchResult
 
 LIMITS = (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded)
 
@@ -51,7 +53,7 @@ class FoundEntries:
     `missing_base` says which base was not there to be searched.
     """
 
-    entries: Sequence[SearchResultEntry]
+    entries: Sequence[Entry]
     cut: bool = False
     missing_base: str | None = None
 
@@ -143,21 +145,19 @@ class Server:
         dn: DN | str,
         filter: Filter | bytes,  # noqa: A002 (LDAP's own word)
         attributes: Sequence[str],
-    ) -> SearchResultEntry | None:
+    ) -> Entry | None:
         """One entry by its name; None when it does not exist, or the filter does not match it."""
         (outcome,) = await self.pools[service].find_all((PreparedRead(filter, attributes).query(str(dn)),))
         tree = filter if isinstance(filter, bytes) else filter.encode()
-        tell_search(service, self.label, str(dn), BASE_OBJECT, tree, outcome)
+        tell_search(service, self.label, str(dn), Scope.BASE, tree, outcome)
         return _entry_or_raise(outcome)
 
-    async def read_each(
-        self, service: Service, read: PreparedRead, dns: Sequence[str]
-    ) -> list[SearchResultEntry | None]:
+    async def read_each(self, service: Service, read: PreparedRead, dns: Sequence[str]) -> list[Entry | None]:
         """The entries of these names, in order; None also where the server refuses to give one of them."""
         outcomes = await self.pools[service].find_all([read.query(dn) for dn in dns])
         return [None if _is_refusal(outcome) else _entry_or_raise(outcome) for outcome in outcomes]
 
-    def is_group_entry(self, entry: SearchResultEntry) -> bool:
+    def is_group_entry(self, entry: Entry) -> bool:
         """Whether this is a group: by its class, or because it has members."""
         if any(name.lower() in self._group_classes for name in values(entry, "objectClass")):
             return True
@@ -200,7 +200,7 @@ class Server:
             ):
                 return FoundEntries(error.partial.entries, cut=True)
             case NoSuchObject():
-                at_base = search.scope == BASE_OBJECT
+                at_base = search.scope == Scope.BASE
                 missing = None if at_base else self.missing_base(service, DN.parse(search.base))
                 return FoundEntries((), missing_base=missing)
             case LdapError():
@@ -213,7 +213,7 @@ def _is_refusal(outcome: SearchResult | LdapError) -> bool:
     return isinstance(outcome, ResultError) and not isinstance(outcome, _ABOUT_ALL)
 
 
-def _entry_or_raise(outcome: SearchResult | LdapError) -> SearchResultEntry | None:
+def _entry_or_raise(outcome: SearchResult | LdapError) -> Entry | None:
     if type(outcome) is SearchResult:
         return outcome.entries[0] if outcome.entries else None
     match outcome:

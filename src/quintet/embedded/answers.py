@@ -9,7 +9,16 @@ from typing import final
 from quintet.embedded.matching import attribute_key, compiled, normal
 from quintet.embedded.sasl import Exchange, mechanisms
 from quintet.embedded.tree import NEVER_SHOWN, Tree, TreeEntry, parsed
-from quintet.ldap import Control, Entry, ManageDsaIT, PagedResults, RemoteProtocolError, Result, Scope
+from quintet.ldap import (
+    Control,
+    Entry,
+    ExtendedResponse,
+    ManageDsaIT,
+    PagedResults,
+    RemoteProtocolError,
+    Result,
+    Scope,
+)
 from quintet.ldap.messages import (
     COMPARE_FALSE,
     COMPARE_TRUE,
@@ -25,7 +34,6 @@ from quintet.ldap.messages import (
     DeleteRequest,
     DeleteResponse,
     ExtendedRequest,
-    ExtendedResponse,
     Message,
     ModifyDNRequest,
     ModifyDNResponse,
@@ -39,8 +47,7 @@ from quintet.ldap.messages import (
     Simple,
     utf8,
 )
-from quintet.ldap.sasl.channel_binding import tls_server_end_point
-from quintet.ldap.sasl.scram import ScramError
+from quintet.ldap.sasl import ScramError, tls_server_end_point
 
 _CONTROLS = (PagedResults.OID, ManageDsaIT.OID)
 _OPEN_PAGES = 32

@@ -25,22 +25,20 @@ from quintet.embedded.faults import (
     WrongId,
 )
 from quintet.embedded.tree import Tree
-from quintet.ldap import Entry
-from quintet.ldap.ber import BerError
+from quintet.ldap import Entry, ExtendedResponse, Result
 from quintet.ldap.messages import (
     NOTICE_OF_DISCONNECTION,
     START_TLS,
     AbandonRequest,
     AddRequest,
+    BerError,
     BindRequest,
     CompareRequest,
     DeleteRequest,
     ExtendedRequest,
-    ExtendedResponse,
     Message,
     ModifyDNRequest,
     ModifyRequest,
-    Result,
     SearchRequest,
     SearchResultDone,
     UnbindRequest,

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from quintet.directory.records import Person
-from quintet.directory.services import Service
+from quintet.directory import Person, Service
 from quintet.sametime.port import ClientConnection
 from quintet.sametime.session import SametimeSession
 from quintet.sametime.storage import VersionedValue

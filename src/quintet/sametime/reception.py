@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import final
 
-from quintet.directory.records import Person
+from quintet.directory import Person
 from quintet.sametime import events
 from quintet.sametime.admission import Places
 from quintet.sametime.client_types import client_type_name

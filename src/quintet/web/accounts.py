@@ -6,11 +6,8 @@ from contextlib import suppress
 
 from starlette.requests import Request
 
-from quintet.directory.errors import AmbiguousNameError, DirectoryError, UnknownNameError
-from quintet.directory.records import Group, Person
-from quintet.directory.services import Protection
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError
+from quintet.directory import AmbiguousNameError, DirectoryError, Group, Person, Protection, UnknownNameError
+from quintet.ldap import DN, DNSyntaxError
 from quintet.web.security import client_of, session_of
 from quintet.web.sessions import WebSession
 from quintet.web.site import Site

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from quintet.cards import ANONYMOUS, AUTHENTICATED
-from quintet.directory.errors import DirectoryError, UnknownNameError
+from quintet.directory import DirectoryError, UnknownNameError
 from quintet.web.accounts import (
     LONGEST_HANDLE,
     LONGEST_NAME,

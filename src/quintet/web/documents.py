@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from quintet.cards.card import Card
-from quintet.directory.records import ConnectionStatus, Container, Group, Membership, Page, Person, Resolution
+from quintet.cards import Card
+from quintet.directory import ConnectionStatus, Container, Group, Membership, Page, Person, Resolution
 from quintet.web.accounts import LONGEST_NAME, handle_of
 from quintet.web.links import photo_path
 from quintet.web.sessions import WebSession

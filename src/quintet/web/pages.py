@@ -12,9 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from quintet.cards.card import Card
-from quintet.cards.fields import Field
-from quintet.directory.errors import (
+from quintet.cards import Card, Field
+from quintet.directory import (
     AuthenticationError,
     BrowsingDisabledError,
     DirectoryError,
@@ -23,8 +22,7 @@ from quintet.directory.errors import (
     UnknownGroupError,
     UnknownNameError,
 )
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError
+from quintet.ldap import DN, DNSyntaxError
 from quintet.web.accounts import (
     LONGEST_NAME,
     TooManyAttemptsError,
@@ -34,12 +32,7 @@ from quintet.web.accounts import (
     ident_of,
     sign_in,
 )
-from quintet.web.documents import (
-    GroupDocument,
-    MembersDocument,
-    PageDocument,
-    ResolutionDocument,
-)
+from quintet.web.documents import GroupDocument, MembersDocument, PageDocument, ResolutionDocument
 from quintet.web.links import mail_link, photo_path, telephone_link
 from quintet.web.problem import problem
 from quintet.web.security import PAGE_POLICY, client_of, is_same_origin, may_sign_in_here, session_cookie

@@ -19,7 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quintet.config.web_settings import Network, WebSettings
+from quintet.config import Network, WebSettings
 from quintet.web.limits import Address
 from quintet.web.problem import problem
 from quintet.web.sessions import Sessions, WebSession

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
-from quintet.directory.records import Person
+from quintet.directory import Person
 
 IDLE = 30 * 60.0
 """Seconds without a request after which a session ends."""

@@ -71,7 +71,7 @@ async def test_a_check_that_fails_does_not_stop_the_others(
 
     monkeypatch.setattr(module, function, broken)
     if function == "read_root":
-        monkeypatch.setattr("quintet.admin.doctor.examine.read_root", broken)
+        monkeypatch.setattr("quintet.admin.doctor.examination.read_root", broken)
     folder = make_folder(connection={"OrganizationName": "x", "EmailAttribute": "rfc822name"})
 
     found = await doctor.codes(folder)

@@ -30,8 +30,7 @@ from quintet.directory import (
     UnknownNameError,
     endpoints_of,
 )
-from quintet.ldap.connection import connect
-from quintet.ldap.errors import LdapError
+from quintet.ldap import LdapError, connect
 
 BURST = 32
 AT_ONCE = 8

@@ -22,7 +22,7 @@ from quintet.directory import (
     identity,
     protection_of,
 )
-from quintet.ldap.errors import (
+from quintet.ldap import (
     ConfidentialityRequired,
     InvalidCredentials,
     NoSuchObject,

@@ -8,9 +8,7 @@ from quintet.admin.doctor.handshakes import PATIENCE, Way, way_of
 from quintet.admin.doctor.sites import DirectorySite
 from quintet.diagnostics import Pitfall, Place, Severity
 from quintet.directory import Mode
-from quintet.ldap.connection import connect
-from quintet.ldap.errors import LdapError
-from quintet.ldap.limits import Address
+from quintet.ldap import Address, LdapError, connect
 from quintet.tls import TlsSettings, inspection_context, suite_by_openssl_name
 
 _SAMETIME = "AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0"

@@ -12,16 +12,16 @@ from quintet.cards import PhotoError, by_user, photo_type
 from quintet.config import CardServer, CardStorage, Detail
 from quintet.diagnostics import Code, Finding, Pitfall, Severity
 from quintet.directory import BIND_REQUIRED, texts, values
-from quintet.ldap import Scope
-from quintet.ldap.connection import Connection
-from quintet.ldap.errors import (
+from quintet.ldap import (
     AdminLimitExceeded,
+    Connection,
     InsufficientAccessRights,
     LdapError,
     NoSuchObject,
+    Present,
+    Scope,
     UnwillingToPerform,
 )
-from quintet.ldap.filters import Present
 
 _PHOTOS = 10
 _URLS = ("PhotoURL", "ImagePath")

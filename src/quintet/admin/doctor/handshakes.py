@@ -15,10 +15,17 @@ from quintet.admin.service_kind import Speaks, probe
 from quintet.config import PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import Code, Finding, Pitfall, Place, Severity
 from quintet.directory import ANY_ENTRY, Endpoint, Mode, Service
-from quintet.ldap.connection import Connection, connect
-from quintet.ldap.errors import ConfidentialityRequired, ConnectionLostError, LdapError, ResultError, TlsError
-from quintet.ldap.limits import Address
-from quintet.ldap.messages import BASE_OBJECT
+from quintet.ldap import (
+    Address,
+    ConfidentialityRequired,
+    Connection,
+    ConnectionLostError,
+    LdapError,
+    ResultError,
+    Scope,
+    TlsError,
+    connect,
+)
 from quintet.tls import (
     Presented,
     Reason,
@@ -160,7 +167,7 @@ async def _speaks_plain(target: _Target) -> bool:
     connection = await connect(address, timeout=PATIENCE)
     async with connection:
         try:
-            await connection.search("", BASE_OBJECT, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
+            await connection.search("", Scope.BASE, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
         except ConfidentialityRequired as error:
             target.add(Finding.Q16, f"{address}: {error.message}")
             return False
@@ -186,7 +193,7 @@ async def _knows_ldap(connection: Connection, target: _Target) -> bool:
     """Whether LDAP is behind TLS. With TLS 1.3 a server refuses our certificate only after the handshake."""
     address, ours = target.address, target.endpoint.tls.key_store
     try:
-        await connection.search("", BASE_OBJECT, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
+        await connection.search("", Scope.BASE, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
     except ResultError:
         return True
     except ConnectionLostError:

@@ -10,19 +10,21 @@ from quintet.admin.doctor.sites import DirectorySite
 from quintet.config import ServerSettings, Settings
 from quintet.diagnostics import Code, Finding, Pitfall
 from quintet.directory import BIND_REQUIRED, first, identity, people_of, person_attributes, texts
-from quintet.ldap import Scope
-from quintet.ldap.connection import Connection
-from quintet.ldap.errors import (
+from quintet.ldap import (
     AdminLimitExceeded,
+    Connection,
+    Entry,
     InsufficientAccessRights,
     LdapError,
     NoSuchObject,
+    Not,
     OperationTimeoutError,
+    Present,
+    Scope,
+    Template,
     TimeLimitExceeded,
     UnwillingToPerform,
 )
-from quintet.ldap.filters import Not, Present, Template
-from quintet.ldap.messages import SearchResultEntry
 
 _SAMPLE = 30
 _WITHOUT_MAIL = 20
@@ -55,7 +57,7 @@ class Examined:
         self.checks.add(code, place, message, fix, key=key)
 
 
-async def examine(each: Examined, settings: Settings) -> tuple[SearchResultEntry, ...]:
+async def examine(each: Examined, settings: Settings) -> tuple[Entry, ...]:
     """A sample of the users, empty when none are found. Raises LdapError."""
     base = await base_is_readable(each, "PersonResolveBase")
     if base is None:
@@ -129,7 +131,7 @@ def report_references(each: Examined, found: SearchOutcome) -> None:
         each.add(Finding.Q26, f"{each.site.line.server} answers searches with references: {servers}")
 
 
-async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
+async def _sample(each: Examined) -> tuple[Entry, ...]:
     server = each.server
     asked = tuple(dict.fromkeys((*person_attributes(server), *_LOGIN_NAMES, "sn", "givenName")))
     wanted = people_of(server)
@@ -154,7 +156,7 @@ async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
     return found.entries
 
 
-def _check_attributes(each: Examined, sample: tuple[SearchResultEntry, ...]) -> None:
+def _check_attributes(each: Examined, sample: tuple[Entry, ...]) -> None:
     """Q23, or Q29 where an account would perhaps see more."""
     server = each.server
     for setting, attribute in (
@@ -168,7 +170,7 @@ def _check_attributes(each: Examined, sample: tuple[SearchResultEntry, ...]) -> 
             each.add(code, message, None if each.anonymous else f"correct {setting}", key=setting)
 
 
-async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchResultEntry, ...]) -> None:
+async def _check_mail(each: Examined, settings: Settings, sample: tuple[Entry, ...]) -> None:
     """D29, and Q25 on the way: the same search shows where the server cuts."""
     server, mail = each.server, each.server.mail_attribute
     if not any(first(entry, mail) for entry in sample):
@@ -209,7 +211,7 @@ async def _without_mail(each: Examined) -> SearchOutcome | None:
         return None
 
 
-async def _check_double_blanks(each: Examined, sample: tuple[SearchResultEntry, ...]) -> None:
+async def _check_double_blanks(each: Examined, sample: tuple[Entry, ...]) -> None:
     """D43: a DN with two blanks in a row, which a step on its way may normalise."""
     for dn in [entry.dn for entry in sample if "  " in entry.dn][:_DOUBLE_BLANKS]:
         try:
@@ -222,7 +224,7 @@ async def _check_double_blanks(each: Examined, sample: tuple[SearchResultEntry, 
             return
 
 
-def _check_duplicates(each: Examined, people: tuple[SearchResultEntry, ...]) -> None:
+def _check_duplicates(each: Examined, people: tuple[Entry, ...]) -> None:
     owners: dict[str, list[str]] = defaultdict(list)
     for entry in people:
         for address in {text.casefold() for text in texts(entry, each.server.mail_attribute) if text.strip()}:
@@ -233,9 +235,7 @@ def _check_duplicates(each: Examined, people: tuple[SearchResultEntry, ...]) -> 
         each.add(Pitfall.D29, message, key="EmailAttribute")
 
 
-async def _check_person_filter(
-    each: Examined, sample: tuple[SearchResultEntry, ...], base_seconds: float
-) -> None:
+async def _check_person_filter(each: Examined, sample: tuple[Entry, ...], base_seconds: float) -> None:
     """Q22 and Q24, by a real search for a user that the directory has."""
     server = each.server
     for entry in sample[:3]:
@@ -255,9 +255,7 @@ async def _check_person_filter(
         )
 
 
-async def _check_login_filter(
-    each: Examined, sample: tuple[SearchResultEntry, ...], base_seconds: float
-) -> None:
+async def _check_login_filter(each: Examined, sample: tuple[Entry, ...], base_seconds: float) -> None:
     """Q22, Q24, and D30 for names that several users have."""
     server, person = each.server, sample[0]
     found_one = False
@@ -279,9 +277,7 @@ async def _check_login_filter(
     await _check_ambiguous(each, sample, base_seconds)
 
 
-async def _check_ambiguous(
-    each: Examined, sample: tuple[SearchResultEntry, ...], base_seconds: float
-) -> None:
+async def _check_ambiguous(each: Examined, sample: tuple[Entry, ...], base_seconds: float) -> None:
     if each.checks.has(Pitfall.D30):
         return
     kinds = ("givenName", "sn")
@@ -328,7 +324,7 @@ async def _by_filter(
     return found
 
 
-def _holds(found: SearchOutcome, entry: SearchResultEntry) -> bool:
+def _holds(found: SearchOutcome, entry: Entry) -> bool:
     return identity(entry.dn) in {identity(each.dn) for each in found.entries}
 
 

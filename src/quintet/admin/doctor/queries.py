@@ -3,16 +3,18 @@
 import asyncio
 from dataclasses import dataclass
 
-from quintet.ldap import Scope
-from quintet.ldap.connection import Connection
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import (
+from quintet.ldap import (
+    DN,
+    And,
     ClientLimitError,
+    Connection,
+    Entry,
+    Equality,
+    Filter,
     Referral,
+    Scope,
     SizeLimitExceeded,
 )
-from quintet.ldap.filters import And, Equality, Filter
-from quintet.ldap.messages import SearchResultEntry
 
 SECONDS = 8
 """The time limit of one search, at the server and here."""
@@ -24,7 +26,7 @@ NO_ATTRIBUTES = ("1.1",)
 class SearchOutcome:
     """What a search brought. `more`: the limit was reached. `seconds` is how long it took."""
 
-    entries: tuple[SearchResultEntry, ...]
+    entries: tuple[Entry, ...]
     references: tuple[str, ...] = ()
     more: bool = False
     seconds: float = 0.0

@@ -20,7 +20,7 @@ from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
 from quintet.directory import BIND_REQUIRED, BoundConnection, Endpoint, sametime_id
 
 if TYPE_CHECKING:
-    from quintet.ldap.messages import SearchResultEntry
+    from quintet.ldap import Entry
 
 _LONG = 60.0
 _REQUESTED = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
@@ -137,7 +137,7 @@ async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], 
     if not server.person_base and checks.has(Pitfall.D19):
         checks.skip(f"searches of {site.name}", "its base is empty")
         return ()
-    sample: list[SearchResultEntry] = []
+    sample: list[Entry] = []
 
     async def look_at_people() -> None:
         sample.extend(await people.examine(each, settings))
