@@ -68,7 +68,7 @@ def test_c69_an_id_without_a_class_is_searched_alone() -> None:
     assert found == ("ou=people,o=example", Scope.ONE_LEVEL, "(employeeNumber=10017)")
 
 
-def test_c69_a_guid_is_searched_by_its_octets() -> None:
+def test_c69_a_guid_is_searched_by_its_bytes() -> None:
     server = replace(WITH_ID, user_id_attribute="objectGUID", person_class=None)
     question = first_for(server, "00112233-4455-6677-8899-aabbccddeeff")
     assert question is not None

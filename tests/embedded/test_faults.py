@@ -113,7 +113,7 @@ async def test_a_cut_answer_can_leave_the_connection_open() -> None:
         RawClient(server.port) as client,
     ):
         client.send(ALL)
-        await client.octets(40)
+        await client.octet_string(40)
         assert code(await client.ask(ALL)) == 0
 
 
@@ -123,7 +123,7 @@ async def test_garbage_comes_as_it_is() -> None:
         RawClient(server.port) as client,
     ):
         client.send(ALL)
-        assert await client.octets(7) == b"garbage"
+        assert await client.octet_string(7) == b"garbage"
 
 
 async def test_a_wrong_id_answers_what_nobody_asked() -> None:
@@ -165,7 +165,7 @@ async def test_faults_can_befall_a_connection_at_once(action: Drop | Garbage, se
         EmbeddedServer(ENTRIES, faults=failing(action, "connect", times=1)) as server,
         RawClient(server.port) as client,
     ):
-        assert await (client.octets(5) if seen else client.rest()) == seen
+        assert await (client.octet_string(5) if seen else client.rest()) == seen
 
 
 async def test_leaving_the_server_ends_what_hangs() -> None:

@@ -2,7 +2,7 @@
 
 The five tasks and a card run through a recording proxy: with a name and a password that are canaries, and
 once more with a person and a group of the directory, so that there are answers, too. The report is made from
-the recorded bytes, as anybody on the network could read them, and not from the settings.
+the recorded bytes, as a listener on the network could read them, and not from the settings.
 """
 
 import functools

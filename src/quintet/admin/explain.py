@@ -174,7 +174,7 @@ def _meaning(step: Searched, *, more: bool) -> str:
     match step.service:
         case Service.RESOLVE_LOGIN:
             if count > 1 or more:
-                return "several entries have this login name, so it signs nobody in"
+                return "several entries have this login name, so it is refused"
             return "this is the user" if count else "no entry of this server has this login name"
         case Service.GROUP_CONTENT:
             if step.scope == Scope.BASE:

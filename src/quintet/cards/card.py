@@ -1,4 +1,4 @@
-"""Putting a card together from several storages (reference 4.7): what was found first stays.
+"""Putting a card together from several storages (config 4.7): what was found first stays.
 
 A name as typed finds the person once. From then on the person is asked for, by ID and by the common field:
 there may be another person of the same name in another directory, and two must not share a card.

@@ -1,4 +1,4 @@
-"""How a person is looked for at a server of the business cards (reference 4.3)."""
+"""How a person is looked for at a server of the business cards (config 4.3)."""
 
 import uuid
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The accounts that connections bind with: as clear text, or as `UserEncodedAuth` (reference 3.2, 4.3)."""
+"""The accounts that connections bind with: as clear text, or as `UserEncodedAuth` (config 3.2, 4.3)."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""What business cards show (reference 4.4, 4.5): fields from attributes, and sets of fields."""
+"""What business cards show (config 4.4, 4.5): fields from attributes, and sets of fields."""
 
 from collections.abc import Iterator, Mapping
 from typing import final

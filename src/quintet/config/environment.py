@@ -1,4 +1,4 @@
-"""Reading `STI__Section__KEY` variables (reference 2.2), the form that containers use for sametime.ini.
+"""Reading `STI__Section__KEY` variables (config 2.2), the form that containers use for sametime.ini.
 
 They come from the process's environment, or from files as containers are given them: `custom.env`.
 """

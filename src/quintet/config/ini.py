@@ -1,4 +1,4 @@
-"""Reading sametime.ini (reference 2.1): sections in brackets, `KEY=VALUE` below them.
+"""Reading sametime.ini (config 2.1): sections in brackets, `KEY=VALUE` below them.
 
 Sections and keys compare without case. Of a key given twice the last counts. Nothing here knows what the keys
 mean; that is `schema` and `ini_values`.
@@ -125,7 +125,7 @@ def _check_layout(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) 
 
 
 def _check_characters(line: IniLine, place: Place, findings: Diagnostics) -> None:
-    """Warns of what XML does not allow (reference 2.1), and of invisible characters that were stripped."""
+    """Warns of what XML does not allow (config 2.1), and of invisible characters that were stripped."""
     name = shown(line.key or "")
     strange = next((c for c in line.value or "" if not _is_xml_character(c)), None)
     if strange is not None:

@@ -1,4 +1,4 @@
-"""The keys of sametime.ini that are about LDAP, apart from TLS (reference 2.9, 2.10)."""
+"""The keys of sametime.ini that are about LDAP, apart from TLS (config 2.9, 2.10)."""
 
 from quintet.config.ini_values import IniValues
 from quintet.config.parsers import OFF, SettingsReader

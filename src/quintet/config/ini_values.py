@@ -59,7 +59,7 @@ class IniValues:
         return None
 
     def scoped(self, name: str) -> tuple[str, Origin] | None:
-        """The value of a TLS key for LDAP with its origin: `STLDAP_` if set, else `ST_` (reference 2.4).
+        """The value of a TLS key for LDAP with its origin: `STLDAP_` if set, else `ST_` (config 2.4).
 
         `name` is without its prefix: "TLS_TRUST_STORE_FILE".
         """

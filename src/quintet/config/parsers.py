@@ -171,7 +171,7 @@ class SettingsReader:
         return DN() if value is None else _dn(value, self._findings)
 
     def template(self, name: str) -> Template:
-        """A filter with `%s`. A pair of double quotes around it is removed (reference 3.1)."""
+        """A filter with `%s`. A pair of double quotes around it is removed (config 3.1)."""
         value = self.value(name)
         found = _template(value, self._findings) if value is not None and unquoted(value.text) else None
         return Template(self._table[name].default) if found is None else found
@@ -276,7 +276,7 @@ def unquoted(text: str) -> str:
 
 
 def is_hook(text: str) -> bool:
-    """Whether this names a Java method, `StLdapCustomized.peopleResolveFilter()` (reference 3.6)."""
+    """Whether this names a Java method, `StLdapCustomized.peopleResolveFilter()` (config 3.6)."""
     return _HOOK.fullmatch(text.strip()) is not None
 
 

@@ -1,11 +1,11 @@
 """Data flow 1: a login name and a password become a person, or a refusal that says nothing more.
 
-Where the lookup of the name is not encrypted, it is not believed: whoever can change it could name an entry
-whose password they know. So the entry that was bound is read back over the encrypted connection of the bind.
-It must match the login filter for the name, and the person is made from it.
+Where the lookup of the name is not encrypted, it is not believed: an attacker who can change it could name an
+entry whose password they know. So the entry that was bound is read back over the encrypted connection of the
+bind. It must match the login filter for the name, and the person is made from it.
 
 Only the configured filter decides who may log in. Sametime's shortcut, which searches mail-like names in the
-mail attribute alone, is left out: it goes past a filter that bars people (reference 2.9). So are DNs as login
+mail attribute alone, is left out: it goes past a filter that bars people (config 2.9). So are DNs as login
 names, unless the filter finds them.
 """
 
@@ -54,7 +54,7 @@ FIRST_REFUSALS = 0.3
 _REMEMBERED = 64
 
 _STEP = 0.01
-"""Seconds. Refusals are told at whole steps after they began, so that what a timer is late shows in none."""
+"""Seconds. Refusals are sent at whole steps after they began, so that a late timer shows in none."""
 _LONGEST_PASSWORD = 4096
 
 # What a server answers to a bind that it does not accept from this user (RFC 4511 appendix A): not held here
@@ -235,7 +235,7 @@ def _suspicious(server: Server, what: str) -> str:
 
 
 async def bind_nobody(server: Server, password: str) -> None:
-    """A bind that is refused at nobody's expense: no account counts a failure."""
+    """A bind that is refused without a failure counted for any account: the entry does not exist."""
     base = server.settings.person_base
     nobody = DN(((("cn", f"nobody-{secrets.token_hex(12)}"),), *base.rdns))
     try:

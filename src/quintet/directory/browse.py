@@ -354,7 +354,7 @@ async def _roots(server: Server) -> _Roots:
 
 
 async def _bases(server: Server) -> _Roots:
-    """The bases that exist, without those below others. They are read, so a server that is down is told."""
+    """The bases that exist, without those below others. They are read, to notice a server that is down."""
     there: list[DN] = []
     missing: list[str] = []
     for base in server.bases:

@@ -113,9 +113,9 @@ def group(entry: Entry, server: ServerSettings) -> Group:
 
 
 def sametime_id(entry: Entry, server: ServerSettings | CardServer) -> str:
-    """The ID of a person (reference 3.7): the value of `UserIdAttribute`; the DN where there is none.
+    """The ID of a person (config 3.7): the value of `UserIdAttribute`; the DN where there is none.
 
-    `objectGUID` is 16 octets and becomes the usual text form; other octets that are no text become
+    `objectGUID` is 16 bytes and becomes the usual text form; other bytes that are no text become
     hexadecimal.
     """
     attribute = server.user_id_attribute
@@ -168,7 +168,7 @@ def same(one: str, other: str) -> bool:
 
 
 def identity(dn: str) -> str:
-    """What tells entries apart: one and the same text for equal DNs (reference 3.7).
+    """What tells entries apart: one and the same text for equal DNs (config 3.7).
 
     Plain names, which nearly all are, need no parser: they are their own text, in lower case. `canonical`
     gives the same for them, so that a name has one identity however it is written. What is not a DN begins

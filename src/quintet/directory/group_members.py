@@ -262,7 +262,7 @@ class _OpenGroup:
         """RFC 2307: posixGroup names its members by their `uid`."""
         is_person = of_class(self.server.settings.person_class)
         asked = {
-            uid: (self.server.uid_search, And((is_person, Equality("uid", _octets(uid)))).encode())
+            uid: (self.server.uid_search, And((is_person, Equality("uid", _utf8(uid)))).encode())
             for uid in names.values()
             if is_name(uid)
         }
@@ -276,7 +276,7 @@ def _placed(names: dict[str, str], found: dict[str, Entry | None]) -> list[Entry
     return [found.get(name) for name in names.values()]
 
 
-def _octets(text: str) -> bytes:
+def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -164,7 +164,7 @@ class Server:
         return any(values(entry, attribute) for attribute in member_attributes(self.settings))
 
     def missing_base(self, service: Service, base: DN) -> str:
-        """Which configured base is not there, in words. The administrator is told once."""
+        """Which configured base is not there, in words. One warning is logged."""
         settings = self.settings
         keys = [
             key

@@ -1,4 +1,4 @@
-"""The groups of a person, for policies (reference 3.5): by a filter, or by an attribute like `memberOf`."""
+"""The groups of a person, for policies (config 3.5): by a filter, or by an attribute like `memberOf`."""
 
 import asyncio
 from collections.abc import Sequence

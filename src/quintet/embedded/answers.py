@@ -66,7 +66,7 @@ class Rules:
     """What the directory allows.
 
     `anonymous`: searches without a bind. `hidden`: attributes that only bound accounts see. `secure_binds`:
-    no password in clear. `size_limit`: entries in one answer, 0 for no limit. `range_limit`: values of one
+    no unencrypted password. `size_limit`: entries in one answer, 0 for no limit. `range_limit`: values of one
     attribute in one entry, as Active Directory has it; None for no limit. `scram`: whether SCRAM is offered.
     `root`: what the root DSE tells differently, as another product does; no values leave an attribute out.
     """

@@ -40,9 +40,9 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Sends the first `octets` of the whole answer; then silence, or a reset with `drop`."""
+    """Sends the first `size` bytes of the whole answer; then silence, or a reset with `drop`."""
 
-    octets: int
+    size: int
     drop: bool = False
 
 
@@ -72,7 +72,7 @@ class AnswerWith:
 
 @dataclass(frozen=True, slots=True)
 class Endless:
-    """Answers a search with entries that never end, each `size` octets large."""
+    """Answers a search with entries that never end, each `size` bytes large."""
 
     size: int = 1000
 

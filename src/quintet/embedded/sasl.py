@@ -32,7 +32,9 @@ class Exchange:
             return self._server.first(credentials)
         answer = self._server.final(credentials)
         if self._found is None or self._server.authzid not in ("", f"u:{self._server.user}"):
-            raise sasl.ScramError("nobody may act for somebody else here")
+            raise sasl.ScramError(
+                "proxy authorization is not supported: the authorization identity must be empty or the user's"
+            )
         self.node = self._found
         return answer
 

@@ -1,4 +1,4 @@
-"""One client of the embedded server: octets to requests, answers to octets, and the faults in between."""
+"""One client of the embedded server: bytes to requests, answers to bytes, and the faults in between."""
 
 import asyncio
 import ssl
@@ -216,9 +216,9 @@ class EmbeddedSession(asyncio.Protocol):
                 await self._forever()
             case Drop():
                 self.abort()
-            case Cut(octets, drop):
+            case Cut(size, drop):
                 answer = b"".join(encode(each) for each in self._answer(message) if each is not None)
-                self._write(answer[:octets])
+                self._write(answer[:size])
                 await (self._leave() if drop else self._forever())
             case Garbage(data):
                 self._write(data)
@@ -258,7 +258,7 @@ class EmbeddedSession(asyncio.Protocol):
             self._transport.write(data)
 
     async def _start_tls(self) -> None:
-        """What came in clear behind the request is thrown away: nobody vouches for it (RFC 4513 3.1.1)."""
+        """What came unencrypted behind the request is thrown away, as it may be forged (RFC 4513 3.1.1)."""
         context, transport = self._service.tls, self._transport
         if context is None or transport is None or self._answers.encrypted:
             return
@@ -308,12 +308,12 @@ def _message_size(data: bytearray) -> int | None:
         return None
     if data[0] != 0x30:
         raise BerError("this is no LDAP")
-    count_octets = data[1] & 0x7F if data[1] & 0x80 else 0
-    if data[1] == 0x80 or count_octets > 4:
+    count_bytes = data[1] & 0x7F if data[1] & 0x80 else 0
+    if data[1] == 0x80 or count_bytes > 4:
         raise BerError("the length of a message is malformed")
-    if len(data) < 2 + count_octets:
+    if len(data) < 2 + count_bytes:
         return None
-    size = int.from_bytes(data[2 : 2 + count_octets], "big") if count_octets else data[1]
+    size = int.from_bytes(data[2 : 2 + count_bytes], "big") if count_bytes else data[1]
     if size > _LARGEST_REQUEST:
         raise BerError("the message is too large")
-    return 2 + count_octets + size
+    return 2 + count_bytes + size

@@ -8,13 +8,13 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import final
 
-from quintet.embedded.matching import OCTETS, Normal, attribute_key, compiled, normal
+from quintet.embedded.matching import BYTE_VALUED, Normal, attribute_key, compiled, normal
 from quintet.ldap import DN, And, Approximate, DNSyntaxError, Entry, Equality, Filter, Or, Scope
 
 _OPERATIONAL = frozenset({"entryuuid", "entrydn", "hassubordinates", "memberof"})
 _OF_ROOT = frozenset({"namingcontexts", "vendorname", "vendorversion"})
 NEVER_SHOWN = frozenset({"userpassword"})
-"""Attributes that nobody reads, and that no filter finds."""
+"""Attributes that no client reads, and that no filter finds."""
 
 
 @final
@@ -105,7 +105,7 @@ class Tree:
         self._index: dict[tuple[str, Normal], list[TreeEntry]] = {}
         for node in self.nodes.values():
             self.known.update(node.keys())
-            for key in set(node.keys()) - OCTETS:
+            for key in set(node.keys()) - BYTE_VALUED:
                 for value in dict.fromkeys(node.values(key)):
                     self._index.setdefault((key, value), []).append(node)
 
@@ -147,7 +147,7 @@ class Tree:
                 key = attribute_key(attribute)
                 if key not in known:
                     return set()
-                return None if key in OCTETS else set(self._index.get((key, normal(key, value)), ()))
+                return None if key in BYTE_VALUED else set(self._index.get((key, normal(key, value)), ()))
             case And(filters):
                 found = [each for part in filters if (each := self._candidates(part, known)) is not None]
                 return min(found, key=len) if found else None

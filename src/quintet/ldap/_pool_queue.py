@@ -19,7 +19,7 @@ _NEVER = float("inf")
 
 
 class Job(Protocol):
-    """What waits. Its future is done when it has ended, or whoever asked was cancelled."""
+    """What waits. Its future is done when it has ended, or its caller was cancelled."""
 
     future: asyncio.Future[Any]
     deadline: float

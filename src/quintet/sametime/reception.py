@@ -1,4 +1,4 @@
-"""Connections before anybody is signed in on them: their places, the handshake, the LOGIN.
+"""Connections before a user is signed in on them: their places, the handshake, the LOGIN.
 
 A connection has a place among a bounded number until its LOGIN came; a new one always gets a place, and the
 one that has waited longest loses it. Then the LOGIN is one of a bounded number of sign-ins (`sign_in`). What
@@ -47,7 +47,7 @@ class Welcome:
 
 @final
 class Reception:
-    """The connections of one server on which nobody is signed in."""
+    """The connections of one server on which no user is signed in."""
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 `store` is None until the database answered once. `available` turns false with the first failure of any kind
 that may pass, and true again when a check succeeds; checks are made every few seconds only while it is false.
-Each change is told, and `on_available` is called for each change to true but the first start's.
+Each change is reported, and `on_available` is called for each change to true but the first start's.
 """
 
 import asyncio

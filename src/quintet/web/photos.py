@@ -1,4 +1,4 @@
-"""A person's photo at `/photos/ID`, for `PhotoURL` and the pages (reference 4.6, 5.4).
+"""A person's photo at `/photos/ID`, for `PhotoURL` and the pages (config 4.6, 5.4).
 
 Without sign-in a photo is shown only when set 0 lists a picture; then caches may share it. No photo, no
 person and no permission are the same answer.

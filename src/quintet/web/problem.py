@@ -41,7 +41,7 @@ def problem(
 
 
 def problem_of(error: DirectoryError) -> JSONResponse:
-    """What a caller is told of an error of the directory: nothing about servers and accounts."""
+    """What a caller is sent for an error of the directory: nothing about servers and accounts."""
     for kind, (status, code, detail) in _OF_ERRORS.items():
         if isinstance(error, kind):
             return problem(status, detail, code=code)

@@ -30,7 +30,7 @@ BODY_WITHIN = 10.0
 """Seconds in which a body must arrive."""
 
 ANY_HOST = ("/servlet/", "/photos/")
-"""Below these paths clients use whatever host name they were given (reference 5.2)."""
+"""Below these paths clients use whatever host name they were given (config 5.2)."""
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -58,7 +58,7 @@ _TRACES_OF_PROXIES = (
 _log = structlog.get_logger()
 
 Observe = Callable[[str, str, int, float], None]
-"""Is told path, method, status and seconds of a request."""
+"""Gets path, method, status and seconds of a request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The UserInfo servlet: business cards for clients and scripts (reference 5.2 and 5.3, rows C76 to C78).
+"""The UserInfo servlet: business cards for clients and scripts (config 5.2 and 5.3, rows C76 to C78).
 
 Old clients take the answer apart by lines, others by an XML reader; every answer suits both. A failure says
 nothing of its reason, and its status is 200, since clients read the body.

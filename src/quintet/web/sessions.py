@@ -1,7 +1,7 @@
 """Who is signed in.
 
 Theory of operation. A session is made by signing in and by nothing else. Its ID is 256 random bits, which
-only the browser keeps; the server keeps their SHA-256, so that no dump of its memory or log signs anybody
+only the browser keeps; the server keeps their SHA-256, so that no dump of its memory or log signs a user
 in. It ends (a) by signing out, (b) after IDLE seconds without a request, (c) after LONGEST seconds in any
 case, (d) when a recheck finds the person gone, (e) as the oldest of its person or of all when there are too
 many. `_by_key` holds the sessions in the order of their beginning; only `begin` and `_drop` change it.

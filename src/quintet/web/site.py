@@ -11,7 +11,7 @@ from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
 
 PICTURES = ("Photo", "PhotoURL", "ImagePath")
-"""The Detail Ids that show a picture (reference 5.4)."""
+"""The Detail Ids that show a picture (config 5.4)."""
 
 _NO_CARDS = CardSettings(storages=(), sets={})
 
@@ -20,7 +20,7 @@ _NO_CARDS = CardSettings(storages=(), sets={})
 class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
-    `observe` is told path, method, status and seconds of every request.
+    `observe` gets path, method, status and seconds of every request.
     """
 
     directory: Directory
@@ -41,7 +41,7 @@ class Site:
         return tuple(known[each] for each in ids_in_set(settings, set_id))
 
     def shows_pictures(self, *, signed_in: bool) -> bool:
-        """Whether a caller may see a photo: a set of theirs must list a picture (reference 5.4)."""
+        """Whether a caller may see a photo: a set of theirs must list a picture (config 5.4)."""
         settings = self._card_settings()
         sets = (ANONYMOUS, AUTHENTICATED) if signed_in else (ANONYMOUS,)
         return any(each in PICTURES for number in sets for each in ids_in_set(settings, number))

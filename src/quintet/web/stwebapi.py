@@ -1,4 +1,4 @@
-"""Two paths of Sametime's web API, for clients that were written for its proxy (reference 5.4)."""
+"""Two paths of Sametime's web API, for clients that were written for its proxy (config 5.4)."""
 
 import base64
 from urllib.parse import quote

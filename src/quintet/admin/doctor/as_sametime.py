@@ -12,7 +12,7 @@ from quintet.ldap import Address, LdapError, connect
 from quintet.tls import TlsSettings, inspection_context, suite_by_openssl_name
 
 _SAMETIME = "AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0"
-"""What Sametime 12 offers to LDAP servers (reference 2.6)."""
+"""What Sametime 12 offers to LDAP servers (config 2.6)."""
 
 
 async def try_as_sametime(sites: Iterable[DirectorySite], good: frozenset[Way], checks: Checks) -> None:

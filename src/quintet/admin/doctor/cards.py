@@ -48,7 +48,7 @@ class CheckedCardServer:
 async def examine(cards: CheckedCardServer, people: Sequence[tuple[str, str]]) -> list[str]:
     """D18, D31, D33 and Q20; returns the fields for which no user has a value.
 
-    `people` are ID and DN of some users whom the five tasks find. Raises LdapError.
+    `people` are ID and DN of some users that the five tasks find. Raises LdapError.
     """
     if not await _base_is_readable(cards):
         return []
@@ -186,7 +186,7 @@ async def _check_urls(cards: CheckedCardServer, detail: Detail) -> None:
 
 
 async def _check_people(cards: CheckedCardServer, people: Sequence[tuple[str, str]]) -> None:
-    """D33: a user whom the five tasks find must have a card."""
+    """D33: a user that the five tasks find must have a card."""
     tried: list[str] = []
     for ident, dn in people:
         questions = by_user(cards.card, ident)

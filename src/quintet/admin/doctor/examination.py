@@ -157,7 +157,7 @@ async def _card(
     known: Sequence[tuple[str, str]],
     checks: Checks,
 ) -> tuple[CheckedCardServer, list[str]] | None:
-    """What was looked at, with the fields that nobody has."""
+    """What was looked at, with the fields that no card has."""
     if site.card is None or site.storage is None:
         return None
     bound = next((r.connection for s, r in others if s.server and r.bound_as and _same_host(s, site)), None)

@@ -132,7 +132,7 @@ def _check_attributes(each: Examined, groups: tuple[Entry, ...]) -> None:
 
 
 def _members(entry: Entry, attribute: str) -> list[bytes]:
-    """All values that came, with `member;range=0-1499` of Active Directory (reference 3.5) counted."""
+    """All values that came, with `member;range=0-1499` of Active Directory (config 3.5) counted."""
     wanted = {type_key(name) for name in names_of(attribute)}
     return [
         value
@@ -162,7 +162,7 @@ def _is_cut(attribute: str) -> bool:
 
 
 def _check_places(each: Examined, groups: tuple[Entry, ...]) -> None:
-    """Q30: members must be of the same server and base (reference 3.3)."""
+    """Q30: members must be of the same server and base (config 3.3)."""
     bases = (each.server.person_base, each.server.group_base)
     outside: list[str] = []
     for entry in groups:

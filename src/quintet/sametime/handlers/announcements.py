@@ -1,7 +1,7 @@
 """ANNOUNCE: a text of an administrator to many users (P30). Only members of the administrators' group may.
 
 Recipients are users (`@U ID`) and groups (`@G ID`); those who are signed in get it, in all their sessions.
-Each is told of itself as the only recipient.
+Each is named to itself as the only recipient.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """RESOLVE: users and groups for names (P80 to P82), over the task `RESOLVE_NAMES`.
 
-Without ALL_DIRECTORIES only matches of the first server in `SearchOrder` that has one are told. A query that
+Without ALL_DIRECTORIES only matches of the first server in `SearchOrder` that has one are sent. A query that
 is the ID of a match resolves to that one alone, with the ID in the query's own bytes: clients compare them.
 """
 

@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-Clients overwrite their stored contact list whenever they are told anything but the list: an error, nothing,
+Clients overwrite their stored contact list whenever they get anything but the list: an error, nothing,
 or an empty list. So while the database cannot be read the channel is refused, and SENSE_SERVICE is not
 answered; once it can, the sessions that were refused are closed, spread over some time, and come back. A load
 that fails on an accepted channel closes the connection without an answer. Only what the database says was

@@ -155,7 +155,7 @@ def _in_privacy_list(value: bytes, old_id: str, new_id: str) -> bytes | None:
     return replace(privacy, users=tuple(users)).encode()
 
 
-_FIX: Final = "Give the Sametime ID as the client is told it (quintet resolve shows it)"
+_FIX: Final = "Give the Sametime ID as clients receive it (quintet resolve shows it)"
 
 
 def _text_alone(value: bytes) -> str | None:

@@ -383,7 +383,7 @@ class _Loader:
                 del self._waiting[: len(loads)]
                 try:
                     found = await self._query(loads)
-                except Exception as error:  # noqa: BLE001  # whatever it is, nobody waits for ever
+                except Exception as error:  # noqa: BLE001  # whatever it is, no caller waits for ever
                     for load in loads:
                         if not load.answer.done():
                             load.answer.set_exception(copy(error))

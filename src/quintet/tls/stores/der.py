@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-INTEGER, OCTETS, NULL, OID, UTF8_STRING, BMP_STRING = 0x02, 0x04, 0x05, 0x06, 0x0C, 0x1E
+INTEGER, OCTET_STRING, NULL, OID, UTF8_STRING, BMP_STRING = 0x02, 0x04, 0x05, 0x06, 0x0C, 0x1E
 SEQUENCE, SET = 0x30, 0x31
 CONTEXT_0 = 0xA0
 _CONSTRUCTED = 0x20
@@ -41,10 +41,10 @@ class DerValue:
     def integer(self) -> int:
         return int.from_bytes(self.expect(INTEGER).content, signed=True)
 
-    def octets(self, tag: int = OCTETS, depth: int = 0) -> bytes:
+    def octet_string(self, tag: int = OCTET_STRING, depth: int = 0) -> bytes:
         """The bytes of an octet string, also of one that comes in parts (X.690 8.7.3)."""
         if self.tag == tag | _CONSTRUCTED and depth < _DEEPEST:
-            return b"".join(part.octets(depth=depth + 1) for part in self.children())
+            return b"".join(part.octet_string(depth=depth + 1) for part in self.children())
         return self.expect(tag).content
 
 
@@ -75,11 +75,11 @@ def _node(data: bytes, at: int, end: int, depth: int) -> DerValue:
     if length == 0x80:
         return _indefinite(data, at, end, depth)
     if length > 0x80:
-        octets = length & 0x7F
-        if octets > 4 or end - start < octets:
+        raw = length & 0x7F
+        if raw > 4 or end - start < raw:
             raise DerError("a length takes too many bytes")
-        length = int.from_bytes(data[start : start + octets])
-        start += octets
+        length = int.from_bytes(data[start : start + raw])
+        start += raw
     if length > end - start:
         raise DerError(f"{length - (end - start)} bytes are missing at the end")
     return DerValue(tag, data[start : start + length], start + length - at)
@@ -102,8 +102,8 @@ def tlv(tag: int, *parts: bytes) -> bytes:
     size = len(content)
     if size < 0x80:
         return bytes((tag, size)) + content
-    octets = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((tag, 0x80 | len(octets))) + octets + content
+    raw = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 | len(raw))) + raw + content
 
 
 def sequence(*parts: bytes) -> bytes:
@@ -114,8 +114,8 @@ def integer(value: int) -> bytes:
     return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, signed=True))
 
 
-def octets(data: bytes) -> bytes:
-    return tlv(OCTETS, data)
+def octet_string(data: bytes) -> bytes:
+    return tlv(OCTET_STRING, data)
 
 
 def oid(dotted: str) -> bytes:

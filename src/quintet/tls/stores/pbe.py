@@ -182,14 +182,14 @@ class Password:
         if oid in _OLD and parameters is not None:
             scheme = _OLD[oid]
             salt, rounds = parameters.sequence()
-            key = self._derive(_KEY_ID, scheme.key, "sha1", salt.octets(), rounds.integer())
-            iv = self._derive(_IV_ID, scheme.block, "sha1", salt.octets(), rounds.integer())
+            key = self._derive(_KEY_ID, scheme.key, "sha1", salt.octet_string(), rounds.integer())
+            iv = self._derive(_IV_ID, scheme.block, "sha1", salt.octet_string(), rounds.integer())
         elif oid == _PBES2 and parameters is not None:
             derivation, encryption = parameters.sequence()
             cipher, vector = encryption.sequence()
             if cipher.content not in _NEW:
                 raise _unsupported(algorithm)
-            scheme, iv = _NEW[cipher.content], vector.octets()
+            scheme, iv = _NEW[cipher.content], vector.octet_string()
             key = self._pbkdf2(derivation, scheme.key)
         else:
             raise _unsupported(algorithm)
@@ -220,10 +220,10 @@ class Password:
         elif oid in _DIGESTS:
             digest = _DIGESTS[oid]
             rounds = rest[0].integer() if rest else 1
-            key = self._derive(_MAC_ID, _size(digest), digest, salt.octets(), rounds)
+            key = self._derive(_MAC_ID, _size(digest), digest, salt.octet_string(), rounds)
         else:
             raise UnsupportedStoreError("its MAC is of an unknown kind", _REMAKE)
-        return hmac.compare_digest(hmac.digest(key, content, digest), value.octets())
+        return hmac.compare_digest(hmac.digest(key, content, digest), value.octet_string())
 
     def mac(self, content: bytes, *, legacy: bool) -> bytes:
         """The `MacData` for `content`, encoded."""
@@ -231,8 +231,8 @@ class Password:
         salt = os.urandom(20)
         key = self._derive(_MAC_ID, _size(digest), digest, salt, _MAC_ROUNDS)
         algorithm = der.sequence(der.tlv(der.OID, oid), der.tlv(der.NULL))
-        info = der.sequence(algorithm, der.octets(hmac.digest(key, content, digest)))
-        return der.sequence(info, der.octets(salt), der.integer(_MAC_ROUNDS))
+        info = der.sequence(algorithm, der.octet_string(hmac.digest(key, content, digest)))
+        return der.sequence(info, der.octet_string(salt), der.integer(_MAC_ROUNDS))
 
     def _pbkdf2(self, derivation: der.DerValue, size: int) -> bytes:
         salt, rounds, asked, digest = _pbkdf2_parameters(derivation)
@@ -287,7 +287,7 @@ def _pbkdf2_parameters(derivation: der.DerValue) -> tuple[bytes, int, int | None
             digest = _PRFS.get(_identified(node)[0], "")
             if not digest:
                 raise UnsupportedStoreError("its keys are derived with an unknown hash", _REMAKE)
-    return salt.octets(), rounds.integer(), size, digest
+    return salt.octet_string(), rounds.integer(), size, digest
 
 
 def _unsupported(algorithm: der.DerValue) -> UnsupportedStoreError:
