@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from quintet.embedded.faults import (
-    Answer,
+    AnswerWith,
     Cut,
     Delay,
     Drop,
@@ -38,14 +38,14 @@ ALL = SearchRequest("o=example", 2, parse("(|(o=*)(ou=*))"))
 
 
 async def test_a_fault_is_for_one_kind_of_operation_and_a_while() -> None:
-    faults = failing(Answer(51), "search", after=1, times=2)
+    faults = failing(AnswerWith(51), "search", after=1, times=2)
     async with EmbeddedServer(ENTRIES, faults=faults) as server, RawClient(server.port) as client:
         assert await client.bind("", "") == 0
         assert [code(await client.ask(ALL)) for _ in range(5)] == [0, 51, 51, 0, 0]
 
 
 async def test_the_first_fault_that_applies_decides() -> None:
-    faults = Faults((Fault(Answer(51), times=1), Fault(Answer(52))))
+    faults = Faults((Fault(AnswerWith(51), times=1), Fault(AnswerWith(52))))
     async with EmbeddedServer(ENTRIES, faults=faults) as server, RawClient(server.port) as client:
         assert await client.bind("", "") == 51
         assert code(await client.ask(ALL)) == 52
@@ -85,7 +85,7 @@ async def test_an_abandoned_silence_ends() -> None:
 
 async def test_some_entries_come_before_a_failure() -> None:
     async with (
-        EmbeddedServer(ENTRIES, faults=failing(Answer(4, "enough", after_entries=2))) as server,
+        EmbeddedServer(ENTRIES, faults=failing(AnswerWith(4, "enough", after_entries=2))) as server,
         RawClient(server.port) as client,
     ):
         answer = await client.ask(ALL)

@@ -173,5 +173,5 @@ EDITS: dict[str, tuple[Edit, ...]] = {
 """What is odd about each, and how it comes about."""
 
 
-def _raw(node: der.Node) -> bytes:
+def _raw(node: der.DerValue) -> bytes:
     return der.tlv(node.tag, node.content)

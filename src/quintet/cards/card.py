@@ -12,7 +12,7 @@ from quintet.cards.fields import Field
 from quintet.cards.lookup import Question, by_common_field, by_id, by_user
 from quintet.cards.plan import Plan, Repository
 from quintet.directory import AmbiguousNameError, DirectoryError, UnknownNameError, sametime_id
-from quintet.ldap.messages import SearchResultEntry
+from quintet.ldap import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class _Making:
             asked.append(by_common_field(storage, server, self._plan.link_id, self._link))
         return [question for question in asked if question is not None]
 
-    def _take(self, repository: Repository, entry: SearchResultEntry) -> None:
+    def _take(self, repository: Repository, entry: Entry) -> None:
         if self._found is None:
             self._found = sametime_id(entry, repository.server), entry.dn
             self._fields = repository.fields.of(entry.attributes)

@@ -12,7 +12,7 @@ from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, did_you_me
 
 
 @final
-class CardFields:
+class CardFieldsReader:
     """Reads `Detail` and `Set`."""
 
     def __init__(self, findings: Diagnostics, file: str) -> None:

@@ -9,7 +9,7 @@ from quintet.config.settings import Account, CardServer, ServerSettings, Setting
 from quintet.config.xml_schema import ODD_PLAIN_PORTS, PLAIN_PORT
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity, shown
 from quintet.ldap.dn import type_key
-from quintet.tls.names import Names, as_address, is_listed
+from quintet.tls import Names, as_address, is_listed
 
 _ALLOW = "QUINTET_ALLOW_CLEAR_SERVICE_BIND"
 # Names that stand for an entry's own DN: Active Directory's, that of RFC 5020, and a plain one.

@@ -41,7 +41,7 @@ class IniLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IniEntry:
     """One key with its value, from the file or from a `variable`. `written` is its name there."""
 
     section: str | None
@@ -85,7 +85,7 @@ def same_section(name: str) -> str:
     return name.casefold().replace("-", "_")
 
 
-def read_ini(data: bytes, findings: Diagnostics, file: str = INI) -> tuple[Entry, ...]:
+def read_ini(data: bytes, findings: Diagnostics, file: str = INI) -> tuple[IniEntry, ...]:
     """The entries that count, in the order of the file: every key once, its last value."""
     try:
         source = read_ini_source(data)
@@ -150,8 +150,8 @@ def read_ini_source(data: bytes) -> SourceText:
         return SourceText(data.decode("iso-8859-1"), "iso-8859-1")
 
 
-def _last(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) -> tuple[Entry, ...]:
-    entries: dict[tuple[str, str], Entry] = {}
+def _last(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) -> tuple[IniEntry, ...]:
+    entries: dict[tuple[str, str], IniEntry] = {}
     for line in lines:
         if line.key is None or line.value is None:
             continue
@@ -166,7 +166,7 @@ def _last(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) -> tuple
                 f" line {line.number} is used"
             )
             findings.add(Finding.Q50, place, line.key, message, f"remove line {before.place.line}")
-        entries[name] = Entry(line.section, line.key, line.value, place, line.key)
+        entries[name] = IniEntry(line.section, line.key, line.value, place, line.key)
     return tuple(entries.values())
 
 

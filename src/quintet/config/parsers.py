@@ -12,9 +12,18 @@ from typing import TypeVar, final
 
 from quintet.config.schema import LONGEST_SECONDS, Kind, Setting
 from quintet.diagnostics import Code, Diagnostics, Finding, Pitfall, Place, did_you_mean, shown
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError, FilterSyntaxError
-from quintet.ldap.filters import And, Filter, Not, Or, Substrings, Template, parse
+from quintet.ldap import (
+    DN,
+    And,
+    DNSyntaxError,
+    Filter,
+    FilterSyntaxError,
+    Not,
+    Or,
+    Substrings,
+    Template,
+    parse,
+)
 
 # Quotes that word processors make, of all languages, and the primes that look like quotes.
 TYPOGRAPHIC = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2032\u2033"

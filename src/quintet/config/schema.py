@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from quintet.tls.settings import TlsSettings
+from quintet.tls import TlsSettings
 
 INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
 """The names of the three files."""

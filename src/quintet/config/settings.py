@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,18 +9,9 @@ from quintet.config.schema import CARDS, COMMUNITY, KNOWN_INI
 from quintet.config.web_settings import WebSettings
 from quintet.config.xml_schema import ANYWHERE
 from quintet.diagnostics import Diagnostic, Place
-from quintet.ldap.dn import DN
-from quintet.ldap.filters import Template
+from quintet.ldap import DN, Scope, Template
 from quintet.secret import Secret
 from quintet.tls import TlsSettings
-
-
-class Scope(Enum):
-    """How deep a search goes. The value is LDAP's number (RFC 4511 4.5.1.2)."""
-
-    BASE = 0
-    ONE = 1
-    SUBTREE = 2
 
 
 @dataclass(frozen=True, slots=True)

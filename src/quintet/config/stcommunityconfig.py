@@ -12,22 +12,21 @@ from typing import final
 from quintet.config.accounts import read_account
 from quintet.config.parsers import SettingsReader, Value, attribute, has_wildcard, hosts, is_hook, unquoted
 from quintet.config.schema import COMMUNITY
-from quintet.config.settings import DirectorySettings, Scope, ServerSettings
+from quintet.config.settings import DirectorySettings, ServerSettings
 from quintet.config.xml_document import Element, read_root, settings_below, settings_of
 from quintet.config.xml_names import SERVERS, check_community_names
 from quintet.config.xml_schema import ANYWHERE, CONNECTION, PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity, did_you_mean, shown
-from quintet.ldap.dn import DN
-from quintet.ldap.filters import Template
+from quintet.ldap import DN, Scope, Template
 
 _MOST_SERVERS = 100  # as Sametime (config 3.2)
 _USUAL = DirectorySettings()
 _NOT_TO_BE_USED = {"OrganizationName": Pitfall.D24, "HomeServerAttribute": Finding.Q57}
-_SCOPES = {"recursive": Scope.SUBTREE, "onelevel": Scope.ONE}
+_SCOPES = {"recursive": Scope.SUBTREE, "onelevel": Scope.ONE_LEVEL}
 
 
 @dataclass(frozen=True, slots=True)
-class Community:
+class CommunitySettings:
     """What the file says. Servers are in search order; intervals are seconds."""
 
     servers: tuple[ServerSettings, ...]
@@ -35,11 +34,11 @@ class Community:
     config_refresh_interval: float = _USUAL.config_refresh_interval
 
 
-def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) -> Community:
+def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) -> CommunitySettings:
     """The settings in `data`. Every problem goes into `findings`; what cannot be read gets its default."""
     root = read_root(data, findings, file)
     if root is None:
-        return Community(())
+        return CommunitySettings(())
     found = list(_connections(root, ()))
     if found:
         check_community_names(root, findings, file)
@@ -53,7 +52,7 @@ def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) ->
     _check_together(servers, findings)
 
     read = settings_below(root, ANYWHERE, file, findings)
-    return Community(
+    return CommunitySettings(
         _in_search_order(servers, findings),
         60.0 * _refresh(read, findings),
         60.0 * read.number("ConfigRefreshInterval"),

@@ -15,7 +15,7 @@ import random
 import secrets
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import final
 
@@ -30,18 +30,23 @@ from quintet.directory.errors import (
     UnreachableReason,
 )
 from quintet.directory.events import SignedIn
-from quintet.directory.login_names import without_domain
 from quintet.directory.queries import answered_badly, name_filter
 from quintet.directory.records import Person
 from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
 from quintet.directory.steps import tell_bind
-from quintet.ldap import Control
-from quintet.ldap.connection import Connection
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import InsufficientAccessRights, LdapError, NoSuchObject, ResultError
-from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
+from quintet.ldap import (
+    DN,
+    Connection,
+    Control,
+    Entry,
+    InsufficientAccessRights,
+    LdapError,
+    NoSuchObject,
+    ResultError,
+    Scope,
+)
 
 FIRST_REFUSALS = 0.3
 """Seconds for every refusal until a user has signed in: until then it is unknown what a password costs."""
@@ -197,9 +202,9 @@ async def _bind_and_read_back(
         await bind_nobody(server, password)
         return _suspicious(server, "the entry found is not below the base")
 
-    async def read(connection: Connection, tree: bytes) -> SearchResultEntry | None:
+    async def read(connection: Connection, tree: bytes) -> Entry | None:
         with suppress(NoSuchObject, InsufficientAccessRights):
-            asked = connection.search(found.dn, BASE_OBJECT, tree, person_attributes(settings), max_entries=1)
+            asked = connection.search(found.dn, Scope.BASE, tree, person_attributes(settings), max_entries=1)
             return next(iter((await asked).entries), None)
         return None
 
@@ -297,3 +302,23 @@ def _may_be_sent(password: str) -> bool:
 def _tell(snapshot: Snapshot, outcome: str, reason: str, started: float) -> None:
     if snapshot.trace:
         snapshot.trace(SignedIn(outcome, reason, time.perf_counter() - started))
+
+
+def without_domain(name: str, domains: Collection[str]) -> str:
+    r"""The name without one of the domains before a backslash, as people at Windows machines type it.
+
+    Active Directory compares `sAMAccountName` without the domain (row S19), so no filter finds `CORP\ada`.
+    The domains in `QUINTET_LOGIN_DOMAINS` are taken off; any other is left, since it may be the domain of
+    other people.
+
+    Args:
+        name: A login name as typed.
+        domains: The domains, in lower case. They are compared without regard to case.
+
+    Returns:
+        `ada` for `CORP\ada`; the name itself if it has another domain, or none, or nothing after it.
+    """
+    domain, found, rest = name.strip().partition("\\")
+    if found and rest.strip() and domain.casefold() in domains:
+        return rest.strip()
+    return name

@@ -61,7 +61,7 @@ class WrongId:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerWith:
     """Answers with this result code, without entries: 51 busy, 52 unavailable, 4 size limit and so on."""
 
     code: int
@@ -85,7 +85,7 @@ class Notice:
     diagnostic: str = "the server is shutting down"
 
 
-Action = Wait | Delay | Silence | Drop | Cut | Garbage | WrongId | Answer | Endless | Notice
+Action = Wait | Delay | Silence | Drop | Cut | Garbage | WrongId | AnswerWith | Endless | Notice
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Protocol
 
-from quintet.ldap.dn import DN, fold, type_key
-from quintet.ldap.errors import DNSyntaxError
-from quintet.ldap.filters import (
+from quintet.ldap import (
+    DN,
     And,
     Approximate,
+    DNSyntaxError,
     Equality,
     Extensible,
     Filter,
@@ -23,6 +23,7 @@ from quintet.ldap.filters import (
     Present,
     Substrings,
 )
+from quintet.ldap.dn import fold, type_key
 from quintet.ldap.messages import utf8
 
 Normal = object

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
 from typing import Final, final
 
-from quintet.embedded.answers import Answers, Rules, ending
+from quintet.embedded.answers import Conversation, Rules, ending
 from quintet.embedded.faults import (
     Action,
-    Answer,
+    AnswerWith,
     Cut,
     Delay,
     Drop,
@@ -25,22 +25,20 @@ from quintet.embedded.faults import (
     WrongId,
 )
 from quintet.embedded.tree import Tree
-from quintet.ldap import Entry
-from quintet.ldap.ber import BerError
+from quintet.ldap import Entry, ExtendedResponse, Result
 from quintet.ldap.messages import (
     NOTICE_OF_DISCONNECTION,
     START_TLS,
     AbandonRequest,
     AddRequest,
+    BerError,
     BindRequest,
     CompareRequest,
     DeleteRequest,
     ExtendedRequest,
-    ExtendedResponse,
     Message,
     ModifyDNRequest,
     ModifyRequest,
-    Result,
     SearchRequest,
     SearchResultDone,
     UnbindRequest,
@@ -74,16 +72,16 @@ class SharedState:
     certificate: bytes | None
     faults: Faults
     counts: Counter[str] = field(default_factory=Counter)
-    sessions: "set[Session]" = field(default_factory=set)
+    sessions: "set[EmbeddedSession]" = field(default_factory=set)
 
 
 @final
-class Session(asyncio.Protocol):
+class EmbeddedSession(asyncio.Protocol):
     """Binds and StartTLS run alone, as RFC 4511 4.2.1 and 4.14.1 want; everything else side by side."""
 
     def __init__(self, service: SharedState, *, encrypted: bool) -> None:
         self._service = service
-        self._answers = Answers(
+        self._answers = Conversation(
             service.tree, service.rules, service.tls is not None, service.certificate, encrypted
         )
         self._transport: asyncio.Transport | None = None
@@ -226,7 +224,7 @@ class Session(asyncio.Protocol):
                 self._write(data)
             case WrongId(by):
                 await self._send(each and replace(each, id=each.id + by) for each in self._answer(message))
-            case Answer(code, diagnostic, entries):
+            case AnswerWith(code, diagnostic, entries):
                 found = (each for each in self._answer(message) if _is_entry(each))
                 end = ending(message, Result(code, diagnostic=diagnostic))
                 await self._send(chain(islice(found, entries), (end,)))

@@ -1,7 +1,8 @@
 """The messages of LDAP (RFC 4511 section 4) as values, and both ways between them and BER.
 
-Requests and responses alike, so that it serves clients and servers. `_fast_codec` has quicker functions for
-what happens thousands of times a second.
+Requests and responses alike, so that it serves clients and servers: an interface of its own for programs that
+work on the protocol itself, as servers, test tools and readers of recorded traffic do. `_fast_codec` has
+quicker functions for what happens thousands of times a second.
 
 Text is UTF-8; bytes that are not are surrogates (PEP 383). Elements that a later version of the protocol may
 add at the end of a message are skipped (RFC 4511 section 4).
@@ -14,7 +15,7 @@ from typing import Final
 
 from quintet.ldap import ber
 from quintet.ldap.arguments import Scope
-from quintet.ldap.ber import ELEMENTS, NESTING, BerError, Reader, octet_string, tlv
+from quintet.ldap.ber import ELEMENTS, MAX_INT, NESTING, BerError, Reader, header, octet_string, tlv
 from quintet.ldap.filter_tree import Filter
 from quintet.ldap.filter_tree import decode as decode_filter
 from quintet.ldap.modifications import (
@@ -30,6 +31,7 @@ __all__ = [
     "BASE_OBJECT",
     "COMPARE_FALSE",
     "COMPARE_TRUE",
+    "MAX_INT",
     "NOTICE_OF_DISCONNECTION",
     "SASL_BIND_IN_PROGRESS",
     "SINGLE_LEVEL",
@@ -40,6 +42,7 @@ __all__ = [
     "AbandonRequest",
     "AddRequest",
     "AddResponse",
+    "BerError",
     "BindRequest",
     "BindResponse",
     "CompareRequest",
@@ -71,10 +74,12 @@ __all__ = [
     "attribute_list",
     "decode",
     "decode_content",
+    "decode_filter",
     "encode",
     "encode_controls",
     "encode_entry",
     "envelope",
+    "header",
     "read_entry",
     "search_head",
     "utf8",
@@ -316,7 +321,7 @@ def encode_controls(controls: tuple[Control, ...]) -> bytes:
 
 def decode(data: bytes, *, nesting: int = NESTING) -> Message:
     """The message that `data` is, to its last byte. Raises BerError for anything else."""
-    tag, start, stop = ber.header(data, 0, len(data))
+    tag, start, stop = header(data, 0, len(data))
     if tag != 0x30 or stop != len(data):
         raise BerError("not one LDAP message")
     return decode_content(data, start, stop, nesting)

@@ -18,7 +18,7 @@ from quintet.ldap.errors import (
     RemoteProtocolError,
     TlsError,
     UnencryptedPasswordError,
-    shown,
+    printable,
 )
 from quintet.ldap.limits import Limits
 from quintet.ldap.messages import FinalResponse, SearchResultDone
@@ -343,7 +343,7 @@ class LdapProtocol(asyncio.BufferedProtocol):
     def _ended_by_peer(self, event: Event) -> None:
         if isinstance(event, Disconnection):
             result = event.result
-            why = shown(result.diagnostic) or "no reason given"
+            why = printable(result.diagnostic) or "no reason given"
             self.end(ConnectionLostError(f"the server disconnects (result {result.code}): {why}"))
         elif isinstance(event, Violation):
             self.end(RemoteProtocolError(f"the server broke the protocol: {event.message}"))

@@ -18,7 +18,7 @@ from quintet.directory import (
     SignedIn,
     Warned,
 )
-from quintet.ldap.pool_config import (
+from quintet.ldap import (
     ConnectionFailed,
     ConnectionGone,
     ConnectionOpened,

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, final
 
-from quintet.directory.records import Group, Person, Resolution
+from quintet.directory import Group, Person, Resolution
 from quintet.sametime.ids import id_key
 from quintet.sametime.people import CommunityDirectory
 

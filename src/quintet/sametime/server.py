@@ -25,9 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, final
 
-from quintet.directory.errors import DirectoryError, UnknownNameError
-from quintet.directory.records import Person
-from quintet.directory.services import Service
+from quintet.directory import DirectoryError, Person, Service, UnknownNameError
 from quintet.sametime import events
 from quintet.sametime.attempts import LocalAttempts, SignInAttempts
 from quintet.sametime.client import Client, ServiceHandler, StoredState

@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, final
 
-from quintet.directory.errors import (
+from quintet.directory import (
     AuthenticationError,
     DirectoryError,
     DirectoryUnavailableError,
+    Person,
     UnencryptedBindError,
     UnreachableReason,
 )
-from quintet.directory.records import Person
 from quintet.sametime.admission import Turns
 from quintet.sametime.attempts import SignInAttempts
 from quintet.sametime.context import ServerContext

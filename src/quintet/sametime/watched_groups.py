@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
-from quintet.directory.errors import AmbiguousNameError, DirectoryError, UnknownGroupError
-from quintet.directory.records import Group, Person
+from quintet.directory import AmbiguousNameError, DirectoryError, Group, Person, UnknownGroupError
 from quintet.sametime.context import ServerContext
 from quintet.sametime.ids import id_key
 from quintet.sametime.name_cache import NameCache

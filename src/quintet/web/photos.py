@@ -9,13 +9,8 @@ import hashlib
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quintet.cards.fields import Field
-from quintet.directory.errors import (
-    AmbiguousNameError,
-    DirectoryError,
-    OutOfScopeError,
-    UnknownNameError,
-)
+from quintet.cards import Field
+from quintet.directory import AmbiguousNameError, DirectoryError, OutOfScopeError, UnknownNameError
 from quintet.web.problem import problem, problem_of
 from quintet.web.security import session_of
 from quintet.web.site import Site

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from starlette.responses import JSONResponse
 
-from quintet.directory.errors import (
+from quintet.directory import (
     AmbiguousNameError,
     AuthenticationError,
     BrowsingDisabledError,

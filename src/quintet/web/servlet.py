@@ -12,10 +12,8 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quintet.cards import ANONYMOUS, AUTHENTICATED
-from quintet.cards.card import Card
-from quintet.cards.fields import Field
-from quintet.directory.errors import DirectoryError
+from quintet.cards import ANONYMOUS, AUTHENTICATED, Card, Field
+from quintet.directory import DirectoryError
 from quintet.web.security import session_of
 from quintet.web.site import Site
 

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from quintet.cards import ANONYMOUS, AUTHENTICATED, ids_in_set
-from quintet.cards.cards import Cards
-from quintet.config.settings import CardSettings, Detail, Settings
-from quintet.config.web_settings import WebSettings
-from quintet.directory.directory import Directory
-from quintet.web.limits import Limits
+from quintet.cards import ANONYMOUS, AUTHENTICATED, Cards, ids_in_set
+from quintet.config import CardSettings, Detail, Settings, WebSettings
+from quintet.directory import Directory
+from quintet.web.limits import RateLimits
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
 
@@ -29,7 +27,7 @@ class Site:
     cards: Cards
     settings: Callable[[], Settings]
     sessions: Sessions = field(default_factory=Sessions)
-    limits: Limits = field(default_factory=Limits)
+    limits: RateLimits = field(default_factory=RateLimits)
     observe: Observe | None = None
 
     @property

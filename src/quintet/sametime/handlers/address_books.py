@@ -10,9 +10,7 @@ one after the other. A client that has a book open holds a cursor, which remembe
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from quintet.directory.errors import BrowsingDisabledError, DirectoryError
-from quintet.directory.records import Container, Group, Person
-from quintet.directory.services import Service
+from quintet.directory import BrowsingDisabledError, Container, DirectoryError, Group, Person, Service
 from quintet.sametime.client import Client
 from quintet.sametime.context import ServerContext
 from quintet.sametime.reason import DirectoryCode, ReasonCode

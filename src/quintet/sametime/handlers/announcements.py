@@ -7,9 +7,7 @@ Each is named to itself as the only recipient.
 import asyncio
 from typing import Final, final
 
-from quintet.directory.errors import DirectoryError
-from quintet.directory.records import Person
-from quintet.directory.services import Service
+from quintet.directory import DirectoryError, Person, Service
 from quintet.sametime.client import Client
 from quintet.sametime.context import ServerContext
 from quintet.sametime.ids import id_key

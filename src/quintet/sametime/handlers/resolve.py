@@ -8,9 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, final
 
-from quintet.directory.errors import DirectoryError
-from quintet.directory.records import Group, Person, Resolution
-from quintet.directory.services import Service
+from quintet.directory import DirectoryError, Group, Person, Resolution, Service
 from quintet.sametime.client import Client
 from quintet.sametime.context import ServerContext
 from quintet.sametime.ids import id_key

@@ -16,26 +16,26 @@ class DerError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class DerValue:
     """One value: its tag, its content, and how many bytes it took with its header."""
 
     tag: int
     content: bytes
     size: int
 
-    def children(self) -> tuple["Node", ...]:
+    def children(self) -> tuple["DerValue", ...]:
         """The values inside. Raises `DerError`."""
         if not self.tag & _CONSTRUCTED:
             raise DerError(f"tag {self.tag:#04x} holds no other values")
         return tuple(_each(self.content))
 
-    def expect(self, tag: int) -> "Node":
+    def expect(self, tag: int) -> "DerValue":
         """The value itself, when it has that tag. Raises `DerError`."""
         if self.tag != tag:
             raise DerError(f"tag {self.tag:#04x} stands where {tag:#04x} must")
         return self
 
-    def sequence(self) -> tuple["Node", ...]:
+    def sequence(self) -> tuple["DerValue", ...]:
         return self.expect(SEQUENCE).children()
 
     def integer(self) -> int:
@@ -48,12 +48,12 @@ class Node:
         return self.expect(tag).content
 
 
-def parse(data: bytes) -> Node:
+def parse(data: bytes) -> DerValue:
     """The value that `data` begins with. Raises `DerError`."""
     return _node(data, 0, len(data), 0)
 
 
-def _each(data: bytes) -> Iterator[Node]:
+def _each(data: bytes) -> Iterator[DerValue]:
     at = count = 0
     while at < len(data):
         node = _node(data, at, len(data), 0)
@@ -64,7 +64,7 @@ def _each(data: bytes) -> Iterator[Node]:
         yield node
 
 
-def _node(data: bytes, at: int, end: int, depth: int) -> Node:
+def _node(data: bytes, at: int, end: int, depth: int) -> DerValue:
     if depth > _DEEPEST:
         raise DerError("values are nested too deeply")
     if end - at < 2:
@@ -82,10 +82,10 @@ def _node(data: bytes, at: int, end: int, depth: int) -> Node:
         start += raw
     if length > end - start:
         raise DerError(f"{length - (end - start)} bytes are missing at the end")
-    return Node(tag, data[start : start + length], start + length - at)
+    return DerValue(tag, data[start : start + length], start + length - at)
 
 
-def _indefinite(data: bytes, at: int, end: int, depth: int) -> Node:
+def _indefinite(data: bytes, at: int, end: int, depth: int) -> DerValue:
     """A value without a length, which two zero bytes end (X.690 8.1.3.6)."""
     if not data[at] & _CONSTRUCTED:
         raise DerError("a simple value has no length")
@@ -94,7 +94,7 @@ def _indefinite(data: bytes, at: int, end: int, depth: int) -> Node:
         inside += _node(data, inside, end, depth + 1).size
     if inside + 2 > end:
         raise DerError("the end of a value is missing")
-    return Node(data[at], data[at + 2 : inside], inside + 2 - at)
+    return DerValue(data[at], data[at + 2 : inside], inside + 2 - at)
 
 
 def tlv(tag: int, *parts: bytes) -> bytes:

@@ -61,7 +61,7 @@ class _Bag:
     """One bag of a file: its kind, its value, and those of its attributes that matter here."""
 
     kind: bytes
-    value: der.Node
+    value: der.DerValue
     nested: bool = False
     alias: str = ""
     key_id: bytes | None = None
@@ -195,7 +195,7 @@ def _contents(data: bytes, password: str) -> Contents:
     return _sorted(found, _encoding(found, mac, password), len(data) - file.size)
 
 
-def _outer(file: der.Node) -> tuple[bytes, der.Node | None]:
+def _outer(file: der.DerValue) -> tuple[bytes, der.DerValue | None]:
     """The authenticated content and the MAC over it, if there is one (RFC 7292 4)."""
     version, content, *rest = file.sequence()
     if version.integer() != 3:
@@ -206,7 +206,7 @@ def _outer(file: der.Node) -> tuple[bytes, der.Node | None]:
     return wrapped.children()[0].octet_string(), rest[0] if rest else None
 
 
-def _unlocked(password: str, content: bytes, mac: der.Node | None) -> Password:
+def _unlocked(password: str, content: bytes, mac: der.DerValue | None) -> Password:
     given = Password(password)
     if mac is None:
         return given
@@ -216,7 +216,7 @@ def _unlocked(password: str, content: bytes, mac: der.Node | None) -> Password:
     raise WrongStorePasswordError
 
 
-def _decrypted(part: der.Node, password: Password, found: _Found) -> bytes:
+def _decrypted(part: der.DerValue, password: Password, found: _Found) -> bytes:
     """The bags of one part of the file, decrypted."""
     kind, wrapped = part.sequence()
     inner = wrapped.children()[0]
@@ -231,7 +231,7 @@ def _decrypted(part: der.Node, password: Password, found: _Found) -> bytes:
     return password.decrypt(algorithm, data.octet_string(0x80))
 
 
-def _encoding(found: _Found, mac: der.Node | None, password: str) -> Encoding:
+def _encoding(found: _Found, mac: der.DerValue | None, password: str) -> Encoding:
     digest = mac_of(mac) if mac is not None else None
     used = [*found.ciphers, *found.key_ciphers, *((digest,) if digest else ())]
     # Java derives keys from passwords of printable ASCII only.
