@@ -29,7 +29,7 @@ from quintet.secret import Secret
 from quintet.tls import Origin, SettingNames, StoreKind, StoreLocation, TlsSettings
 
 _SCOPES = {"0": Scope.BASE, "1": Scope.ONE_LEVEL, "2": Scope.SUBTREE}
-# CheckedCardServer take nothing of sametime.ini (config 4.3).
+# Cards take nothing of sametime.ini (config 4.3).
 _KEYS = SettingNames(host=f"HostName in {CARDS}", store=f"SslProperties in {CARDS}", prefix=None)
 # SearchTimeout has no documented unit. As seconds this would be too long to wait: it must be milliseconds.
 _MILLISECONDS = 1000

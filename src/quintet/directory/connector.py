@@ -65,7 +65,7 @@ ConnectOverride = Callable[[Service, str, int], tuple[str, int]]
 _ROOT_DSE = ""
 
 # After these SCRAM will not do for this account at this server, however often it is tried: it is not offered,
-# nobody may see whether it is, or there is no secret for it (OpenLDAP calls that a wrong password).
+# no client may see whether it is, or there is no secret for it (OpenLDAP calls that a wrong password).
 _NO_SCRAM = (
     AuthMethodNotSupported,
     StrongerAuthRequired,
