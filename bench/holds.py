@@ -225,9 +225,9 @@ def _costly_store() -> bytes:
     """A `.p12` whose digest asks for 10 million rounds."""
     sha1 = der.sequence(der.tlv(der.OID, der.oid("1.3.14.3.2.26")), der.tlv(der.NULL))
     rounds = der.integer(10_000_000)
-    mac = der.sequence(der.sequence(sha1, der.octets(bytes(20))), der.octets(b"salt"), rounds)
+    mac = der.sequence(der.sequence(sha1, der.octet_string(bytes(20))), der.octet_string(b"salt"), rounds)
     data = der.tlv(der.OID, der.oid("1.2.840.113549.1.7.1"))
-    plain = der.sequence(data, der.tlv(der.CONTEXT_0, der.octets(der.sequence())))
+    plain = der.sequence(data, der.tlv(der.CONTEXT_0, der.octet_string(der.sequence())))
     return der.sequence(der.integer(3), plain, mac)
 
 

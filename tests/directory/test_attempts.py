@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from quintet.directory.attempts import (
     Attempt,
+    AttemptOutcome,
     AttemptRules,
     AttemptScope,
     LocalAttempts,
-    Outcome,
     limited_sign_in,
     name_key,
     network_of,
@@ -57,11 +57,11 @@ def attempts(make: Callable[..., LocalAttempts]) -> LocalAttempts:
 
 async def fail(attempts: LocalAttempts, name: str, network: str = HERE, times: int = 1) -> None:
     for _ in range(times):
-        await attempts.settle(await attempts.begin(name, network), Outcome.FAILED)
+        await attempts.settle(await attempts.begin(name, network), AttemptOutcome.FAILED)
 
 
 async def succeed(attempts: LocalAttempts, name: str, network: str = HERE) -> None:
-    await attempts.settle(await attempts.begin(name, network), Outcome.SUCCEEDED)
+    await attempts.settle(await attempts.begin(name, network), AttemptOutcome.SUCCEEDED)
 
 
 async def wait(attempts: LocalAttempts, name: str, network: str = HERE) -> float:
@@ -70,7 +70,7 @@ async def wait(attempts: LocalAttempts, name: str, network: str = HERE) -> float
         attempt = await attempts.begin(name, network)
     except TooManyAttemptsError as error:
         return error.retry_after
-    await attempts.settle(attempt, Outcome.UNDECIDED)
+    await attempts.settle(attempt, AttemptOutcome.UNDECIDED)
     return 0.0
 
 
@@ -154,7 +154,7 @@ async def test_attempts_before_the_limit_are_held_each_twice_as_long(
     for _ in range(8):
         attempt = await attempts.begin("alice", HERE)
         held.append(attempt.hold)
-        await attempts.settle(attempt, Outcome.FAILED)
+        await attempts.settle(attempt, AttemptOutcome.FAILED)
     assert held == [0, 0, 0, 0.5, 1, 2, 4, 8]
 
 
@@ -191,7 +191,7 @@ async def test_all_users_behind_one_address_may_sign_in_at_once(make: Callable[.
     attempts = make(AttemptRules(network_limit=200))
     begun = [await attempts.begin(f"user{number}", HERE) for number in range(900)]
     for each in begun:
-        await attempts.settle(each, Outcome.SUCCEEDED)
+        await attempts.settle(each, AttemptOutcome.SUCCEEDED)
     assert await wait(attempts, "alice") == 0
 
 
@@ -204,7 +204,7 @@ async def test_a_thousand_guesses_at_once_from_one_network_are_paid_for(
     with pytest.raises(TooManyAttemptsError):
         await attempts.begin("one more", HERE)
     for each in begun:
-        await attempts.settle(each, Outcome.FAILED)
+        await attempts.settle(each, AttemptOutcome.FAILED)
     assert await wait(attempts, "another") == pytest.approx(60 + 800 * 900 / 200)
 
 
@@ -212,7 +212,7 @@ async def test_what_was_in_flight_when_an_administrator_cleared_does_no_harm(att
     begun = [await attempts.begin("alice", HERE) for _ in range(3)]
     assert await attempts.clear() == 3
     for each in begun:
-        await attempts.settle(each, Outcome.FAILED)
+        await attempts.settle(each, AttemptOutcome.FAILED)
     assert await wait(attempts, "alice") == 0
 
 
@@ -463,5 +463,5 @@ async def test_an_attempt_in_flight_ends_where_it_began_although_the_memory_was_
     begun: Attempt = await attempts.begin("alice", HERE)
     await attempts.clear(THERE)
     await attempts.clear("bob")
-    await attempts.settle(begun, Outcome.UNDECIDED)
+    await attempts.settle(begun, AttemptOutcome.UNDECIDED)
     assert len(attempts) == 0

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from quintet.directory import Service
-from quintet.ldap.address import Address, dial
+from quintet.ldap import Address
+from quintet.ldap.address import dial
 
 _Key = tuple[Service, str, int]
 

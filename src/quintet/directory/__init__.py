@@ -13,20 +13,16 @@ from quintet.directory.account_state import AccountState
 from quintet.directory.anonymous import BIND_REQUIRED
 from quintet.directory.attempts import (
     AttemptCount,
+    AttemptOutcome,
     AttemptRules,
+    IpAddress,
     LocalAttempts,
     SignInAttempts,
     limited_sign_in,
 )
 from quintet.directory.browse import LARGEST_PAGE
 from quintet.directory.connections import Connections
-from quintet.directory.connector import (
-    BindMethod,
-    BoundConnection,
-    Connector,
-    ConnectOverride,
-    unavailable,
-)
+from quintet.directory.connector import BindMethod, BoundConnection, Connector, ConnectOverride, unavailable
 from quintet.directory.directory import Directory
 from quintet.directory.endpoint import (
     Endpoint,
@@ -94,7 +90,7 @@ from quintet.directory.snapshot import Snapshot
 from quintet.directory.ssl_contexts import SslContextCache
 from quintet.directory.steps import Bound, Searched, Step, tell_search, watch
 from quintet.directory.user_groups import DEEPEST, DEPTH, GroupLevel
-from quintet.ldap.pool_config import ConnectionState
+from quintet.ldap import ConnectionState
 
 __all__ = [
     "ACCOUNT_DISABLED",
@@ -109,6 +105,7 @@ __all__ = [
     "AccountState",
     "AmbiguousNameError",
     "AttemptCount",
+    "AttemptOutcome",
     "AttemptRules",
     "AuthenticationError",
     "BindMethod",
@@ -132,6 +129,7 @@ __all__ = [
     "Group",
     "GroupLevel",
     "InvalidPageTokenError",
+    "IpAddress",
     "LocalAttempts",
     "Membership",
     "Mode",

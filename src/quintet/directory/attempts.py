@@ -44,7 +44,7 @@ from quintet.directory.errors import AuthenticationError, DirectoryError, TooMan
 from quintet.directory.events import SignInsBlocked, Trace
 from quintet.directory.queries import LONGEST_NAME
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _MOST_RECORDS = 20_000
 """Records of each kind; one has some 300 bytes."""
@@ -71,7 +71,7 @@ class AttemptScope(Enum):
     NAME = "name"
 
 
-class Outcome(Enum):
+class AttemptOutcome(Enum):
     """What became of an attempt."""
 
     SUCCEEDED = "succeeded"
@@ -149,7 +149,7 @@ class SignInAttempts(Protocol):
     async def begin(self, name: str, network: str) -> Attempt:
         """Let an attempt in. `network` is from `network_of`. Raises TooManyAttemptsError."""
 
-    async def settle(self, attempt: Attempt, outcome: Outcome) -> None:
+    async def settle(self, attempt: Attempt, outcome: AttemptOutcome) -> None:
         """What became of it. Called once for each attempt."""
 
     async def counts(self) -> tuple[AttemptCount, ...]:
@@ -166,20 +166,20 @@ class BegunSignIn:
     __slots__ = ("outcome",)
 
     def __init__(self) -> None:
-        self.outcome = Outcome.FAILED
+        self.outcome = AttemptOutcome.FAILED
 
     def succeeded(self) -> None:
         """The directory has accepted name and password."""
-        self.outcome = Outcome.SUCCEEDED
+        self.outcome = AttemptOutcome.SUCCEEDED
 
     def withdrawn(self) -> None:
         """The directory was not asked."""
-        self.outcome = Outcome.UNDECIDED
+        self.outcome = AttemptOutcome.UNDECIDED
 
 
 @asynccontextmanager
 async def limited_sign_in(
-    attempts: SignInAttempts, name: str, address: Address | str | None
+    attempts: SignInAttempts, name: str, address: IpAddress | str | None
 ) -> AsyncIterator[BegunSignIn]:
     """The context in which the directory may be asked for this name and a password.
 
@@ -270,20 +270,20 @@ class LocalAttempts:
             record.pending += 1
         return Attempt(pair, records, hold)
 
-    async def settle(self, attempt: Attempt, outcome: Outcome) -> None:
+    async def settle(self, attempt: Attempt, outcome: AttemptOutcome) -> None:
         now = self._now()
         for scope, place in attempt.records:
             record = self._tables[scope].get(place)
             if record is None:
                 continue  # an administrator has cleared it
             record.pending = max(0, record.pending - 1)
-            if outcome is Outcome.FAILED:
+            if outcome is AttemptOutcome.FAILED:
                 self._fail(scope, record, now)
-            elif outcome is Outcome.SUCCEEDED and place == attempt.pair:
+            elif outcome is AttemptOutcome.SUCCEEDED and place == attempt.pair:
                 record.level, record.at, record.blocks, record.until = 0.0, now, 0, 0.0
             if not (record.pending or record.blocks or self._level(scope, record, now)):
                 del self._tables[scope][place]
-        if outcome is Outcome.SUCCEEDED:
+        if outcome is AttemptOutcome.SUCCEEDED:
             self._remember(attempt.pair)
 
     async def counts(self) -> tuple[AttemptCount, ...]:
@@ -440,7 +440,7 @@ def _bare(name: str) -> str:
     return "".join(each for each in name if unicodedata.category(each) not in ("Mn", "Me", "Cf", "Cc"))
 
 
-def network_of(address: Address | str | None) -> str:
+def network_of(address: IpAddress | str | None) -> str:
     """What an address is counted as: itself, and of IPv6 the /64, which one machine has as a whole."""
     found = _network(address) if isinstance(address, str) else address and _text_of(address)
     return found or _UNKNOWN
@@ -459,7 +459,7 @@ def _network(text: str) -> str | None:
     return None
 
 
-def _text_of(address: Address) -> str:
+def _text_of(address: IpAddress) -> str:
     if address.version == 4:
         return str(address)
     if address.ipv4_mapped is not None:

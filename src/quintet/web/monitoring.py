@@ -29,7 +29,7 @@ from quintet.directory import (
     SignedIn,
     SignInsBlocked,
 )
-from quintet.ldap.pool_config import (
+from quintet.ldap import (
     ConnectionFailed,
     ConnectionGone,
     ConnectionOpened,

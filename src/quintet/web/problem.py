@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from starlette.responses import JSONResponse
 
-from quintet.directory.errors import (
+from quintet.directory import (
     AmbiguousNameError,
     AuthenticationError,
     BrowsingDisabledError,
@@ -48,7 +48,7 @@ def retry_after(error: TooManyAttemptsError) -> str:
 
 
 def problem_of(error: DirectoryError) -> JSONResponse:
-    """What a caller is told of an error of the directory: nothing about servers and accounts."""
+    """What a caller is sent for an error of the directory: nothing about servers and accounts."""
     if isinstance(error, TooManyAttemptsError):
         return problem(429, code="too-many-attempts", headers={"retry-after": retry_after(error)})
     for kind, (status, code, detail) in _OF_ERRORS.items():

@@ -2,36 +2,53 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import final
 
-from quintet.cards import ANONYMOUS, AUTHENTICATED, ids_in_set
-from quintet.cards.cards import Cards
-from quintet.config.settings import CardSettings, Detail, Settings
-from quintet.config.web_settings import WebSettings
-from quintet.directory.attempts import LocalAttempts, SignInAttempts
-from quintet.directory.directory import Directory
-from quintet.web.limits import Limits
+from limits import parse
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+
+from quintet.cards import ANONYMOUS, AUTHENTICATED, Cards, ids_in_set
+from quintet.config import CardSettings, Detail, Settings, WebSettings
+from quintet.directory import Directory, LocalAttempts, SignInAttempts
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
 
 PICTURES = ("Photo", "PhotoURL", "ImagePath")
-"""The Detail Ids that show a picture (reference 5.4)."""
+"""The Detail Ids that show a picture (config 5.4)."""
 
 _NO_CARDS = CardSettings(storages=(), sets={})
+
+
+PER_SESSION = parse("600 per minute")
+"""Requests of one session to the API and the pages."""
+
+
+@final
+class RateLimits:
+    """The counters. Their size is fixed, whatever is sent."""
+
+    def __init__(self) -> None:
+        self._windows = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    async def may_ask(self, session: str) -> bool:
+        """Count a request of this session, and say whether it is within the limit."""
+        return await self._windows.hit(PER_SESSION, "session", session)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
-    `attempts` limits failed sign-ins, together with those at other ports. `observe` is told path, method,
-    status and seconds of every request.
+    `attempts` limits failed sign-ins, together with those at other ports. `observe` gets path, method, status
+    and seconds of every request.
     """
 
     directory: Directory
     cards: Cards
     settings: Callable[[], Settings]
     sessions: Sessions = field(default_factory=Sessions)
-    limits: Limits = field(default_factory=Limits)
+    limits: RateLimits = field(default_factory=RateLimits)
     attempts: SignInAttempts = field(default_factory=LocalAttempts)
     observe: Observe | None = None
 
@@ -46,7 +63,7 @@ class Site:
         return tuple(known[each] for each in ids_in_set(settings, set_id))
 
     def shows_pictures(self, *, signed_in: bool) -> bool:
-        """Whether a caller may see a photo: a set of theirs must list a picture (reference 5.4)."""
+        """Whether a caller may see a photo: a set of theirs must list a picture (config 5.4)."""
         settings = self._card_settings()
         sets = (ANONYMOUS, AUTHENTICATED) if signed_in else (ANONYMOUS,)
         return any(each in PICTURES for number in sets for each in ids_in_set(settings, number))

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from quintet.admin.doctor.checks import Checks
 from quintet.diagnostics import Pitfall, Place
+from quintet.ldap import Address
 from quintet.ldap.address import look_up
-from quintet.ldap.limits import Address
 
 PATIENCE = 5.0
 """Seconds for a look-up of a name, and for a connection."""
