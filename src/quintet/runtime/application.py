@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, final
@@ -28,7 +29,7 @@ from quintet.directory import (
 from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
 from quintet.runtime.pidfile import pid_file
-from quintet.runtime.status_socket import Running, serve_status, socket_paths
+from quintet.runtime.status_socket import RequestHandler, Running, serve_status, socket_paths
 
 T = TypeVar("T")
 
@@ -61,6 +62,10 @@ class Application:
         self._connections = Connections(self.settings, trace=self._tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
+        self.requests: dict[str, RequestHandler] = {
+            "limits": self._list_limits,
+            "clear-limits": self._clear_limits,
+        }
 
     async def __aenter__(self) -> Self:
         await self._connections.open()
@@ -108,6 +113,15 @@ class Application:
         """The answer of the status socket."""
         protection = self.directory.protection.name.lower()
         return Running(os.getpid(), str(self.folder), protection, self.connections())
+
+    async def _list_limits(self, _: dict[str, Any]) -> list[dict[str, Any]]:
+        """The failed sign-ins that count, for the status socket."""
+        return [asdict(each) | {"scope": each.scope.value} for each in await self.attempts.counts()]
+
+    async def _clear_limits(self, request: dict[str, Any]) -> int:
+        """How many records of the name or address `wanted` were cleared; of all without one."""
+        wanted = request.get("wanted")
+        return await self.attempts.clear(None if wanted is None else str(wanted))
 
     def summary(self) -> str:
         """The state in a few words."""
@@ -246,7 +260,7 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
         failure: OSError | None = None
         for path in socket_paths(application.folder, environ):
             try:
-                await stack.enter_async_context(serve_status(path, application.running))
+                await stack.enter_async_context(serve_status(path, application.running, application.requests))
             except OSError as error:
                 failure = error
             else:
