@@ -229,6 +229,10 @@ async def _bind_and_read_back(
             return person(entry, settings)
         if await read(connection, ANY_ENTRY) is not None:
             return _suspicious(server, "the entry found does not match the name")
+        server.warn_once(
+            Service.AUTHENTICATE,
+            "users may not read their own entries, so no sign-in can be verified at this protection level",
+        )
         raise DirectoryUnavailableError.because(
             UnreachableReason.ANSWER,
             "users may not read their own entries, so an unencrypted lookup cannot be verified",

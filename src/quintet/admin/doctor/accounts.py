@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,13 +21,17 @@ from quintet.directory import (
     SslContextCache,
     UnencryptedBindError,
     identity,
+    parsed,
     protection_of,
 )
 from quintet.ldap import (
     ConfidentialityRequired,
+    InsufficientAccessRights,
     InvalidCredentials,
     NoSuchObject,
+    Present,
     ResultError,
+    Scope,
     StrongerAuthRequired,
     UnwillingToPerform,
 )
@@ -61,6 +66,10 @@ async def examine(
             _report(outcome, outcome.refusal, outcomes, checks)
     for site, _ in sites:
         _check_unencrypted(site, settings, outcomes, checks)
+    for outcome in outcomes:
+        if outcome.site.server is not None and outcome.ready is not None:
+            name = f"whether {outcome.site.name} lets users read their own entries"
+            await checks.run(name, partial(_check_own_entry, outcome, settings, checks))
     return tuple(outcomes)
 
 
@@ -187,6 +196,22 @@ def _check_unencrypted(
             f" password (it binds by {way}), Sametime does"
         )
         checks.add(Pitfall.D36, account.place or site.place, message, key=account.key)
+
+
+async def _check_own_entry(outcome: AccountBind, settings: Settings, checks: Checks) -> None:
+    """Q120: only the account's entry can be tried, but access rules rarely tell it from others there."""
+    site, ready, account = outcome.site, outcome.ready, outcome.site.account
+    if site.server is None or ready is None or account is None or not parsed(account.name):
+        return
+    if protection_of(site.server, settings.directory) is not Protection.PASSWORDS:
+        return
+    found = False
+    with suppress(NoSuchObject, InsufficientAccessRights):
+        search = ready.connection.search(account.name, Scope.BASE, Present("objectClass"), ("1.1",))
+        found = bool((await search).entries)
+    if not found:
+        message = f"{site.name}: {account.name} may not read its own entry"
+        checks.add(Finding.Q120, site.place, message)
 
 
 def _has_unencrypted_cards(settings: Settings) -> bool:
