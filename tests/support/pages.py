@@ -212,13 +212,18 @@ def _even(text: str) -> str:
     return text.strip()
 
 
-def walk(page: Path, scene: Scene) -> None:
-    """Run every command of the page, in order. Raises AssertionError, which names the line of the page."""
+def walk(page: Path, scene: Scene) -> list[str]:
+    """Run every command of the page, in order; what each printed.
+
+    Raises AssertionError, which names the line of the page.
+    """
     todo = commands(page)
+    outputs: list[str] = []
     recorded: dict[int, str] = {}
     with Shell(scene) as shell:
         for command, following in zip(todo, [*todo[1:], None], strict=True):
             said, code = shell.run(command)
+            outputs.append(said)
             place = f"{page.name}:{command.line}: $ {command.typed}"
             may_fail = following is not None and following.typed == "echo $?"
             assert code == 0 or may_fail, f"{place}\nended with {code} and said\n{said}"
@@ -231,6 +236,7 @@ def walk(page: Path, scene: Scene) -> None:
                 )
     if recorded:
         _record(page, todo, recorded)
+    return outputs
 
 
 def _record(page: Path, ran: list[Command], recorded: Mapping[int, str]) -> None:
