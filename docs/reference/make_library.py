@@ -41,6 +41,25 @@ TOPICS = {
         " tasks, or together with `asyncio.gather`. Certificates and host names are checked.",
         ("connect", "Connection.start_tls", "Connection.close", "Address", "Limits", "Connection"),
     ),
+    "pool": Topic(
+        "Keep several connections",
+        "A `Pool` opens connections when they are needed, shares them, checks and replaces them, and goes on"
+        " at another host when one fails. It has all operations of a connection but those that change the"
+        " connection itself: binds and StartTLS.",
+        (
+            "Pool",
+            "PoolConfig",
+            "PoolStatus",
+            "ConnectionState",
+            "ConnectionOpened",
+            "ConnectionFailed",
+            "ConnectionGone",
+            "GoneReason",
+            "OperationEnded",
+            "OperationRepeated",
+            "UpkeepFailed",
+        ),
+    ),
     "bind": Topic(
         "Authenticate",
         "A new connection is anonymous. A bind changes that; it must be alone on the connection.",
@@ -171,6 +190,12 @@ TOPICS = {
             "ConnectionLostError",
             "OperationTimeoutError",
             "ClientLimitError",
+            "UnencryptedPasswordError",
+            "PoolError",
+            "PoolTimeoutError",
+            "PoolOverloadedError",
+            "PoolClosedError",
+            "NoHostReachableError",
             "ResultError",
         ),
     ),
@@ -225,8 +250,10 @@ _SHORT = {
 }
 
 
-def node_of(thing: Any) -> ast.AST:
-    return ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
+def node_of(thing: Any) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef:
+    node = ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
+    assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    return node
 
 
 def parameters_of(function: Any) -> list[str]:
@@ -302,7 +329,9 @@ def _entry(name: str) -> Iterator[str]:
 def _function(name: str, function: Any) -> Iterator[str]:
     returns = returns_of(function)
     before = "await " if inspect.iscoroutinefunction(function) else ""
-    if returns.startswith("AsyncGenerator"):
+    if "asynccontextmanager" in {ast.unparse(each) for each in node_of(function).decorator_list}:
+        before, returns = "async with ", returns.removeprefix("AsyncGenerator[").removesuffix(", None]")
+    elif returns.startswith("AsyncGenerator"):
         before, returns = "async for entry in ", ""
     yield signature(before + name, parameters_of(function), returns)
     yield from _told(read_doc(function))
@@ -347,6 +376,7 @@ def _class(name: str, kind: type) -> Iterator[str]:
 _CONSTRUCTED = {
     "Address",
     "Limits",
+    "PoolConfig",
     "SortKey",
     "Control",
     "LdapUrl",
@@ -369,6 +399,11 @@ _HIDDEN = {
     *(name for topic in TOPICS.values() for name in topic.names),
     *(f"Connection.{name.partition('.')[2]}" for topic in TOPICS.values() for name in topic.names),
     "Connection.perform",
+    "Pool.find",
+    "Pool.find_all",
+    "Pool.bind_not_sent",
+    "Pool.bind_ended",
+    "Pool.loop",
     "Filter.encode_part",
     "ResultError.of",
     "Entry.with_controls",

@@ -41,6 +41,7 @@ from quintet.ldap.errors import (
     RemoteProtocolError,
     Unavailable,
     UnencryptedPasswordError,
+    UrlSyntaxError,
 )
 from quintet.ldap.filters import Present
 from quintet.ldap.limits import Address, Limits
@@ -495,7 +496,8 @@ async def test_a_host_that_takes_connections_and_does_not_serve_is_left_for_anot
 
     first, second = await serve(), await serve()
     first.faults = failing(fault, operation)
-    pool = make(first.port, second.port, timeout=0.05, connect_timeout=0.05, **config)
+    seconds = 0.2 if fault == Silence() else 5.0
+    pool = make(first.port, second.port, timeout=seconds, connect_timeout=seconds, **config)
     pool._members._prepare = hello
     if fault == Silence():
         # Who waits for the whole time is told; the next one has another host.
@@ -1167,7 +1169,7 @@ async def test_a_host_is_given_by_address_or_url() -> None:
     async with Pool(hosts) as pool:
         assert [str(each) for each in pool.addresses] == ["a.example:389", "b.example:1636", "c.example:1"]
     for wrong in ("a.example", "http://a.example", "ldap://", ""):
-        with pytest.raises(ValueError, match="not an LDAP URL"):
+        with pytest.raises(UrlSyntaxError):
             Pool(wrong)
     with pytest.raises(ValueError, match="at least one host"):
         Pool([])

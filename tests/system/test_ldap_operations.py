@@ -25,9 +25,12 @@ from quintet.ldap import (
     Filter,
     Increment,
     InvalidCredentials,
+    LdapOperations,
     LdapUrl,
+    LocalProtocolError,
     ManageDsaIT,
     NamingViolation,
+    NoHostReachableError,
     NoSuchAttribute,
     NoSuchObject,
     NotAllowedOnNonLeaf,
@@ -36,6 +39,7 @@ from quintet.ldap import (
     PasswordPolicy,
     PasswordPolicyReason,
     PasswordPolicyResult,
+    Pool,
     PostRead,
     PostReadResult,
     PreRead,
@@ -59,6 +63,7 @@ from quintet.ldap import (
     ldif,
     parse,
 )
+from quintet.ldap.messages import START_TLS, BindRequest, ExtendedRequest, Simple
 from support.slapd import Slapd
 from support.small import BASE, GROUPS, PEOPLE, person_dn
 
@@ -86,15 +91,22 @@ def changing_slapd() -> Iterator[Slapd]:
         yield server
 
 
-@pytest.fixture
-async def ldap(changing_slapd: Slapd) -> AsyncIterator[Connection]:
-    async with connect(changing_slapd.url) as connection:
+@pytest.fixture(params=["connection", "pool"])
+async def ldap(request: pytest.FixtureRequest, changing_slapd: Slapd) -> AsyncIterator[LdapOperations]:
+    async def bind(connection: Connection) -> None:
         await connection.bind(changing_slapd.admin_dn, changing_slapd.admin_password)
-        yield connection
+
+    if request.param == "pool":
+        async with Pool(changing_slapd.url, size=2, prepare=bind) as pool:
+            yield pool
+    else:
+        async with connect(changing_slapd.url) as connection:
+            await bind(connection)
+            yield connection
 
 
 @pytest.fixture
-async def ann(ldap: Connection) -> AsyncIterator[Connection]:
+async def ann(ldap: LdapOperations) -> AsyncIterator[LdapOperations]:
     """A connection to a server that has the entry `ANN`."""
     await ldap.add(ANN, ANN_HAS)
     yield ldap
@@ -102,7 +114,7 @@ async def ann(ldap: Connection) -> AsyncIterator[Connection]:
         await ldap.delete(ANN)
 
 
-async def read(ldap: Connection, dn: str | DN, *attributes: str) -> Entry:
+async def read(ldap: LdapOperations, dn: str | DN, *attributes: str) -> Entry:
     (entry,) = await ldap.search(dn, Scope.BASE, attributes=attributes)
     return entry
 
@@ -162,6 +174,35 @@ async def test_an_address_may_be_a_unix_socket(changing_slapd: Slapd) -> None:
         assert caught.value.server == str(changing_slapd.socket)
 
 
+async def test_a_pool_changes_no_connection_for_all_its_users(changing_slapd: Slapd) -> None:
+    async with Pool(changing_slapd.url) as pool:
+        for request in (BindRequest("", Simple(b"")), ExtendedRequest(START_TLS)):
+            with pytest.raises(LocalProtocolError):
+                await pool.perform(request)
+        with pytest.raises(LocalProtocolError):
+            await pool.extended(START_TLS)
+
+
+async def test_a_pool_encrypts_where_its_url_says_so_and_trusts_the_system(
+    changing_slapd: Slapd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = [changing_slapd.tls_url, changing_slapd.url]
+    async with Pool(changing_slapd.tls_url) as pool:
+        with pytest.raises(NoHostReachableError) as caught:
+            await pool.who_am_i()
+    assert isinstance(caught.value.__cause__, TlsError)
+    monkeypatch.setenv("SSL_CERT_FILE", str(changing_slapd.ca))
+    async with Pool(hosts) as pool, pool.connection() as connection:
+        assert connection.encrypted
+    async with Pool(hosts[::-1]) as pool, pool.connection() as connection:
+        assert not connection.encrypted
+    async with Pool(changing_slapd.socket_url) as pool:
+        assert await pool.who_am_i() == ""
+    for wrong in (changing_slapd.url, changing_slapd.socket_url):
+        with pytest.raises(ValueError, match=r"TLS|encrypted"):
+            Pool(wrong, tls=ssl.create_default_context())
+
+
 # Searching.
 
 
@@ -180,14 +221,14 @@ async def test_an_address_may_be_a_unix_socket(changing_slapd: Slapd) -> None:
     ids=lambda given: type(given).__name__,
 )
 async def test_a_filter_may_be_text_or_a_tree_or_a_filled_template_or_ber(
-    ldap: Connection, filter_: str | Filter | bytes
+    ldap: LdapOperations, filter_: str | Filter | bytes
 ) -> None:
     for base in (PEOPLE, DN.parse(PEOPLE)):
         (entry,) = await ldap.search(base, Scope.SUBTREE, filter_, ["cn"])
         assert (entry.dn, entry.text("commonName")) == (person_dn("jose"), "José Núñez")
 
 
-async def test_scopes(ldap: Connection) -> None:
+async def test_scopes(ldap: LdapOperations) -> None:
     found = {scope: {entry.dn for entry in await ldap.search(BASE, scope, size_limit=0)} for scope in (0, 1)}
     assert found[0] == {BASE}
     assert PEOPLE in found[1]
@@ -197,7 +238,9 @@ async def test_scopes(ldap: Connection) -> None:
         assert person_dn("bob") in {entry.dn async for entry in stream}
 
 
-async def test_pages_get_past_the_size_limit_of_the_server(changing_slapd: Slapd, ldap: Connection) -> None:
+async def test_pages_get_past_the_size_limit_of_the_server(
+    changing_slapd: Slapd, ldap: LdapOperations
+) -> None:
     async with connect(changing_slapd.url) as reader:
         with pytest.raises(SizeLimitExceeded) as caught:
             await reader.search(PEOPLE, Scope.SUBTREE, PERSONS)
@@ -209,7 +252,7 @@ async def test_pages_get_past_the_size_limit_of_the_server(changing_slapd: Slapd
     assert set(found) == whole
 
 
-async def test_a_paged_search_that_is_left_early_leaves_the_connection_good(ldap: Connection) -> None:
+async def test_a_paged_search_that_is_left_early_leaves_the_connection_good(ldap: LdapOperations) -> None:
     async with contextlib.aclosing(ldap.paged_search(PEOPLE, Scope.SUBTREE, PERSONS, page_size=2)) as pages:
         await anext(pages)
     found = [entry async for entry in ldap.paged_search(PEOPLE, Scope.SUBTREE, PERSONS, ["1.1"], page_size=2)]
@@ -217,7 +260,7 @@ async def test_a_paged_search_that_is_left_early_leaves_the_connection_good(ldap
     assert all(entry.attributes == {} for entry in found)
 
 
-async def test_the_server_sorts(ldap: Connection) -> None:
+async def test_the_server_sorts(ldap: LdapOperations) -> None:
     for reverse in (False, True):
         key = SortKey("sn", "caseIgnoreOrderingMatch", reverse)
         sort = ServerSideSort(key, SortKey("cn", "2.5.13.3"), critical=True)
@@ -227,12 +270,12 @@ async def test_the_server_sorts(ldap: Connection) -> None:
         assert SortResult.find(found.controls) == SortResult(0)
 
 
-async def test_what_cannot_be_sorted_by_is_refused(ldap: Connection) -> None:
+async def test_what_cannot_be_sorted_by_is_refused(ldap: LdapOperations) -> None:
     with pytest.raises(NoSuchAttribute):
         await ldap.search(PEOPLE, Scope.SUBTREE, PERSONS, controls=[ServerSideSort("noSuchAttribute")])
 
 
-async def test_compare(ldap: Connection) -> None:
+async def test_compare(ldap: LdapOperations) -> None:
     assert await ldap.compare(DN.parse(person_dn("bob")), "userid", "BOB")
     assert not await ldap.compare(person_dn("bob"), "uid", b"alice")
     with pytest.raises(NoSuchAttribute):
@@ -242,7 +285,7 @@ async def test_compare(ldap: Connection) -> None:
 # Changing.
 
 
-async def test_an_entry_is_added_and_deleted(ldap: Connection) -> None:
+async def test_an_entry_is_added_and_deleted(ldap: LdapOperations) -> None:
     dn = DN.parse(PEOPLE).child("cn", 'Lee, "Ann" +#1')
     assert (
         await ldap.add(dn, {"objectClass": ["person"], "cn": ['Lee, "Ann" +#1'], "sn": [b"L\xc3\xa9"]}) == ()
@@ -254,11 +297,11 @@ async def test_an_entry_is_added_and_deleted(ldap: Connection) -> None:
         await read(ldap, dn)
 
 
-async def test_what_cannot_be_added_says_why(ann: Connection) -> None:
+async def test_what_cannot_be_added_says_why(changing_slapd: Slapd, ann: LdapOperations) -> None:
     with pytest.raises(EntryAlreadyExists) as caught:
         await ann.add(ANN, ANN_HAS)
     assert (caught.value.result_code, caught.value.operation, caught.value.dn) == (68, "add", ANN)
-    assert caught.value.server == str(ann.address)
+    assert caught.value.server == f"{changing_slapd.host}:{changing_slapd.port}"
     with pytest.raises(ObjectClassViolation):
         await ann.add(f"cn=x,{PEOPLE}", {"objectClass": ["person"], "cn": ["x"]})
     with pytest.raises(UndefinedAttributeType):
@@ -281,7 +324,7 @@ async def test_anonymous_may_not_change_anything(changing_slapd: Slapd) -> None:
             assert caught.value.result_code in (8, 50)
 
 
-async def test_changes_are_made_in_order(ann: Connection) -> None:
+async def test_changes_are_made_in_order(ann: LdapOperations) -> None:
     await ann.modify(
         ANN,
         [
@@ -300,7 +343,7 @@ async def test_changes_are_made_in_order(ann: Connection) -> None:
     assert (entry.text("title"), entry.get("telephoneNumber")) == (None, [])
 
 
-async def test_all_changes_are_made_or_none(ann: Connection) -> None:
+async def test_all_changes_are_made_or_none(ann: LdapOperations) -> None:
     with pytest.raises(NoSuchAttribute) as caught:
         await ann.modify(ANN, [Add("description", ["x"]), Delete("title")])
     assert (caught.value.operation, caught.value.dn) == ("modify", ANN)
@@ -313,7 +356,7 @@ async def test_all_changes_are_made_or_none(ann: Connection) -> None:
         await ann.modify(ANN, [Delete("sn")])
 
 
-async def test_a_number_is_incremented(ldap: Connection) -> None:
+async def test_a_number_is_incremented(ldap: LdapOperations) -> None:
     dn = f"uid=counter,{PEOPLE}"
     has = {"objectClass": ["account", "posixAccount"], "uid": ["counter"], "cn": ["c"]}
     await ldap.add(dn, has | {"uidNumber": ["1000"], "gidNumber": ["7"], "homeDirectory": ["/"]})
@@ -325,7 +368,7 @@ async def test_a_number_is_incremented(ldap: Connection) -> None:
         await ldap.delete(dn)
 
 
-async def test_an_entry_is_renamed_and_moved(ann: Connection) -> None:
+async def test_an_entry_is_renamed_and_moved(ann: LdapOperations) -> None:
     await ann.modify_dn(ANN, "cn=Ann Ray", delete_old_rdn=False)
     renamed = f"cn=Ann Ray,{PEOPLE}"
     assert sorted((await read(ann, renamed)).texts("cn")) == ["Ann Lee", "Ann Ray"]
@@ -337,7 +380,7 @@ async def test_an_entry_is_renamed_and_moved(ann: Connection) -> None:
     await ann.modify_dn(moved, "cn=Ann Lee", new_superior=PEOPLE)
 
 
-async def test_an_entry_with_others_below_is_not_deleted(ldap: Connection) -> None:
+async def test_an_entry_with_others_below_is_not_deleted(ldap: LdapOperations) -> None:
     with pytest.raises(NotAllowedOnNonLeaf) as caught:
         await ldap.delete(PEOPLE)
     assert (caught.value.result_code, caught.value.operation) == (66, "delete")
@@ -345,7 +388,7 @@ async def test_an_entry_with_others_below_is_not_deleted(ldap: Connection) -> No
         await ldap.delete(PEOPLE, controls=[SubtreeDelete()])
 
 
-async def test_the_entry_before_and_after_comes_with_the_answer(ldap: Connection) -> None:
+async def test_the_entry_before_and_after_comes_with_the_answer(ldap: LdapOperations) -> None:
     controls = await ldap.add(ANN, ANN_HAS, controls=[PostRead(["entryUUID", "mail"])])
     after = PostReadResult.find(controls)
     assert after is not None
@@ -363,7 +406,7 @@ async def test_the_entry_before_and_after_comes_with_the_answer(ldap: Connection
     assert DN.parse(deleted.entry.dn) == DN.parse(ANN)
 
 
-async def test_an_assertion_decides_whether_it_is_done(ann: Connection) -> None:
+async def test_an_assertion_decides_whether_it_is_done(ann: LdapOperations) -> None:
     with pytest.raises(AssertionFailed) as caught:
         await ann.modify(ANN, [Delete("mail")], controls=[Assertion("(mail=other@example.com)")])
     assert caught.value.result_code == 122
@@ -371,7 +414,7 @@ async def test_an_assertion_decides_whether_it_is_done(ann: Connection) -> None:
     assert (await read(ann, ANN)).get("mail") == []
 
 
-async def test_referral_entries_are_managed(ldap: Connection) -> None:
+async def test_referral_entries_are_managed(ldap: LdapOperations) -> None:
     dn = f"ou=away,{BASE}"
     has = {"objectClass": ["referral", "extensibleObject"], "ou": ["away"], "ref": ["ldap://far.example/o=x"]}
     manage = [ManageDsaIT()]
@@ -389,7 +432,7 @@ async def test_referral_entries_are_managed(ldap: Connection) -> None:
         await ldap.delete(dn, controls=manage)
 
 
-async def test_another_user_is_acted_for(changing_slapd: Slapd, ldap: Connection) -> None:
+async def test_another_user_is_acted_for(changing_slapd: Slapd, ldap: LdapOperations) -> None:
     bob = person_dn("bob")
     await ldap.modify(bob, [Replace("authzTo", [f"dn:{person_dn('carol')}"])], controls=[ManageDsaIT()])
     try:
@@ -409,7 +452,7 @@ async def test_another_user_is_acted_for(changing_slapd: Slapd, ldap: Connection
 
 
 @pytest.fixture
-async def policy(ann: Connection) -> AsyncIterator[Connection]:
+async def policy(ann: LdapOperations) -> AsyncIterator[LdapOperations]:
     """`ANN` has a password, under a policy: at least 8 characters, none twice, not to be locked out."""
     dn = f"cn=policy,{BASE}"
     has = {
@@ -429,7 +472,7 @@ async def policy(ann: Connection) -> AsyncIterator[Connection]:
     await ann.delete(dn)
 
 
-async def test_a_password_is_changed(changing_slapd: Slapd, ann: Connection) -> None:
+async def test_a_password_is_changed(changing_slapd: Slapd, ann: LdapOperations) -> None:
     assert await ann.modify_password(ANN, new="first-secret") is None
     async with connect(changing_slapd.url) as own:
         await own.bind(DN.parse(ANN), b"first-secret")
@@ -464,7 +507,7 @@ async def test_the_password_policy_says_why_it_refuses(changing_slapd: Slapd, po
 # What the server says of itself.
 
 
-async def test_the_root_dse(ldap: Connection) -> None:
+async def test_the_root_dse(ldap: LdapOperations) -> None:
     root = await ldap.root_dse()
     assert root.kind is ServerKind.OPENLDAP
     assert root.naming_contexts == (DN.parse(BASE),)
@@ -477,7 +520,7 @@ async def test_the_root_dse(ldap: Connection) -> None:
 # LDIF.
 
 
-async def test_what_is_exported_as_ldif_can_be_imported(ann: Connection, tmp_path: Path) -> None:
+async def test_what_is_exported_as_ldif_can_be_imported(ann: LdapOperations, tmp_path: Path) -> None:
     file = tmp_path / "export.ldif"
     with file.open("wb") as out:
         async for entry in ann.paged_search(BASE, Scope.SUBTREE, page_size=4):
@@ -491,7 +534,7 @@ async def test_what_is_exported_as_ldif_can_be_imported(ann: Connection, tmp_pat
     assert (await read(ann, ANN)) == entries[ANN]
 
 
-async def test_changes_in_ldif_are_applied(ann: Connection) -> None:
+async def test_changes_in_ldif_are_applied(ann: LdapOperations) -> None:
     changes = f"""version: 1
 dn: cn=New,{PEOPLE}
 changetype: add

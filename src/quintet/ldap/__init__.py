@@ -9,7 +9,8 @@
         for entry in await ldap.search("o=example", Scope.SUBTREE, "(mail=ada@example.com)", ["cn"]):
             print(entry.dn, entry.text("cn"))
 
-`connect` makes a `Connection`; `LdapOperations` has its operations. All errors are an `LdapError`.
+`connect` makes a `Connection`, and a `Pool` keeps several; `LdapOperations` has the operations of both. All
+errors are an `LdapError`.
 """
 
 from quintet.ldap import ldif
@@ -68,6 +69,7 @@ from quintet.ldap.errors import (
     LocalProtocolError,
     LoopDetected,
     NamingViolation,
+    NoHostReachableError,
     NoSuchAttribute,
     NoSuchObject,
     NoSuchOperation,
@@ -78,6 +80,10 @@ from quintet.ldap.errors import (
     OperationsError,
     OperationTimeoutError,
     Other,
+    PoolClosedError,
+    PoolError,
+    PoolOverloadedError,
+    PoolTimeoutError,
     ProtocolError,
     Referral,
     RemoteProtocolError,
@@ -90,6 +96,7 @@ from quintet.ldap.errors import (
     Unavailable,
     UnavailableCriticalExtension,
     UndefinedAttributeType,
+    UnencryptedPasswordError,
     UnwillingToPerform,
     UrlSyntaxError,
 )
@@ -114,6 +121,20 @@ from quintet.ldap.ldif import Change
 from quintet.ldap.limits import Limits
 from quintet.ldap.messages import ExtendedResponse
 from quintet.ldap.modifications import Add, Delete, Increment, Modification, Replace
+from quintet.ldap.pool import Pool
+from quintet.ldap.pool_config import (
+    ConnectionFailed,
+    ConnectionGone,
+    ConnectionOpened,
+    ConnectionState,
+    GoneReason,
+    OperationEnded,
+    OperationRepeated,
+    PoolConfig,
+    PoolEvent,
+    PoolStatus,
+    UpkeepFailed,
+)
 from quintet.ldap.results import Control, Entry, Result, SearchPage, SearchResult
 from quintet.ldap.root_dse import RootDSE, ServerKind
 from quintet.ldap.url import LdapUrl, UrlExtension
@@ -141,7 +162,11 @@ __all__ = [
     "ConfidentialityRequired",
     "ConnectError",
     "Connection",
+    "ConnectionFailed",
+    "ConnectionGone",
     "ConnectionLostError",
+    "ConnectionOpened",
+    "ConnectionState",
     "ConstraintViolation",
     "Control",
     "DNSyntaxError",
@@ -154,6 +179,7 @@ __all__ = [
     "Extensible",
     "Filter",
     "FilterSyntaxError",
+    "GoneReason",
     "GreaterOrEqual",
     "InappropriateAuthentication",
     "InappropriateMatching",
@@ -174,6 +200,7 @@ __all__ = [
     "ManageDsaIT",
     "Modification",
     "NamingViolation",
+    "NoHostReachableError",
     "NoSuchAttribute",
     "NoSuchObject",
     "NoSuchOperation",
@@ -182,6 +209,8 @@ __all__ = [
     "NotAllowedOnRDN",
     "ObjectClassModsProhibited",
     "ObjectClassViolation",
+    "OperationEnded",
+    "OperationRepeated",
     "OperationTimeoutError",
     "OperationsError",
     "Or",
@@ -192,6 +221,14 @@ __all__ = [
     "PasswordPolicy",
     "PasswordPolicyReason",
     "PasswordPolicyResult",
+    "Pool",
+    "PoolClosedError",
+    "PoolConfig",
+    "PoolError",
+    "PoolEvent",
+    "PoolOverloadedError",
+    "PoolStatus",
+    "PoolTimeoutError",
     "PostRead",
     "PostReadResult",
     "PreRead",
@@ -223,7 +260,9 @@ __all__ = [
     "Unavailable",
     "UnavailableCriticalExtension",
     "UndefinedAttributeType",
+    "UnencryptedPasswordError",
     "UnwillingToPerform",
+    "UpkeepFailed",
     "UrlExtension",
     "UrlSyntaxError",
     "connect",

@@ -8,7 +8,6 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import final
-from urllib.parse import urlsplit
 
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import (
@@ -46,7 +45,6 @@ _JITTER = 0.3
 _NEVER = float("inf")
 _ANY_ENTRY = Present("objectClass").encode()
 _ROOT_DSE, _NO_ATTRIBUTES = "", ("1.1",)
-_PORTS = {"ldap": 389, "ldaps": 636}
 _BROKEN = (GoneReason.LOST, GoneReason.BUSY, GoneReason.DOUBTFUL)
 
 REPEATABLE = (ConnectionLostError, RemoteProtocolError, Busy, Unavailable)
@@ -505,13 +503,3 @@ def _error_of(hosts: Iterable[Host]) -> Exception | None:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def address_of(host: str | Address) -> Address:
-    """The address in a URL. Raises ValueError."""
-    if isinstance(host, Address):
-        return host
-    url = urlsplit(host)
-    if url.scheme not in _PORTS or not url.hostname:
-        raise ValueError(f"{host!r} is not an LDAP URL such as ldaps://ldap.example.com")
-    return Address(url.hostname, url.port or _PORTS[url.scheme])

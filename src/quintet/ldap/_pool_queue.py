@@ -5,11 +5,15 @@ The theory of operation is in `pool`, the only user of this module.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, final
 
 from quintet.ldap._pool_members import Member
-from quintet.ldap.errors import LdapError
+from quintet.ldap.errors import NO_TEXT, LdapError, LocalProtocolError
+from quintet.ldap.messages import Control, encode_controls
+from quintet.ldap.operations import BindOperation
+from quintet.ldap.pool_config import PoolConfig
 
 _NEVER = float("inf")
 
@@ -37,6 +41,70 @@ class Lease:
     def start(self, member: Member) -> None:
         member.users += 1
         self.future.set_result(member)
+
+
+class Binding(Protocol):
+    """The pool, as a bind sees it: where a bind ends, the pool decides what comes next."""
+
+    config: PoolConfig
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+
+    def bind_not_sent(self, job: "Bind", error: LdapError) -> None: ...
+
+    def bind_ended(self, job: "Bind", error: LdapError | None, controls: tuple[Control, ...]) -> None: ...
+
+
+@final
+class Bind(BindOperation):
+    """A simple bind: the job, and the operation in flight.
+
+    `member` is the connection that it is in flight on, or that it keeps after success if it is to `keep` it.
+    """
+
+    __slots__ = ("began", "future", "keep", "member", "pool", "tries")
+
+    def __init__(
+        self, pool: Binding, dn: str, password: str | bytes, controls: Sequence[Control], *, keep: bool
+    ) -> None:
+        super().__init__(
+            dn,
+            _utf8(dn, "surrogateescape"),
+            _utf8(password),
+            unencrypted=pool.config.unencrypted_passwords,
+            controls=encode_controls(tuple(controls)) if controls else b"",
+        )
+        self.pool = pool
+        self.keep = keep
+        self.future: asyncio.Future[tuple[Control, ...]] = pool.loop.create_future()
+        self.member: Member | None = None
+        self.began = 0.0
+        self.tries = 0
+
+    def start(self, member: Member) -> None:
+        self.member = member
+        self.server = member.protocol.server
+        self.tries += 1
+        self.began = now = self.pool.loop.time()
+        self.deadline = now + self.pool.config.limits.timeout
+        member.users += 1
+        try:
+            member.protocol.bind(self)
+        except LdapError as error:
+            self.pool.bind_not_sent(self, error)
+
+    def ended(self, error: LdapError | None, controls: tuple[Control, ...] = ()) -> None:
+        self.pool.bind_ended(self, error, controls)
+
+
+def _utf8(text: str | bytes, errors: str = "strict") -> bytes:
+    """The bytes of what may be a secret: an error must not lead back to it."""
+    if isinstance(text, bytes):
+        return text
+    with suppress(UnicodeError):
+        return text.encode("utf-8", errors)
+    raise LocalProtocolError(NO_TEXT, operation="bind")
 
 
 @final

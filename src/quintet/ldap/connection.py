@@ -95,7 +95,7 @@ def connect(
         ConnectError: No connection could be made in time.
         TlsError: The TLS handshake failed: for example, the certificate is not trusted.
     """
-    address, encrypt = _resolve(target, tls, start_tls=start_tls)
+    address, encrypt = resolve(target, tls, start_tls=start_tls)
     return Connecting(
         _connect_by_any_path(
             address,
@@ -111,10 +111,10 @@ def connect(
     )
 
 
-def _resolve(
+def resolve(
     target: str | LdapUrl | Address, tls: ssl.SSLContext | None, *, start_tls: bool
 ) -> tuple[Address, bool]:
-    """Where to connect, and whether to encrypt."""
+    """Where to connect, and whether to encrypt. Raises as `connect` does, before anything is tried."""
     if tls is not None and not isinstance(tls, ssl.SSLContext):
         raise TypeError(f"tls is an ssl.SSLContext, not {type(tls).__name__}")
     wanted = tls is not None or start_tls
@@ -416,7 +416,7 @@ class Connection(BindOperations):
         wire = self._wire
         now = wire.last_used = self._loop.time()
         deadline = now + (self._limits.timeout if timeout is None else timeout)
-        verb, dn, alone = _about(request)
+        verb, dn, alone = about(request)
         pending = AnswerOperation(
             self._loop,
             wire.server,
@@ -520,7 +520,7 @@ _VERBS: dict[type, str] = {
 }
 
 
-def _about(request: Request) -> tuple[str, str | None, bool]:
+def about(request: Request) -> tuple[str, str | None, bool]:
     """The operation's name, the entry that it is about, and whether it must be alone on the connection."""
     match request:
         case BindRequest(name):

@@ -32,27 +32,27 @@ opened, or refuses all who wait. These always hold when no method of these modul
 An operation is repeated if it may be, `attempts` times in all, after a pause if the server is busy; and on a
 member opened after the failure, because all connections to a host usually break together.
 
-Binds on an exclusive pool do not go through tasks. `_Bind` is both the operation on the wire and the place in
-the queue, and the answer to one bind sends the next one on the same connection. Prepared searches share one
-future. Both ways have the limits, time-outs, repetitions and events of all other operations.
+Binds on an exclusive pool do not go through tasks. `Bind` (module `_pool_queue`) is both the operation in
+flight and the place in the queue, and the answer to one bind sends the next one on the same connection.
+Prepared searches share one future. Both ways have the limits, time-outs, repetitions and events of all other
+operations.
 """
 
 import asyncio
 import random
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from functools import cached_property, partial
+from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, cast, final
+from typing import Any, Self, TypeVar, cast, final
 
-from quintet.ldap._pool_delegates import delegated, delegated_stream
-from quintet.ldap._pool_members import REPEATABLE, Connect, Member, Members, Prepare, address_of
-from quintet.ldap._pool_queue import Lease, Queue
-from quintet.ldap.connection import Connection
+from quintet.ldap._pool_members import REPEATABLE, Connect, Member, Members, Prepare
+from quintet.ldap._pool_operations import PoolOperations
+from quintet.ldap._pool_queue import Bind, Lease, Queue
+from quintet.ldap.connection import Connection, resolve
 from quintet.ldap.connection import connect as open_connection
 from quintet.ldap.errors import (
-    NO_TEXT,
     Busy,
     ClientLimitError,
     ConnectionLostError,
@@ -63,8 +63,7 @@ from quintet.ldap.errors import (
     ResultError,
 )
 from quintet.ldap.limits import Address
-from quintet.ldap.messages import encode_controls
-from quintet.ldap.operations import BatchedSearch, BindOperation, SearchBatch
+from quintet.ldap.operations import BatchedSearch, SearchBatch
 from quintet.ldap.pool_config import (
     GoneReason,
     OperationEnded,
@@ -75,9 +74,9 @@ from quintet.ldap.pool_config import (
 )
 from quintet.ldap.prepared import Query
 from quintet.ldap.results import Control, SearchResult
+from quintet.ldap.url import LdapUrl
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 Operation = Callable[[Connection], Awaitable[T]]
 BoundOperation = Callable[[Connection, tuple[Control, ...]], Awaitable[T]]
@@ -87,68 +86,32 @@ _BUSY_PAUSE = (0.05, 0.15)
 
 
 @final
-class _Bind(BindOperation):
-    """A simple bind, and its place in the queue.
-
-    `member` is the connection that it is in flight on, or that it keeps after success if it is to `keep` it.
-    """
-
-    __slots__ = ("began", "future", "keep", "member", "pool", "tries")
-
-    def __init__(
-        self, pool: "Pool", dn: str, password: bytes, controls: Sequence[Control], *, keep: bool
-    ) -> None:
-        super().__init__(
-            dn,
-            _utf8(dn, "surrogateescape"),
-            password,
-            unencrypted=pool.config.unencrypted_passwords,
-            controls=encode_controls(tuple(controls)) if controls else b"",
-        )
-        self.pool = pool
-        self.keep = keep
-        self.future: asyncio.Future[tuple[Control, ...]] = pool.loop.create_future()
-        self.member: Member | None = None
-        self.began = 0.0
-        self.tries = 0
-
-    def start(self, member: Member) -> None:
-        self.member = member
-        self.server = member.protocol.server
-        self.tries += 1
-        self.began = now = self.pool.loop.time()
-        self.deadline = now + self.pool.config.limits.timeout
-        member.users += 1
-        try:
-            member.protocol.bind(self)
-        except LdapError as error:
-            self.pool.bind_not_sent(self, error)
-
-    def ended(self, error: LdapError | None, controls: tuple[Control, ...] = ()) -> None:
-        self.pool.bind_ended(self, error, controls)
-
-
-@final
-class Pool:
+class Pool(PoolOperations):
     """Connections to a directory, opened when they are needed. Use it as an async context manager.
 
-    ::
+    It has the operations of `LdapOperations`; `find`, `bind` and the others below are its own. Those that
+    change nothing in the directory are repeated, once by default, when a connection breaks or the server is
+    busy. Besides their own errors all raise `PoolError` when there is no connection for them.
 
-        async with Pool("ldaps://ldap.example.com", size=4, prepare=bind) as pool:
-            found = await pool.search("o=example", Scope.SUBTREE, "(sn=Smith)", ["cn"])
+    Args:
+        hosts: A URL, an `LdapUrl` or an `Address`, as `connect` takes them; or several, in order of
+            preference, which are taken to hold the same entries.
+        size: How many connections are kept; for everything else, `config`.
+        tls: As for `connect`.
+        prepare: Awaited with each new connection before that is used, for example to bind. What it returns is
+            shown by `status`.
+        config: How the pool works; its `size` counts, then.
+        connect: Makes the connection to an address, in place of `quintet.ldap.connect`.
+        trace: Called with every `PoolEvent`.
 
-    `hosts` is a URL or an `Address`, or several of them in order of preference. `size` is the number of
-    connections; `config` sets it and everything else. `tls` is as in `connect`. `prepare` is awaited with
-    each new connection before it is used, for example to bind; what it returns is kept, and `status` shows
-    it. `connect` replaces the way connections are made. `trace` is called with every `PoolEvent`.
-
-    Operations raise what they raise on a `Connection`, and PoolError when there is no connection for them.
-    Those that change nothing in the directory are repeated when a connection breaks or the server is busy.
+    Raises:
+        UrlSyntaxError: A host is not an LDAP URL.
+        ValueError: There is no host; or a URL and the TLS that is asked for do not fit, as in `connect`.
     """
 
     def __init__(
         self,
-        hosts: str | Address | Sequence[str | Address],
+        hosts: str | LdapUrl | Address | Sequence[str | LdapUrl | Address],
         *,
         size: int = 1,
         tls: ssl.SSLContext | None = None,
@@ -157,23 +120,19 @@ class Pool:
         connect: Connect | None = None,
         trace: Trace | None = None,
     ) -> None:
-        given = [hosts] if isinstance(hosts, str | Address) else hosts
-        if not given:
-            raise ValueError("a pool needs at least one host")
-        if tls is None and any(isinstance(each, str) and each.startswith("ldaps:") for each in given):
-            tls = ssl.create_default_context()
         self.config = config = config or PoolConfig(size=size)
-        self.addresses = tuple(map(address_of, given))
+        given = [hosts] if isinstance(hosts, str | LdapUrl | Address) else hosts
+        self._targets: dict[Address, tuple[str | LdapUrl | Address, bool]] = {}
+        for each in given:
+            address, encrypt = resolve(each, tls, start_tls=config.start_tls)
+            self._targets[address] = each, encrypt
+        if not self._targets:
+            raise ValueError("a pool needs at least one host")
+        self.addresses = tuple(self._targets)
+        self._tls = tls
         self._trace = trace
-        connect = connect or partial(
-            open_connection,
-            tls=tls,
-            start_tls=config.start_tls,
-            timeout=config.connect_timeout,
-            limits=config.limits,
-        )
         self._members = Members(
-            self.addresses, config, connect, prepare, tell=self._tell, changed=self._assign
+            self.addresses, config, connect or self._open, prepare, tell=self._tell, changed=self._assign
         )
         self._waiting = Queue(self.config.limits.timeout, self._late)
         self._callers = 0
@@ -187,13 +146,6 @@ class Pool:
         await self.close()
 
     # Operations.
-
-    search = delegated(Connection.search, repeatable=True)
-    search_page = delegated(Connection.search_page, repeatable=True)
-    stream = delegated_stream(Connection.stream)
-    compare = delegated(Connection.compare, repeatable=True)
-    who_am_i = delegated(Connection.who_am_i, repeatable=True)
-    extended = delegated(Connection.extended, repeatable=False)
 
     async def run(self, operation: Operation[T], *, name: str = "run", repeatable: bool = True) -> T:
         """Await `operation` with a connection; in an exclusive pool nothing else uses that meanwhile.
@@ -341,7 +293,7 @@ class Pool:
         began = self._enter(1)
         outcome: BaseException | None = None
         try:
-            job = _Bind(self, dn, _utf8(password), controls, keep=operation is not None)
+            job = Bind(self, dn, password, controls, keep=operation is not None)
             while True:
                 self._submit(job)
                 try:
@@ -364,7 +316,7 @@ class Pool:
             self._leave("bind", (outcome,), began)
 
     async def _run_bound(
-        self, job: _Bind, operation: BoundOperation[Any], answered: tuple[Control, ...]
+        self, job: Bind, operation: BoundOperation[Any], answered: tuple[Control, ...]
     ) -> Any:
         """Await the operation with the connection that the bind kept."""
         member, job.member = job.member, None
@@ -461,7 +413,7 @@ class Pool:
                 self._release(lease.future.result(), self.loop.time())
             raise
 
-    def _submit(self, job: _Bind) -> None:
+    def _submit(self, job: Bind) -> None:
         """Send the bind now, or as soon as a connection is free."""
         if not self._waiting.jobs and (member := self._members.choose(self.loop.time())) is not None:
             job.start(member)
@@ -495,7 +447,7 @@ class Pool:
 
     # Binds.
 
-    def bind_not_sent(self, job: _Bind, error: LdapError) -> None:
+    def bind_not_sent(self, job: Bind, error: LdapError) -> None:
         """The connection did not take the bind. Whoever started it goes on handing out connections."""
         member, job.member = job.member, None
         assert member is not None
@@ -508,7 +460,7 @@ class Pool:
         else:
             job.future.set_exception(error)
 
-    def bind_ended(self, job: _Bind, error: LdapError | None, controls: tuple[Control, ...]) -> None:
+    def bind_ended(self, job: Bind, error: LdapError | None, controls: tuple[Control, ...]) -> None:
         """A bind in flight was answered, or failed. The next one is sent from here."""
         member, job.member = job.member, None
         if member is None:
@@ -528,7 +480,7 @@ class Pool:
                 self._bind_again_or_fail(job, error)
         self._release(member, job.began)
 
-    def _bind_again_or_fail(self, job: _Bind, error: LdapError) -> None:
+    def _bind_again_or_fail(self, job: Bind, error: LdapError) -> None:
         if not isinstance(error, REPEATABLE) or job.tries >= self.config.attempts:
             job.future.set_exception(error)
         elif pause := self._repeat("bind", error):
@@ -536,12 +488,12 @@ class Pool:
         else:
             self._waiting.prepend(job)
 
-    def _bind_after_pause(self, job: _Bind) -> None:
+    def _bind_after_pause(self, job: Bind) -> None:
         if not job.future.done():
             self._waiting.prepend(job)
             self._assign()
 
-    def _give_up(self, job: _Bind) -> None:
+    def _give_up(self, job: Bind) -> None:
         """Nothing waits for it any more. It cannot be abandoned, and a mute server must not delay others."""
         self._waiting.remove(job)
         member, job.member = job.member, None
@@ -550,6 +502,19 @@ class Pool:
             self._release(member, job.began)
 
     # From outside.
+
+    async def _open(self, address: Address) -> Connection:
+        """A new connection, unless the caller makes them."""
+        target, encrypt = self._targets[address]
+        if encrypt and self._tls is None:  # once, in a thread, since it reads some hundred certificates
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        return await open_connection(
+            target,
+            tls=self._tls if encrypt else None,
+            start_tls=self.config.start_tls,
+            timeout=self.config.connect_timeout,
+            limits=self.config.limits,
+        )
 
     async def connect(self) -> None:
         """Open a connection now if there is none, even while the hosts are left alone. Raises as `run` does.
@@ -588,12 +553,3 @@ class Pool:
     def _tell(self, event: PoolEvent) -> None:
         if self._trace is not None:
             self._trace(event)
-
-
-def _utf8(text: str | bytes, errors: str = "strict") -> bytes:
-    """The bytes of what may be a secret: an error must not lead back to it."""
-    if isinstance(text, bytes):
-        return text
-    with suppress(UnicodeError):
-        return text.encode("utf-8", errors)
-    raise LocalProtocolError(NO_TEXT, operation="bind")

@@ -1,4 +1,4 @@
-"""A session on an asyncio transport: one write a turn, back-pressure, time limits, and how it ends.
+"""A session on an asyncio transport: TLS, one write a turn, back-pressure, time limits, and how it ends.
 
 `connection` says what operations mean; here they are only messages that go out and answers that come in.
 """
@@ -8,6 +8,7 @@ import ssl
 from collections import OrderedDict
 from typing import cast, final
 
+from quintet.ldap._tls_layer import TlsLayer
 from quintet.ldap.errors import (
     NO_TEXT,
     ConnectionLostError,
@@ -37,7 +38,7 @@ class LdapProtocol(asyncio.BufferedProtocol):
         self.trace = trace
         self.transport: asyncio.Transport | None = None
         self.ssl_object: ssl.SSLObject | None = None
-        """None while bytes are sent unencrypted."""
+        """None until the handshake is over, and so while bytes are sent unencrypted."""
         self.lost: asyncio.Future[None] = loop.create_future()
         self.reason: LdapError | None = None
         self.over = False
@@ -51,6 +52,10 @@ class LdapProtocol(asyncio.BufferedProtocol):
         )
         self._buffer = memoryview(bytearray(_BUFFER))
         self._small_buffer = self._buffer[:_SMALL_BUFFER]
+        self._tls: TlsLayer | None = None
+        """What every byte passes through, from the first of the handshake on."""
+        self._arrived: asyncio.Event | None = None
+        """Not None during the handshake: bytes came, or the end of the connection."""
         self._writable = True
         self._flushing = False
         self._high = limits.pending_high
@@ -175,38 +180,39 @@ class LdapProtocol(asyncio.BufferedProtocol):
         if self.over:
             raise self._lost() from self.reason
         try:
-            transport = await self._handshake(context, server_hostname)
+            self._tls = tls = TlsLayer(context, server_hostname)
+            await self._shake_hands(tls)
         except (OSError, ValueError) as error:
-            self._set_lost()  # asyncio tells the protocol only about connections that were made
             failed = TlsError(f"no TLS: {_words(error)}", server=self.server)
             self.end(failed)
             raise failed from error
         except BaseException:
-            self._set_lost()
             self.end(ConnectionLostError("TLS was cut short"))
             raise
-        self.transport = transport
-        found: ssl.SSLObject = transport.get_extra_info("ssl_object")
-        self.ssl_object = found
+        finally:
+            self._arrived = None
+        self.ssl_object = found = tls.ssl_object
         if agreed:
             self.session.tls_established()
         if self.trace is not None:
             cipher = found.cipher()
             self.trace(Encrypted(found.version() or "", cipher[0] if cipher else ""))
+        self._receive_encrypted(tls, memoryview(b""))  # what came with the end of the handshake
 
-    async def _handshake(self, context: ssl.SSLContext, server_hostname: str) -> asyncio.Transport:
-        assert self.transport is not None
-        transport = await self.loop.start_tls(
-            self.transport,
-            self,
-            context,
-            server_hostname=server_hostname,
-            ssl_handshake_timeout=_TLS_HANDSHAKE,
-            ssl_shutdown_timeout=self.limits.close,
-        )
-        if transport is None:
-            raise ConnectionResetError("the connection ended during the handshake")
-        return transport
+    async def _shake_hands(self, tls: TlsLayer) -> None:
+        self._arrived = arrived = asyncio.Event()
+        while True:
+            try:
+                done = tls.handshake()
+            finally:
+                self._send_out(tls)
+            if done:
+                return
+            if self.lost.done():
+                cause = self.reason.__cause__ if self.reason is not None else None
+                raise cause or ConnectionResetError("the connection ended during the handshake")
+            await arrived.wait()
+            arrived.clear()
 
     async def close(self) -> None:
         """Unbind, and wait until the connection is gone, but not for long."""
@@ -214,6 +220,7 @@ class LdapProtocol(asyncio.BufferedProtocol):
             self.session.unbind()
             self._flush()
             self._finish(None, ConnectionLostError("the connection was closed"))
+            self._say_goodbye()
         if self.transport is None:
             return
         self.transport.close()
@@ -259,11 +266,13 @@ class LdapProtocol(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.over:
-            what = f"the connection broke: {_words(exc)}" if exc else "the server closed the connection"
-            lost = ConnectionLostError(what, server=self.server)
-            lost.__cause__ = exc
+            lost = _lost_by(exc)
+            lost.server = self.server
             self._finish(lost, lost)
-        self._set_lost()
+        if not self.lost.done():
+            self.lost.set_result(None)
+        if self._arrived is not None:
+            self._arrived.set()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 (asyncio's signature)
         """Small while much is under way, so that the next requests leave before all answers are read."""
@@ -271,10 +280,27 @@ class LdapProtocol(asyncio.BufferedProtocol):
         return self._small_buffer if small else self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(bytes(self._buffer[:nbytes]))
+        if (tls := self._tls) is None:
+            self.data_received(bytes(self._buffer[:nbytes]))
+        elif self._arrived is None:
+            self._receive_encrypted(tls, self._buffer[:nbytes])
+        else:
+            tls.feed(self._buffer[:nbytes])
+            self._arrived.set()
+
+    def _receive_encrypted(self, tls: TlsLayer, data: memoryview) -> None:
+        blocked = tls.blocked
+        if text := tls.receive(data):
+            self.data_received(text)
+        if tls.outgoing.pending:
+            self._send_out(tls)
+        if tls.ended:
+            self._ended_by_tls(tls)
+        elif blocked:
+            self._release()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came, cut anywhere."""
+        """Bytes of the session came, cut anywhere."""
         if self.over:
             return
         pending, trace = self.pending, self.trace
@@ -322,13 +348,19 @@ class LdapProtocol(asyncio.BufferedProtocol):
         elif isinstance(event, Violation):
             self.end(RemoteProtocolError(f"the server broke the protocol: {event.message}"))
 
+    def _ended_by_tls(self, tls: TlsLayer) -> None:
+        if tls.error is None and not self.over:
+            self._say_goodbye()
+        self.end(_lost_by(tls.error))
+
+    def _say_goodbye(self) -> None:
+        if self._tls is not None:
+            self._tls.close()
+            self._send_out(self._tls)
+
     def _lost(self) -> ConnectionLostError:
         what = self.reason.message if self.reason is not None else "the connection is closed"
         return ConnectionLostError(what, server=self.server)
-
-    def _set_lost(self) -> None:
-        if not self.lost.done():
-            self.lost.set_result(None)
 
     def _forget(self, pending: Operation) -> None:
         self.pending.pop(pending.id, None)
@@ -342,13 +374,28 @@ class LdapProtocol(asyncio.BufferedProtocol):
 
     def _flush(self) -> None:
         self._flushing = False
-        if self.transport is not None and (data := self.session.data_to_send()):
+        if self.transport is None or not (data := self.session.data_to_send()):
+            return
+        if (tls := self._tls) is None:
+            self.transport.write(data)
+            return
+        tls.send(data)
+        self._send_out(tls)
+        if tls.blocked:
+            self.held = True
+        if tls.ended:
+            self._ended_by_tls(tls)
+
+    def _send_out(self, tls: TlsLayer) -> None:
+        if self.transport is not None and (data := tls.outgoing.read()):
             self.transport.write(data)
 
     def _release(self) -> None:
         """Let waiting operations begin when enough others have ended, up to the high mark."""
         if self.over or not self._writable or len(self.pending) > self.limits.pending_low:
             return
+        if self._tls is not None and self._tls.blocked:
+            return  # the peer renegotiates, and what it sends last lets them begin
         if self.session.state is not State.OPEN:
             return  # the answer to the bind or to StartTLS lets them begin
         self.held = False
@@ -395,7 +442,6 @@ _SMALL_BUFFER = 8 * 1024
 _BUFFER = 64 * 1024
 """One for the life of the connection: asyncio's other way makes one of 256 KiB for every read."""
 
-_TLS_HANDSHAKE = 60.0
 _TIMER_SLACK = 0.001
 
 
@@ -404,6 +450,14 @@ def _code(answer: Answer) -> int | None:
     if isinstance(op, SearchResultDone | FinalResponse):
         return op.result.code
     return None
+
+
+def _lost_by(error: Exception | None) -> ConnectionLostError:
+    """The peer ended the connection, or what broke it."""
+    what = "the server closed the connection" if error is None else f"the connection broke: {_words(error)}"
+    lost = ConnectionLostError(what)
+    lost.__cause__ = error
+    return lost
 
 
 def _words(error: BaseException) -> str:
