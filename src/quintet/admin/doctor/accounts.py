@@ -61,15 +61,19 @@ async def examine(
 
     for site, endpoint in sites:
         await checks.run(f"the account of {site.name}", partial(one, site, endpoint))
+
+    def judge() -> None:
+        for outcome in outcomes:
+            if outcome.refusal is not None:
+                _report(outcome, outcome.refusal, outcomes, checks)
+        for site, _ in sites:
+            _check_unencrypted(site, settings, outcomes, checks)
+
+    checks.run_now("the refusals of accounts", judge)
     for outcome in outcomes:
-        if outcome.refusal is not None:
-            _report(outcome, outcome.refusal, outcomes, checks)
-    for site, _ in sites:
-        _check_unencrypted(site, settings, outcomes, checks)
-    for outcome in outcomes:
-        if outcome.site.server is not None and outcome.ready is not None:
+        if _needs_own_entry(outcome, settings):
             name = f"whether {outcome.site.name} lets users read their own entries"
-            await checks.run(name, partial(_check_own_entry, outcome, settings, checks))
+            await checks.run(name, partial(_check_own_entry, outcome, checks))
     return tuple(outcomes)
 
 
@@ -198,12 +202,15 @@ def _check_unencrypted(
         checks.add(Pitfall.D36, account.place or site.place, message, key=account.key)
 
 
-async def _check_own_entry(outcome: AccountBind, settings: Settings, checks: Checks) -> None:
+def _needs_own_entry(outcome: AccountBind, settings: Settings) -> bool:
+    server = outcome.site.server
+    return server is not None and protection_of(server, settings.directory) is Protection.PASSWORDS
+
+
+async def _check_own_entry(outcome: AccountBind, checks: Checks) -> None:
     """Q120: only the account's entry can be tried, but access rules rarely tell it from others there."""
     site, ready, account = outcome.site, outcome.ready, outcome.site.account
-    if site.server is None or ready is None or account is None or not parsed(account.name):
-        return
-    if protection_of(site.server, settings.directory) is not Protection.PASSWORDS:
+    if ready is None or account is None or not parsed(account.name):
         return
     found = False
     with suppress(NoSuchObject, InsufficientAccessRights):
