@@ -1,0 +1,12 @@
+"""All targets by their names, those first whose input comes from strangers over the network."""
+
+from typing import Final
+
+from fuzz.target import Target
+from fuzz.targets import certificates, ldap, sametime, sasl, settings, stores, web
+
+_MODULES: Final = (ldap, sametime, stores, settings, sasl, certificates, web)
+
+ALL: Final[dict[str, Target]] = {each.name: each for module in _MODULES for each in module.TARGETS}
+HOMES: Final[dict[str, str]] = {each.name: module.__name__ for module in _MODULES for each in module.TARGETS}
+"""The module of each target."""
