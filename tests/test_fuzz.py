@@ -14,6 +14,10 @@ from fuzz.targets import ALL, HOMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from quintet.ldap import _fast_codec
+from quintet.ldap.messages import SearchResultEntry
+from quintet.sametime.handlers.aware import AwareHandler
+
 ROOT = Path(__file__).parent.parent
 NAMES = sorted(ALL)
 READ_ONLY = {name for name, each in ALL.items() if each.check is nothing_more}
@@ -171,3 +175,27 @@ def test_time_size_and_memory_are_bounded(
 ) -> None:
     found = fake_worker(monkeypatch, tmp_path, "print(*sys.argv, sep='\\n')")
     assert any(option.startswith(bound) for option in found.log.read_text().splitlines())
+
+
+# That a fault is found
+
+
+def run_seeds(name: str) -> None:
+    for each in ALL[name].seeds():
+        ALL[name].run(each)
+
+
+def test_a_fault_in_a_service_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def receive(*_: object) -> None:
+        raise IndexError
+
+    monkeypatch.setattr(AwareHandler, "receive", receive)
+    with pytest.raises(AssertionError):
+        run_seeds("sametime-server")
+
+
+@pytest.mark.parametrize("name", ["ber", "ldap-session"])
+def test_two_decoders_that_disagree_are_a_finding(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(_fast_codec, "read_entry", lambda *_: SearchResultEntry("cn=other", {}))
+    with pytest.raises(AssertionError):
+        run_seeds(name)

@@ -42,6 +42,7 @@ from quintet.ldap.messages import (
     UnbindRequest,
     decode,
     encode,
+    encode_entry,
 )
 from quintet.ldap.modifications import Add, Delete, Increment, Replace
 from quintet.ldap.session import Answer, Disconnection, Event, Session, State, Violation
@@ -89,10 +90,13 @@ def _messages() -> Iterator[bytes]:
 
 
 def _read_message(data: bytes) -> Message:
-    """Also as an entry by the fast codec, with another message behind it in the buffer."""
-    fast = _fast_codec.read_entry(data + b"\x30\x05\x02\x01\x01\x42\x00", 0, len(data))
-    if fast is not None and data[0] == 0x64:
-        assert decode(ber.sequence(ber.integer(1), data)).op == fast
+    """A message, or an entry alone: this also by the fast codec, with another message behind it."""
+    if data[:1] == b"\x64":
+        whole = ber.sequence(ber.integer(1), data)
+        fast = _fast_codec.read_entry(data + whole, 0, len(data))
+        if fast is not None:
+            assert decode(whole).op == fast
+        return decode(whole)
     return decode(data)
 
 
@@ -101,7 +105,7 @@ def _check_message(message: Message) -> None:
 
 
 def _entries() -> Iterator[bytes]:
-    yield from (encode(Message(1, _ENTRY))[5:], *_messages())
+    yield from (encode_entry(_ENTRY), *_messages())
 
 
 # Sessions
