@@ -1,7 +1,6 @@
 """The files of the settings, read and edited in place: sametime.ini, files of variables, and XML."""
 
 from collections.abc import Iterator
-from os.path import commonpath
 from pathlib import Path
 from typing import Final
 
@@ -31,10 +30,13 @@ _SECTION, _KEY = "Config", "ST_TLS_MIN"
 
 def _kept(before: bytes, after: bytes) -> int:
     """How many bytes at the beginning and at the end are the same."""
-    most = min(len(before), len(after))
-    start = len(commonpath((before, after)))
-    end = len(commonpath((before[::-1], after[::-1])))
-    return min(start + end, most)
+    end = _same_start(before[::-1], after[::-1])
+    return min(_same_start(before, after) + end, len(before), len(after))
+
+
+def _same_start(one: bytes, other: bytes) -> int:
+    size = min(len(one), len(other))
+    return next((at for at in range(size) if one[at] != other[at]), size)
 
 
 # sametime.ini
