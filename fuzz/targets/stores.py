@@ -86,12 +86,14 @@ def _read_p12(data: bytes) -> Store:
     """A byte for what the rest is: a file, or some of what stands inside of one without a MAC."""
     kind, data = (data[0] % 4, data[1:]) if data else (0, b"")
     if kind == 3:
-        certificate = der.sequence(_X509, der.tlv(der.CONTEXT_0, der.octets(data)))
+        certificate = der.sequence(_X509, der.tlv(der.CONTEXT_0, der.octet_string(data)))
         data = der.sequence(der.sequence(_CERTIFICATE_BAG, der.tlv(der.CONTEXT_0, certificate)))
     if kind >= 2:
-        data = der.sequence(der.sequence(_DATA, der.tlv(der.CONTEXT_0, der.octets(data))))
+        data = der.sequence(der.sequence(_DATA, der.tlv(der.CONTEXT_0, der.octet_string(data))))
     if kind >= 1:
-        data = der.sequence(der.integer(3), der.sequence(_DATA, der.tlv(der.CONTEXT_0, der.octets(data))))
+        data = der.sequence(
+            der.integer(3), der.sequence(_DATA, der.tlv(der.CONTEXT_0, der.octet_string(data)))
+        )
     with mock.patch.object(pbe, "MOST_ROUNDS", _ROUNDS):
         return read_store(data, PASSWORD)
 
@@ -104,15 +106,15 @@ def _p12() -> Iterator[bytes]:
         ):
             file = write_store(full(), PASSWORD, legacy=legacy)
         yield b"\0" + file
-        yield b"\1" + der.parse(file).sequence()[1].sequence()[1].children()[0].octets()
+        yield b"\1" + der.parse(file).sequence()[1].sequence()[1].children()[0].octet_string()
     name = der.sequence(
         der.tlv(der.OID, der.oid("1.2.840.113549.1.9.20")),
         der.tlv(der.SET, der.tlv(der.BMP_STRING, "ä".encode("utf-16-be"))),
     )
     trusted = der.sequence(
-        der.tlv(der.OID, der.oid("2.16.840.1.113894.746875.1.1")), der.tlv(der.SET, der.octets(b""))
+        der.tlv(der.OID, der.oid("2.16.840.1.113894.746875.1.1")), der.tlv(der.SET, der.octet_string(b""))
     )
-    certificate = der.sequence(_X509, der.tlv(der.CONTEXT_0, der.octets(CA.der)))
+    certificate = der.sequence(_X509, der.tlv(der.CONTEXT_0, der.octet_string(CA.der)))
     yield b"\2" + der.sequence(
         der.sequence(_CERTIFICATE_BAG, der.tlv(der.CONTEXT_0, certificate), der.tlv(der.SET, name, trusted))
     )

@@ -407,6 +407,8 @@ def test_a_long_filter_is_not_kept() -> None:
 def test_a_matching_rule_has_no_options(rule: str) -> None:
     with pytest.raises(FilterSyntaxError):
         Extensible("cn", rule, b"x").encode()
-    part = ber.octets(rule.encode(), 0x81) + ber.octets(b"cn", 0x82) + ber.octets(b"x", 0x83)
+    part = (
+        ber.octet_string(rule.encode(), 0x81) + ber.octet_string(b"cn", 0x82) + ber.octet_string(b"x", 0x83)
+    )
     with pytest.raises(ber.BerError):
         decode(ber.tlv(0xA9, part))
