@@ -8,10 +8,13 @@ import sys
 from importlib import import_module
 from typing import Any
 
+import structlog
+
 
 def main() -> None:
     atheris: Any = import_module("atheris")
     module, name, *options = sys.argv[1:]
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     atheris.enabled_hooks.add("str")
     with atheris.instrument_imports(include=["quintet"], enable_loader_override=False):
         (target,) = (each for each in import_module(module).TARGETS if each.name == name)

@@ -23,6 +23,7 @@ from quintet.sametime.services import aware, conference, directory, file_transfe
 from quintet.sametime.services.catalog import SERVICES, ServiceId
 from quintet.sametime.services.contact_list import ContactList, parse_contact_list, render_contact_list
 from quintet.sametime.session import SametimeSession, SessionState
+from quintet.sametime.storage.merge import merge_contact_lists, replace_contact
 from quintet.sametime.wire.blocks import IdBlock, UserStatus
 from quintet.sametime.wire.messages import (
     ChannelAccept,
@@ -252,6 +253,23 @@ _CONTACTS: Final = (
     b"G a2 a O\nU b1:: Example,;Bob,Bobby\nX y\nU c2::d\r\n \r\n",
 )
 
+
+def _read_versions(data: bytes) -> tuple[str, str, str]:
+    base, theirs, mine = [*map(text_of, data.split(b"\0", 2)), "", ""][:3]
+    return base, theirs, mine
+
+
+def _check_versions(versions: tuple[str, str, str]) -> None:
+    base, theirs, mine = versions
+    same = merge_contact_lists(theirs, theirs, theirs)
+    assert merge_contact_lists(base, theirs, base) == same
+    merged = merge_contact_lists(base, theirs, mine)
+    assert merge_contact_lists(merged, merged, merged) == merged
+    renamed, count = replace_contact(merged, "bob", "robert")
+    assert count or renamed == merged
+    assert replace_contact(renamed, "bob", "x") == (renamed, 0)
+
+
 # PROXY protocol
 
 
@@ -285,6 +303,14 @@ TARGETS: Final = (
         (MalformedMessageError,),
         _check_contacts,
         lambda: _CONTACTS,
+    ),
+    Target(
+        "contact-merge",
+        "three versions of a contact list",
+        _read_versions,
+        (),
+        _check_versions,
+        lambda: (b"\0".join((_CONTACTS[0], *_CONTACTS)), b"\0G a2 a O\nU bob1:: B,\0G a2 a C\nU bob2::"),
     ),
     Target(
         "proxy-header",
