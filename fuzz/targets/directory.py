@@ -64,7 +64,7 @@ def _read_state(data: bytes) -> None:
 
 _POLICY: Final = PasswordPolicyResult(grace_logins=3, reason=PasswordPolicyReason.PASSWORD_EXPIRED)
 _STATES: Final = (
-    b"\x31\x01\x30\x00" + b"80090308: LdapErr: DSID-0C09044E, data 532, v2580",
+    b"\x31\x01\x000\x0080090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext, data 532, v2580",
     b"\x00\x00" + (_POLICY.value or b""),
     b"\x00\x00" + (PasswordPolicyResult(expires_in=60).value or b""),
     b"\x00\x02" + b"86400",

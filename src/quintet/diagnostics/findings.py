@@ -238,8 +238,8 @@ class Finding(Code):
     Q90 = """note: Not examined
     impact: an earlier problem, or a limit of the server, prevents it
     fix: fix that first, then run quintet doctor again"""
-    Q91 = """note: A check did not finish
-    impact: the server was too slow, or answered unexpectedly; the other checks were made anyway
+    Q91 = """error: A check did not finish
+    impact: what it looks at may work or not; the other checks were made anyway
     fix: run quintet doctor again; if the problem remains, look at the server's log"""
     # Business cards.
     Q92 = """error: No LDAP server is configured for business cards
@@ -261,3 +261,10 @@ class Finding(Code):
     impact: the path of the container does not exist here; the file of that name in the settings folder is
     used
     fix: nothing has to be done"""
+    # Levels.
+    Q120 = """warning: Users may not read their own entries, as far as the account shows
+    impact: under "only passwords" the entry of a user is read back after the bind, so that an attacker who
+    changes the unencrypted lookup signs in as nobody else; where that is not allowed, no user can sign in
+    fix: let users read their own entries (slapd: access ... by self read), or encrypt all connections with
+    quintet protect all; then try quintet authenticate
+    see: explanation/protection.md"""

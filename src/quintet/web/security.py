@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet.config import Network, WebSettings
-from quintet.web.limits import Address
+from quintet.directory import IpAddress
 from quintet.web.problem import problem
 from quintet.web.sessions import Sessions, WebSession
 
@@ -65,7 +65,7 @@ Observe = Callable[[str, str, int, float], None]
 class HttpPeer:
     """The other side. `secure`: HTTPS, to us or to a trusted proxy. `local`: this machine, no proxy."""
 
-    address: Address | None
+    address: IpAddress | None
     secure: bool
     local: bool
 
@@ -188,7 +188,7 @@ class Guard:
             status = 413 if isinstance(error, _BodyTooLargeError) else 408
             if not begun:
                 await problem(status)(scope, receive, dressed)
-        except Exception as error:
+        except Exception as error:  # the outermost place: whatever it is, it is logged and answered
             _log.exception(
                 "a request failed", path=scope["path"].split("/")[1][:40], kind=type(error).__name__
             )
@@ -244,7 +244,7 @@ class _Body:
         return message
 
 
-def _parsed(text: str) -> Address | None:
+def _parsed(text: str) -> IpAddress | None:
     try:
         found = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -253,5 +253,5 @@ def _parsed(text: str) -> Address | None:
     return mapped or found
 
 
-def _within(address: Address, networks: Iterable[Network]) -> bool:
+def _within(address: IpAddress, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
