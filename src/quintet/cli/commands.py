@@ -46,6 +46,8 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "contacts": Entry(
             "contacts", _RUNNING, "Export, import and restore the contact lists that users keep."
         ),
+        "sessions": Entry("sessions", _RUNNING, "List the users who are signed in, and end their sessions."),
+        "broadcast": Entry("broadcast", _RUNNING, "Show a text to all users who are signed in."),
         "serve": Entry("serve", _RUNNING, "Run the server until it is stopped."),
         "demo": Entry("demo", _RUNNING, "Try Quintet out on the bundled sample directory."),
     }
@@ -148,6 +150,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "contacts rename": (
             "quintet contacts rename uid=jsmith,ou=people,o=example uid=jsmith2,ou=people,o=example",
         ),
+        "sessions": (
+            "quintet sessions",
+            "quintet sessions --json",
+        ),
+        "sessions end": ("quintet sessions end jsmith",),
+        "broadcast": ('quintet broadcast "The server restarts at 18:00."',),
         "serve": ("quintet serve --config /etc/quintet",),
         "demo": (
             "quintet demo",
