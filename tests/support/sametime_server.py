@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from quintet.config.server_limits import ServerLimits
+from quintet.config import ServerLimits
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.proxy_protocol import SIGNATURE
 from quintet.sametime.reason import ReasonCode

@@ -60,7 +60,7 @@ CODES = range(100)
 """OpenSSL's codes of verification."""
 
 
-def ask_everything(certificate: x509.Certificate) -> None:
+def check_all_questions(certificate: x509.Certificate) -> None:
     """Calls all that Quintet asks of a certificate."""
     facts = facts_of(certificate)
     assert facts.subject
@@ -76,7 +76,7 @@ def ask_everything(certificate: x509.Certificate) -> None:
     assert seen_by_java(store) >= seen_by_sametime(store)
 
 
-def explain_everything(certificate: x509.Certificate) -> None:
+def check_all_explanations(certificate: x509.Certificate) -> None:
     """Explains every verdict of OpenSSL on a chain of it."""
     for code in CODES:
         error = ssl.SSLCertVerificationError(1, "certificate verify failed")
@@ -95,8 +95,8 @@ def test_an_odd_certificate_is_read_or_refused_as_malformed(what: str) -> None:
             certificate = load_certificate(data)
         except MalformedCertificateError:
             continue
-        ask_everything(certificate)
-        explain_everything(certificate)
+        check_all_questions(certificate)
+        check_all_explanations(certificate)
 
 
 @given(at=st.floats(0, 1, exclude_max=True), patch=st.binary(min_size=1, max_size=5), cut=st.booleans())
@@ -106,7 +106,7 @@ def test_a_damaged_certificate_is_read_or_refused_as_malformed(at: float, patch:
     place = int(at * len(data))
     data[place : place + (0 if cut else len(patch))] = patch
     with suppress(MalformedCertificateError):
-        ask_everything(load_certificate(bytes(data)))
+        check_all_questions(load_certificate(bytes(data)))
 
 
 class Served(Issued):
@@ -174,15 +174,15 @@ def p12_of(*entries: tuple[str, bytes]) -> bytes:
     """A `.p12` of trusted certificates without encryption and MAC, whatever bytes they are."""
     bags = []
     for alias, data in entries:
-        wrapped = der.tlv(der.CONTEXT_0, der.octets(data))
+        wrapped = der.tlv(der.CONTEXT_0, der.octet_string(data))
         value = der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.1.9.22.1")), wrapped)
         name = der.tlv(der.SET, der.tlv(der.BMP_STRING, alias.encode("utf-16-be")))
         described = der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.1.9.20")), name)
         kind = der.tlv(der.OID, der.oid("1.2.840.113549.1.12.10.1.3"))
         bags.append(der.sequence(kind, der.tlv(der.CONTEXT_0, value), der.tlv(der.SET, described)))
     plain = der.tlv(der.OID, der.oid("1.2.840.113549.1.7.1"))
-    inner = der.sequence(plain, der.tlv(der.CONTEXT_0, der.octets(der.sequence(*bags))))
-    outer = der.sequence(plain, der.tlv(der.CONTEXT_0, der.octets(der.sequence(inner))))
+    inner = der.sequence(plain, der.tlv(der.CONTEXT_0, der.octet_string(der.sequence(*bags))))
+    outer = der.sequence(plain, der.tlv(der.CONTEXT_0, der.octet_string(der.sequence(inner))))
     return der.sequence(der.integer(3), outer)
 
 

@@ -10,16 +10,24 @@ from cryptography import x509
 
 from quintet.admin import trust as stores
 from quintet.admin.certificate_files import read_certificates
-from quintet.admin.doctor.examine import examine
+from quintet.admin.doctor import Checks, examine
 from quintet.admin.fetching import Peer, verify
-from quintet.admin.init.connect import Reached, reach
-from quintet.admin.init.proposing import Proposal, SearchRefusedError, is_name, propose
-from quintet.admin.init.writing import Plan, in_the_way, write
+from quintet.admin.init import (
+    Proposal,
+    Reached,
+    SearchRefusedError,
+    SettingsPlan,
+    in_the_way,
+    is_name,
+    propose,
+    reach,
+    write,
+)
 from quintet.admin.trust_anchor import choose_anchor, machine_roots
 from quintet.cli.app import command
 from quintet.cli.certificates import print_chain
 from quintet.cli.context import environ_of, folder_of, run
-from quintet.cli.doctor import finding_document, print_findings
+from quintet.cli.doctor import finding_document, is_bad, print_findings
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.level import LEVELS, Level
 from quintet.cli.prompts import Yes, agree, ask, ask_password, read_password
@@ -27,7 +35,6 @@ from quintet.cli.report_error import EXITS
 from quintet.cli.show import AsJson, print_fields, print_json, print_line, say, text, warn
 from quintet.cli.trust import taken_from
 from quintet.config import PLAIN_PORT, TLS_PORT, Account
-from quintet.diagnostics import Severity
 from quintet.directory import Protection
 from quintet.files import locked
 from quintet.ldap import Address, Connection, InvalidCredentials, RootDSE, connect
@@ -148,7 +155,7 @@ def init(
     for note in proposal.notes:
         warn(note)
     agree(f"Write the settings to {folder.resolve()}?", yes=yes)
-    plan = Plan(
+    plan = SettingsPlan(
         host=name,
         port=found.port,
         tls_port=found.tls_port,
@@ -160,7 +167,8 @@ def init(
         proposal=proposal,
     )
     written = _write(folder, environ, plan, force=force)
-    findings = run(examine(folder, environ))
+    checks = Checks()
+    findings = run(examine(folder, environ, checks=checks))
     if as_json:
         print_json(
             {
@@ -169,12 +177,13 @@ def init(
                 "settings": asdict(proposal) | {"details": dict(proposal.details)},
                 "written": [str(each) for each in written],
                 "findings": [finding_document(each) for each in findings],
+                "checks": asdict(checks.tally),
             }
         )
     else:
-        print_findings(findings)
+        print_findings(findings, checks.tally)
         say("Next: quintet serve runs the server; quintet eavesdrop shows what is readable on the network.")
-    if any(each.severity is Severity.ERROR for each in findings):
+    if is_bad(findings, checks.tally):
         raise typer.Exit(ExitCode.NO)
 
 
@@ -367,7 +376,7 @@ def _print(root: RootDSE, proposal: Proposal, level: Protection) -> None:
     print_fields(rows)
 
 
-def _write(folder: Path, environ: Mapping[str, str], plan: Plan, *, force: bool) -> Sequence[Path]:
+def _write(folder: Path, environ: Mapping[str, str], plan: SettingsPlan, *, force: bool) -> Sequence[Path]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(folder):
         _check_folder(folder, force=force)

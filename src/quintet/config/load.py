@@ -15,7 +15,7 @@ from quintet.config.sametime_port import SametimePortSettings, read_port
 from quintet.config.schema import CARDS, COMMUNITY, INI, PORT_PREFIXES
 from quintet.config.settings import CardSettings, Settings
 from quintet.config.source import EditError
-from quintet.config.stcommunityconfig import Community, read_community
+from quintet.config.stcommunityconfig import CommunitySettings, read_community
 from quintet.config.trust import check_stores, read_tls
 from quintet.config.userinfoconfig import read_user_info
 from quintet.config.web_settings import read_web
@@ -261,9 +261,9 @@ def _port(values: IniValues, folder: Path, findings: Diagnostics) -> SametimePor
     return replace(port, tls=read_tls(values, folder, findings, PORT_PREFIXES)) if port.port else port
 
 
-def _community(files: Files) -> Community:
+def _community(files: Files) -> CommunitySettings:
     file = files.read(COMMUNITY, "it names the LDAP servers", Severity.ERROR)
-    return Community(()) if file is None else read_community(file.data, files.findings, file.name)
+    return CommunitySettings(()) if file is None else read_community(file.data, files.findings, file.name)
 
 
 def _cards(files: Files) -> CardSettings | None:

@@ -5,19 +5,20 @@ The address, the trusted proxies and the administrators' group are those of `web
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from urllib.parse import urlsplit
 
-from quintet.config.database_url import EXAMPLES, problem_of
 from quintet.config.ini_values import IniValues
 from quintet.config.parsers import SettingsReader, invalid
 from quintet.config.schema import KNOWN_INI, PORT_PREFIXES
 from quintet.config.server_limits import ServerLimits, limits_table
 from quintet.diagnostics import Diagnostics, Finding
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError
+from quintet.ldap import DN, DNSyntaxError
 from quintet.secret import Secret
 from quintet.tls import TlsSettings
 
 _NO_DATABASE = Secret("")
+_KINDS = ("sqlite", "postgresql", "postgres")
+_EXAMPLES = "sqlite:///quintet.db or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
 class ClientCertificates(IntEnum):
@@ -94,10 +95,10 @@ def _database(read: SettingsReader, findings: Diagnostics) -> Secret:
     value = read.value("QUINTET_DATABASE")
     if value is None:
         return _NO_DATABASE
-    problem = problem_of(value.text.strip())
+    problem = _url_problem(value.text.strip())
     if problem is not None:
         message = f"{value.key} {problem}"
-        findings.add(Finding.Q110, value.place, value.key, message, f"write it like {EXAMPLES}")
+        findings.add(Finding.Q110, value.place, value.key, message, f"write it like {_EXAMPLES}")
         return _NO_DATABASE
     return Secret(value.text.strip())
 
@@ -115,3 +116,26 @@ def _groups(read: SettingsReader, findings: Diagnostics) -> tuple[DN, ...]:
         if dn.rdns:
             found.append(dn)
     return tuple(found)
+
+
+def _url_problem(url: str) -> str | None:
+    """What is wrong with a database URL, without any secret part; None for one that can be used."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "is not a URL"
+    kind = parts.scheme.partition("+")[0]
+    if not kind or "://" not in url:
+        return "is not a URL"
+    if kind not in _KINDS:
+        return "names a kind of database that is not supported"
+    if kind == "sqlite":
+        return _file_problem(parts.netloc, parts.path)
+    return None if parts.path.strip("/") else "names no database"
+
+
+def _file_problem(host: str, path: str) -> str | None:
+    if host:
+        return "has two slashes where SQLite needs three"
+    return "names no file" if path in ("", "/", "/:memory:") else None

@@ -17,13 +17,13 @@ from typing import TypeVar
 
 from quintet.ldap import (
     Control,
+    KnownControl,
     LdapError,
     PasswordExpired,
     PasswordExpiring,
     PasswordPolicyReason,
     PasswordPolicyResult,
 )
-from quintet.ldap.controls import KnownControl
 
 _Known = TypeVar("_Known", bound=KnownControl)
 
@@ -85,6 +85,9 @@ _MEANING = MappingProxyType(
         AccountState.UNKNOWN: "the server refuses, and its answer does not say why",
     }
 )
+
+# The servers' own words are read only where no code and no control tells the states apart: Active Directory
+# and 389 Directory Server answer result 49, 53 or 19 to all of these, and write the rest into the text.
 
 # S20 to S30: Win32 error codes, in hexadecimal.
 _SUB_CODES = MappingProxyType(

@@ -221,7 +221,7 @@ class ResultError(LdapError):
         elif self.hint:
             message += f"; {self.hint}"
         if diagnostic:
-            message += f" [{shown(diagnostic)}]"
+            message += f" [{printable(diagnostic)}]"
         super().__init__(message, server=server, operation=operation, dn=dn)
 
     @classmethod
@@ -436,6 +436,7 @@ _ACTIVE_DIRECTORY = {
     "773": "the password must be changed before the first log-on",
     "775": "the account is locked out after too many wrong passwords",
 }
+# The sub-code stands nowhere else: every refused bind has result 49.
 _SUB_CODE = re.compile(r"\bdata ([0-9a-f]{1,8})\b", re.IGNORECASE)
 _CHANNEL_BINDING = re.compile(r"\b80090346\b")
 
@@ -448,7 +449,15 @@ def explain_active_directory(diagnostic: str) -> str | None:
     return _ACTIVE_DIRECTORY.get(found[1].lower()) if found else None
 
 
-def shown(text: str, most: int = 300) -> str:
-    """A server's own text, fit for a line of a log or a screen."""
+def printable(text: str, most: int = 300) -> str:
+    """A server's own text, fit for a line of a log or a screen.
+
+    Args:
+        text: The text, as in `Result.diagnostic`.
+        most: The most characters of it to keep.
+
+    Returns:
+        The text with a blank for each character that cannot be printed, cut after `most` characters.
+    """
     text = "".join(c if c.isprintable() else " " for c in text[: 2 * most]).strip()
     return text if len(text) <= most else text[: most - 1] + "…"

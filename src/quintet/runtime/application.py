@@ -31,7 +31,7 @@ from quintet.tls import StoreError, TlsSettingsError
 
 if TYPE_CHECKING:
     from quintet.runtime.sametime_port import SametimePort
-    from quintet.web.monitoring import Metrics
+    from quintet.web.serving import Metrics
 
 T = TypeVar("T")
 
@@ -280,10 +280,8 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
     if not (web.port or web.metrics_port):
         yield None
         return
-    from quintet.web.monitoring import Metrics  # noqa: PLC0415  # as below
-    from quintet.web.serving import serving  # noqa: PLC0415  # its libraries take half a second to import
-    from quintet.web.sessions import Sessions  # noqa: PLC0415
-    from quintet.web.site import Site  # noqa: PLC0415
+    # its libraries take half a second to import
+    from quintet.web.serving import Metrics, Sessions, Site, serving  # noqa: PLC0415
 
     sessions = Sessions()
     metrics = Metrics(application.connections, sessions)

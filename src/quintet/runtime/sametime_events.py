@@ -4,7 +4,7 @@ from typing import Any, final
 
 import structlog
 
-from quintet.sametime.trace import (
+from quintet.sametime.serving import (
     ClientIgnored,
     ClientSignedIn,
     ConnectionTurnedAway,

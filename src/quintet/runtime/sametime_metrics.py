@@ -7,14 +7,14 @@ from typing import final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from quintet.sametime.client_types import ClientType
-from quintet.sametime.reason import ReasonCode
-from quintet.sametime.server import SametimeServer
-from quintet.sametime.services.catalog import ServiceId
-from quintet.sametime.trace import (
+from quintet.sametime.serving import (
     ClientSignedIn,
+    ClientType,
     ConnectionTurnedAway,
+    ReasonCode,
+    SametimeServer,
     SametimeTraceEvent,
+    ServiceId,
     ServiceRefused,
     SignInRefused,
     SlowReader,

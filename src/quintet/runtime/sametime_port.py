@@ -8,15 +8,13 @@ from typing import Any, Self, final
 
 from quintet.config import Settings
 from quintet.directory import Directory, FileFingerprint, fingerprints
-from quintet.ldap.dn import DN
+from quintet.ldap import DN
 from quintet.runtime.sametime_events import SametimeEventLogger
 from quintet.runtime.status_socket import SametimeStatus
-from quintet.sametime.community import SignInRule
-from quintet.sametime.server import SametimeServer
-from quintet.sametime.settings import LegacyClients, SametimeSettings
+from quintet.sametime.serving import LegacyClients, SametimeServer, SametimeSettings, SignInRule
 from quintet.sametime.storage import DatabaseAddress
 from quintet.tls import TlsSettings, make_server_context
-from quintet.web.errors import PortError
+from quintet.web import PortError
 
 _USER_INFO = "/servlet/UserInfoServlet"
 

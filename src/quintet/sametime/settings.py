@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from enum import Enum
 
-from quintet.config.server_limits import ServerLimits
+from quintet.config import ServerLimits
 from quintet.sametime.attempts import AttemptRules
 from quintet.sametime.community import SignInRule
 

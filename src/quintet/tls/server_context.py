@@ -43,7 +43,7 @@ class _ServerContext(ssl.SSLContext):
 def make_server_context(settings: TlsSettings, client_certificates: ssl.VerifyMode) -> ssl.SSLContext:
     """The context of a port that presents the key of the key store, in memory.
 
-    With client certificates, `TLS_TRUSTED_HOSTS` lists whose are accepted (reference 2.8).
+    With client certificates, `TLS_TRUSTED_HOSTS` lists whose are accepted (config 2.8).
 
     Raises `StoreError`, `TlsSettingsError`.
     """

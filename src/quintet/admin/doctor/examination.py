@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quintet.admin.doctor import accounts, cards, groups, handshakes, people, stores
-from quintet.admin.doctor.accounts import Outcome
+from quintet.admin.doctor.accounts import AccountBind
 from quintet.admin.doctor.as_sametime import try_as_sametime
-from quintet.admin.doctor.cards import Cards
+from quintet.admin.doctor.cards import CheckedCardServer
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.handshakes import Way, way_of
 from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
 from quintet.admin.doctor.people import Examined
 from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
-from quintet.admin.doctor.sites import Site, sites_of
+from quintet.admin.doctor.sites import DirectorySite, sites_of
 from quintet.config import Settings, read
 from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
 from quintet.directory import BIND_REQUIRED, BoundConnection, Endpoint, sametime_id
 
 if TYPE_CHECKING:
-    from quintet.ldap.messages import SearchResultEntry
+    from quintet.ldap import Entry
 
 _LONG = 60.0
 _REQUESTED = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
@@ -28,29 +28,55 @@ _REQUESTED = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
 
 
 async def examine(
-    folder: Path, environ: Mapping[str, str], *, for_sametime: bool = False
+    folder: Path, environ: Mapping[str, str], *, for_sametime: bool = False, checks: Checks | None = None
 ) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the settings in `folder` and the directories that they name.
 
     Errors come first; a folder without problems gives none. `for_sametime` also tells what only Sametime
-    itself cannot do. The load on a directory is bounded: each search has limits of size and time.
+    itself cannot do. The load on a directory is bounded: each search has limits of size and time. `checks`
+    has the tally afterwards.
     """
-    checks = Checks()
-    settings, problems = read(folder, environ)
-    _include(problems, checks)
-    if settings is not None:
+    checks = Checks() if checks is None else checks
+    settings: Settings | None = None
+    damaged: frozenset[str] = frozenset()
 
-        async def look_at_stores() -> None:
-            stores.examine(settings, checks, for_sametime=for_sametime)
+    def read_settings() -> None:
+        nonlocal settings, damaged
+        settings, problems = read(folder, environ)
+        damaged = _damaged(problems)
+        _include(problems, checks)
 
-        await checks.run("the stores", look_at_stores)
-        sites = tuple(sites_of(settings))
-        good = await handshakes.examine(sites, checks)
-        if for_sametime:
-            await checks.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, checks))
-        ready = _usable(sites, good, _damaged(problems), checks)
-        await _directories(ready, settings, checks)
+    checks.run_now("the settings", read_settings)
+    if settings is None:
+        checks.skip("stores, connections, accounts and searches", "the settings can't be used")
+    else:
+        chosen = settings
+
+        async def examine_all() -> None:
+            await _examine(chosen, damaged, checks, for_sametime=for_sametime)
+
+        await checks.run("the examination as a whole", examine_all, seconds=None)  # its parts have limits
     return checks.found
+
+
+async def _examine(
+    settings: Settings, damaged: frozenset[str], checks: Checks, *, for_sametime: bool
+) -> None:
+    checks.run_now("the stores", lambda: stores.examine(settings, checks, for_sametime=for_sametime))
+    sites = tuple(sites_of(settings))
+    for file in sorted(damaged - {site.place.file for site in sites}):
+        if file.casefold().endswith(".xml"):  # the others name no server
+            checks.skip(f"the servers of {file}", "it has errors")
+    good: frozenset[Way] = frozenset()
+
+    async def connect_to_all() -> None:
+        nonlocal good
+        good = await handshakes.examine(sites, checks)
+
+    await checks.run("the connections", connect_to_all, seconds=None)  # each address has its own limit
+    if for_sametime:
+        await checks.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, checks))
+    await _directories(_usable(sites, good, damaged, checks), settings, checks)
 
 
 def _include(problems: Iterable[Diagnostic], checks: Checks) -> None:
@@ -68,7 +94,9 @@ def _damaged(problems: Iterable[Diagnostic]) -> frozenset[str]:
     return frozenset(place.file for place in errors if place is not None)
 
 
-async def _directories(ready: Sequence[tuple[Site, Endpoint]], settings: Settings, checks: Checks) -> None:
+async def _directories(
+    ready: Sequence[tuple[DirectorySite, Endpoint]], settings: Settings, checks: Checks
+) -> None:
     outcomes = await accounts.examine(ready, settings, checks)
     try:
         await _data(outcomes, settings, checks)
@@ -77,10 +105,10 @@ async def _directories(ready: Sequence[tuple[Site, Endpoint]], settings: Setting
 
 
 def _usable(
-    sites: Sequence[Site], good: frozenset[Way], damaged: frozenset[str], checks: Checks
-) -> list[tuple[Site, Endpoint]]:
+    sites: Sequence[DirectorySite], good: frozenset[Way], damaged: frozenset[str], checks: Checks
+) -> list[tuple[DirectorySite, Endpoint]]:
     """The sites that can be asked, each with its first host that answers."""
-    found: list[tuple[Site, Endpoint]] = []
+    found: list[tuple[DirectorySite, Endpoint]] = []
     for site in sites:
         endpoint = next((each for each in site.line.hosts if way_of(each) in good), None)
         if endpoint is None:
@@ -92,15 +120,15 @@ def _usable(
     return found
 
 
-async def _data(outcomes: Sequence[Outcome], settings: Settings, checks: Checks) -> None:
+async def _data(outcomes: Sequence[AccountBind], settings: Settings, checks: Checks) -> None:
     asked = [(each.site, each.ready) for each in outcomes if each.ready is not None]
     for each in outcomes:
         if each.ready is None:
             checks.skip(f"searches of {each.site.name}", "its account is not accepted")
-    roots: list[tuple[Site, Root]] = []
+    roots: list[tuple[DirectorySite, Root]] = []
     known: list[tuple[str, str]] = []
 
-    async def one(site: Site, ready: BoundConnection) -> None:
+    async def one(site: DirectorySite, ready: BoundConnection) -> None:
         root = Root()
 
         async def look() -> None:
@@ -123,10 +151,11 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, checks: Checks)
             known.extend(await _server(each, settings))
 
     await asyncio.gather(*(one(site, ready) for site, ready in asked))
-    compare(roots, checks)
+    checks.run_now("the comparison of the servers", lambda: compare(roots, checks))
     looked_at = await asyncio.gather(*(_card(site, ready, asked, known, checks) for site, ready in asked))
-    cards.report_absent([each for each in looked_at if each is not None], checks)
-    check_mail_shortcut(settings, checks)
+    seen = [each for each in looked_at if each is not None]
+    checks.run_now("the fields of the cards", lambda: cards.report_absent(seen, checks))
+    checks.run_now("searches by mail", lambda: check_mail_shortcut(settings, checks))
 
 
 async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], ...]:
@@ -135,7 +164,7 @@ async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], 
     if not server.person_base and checks.has(Pitfall.D19):
         checks.skip(f"searches of {site.name}", "its base is empty")
         return ()
-    sample: list[SearchResultEntry] = []
+    sample: list[Entry] = []
 
     async def look_at_people() -> None:
         sample.extend(await people.examine(each, settings))
@@ -149,17 +178,19 @@ async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], 
 
 
 async def _card(
-    site: Site,
+    site: DirectorySite,
     ready: BoundConnection,
-    others: Sequence[tuple[Site, BoundConnection]],
+    others: Sequence[tuple[DirectorySite, BoundConnection]],
     known: Sequence[tuple[str, str]],
     checks: Checks,
-) -> tuple[Cards, list[str]] | None:
-    """What was looked at, with the fields that nobody has."""
+) -> tuple[CheckedCardServer, list[str]] | None:
+    """What was looked at, with the fields that no card has."""
     if site.card is None or site.storage is None:
         return None
     bound = next((r.connection for s, r in others if s.server and r.bound_as and _same_host(s, site)), None)
-    looked_at = Cards(site, site.card, site.storage, ready.connection, ready.bound_as is None, bound, checks)
+    looked_at = CheckedCardServer(
+        site, site.card, site.storage, ready.connection, ready.bound_as is None, bound, checks
+    )
     absent: list[str] = []
 
     async def look() -> None:
@@ -169,6 +200,6 @@ async def _card(
     return looked_at, absent
 
 
-def _same_host(one: Site, other: Site) -> bool:
+def _same_host(one: DirectorySite, other: DirectorySite) -> bool:
     hosts = {endpoint.address.host.casefold() for endpoint in one.endpoints}
     return any(endpoint.address.host.casefold() in hosts for endpoint in other.endpoints)
