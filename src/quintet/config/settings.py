@@ -151,7 +151,10 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class CardServer:
-    """One `StorageDetails` of UserInfoConfig.xml (reference 4.3)."""
+    """One `StorageDetails` of UserInfoConfig.xml (reference 4.3).
+
+    `start_tls` (`QUINTET_START_TLS`): with `ssl_enabled`, StartTLS on `port`, not TLS on `ssl_port`.
+    """
 
     host: str
     port: int
@@ -163,6 +166,7 @@ class CardServer:
     filter: Template
     user_id_attribute: str | None
     person_class: str | None
+    start_tls: bool = False
     place: Place = field(default=Place(CARDS), compare=False)
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
 

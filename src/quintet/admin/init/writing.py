@@ -150,12 +150,13 @@ def _community(plan: Plan) -> str:
 def _cards(plan: Plan, password: Secret | None) -> str:
     name, secret = _account(plan)
     chosen = plan.proposal
-    encrypted = plan.level is not Protection.NONE and not plan.start_tls
+    encrypted = plan.level is not Protection.NONE
     server = {
         "HostName": plan.host,
         "Port": str(plan.port),
         "SslEnabled": str(encrypted).lower(),
         "SslPort": str(plan.tls_port),
+        **({"QUINTET_START_TLS": "true"} if encrypted and plan.start_tls else {}),
         "UserName": name,
         "Password": secret,
         "BaseDN": chosen.person_base,
