@@ -119,6 +119,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "doctor": (
             "quintet doctor",
+            "quintet doctor --only settings,stores --fail-on warning",
             "quintet doctor --json",
         ),
         "explain": ("quintet explain D36",),

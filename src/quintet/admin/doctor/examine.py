@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from quintet.admin.doctor import accounts, cards, groups, handshakes, people, st
 from quintet.admin.doctor.accounts import Outcome
 from quintet.admin.doctor.as_sametime import try_as_sametime
 from quintet.admin.doctor.cards import Cards
-from quintet.admin.doctor.checks import Checks
+from quintet.admin.doctor.checks import Checks, Part
 from quintet.admin.doctor.handshakes import Way, way_of
 from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
 from quintet.admin.doctor.people import Examined
@@ -23,34 +24,46 @@ if TYPE_CHECKING:
     from quintet.ldap.messages import SearchResultEntry
 
 _LONG = 60.0
+_BOUND = (Part.SERVERS, Part.PEOPLE, Part.GROUPS, Part.CARDS)
+"""The parts that ask a server as its account."""
+_ONLINE = (Part.CONNECTIONS, Part.ACCOUNTS, *_BOUND)
+
 _REQUESTED = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
 """A key that Quintet ignores, and that the fix of D39 asks for."""
 
 
 async def examine(
-    folder: Path, environ: Mapping[str, str], *, for_sametime: bool = False
+    folder: Path, environ: Mapping[str, str], *, for_sametime: bool = False, checks: Checks | None = None
 ) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the settings in `folder` and the directories that they name.
 
     Errors come first; a folder without problems gives none. `for_sametime` also tells what only Sametime
-    itself cannot do. The load on a directory is bounded: each search has limits of size and time.
+    itself cannot do. The load on a directory is bounded: each search has limits of size and time. `checks`
+    chooses the parts, and tells meanwhile what is being waited for.
     """
-    checks = Checks()
+    checks = Checks() if checks is None else checks
     settings, problems = read(folder, environ)
     _include(problems, checks)
     if settings is not None:
 
         async def look_at_stores() -> None:
-            stores.examine(settings, checks, for_sametime=for_sametime)
+            stores.examine(settings, checks.of(Part.STORES), for_sametime=for_sametime)
 
-        await checks.run("the stores", look_at_stores)
-        sites = tuple(sites_of(settings))
-        good = await handshakes.examine(sites, checks)
-        if for_sametime:
-            await checks.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, checks))
-        ready = _usable(sites, good, _damaged(problems), checks)
-        await _directories(ready, settings, checks)
+        await checks.of(Part.STORES).run("the stores", look_at_stores)
+        if checks.wants(*_ONLINE):
+            await _servers(settings, checks, _damaged(problems), for_sametime=for_sametime)
     return checks.found
+
+
+async def _servers(
+    settings: Settings, checks: Checks, damaged: frozenset[str], *, for_sametime: bool
+) -> None:
+    sites, online = tuple(sites_of(settings)), checks.of(Part.CONNECTIONS)
+    good = await handshakes.examine(sites, online)
+    if for_sametime:
+        await online.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, online))
+    if checks.wants(Part.ACCOUNTS, *_BOUND):
+        await _directories(_usable(sites, good, damaged, checks), settings, checks)
 
 
 def _include(problems: Iterable[Diagnostic], checks: Checks) -> None:
@@ -69,9 +82,10 @@ def _damaged(problems: Iterable[Diagnostic]) -> frozenset[str]:
 
 
 async def _directories(ready: Sequence[tuple[Site, Endpoint]], settings: Settings, checks: Checks) -> None:
-    outcomes = await accounts.examine(ready, settings, checks)
+    outcomes = await accounts.examine(ready, settings, checks.of(Part.ACCOUNTS))
     try:
-        await _data(outcomes, settings, checks)
+        if checks.wants(*_BOUND):
+            await _data(outcomes, settings, checks)
     finally:
         await asyncio.gather(*(each.ready.connection.close() for each in outcomes if each.ready))
 
@@ -101,7 +115,7 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, checks: Checks)
     known: list[tuple[str, str]] = []
 
     async def one(site: Site, ready: BoundConnection) -> None:
-        root = Root()
+        root, at_root = Root(), checks.of(Part.SERVERS)
 
         async def look() -> None:
             nonlocal root
@@ -111,11 +125,11 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, checks: Checks)
                 if ready.bound_as is not None:
                     raise
                 return  # reported as soon as its base is read
-            check_kind(site, root, checks)
+            check_kind(site, root, at_root)
             if site.server is not None:
                 roots.append((site, root))
 
-        await checks.run(f"the root of {site.name}", look)
+        await at_root.run(f"the root of {site.name}", look)
         if site.server is not None:
             each = Examined(
                 site, site.server, ready.connection, ready.bound_as is None, checks, root.naming_context
@@ -123,10 +137,12 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, checks: Checks)
             known.extend(await _server(each, settings))
 
     await asyncio.gather(*(one(site, ready) for site, ready in asked))
-    compare(roots, checks)
-    looked_at = await asyncio.gather(*(_card(site, ready, asked, known, checks) for site, ready in asked))
-    cards.report_absent([each for each in looked_at if each is not None], checks)
-    check_mail_shortcut(settings, checks)
+    compare(roots, checks.of(Part.SERVERS))
+    if checks.wants(Part.CARDS):
+        at_cards = checks.of(Part.CARDS)
+        looked_at = await asyncio.gather(*(_card(*each, asked, known, at_cards) for each in asked))
+        cards.report_absent([each for each in looked_at if each is not None], at_cards)
+    check_mail_shortcut(settings, checks.of(Part.PEOPLE))
 
 
 async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], ...]:
@@ -137,14 +153,18 @@ async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], 
         return ()
     sample: list[SearchResultEntry] = []
 
+    at_people, at_groups = checks.of(Part.PEOPLE), checks.of(Part.GROUPS)
+
     async def look_at_people() -> None:
-        sample.extend(await people.examine(each, settings))
+        sample.extend(await people.examine(replace(each, checks=at_people), settings))
 
     async def look_at_groups() -> None:
-        await groups.examine(each)
+        await groups.examine(replace(each, checks=at_groups))
 
-    await checks.run(f"the people of {site.name}", look_at_people, seconds=_LONG)
-    await checks.run(f"the groups of {site.name}", look_at_groups, seconds=_LONG)
+    if checks.wants(Part.PEOPLE, Part.CARDS):
+        await at_people.run(f"the people of {site.name}", look_at_people, seconds=_LONG)
+    if checks.wants(Part.GROUPS):
+        await at_groups.run(f"the groups of {site.name}", look_at_groups, seconds=_LONG)
     return tuple((sametime_id(entry, server), entry.dn) for entry in sample[:3])
 
 
