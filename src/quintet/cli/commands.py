@@ -58,6 +58,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "quintet init",
             "quintet init --config /etc/quintet --host ldap.example.com --account cn=reader,o=example",
             "quintet init --host ldap.example.com --ca ca.pem --password-file pw.txt --yes",
+            "quintet init --from-dxl stconfig.xml",
         ),
         "check": (
             "quintet check",
