@@ -8,7 +8,7 @@ import pytest
 
 from quintet.admin.init import writing
 from quintet.admin.init.proposing import Proposal, contexts_with_people, propose
-from quintet.admin.init.writing import Plan, PlannedServer, write
+from quintet.admin.init.writing import PlannedServer, SettingsPlan, write
 from quintet.cards import Cards
 from quintet.config.load import load
 from quintet.directory import Directory, Protection
@@ -237,7 +237,7 @@ async def test_what_is_proposed_makes_settings_without_an_error_that_find_a_pers
         write(
             tmp_path,
             {},
-            Plan(
+            SettingsPlan(
                 (PlannedServer("127.0.0.1", server.port, 636, Protection.NONE, None, found),),
                 False,
                 None,
@@ -263,7 +263,7 @@ async def test_when_writing_fails_everything_is_as_it_was(
     (tmp_path / "ldaptruststore.sth").write_text("old")
     before = contents(tmp_path)
     server = PlannedServer("h", 389, 636, Protection.ALL, None, found)
-    plan = Plan((server,), False, _store(), True)
+    plan = SettingsPlan((server,), False, _store(), True)
     real = getattr(writing, failing)
 
     def full(first: Any, *others: Any) -> Any:

@@ -8,8 +8,7 @@ import typer
 from rich.padding import Padding
 from rich.table import Table
 
-from quintet.admin.doctor.checks import Checks, Part
-from quintet.admin.doctor.examine import examine
+from quintet.admin.doctor import CheckArea, Checks, examine
 from quintet.cli.app import command
 from quintet.cli.check import STYLES, count
 from quintet.cli.context import environ_of, folder_of, run
@@ -72,10 +71,10 @@ def doctor(
         raise typer.Exit(ExitCode.NO)
 
 
-def _parts(only: Sequence[str] | None) -> frozenset[Part]:
+def _parts(only: Sequence[str] | None) -> frozenset[CheckArea]:
     if not only:
-        return frozenset(Part)
-    known = {part.label: part for part in Part}
+        return frozenset(CheckArea)
+    known = {part.label: part for part in CheckArea}
     names = [name.strip().casefold() for each in only for name in each.split(",")]
     for name in names:
         if name not in known:
@@ -85,9 +84,9 @@ def _parts(only: Sequence[str] | None) -> frozenset[Part]:
 
 def _print_parts(*, as_json: bool) -> None:
     if as_json:
-        print_json({"checks": [{"name": part.label, "examines": part.value} for part in Part]})
+        print_json({"checks": [{"name": part.label, "examines": part.value} for part in CheckArea]})
     else:
-        print_fields((part.label, part.value) for part in Part)
+        print_fields((part.label, part.value) for part in CheckArea)
 
 
 def print_findings(found: Sequence[Diagnostic]) -> None:

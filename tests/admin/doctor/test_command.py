@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from quintet.admin.doctor.checks import Part
+from quintet.admin.doctor.checks import CheckArea
 from quintet.cli import main
 from quintet.embedded import sample
 from support.command import at_terminal
@@ -82,10 +82,10 @@ def test_no_password_is_shown(make_folder: Make, run: Any) -> None:
 def test_the_checks_are_listed_without_settings(tmp_path: Path, run: Any) -> None:
     code, out = run(tmp_path / "none", "--list", "--json")
     assert code == 0
-    assert [each["name"] for each in json.loads(out)["checks"]] == [part.label for part in Part]
+    assert [each["name"] for each in json.loads(out)["checks"]] == [part.label for part in CheckArea]
     code, out = run(tmp_path / "none", "--list")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == [part.label for part in Part]
+    assert [line.split()[0] for line in out.splitlines()] == [part.label for part in CheckArea]
 
 
 def test_only_the_chosen_checks_are_made(make_folder: Make, run: Any) -> None:

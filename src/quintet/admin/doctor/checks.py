@@ -8,7 +8,7 @@ from typing import Self, final
 
 from quintet.diagnostics import Code, Diagnostic, Finding, Place, Severity
 from quintet.directory import DirectoryError
-from quintet.ldap.errors import LdapError
+from quintet.ldap import LdapError
 
 PATIENCE = 20.0
 """Seconds for one check."""
@@ -16,7 +16,7 @@ PATIENCE = 20.0
 _SEVERITIES = list(Severity)
 
 
-class Part(Enum):
+class CheckArea(Enum):
     """What an examination consists of, in its order. The value tells what is looked at."""
 
     SETTINGS = "the three files and the variables, as quintet check reads them"
@@ -33,20 +33,20 @@ class Part(Enum):
         """As the command line names it."""
 
     @property
-    def needs(self) -> "frozenset[Part]":
+    def needs(self) -> "frozenset[CheckArea]":
         """The parts that must have been done before: without them this one cannot be done."""
         return frozenset(_NEEDS.get(self, ()))
 
 
-_BOUND = (Part.SETTINGS, Part.CONNECTIONS, Part.ACCOUNTS)
+_BOUND = (CheckArea.SETTINGS, CheckArea.CONNECTIONS, CheckArea.ACCOUNTS)
 _NEEDS = {
-    Part.STORES: (Part.SETTINGS,),
-    Part.CONNECTIONS: (Part.SETTINGS,),
-    Part.ACCOUNTS: (Part.SETTINGS, Part.CONNECTIONS),
-    Part.SERVERS: _BOUND,
-    Part.PEOPLE: _BOUND,
-    Part.GROUPS: _BOUND,
-    Part.CARDS: _BOUND,
+    CheckArea.STORES: (CheckArea.SETTINGS,),
+    CheckArea.CONNECTIONS: (CheckArea.SETTINGS,),
+    CheckArea.ACCOUNTS: (CheckArea.SETTINGS, CheckArea.CONNECTIONS),
+    CheckArea.SERVERS: _BOUND,
+    CheckArea.PEOPLE: _BOUND,
+    CheckArea.GROUPS: _BOUND,
+    CheckArea.CARDS: _BOUND,
 }
 
 
@@ -55,7 +55,7 @@ class _Noted:
     """A problem, and the parts of the examination that found it."""
 
     problem: Diagnostic
-    parts: set[Part]
+    parts: set[CheckArea]
 
 
 @final
@@ -68,16 +68,16 @@ class Checks:
     the findings of another part.
     """
 
-    only: frozenset[Part] = frozenset(Part)
-    _part: Part = Part.SETTINGS
+    only: frozenset[CheckArea] = frozenset(CheckArea)
+    _part: CheckArea = CheckArea.SETTINGS
     _found: dict[tuple[Code, str], _Noted] = field(default_factory=dict)
     _skipped: dict[str, str] = field(default_factory=dict)
     _running: dict[str, None] = field(default_factory=dict)
 
-    def of(self, part: Part) -> Self:
+    def of(self, part: CheckArea) -> Self:
         return replace(self, _part=part)
 
-    def wants(self, *parts: Part) -> bool:
+    def wants(self, *parts: CheckArea) -> bool:
         """Whether the findings of one of these parts count."""
         return not self.only.isdisjoint(parts)
 

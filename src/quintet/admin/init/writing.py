@@ -47,7 +47,7 @@ class PlannedServer:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SettingsPlan:
     """All that goes into the files. `store` is None without TLS; `stash`: its password goes into a stash."""
 
     servers: tuple[PlannedServer, ...]
@@ -61,7 +61,9 @@ def in_the_way(folder: Path) -> tuple[Path, ...]:
     return tuple(path for name in FILES if (path := settings_file(folder, name)).exists())
 
 
-def write(folder: Path, environ: Mapping[str, str], plan: Plan) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def write(
+    folder: Path, environ: Mapping[str, str], plan: SettingsPlan
+) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Write everything; the new files and the backups of old ones. Only their owner can read them.
 
     Raises SettingsError when the settings would not do, StashError and WriteError; then nothing is changed.
@@ -116,7 +118,7 @@ def _try(
         load(trial, environ)
 
 
-def _ini(plan: Plan, password: Secret | None, *, stashed: bool) -> str:
+def _ini(plan: SettingsPlan, password: Secret | None, *, stashed: bool) -> str:
     keys = {}
     if password is not None:
         keys[f"{_TRUST}TYPE"], keys[f"{_TRUST}FILE"] = "p12", STORE
@@ -161,7 +163,7 @@ def _connection(server: PlannedServer, nth: int) -> dict[str, str]:
     }
 
 
-def _cards(plan: Plan, password: Secret | None) -> str:
+def _cards(plan: SettingsPlan, password: Secret | None) -> str:
     servers = [_storage_details(each, start_tls=plan.start_tls) for each in plan.servers]
     store = {} if password is None else {"KeyStorePath": STORE, "KeyStorePassword": password.reveal()}
     return render_cards(servers, store, dict(plan.servers[0].proposal.details))

@@ -7,26 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quintet.admin.doctor import accounts, cards, groups, handshakes, people, stores
-from quintet.admin.doctor.accounts import Outcome
+from quintet.admin.doctor.accounts import AccountBind
 from quintet.admin.doctor.as_sametime import try_as_sametime
-from quintet.admin.doctor.cards import Cards
-from quintet.admin.doctor.checks import Checks, Part
+from quintet.admin.doctor.cards import CheckedCardServer
+from quintet.admin.doctor.checks import CheckArea, Checks
 from quintet.admin.doctor.handshakes import Way, way_of
 from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
 from quintet.admin.doctor.people import Examined
 from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
-from quintet.admin.doctor.sites import Site, sites_of
+from quintet.admin.doctor.sites import DirectorySite, sites_of
 from quintet.config import Settings, read
 from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
 from quintet.directory import BIND_REQUIRED, BoundConnection, Endpoint, sametime_id
 
 if TYPE_CHECKING:
-    from quintet.ldap.messages import SearchResultEntry
+    from quintet.ldap import Entry
 
 _LONG = 60.0
-_BOUND = (Part.SERVERS, Part.PEOPLE, Part.GROUPS, Part.CARDS)
+_BOUND = (CheckArea.SERVERS, CheckArea.PEOPLE, CheckArea.GROUPS, CheckArea.CARDS)
 """The parts that ask a server as its account."""
-_ONLINE = (Part.CONNECTIONS, Part.ACCOUNTS, *_BOUND)
+_ONLINE = (CheckArea.CONNECTIONS, CheckArea.ACCOUNTS, *_BOUND)
 
 _REQUESTED = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
 """A key that Quintet ignores, and that the fix of D39 asks for."""
@@ -47,9 +47,9 @@ async def examine(
     if settings is not None:
 
         async def look_at_stores() -> None:
-            stores.examine(settings, checks.of(Part.STORES), for_sametime=for_sametime)
+            stores.examine(settings, checks.of(CheckArea.STORES), for_sametime=for_sametime)
 
-        await checks.of(Part.STORES).run("the stores", look_at_stores)
+        await checks.of(CheckArea.STORES).run("the stores", look_at_stores)
         if checks.wants(*_ONLINE):
             await _servers(settings, checks, _damaged(problems), for_sametime=for_sametime)
     return checks.found
@@ -58,11 +58,11 @@ async def examine(
 async def _servers(
     settings: Settings, checks: Checks, damaged: frozenset[str], *, for_sametime: bool
 ) -> None:
-    sites, online = tuple(sites_of(settings)), checks.of(Part.CONNECTIONS)
+    sites, online = tuple(sites_of(settings)), checks.of(CheckArea.CONNECTIONS)
     good = await handshakes.examine(sites, online)
     if for_sametime:
         await online.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, online))
-    if checks.wants(Part.ACCOUNTS, *_BOUND):
+    if checks.wants(CheckArea.ACCOUNTS, *_BOUND):
         await _directories(_usable(sites, good, damaged, checks), settings, checks)
 
 
@@ -81,8 +81,10 @@ def _damaged(problems: Iterable[Diagnostic]) -> frozenset[str]:
     return frozenset(place.file for place in errors if place is not None)
 
 
-async def _directories(ready: Sequence[tuple[Site, Endpoint]], settings: Settings, checks: Checks) -> None:
-    outcomes = await accounts.examine(ready, settings, checks.of(Part.ACCOUNTS))
+async def _directories(
+    ready: Sequence[tuple[DirectorySite, Endpoint]], settings: Settings, checks: Checks
+) -> None:
+    outcomes = await accounts.examine(ready, settings, checks.of(CheckArea.ACCOUNTS))
     try:
         if checks.wants(*_BOUND):
             await _data(outcomes, settings, checks)
@@ -91,10 +93,10 @@ async def _directories(ready: Sequence[tuple[Site, Endpoint]], settings: Setting
 
 
 def _usable(
-    sites: Sequence[Site], good: frozenset[Way], damaged: frozenset[str], checks: Checks
-) -> list[tuple[Site, Endpoint]]:
+    sites: Sequence[DirectorySite], good: frozenset[Way], damaged: frozenset[str], checks: Checks
+) -> list[tuple[DirectorySite, Endpoint]]:
     """The sites that can be asked, each with its first host that answers."""
-    found: list[tuple[Site, Endpoint]] = []
+    found: list[tuple[DirectorySite, Endpoint]] = []
     for site in sites:
         endpoint = next((each for each in site.line.hosts if way_of(each) in good), None)
         if endpoint is None:
@@ -106,16 +108,16 @@ def _usable(
     return found
 
 
-async def _data(outcomes: Sequence[Outcome], settings: Settings, checks: Checks) -> None:
+async def _data(outcomes: Sequence[AccountBind], settings: Settings, checks: Checks) -> None:
     asked = [(each.site, each.ready) for each in outcomes if each.ready is not None]
     for each in outcomes:
         if each.ready is None:
             checks.skip(f"searches of {each.site.name}", "its account is not accepted")
-    roots: list[tuple[Site, Root]] = []
+    roots: list[tuple[DirectorySite, Root]] = []
     known: list[tuple[str, str]] = []
 
-    async def one(site: Site, ready: BoundConnection) -> None:
-        root, at_root = Root(), checks.of(Part.SERVERS)
+    async def one(site: DirectorySite, ready: BoundConnection) -> None:
+        root, at_root = Root(), checks.of(CheckArea.SERVERS)
 
         async def look() -> None:
             nonlocal root
@@ -137,12 +139,12 @@ async def _data(outcomes: Sequence[Outcome], settings: Settings, checks: Checks)
             known.extend(await _server(each, settings))
 
     await asyncio.gather(*(one(site, ready) for site, ready in asked))
-    compare(roots, checks.of(Part.SERVERS))
-    if checks.wants(Part.CARDS):
-        at_cards = checks.of(Part.CARDS)
+    compare(roots, checks.of(CheckArea.SERVERS))
+    if checks.wants(CheckArea.CARDS):
+        at_cards = checks.of(CheckArea.CARDS)
         looked_at = await asyncio.gather(*(_card(*each, asked, known, at_cards) for each in asked))
         cards.report_absent([each for each in looked_at if each is not None], at_cards)
-    check_mail_shortcut(settings, checks.of(Part.PEOPLE))
+    check_mail_shortcut(settings, checks.of(CheckArea.PEOPLE))
 
 
 async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], ...]:
@@ -151,9 +153,9 @@ async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], 
     if not server.person_base and checks.has(Pitfall.D19):
         checks.skip(f"searches of {site.name}", "its base is empty")
         return ()
-    sample: list[SearchResultEntry] = []
+    sample: list[Entry] = []
 
-    at_people, at_groups = checks.of(Part.PEOPLE), checks.of(Part.GROUPS)
+    at_people, at_groups = checks.of(CheckArea.PEOPLE), checks.of(CheckArea.GROUPS)
 
     async def look_at_people() -> None:
         sample.extend(await people.examine(replace(each, checks=at_people), settings))
@@ -161,25 +163,27 @@ async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], 
     async def look_at_groups() -> None:
         await groups.examine(replace(each, checks=at_groups))
 
-    if checks.wants(Part.PEOPLE, Part.CARDS):
+    if checks.wants(CheckArea.PEOPLE, CheckArea.CARDS):
         await at_people.run(f"the people of {site.name}", look_at_people, seconds=_LONG)
-    if checks.wants(Part.GROUPS):
+    if checks.wants(CheckArea.GROUPS):
         await at_groups.run(f"the groups of {site.name}", look_at_groups, seconds=_LONG)
     return tuple((sametime_id(entry, server), entry.dn) for entry in sample[:3])
 
 
 async def _card(
-    site: Site,
+    site: DirectorySite,
     ready: BoundConnection,
-    others: Sequence[tuple[Site, BoundConnection]],
+    others: Sequence[tuple[DirectorySite, BoundConnection]],
     known: Sequence[tuple[str, str]],
     checks: Checks,
-) -> tuple[Cards, list[str]] | None:
-    """What was looked at, with the fields that nobody has."""
+) -> tuple[CheckedCardServer, list[str]] | None:
+    """What was looked at, with the fields that no card has."""
     if site.card is None or site.storage is None:
         return None
     bound = next((r.connection for s, r in others if s.server and r.bound_as and _same_host(s, site)), None)
-    looked_at = Cards(site, site.card, site.storage, ready.connection, ready.bound_as is None, bound, checks)
+    looked_at = CheckedCardServer(
+        site, site.card, site.storage, ready.connection, ready.bound_as is None, bound, checks
+    )
     absent: list[str] = []
 
     async def look() -> None:
@@ -189,6 +193,6 @@ async def _card(
     return looked_at, absent
 
 
-def _same_host(one: Site, other: Site) -> bool:
+def _same_host(one: DirectorySite, other: DirectorySite) -> bool:
     hosts = {endpoint.address.host.casefold() for endpoint in one.endpoints}
     return any(endpoint.address.host.casefold() in hosts for endpoint in other.endpoints)
