@@ -242,3 +242,19 @@ async def test_where_passwords_are_guarded_the_account_of_clear_cards_is_guarded
         assert (await cards.card("alice")).id == ALICE
         assert cards.status()[0].bound_as is None
     assert all(small.READER_PASSWORD.encode() not in each.bytes for each in relay.of(Service.BUSINESS_CARD))
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_c91_accounts_are_read_in_either_form_and_no_file_is_rewritten(
+    tmp_path: Path, make_slapd: Callable[..., Slapd], *, encoded: bool
+) -> None:
+    server = make_slapd(anonymous_read=False)
+    folder = settings_folder(tmp_path, server, cards_encrypted=True)
+    if encoded:
+        auth = base64.b64encode(f"{small.READER_DN}:{small.READER_PASSWORD}".encode()).decode()
+        settings_of(folder, UserName="", Password="", UserEncodedAuth=auth)
+    before = {each.name: each.read_bytes() for each in folder.iterdir()}
+    assert run_program("--config", folder, "card", "alice", "--json").document["id"] == ALICE
+    for command in ("check", "connections", "doctor"):
+        assert run_program("--config", folder, command, "--json").code == 0
+    assert {each.name: each.read_bytes() for each in folder.iterdir()} == before

@@ -247,6 +247,7 @@ def test_the_secure_port_as_port_is_told_under_only_passwords(
     assert "D41" in _all_codes(sametime)
     ran = sametime.run("connections", "--json")
     assert ran.code == 3
+    assert "D41" in ran.err, "it is told before connecting, too (row C94)"
     states = {each["task"]: each["error"] is None for each in ran.document["connections"]}
     assert {name for name, well in states.items() if well} == {"authenticate", "business-card"}
     assert USER_PASSWORD.encode() not in b"".join(each.bytes for each in sametime.recorded())
