@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Self, final
@@ -46,7 +47,7 @@ _NEEDS = {
     CheckArea.SERVERS: _BOUND,
     CheckArea.PEOPLE: _BOUND,
     CheckArea.GROUPS: _BOUND,
-    CheckArea.CARDS: _BOUND,
+    CheckArea.CARDS: (*_BOUND, CheckArea.PEOPLE),
 }
 
 
@@ -56,6 +57,19 @@ class _Noted:
 
     problem: Diagnostic
     parts: set[CheckArea]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many checks came to an end, how many did not, and how much could not be examined at all."""
+
+    finished: int
+    failed: int
+    not_made: int
+
+    @property
+    def complete(self) -> bool:
+        return not self.failed and not self.not_made
 
 
 @final
@@ -72,6 +86,7 @@ class Checks:
     _part: CheckArea = CheckArea.SETTINGS
     _found: dict[tuple[Code, str], _Noted] = field(default_factory=dict)
     _skipped: dict[str, str] = field(default_factory=dict)
+    _started: dict[str, None] = field(default_factory=dict)
     _running: dict[str, None] = field(default_factory=dict)
 
     def of(self, part: CheckArea) -> Self:
@@ -136,17 +151,41 @@ class Checks:
             if each.parts & self.only or (tells and each.parts & needed):
                 yield each.problem
 
-    async def run(self, name: str, work: Callable[[], Awaitable[None]], *, seconds: float = PATIENCE) -> None:
-        """Make one check. Whatever happens to it does not stop the others, and is reported."""
-        self._running[name] = None
+    @property
+    def tally(self) -> Tally:
+        # Every Q91 stands for one check: it names it.
+        failed = sum(code is Finding.Q91 for code, _ in self._found)
+        return Tally(len(self._started) - failed, failed, len(self._skipped))
+
+    async def run(
+        self, name: str, work: Callable[[], Awaitable[None]], *, seconds: float | None = PATIENCE
+    ) -> None:
+        """Make one check. Whatever happens to it does not stop the others, and is reported.
+
+        One without a limit consists of others: it is not said to be waited for.
+        """
+        with self._reporting(name):
+            if seconds is not None:
+                self._running[name] = None
+            try:
+                async with asyncio.timeout(seconds):
+                    await work()
+            except TimeoutError:
+                self.add(Finding.Q91, None, f"{name}: not finished within {seconds:g} s")
+            finally:
+                self._running.pop(name, None)
+
+    def run_now(self, name: str, work: Callable[[], None]) -> None:
+        """The same for a check that asks nobody and waits for nothing."""
+        with self._reporting(name):
+            work()
+
+    @contextmanager
+    def _reporting(self, name: str) -> Iterator[None]:
+        self._started[name] = None
         try:
-            async with asyncio.timeout(seconds):
-                await work()
-        except TimeoutError:
-            self.add(Finding.Q91, None, f"{name}: not finished within {seconds:g} s")
+            yield
         except (DirectoryError, LdapError, OSError) as error:
             self.add(Finding.Q91, None, f"{name}: {error}")
         except Exception as error:  # noqa: BLE001  # an unforeseen error must not stop the others, either
             self.add(Finding.Q91, None, f"{name}: {type(error).__name__}: {error}")
-        finally:
-            self._running.pop(name, None)

@@ -39,27 +39,49 @@ async def examine(
 
     Errors come first; a folder without problems gives none. `for_sametime` also tells what only Sametime
     itself cannot do. The load on a directory is bounded: each search has limits of size and time. `checks`
-    chooses the parts, and tells meanwhile what is being waited for.
+    chooses the parts, tells meanwhile what is being waited for, and has the tally afterwards.
     """
     checks = Checks() if checks is None else checks
-    settings, problems = read(folder, environ)
-    _include(problems, checks)
-    if settings is not None:
+    settings: Settings | None = None
+    damaged: frozenset[str] = frozenset()
 
-        async def look_at_stores() -> None:
-            stores.examine(settings, checks.of(CheckArea.STORES), for_sametime=for_sametime)
+    def read_settings() -> None:
+        nonlocal settings, damaged
+        settings, problems = read(folder, environ)
+        damaged = _damaged(problems)
+        _include(problems, checks)
 
-        await checks.of(CheckArea.STORES).run("the stores", look_at_stores)
-        if checks.wants(*_ONLINE):
-            await _servers(settings, checks, _damaged(problems), for_sametime=for_sametime)
+    checks.run_now("the settings", read_settings)
+    if settings is None:
+        checks.skip("stores, connections, accounts and searches", "the settings can't be used")
+    else:
+        chosen = settings
+
+        async def examine_all() -> None:
+            await _examine(chosen, damaged, checks, for_sametime=for_sametime)
+
+        await checks.run("the examination as a whole", examine_all, seconds=None)  # its parts have limits
     return checks.found
 
 
-async def _servers(
-    settings: Settings, checks: Checks, damaged: frozenset[str], *, for_sametime: bool
+async def _examine(
+    settings: Settings, damaged: frozenset[str], checks: Checks, *, for_sametime: bool
 ) -> None:
-    sites, online = tuple(sites_of(settings)), checks.of(CheckArea.CONNECTIONS)
-    good = await handshakes.examine(sites, online)
+    at_stores, online = checks.of(CheckArea.STORES), checks.of(CheckArea.CONNECTIONS)
+    at_stores.run_now("the stores", lambda: stores.examine(settings, at_stores, for_sametime=for_sametime))
+    if not checks.wants(*_ONLINE):
+        return
+    sites = tuple(sites_of(settings))
+    for file in sorted(damaged - {site.place.file for site in sites}):
+        if file.casefold().endswith(".xml"):  # the others name no server
+            checks.skip(f"the servers of {file}", "it has errors")
+    good: frozenset[Way] = frozenset()
+
+    async def connect_to_all() -> None:
+        nonlocal good
+        good = await handshakes.examine(sites, online)
+
+    await online.run("the connections", connect_to_all, seconds=None)  # each address has its own limit
     if for_sametime:
         await online.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, online))
     if checks.wants(CheckArea.ACCOUNTS, *_BOUND):
@@ -139,12 +161,14 @@ async def _data(outcomes: Sequence[AccountBind], settings: Settings, checks: Che
             known.extend(await _server(each, settings))
 
     await asyncio.gather(*(one(site, ready) for site, ready in asked))
-    compare(roots, checks.of(CheckArea.SERVERS))
+    at_root, at_cards = checks.of(CheckArea.SERVERS), checks.of(CheckArea.CARDS)
+    at_people = checks.of(CheckArea.PEOPLE)
+    at_root.run_now("the comparison of the servers", lambda: compare(roots, at_root))
     if checks.wants(CheckArea.CARDS):
-        at_cards = checks.of(CheckArea.CARDS)
         looked_at = await asyncio.gather(*(_card(*each, asked, known, at_cards) for each in asked))
-        cards.report_absent([each for each in looked_at if each is not None], at_cards)
-    check_mail_shortcut(settings, checks.of(CheckArea.PEOPLE))
+        seen = [each for each in looked_at if each is not None]
+        at_cards.run_now("the fields of the cards", lambda: cards.report_absent(seen, at_cards))
+    at_people.run_now("searches by mail", lambda: check_mail_shortcut(settings, at_people))
 
 
 async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], ...]:
