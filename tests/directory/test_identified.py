@@ -9,7 +9,9 @@ from quintet.directory.directory import Directory
 from quintet.directory.records import Group, Person
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap import DN, Scope, Template
+from quintet.ldap.messages import SearchRequest
 from support import small
+from support.scripted import then_done
 
 Serve = Callable[..., Awaitable[EmbeddedServer]]
 DirectoryOf = Callable[..., Awaitable[Directory]]
@@ -165,3 +167,15 @@ async def test_c87_a_dn_is_found_as_deep_as_searches_go(serve: Serve, directory_
         await serve(), server=one_level | {"person_base": DN.parse("ou=people,o=example")}
     )
     assert (await directory.resolve_login(small.person_dn("alice"))).name == "Alice Adams"
+
+
+async def test_c87_where_ids_are_dns_no_name_is_searched_for_as_an_id(
+    against: Callable[..., Awaitable[tuple[Directory, list[SearchRequest]]]],
+) -> None:
+    directory, asked = await against(lambda _: then_done(), server={"user_id_attribute": "distinguishedName"})
+    with pytest.raises(UnknownNameError):
+        await directory.resolve_login("alice")
+    assert len(asked) == 1
+    with pytest.raises(UnknownNameError):
+        await directory.resolve_login(small.person_dn("alice"))
+    assert {each.scope for each in asked[1:]} == {Scope.BASE, Scope.SUBTREE}

@@ -135,15 +135,19 @@ def sametime_id(entry: Entry, server: ServerSettings | CardServer) -> str:
     if not found or not found[0]:
         return entry.dn
     value = found[0]
-    key = type_key(attribute)
-    if key == _DISTINGUISHED_NAME:
+    if is_dn_attribute(attribute):
         return value.decode("utf-8", "replace")
-    if key == _GUID and len(value) == 16:
+    if type_key(attribute) == _GUID and len(value) == 16:
         return str(uuid.UUID(bytes_le=value))
     try:
         return value.decode()
     except UnicodeDecodeError:
         return value.hex()
+
+
+def is_dn_attribute(name: str) -> bool:
+    """Whether the attribute holds the entry's own DN (Active Directory), so that IDs are DNs."""
+    return type_key(name) == _DISTINGUISHED_NAME
 
 
 def rdn_value(dn: str) -> str:

@@ -7,7 +7,14 @@ for in `UserIdAttribute`, in each form in which `entries.sametime_id` may have w
 import uuid
 from contextlib import suppress
 
-from quintet.directory.entries import group_attributes, lies_under, of_class, parsed, person_attributes
+from quintet.directory.entries import (
+    group_attributes,
+    is_dn_attribute,
+    lies_under,
+    of_class,
+    parsed,
+    person_attributes,
+)
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server
 from quintet.ldap import And, Entry, Equality, Filter, InvalidDNSyntax, Or
@@ -48,7 +55,7 @@ def id_filter(server: Server, name: str) -> bytes | None:
 def id_equality(server: Server, name: str) -> Filter | None:
     """Matches what has this ID; None where IDs are DNs, or the name can be no ID."""
     attribute = server.settings.user_id_attribute
-    if not attribute:
+    if not attribute or is_dn_attribute(attribute):
         return None
     values = {name.encode("utf-8", "surrogateescape")}
     with suppress(ValueError):
