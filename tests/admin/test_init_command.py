@@ -9,7 +9,7 @@ import pytest
 
 from quintet.admin.init.writing import FILES
 from quintet.config.load import load
-from quintet.directory import Directory
+from quintet.directory import Directory, Service
 from quintet.tls import fingerprint
 from support import certs, small
 from support.command import Ran, run_program
@@ -183,7 +183,8 @@ def test_with_starttls_only_that_is_used(tmp_path: Path, small_slapd: Slapd) -> 
     assert settings.directory.start_tls
     ran = run_program("--config", folder, "connections", "--json")
     encrypted = {row["task"] for row in ran.document["connections"] if row["encrypted"]}
-    assert encrypted == {"authenticate", "resolve-login", "resolve-names", "browse", "group-content"}
+    assert encrypted == {each.value for each in Service}
+    assert ran.code == 0
 
 
 def test_a_host_where_nothing_listens_is_3(tmp_path: Path) -> None:

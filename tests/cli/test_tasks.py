@@ -19,6 +19,7 @@ ALICE = {
     "dn": small.person_dn("alice"),
     "name": "Alice Adams",
     "mail": "alice@example.com",
+    "description": None,
     "server": "localhost",
 }
 SECRETS = ("alice-secret", "not-her-password", small.READER_PASSWORD, keytool.PASSWORD)

@@ -164,6 +164,18 @@ def test_cards_keep_a_store_of_their_own() -> None:
     assert b"/t/" not in switch_cards(file, ssl_enabled=True, store=("/t/trust.p12", "p"))
 
 
+def test_cards_that_are_switched_on_can_use_starttls() -> None:
+    file = b"<U><Storage><StorageDetails SslEnabled='false' SslPort='1'/></Storage></U>"
+    changed = switch_cards(file, ssl_enabled=True, start_tls=True)
+    assert changed == file.replace(b"'false'", b"'true' QUINTET_START_TLS='true'")
+    assert switch_cards(changed, ssl_enabled=True, start_tls=True) == changed
+
+
+def test_cards_that_say_how_they_are_encrypted_keep_it() -> None:
+    file = b"<U><Storage><StorageDetails SslEnabled='false' SslPort='1' quintet_start_tls='0'/></Storage></U>"
+    assert switch_cards(file, ssl_enabled=True, start_tls=True) == file.replace(b"'false'", b"'true'")
+
+
 def test_an_empty_store_element_is_filled() -> None:
     file = (
         b"<U><Storage><StorageDetails SslEnabled='1' SslPort='1'/>"

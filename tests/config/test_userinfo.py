@@ -63,6 +63,39 @@ def test_defaults_apply_where_nothing_is_set() -> None:
     assert (found.user_id_attribute, found.person_class) == (None, None)
 
 
+STORE = '<SslProperties KeyStorePath="k.p12" KeyStorePassword="p"/>'
+
+
+def test_cards_can_use_starttls_on_their_plain_port() -> None:
+    text = document('SslEnabled="true" QUINTET_START_TLS="true"', details=STORE + DETAILS)
+    found, problems = read(text)
+    assert found is not None
+    assert found.storages[0].servers[0].start_tls
+    assert not [each for each in problems if each.code is not Pitfall.D4], problems
+
+
+def test_starttls_without_ssl_enabled_is_told_to_have_no_effect() -> None:
+    text = document('SslEnabled="false" QUINTET_START_TLS="true"')
+    problem = only_problem(text, Severity.WARNING)
+    assert (problem.code, problem.key) == (Finding.Q82, "QUINTET_START_TLS")
+    found, _ = read(text)
+    assert found is not None
+    assert not found.storages[0].servers[0].start_tls
+
+
+@pytest.mark.parametrize("port", ["636", " 636 "])
+def test_starttls_on_the_tls_port_is_suspicious(port: str) -> None:
+    text = document(f'SslEnabled="true" QUINTET_START_TLS="1" Port="{port}"', details=STORE + DETAILS)
+    _, problems = read(text)
+    assert [each.key for each in problems if each.code is Pitfall.D8] == ["Port"]
+
+
+def test_the_tls_port_does_not_matter_with_starttls() -> None:
+    text = document('SslEnabled="true" QUINTET_START_TLS="1" SslPort="389"', details=STORE + DETAILS)
+    _, problems = read(text)
+    assert not [each for each in problems if each.code is Pitfall.D8]
+
+
 def test_c65_servers_and_storages_keep_their_order() -> None:
     text = document().replace("</Storage>", '<StorageDetails HostName="i"/></Storage>')
     second = f'<Storage type="ldap"><StorageDetails HostName="j"/>{DETAILS}</Storage></Resources>'

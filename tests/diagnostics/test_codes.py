@@ -49,6 +49,12 @@ def test_codes_are_listed_as_people_count() -> None:
     ]
 
 
+@pytest.mark.parametrize("code", [Pitfall.D31, Pitfall.D33])
+def test_c93_what_makes_cards_look_outdated_is_told_where_they_are_examined(code: Pitfall) -> None:
+    assert "7 days" in code.fix
+    assert "Refresh Person Info" in code.fix
+
+
 @pytest.mark.parametrize(("name", "near"), [("d42 ", "D42"), ("Q6l", "Q61"), ("D-4", "D4"), ("xyz", None)])
 def test_the_nearest_codes_to_one_that_does_not_exist(name: str, near: str | None) -> None:
     assert (near in near_codes(name)) if near else near_codes(name) == []

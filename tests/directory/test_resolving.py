@@ -287,3 +287,26 @@ async def test_others_have_their_turn_while_a_thousand_long_names_are_compared()
     assert len(await _merged(matches)) == 1000
     ticking.cancel()
     assert turns >= 8000 * 1000 / (64 * 1024)
+
+
+async def test_c88_similar_names_are_told_apart_by_the_configured_attributes(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    group = (
+        "dn: cn=smithies,ou=groups,o=example\nobjectClass: groupOfNames\ncn: smithies\n"
+        f"description: All called Smith\nmember: {small.person_dn('smith1')}\n"
+    )
+    told = {"description_attribute": "telephoneNumber", "group_description_attribute": "description"}
+    directory = await directory_of(await serve(group), server=told)
+    one, other, smithies = (await directory.resolve("smith")).matches
+    assert one.description != other.description
+    assert all(each.description and each.description.startswith("+49 30 ") for each in (one, other))
+    assert smithies.description == "All called Smith"
+
+
+async def test_c88_without_these_attributes_there_is_no_description(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    directory = await directory_of(await serve(), server={"description_attribute": "carLicense"})
+    (alice,) = (await directory.resolve("alice", groups=False)).matches
+    assert alice.description is None

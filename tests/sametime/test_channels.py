@@ -115,7 +115,7 @@ def test_a_creator_that_the_client_writes_is_dropped() -> None:
         0x1234,
     ],
 )
-def test_a_service_that_is_not_offered_is_refused(service: int) -> None:
+def test_c92_a_service_that_is_not_offered_is_refused(service: int) -> None:
     create = ChannelCreate(1, service, service, 0)
     assert refused(Pair().online(), create) is ReasonCode.SERVICE_NOT_SUPPORTED
 

@@ -10,9 +10,16 @@ import pytest
 from quintet.cards import Cards
 from quintet.config.load import load
 from quintet.config.settings import Settings
-from quintet.directory import AmbiguousNameError, Service, UnknownNameError, UntrustedServerError
+from quintet.directory import (
+    AmbiguousNameError,
+    DirectoryError,
+    Service,
+    UnknownNameError,
+    UntrustedServerError,
+)
 from quintet.embedded import sample
 from support import certs, keytool, small
+from support.command import run_program
 from support.folder import settings_folder
 from support.relay import Relay
 from support.slapd import Slapd
@@ -49,6 +56,52 @@ async def test_c68_tls_with_the_store_of_the_storage_whatever_sametime_ini_says(
     )
     assert status.certificate is not None
     assert all(b"Alice" not in each.bytes for each in relay.of(Service.BUSINESS_CARD))
+
+
+async def test_starttls_encrypts_cards_on_the_plain_port(
+    tmp_path: Path, small_slapd: Slapd, relay: Relay
+) -> None:
+    folder = settings_folder(tmp_path, small_slapd, level="none", cards_encrypted=True)
+    settings = settings_of(folder, QUINTET_START_TLS="true", SslPort="1")
+    async with Cards(settings, route=relay.route) as cards:
+        card = await cards.card("alice")
+        (status,) = cards.status()
+    assert card.fields["Name"].value == "Alice Adams"
+    assert (status.encrypted, status.bound_as) == (True, small.READER_DN)
+    carried = relay.of(Service.BUSINESS_CARD)
+    assert {each.port for each in carried} == {small_slapd.port}
+    assert all(b"Alice" not in each.bytes for each in carried)
+    assert all(small.READER_PASSWORD.encode() not in each.bytes for each in carried)
+
+
+async def test_a_refused_starttls_is_no_unencrypted_card(
+    tmp_path: Path, make_slapd: Callable[..., Slapd], relay: Relay
+) -> None:
+    server = make_slapd(tls=False)
+    store = keytool.trust_store(tmp_path / "store.p12", {"other": certs.authority("A CA")})
+    folder = settings_folder(tmp_path, server, level="none", store=store, cards_encrypted=True)
+    async with Cards(settings_of(folder, QUINTET_START_TLS="true"), route=relay.route) as cards:
+        with pytest.raises(DirectoryError):
+            await cards.card("alice")
+    assert all(b"alice" not in each.bytes for each in relay.of(Service.BUSINESS_CARD))
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_commands_check_starttls_of_cards(
+    tmp_path: Path, make_slapd: Callable[..., Slapd], *, tls: bool
+) -> None:
+    server = make_slapd(tls=tls)
+    store = keytool.trust_store(tmp_path / "store.p12", {"ldap": server.authority})
+    folder = settings_folder(tmp_path, server, level="none", store=store, cards_encrypted=True)
+    settings_of(folder, QUINTET_START_TLS="true")
+    assert run_program("--config", folder, "check", "--json").code == 0
+    opened = run_program("--config", folder, "connections", "--json")
+    (card,) = [each for each in opened.document["connections"] if each["task"] == "business-card"]
+    assert card["encrypted"]
+    assert (card["error"] is None) is tls
+    assert opened.code == (0 if tls else 3)
+    found = run_program("--config", folder, "doctor", "--json").document["findings"]
+    assert ("Q15" in {each["code"] for each in found}) is not tls
 
 
 async def test_c68_a_store_without_the_authority_is_not_enough(
@@ -189,3 +242,19 @@ async def test_where_passwords_are_guarded_the_account_of_clear_cards_is_guarded
         assert (await cards.card("alice")).id == ALICE
         assert cards.status()[0].bound_as is None
     assert all(small.READER_PASSWORD.encode() not in each.bytes for each in relay.of(Service.BUSINESS_CARD))
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_c91_accounts_are_read_in_either_form_and_no_file_is_rewritten(
+    tmp_path: Path, make_slapd: Callable[..., Slapd], *, encoded: bool
+) -> None:
+    server = make_slapd(anonymous_read=False)
+    folder = settings_folder(tmp_path, server, cards_encrypted=True)
+    if encoded:
+        auth = base64.b64encode(f"{small.READER_DN}:{small.READER_PASSWORD}".encode()).decode()
+        settings_of(folder, UserName="", Password="", UserEncodedAuth=auth)
+    before = {each.name: each.read_bytes() for each in folder.iterdir()}
+    assert run_program("--config", folder, "card", "alice", "--json").document["id"] == ALICE
+    for command in ("check", "connections", "doctor"):
+        assert run_program("--config", folder, command, "--json").code == 0
+    assert {each.name: each.read_bytes() for each in folder.iterdir()} == before

@@ -72,6 +72,25 @@ async def test_the_person_is_what_the_encrypted_connection_says(folder: Path) ->
     assert (alice.dn, alice.name, alice.mail) == (ALICE, "Alice Adams", "alice@example.com")
 
 
+async def test_a_dn_signs_in_as_itself_only(folder: Path) -> None:
+    async with Directory(load(folder, {})) as directory:
+        assert (await directory.authenticate(ALICE, "alice-secret")).dn == ALICE
+    async with deceived(folder, BOB, cn=[b"Alice Adams"]) as directory:
+        with pytest.raises(AuthenticationError):
+            await directory.authenticate(ALICE, "bob-secret")
+
+
+async def test_an_id_signs_in_as_the_one_who_has_it_only(tmp_path: Path, small_slapd: Slapd) -> None:
+    connection = {"UserIdAttribute": "telephoneNumber"}
+    folder = settings_folder(tmp_path, small_slapd, level="passwords", account=None, connection=connection)
+    async with Directory(load(folder, {})) as directory:
+        alice = await directory.authenticate("+49 30 1000", "alice-secret")
+    assert (alice.dn, alice.id) == (ALICE, "+49 30 1000")
+    async with deceived(folder, BOB, telephoneNumber=[b"+49 30 1000"]) as directory:
+        with pytest.raises(AuthenticationError):
+            await directory.authenticate("+49 30 1000", "bob-secret")
+
+
 @pytest.mark.parametrize("dn", ["cn=admin,o=elsewhere", "", "no name"])
 async def test_an_entry_outside_the_base_is_not_bound_as(
     tmp_path: Path, make_slapd: Callable[..., Slapd], dn: str

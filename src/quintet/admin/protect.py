@@ -149,10 +149,12 @@ def _with_cards(
     folder: Path, environ: Mapping[str, str], new: Mapping[str, bytes | None], *, on: bool
 ) -> bytes:
     def change(data: bytes) -> bytes:
-        store = None
-        if on and storages_without_store(data):
-            store = _trust_store(load(folder, environ, overrides=_contents(new)))
-        return switch_cards(data, ssl_enabled=on, store=store)
+        lacking = storages_without_store(data)
+        if not on:
+            return switch_cards(data, ssl_enabled=False)
+        settings = load(folder, environ, overrides=_contents(new))
+        store = _trust_store(settings) if lacking else None
+        return switch_cards(data, ssl_enabled=True, store=store, start_tls=settings.directory.start_tls)
 
     return _edited(CARDS, new[CARDS], change)
 

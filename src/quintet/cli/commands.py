@@ -71,6 +71,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "quintet init",
             "quintet init --config /etc/quintet --host ldap.example.com --account cn=reader,o=example",
             "quintet init --host ldap.example.com --ca ca.pem --password-file pw.txt --yes",
+            "quintet init --from-dxl stconfig.xml",
         ),
         "check": (
             "quintet check",
@@ -132,6 +133,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "doctor": (
             "quintet doctor",
+            "quintet doctor --only settings,stores --fail-on warning",
             "quintet doctor --json",
         ),
         "explain": ("quintet explain D36",),

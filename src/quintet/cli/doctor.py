@@ -1,19 +1,21 @@
 """`quintet doctor`: everything that is wrong, its impact, and the fix. Changes nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.padding import Padding
 from rich.table import Table
 
-from quintet.admin.doctor import Checks, Tally, examine
+from quintet.admin.doctor import CheckArea, Checks, Tally, examine
 from quintet.cli.app import command
 from quintet.cli.check import STYLES, count
 from quintet.cli.context import environ_of, folder_of, run
-from quintet.cli.exit_codes import ExitCode
-from quintet.cli.show import AsJson, err, out, print_fields, print_json, print_line, text
+from quintet.cli.exit_codes import ExitCode, UsageError
+from quintet.cli.progress import waiting_for
+from quintet.cli.show import AsJson, out, print_fields, print_json, print_line, text
 from quintet.diagnostics import Diagnostic, Severity
 
 _HEADINGS = {
@@ -24,31 +26,75 @@ _HEADINGS = {
 _INDENT = 2
 
 
+class FailOn(StrEnum):
+    """The least severity that makes the exit code 1."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+    @property
+    def severities(self) -> tuple[Severity, ...]:
+        return (Severity.ERROR,) if self is FailOn.ERROR else (Severity.ERROR, Severity.WARNING)
+
+
 @command
 def doctor(
     context: typer.Context,
+    list_checks: Annotated[bool, typer.Option("--list", help="List the checks by name, and stop.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME[,NAME]", help="Report only what these checks find."),
+    ] = None,
+    fail_on: Annotated[
+        FailOn,
+        typer.Option("--fail-on", metavar="error|warning", help="The least severity for exit code 1."),
+    ] = FailOn.ERROR,
     for_sametime: Annotated[
         bool, typer.Option("--sametime", help="Also report what only Sametime itself cannot do.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Exit code 1 when there is an error, and when a check could not be made or did not finish."""
-    folder, checks = folder_of(context), Checks()
-    examination = examine(folder, environ_of(context), for_sametime=for_sametime, checks=checks)
+    """Exit code 1 when there is an error, and when a check could not be made or did not finish.
+
+    With --only, errors of the checks that these depend on are reported, too.
+    """
+    checks = Checks(_parts(only))
+    if list_checks:
+        _print_parts(as_json=as_json)
+        return
+    examination = examine(folder_of(context), environ_of(context), for_sametime=for_sametime, checks=checks)
+    found = run(waiting_for(examination, lambda: "; ".join(checks.running), "the settings"))
     if as_json:
-        found = run(examination)
         print_json({"findings": [finding_document(each) for each in found], "checks": asdict(checks.tally)})
     else:
-        with err().status("examining …"):
-            found = run(examination)
         print_findings(found, checks.tally)
-    if is_bad(found, checks.tally):
+    if is_bad(found, checks.tally, fail_on.severities):
         raise typer.Exit(ExitCode.NO)
 
 
-def is_bad(found: Iterable[Diagnostic], tally: Tally) -> bool:
+def is_bad(
+    found: Iterable[Diagnostic], tally: Tally, severities: Container[Severity] = (Severity.ERROR,)
+) -> bool:
     """Whether something is wrong, or may be: what was not examined is not known to work."""
-    return not tally.complete or any(each.severity is Severity.ERROR for each in found)
+    return not tally.complete or any(each.severity in severities for each in found)
+
+
+def _parts(only: Sequence[str] | None) -> frozenset[CheckArea]:
+    if not only:
+        return frozenset(CheckArea)
+    known = {part.label: part for part in CheckArea}
+    names = [name.strip().casefold() for each in only for name in each.split(",")]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--only: there is no check {name!r}", f"the checks are {', '.join(known)}")
+    return frozenset(known[name] for name in names)
+
+
+def _print_parts(*, as_json: bool) -> None:
+    if as_json:
+        print_json({"checks": [{"name": part.label, "examines": part.value} for part in CheckArea]})
+    else:
+        print_fields((part.label, part.value) for part in CheckArea)
 
 
 def print_findings(found: Sequence[Diagnostic], tally: Tally) -> None:

@@ -18,6 +18,7 @@ def person_or_group(found: Person | Group) -> Document:
         "dn": found.dn,
         "name": found.name,
         "mail": found.mail if isinstance(found, Person) else None,
+        "description": found.description,
         "server": found.server,
     }
 

@@ -1,9 +1,9 @@
 """`quintet init`: ask for a server and an account, examine the directory, and write matching settings."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from cryptography import x509
@@ -13,6 +13,8 @@ from quintet.admin.certificate_files import read_certificates
 from quintet.admin.doctor import Checks, examine
 from quintet.admin.fetching import Peer, verify
 from quintet.admin.init import (
+    ExportedServer,
+    PlannedServer,
     Proposal,
     Reached,
     SearchRefusedError,
@@ -21,6 +23,8 @@ from quintet.admin.init import (
     is_name,
     propose,
     reach,
+    read_export,
+    with_export,
     write,
 )
 from quintet.admin.trust_anchor import choose_anchor, machine_roots
@@ -31,15 +35,15 @@ from quintet.cli.doctor import finding_document, is_bad, print_findings
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.level import LEVELS, Level
 from quintet.cli.prompts import Yes, agree, ask, ask_password, read_password
-from quintet.cli.report_error import EXITS
-from quintet.cli.show import AsJson, print_fields, print_json, print_line, say, text, warn
+from quintet.cli.report_error import EXITS, report_problems
+from quintet.cli.show import AsJson, hint, print_fields, print_json, print_line, say, text, warn
 from quintet.cli.trust import taken_from
 from quintet.config import PLAIN_PORT, TLS_PORT, Account
 from quintet.directory import Protection
 from quintet.files import locked
 from quintet.ldap import Address, Connection, InvalidCredentials, RootDSE, connect
 from quintet.secret import Secret
-from quintet.tls import Presented, Store, TlsSettings, make_context, new_store, subject_of
+from quintet.tls import Explanation, Presented, Store, TlsSettings, make_context, new_store, subject_of
 
 _PERSON, _GROUP = "Person base DN", "Group base DN"
 PASSWORD_VARIABLE = "QUINTET_ACCOUNT_PASSWORD"  # noqa: S105  # the name of a variable
@@ -110,6 +114,15 @@ def init(
     group_base: Annotated[
         str | None, typer.Option("--group-base", metavar="DN", help="Group base DN.")
     ] = None,
+    from_dxl: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-dxl",
+            metavar="FILE",
+            help="Take what the LDAPServer documents of an exported stconfig.nsf (Domino XML) say."
+            " Never tried on a real export.",
+        ),
+    ] = None,
     stash: Annotated[
         bool, typer.Option("--stash", help="Write the store's password to a stash file, not to sametime.ini.")
     ] = False,
@@ -125,56 +138,37 @@ def init(
     """
     folder, environ = folder_of(context), environ_of(context)
     _check_folder(folder, force=force)
+    exported = _exported(from_dxl) if from_dxl is not None else (None,)
+    if len(exported) > 1 and host is not None:
+        raise UsageError(f"{from_dxl} names {len(exported)} servers, --host one", "leave out one of them")
+    options = _Options(host, port, tls_port, account, accept, ca, protection, person_base, group_base)
     asker, password = (
         _Asker(yes=yes),
         _Password(password_file, password_stdin, environ.get(PASSWORD_VARIABLE)),
     )
-    name = asker.text("LDAP server", host, None)
-    found = run(
-        reach(
-            name,
-            asker.number("Plain LDAP port", port, PLAIN_PORT),
-            asker.number("LDAPS port", tls_port, TLS_PORT),
+    servers: list[_Examined] = []
+    store: Store | None = None
+    for each in exported:
+        server, store = _examine(options, each, asker, password, store, quiet=as_json)
+        servers.append(server)
+    start_tls = {each.start_tls for each in servers if each.planned.level is not Protection.NONE}
+    if len(start_tls) > 1:
+        raise UsageError(
+            "some servers have TLS only by StartTLS, others on a TLS port; one setting holds for all",
+            "enable TLS on the TLS port of each server",
         )
-    )
-    if not as_json:
-        _print_server(found)
-    level = _level(found, protection)
-    store = _trust(found, accept, ca, yes=yes) if found.peer is not None and found.shown is not None else None
-    unencrypted_is_chosen = protection is Level.NONE
-    who = _account(found, account, password, asker, unencrypted_is_chosen=unencrypted_is_chosen)
-    given = (asker.given_base(_PERSON, person_base), asker.given_base(_GROUP, group_base))
-    proposal = run(_look(found, store, who, *given))
-    proposal = replace(
-        proposal,
-        person_base=asker.base(_PERSON, person_base, proposal.person_base),
-        group_base=asker.base(_GROUP, group_base, proposal.group_base),
-    )
-    if not as_json:
-        _print(found.root, proposal, level)
-    for note in proposal.notes:
-        warn(note)
     agree(f"Write the settings to {folder.resolve()}?", yes=yes)
-    plan = SettingsPlan(
-        host=name,
-        port=found.port,
-        tls_port=found.tls_port,
-        start_tls=found.start_tls,
-        level=level,
-        account=who,
-        store=store,
-        stash=stash,
-        proposal=proposal,
-    )
+    plan = SettingsPlan(tuple(each.planned for each in servers), start_tls == {True}, store, stash)
     written = _write(folder, environ, plan, force=force)
     checks = Checks()
     findings = run(examine(folder, environ, checks=checks))
     if as_json:
+        documents = [each.document for each in servers]
+        more = {"servers": documents} if from_dxl is not None else {}
         print_json(
             {
-                "product": found.root.kind.value,
-                "protection": level.name.lower(),
-                "settings": asdict(proposal) | {"details": dict(proposal.details)},
+                **documents[0],
+                **more,
                 "written": [str(each) for each in written],
                 "findings": [finding_document(each) for each in findings],
                 "checks": asdict(checks.tally),
@@ -254,34 +248,153 @@ class _Password:
         return Secret(self._variable) if self._variable else ask()
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What the command line says of the server; None where it says nothing."""
+
+    host: str | None
+    port: int | None
+    tls_port: int | None
+    account: str | None
+    accept: str | None
+    ca: Path | None
+    protection: Level | None
+    person_base: str | None
+    group_base: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """One server after it was looked at."""
+
+    kind: str
+    start_tls: bool
+    planned: PlannedServer
+
+    @property
+    def document(self) -> dict[str, Any]:
+        proposal = self.planned.proposal
+        return {
+            "product": self.kind,
+            "protection": self.planned.level.name.lower(),
+            "settings": asdict(proposal) | {"details": dict(proposal.details)},
+        }
+
+
+def _exported(path: Path) -> Sequence[ExportedServer]:
+    """What the export says; that it is untested is told, and what can't be used."""
+    export = read_export(path)
+    warn("--from-dxl was never tried on a real export: compare the settings with the document")
+    report_problems(export.problems)
+    return export.servers
+
+
+def _examine(
+    options: _Options,
+    exported: ExportedServer | None,
+    asker: _Asker,
+    password: _Password,
+    store: Store | None,
+    *,
+    quiet: bool,
+) -> tuple[_Examined, Store | None]:
+    """Ask about one server, look at it, and propose its settings; the store, with what it needs, is returned.
+
+    The options come first, then what the export says, then the answers.
+    """
+    said = exported or ExportedServer(())
+    host = options.host or (said.hosts[0] if said.hosts else None)
+    name = asker.text("LDAP server", host, None)
+    found = run(
+        reach(
+            name,
+            asker.number("Plain LDAP port", options.port or said.port, PLAIN_PORT),
+            asker.number("LDAPS port", options.tls_port or said.tls_port, TLS_PORT),
+        )
+    )
+    if not quiet:
+        _print_server(found)
+    level = _level(found, options.protection, said.protection)
+    if found.peer is not None and found.shown is not None:
+        store = _trust(found, options.accept, options.ca, store, yes=asker.yes)
+    given_account = options.account if options.account is not None else said.account
+    who = _account(
+        found, given_account, password, asker, unencrypted_is_chosen=options.protection is Level.NONE
+    )
+    person_base, group_base = options.person_base, options.group_base
+    if person_base is None:
+        person_base = said.connection.get("PersonResolveBase")
+    if group_base is None:
+        group_base = said.connection.get("GroupResolveBase")
+    given = (asker.given_base(_PERSON, person_base), asker.given_base(_GROUP, group_base))
+    proposal = run(_look(found, store, who, *given))
+    proposal = with_export(proposal, said)
+    proposal = replace(
+        proposal,
+        person_base=asker.base(_PERSON, person_base, proposal.person_base),
+        group_base=asker.base(_GROUP, group_base, proposal.group_base),
+    )
+    if not quiet:
+        _print(found.root, proposal, level)
+    for note in proposal.notes:
+        warn(note)
+    bases = {"PersonResolveBase": proposal.person_base, "GroupResolveBase": proposal.group_base}
+    planned = PlannedServer(
+        host=",".join((name, *said.hosts[1:])) if options.host is None else name,
+        port=found.port,
+        tls_port=found.tls_port,
+        level=level,
+        account=who,
+        proposal=proposal,
+        given={key: text for key, text in said.connection.items() if key not in bases},
+    )
+    return _Examined(found.root.kind.value, found.start_tls, planned), store
+
+
 def _print_server(found: Reached) -> None:
     print_line(text(f"{found.host} is {found.root}."))
     if found.shown is not None:
         print_chain(found.shown, str(found.peer))
 
 
-def _level(found: Reached, wanted: Level | None) -> Protection:
+def _level(found: Reached, wanted: Level | None, exported: Protection | None) -> Protection:
+    if wanted is None and exported is Protection.NONE:
+        warn(f"the export has TLS off for {found.host}: all data, passwords included, will be readable")
+        hint("--protection all encrypts them")
+        return Protection.NONE
     if found.peer is not None:
         return Protection[wanted.name] if wanted is not None else Protection.ALL
     warn(f"{found.host} has no working TLS: {found.problem}")
     if wanted not in (None, Level.NONE):
         raise UsageError(f"--protection {wanted} needs TLS", "enable TLS on the server, or choose none")
+    if wanted is None and exported is not None:
+        raise UsageError(
+            f"the export has TLS on for {found.host}, which has none",
+            "correct the server or the ports (--port, --tls-port), or choose --protection none",
+        )
     warn("all data, passwords included, will be readable on the network")
     return Protection.NONE
 
 
-def _trust(found: Reached, accept: str | None, ca: Path | None, *, yes: bool) -> Store:
-    """A store with which the server is trusted; a handshake proves it."""
+def _trust(found: Reached, accept: str | None, ca: Path | None, store: Store | None, *, yes: bool) -> Store:
+    """A store with which the server is trusted, `store` and what it lacks; a handshake proves it."""
     peer, shown = found.peer, found.shown
     assert peer is not None
     assert shown is not None
-    additions = stores.add(new_store(), _certificates(peer, shown, accept, ca, yes=yes))
+    if store is not None and _verified(peer, store, shown) is None:
+        return store
+    additions = stores.add(store or new_store(), _certificates(peer, shown, accept, ca, yes=yes))
     for certificate, reason in additions.left_out:
         raise UsageError(f"the certificate {subject_of(certificate)} would not help: {reason}")
-    problem = run(verify(peer, settings=TlsSettings(), trust=additions.store, presented=shown))
+    problem = _verified(peer, additions.store, shown)
     if problem is not None:
         raise ServerNotTrustedError(problem.message, problem.fix)
     return additions.store
+
+
+def _verified(peer: Peer, store: Store, shown: Presented) -> Explanation | None:
+    """None when the server is trusted with the store; else the reason."""
+    return run(verify(peer, settings=TlsSettings(), trust=store, presented=shown))
 
 
 def _certificates(

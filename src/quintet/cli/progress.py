@@ -17,28 +17,33 @@ async def waiting_for_connections(
     work: Coroutine[Any, Any, _T], status: Callable[[], Iterable[ConnectionStatus]]
 ) -> _T:
     """The result of `work`; until then, the connections of `status` that are not open yet are shown."""
+    return await waiting_for(work, lambda: _not_open(status()), "the connections")
+
+
+async def waiting_for(work: Coroutine[Any, Any, _T], what: Callable[[], str], usual: str) -> _T:
+    """The result of `work`; until then, `what` tells what is waited for; `usual` stands where it is empty."""
     console = err()
     if not console.is_terminal:
         return await work
     began = time.monotonic()
     working = asyncio.ensure_future(work)
     try:
-        with console.status("opening the connections") as shown:
+        with console.status(f"waiting for {usual}") as shown:
             while not working.done():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_EVERY):
                         await asyncio.wait((working,))
-                shown.update(printable(_waiting(status(), time.monotonic() - began)))
+                seconds = time.monotonic() - began
+                shown.update(printable(f"waiting for {what() or usual}, {seconds:.0f} s"))
         return await working
     finally:
         working.cancel()
 
 
-def _waiting(found: Iterable[ConnectionStatus], seconds: float) -> str:
-    """For example: waiting for ldap.example.com:636 (resolve-names, browse), 3 s."""
+def _not_open(found: Iterable[ConnectionStatus]) -> str:
+    """For example: ldap.example.com:636 (resolve-names, browse)."""
     tasks: dict[str, list[str]] = {}
     for each in found:
         if each.state is not ConnectionState.CONNECTED and each.error is None:
             tasks.setdefault(each.address, []).append(each.service.value)
-    places = "; ".join(f"{address} ({', '.join(dict.fromkeys(names))})" for address, names in tasks.items())
-    return f"waiting for {places or 'the connections'}, {seconds:.0f} s"
+    return "; ".join(f"{address} ({', '.join(dict.fromkeys(names))})" for address, names in tasks.items())

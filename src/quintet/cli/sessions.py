@@ -9,7 +9,7 @@ from quintet.cli.app import CommandGroup, app
 from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.show import AsJson, print_json, print_table, say, text
-from quintet.runtime import ask_running
+from quintet.runtime import RequestUnavailableError, ask_running
 
 NO_TLS = "none"
 
@@ -25,7 +25,13 @@ app.add_typer(sessions)
 def ask_server(context: typer.Context, request: str, **arguments: str) -> Any:
     """The answer of the server that runs with the folder. Raises UsageError if none does, and OSError."""
     folder = folder_of(context)
-    answered = run(ask_running(folder, environ_of(context), request, **arguments))
+    try:
+        answered = run(ask_running(folder, environ_of(context), request, **arguments))
+    except RequestUnavailableError as error:
+        raise UsageError(
+            "the running server has no port for Sametime clients",
+            "set VPMX_PORT in [Debug] of sametime.ini, and restart quintet serve",
+        ) from error
     if answered is None:
         raise UsageError(f"no server is running with {folder}", "start it with quintet serve")
     return answered.answer

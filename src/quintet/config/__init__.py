@@ -14,8 +14,8 @@ values that can be compared.
 
 `set_key` and `remove_key` change sametime.ini, `switch_connections` and `switch_cards` the XML files, each in
 place and nothing else; they raise `EditError`. `render_ini`, `render_community` and `render_cards` write them
-anew. `stash_passwords` does what a first start with a stash file does. `schema` and `xml_schema` declare
-every setting once.
+anew. `read_connection` reads a server that another file names. `stash_passwords` does what a first start with
+a stash file does. `schema` and `xml_schema` declare every setting once.
 """
 
 from quintet.config.cross_checks import encrypts
@@ -31,6 +31,7 @@ from quintet.config.environment import ENV_FILES, read_env_file
 from quintet.config.ini import read_ini_source
 from quintet.config.ini_values import is_variable
 from quintet.config.load import check, load, read, settings_file
+from quintet.config.parsers import Value, unquoted
 from quintet.config.render import render_cards, render_community, render_ini
 from quintet.config.sametime_port import ClientCertificates, SametimePortSettings
 from quintet.config.schema import CARDS, COMMUNITY, INI
@@ -48,14 +49,16 @@ from quintet.config.settings import (
 )
 from quintet.config.source import EditError
 from quintet.config.stash_migration import stash_passwords
+from quintet.config.stcommunityconfig import read_connection
 from quintet.config.web_settings import Network, WebSettings
 from quintet.config.xml_document import read_xml_source
-from quintet.config.xml_schema import PLAIN_PORT, TLS_PORT
+from quintet.config.xml_schema import CONNECTION, PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import SettingsError
 
 __all__ = [
     "CARDS",
     "COMMUNITY",
+    "CONNECTION",
     "ENV_FILES",
     "INI",
     "PLAIN_PORT",
@@ -75,6 +78,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TraceSettings",
+    "Value",
     "WebSettings",
     "check",
     "encrypts",
@@ -82,6 +86,7 @@ __all__ = [
     "is_variable",
     "load",
     "read",
+    "read_connection",
     "read_env_file",
     "read_ini_source",
     "read_xml_source",
@@ -95,4 +100,5 @@ __all__ = [
     "storages_without_store",
     "switch_cards",
     "switch_connections",
+    "unquoted",
 ]

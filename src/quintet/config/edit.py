@@ -133,19 +133,25 @@ def switch_connections(data: bytes, *, ssl_enabled: bool) -> bytes:
     return edit(document, changes)
 
 
-def switch_cards(data: bytes, *, ssl_enabled: bool, store: tuple[str, str] | None = None) -> bytes:
+def switch_cards(
+    data: bytes, *, ssl_enabled: bool, store: tuple[str, str] | None = None, start_tls: bool = False
+) -> bytes:
     """UserInfoConfig.xml with TLS on or off for every `StorageDetails` of an LDAP storage.
 
-    `store` is path and password of a trust store: each `Storage` without `SslProperties` is given it.
-    Raises `EditError` when the file is malformed or names no server.
+    `store` is path and password of a trust store: each `Storage` without `SslProperties` is given it. With
+    `start_tls`, what is switched on and does not say how it is encrypted uses StartTLS. Raises `EditError`
+    when the file is malformed or names no server.
     """
     document = read_xml(data)
     storages = _storages(document)
-    switch, port = CARD_SERVER["SslEnabled"], CARD_SERVER["SslPort"]
+    switch, port, way = CARD_SERVER["SslEnabled"], CARD_SERVER["SslPort"], CARD_SERVER["QUINTET_START_TLS"]
     near = (port.name, "Port", CARD_SERVER["HostName"].name)
     changes: list[Change] = []
     for server in (server for servers in storages.values() for server in servers):
-        changes += _switch((server,), switch.names, near, "true" if ssl_enabled else "false")
+        switched = list(_switch((server,), switch.names, near, "true" if ssl_enabled else "false"))
+        changes += switched
+        if start_tls and ssl_enabled and switched and not _in_effect((server,), way.names):
+            changes.append(SetAttribute(server, way.name, "true", (switch.name, *near)))
         if ssl_enabled and not _in_effect((server,), port.names):
             changes.append(SetAttribute(server, port.name, port.default, (switch.name, *near)))
     if ssl_enabled and store is not None:

@@ -146,7 +146,10 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class CardServer:
-    """One `StorageDetails` of UserInfoConfig.xml (config 4.3)."""
+    """One `StorageDetails` of UserInfoConfig.xml (config 4.3).
+
+    `start_tls` (`QUINTET_START_TLS`): with `ssl_enabled`, StartTLS on `port`, not TLS on `ssl_port`.
+    """
 
     host: str
     port: int
@@ -158,6 +161,7 @@ class CardServer:
     filter: Template
     user_id_attribute: str | None
     person_class: str | None
+    start_tls: bool = False
     place: Place = field(default=Place(CARDS), compare=False)
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
 

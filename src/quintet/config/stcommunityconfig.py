@@ -4,14 +4,14 @@ The structure of the file is documented in part only, so the reader is tolerant:
 any case, settings as attributes or child elements, on the `Connection` or on `LDAP` as the default of all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import final
 
 from quintet.config.accounts import read_account
 from quintet.config.parsers import SettingsReader, Value, attribute, has_wildcard, hosts, is_hook, unquoted
-from quintet.config.schema import COMMUNITY
+from quintet.config.schema import COMMUNITY, Setting
 from quintet.config.settings import DirectorySettings, ServerSettings
 from quintet.config.xml_document import Element, read_root, settings_below, settings_of
 from quintet.config.xml_names import SERVERS, check_community_names
@@ -48,7 +48,12 @@ def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) ->
         message = f"there are {len(found)} servers; at most {_MOST_SERVERS} are read"
         findings.add(Finding.Q73, Place(file), "Connection", message)
         found = found[:_MOST_SERVERS]
-    servers = [_Reader(levels, findings, file).server(at) for at, levels in enumerate(found, 1)]
+    servers = [
+        _Reader(
+            settings_of(levels, CONNECTION, file, findings), Place(file, levels[0].line), findings
+        ).server(at)
+        for at, levels in enumerate(found, 1)
+    ]
     _check_together(servers, findings)
 
     read = settings_below(root, ANYWHERE, file, findings)
@@ -98,14 +103,28 @@ def _misspelling(root: Element, findings: Diagnostics) -> str:
     return ""
 
 
+def read_connection(
+    items: Mapping[str, Value], place: Place, nth: int, findings: Diagnostics
+) -> ServerSettings:
+    """The `nth` server, of which `items` by name (in small letters) say the same as a `Connection`.
+
+    `place` is where the items are. Its `places` tells which settings were given.
+    """
+
+    def get(setting: Setting) -> Value | None:
+        return next((items[name.casefold()] for name in setting.names if name.casefold() in items), None)
+
+    return _Reader(SettingsReader(CONNECTION, get, findings), place, findings).server(nth)
+
+
 @final
 class _Reader:
-    """One `Connection`: looks its settings up, on itself and then further out."""
+    """One `Connection`."""
 
-    def __init__(self, levels: tuple[Element, ...], findings: Diagnostics, file: str) -> None:
+    def __init__(self, read: SettingsReader, place: Place, findings: Diagnostics) -> None:
         self._findings = findings
-        self._place = Place(file, levels[0].line)
-        self._read = settings_of(levels, CONNECTION, file, findings)
+        self._place = place
+        self._read = read
 
     def server(self, nth: int) -> ServerSettings:
         findings, read = self._findings, self._read

@@ -19,11 +19,13 @@ from quintet.config.xml_schema import (
     CARD_STORE,
     COMMON_FIELD,
     ONLY_COMMON,
+    PLAIN_PORT,
     READ_UPDATES,
     SEARCH,
     STORAGE,
+    TLS_PORT,
 )
-from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, did_you_mean, shown
+from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity, did_you_mean, shown
 from quintet.ldap import Scope
 from quintet.secret import Secret
 from quintet.tls import Origin, SettingNames, StoreKind, StoreLocation, TlsSettings
@@ -172,8 +174,9 @@ class _Reader:
         if bind_type is not None and bind_type.text.strip().casefold() != "simple":
             message = f"{bind_type.key} {shown(bind_type.text)} is not supported"
             findings.add(Finding.Q61, bind_type.place, bind_type.key, message, "write Simple")
-        ssl_enabled = read.flag("SslEnabled")
-        check_ports(read, ssl_enabled, ("SslPort", "SslEnabled"), findings)
+        ssl_enabled, start_tls = read.flag("SslEnabled"), self._start_tls(read)
+        if not start_tls:
+            check_ports(read, ssl_enabled, ("SslPort", "SslEnabled"), findings)
         return CardServer(
             host=found[0] if found else "",
             port=read.number("Port"),
@@ -185,9 +188,25 @@ class _Reader:
             filter=read.template("SearchFilter"),
             user_id_attribute=user_id,
             person_class=person_class,
+            start_tls=start_tls,
             place=place,
             places=read.places,
         )
+
+    def _start_tls(self, read: SettingsReader) -> bool:
+        value, port = read.value("QUINTET_START_TLS"), read.value("Port")
+        if value is None or not read.flag("QUINTET_START_TLS"):
+            return False
+        if not read.flag("SslEnabled"):
+            message = f"{value.key} has no effect without SslEnabled: these cards are not encrypted"
+            fix = 'set SslEnabled="true", or remove QUINTET_START_TLS'
+            self._findings.add(Finding.Q82, value.place, value.key, message, fix)
+            return False
+        if port is not None and read.number("Port") == TLS_PORT:
+            message = f"{port.key} is {TLS_PORT}, usually the TLS port; StartTLS needs the plain LDAP port"
+            fix = f"set Port to the plain LDAP port, usually {PLAIN_PORT}, or remove {value.key}"
+            self._findings.add(Pitfall.D8, port.place, port.key, message, fix, severity=Severity.WARNING)
+        return True
 
     def _account(self, read: SettingsReader) -> Account | None:
         user, password = read.value("UserName"), read.value("Password")

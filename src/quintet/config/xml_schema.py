@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from quintet.config.schema import LONGEST_SECONDS, NO_JAVA, YEAR, Kind, Setting, group
+from quintet.config.schema import LONGEST_SECONDS, NO_JAVA, OURS, YEAR, Kind, Setting, group
 
 Table = dict[str, Setting]
 
@@ -124,7 +124,17 @@ CARD_SERVER = _table(
         Setting("PersonObjectClass", Kind.ATTRIBUTE, "goes with UserIdAttribute"),
         Setting("BindType", Kind.TEXT, "how to bind; only Simple", "Simple"),
         Setting("Domain", Kind.TEXT, "SASL realm", unused="only simple binds are made"),
-    )
+    ),
+    group(
+        OURS,
+        Setting(
+            "QUINTET_START_TLS",
+            Kind.FLAG,
+            "true = with SslEnabled, StartTLS on Port in place of TLS on SslPort",
+            "false",
+            security=True,
+        ),
+    ),
 )
 STORAGE = _table(group("4.2", Setting("type", Kind.TEXT, "kind of repository; only LDAP", "LDAP")))
 COMMON_FIELD = _table(

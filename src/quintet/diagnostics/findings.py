@@ -31,8 +31,8 @@ class Finding(Code):
     fix: quintet protect all
     see: how-to/encrypt-everything.md"""
     Q15 = """error: StartTLS is refused
-    impact: QUINTET_START_TLS=1 asks for it, and this server does not offer it on its plain LDAP port
-    fix: remove QUINTET_START_TLS to use TLS on SSLPort, or configure a certificate on the server"""
+    impact: QUINTET_START_TLS asks for it, and this server does not offer it on its plain LDAP port
+    fix: remove QUINTET_START_TLS to use TLS on the TLS port, or configure a certificate on the server"""
     Q16 = """error: The server requires encrypted connections
     impact: it refuses binds or searches over unencrypted connections
     fix: quintet protect all
@@ -212,7 +212,7 @@ class Finding(Code):
     see: how-to/encrypt-everything.md"""
     Q82 = """warning: StartTLS is set, but nothing is encrypted
     impact: QUINTET_START_TLS only says how connections are encrypted
-    fix: set SSLEnabled to 1, or use quintet protect all
+    fix: set SSLEnabled to 1 (SslEnabled to true for business cards), or use quintet protect all
     see: how-to/encrypt-everything.md"""
     Q84 = """error: The TLS versions cannot be used
     impact: no encrypted connection can be made

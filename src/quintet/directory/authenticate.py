@@ -4,9 +4,9 @@ Where the lookup of the name is not encrypted, it is not believed: an attacker w
 entry whose password they know. So the entry that was bound is read back over the encrypted connection of the
 bind. It must match the login filter for the name, and the person is made from it.
 
-Only the configured filter decides who may log in. Sametime's shortcut, which searches mail-like names in the
-mail attribute alone, is left out: it goes past a filter that bars people (config 2.9). So are DNs as login
-names, unless the filter finds them.
+Only the configured filter decides who may log in, also by a DN or an ID (`login_lookup`). Sametime's
+shortcut, which searches mail-like names in the mail attribute alone, is left out: it goes past a filter that
+bars people (config 2.9).
 """
 
 import asyncio
@@ -30,7 +30,8 @@ from quintet.directory.errors import (
     UnreachableReason,
 )
 from quintet.directory.events import SignedIn
-from quintet.directory.queries import answered_badly, name_filter
+from quintet.directory.login_lookup import find_login, proofs
+from quintet.directory.queries import answered_badly
 from quintet.directory.records import Person
 from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
@@ -209,8 +210,8 @@ async def _bind_and_read_back(
     server: Server, pool: ServicePool, found: Person, name: str, password: str
 ) -> Person | AccountState | str:
     settings = server.settings
-    filled = name_filter(settings.login_filter.encode, name)
-    if filled is None or not is_below(identity(found.dn), (server.person_base_key,)):
+    ways = proofs(server, name, found.dn)
+    if not ways or not is_below(identity(found.dn), (server.person_base_key,)):
         await bind_nobody(server, password)
         return _suspicious(server, "the entry found is not below the base")
 
@@ -224,9 +225,10 @@ async def _bind_and_read_back(
         state = tell_bind(server.label, found.dn, controls)
         if not state.signs_in:
             return state  # the server answers nothing more until the password is changed (row S128)
-        entry = await read(connection, filled)
-        if entry is not None:
-            return person(entry, settings)
+        for way in ways:
+            entry = await read(connection, way)
+            if entry is not None:
+                return person(entry, settings)
         if await read(connection, ANY_ENTRY) is not None:
             return _suspicious(server, "the entry found does not match the name")
         server.warn_once(
@@ -266,7 +268,7 @@ async def _ask_the_rest(snapshot: Snapshot, server: Server, name: str) -> None:
     """Look the name up where an unknown one would have been, too, so that a refusal takes as long."""
     for other in snapshot.servers[snapshot.servers.index(server) + 1 :]:
         with suppress(DirectoryError):
-            await _find_at(other, name)
+            await find_login(other, name)
 
 
 async def _find(snapshot: Snapshot, name: str) -> tuple[Server | None, Person | None]:
@@ -274,7 +276,7 @@ async def _find(snapshot: Snapshot, name: str) -> tuple[Server | None, Person | 
     failure: DirectoryError | None = None
     for server in snapshot.servers:
         try:
-            found = await _find_at(server, name)
+            found = await find_login(server, name)
         except AmbiguousNameError:
             await _ask_the_rest(snapshot, server, name)
             raise
@@ -286,25 +288,6 @@ async def _find(snapshot: Snapshot, name: str) -> tuple[Server | None, Person | 
     if failure is not None:
         raise failure
     return None, None
-
-
-async def _find_at(server: Server, name: str) -> Person | None:
-    settings = server.settings
-    filled = name_filter(settings.login_filter.encode, name)
-    if filled is None:
-        return None
-    try:
-        (found,) = await server.find_all(Service.RESOLVE_LOGIN, ((server.login_search, filled),))
-    except LdapError as error:
-        raise answered_badly(error, server, Service.RESOLVE_LOGIN) from error
-    if len(found.entries) > 1 or found.cut:
-        raise AmbiguousNameError(
-            "several entries have this login name",
-            service=Service.RESOLVE_LOGIN,
-            server=server.label,
-            fix="UserDnSearchFilter must find exactly one entry for each person",
-        )
-    return person(found.entries[0], settings) if found.entries else None
 
 
 def _may_be_sent(password: str) -> bool:

@@ -63,6 +63,7 @@ class SettingsHelp:
     account: str
     encrypting: str
     scram: str
+    start_tls: str
 
     @property
     def ways_out(self) -> str:
@@ -89,6 +90,7 @@ COMMUNITY = SettingsHelp(
     account="BindEntryDn and BindEntryPassword",
     encrypting="encrypt all (quintet protect all)",
     scram="let the server offer SASL SCRAM to the account (QUINTET_SASL_USER names its user)",
+    start_tls="QUINTET_START_TLS=1 in [Directory] of sametime.ini",
 )
 _USER_INFO = SettingsHelp(
     file="UserInfoConfig.xml",
@@ -96,6 +98,7 @@ _USER_INFO = SettingsHelp(
     account="UserName and Password, or UserEncodedAuth",
     encrypting="encrypt the cards, too (quintet protect LEVEL --cards)",
     scram="let the server offer SASL SCRAM to the account",
+    start_tls='QUINTET_START_TLS="true" in its StorageDetails',
 )
 
 
@@ -235,6 +238,12 @@ def card_endpoints(settings: CardSettings) -> Iterator[Endpoint]:
 
 def _card_endpoint(settings: CardSettings, storage: CardStorage, server: CardServer) -> Endpoint:
     encrypted = server.ssl_enabled
+    if not encrypted:
+        mode, port = Mode.UNENCRYPTED, server.port
+    elif server.start_tls:
+        mode, port = Mode.STARTTLS, server.port
+    else:
+        mode, port = Mode.LDAPS, server.ssl_port
     if server.account is None:
         binding = Binding.ANONYMOUS
     else:
@@ -242,8 +251,8 @@ def _card_endpoint(settings: CardSettings, storage: CardStorage, server: CardSer
     return Endpoint(
         service=Service.BUSINESS_CARD,
         server=server.host,
-        addresses=(Address(server.host, server.ssl_port if encrypted else server.port),),
-        mode=Mode.LDAPS if encrypted else Mode.UNENCRYPTED,
+        addresses=(Address(server.host, port),),
+        mode=mode,
         tls=storage.tls if encrypted else TlsSettings(),
         pool=PoolConfig(
             size=storage.max_instances,

@@ -71,15 +71,19 @@ def first(entry: Entry, attribute: str) -> str | None:
 
 def person_attributes(server: ServerSettings) -> tuple[str, ...]:
     """What must be asked for so that `person` can be made."""
-    asked = [server.name_attribute, server.mail_attribute]
-    if server.user_id_attribute:
-        asked.append(server.user_id_attribute)
-    return tuple(dict.fromkeys(asked))
+    asked = (
+        server.name_attribute,
+        server.mail_attribute,
+        server.user_id_attribute,
+        server.description_attribute,
+    )
+    return tuple(dict.fromkeys(filter(None, asked)))
 
 
 def group_attributes(server: ServerSettings) -> tuple[str, ...]:
     """What must be asked for so that `group` can be made."""
-    return (server.group_name_attribute,)
+    asked = (server.group_name_attribute, server.group_description_attribute)
+    return tuple(dict.fromkeys(filter(None, asked)))
 
 
 def member_attributes(server: ServerSettings) -> tuple[str, ...]:
@@ -104,12 +108,18 @@ def person(entry: Entry, server: ServerSettings) -> Person:
         name=first(entry, server.name_attribute) or rdn_value(entry.dn),
         mail=first(entry, server.mail_attribute),
         server=server.label,
+        description=_optional(entry, server.description_attribute),
     )
 
 
 def group(entry: Entry, server: ServerSettings) -> Group:
     name = first(entry, server.group_name_attribute) or rdn_value(entry.dn)
-    return Group(id=entry.dn, dn=entry.dn, name=name, server=server.label)
+    description = _optional(entry, server.group_description_attribute)
+    return Group(id=entry.dn, dn=entry.dn, name=name, server=server.label, description=description)
+
+
+def _optional(entry: Entry, attribute: str | None) -> str | None:
+    return first(entry, attribute) if attribute else None
 
 
 def sametime_id(entry: Entry, server: ServerSettings | CardServer) -> str:
@@ -125,15 +135,19 @@ def sametime_id(entry: Entry, server: ServerSettings | CardServer) -> str:
     if not found or not found[0]:
         return entry.dn
     value = found[0]
-    key = type_key(attribute)
-    if key == _DISTINGUISHED_NAME:
+    if is_dn_attribute(attribute):
         return value.decode("utf-8", "replace")
-    if key == _GUID and len(value) == 16:
+    if type_key(attribute) == _GUID and len(value) == 16:
         return str(uuid.UUID(bytes_le=value))
     try:
         return value.decode()
     except UnicodeDecodeError:
         return value.hex()
+
+
+def is_dn_attribute(name: str) -> bool:
+    """Whether the attribute holds the entry's own DN (Active Directory), so that IDs are DNs."""
+    return type_key(name) == _DISTINGUISHED_NAME
 
 
 def rdn_value(dn: str) -> str:

@@ -7,10 +7,17 @@ for in `UserIdAttribute`, in each form in which `entries.sametime_id` may have w
 import uuid
 from contextlib import suppress
 
-from quintet.directory.entries import group_attributes, lies_under, of_class, parsed, person_attributes
+from quintet.directory.entries import (
+    group_attributes,
+    is_dn_attribute,
+    lies_under,
+    of_class,
+    parsed,
+    person_attributes,
+)
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server
-from quintet.ldap import And, Entry, Equality, InvalidDNSyntax, Or
+from quintet.ldap import And, Entry, Equality, Filter, InvalidDNSyntax, Or
 
 _SERVICE = Service.RESOLVE_NAMES
 
@@ -41,8 +48,14 @@ def is_group(server: Server, entry: Entry) -> bool:
 
 def id_filter(server: Server, name: str) -> bytes | None:
     """The filter for users with this ID; None where IDs are DNs, or the name can be no ID."""
+    same = id_equality(server, name)
+    return And((of_class(server.settings.person_class), same)).encode() if same is not None else None
+
+
+def id_equality(server: Server, name: str) -> Filter | None:
+    """Matches what has this ID; None where IDs are DNs, or the name can be no ID."""
     attribute = server.settings.user_id_attribute
-    if not attribute:
+    if not attribute or is_dn_attribute(attribute):
         return None
     values = {name.encode("utf-8", "surrogateescape")}
     with suppress(ValueError):
@@ -50,4 +63,4 @@ def id_filter(server: Server, name: str) -> bytes | None:
     with suppress(ValueError):
         values.add(bytes.fromhex(name))
     same = [Equality(attribute, value) for value in sorted(values) if value]
-    return And((of_class(server.settings.person_class), Or(tuple(same)))).encode() if same else None
+    return Or(tuple(same)) if same else None

@@ -8,23 +8,28 @@ from quintet.ldap import ConnectionState
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person in the directory. `id` is the Sametime ID: the DN, or the value of `UserIdAttribute`."""
+    """A person in the directory. `id` is the Sametime ID: the DN, or the value of `UserIdAttribute`.
+
+    `description` tells people of similar names apart (`DescAttribute`, row C88); None where it is not set.
+    """
 
     id: str
     dn: str
     name: str
     mail: str | None
     server: str
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A public group. `id` is its DN."""
+    """A public group. `id` is its DN. `description` is as a person's, of `GroupDescAttribute`."""
 
     id: str
     dn: str
     name: str
     server: str
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from quintet.runtime.application import Application, serve
 from quintet.runtime.pidfile import AlreadyRunningError, reload_running
-from quintet.runtime.status_socket import Answered, Running, ask_running, read_status
+from quintet.runtime.status_socket import Answered, RequestUnavailableError, Running, ask_running, read_status
 
 __all__ = [
     "AlreadyRunningError",
     "Answered",
     "Application",
+    "RequestUnavailableError",
     "Running",
     "ask_running",
     "read_status",

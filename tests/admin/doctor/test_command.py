@@ -1,12 +1,14 @@
 """`quintet doctor` as people and scripts run it."""
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quintet.admin.doctor.checks import CheckArea
 from quintet.cli import main
 from quintet.embedded import sample
 from support.command import at_terminal
@@ -141,3 +143,63 @@ def test_what_could_not_be_examined_fails(make_folder: Make, run: Any) -> None:
 
     assert code == 1
     assert json.loads(out)["checks"]["not_made"] >= 1
+
+
+def test_the_checks_are_listed_without_settings(tmp_path: Path, run: Any) -> None:
+    code, out = run(tmp_path / "none", "--list", "--json")
+    assert code == 0
+    assert [each["name"] for each in json.loads(out)["checks"]] == [part.label for part in CheckArea]
+    code, out = run(tmp_path / "none", "--list")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == [part.label for part in CheckArea]
+
+
+def test_only_the_chosen_checks_are_made(make_folder: Make, run: Any) -> None:
+    folder = make_folder(connection={"OrganizationName": "x", "Port": "1", "SSLPort": "2"})
+    assert [each["code"] for each in findings(run, folder, "--only", "settings")[1]] == ["D24"]
+    assert findings(run, folder, "--only", "stores") == (0, [])
+    code, found = findings(run, folder, "--only", "connections")
+    assert code == 1
+    assert "D24" not in {each["code"] for each in found}
+
+
+def test_errors_of_the_checks_that_a_chosen_one_needs_are_reported(make_folder: Make, run: Any) -> None:
+    folder = make_folder(connection={"OrganizationName": "x"}, account=(sample.READER, "wrong-secret"))
+    code, found = findings(run, folder, "--only", "people,groups")
+    assert code == 1
+    assert {each["code"] for each in found} == {"D9", "Q90"}
+
+
+def test_findings_of_other_checks_are_left_out(make_folder: Make, run: Any) -> None:
+    folder = make_folder(connection={"GroupResolveFilter": "(&(objectclass=nothing)(cn=%s*))"})
+    code, found = findings(run, folder, "--only", "groups")
+    assert code == 1 or found
+    assert findings(run, folder, "--only=people", "--only=cards") == (0, [])
+
+
+@pytest.mark.parametrize("names", ["people,nonsense", "", "settings,,stores"])
+def test_a_name_that_is_no_check_is_2(make_folder: Make, run: Any, names: str) -> None:
+    code, out = run(make_folder(), "--only", names)
+    assert (code, out) == (2, "")
+
+
+def test_warnings_can_be_made_to_fail(make_folder: Make, run: Any) -> None:
+    folder = make_folder(connection={"OrganizationName": "x"})
+    assert run(folder, "--fail-on", "warning")[0] == 1
+    assert run(folder, "--fail-on", "error")[0] == 0
+    assert run(folder, "--fail-on", "note")[0] == 2
+
+
+def test_a_terminal_shows_what_is_waited_for(make_folder: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = str(silent.getsockname()[1])
+        folder = make_folder(level="none", connection={"Port": port})
+        with at_terminal("--config", folder, "doctor") as terminal:
+            terminal.until("waiting for the connection to")
+            terminal.interrupt()
+            assert terminal.end() == 130
+
+
+def findings(run: Any, folder: Path, *options: str) -> tuple[int, list[dict[str, str]]]:
+    code, out = run(folder, "--json", *options)
+    return code, json.loads(out)["findings"]

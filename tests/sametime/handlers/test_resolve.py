@@ -215,3 +215,13 @@ async def test_a_channel_that_is_closed_meanwhile_gets_no_answer(
     await alice.settle()
     assert alice.sent(channel) == []
     await alice.close()
+
+
+async def test_c88_the_description_of_the_directory_comes_before_the_mail_address(
+    server: SametimeServer, people: FakeDirectory
+) -> None:
+    people.people["described"] = replace(person("described"), description="Room 7")
+    alice = await signed_in(server, "alice")
+    (match,) = (await ask(alice, "described")).results[0].matches
+    assert match.description == "Room 7"
+    await alice.close()

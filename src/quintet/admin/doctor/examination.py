@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from quintet.admin.doctor import accounts, cards, groups, handshakes, people, st
 from quintet.admin.doctor.accounts import AccountBind
 from quintet.admin.doctor.as_sametime import try_as_sametime
 from quintet.admin.doctor.cards import CheckedCardServer
-from quintet.admin.doctor.checks import Checks
+from quintet.admin.doctor.checks import CheckArea, Checks
 from quintet.admin.doctor.handshakes import Way, way_of
 from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
 from quintet.admin.doctor.people import Examined
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from quintet.ldap import Entry
 
 _LONG = 60.0
+_BOUND = (CheckArea.SERVERS, CheckArea.PEOPLE, CheckArea.GROUPS, CheckArea.CARDS)
+"""The parts that ask a server as its account."""
+_ONLINE = (CheckArea.CONNECTIONS, CheckArea.ACCOUNTS, *_BOUND)
+
 _REQUESTED = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
 """A key that Quintet ignores, and that the fix of D39 asks for."""
 
@@ -34,7 +39,7 @@ async def examine(
 
     Errors come first; a folder without problems gives none. `for_sametime` also tells what only Sametime
     itself cannot do. The load on a directory is bounded: each search has limits of size and time. `checks`
-    has the tally afterwards.
+    chooses the parts, tells meanwhile what is being waited for, and has the tally afterwards.
     """
     checks = Checks() if checks is None else checks
     settings: Settings | None = None
@@ -62,7 +67,10 @@ async def examine(
 async def _examine(
     settings: Settings, damaged: frozenset[str], checks: Checks, *, for_sametime: bool
 ) -> None:
-    checks.run_now("the stores", lambda: stores.examine(settings, checks, for_sametime=for_sametime))
+    at_stores, online = checks.of(CheckArea.STORES), checks.of(CheckArea.CONNECTIONS)
+    at_stores.run_now("the stores", lambda: stores.examine(settings, at_stores, for_sametime=for_sametime))
+    if not checks.wants(*_ONLINE):
+        return
     sites = tuple(sites_of(settings))
     for file in sorted(damaged - {site.place.file for site in sites}):
         if file.casefold().endswith(".xml"):  # the others name no server
@@ -71,12 +79,13 @@ async def _examine(
 
     async def connect_to_all() -> None:
         nonlocal good
-        good = await handshakes.examine(sites, checks)
+        good = await handshakes.examine(sites, online)
 
-    await checks.run("the connections", connect_to_all, seconds=None)  # each address has its own limit
+    await online.run("the connections", connect_to_all, seconds=None)  # each address has its own limit
     if for_sametime:
-        await checks.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, checks))
-    await _directories(_usable(sites, good, damaged, checks), settings, checks)
+        await online.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, online))
+    if checks.wants(CheckArea.ACCOUNTS, *_BOUND):
+        await _directories(_usable(sites, good, damaged, checks), settings, checks)
 
 
 def _include(problems: Iterable[Diagnostic], checks: Checks) -> None:
@@ -97,9 +106,10 @@ def _damaged(problems: Iterable[Diagnostic]) -> frozenset[str]:
 async def _directories(
     ready: Sequence[tuple[DirectorySite, Endpoint]], settings: Settings, checks: Checks
 ) -> None:
-    outcomes = await accounts.examine(ready, settings, checks)
+    outcomes = await accounts.examine(ready, settings, checks.of(CheckArea.ACCOUNTS))
     try:
-        await _data(outcomes, settings, checks)
+        if checks.wants(*_BOUND):
+            await _data(outcomes, settings, checks)
     finally:
         await asyncio.gather(*(each.ready.connection.close() for each in outcomes if each.ready))
 
@@ -129,7 +139,7 @@ async def _data(outcomes: Sequence[AccountBind], settings: Settings, checks: Che
     known: list[tuple[str, str]] = []
 
     async def one(site: DirectorySite, ready: BoundConnection) -> None:
-        root = Root()
+        root, at_root = Root(), checks.of(CheckArea.SERVERS)
 
         async def look() -> None:
             nonlocal root
@@ -139,11 +149,11 @@ async def _data(outcomes: Sequence[AccountBind], settings: Settings, checks: Che
                 if ready.bound_as is not None:
                     raise
                 return  # reported as soon as its base is read
-            check_kind(site, root, checks)
+            check_kind(site, root, at_root)
             if site.server is not None:
                 roots.append((site, root))
 
-        await checks.run(f"the root of {site.name}", look)
+        await at_root.run(f"the root of {site.name}", look)
         if site.server is not None:
             each = Examined(
                 site, site.server, ready.connection, ready.bound_as is None, checks, root.naming_context
@@ -151,11 +161,14 @@ async def _data(outcomes: Sequence[AccountBind], settings: Settings, checks: Che
             known.extend(await _server(each, settings))
 
     await asyncio.gather(*(one(site, ready) for site, ready in asked))
-    checks.run_now("the comparison of the servers", lambda: compare(roots, checks))
-    looked_at = await asyncio.gather(*(_card(site, ready, asked, known, checks) for site, ready in asked))
-    seen = [each for each in looked_at if each is not None]
-    checks.run_now("the fields of the cards", lambda: cards.report_absent(seen, checks))
-    checks.run_now("searches by mail", lambda: check_mail_shortcut(settings, checks))
+    at_root, at_cards = checks.of(CheckArea.SERVERS), checks.of(CheckArea.CARDS)
+    at_people = checks.of(CheckArea.PEOPLE)
+    at_root.run_now("the comparison of the servers", lambda: compare(roots, at_root))
+    if checks.wants(CheckArea.CARDS):
+        looked_at = await asyncio.gather(*(_card(*each, asked, known, at_cards) for each in asked))
+        seen = [each for each in looked_at if each is not None]
+        at_cards.run_now("the fields of the cards", lambda: cards.report_absent(seen, at_cards))
+    at_people.run_now("searches by mail", lambda: check_mail_shortcut(settings, at_people))
 
 
 async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], ...]:
@@ -166,14 +179,18 @@ async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], 
         return ()
     sample: list[Entry] = []
 
+    at_people, at_groups = checks.of(CheckArea.PEOPLE), checks.of(CheckArea.GROUPS)
+
     async def look_at_people() -> None:
-        sample.extend(await people.examine(each, settings))
+        sample.extend(await people.examine(replace(each, checks=at_people), settings))
 
     async def look_at_groups() -> None:
-        await groups.examine(each)
+        await groups.examine(replace(each, checks=at_groups))
 
-    await checks.run(f"the people of {site.name}", look_at_people, seconds=_LONG)
-    await checks.run(f"the groups of {site.name}", look_at_groups, seconds=_LONG)
+    if checks.wants(CheckArea.PEOPLE, CheckArea.CARDS):
+        await at_people.run(f"the people of {site.name}", look_at_people, seconds=_LONG)
+    if checks.wants(CheckArea.GROUPS):
+        await at_groups.run(f"the groups of {site.name}", look_at_groups, seconds=_LONG)
     return tuple((sametime_id(entry, server), entry.dn) for entry in sample[:3])
 
 

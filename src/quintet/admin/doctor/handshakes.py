@@ -267,11 +267,12 @@ async def _add_not_tls(target: _Target) -> None:
     if answer.speaks is not Speaks.LDAP:
         await _add_mixed_up(target, "is configured as the TLS port, and no TLS server answers")
         return
+    keys = target.endpoint.help
     target.add(
         Pitfall.D8,
         f"{address} is configured as the TLS port, and a plain LDAP server answers there",
-        f"set SSLPort to the server's TLS port, usually {TLS_PORT}; {address.port} is its Port. If the server"
-        " offers StartTLS, QUINTET_START_TLS=1 uses it",
+        f"set {keys.tls_port} to the server's TLS port, usually {TLS_PORT}; {address.port} is its Port. If"
+        f" the server offers StartTLS, {keys.start_tls} uses it",
     )
 
 

@@ -1,10 +1,13 @@
 """Settings for a directory, found out by asking it, behind `quintet init`: reach it, propose, write."""
 
 from quintet.admin.init.connect import Reached, reach
+from quintet.admin.init.dxl import ExportedServer, read_export, with_export
 from quintet.admin.init.proposing import Proposal, SearchRefusedError, is_name, propose
-from quintet.admin.init.writing import SettingsPlan, in_the_way, write
+from quintet.admin.init.writing import PlannedServer, SettingsPlan, in_the_way, write
 
 __all__ = [
+    "ExportedServer",
+    "PlannedServer",
     "Proposal",
     "Reached",
     "SearchRefusedError",
@@ -13,5 +16,7 @@ __all__ = [
     "is_name",
     "propose",
     "reach",
+    "read_export",
+    "with_export",
     "write",
 ]

@@ -1,9 +1,10 @@
 """The three files, the trust store and its stash, as `quintet init` writes them: all of them or none."""
 
+import itertools
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,18 +31,29 @@ FILES = (INI, COMMUNITY, CARDS, STORE, STASH)
 
 
 @dataclass(frozen=True, slots=True)
-class SettingsPlan:
-    """All that goes into the files. `store` is None without TLS; `stash`: its password goes into a stash."""
+class PlannedServer:
+    """One server: how it is reached, and what is proposed for it.
+
+    `given` are settings of its `Connection`, by their names, that come before those of the proposal.
+    """
 
     host: str
     port: int
     tls_port: int
-    start_tls: bool
     level: Protection
     account: Account | None
+    proposal: Proposal
+    given: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsPlan:
+    """All that goes into the files. `store` is None without TLS; `stash`: its password goes into a stash."""
+
+    servers: tuple[PlannedServer, ...]
+    start_tls: bool
     store: Store | None
     stash: bool
-    proposal: Proposal
 
 
 def in_the_way(folder: Path) -> tuple[Path, ...]:
@@ -57,8 +69,9 @@ def write(
     Raises SettingsError when the settings would not do, StashError and WriteError; then nothing is changed.
     """
     password = Secret(secrets.token_urlsafe(24)) if plan.store is not None else None
+    numbered = zip(plan.servers, itertools.count(1), strict=False)
     contents: dict[str, bytes] = {
-        COMMUNITY: _community(plan).encode(),
+        COMMUNITY: render_community([_connection(*each) for each in numbered]).encode(),
         CARDS: _cards(plan, password).encode(),
     }
     stashed = plan.stash and password is not None
@@ -113,24 +126,25 @@ def _ini(plan: SettingsPlan, password: Secret | None, *, stashed: bool) -> str:
             keys[f"{_TRUST}PASSWORD_STASH_FILE"] = STASH
         else:
             keys[f"{_TRUST}PASSWORD"] = password.reveal()
-    if plan.level is Protection.PASSWORDS:
+    if any(each.level is Protection.PASSWORDS for each in plan.servers):
         keys["ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"] = "1"
     if plan.start_tls:
         keys["QUINTET_START_TLS"] = "1"
-    if plan.proposal.login_domains:
-        keys["QUINTET_LOGIN_DOMAINS"] = ",".join(plan.proposal.login_domains)
+    domains = dict.fromkeys(domain for each in plan.servers for domain in each.proposal.login_domains)
+    if domains:
+        keys["QUINTET_LOGIN_DOMAINS"] = ",".join(domains)
     return render_ini(keys)
 
 
-def _community(plan: SettingsPlan) -> str:
-    name, password = _account(plan)
-    chosen = plan.proposal
-    connection = {
-        "HostName": plan.host,
-        "Port": str(plan.port),
-        "SSLEnabled": "0" if plan.level is Protection.NONE else "1",
-        "SSLPort": str(plan.tls_port),
-        "SearchOrder": "1",
+def _connection(server: PlannedServer, nth: int) -> dict[str, str]:
+    name, password = _account(server)
+    chosen = server.proposal
+    return {
+        "HostName": server.host,
+        "Port": str(server.port),
+        "SSLEnabled": "0" if server.level is Protection.NONE else "1",
+        "SSLPort": str(server.tls_port),
+        "SearchOrder": str(nth),
         "BindEntryDn": name,
         "BindEntryPwd": password,
         "PersonResolveBase": chosen.person_base,
@@ -145,19 +159,25 @@ def _community(plan: SettingsPlan) -> str:
         "GroupMembership": chosen.membership,
         "GroupObjectClass": chosen.group_class,
         "GroupMemberAttribute": chosen.member_attribute,
+        **server.given,
     }
-    return render_community([connection])
 
 
 def _cards(plan: SettingsPlan, password: Secret | None) -> str:
-    name, secret = _account(plan)
-    chosen = plan.proposal
-    encrypted = plan.level is not Protection.NONE and not plan.start_tls
-    server = {
-        "HostName": plan.host,
-        "Port": str(plan.port),
+    servers = [_storage_details(each, start_tls=plan.start_tls) for each in plan.servers]
+    store = {} if password is None else {"KeyStorePath": STORE, "KeyStorePassword": password.reveal()}
+    return render_cards(servers, store, dict(plan.servers[0].proposal.details))
+
+
+def _storage_details(server: PlannedServer, *, start_tls: bool) -> dict[str, str]:
+    name, secret = _account(server)
+    chosen, encrypted = server.proposal, server.level is not Protection.NONE
+    return {
+        "HostName": server.host.partition(",")[0],
+        "Port": str(server.port),
         "SslEnabled": str(encrypted).lower(),
-        "SslPort": str(plan.tls_port),
+        "SslPort": str(server.tls_port),
+        **({"QUINTET_START_TLS": "true"} if encrypted and start_tls else {}),
         "UserName": name,
         "Password": secret,
         "BaseDN": chosen.person_base,
@@ -165,9 +185,8 @@ def _cards(plan: SettingsPlan, password: Secret | None) -> str:
         "UserIdAttribute": chosen.user_id_attribute,
         "PersonObjectClass": chosen.person_class,
     }
-    store = {} if password is None else {"KeyStorePath": STORE, "KeyStorePassword": password.reveal()}
-    return render_cards([server], store, dict(chosen.details))
 
 
-def _account(plan: SettingsPlan) -> tuple[str, str]:
-    return (plan.account.name, plan.account.password.reveal()) if plan.account is not None else ("", "")
+def _account(server: PlannedServer) -> tuple[str, str]:
+    account = server.account
+    return (account.name, account.password.reveal()) if account is not None else ("", "")

@@ -116,5 +116,6 @@ def _may_be_told(record: Person | Group) -> bool:
 
 def _match(record: Person | Group, identifier: str) -> ResolveMatch:
     kind = MatchType.USER if isinstance(record, Person) else MatchType.GROUP
-    description = record.mail or "" if isinstance(record, Person) else ""
+    mail = record.mail if isinstance(record, Person) else None
+    description = record.description or mail or ""
     return ResolveMatch(identifier, clip(record.name, _LONGEST_TEXT), clip(description, _LONGEST_TEXT), kind)

@@ -192,13 +192,13 @@ def _wrong_curve(case: Case) -> Explanation:
 
 
 def _not_tls(case: Case) -> Explanation:
-    start_tls = ", or QUINTET_START_TLS=1 if it offers StartTLS" if case.settings.names.prefix else ""
+    value = "=1" if case.settings.names.prefix else '="true"'
     plain = "; it is the usual port for unencrypted LDAP" if case.port in (389, 3268) else ""
     return Explanation(
         Reason.NOT_TLS,
         case.place,
         f"{case.place} does not speak TLS{plain}",
-        f"use the server's TLS port, usually 636{start_tls}",
+        f"use the server's TLS port, usually 636, or QUINTET_START_TLS{value} if it offers StartTLS",
     )
 
 
