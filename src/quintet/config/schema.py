@@ -38,6 +38,7 @@ class Kind(Enum):
     FILTER = "LDAP filter"
     ATTRIBUTE = "attribute name"
     CHOICE = "one of"
+    GROUPS = "names or DNs of groups, semicolon-separated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,9 @@ FOREIGN_SECTIONS = ("stconvomap", "stinfouser", "stpresencesubmgr", "ST_BB_NAMES
 """Sections with keys that are not about the directory: nothing is said about these."""
 COMPONENT_KEYS = ("VP_TRACE_ALL",)
 """Keys that may also be in the section of one component, `[Debug-StUsers]`."""
+
+APPLICATION = "Application-NAME"
+"""Stands for the section of one application, `[Application-wiki]`. Its keys may be in each of these."""
 
 _CONFIG, _DIRECTORY, _DEBUG = ("Config",), ("Directory",), ("Debug",)
 _USUAL = TlsSettings()
@@ -317,7 +321,53 @@ INI_KEYS: tuple[Setting, ...] = (
             "name or DN of the group whose members are administrators",
             security=True,
         ),
+        Setting(
+            "QUINTET_ALLOW_UNENCRYPTED_GROUPS",
+            Kind.FLAG,
+            "1 = administrators and applications are granted what groups allow, although the groups come over"
+            " unencrypted connections",
+            "0",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_RETURN_ORIGINS",
+            Kind.LIST,
+            "origins of the applications to which signing in may lead back, https://wiki.example.com",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_COOKIE_DOMAIN",
+            Kind.HOST,
+            "domain that Quintet and the applications have in common; not set, they must have one host name",
+            security=True,
+        ),
         sections=_CONFIG,
+    ),
+    *group(
+        OURS,
+        Setting(
+            "QUINTET_REQUIRED_GROUPS",
+            Kind.GROUPS,
+            "groups whose members may use the application; not set, everybody who signs in may",
+            security=True,
+        ),
+        Setting("QUINTET_SENT_GROUPS", Kind.GROUPS, "groups that Remote-Groups may name", security=True),
+        Setting("QUINTET_USER_ATTRIBUTE", Kind.ATTRIBUTE, "attribute of Remote-User", "uid", security=True),
+        Setting(
+            "QUINTET_HEADER_ENCODING",
+            Kind.CHOICE,
+            "how Remote-User, -Name, -Email and -Groups are written",
+            "utf-8",
+            choices=("utf-8", "percent"),
+        ),
+        Setting(
+            "QUINTET_BASIC_SIGN_IN",
+            Kind.FLAG,
+            "1 = programs may sign in with name and password in each request (HTTP Basic)",
+            "0",
+            security=True,
+        ),
+        sections=(APPLICATION,),
     ),
     *group(
         "2.10",

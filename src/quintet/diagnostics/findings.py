@@ -261,3 +261,17 @@ class Finding(Code):
     impact: the path of the container does not exist here; the file of that name in the settings folder is
     used
     fix: nothing has to be done"""
+    # Sign-in for other applications.
+    Q140 = """warning: Groups are not read over encrypted connections
+    impact: someone on the network could add a person to a group, so there are no administrators, and every
+    application is refused
+    fix: quintet protect all, or quintet protect passwords; QUINTET_ALLOW_UNENCRYPTED_GROUPS=1 in [Config]
+    accepts the risk
+    see: how-to/encrypt-everything.md"""
+    Q141 = """warning: Applications can't lead to the page for signing in
+    impact: without QUINTET_PUBLIC_URL nobody who is not signed in gets there
+    fix: set QUINTET_PUBLIC_URL in [Config] to the URL under which browsers reach Quintet"""
+    Q142 = """warning: The cookie for applications does not reach one of them
+    impact: browsers send it to QUINTET_COOKIE_DOMAIN and below, or to the host of QUINTET_PUBLIC_URL alone;
+    whoever signs in for another host is asked to sign in again and again
+    fix: set QUINTET_COOKIE_DOMAIN to the domain that Quintet and its applications have in common"""

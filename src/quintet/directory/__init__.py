@@ -78,6 +78,7 @@ from quintet.directory.records import (
     Page,
     Person,
     Resolution,
+    VerifiedPerson,
 )
 from quintet.directory.resolve import may_be_resolved
 from quintet.directory.service_pool import ServicePool
@@ -142,6 +143,7 @@ __all__ = [
     "UnknownNameError",
     "UnreachableReason",
     "UntrustedServerError",
+    "VerifiedPerson",
     "Warned",
     "attribute_key",
     "card_endpoints",

@@ -1,9 +1,10 @@
 """What one request works with: settings and the pools that they ask for. A reload replaces it as a whole."""
 
 import asyncio
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 from quintet.config import DirectorySettings, ServerSettings, Settings
 from quintet.directory.entries import (
@@ -35,7 +36,7 @@ from quintet.ldap.errors import (
 )
 from quintet.ldap.filters import Filter, Or
 from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
-from quintet.ldap.prepared import PreparedRead, PreparedSearch
+from quintet.ldap.prepared import PreparedRead, PreparedSearch, Query
 from quintet.ldap.results import SearchResult
 
 LIMITS = (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded)
@@ -56,6 +57,12 @@ class Found:
     missing_base: str | None = None
 
 
+class Searcher(Protocol):
+    """What searches are sent through: a pool, or one connection."""
+
+    async def find_all(self, queries: Sequence[Query]) -> list[SearchResult | LdapError]: ...
+
+
 @final
 class Server:
     """One directory, as the tasks see it: its settings, a pool for each task, and what is asked often.
@@ -73,6 +80,7 @@ class Server:
     ) -> None:
         self.settings = settings
         self.pools = pools
+        self._searchers: Mapping[Service, Searcher] = pools
         self.label = settings.label
         self.bases = tuple(dict.fromkeys((settings.person_base, settings.group_base)))
         """The bases for people and groups, once each."""
@@ -101,7 +109,7 @@ class Server:
         Limits also hold for servers that do not observe them. With `in_part`, what came before the server's
         time limit or administrative limit was reached is accepted. A base that does not exist has no entries.
         """
-        outcomes = await self.pools[service].find_all([search.query(tree) for search, tree in asked])
+        outcomes = await self._searchers[service].find_all([search.query(tree) for search, tree in asked])
         for (search, tree), outcome in zip(asked, outcomes, strict=True):
             tell_search(service, self.label, search.base, search.scope, tree, outcome)
         return [
@@ -115,7 +123,7 @@ class Server:
         self, service: Service, asked: Sequence[tuple[PreparedSearch, bytes]]
     ) -> list[Found | None]:
         """As `find_all`, with None where the server refuses one of the searches."""
-        outcomes = await self.pools[service].find_all([search.query(tree) for search, tree in asked])
+        outcomes = await self._searchers[service].find_all([search.query(tree) for search, tree in asked])
         return [
             None if _is_refusal(outcome) else self._cut_or_raise(service, search, outcome, in_part=False)
             for (search, _), outcome in zip(asked, outcomes, strict=True)
@@ -145,7 +153,9 @@ class Server:
         attributes: Sequence[str],
     ) -> SearchResultEntry | None:
         """One entry by its name; None when it does not exist, or the filter does not match it."""
-        (outcome,) = await self.pools[service].find_all((PreparedRead(filter, attributes).query(str(dn)),))
+        (outcome,) = await self._searchers[service].find_all(
+            (PreparedRead(filter, attributes).query(str(dn)),)
+        )
         tree = filter if isinstance(filter, bytes) else filter.encode()
         tell_search(service, self.label, str(dn), BASE_OBJECT, tree, outcome)
         return _entry_or_raise(outcome)
@@ -154,8 +164,14 @@ class Server:
         self, service: Service, read: PreparedRead, dns: Sequence[str]
     ) -> list[SearchResultEntry | None]:
         """The entries of these names, in order; None also where the server refuses to give one of them."""
-        outcomes = await self.pools[service].find_all([read.query(dn) for dn in dns])
+        outcomes = await self._searchers[service].find_all([read.query(dn) for dn in dns])
         return [None if _is_refusal(outcome) else _entry_or_raise(outcome) for outcome in outcomes]
+
+    def over(self, service: Service, searcher: Searcher) -> "Server":
+        """This server, with the searches of the service sent through something else than its pool."""
+        other = copy.copy(self)
+        other._searchers = {service: searcher}  # noqa: SLF001  # a copy of our own
+        return other
 
     def is_group_entry(self, entry: SearchResultEntry) -> bool:
         """Whether this is a group: by its class, or because it has members."""

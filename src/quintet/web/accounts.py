@@ -6,9 +6,10 @@ from contextlib import suppress
 
 from starlette.requests import Request
 
+from quintet.config.applications import group_name
+from quintet.config.web_settings import WebSettings
 from quintet.directory.errors import AmbiguousNameError, DirectoryError, UnknownNameError
-from quintet.directory.records import Group, Person
-from quintet.directory.services import Protection
+from quintet.directory.records import Group, Person, VerifiedPerson
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import DNSyntaxError
 from quintet.web.security import client_of, session_of
@@ -27,57 +28,74 @@ class TooManyAttemptsError(Exception):
 async def sign_in(site: Site, request: Request, name: str, password: str) -> tuple[str, Session]:
     """Begin a session, and end the one that the browser had. Returns the ID for the cookie, and the session.
 
-    Raises TooManyAttemptsError before the directory is asked; AuthenticationError, the same for an unknown
-    name and a wrong password; DirectoryUnavailableError and its kin.
+    Raises as `check_password`.
     """
-    client = client_of(request, site.web)
-    if not await site.limits.may_sign_in(name, client.address):
-        raise TooManyAttemptsError
-    person = await site.directory.authenticate(name, password)
+    verified = await check_password(site, request, name, password)
     old = session_of(request, site.sessions, site.web)
     if old is not None:
         site.sessions.end(old)
-    return site.sessions.begin(name, person, administrator=await _is_administrator(site, person))
+    return site.sessions.begin(name, verified, administrator=is_administrator(site.web, verified))
+
+
+async def check_password(site: Site, request: Request, name: str, password: str) -> VerifiedPerson:
+    """Who has this name and password, with groups and attributes where something is granted by them.
+
+    Raises TooManyAttemptsError before the directory is asked; AuthenticationError, the same for an unknown
+    name and a wrong password; DirectoryUnavailableError and its kin.
+    """
+    web = site.web
+    if not await site.limits.may_sign_in(name, client_of(request, web).address):
+        raise TooManyAttemptsError
+    if not web.grants:
+        return VerifiedPerson(await site.directory.authenticate(name, password))
+    return await site.directory.verify(
+        name, password, attributes=attributes_of(web), unencrypted=web.allow_unencrypted_groups
+    )
 
 
 async def current_session(site: Site, request: Request) -> Session | None:
-    """The session of a request. It ends here when its person is no longer in the directory.
-
-    While the directory can't be asked, a session stays as it is, and is checked again by the next request.
-    """
+    """The session of a request. It ends here when its person may no longer sign in."""
     session = session_of(request, site.sessions, site.web)
-    if session is None or not site.sessions.needs_check(session):
+    return session and await rechecked(site, session)
+
+
+async def rechecked(site: Site, session: Session) -> Session | None:
+    """The session, with what the directory says of its person now, if it was not asked lately.
+
+    None when the person's entry is gone or disabled, which ends the session. While the directory can't be
+    asked, a session stays as it is, and is checked again by the next request.
+    """
+    if not site.sessions.needs_check(session):
         return session
+    web, before = site.web, site.sessions.begin_check(session)
     try:
-        person = await site.directory.resolve_login(session.login)
-        administrator = await _is_administrator(site, person)
-    except (UnknownNameError, AmbiguousNameError):
-        site.sessions.end(session)
-        return None
+        verified = await site.directory.recheck(
+            session.verified,
+            session.login,
+            attributes=attributes_of(web),
+            unencrypted=web.allow_unencrypted_groups,
+        )
     except DirectoryError:
+        session.checked = before
         return session
-    if person.dn != session.person.dn:
+    if verified is None:
         site.sessions.end(session)
         return None
-    session.administrator = administrator
-    site.sessions.seen(session)
+    session.verified, session.administrator = verified, is_administrator(web, verified)
     return session
 
 
-async def _is_administrator(site: Site, person: Person) -> bool:
-    """Whether the person is in `QUINTET_ADMIN_GROUP`.
+def attributes_of(web: WebSettings) -> tuple[str, ...]:
+    """The attributes of people that applications are told."""
+    return tuple(dict.fromkeys(each.user_attribute for each in web.applications))
 
-    Groups are believed only where every connection is encrypted: on others, someone on the network could add
-    the person to the group.
-    """
-    wanted = site.web.admin_group
-    if not wanted or site.directory.protection is not Protection.ALL:
+
+def is_administrator(web: WebSettings, verified: VerifiedPerson) -> bool:
+    """Whether the person is in `QUINTET_ADMIN_GROUP`, as far as that can be believed."""
+    if not web.admin_group:
         return False
-    named = _parsed(wanted)
-    groups = await site.directory.groups_of(person)
-    return any(
-        _parsed(each.dn) == named if named else each.name.casefold() == wanted.casefold() for each in groups
-    )
+    wanted = group_name(web.admin_group)
+    return any(wanted.is_group(each.name, _parsed(each.dn)) for each in verified.groups or ())
 
 
 # Handles: an ID in a URL, where slashes and %2F would not survive proxies.

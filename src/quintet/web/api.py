@@ -43,7 +43,7 @@ from quintet.web.documents import (
     SignInDocument,
 )
 from quintet.web.problem import MEDIA_TYPE, problem, problem_of
-from quintet.web.security import client_of, is_same_origin, may_sign_in_here, session_cookie
+from quintet.web.security import client_of, is_same_origin, may_sign_in_here, set_session_cookies
 from quintet.web.sessions import Session
 from quintet.web.site import Site
 
@@ -115,7 +115,7 @@ def make_api(site: Site) -> FastAPI:
             raise _ProblemError(
                 problem(429, code="too-many-attempts", headers={"retry-after": "300"})
             ) from None
-        response.headers["set-cookie"] = session_cookie(ident, secure=client.secure)
+        set_session_cookies(response.headers, ident, site.web, secure=client.secure)
         return SessionDocument.of(session)
 
     @api.get("/session")
@@ -134,7 +134,7 @@ def make_api(site: Site) -> FastAPI:
         if everywhere:
             site.sessions.end_all_of(session.person)
         site.sessions.end(session)
-        response.headers["set-cookie"] = session_cookie("", secure=client_of(request, site.web).secure)
+        set_session_cookies(response.headers, "", site.web, secure=client_of(request, site.web).secure)
 
     @api.get("/resolve", dependencies=by_user)
     async def resolve(

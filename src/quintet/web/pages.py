@@ -42,7 +42,8 @@ from quintet.web.documents import (
 )
 from quintet.web.links import mail_link, photo_path, telephone_link
 from quintet.web.problem import problem
-from quintet.web.security import PAGE_POLICY, client_of, is_same_origin, may_sign_in_here, session_cookie
+from quintet.web.return_address import return_origin
+from quintet.web.security import PAGE_POLICY, client_of, is_same_origin, may_sign_in_here, set_session_cookies
 from quintet.web.sessions import Session
 from quintet.web.site import PICTURES, Site
 
@@ -114,30 +115,35 @@ class _Pages:
     # Signing in and out.
 
     async def sign_in_form(self, request: Request) -> Response:
-        if not self._site.web.people_pages:
+        if not self._may_sign_in:
             return problem(404)
-        return self._sign_in_page(request, 200)
+        return self._sign_in_page(request, 200, back=request.query_params.get("return", ""))
 
     async def sign_in(self, request: Request) -> Response:
         web = self._site.web
         client = client_of(request, web)
-        if not web.people_pages:
+        if not self._may_sign_in:
             return problem(404)
         if not is_same_origin(request, web) or not may_sign_in_here(client, web):
             return self._sign_in_page(request, 403, message="The form was sent from another page. Try again.")
         form = await _form(request)
-        name, password = form.get("name", ""), form.get("password", "")
+        name, password, back = (form.get(each, "") for each in ("name", "password", "return"))
+        back = back if return_origin(back, web.return_origins) else ""
         if not name.strip() or len(name.encode(errors="replace")) > LONGEST_NAME:
-            return self._sign_in_page(request, 401, message=_WRONG)
+            return self._sign_in_page(request, 401, message=_WRONG, back=back)
         try:
             ident, _ = await sign_in(self._site, request, name, password)
         except AuthenticationError:
-            return self._sign_in_page(request, 401, name, _WRONG)
+            return self._sign_in_page(request, 401, name, _WRONG, back)
         except TooManyAttemptsError:
-            return self._sign_in_page(request, 429, name, "Too many attempts. Wait a few minutes.")
+            return self._sign_in_page(request, 429, name, "Too many attempts. Wait a few minutes.", back)
         except DirectoryError:
-            return self._sign_in_page(request, 503, name, "The directory can’t be reached. Try again later.")
-        return RedirectResponse("/", 303, {"set-cookie": session_cookie(ident, secure=client.secure)})
+            return self._sign_in_page(
+                request, 503, name, "The directory can’t be reached. Try again later.", back
+            )
+        answer = RedirectResponse(back or "/", 303)
+        set_session_cookies(answer.headers, ident, web, secure=client.secure)
+        return answer
 
     async def sign_out(self, request: Request) -> Response:
         web = self._site.web
@@ -148,8 +154,9 @@ class _Pages:
             if not (good and is_same_origin(request, web)):
                 return self._message(session, 403, "Not signed out", "Use the button of this page.")
             self._site.sessions.end(session)
-        cookie = session_cookie("", secure=client_of(request, web).secure)
-        return RedirectResponse("/sign-in", 303, {"set-cookie": cookie})
+        answer = RedirectResponse("/sign-in", 303)
+        set_session_cookies(answer.headers, "", web, secure=client_of(request, web).secure)
+        return answer
 
     # For those who are signed in.
 
@@ -210,10 +217,33 @@ class _Pages:
         except DirectoryError:
             return None
 
-    def _sign_in_page(self, request: Request, status: int, name: str = "", message: str = "") -> Response:
+    @property
+    def _may_sign_in(self) -> bool:
+        """Whether there is a page for signing in: for the people pages, or for other applications."""
+        return self._site.web.people_pages or bool(self._site.web.applications)
+
+    def _sign_in_page(
+        self, request: Request, status: int, name: str = "", message: str = "", back: str = ""
+    ) -> Response:
+        """The form. `back` is where it leads afterwards, if that is one of the origins in the settings."""
         web = self._site.web
         allowed = may_sign_in_here(client_of(request, web), web)
-        return self._page("sign_in.html", None, status, name=name, message=message, allowed=allowed)
+        origin = return_origin(back, web.return_origins)
+        answer = self._page(
+            "sign_in.html",
+            None,
+            status,
+            name=name,
+            message=message,
+            allowed=allowed,
+            back=back if origin else "",
+            application=origin or "",
+        )
+        if origin:  # browsers apply form-action to the redirect as well
+            answer.headers["content-security-policy"] = PAGE_POLICY.replace(
+                "form-action 'self'", f"form-action 'self' {origin}"
+            )
+        return answer
 
     def _message(self, session: Session | None, status: int, heading: str, message: str) -> Response:
         return self._page("message.html", session, status, heading=heading, message=message)

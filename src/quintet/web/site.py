@@ -9,6 +9,7 @@ from quintet.config.settings import CardSettings, Detail, Settings
 from quintet.config.web_settings import WebSettings
 from quintet.directory.directory import Directory
 from quintet.web.limits import Limits
+from quintet.web.remembered import RememberedPairs
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
 
@@ -30,6 +31,7 @@ class Site:
     settings: Callable[[], Settings]
     sessions: Sessions = field(default_factory=Sessions)
     limits: Limits = field(default_factory=Limits)
+    pairs: RememberedPairs = field(default_factory=RememberedPairs)
     observe: Observe | None = None
 
     @property
