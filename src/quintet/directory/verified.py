@@ -22,6 +22,7 @@ from quintet.directory.user_groups import levels_at, server_of
 from quintet.ldap.connection import Connection
 from quintet.ldap.errors import ClientLimitError, LdapError, ResultError
 from quintet.ldap.messages import SearchResultEntry
+from quintet.ldap.prepared import ConnectionSearcher
 
 _GROUPS, _LOOKUPS = Service.GROUP_CONTENT, Service.RESOLVE_LOGIN
 
@@ -120,10 +121,11 @@ async def _read_as(
 ) -> list[VerifiedPerson]:
     """Groups and attributes as the person sees them; nothing where the server refuses."""
     try:
-        groups = await levels_at(server.over(_GROUPS, connection), person.dn)
+        searcher = ConnectionSearcher(connection)
+        groups = await levels_at(server.over(_GROUPS, searcher), person.dn)
         entry = None
         if attributes:
-            entry = await server.over(_LOOKUPS, connection).read(_LOOKUPS, person.dn, ANY_ENTRY, attributes)
+            entry = await server.over(_LOOKUPS, searcher).read(_LOOKUPS, person.dn, ANY_ENTRY, attributes)
     except (ResultError, ClientLimitError) as error:
         server.warn_once(Service.AUTHENTICATE, f"users may not read their own groups: {error}")
         return []

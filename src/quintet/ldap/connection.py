@@ -41,15 +41,7 @@ from quintet.ldap.messages import (
     ModifyRequest,
     Request,
 )
-from quintet.ldap.operations import (
-    NEVER,
-    AnswerOperation,
-    BatchedSearch,
-    SearchBatch,
-    SearchOperation,
-    StreamOperation,
-)
-from quintet.ldap.prepared import Query
+from quintet.ldap.operations import NEVER, AnswerOperation, SearchOperation, StreamOperation
 from quintet.ldap.protocol import LdapProtocol
 from quintet.ldap.reading import Intermediate, ReadOperations
 from quintet.ldap.results import SearchPage, SearchResult
@@ -358,33 +350,6 @@ class Connection(BindOperations):
         except asyncio.CancelledError:
             wire.give_up(pending)
             raise
-
-    async def find_all(self, queries: Sequence[Query]) -> list[SearchResult | LdapError]:
-        """The outcome of each of these prepared searches, in their order. They are sent together."""
-        wire, limits = self._wire, self._limits
-        outcomes: list[Any] = [None] * len(queries)
-        if not queries:
-            return outcomes
-        now = wire.last_used = self._loop.time()
-        batch = SearchBatch(self._loop.create_future(), outcomes, len(queries))
-        begun: list[BatchedSearch] = []
-        for nth, (frame, part, dn, most) in enumerate(queries):
-            entries = limits.entries if most is None else most
-            deadline = now + limits.timeout
-            begun.append(
-                BatchedSearch(batch, nth, wire.server, dn, deadline, frame, part, entries, limits.collected)
-            )
-            try:
-                wire.begin(begun[-1])
-            except LdapError as error:
-                begun[-1].fail(error)
-        try:
-            await batch.future
-        except asyncio.CancelledError:
-            for operation in begun:
-                wire.give_up(operation)
-            raise
-        return outcomes
 
     async def stream(
         self,
