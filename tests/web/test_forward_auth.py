@@ -253,6 +253,23 @@ async def test_who_left_the_group_or_the_directory_is_refused_within_five_minute
         assert (await browser.get(NGINX)).status_code == 401
 
 
+async def test_the_requests_of_traefik_as_documented(web: Web) -> None:
+    """Method, protocol, host and URI come as `X-Forwarded-…`, beside the client's own headers."""
+    trust(web)
+    web.change(applications=(replace(WIKI, required=(group_name("engineers"),)),), **PROXY)
+    asked = BROWSER | {"x-forwarded-for": "192.0.2.7", "user-agent": "browser", "remote-user": "root"}
+    answer = await web.client.get(FORWARD, headers=asked)
+    assert answer.status_code == 302
+    assert (await web.client.get(FORWARD, headers=asked | {"x-forwarded-method": "POST"})).status_code == 401
+    for name, status in (("alice", 200), ("carol", 403)):
+        verified = await web.site.directory.verify(name, f"{name}-secret", attributes=("uid",))
+        ident, _ = web.site.sessions.begin(name, verified, administrator=False)
+        cookie = {"cookie": f"theme=dark; __Secure-quintet-verify={verify_id(ident)}"}
+        answer = await web.client.get(FORWARD, headers=asked | cookie)
+        assert answer.status_code == status
+        assert remote(answer)[0] == (b"alice" if status == 200 else b"")
+
+
 # HTTP Basic.
 
 
