@@ -18,6 +18,7 @@ anew. `stash_passwords` does what a first start with a stash file does. `schema`
 every setting once.
 """
 
+from quintet.config.applications import ApplicationSettings, GroupName, group_name
 from quintet.config.cross_checks import encrypts
 from quintet.config.edit import (
     get_key,
@@ -27,9 +28,9 @@ from quintet.config.edit import (
     switch_cards,
     switch_connections,
 )
-from quintet.config.environment import ENV_FILES
+from quintet.config.environment import ENV_FILES, read_env_file
 from quintet.config.ini import read_ini_source
-from quintet.config.ini_values import is_variable
+from quintet.config.ini_values import application_name, is_variable
 from quintet.config.load import check, load, read, settings_file
 from quintet.config.render import render_cards, render_community, render_ini
 from quintet.config.schema import CARDS, COMMUNITY, INI
@@ -40,13 +41,13 @@ from quintet.config.settings import (
     CardStorage,
     Detail,
     DirectorySettings,
-    Scope,
     ServerSettings,
     Settings,
     TraceSettings,
 )
 from quintet.config.source import EditError
 from quintet.config.stash_migration import stash_passwords
+from quintet.config.web_settings import Network, WebSettings
 from quintet.config.xml_document import read_xml_source
 from quintet.config.xml_schema import PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import SettingsError
@@ -59,23 +60,29 @@ __all__ = [
     "PLAIN_PORT",
     "TLS_PORT",
     "Account",
+    "ApplicationSettings",
     "CardServer",
     "CardSettings",
     "CardStorage",
     "Detail",
     "DirectorySettings",
     "EditError",
-    "Scope",
+    "GroupName",
+    "Network",
     "ServerSettings",
     "Settings",
     "SettingsError",
     "TraceSettings",
+    "WebSettings",
+    "application_name",
     "check",
     "encrypts",
     "get_key",
+    "group_name",
     "is_variable",
     "load",
     "read",
+    "read_env_file",
     "read_ini_source",
     "read_xml_source",
     "remove_key",

@@ -7,8 +7,7 @@ from quintet.config.ini_values import IniValues
 from quintet.config.parsers import SettingsReader, invalid
 from quintet.config.schema import KNOWN_INI
 from quintet.diagnostics import Diagnostics, Finding
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError
+from quintet.ldap import DN, DNSyntaxError
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _ENCODINGS = {"utf-8": False, "percent": True}

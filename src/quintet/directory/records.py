@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from quintet.directory.services import Service
-from quintet.ldap.pool_config import ConnectionState
+from quintet.ldap import ConnectionState
 
 
 @dataclass(frozen=True, slots=True)

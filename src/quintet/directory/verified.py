@@ -19,9 +19,7 @@ from quintet.directory.records import Group, Person, VerifiedPerson
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
 from quintet.directory.user_groups import levels_at, server_of
-from quintet.ldap.connection import Connection
-from quintet.ldap.errors import ClientLimitError, LdapError, ResultError
-from quintet.ldap.messages import SearchResultEntry
+from quintet.ldap import ClientLimitError, Connection, Entry, LdapError, ResultError
 from quintet.ldap.prepared import ConnectionSearcher
 
 _GROUPS, _LOOKUPS = Service.GROUP_CONTENT, Service.RESOLVE_LOGIN
@@ -109,7 +107,7 @@ async def _groups(server: Server, person: Person) -> tuple[Group, ...]:
         raise answered_badly(error, server, _GROUPS) from error
 
 
-async def _entry(server: Server, person: Person, attributes: Sequence[str]) -> SearchResultEntry | None:
+async def _entry(server: Server, person: Person, attributes: Sequence[str]) -> Entry | None:
     try:
         return await server.read(_LOOKUPS, person.dn, ANY_ENTRY, attributes)
     except LdapError as error:
@@ -132,7 +130,7 @@ async def _read_as(
     return [VerifiedPerson(person, tuple(each.group for each in groups), _values(entry, attributes))]
 
 
-def _values(entry: SearchResultEntry | None, attributes: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _values(entry: Entry | None, attributes: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return {each: tuple(texts(entry, each)) if entry else () for each in attributes}
 
 

@@ -6,14 +6,18 @@ from contextlib import suppress
 
 from starlette.requests import Request
 
-from quintet.config.applications import group_name
-from quintet.config.web_settings import WebSettings
-from quintet.directory.errors import AmbiguousNameError, DirectoryError, UnknownNameError
-from quintet.directory.records import Group, Person, VerifiedPerson
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError
+from quintet.config import WebSettings, group_name
+from quintet.directory import (
+    AmbiguousNameError,
+    DirectoryError,
+    Group,
+    Person,
+    UnknownNameError,
+    VerifiedPerson,
+)
+from quintet.ldap import DN, DNSyntaxError
 from quintet.web.security import client_of, session_of
-from quintet.web.sessions import Session
+from quintet.web.sessions import WebSession
 from quintet.web.site import Site
 
 LONGEST_NAME = 1024
@@ -25,7 +29,7 @@ class TooManyAttemptsError(Exception):
     """Too many attempts to sign in with this name, or from this network."""
 
 
-async def sign_in(site: Site, request: Request, name: str, password: str) -> tuple[str, Session]:
+async def sign_in(site: Site, request: Request, name: str, password: str) -> tuple[str, WebSession]:
     """Begin a session, and end the one that the browser had. Returns the ID for the cookie, and the session.
 
     Raises as `check_password`.
@@ -53,13 +57,13 @@ async def check_password(site: Site, request: Request, name: str, password: str)
     )
 
 
-async def current_session(site: Site, request: Request) -> Session | None:
+async def current_session(site: Site, request: Request) -> WebSession | None:
     """The session of a request. It ends here when its person may no longer sign in."""
     session = session_of(request, site.sessions, site.web)
     return session and await rechecked(site, session)
 
 
-async def rechecked(site: Site, session: Session) -> Session | None:
+async def rechecked(site: Site, session: WebSession) -> WebSession | None:
     """The session, with what the directory says of its person now, if it was not asked lately.
 
     None when the person's entry is gone or disabled, which ends the session. While the directory can't be

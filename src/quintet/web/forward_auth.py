@@ -21,11 +21,8 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from quintet.config.applications import ApplicationSettings, GroupName
-from quintet.config.ini_values import application_name
-from quintet.directory.entries import parsed
-from quintet.directory.errors import AuthenticationError, DirectoryError
-from quintet.directory.records import Group, VerifiedPerson
+from quintet.config import ApplicationSettings, GroupName, application_name
+from quintet.directory import AuthenticationError, DirectoryError, Group, VerifiedPerson, parsed
 from quintet.web.accounts import LONGEST_NAME, TooManyAttemptsError, check_password, rechecked
 from quintet.web.limits import network_of
 from quintet.web.return_address import return_origin

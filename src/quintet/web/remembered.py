@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import final
 
-from quintet.directory.records import VerifiedPerson
+from quintet.directory import VerifiedPerson
 
 SECONDS = 60.0
 MOST = 10_000

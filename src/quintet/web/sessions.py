@@ -1,7 +1,7 @@
 """Who is signed in.
 
 Theory of operation. A session is made by signing in and by nothing else. Its ID is 256 random bits, which
-only the browser keeps; the server keeps their SHA-256, so that no dump of its memory or log signs anybody
+only the browser keeps; the server keeps their SHA-256, so that no dump of its memory or log signs a user
 in. It ends (a) by signing out, (b) after IDLE seconds without a request, (c) after LONGEST seconds in any
 case, (d) when a recheck finds the person gone, (e) as the oldest of its person or of all when there are too
 many. `_by_key` holds the sessions in the order of their beginning; only `begin` and `_drop` change it.
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
-from quintet.directory.records import Person, VerifiedPerson
+from quintet.directory import Person, VerifiedPerson
 
 IDLE = 30 * 60.0
 """Seconds without a request after which a session ends."""
@@ -32,7 +32,7 @@ MOST = 10_000
 
 
 @dataclass(slots=True)
-class Session:
+class WebSession:
     """A person who is signed in. `login` is the name as typed. Times are in seconds.
 
     `key` is the hash of the ID, `verify_key` that of the ID for `/auth/verify`.
@@ -59,12 +59,12 @@ class Sessions:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._by_key: dict[str, Session] = {}
-        self._by_verify_key: dict[str, Session] = {}
+        self._by_key: dict[str, WebSession] = {}
+        self._by_verify_key: dict[str, WebSession] = {}
 
     def begin(
         self, login: str, person: Person | VerifiedPerson, *, administrator: bool
-    ) -> tuple[str, Session]:
+    ) -> tuple[str, WebSession]:
         """Sign a person in. Returns the ID for the cookie, which is kept nowhere else, and the session."""
         verified = VerifiedPerson(person) if isinstance(person, Person) else person
         ident, now = secrets.token_urlsafe(32), self._clock()
@@ -74,7 +74,7 @@ class Sessions:
             self._drop(each.key)
         while len(self._by_key) >= MOST:
             self._drop(next(iter(self._by_key)))
-        session = Session(
+        session = WebSession(
             _hashed(ident),
             _hashed(verify_id(ident)),
             login,
@@ -88,15 +88,15 @@ class Sessions:
         self._by_key[session.key] = self._by_verify_key[session.verify_key] = session
         return ident, session
 
-    def find(self, ident: str) -> Session | None:
+    def find(self, ident: str) -> WebSession | None:
         """The session with this ID, which counts as used; None when it has ended."""
         return self._used(self._by_key.get(_hashed(ident)))
 
-    def find_verified(self, ident: str) -> Session | None:
+    def find_verified(self, ident: str) -> WebSession | None:
         """The session with this ID for `/auth/verify`, which counts as used; None when it has ended."""
         return self._used(self._by_verify_key.get(_hashed(ident)))
 
-    def _used(self, session: Session | None) -> Session | None:
+    def _used(self, session: WebSession | None) -> WebSession | None:
         now = self._clock()
         if session is None:
             return None
@@ -106,16 +106,16 @@ class Sessions:
         session.used = now
         return session
 
-    def needs_check(self, session: Session) -> bool:
+    def needs_check(self, session: WebSession) -> bool:
         """Whether the person was last seen in the directory too long ago."""
         return self._clock() - session.checked >= RECHECK
 
-    def begin_check(self, session: Session) -> float:
+    def begin_check(self, session: WebSession) -> float:
         """The directory is being asked, so that nobody else need ask. Returns when it was asked before."""
         before, session.checked = session.checked, self._clock()
         return before
 
-    def end(self, session: Session) -> None:
+    def end(self, session: WebSession) -> None:
         self._drop(session.key)
 
     def end_all_of(self, person: Person) -> int:
@@ -125,7 +125,7 @@ class Sessions:
             self._drop(key)
         return len(keys)
 
-    def all(self) -> tuple[Session, ...]:
+    def all(self) -> tuple[WebSession, ...]:
         """The sessions that have not ended, the oldest first."""
         self._expire(self._clock())
         return tuple(self._by_key.values())
@@ -149,7 +149,7 @@ def verify_id(ident: str) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def _is_over(session: Session, now: float) -> bool:
+def _is_over(session: WebSession, now: float) -> bool:
     return now - session.used >= IDLE or now - session.began >= LONGEST
 
 
