@@ -238,8 +238,8 @@ class Finding(Code):
     Q90 = """note: Not examined
     impact: an earlier problem, or a limit of the server, prevents it
     fix: fix that first, then run quintet doctor again"""
-    Q91 = """note: A check did not finish
-    impact: the server was too slow, or answered unexpectedly; the other checks were made anyway
+    Q91 = """error: A check did not finish
+    impact: what it looks at may work or not; the other checks were made anyway
     fix: run quintet doctor again; if the problem remains, look at the server's log"""
     # Business cards.
     Q92 = """error: No LDAP server is configured for business cards
