@@ -56,7 +56,9 @@ def settings() -> str:
         "Section `[Config]`. Each key has two scopes: `STLDAP_…` is for LDAP alone, `ST_…` is for the whole"
         " server. LDAP takes `STLDAP_…`, and where that is not set, `ST_…`; key by key."
         f" (`{'…` and `'.join(schema.OTHER_PREFIXES)}…` are known, and do not concern LDAP.)"
-        " [How to choose](../how-to/tls-scopes.md).",
+        " [How to choose](../how-to/tls-scopes.md). [HTTPS](../how-to/serve-https.md) takes"
+        f" `{schema.HTTP_PREFIXES[0]}TLS_…`, and where that is not set, `ST_…`, of"
+        f" {_codes(schema.SERVER_TLS_NAMES)}.",
         _settings_table(tls),
         "## sametime.ini: the directory and the rest",
         _settings_table(ini),

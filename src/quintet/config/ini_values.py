@@ -78,12 +78,12 @@ class IniValues:
 
         return SettingsReader(_BY_NAME, value, findings)
 
-    def scoped(self, name: str) -> tuple[str, Origin] | None:
-        """The value of a TLS key for LDAP with its origin: `STLDAP_` if set, else `ST_` (config 2.4).
+    def scoped(self, name: str, prefixes: tuple[str, ...] = LDAP_PREFIXES) -> tuple[str, Origin] | None:
+        """The value of a TLS key with its origin: for LDAP, `STLDAP_` if set, else `ST_` (config 2.4).
 
         `name` is without its prefix: "TLS_TRUST_STORE_FILE".
         """
-        for prefix in LDAP_PREFIXES:
+        for prefix in prefixes:
             value = self.get(prefix + name)
             if value is not None:
                 return value.text, Origin(value.key, value.place)

@@ -15,7 +15,8 @@ from quintet.config.schema import CARDS, COMMUNITY, INI
 from quintet.config.settings import CardSettings, Settings
 from quintet.config.source import EditError
 from quintet.config.stcommunityconfig import CommunitySettings, read_community
-from quintet.config.trust import check_stores, read_tls
+from quintet.config.tls_keys import read_tls
+from quintet.config.trust import check_stores
 from quintet.config.userinfoconfig import read_user_info
 from quintet.config.web_settings import read_web
 from quintet.diagnostics import (
@@ -93,7 +94,7 @@ def read(
         directory=read_directory(values, servers, findings),
         cards=_cards(files),
         traces=read_traces(values, findings),
-        web=read_web(values, findings),
+        web=read_web(values, folder, findings),
     )
     if settings.cards and settings.tls.crl_file:
         checked = (

@@ -98,6 +98,8 @@ LONGEST_SECONDS = 86_400
 
 LDAP_PREFIXES = ("STLDAP_", "ST_")
 """The scopes of TLS keys that LDAP looks at, the narrower one first (2.4)."""
+HTTP_PREFIXES = ("QUINTET_HTTP_", "ST_")
+"""The scopes of TLS keys that HTTP looks at, the narrower one first."""
 OTHER_PREFIXES = ("STMUX_", "STSRV_")
 FOREIGN_PREFIXES = ("STSAML_",)
 FOREIGN_SECTIONS = ("stconvomap", "stinfouser", "stpresencesubmgr", "ST_BB_NAMES")
@@ -151,13 +153,23 @@ _TLS = (
 )
 TLS_NAMES = tuple(setting.name for setting in _TLS)
 """The TLS keys without their prefix."""
+SERVER_TLS_NAMES = (
+    *(name for name in TLS_NAMES if name.startswith("TLS_KEY_")),
+    "TLS_FIPS_COMPLIANCE",
+    "TLS_SECURITY_LEVEL",
+    "TLS_MIN_PROTOCOL_VERSION",
+    "TLS_MAX_PROTOCOL_VERSION",
+    "TLS_CIPHER_SUITES",
+)
+"""Those that concern the server's side of TLS."""
 STORE_NAMES = frozenset(name for name in TLS_NAMES if "_STORE_" in name)
 """Those that name a store or open it."""
 
 
 def without_scope(name: str) -> str:
     """The name of a TLS key without the prefix of its scope; any other name as it is."""
-    bare = name.upper().partition("_")[2]
+    bare = name.upper().removeprefix(HTTP_PREFIXES[0])
+    bare = bare if bare in TLS_NAMES else name.upper().partition("_")[2]
     return bare if bare in TLS_NAMES else name
 
 
@@ -167,8 +179,18 @@ def _scoped(prefix: str) -> Iterable[Setting]:
         yield key if prefix in LDAP_PREFIXES else replace(key, unused=NOT_SERVED, quiet=True)
 
 
+def _for_http() -> Iterable[Setting]:
+    prefix, own = HTTP_PREFIXES[0], {"TLS_KEY_STORE_FILE": "key and certificate of HTTPS"}
+    for setting in _TLS:
+        if setting.name in SERVER_TLS_NAMES:
+            meaning = own.get(setting.name, setting.meaning)
+            name = prefix + setting.name
+            yield replace(setting, name=name, meaning=meaning, sections=_CONFIG, source=OURS)
+
+
 INI_KEYS: tuple[Setting, ...] = (
     *(key for prefix in (*LDAP_PREFIXES, *OTHER_PREFIXES) for key in _scoped(prefix)),
+    *_for_http(),
     *group(
         "2.9",
         Setting(
@@ -291,6 +313,13 @@ INI_KEYS: tuple[Setting, ...] = (
             "0.0.0.0",  # noqa: S104  # clients are on other machines
         ),
         Setting("QUINTET_HTTP_PORT", Kind.PORT, "HTTP port; 0 = none", "8080", (0, 65_535)),
+        Setting(
+            "QUINTET_HTTP_TLS",
+            Kind.FLAG,
+            "1 = HTTPS on QUINTET_HTTP_PORT, with the key of QUINTET_HTTP_TLS_KEY_STORE_FILE, or of ST_…",
+            "0",
+            security=True,
+        ),
         Setting("QUINTET_METRICS_ADDRESS", Kind.HOST, "address of metrics and health checks", "127.0.0.1"),
         Setting(
             "QUINTET_METRICS_PORT",

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -11,7 +12,9 @@ from quintet.config.applications import ApplicationSettings, read_applications
 from quintet.config.ini_values import IniValues
 from quintet.config.parsers import SettingsReader, invalid
 from quintet.config.schema import KNOWN_INI
+from quintet.config.tls_keys import read_http_tls
 from quintet.diagnostics import Diagnostics
+from quintet.tls import TlsSettings
 
 T = TypeVar("T")
 
@@ -37,7 +40,7 @@ class WebSettings:
     which `/readyz` is red. `admin_group` is the name or DN of the administrators' group, empty for none.
     `allow_unencrypted_groups`: groups grant something also where they come over unencrypted connections.
     `return_origins` are those to which signing in may lead back. `cookie_domain` is the domain of the cookie
-    for `applications`, empty for the host alone.
+    for `applications`, empty for the host alone. `tls` is that of HTTPS, None for unencrypted HTTP.
     """
 
     address: str = _usual("QUINTET_ADDRESS")
@@ -54,6 +57,7 @@ class WebSettings:
     return_origins: tuple[str, ...] = ()
     cookie_domain: str = ""
     applications: tuple[ApplicationSettings, ...] = ()
+    tls: TlsSettings | None = None
 
     @property
     def grants(self) -> bool:
@@ -64,7 +68,7 @@ class WebSettings:
         return next((each for each in self.applications if each.name == name), None)
 
 
-def read_web(values: IniValues, findings: Diagnostics) -> WebSettings:
+def read_web(values: IniValues, folder: Path, findings: Diagnostics) -> WebSettings:
     """The settings of HTTP. What can't be read is reported, and its default is used."""
     read = values.reader(findings)
     return WebSettings(
@@ -90,6 +94,7 @@ def read_web(values: IniValues, findings: Diagnostics) -> WebSettings:
             read, "QUINTET_COOKIE_DOMAIN", findings, _domain, "a domain of two or more labels"
         ),
         applications=read_applications(values, findings),
+        tls=read_http_tls(values, folder, findings) if read.flag("QUINTET_HTTP_TLS") else None,
     )
 
 

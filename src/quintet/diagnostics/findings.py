@@ -275,3 +275,11 @@ class Finding(Code):
     impact: browsers send it to QUINTET_COOKIE_DOMAIN and below, or to the host of QUINTET_PUBLIC_URL alone;
     whoever signs in for another host is asked to sign in again and again
     fix: set QUINTET_COOKIE_DOMAIN to the domain that Quintet and its applications have in common"""
+    Q143 = """error: HTTPS has no usable key
+    impact: QUINTET_HTTP_TLS=1 asks for HTTPS, and it cannot be served without a key and its certificate
+    fix: set QUINTET_HTTP_TLS_KEY_STORE_FILE, _TYPE and _PASSWORD to a store with the key of this server
+    see: how-to/serve-https.md"""
+    Q144 = """warning: Browsers refuse the certificate of HTTPS
+    impact: it has expired, or does not name the host of QUINTET_PUBLIC_URL
+    fix: put a new key and certificate in the key store, and reload
+    see: how-to/serve-https.md"""

@@ -27,6 +27,7 @@ from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
 from quintet.runtime.pidfile import pid_file
 from quintet.runtime.status_socket import Running, serve_status, socket_paths
+from quintet.tls import StoreError, TlsSettingsError
 
 T = TypeVar("T")
 
@@ -55,6 +56,8 @@ class Application:
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
         self.listeners: list[Trace] = [self.events]
+        self.renewers: list[Callable[[Settings], None]] = []
+        """Are told new settings before they are used, in a thread, and may refuse them."""
         self._connections = Connections(self.settings, trace=self._tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
@@ -83,12 +86,14 @@ class Application:
                 found = _fingerprints(settings)
                 if (settings, found) == (self.settings, self._fingerprints):
                     return True
+                for renew in self.renewers:
+                    await asyncio.to_thread(renew, settings)
                 await self._connections.reload(settings)
             except SettingsError as error:
                 self.events.problems(error.problems)
                 self.events.settings_rejected("the new settings have errors")
                 return False
-            except (UnencryptedBindError, OSError) as error:
+            except (UnencryptedBindError, StoreError, TlsSettingsError, OSError) as error:
                 self.events.settings_rejected(str(error))
                 return False
             if _ports(settings) != _ports(self.settings):
@@ -124,12 +129,14 @@ class Application:
 def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
     """The state of the store files: a new certificate in them is a change of the settings."""
     storages = settings.cards.storages if settings.cards else ()
-    return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in fingerprints(tls))
+    https = (settings.web.tls,) if settings.web.tls else ()
+    found = (settings.tls, *(storage.tls for storage in storages), *https)
+    return tuple(each for tls in found for each in fingerprints(tls))
 
 
 def _ports(settings: Settings) -> tuple[str | int, ...]:
     web = settings.web
-    return (web.address, web.port, web.metrics_address, web.metrics_port)
+    return (web.address, web.port, web.metrics_address, web.metrics_port, web.tls is not None)
 
 
 # The process around it.
@@ -280,6 +287,7 @@ async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
         metrics.phase = Phase.READY
 
     async with serving(site, metrics) as found:
+        application.renewers.append(lambda settings: found.renew(settings.web))
         application.events.log.info("listening", http=found.http, metrics=found.metrics)
         yield ready
 

@@ -231,7 +231,7 @@ def make_context(
         key = open_store(settings.key_store)
     entry = None if key is None else chosen_key(key, settings)
     if entry is not None:
-        _check_key(entry, settings)
+        check_key(entry, settings)
     crls = b"" if settings.crl_file is None else crls_as_pem(read_crls(settings.crl_file))
     plan = _Plan(settings, _listed(settings, entry), by_subject(trust.certificates), entry, crls)
     return _context(plan, trust.certificates)
@@ -247,14 +247,14 @@ def _context(plan: _Plan, trusted: Sequence[x509.Certificate]) -> _CheckedContex
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     with without_warnings():  # old versions are the administrator's choice
         context.minimum_version, context.maximum_version = settings.minimum, settings.maximum
-    _set_suites(context, settings)
+    set_suites(context, settings)
     add_trusted(context, trusted)
     if plan.crls:
         with _readable_by_openssl(plan.crls) as file:
             context.load_verify_locations(cafile=file)  # the file holds CRLs only, so none becomes trusted
         context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
     if plan.key is not None:
-        _present(context, plan.key, settings)
+        present(context, plan.key, settings)
     return context
 
 
@@ -357,7 +357,8 @@ def _check_suite(settings: TlsSettings, used: str) -> None:
 # Parts of a context.
 
 
-def _set_suites(context: ssl.SSLContext, settings: TlsSettings) -> None:
+def set_suites(context: ssl.SSLContext, settings: TlsSettings) -> None:
+    """The suites of TLS 1.2 and older that the settings allow. Raises `TlsSettingsError`."""
     if settings.level >= SecurityLevel.SUITE_B_128:
         context.set_ciphers(_suite_b(settings))
         return
@@ -397,7 +398,7 @@ def _check_trust(trust: Store, settings: TlsSettings) -> None:
         )
 
 
-def _check_key(entry: KeyEntry, settings: TlsSettings) -> None:
+def check_key(entry: KeyEntry, settings: TlsSettings) -> None:
     """One signature with a damaged key would give the key away."""
     if entry.key is None or not is_sound(entry.key):
         path = settings.key_store.path if settings.key_store else None
@@ -405,7 +406,8 @@ def _check_key(entry: KeyEntry, settings: TlsSettings) -> None:
         raise UnusableEntryError(message, "recreate the store from the key's own file", path)
 
 
-def _present(context: ssl.SSLContext, entry: KeyEntry, settings: TlsSettings) -> None:
+def present(context: ssl.SSLContext, entry: KeyEntry, settings: TlsSettings) -> None:
+    """Show the other side this key's certificate. Raises `UnusableEntryError`."""
     assert entry.key is not None
     path = settings.key_store.path if settings.key_store else None
     parts = [
