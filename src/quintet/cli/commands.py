@@ -54,6 +54,9 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "contacts": CommandEntry(
             "contacts", _RUNNING, "Export, import and restore the contact lists that users keep."
         ),
+        "token": CommandEntry(
+            "token", _RUNNING, "Create, list and revoke bearer tokens, with which programs use the API."
+        ),
         "serve": CommandEntry("serve", _RUNNING, "Run the server until it is stopped."),
         "demo": CommandEntry("demo", _RUNNING, "Try Quintet out on the bundled sample directory."),
     }
@@ -156,6 +159,16 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "contacts rename": (
             "quintet contacts rename uid=jsmith,ou=people,o=example uid=jsmith2,ou=people,o=example",
         ),
+        "token": (
+            "quintet token create monitoring --scope admin --days 30",
+            "quintet token list",
+        ),
+        "token create": (
+            "quintet token create wiki-sync --scope people",
+            "quintet token create monitoring --scope people --scope admin --days 365 --json",
+        ),
+        "token list": ("quintet token list --json",),
+        "token revoke": ("quintet token revoke mzxw6ytboi5dgnbr",),
         "serve": ("quintet serve --config /etc/quintet",),
         "demo": (
             "quintet demo",

@@ -270,7 +270,8 @@ async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
         yield lambda: None
         return
     # its libraries take half a second to import
-    from quintet.web.serving import Metrics, Phase, Sessions, Site, serving  # noqa: PLC0415
+    from quintet.storage import DatabaseAddress  # noqa: PLC0415
+    from quintet.web.serving import Metrics, Phase, Sessions, Site, Tokens, serving  # noqa: PLC0415
 
     sessions = Sessions()
     metrics = Metrics(application.connections, sessions)
@@ -280,6 +281,7 @@ async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
         application.cards,
         lambda: application.settings,
         sessions,
+        tokens=Tokens(DatabaseAddress.parse("", application.folder)),
         observe=metrics.observe,
     )
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from quintet.config import WebSettings
 from quintet.tls import RenewableContext
 from quintet.web.app import make_app
+from quintet.web.bearer import Tokens
 from quintet.web.monitoring import Metrics, Phase, make_monitoring_app
 from quintet.web.server import listening
 from quintet.web.sessions import Sessions
 from quintet.web.site import Site
 
-__all__ = ["Listening", "Metrics", "Phase", "Sessions", "Site", "serving"]
+__all__ = ["Listening", "Metrics", "Phase", "Sessions", "Site", "Tokens", "serving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ async def serving(site: Site, metrics: Metrics) -> AsyncIterator[Listening]:
             yield Listening(http, health, tls)
         finally:
             metrics.phase = Phase.DRAINING
+            if site.tokens is not None:
+                await site.tokens.close()
 
 
 def _host(address: str) -> str:

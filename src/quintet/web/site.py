@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from quintet.cards import ANONYMOUS, AUTHENTICATED, Cards, ids_in_set
 from quintet.config import CardSettings, Detail, Settings, WebSettings
 from quintet.directory import Directory
+from quintet.web.bearer import Tokens
 from quintet.web.limits import RateLimits
 from quintet.web.remembered import RememberedPairs
 from quintet.web.security import Observe
@@ -30,6 +31,7 @@ class Site:
     sessions: Sessions = field(default_factory=Sessions)
     limits: RateLimits = field(default_factory=RateLimits)
     pairs: RememberedPairs = field(default_factory=RememberedPairs)
+    tokens: Tokens | None = None
     observe: Observe | None = None
 
     @property
