@@ -57,6 +57,9 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "token": CommandEntry(
             "token", _RUNNING, "Create, list and revoke bearer tokens, with which programs use the API."
         ),
+        "limits": CommandEntry(
+            "limits", _RUNNING, "List the sign-ins that failed too often, and let them in again."
+        ),
         "serve": CommandEntry("serve", _RUNNING, "Run the server until it is stopped."),
         "demo": CommandEntry("demo", _RUNNING, "Try Quintet out on the bundled sample directory."),
     }
@@ -146,6 +149,9 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "quintet contacts export >lists.jsonl",
             "quintet contacts history uid=jsmith,ou=people,o=example",
         ),
+        "limits": ("quintet limits list", "quintet limits clear jsmith"),
+        "limits list": ("quintet limits list --json",),
+        "limits clear": ("quintet limits clear jsmith", "quintet limits clear 192.0.2.7"),
         "contacts export": (
             "quintet contacts export --to lists.jsonl",
             "quintet contacts export uid=jsmith,ou=people,o=example",

@@ -261,6 +261,13 @@ class Finding(Code):
     impact: the path of the container does not exist here; the file of that name in the settings folder is
     used
     fix: nothing has to be done"""
+    # Levels.
+    Q120 = """warning: Users may not read their own entries, as far as the account shows
+    impact: under "only passwords" the entry of a user is read back after the bind, so that an attacker who
+    changes the unencrypted lookup signs in as nobody else; where that is not allowed, no user can sign in
+    fix: let users read their own entries (slapd: access ... by self read), or encrypt all connections with
+    quintet protect all; then try quintet authenticate
+    see: explanation/protection.md"""
     # Sign-in for other applications.
     Q140 = """warning: Groups are not read over encrypted connections
     impact: someone on the network could add a person to a group, so there are no administrators, and every

@@ -11,6 +11,16 @@
 
 from quintet.directory.account_state import AccountState
 from quintet.directory.anonymous import BIND_REQUIRED
+from quintet.directory.attempts import (
+    AttemptCount,
+    AttemptOutcome,
+    AttemptRules,
+    IpAddress,
+    LocalAttempts,
+    SignInAttempts,
+    limited_sign_in,
+    network_of,
+)
 from quintet.directory.browse import LARGEST_PAGE
 from quintet.directory.connections import Connections
 from quintet.directory.connector import BindMethod, BoundConnection, Connector, ConnectOverride, unavailable
@@ -45,13 +55,14 @@ from quintet.directory.errors import (
     DirectoryUnavailableError,
     InvalidPageTokenError,
     OutOfScopeError,
+    TooManyAttemptsError,
     UnencryptedBindError,
     UnknownGroupError,
     UnknownNameError,
     UnreachableReason,
     UntrustedServerError,
 )
-from quintet.directory.events import ConnectionEvent, Event, SignedIn, Trace, Warned
+from quintet.directory.events import ConnectionEvent, Event, SignedIn, SignInsBlocked, Trace, Warned
 from quintet.directory.group_members import without_bits
 from quintet.directory.kinds import (
     ACCOUNT_DISABLED,
@@ -95,6 +106,9 @@ __all__ = [
     "USER_ACCOUNT",
     "AccountState",
     "AmbiguousNameError",
+    "AttemptCount",
+    "AttemptOutcome",
+    "AttemptRules",
     "AuthenticationError",
     "BindMethod",
     "Bound",
@@ -117,6 +131,8 @@ __all__ = [
     "Group",
     "GroupLevel",
     "InvalidPageTokenError",
+    "IpAddress",
+    "LocalAttempts",
     "Membership",
     "Mode",
     "OutOfScopeError",
@@ -127,10 +143,13 @@ __all__ = [
     "Searched",
     "Service",
     "ServicePool",
+    "SignInAttempts",
+    "SignInsBlocked",
     "SignedIn",
     "Snapshot",
     "SslContextCache",
     "Step",
+    "TooManyAttemptsError",
     "Trace",
     "UnencryptedBindError",
     "UnknownGroupError",
@@ -147,8 +166,10 @@ __all__ = [
     "identity",
     "is_name",
     "lies_under",
+    "limited_sign_in",
     "listed",
     "may_be_resolved",
+    "network_of",
     "of_group_class",
     "of_person_class",
     "parsed",

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, final
@@ -13,12 +14,14 @@ from quintet.cards import Cards
 from quintet.config import Settings, load, stash_passwords
 from quintet.diagnostics import SettingsError
 from quintet.directory import (
+    AttemptRules,
     Connections,
     ConnectionState,
     ConnectionStatus,
     Directory,
     Event,
     FileFingerprint,
+    LocalAttempts,
     Trace,
     UnencryptedBindError,
     fingerprints,
@@ -26,7 +29,7 @@ from quintet.directory import (
 from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
 from quintet.runtime.pidfile import pid_file
-from quintet.runtime.status_socket import Running, serve_status, socket_paths
+from quintet.runtime.status_socket import RequestHandler, Running, serve_status, socket_paths
 from quintet.tls import StoreError, TlsSettingsError
 
 T = TypeVar("T")
@@ -53,6 +56,7 @@ class Application:
         self._environ = environ
         self._changing = asyncio.Lock()
         self.settings = load(self.folder, environ)
+        self.attempts = LocalAttempts(trace=self._tell)
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
         self.listeners: list[Trace] = [self.events]
@@ -61,6 +65,10 @@ class Application:
         self._connections = Connections(self.settings, trace=self._tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
+        self.requests: dict[str, RequestHandler] = {
+            "limits": self._list_limits,
+            "clear-limits": self._clear_limits,
+        }
 
     async def __aenter__(self) -> Self:
         await self._connections.open()
@@ -111,6 +119,15 @@ class Application:
         protection = self.directory.protection.name.lower()
         return Running(os.getpid(), str(self.folder), protection, self.connections())
 
+    async def _list_limits(self, _: dict[str, Any]) -> list[dict[str, Any]]:
+        """The failed sign-ins that count, for the status socket."""
+        return [asdict(each) | {"scope": each.scope.value} for each in await self.attempts.counts()]
+
+    async def _clear_limits(self, request: dict[str, Any]) -> int:
+        """How many records of the name or address `wanted` were cleared; of all without one."""
+        wanted = request.get("wanted")
+        return await self.attempts.clear(None if wanted is None else str(wanted))
+
     def summary(self) -> str:
         """The state in a few words."""
         found = self.connections()
@@ -123,6 +140,7 @@ class Application:
 
     def _apply(self, settings: Settings) -> None:
         self.events.traces = settings.traces
+        self.attempts.rules = AttemptRules.of(settings.directory)
         self.events.problems(settings.problems)
 
 
@@ -249,7 +267,7 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
         failure: OSError | None = None
         for path in socket_paths(application.folder, environ):
             try:
-                await stack.enter_async_context(serve_status(path, application.running))
+                await stack.enter_async_context(serve_status(path, application.running, application.requests))
             except OSError as error:
                 failure = error
             else:
@@ -282,6 +300,7 @@ async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
         lambda: application.settings,
         sessions,
         tokens=Tokens(DatabaseAddress.parse("", application.folder)),
+        attempts=application.attempts,
         observe=metrics.observe,
     )
 

@@ -14,6 +14,7 @@ from quintet.directory import (
     Person,
     UnknownNameError,
     VerifiedPerson,
+    limited_sign_in,
 )
 from quintet.ldap import DN, DNSyntaxError
 from quintet.web.security import client_of, session_of
@@ -23,10 +24,6 @@ from quintet.web.site import Site
 LONGEST_NAME = 1024
 LONGEST_HANDLE = 1400
 """Characters of base64 for LONGEST_NAME bytes."""
-
-
-class TooManyAttemptsError(Exception):
-    """Too many attempts to sign in with this name, or from this network."""
 
 
 async def sign_in(site: Site, request: Request, name: str, password: str) -> tuple[str, WebSession]:
@@ -48,13 +45,15 @@ async def check_password(site: Site, request: Request, name: str, password: str)
     name and a wrong password; DirectoryUnavailableError and its kin.
     """
     web = site.web
-    if not await site.limits.may_sign_in(name, client_of(request, web).address):
-        raise TooManyAttemptsError
-    if not web.grants:
-        return VerifiedPerson(await site.directory.authenticate(name, password))
-    return await site.directory.verify(
-        name, password, attributes=attributes_of(web), unencrypted=web.allow_unencrypted_groups
-    )
+    async with limited_sign_in(site.attempts, name, client_of(request, web).address) as begun:
+        if web.grants:
+            verified = await site.directory.verify(
+                name, password, attributes=attributes_of(web), unencrypted=web.allow_unencrypted_groups
+            )
+        else:
+            verified = VerifiedPerson(await site.directory.authenticate(name, password))
+        begun.succeeded()
+    return verified
 
 
 async def current_session(site: Site, request: Request) -> WebSession | None:

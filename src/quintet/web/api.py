@@ -15,12 +15,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from quintet.cards import ANONYMOUS, AUTHENTICATED
-from quintet.directory import DirectoryError, UnknownNameError
+from quintet.directory import DirectoryError, UnknownNameError, network_of
 from quintet.storage import BearerToken, StorageError, TokenScope
 from quintet.web.accounts import (
     LONGEST_HANDLE,
     LONGEST_NAME,
-    TooManyAttemptsError,
     current_session,
     find_group,
     find_person,
@@ -44,7 +43,6 @@ from quintet.web.documents import (
     SessionDocument,
     SignInDocument,
 )
-from quintet.web.limits import network_of
 from quintet.web.problem import MEDIA_TYPE, problem, problem_of
 from quintet.web.security import client_of, is_same_origin, may_sign_in_here, set_session_cookies
 from quintet.web.sessions import WebSession
@@ -153,12 +151,7 @@ def make_api(site: Site) -> FastAPI:
             raise _ProblemError(
                 problem(403, "passwords are accepted over HTTPS only", code="unencrypted-connection")
             )
-        try:
-            ident, session = await sign_in(site, request, given.name, given.password.get_secret_value())
-        except TooManyAttemptsError:
-            raise _ProblemError(
-                problem(429, code="too-many-attempts", headers={"retry-after": "300"})
-            ) from None
+        ident, session = await sign_in(site, request, given.name, given.password.get_secret_value())
         set_session_cookies(response.headers, ident, site.web, secure=client.secure)
         return SessionDocument.of(session)
 

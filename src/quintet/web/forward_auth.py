@@ -22,9 +22,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from quintet.config import ApplicationSettings, GroupName, application_name
-from quintet.directory import AuthenticationError, DirectoryError, Group, VerifiedPerson, parsed
-from quintet.web.accounts import LONGEST_NAME, TooManyAttemptsError, check_password, rechecked
-from quintet.web.limits import network_of
+from quintet.directory import (
+    AuthenticationError,
+    DirectoryError,
+    Group,
+    TooManyAttemptsError,
+    VerifiedPerson,
+    network_of,
+    parsed,
+)
+from quintet.web.accounts import LONGEST_NAME, check_password, rechecked
 from quintet.web.return_address import return_origin
 from quintet.web.security import client_of, is_from_trusted_proxy, may_sign_in_here, verified_session_of
 from quintet.web.site import Site

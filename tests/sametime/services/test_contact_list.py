@@ -125,7 +125,7 @@ def test_a_group_without_a_title_is_titled_by_its_id() -> None:
     assert render_contact_list(ContactList((ContactGroup("Work", ""),))).endswith("G Work2 Work O\r\n")
 
 
-@pytest.mark.parametrize("empty", ["", " ", "\t"])
+@pytest.mark.parametrize("empty", ["", " ", "\t", "\0", ";", ";\0 "])
 def test_a_group_or_contact_without_an_id_cannot_be_written(empty: str) -> None:
     for group in (ContactGroup(empty, "x"), ContactGroup("x", "x", (Contact(empty, "x"),))):
         with pytest.raises(UnencodableValueError):

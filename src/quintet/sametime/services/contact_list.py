@@ -127,9 +127,10 @@ def _packed(text: str) -> str:
 
 
 def _packed_id(text: str) -> str:
-    if not text.strip():
+    packed = _packed(text)
+    if not _unpacked(packed).strip():
         raise UnencodableValueError("a contact or group without an id")
-    return _packed(text)
+    return packed
 
 
 def _unpacked(text: str) -> str:
