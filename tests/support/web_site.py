@@ -1,6 +1,7 @@
 """The application in front of a real slapd with the sample organisation, asked without sockets."""
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,16 @@ class Web:
         person = self.people[uid]
         ident, _ = self.site.sessions.begin(uid, person, administrator=False)
         return self.browser(address, cookies={"quintet": ident}, **options)
+
+
+async def post_sign_in(
+    browser: httpx.AsyncClient, form: Mapping[str, str], *, origin: str = URL
+) -> httpx.Response:
+    """What the server answers when a browser fetches the form for signing in and sends it filled."""
+    page = await browser.get("/sign-in")
+    token = re.search(r'name="token" value="(\w+)"', page.text)
+    assert token is not None
+    return await browser.post("/sign-in", data={"token": token[1], **form}, headers={"origin": origin})
 
 
 @asynccontextmanager

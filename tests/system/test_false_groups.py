@@ -17,7 +17,7 @@ from support import small
 from support.folder import settings_folder
 from support.scripted import entry, scripted, then_done
 from support.slapd import Slapd
-from support.web_site import URL, web_for
+from support.web_site import post_sign_in, web_for
 
 pytestmark = pytest.mark.real
 
@@ -79,7 +79,7 @@ async def test_the_administrators_group_and_required_groups_are_safe_from_it(fol
         web.change(applications=(sales, engineers), admin_group=SALES)
         async with web.browser() as browser:
             form = {"name": "alice", "password": "alice-secret"}
-            answer = await browser.post("/sign-in", data=form, headers={"origin": URL})
+            answer = await post_sign_in(browser, form)
             assert answer.headers["location"] == "/"
             assert (await browser.get("/api/v1/sessions")).status_code == 403
             for application, status in (("engineers", 200), ("sales", 403)):

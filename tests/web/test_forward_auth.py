@@ -20,7 +20,7 @@ from quintet.web.sessions import RECHECK, verify_id
 from support import small
 from support.folder import settings_folder
 from support.slapd import Slapd
-from support.web_site import URL, Web, web_for
+from support.web_site import URL, Web, post_sign_in, web_for
 
 pytestmark = pytest.mark.real
 
@@ -53,7 +53,7 @@ async def signed_in(web: Web, name: str = "alice", origin: str = URL) -> AsyncIt
     """A browser that signed in by the form."""
     async with web.browser() as browser:
         form = {"name": name, "password": f"{name}-secret"}
-        answer = await browser.post("/sign-in", data=form, headers={"origin": origin})
+        answer = await post_sign_in(browser, form, origin=origin)
         assert answer.status_code == 303
         yield browser
 
@@ -89,7 +89,7 @@ async def test_a_person_is_told_by_the_configured_attribute_and_the_named_groups
 async def test_what_was_typed_is_not_what_applications_see(web: Web) -> None:
     async with web.browser() as browser:
         form = {"name": "ALICE@example.com", "password": "alice-secret"}
-        await browser.post("/sign-in", data=form, headers={"origin": URL})
+        await post_sign_in(browser, form)
         assert remote(await browser.get(NGINX))[0] == b"alice"
 
 
@@ -203,9 +203,7 @@ async def test_sixty_groups_pass_and_more_than_three_kib_do_not(web: Web) -> Non
 
 async def test_the_two_cookies_are_good_for_one_thing_each(web: Web) -> None:
     web.change(cookie_domain="example.com")
-    answer = await web.client.post(
-        "/sign-in", data={"name": "alice", "password": "alice-secret"}, headers={"origin": URL}
-    )
+    answer = await post_sign_in(web.client, {"name": "alice", "password": "alice-secret"})
     page, verify = answer.headers.get_list("set-cookie")
     assert "Domain" not in page
     assert "; Domain=example.com; Path=/; HttpOnly; SameSite=Lax" in verify
@@ -341,4 +339,4 @@ async def test_attempts_by_basic_are_limited_like_all_others(web: Web) -> None:
     ]
     assert answers == [401, 401, 401, 403]
     form = {"name": "bob", "password": "bob-secret"}
-    assert (await web.client.post("/sign-in", data=form, headers={"origin": URL})).status_code == 429
+    assert (await post_sign_in(web.client, form)).status_code == 429

@@ -148,6 +148,17 @@ def cookie_of(request: HTTPConnection, name: str) -> str | None:
     return values[0] if len(values) == 1 else None
 
 
+def form_cookie_name(*, secure: bool) -> str:
+    """The cookie that the form for signing in belongs to."""
+    return "__Host-quintet-form" if secure else "quintet-form"
+
+
+def form_cookie(value: str, *, secure: bool) -> str:
+    """The `Set-Cookie` of a form; it ends with the browser."""
+    flag = "; Secure" if secure else ""
+    return f"{form_cookie_name(secure=secure)}={value}; Path=/; HttpOnly; SameSite=Lax{flag}"
+
+
 def verify_cookie_name(*, secure: bool) -> str:
     """The cookie for `/auth/verify`. It may have a `Domain`, so it can't be bound to the host."""
     return "__Secure-quintet-verify" if secure else "quintet-verify"
