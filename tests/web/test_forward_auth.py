@@ -16,7 +16,7 @@ from quintet.config.applications import ApplicationSettings, group_name
 from quintet.directory.attempts import AttemptRules
 from quintet.directory.records import Group, Person, VerifiedPerson
 from quintet.web import remembered
-from quintet.web.sessions import RECHECK, verify_id
+from quintet.web.sessions import IDLE, RECHECK, verify_id
 from support import small
 from support.folder import settings_folder
 from support.slapd import Slapd
@@ -234,6 +234,15 @@ async def test_signing_out_ends_both(web: Web) -> None:
         ]
     async with web.browser(cookies={"quintet-verify": verify}) as browser:
         assert (await browser.get(NGINX)).status_code == 401
+
+
+async def test_a_session_ends_when_it_is_idle(web: Web) -> None:
+    now = 0.0
+    web.site.sessions._clock = lambda: now
+    async with with_cookie(web, someone(web)) as browser:
+        for seconds, status in ((IDLE - 1, 200), (IDLE - 1, 200), (IDLE, 401)):
+            now += seconds
+            assert (await browser.get(NGINX)).status_code == status
 
 
 async def test_who_left_the_group_or_the_directory_is_refused_within_five_minutes(web: Web) -> None:
