@@ -23,6 +23,8 @@ from quintet.sametime.services import aware, conference, directory, file_transfe
 from quintet.sametime.services.catalog import SERVICES, ServiceId
 from quintet.sametime.services.contact_list import ContactList, parse_contact_list, render_contact_list
 from quintet.sametime.session import SametimeSession, SessionState
+from quintet.sametime.storage import InvalidImportError
+from quintet.sametime.storage.admin import ExportedValue, read_export
 from quintet.sametime.storage.merge import merge_contact_lists, replace_contact
 from quintet.sametime.wire.blocks import IdBlock, UserStatus
 from quintet.sametime.wire.messages import (
@@ -270,6 +272,22 @@ def _check_versions(versions: tuple[str, str, str]) -> None:
     assert replace_contact(renamed, "bob", "x") == (renamed, 0)
 
 
+def _read_export(data: bytes) -> list[ExportedValue]:
+    return list(read_export(text_of(data).splitlines()))
+
+
+def _check_export(values: list[ExportedValue]) -> None:
+    assert list(read_export(each.to_json() for each in values)) == values
+    for each in values:
+        each.user_id.encode()
+
+
+_EXPORTS: Final = (
+    '{"id": "uid=é", "key": 0, "text": "Version=3.1.3"}\n\n{"id": "a", "key": 5, "base64": "AAE="}'.encode(),
+    rb'{"id": "a\u00e9\ud83d\ude00", "key": -1, "text": "\ud83d", "x": [1e9]}',
+)
+
+
 # PROXY protocol
 
 
@@ -311,6 +329,14 @@ TARGETS: Final = (
         (),
         _check_versions,
         lambda: (b"\0".join((_CONTACTS[0], *_CONTACTS)), b"\0G a2 a O\nU bob1:: B,\0G a2 a C\nU bob2::"),
+    ),
+    Target(
+        "contacts-import",
+        "exported contact lists and settings",
+        _read_export,
+        (InvalidImportError,),
+        _check_export,
+        lambda: _EXPORTS,
     ),
     Target(
         "proxy-header",

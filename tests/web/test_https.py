@@ -71,7 +71,7 @@ def test_our_own_keys_override_those_of_the_server_one_by_one(tmp_path: Path) ->
 
 def test_check_finds_what_is_wrong_with_the_key(tmp_path: Path) -> None:
     assert "Q143" in codes(tmp_path, ini(QUINTET_HTTP_TLS="1"))
-    assert "D4" in codes(tmp_path, ini(**keys(tmp_path / "missing.p12")))
+    assert "Q143" in codes(tmp_path, ini(**keys(tmp_path / "missing.p12")))
     good = store(tmp_path / "good.p12", RSA)
     assert not codes(tmp_path, ini(**keys(good))) & {"Q143", "Q144", "Q88"}
     label = {"QUINTET_HTTP_TLS_KEY_LABEL": "other"}
@@ -83,7 +83,7 @@ def test_check_finds_what_is_wrong_with_the_key(tmp_path: Path) -> None:
 
 def test_check_finds_a_certificate_that_browsers_refuse(tmp_path: Path) -> None:
     old = certs.leaf(certs.authority(), HOST, starts=-30, ends=-2)
-    assert "Q144" in codes(tmp_path, ini(**keys(store(tmp_path / "old.p12", old))))
+    assert "Q112" in codes(tmp_path, ini(**keys(store(tmp_path / "old.p12", old))))
     good = keys(store(tmp_path / "good.p12", RSA))
     for host, wrong in ((HOST, False), ("other.example.com", True)):
         found = codes(tmp_path, ini(**good, QUINTET_PUBLIC_URL=f"https://{host}"))

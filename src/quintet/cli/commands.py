@@ -60,6 +60,8 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "limits": CommandEntry(
             "limits", _RUNNING, "List the sign-ins that failed too often, and let them in again."
         ),
+        "sessions": CommandEntry("sessions", _RUNNING, "List who is signed in, and end sessions."),
+        "broadcast": CommandEntry("broadcast", _RUNNING, "Show a text to all users who are signed in."),
         "serve": CommandEntry("serve", _RUNNING, "Run the server until it is stopped."),
         "demo": CommandEntry("demo", _RUNNING, "Try Quintet out on the bundled sample directory."),
     }
@@ -175,6 +177,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "token list": ("quintet token list --json",),
         "token revoke": ("quintet token revoke mzxw6ytboi5dgnbr",),
+        "sessions": (
+            "quintet sessions",
+            "quintet sessions --json",
+        ),
+        "sessions end": ("quintet sessions end jsmith",),
+        "broadcast": ('quintet broadcast "The server restarts at 18:00."',),
         "serve": ("quintet serve --config /etc/quintet",),
         "demo": (
             "quintet demo",

@@ -19,7 +19,6 @@ from quintet.config.schema import (
     LDAP_PREFIXES,
     OTHER_PREFIXES,
     STORE_NAMES,
-    Kind,
     Setting,
     security_names,
     without_scope,
@@ -79,7 +78,7 @@ class IniValues:
         return SettingsReader(_BY_NAME, value, findings)
 
     def scoped(self, name: str, prefixes: tuple[str, ...] = LDAP_PREFIXES) -> tuple[str, Origin] | None:
-        """The value of a TLS key with its origin: for LDAP, `STLDAP_` if set, else `ST_` (config 2.4).
+        """The value of a TLS key with its origin, from the first of these scopes that has it (config 2.4).
 
         `name` is without its prefix: "TLS_TRUST_STORE_FILE".
         """
@@ -130,7 +129,7 @@ def _check_name(entry: IniEntry, findings: Diagnostics) -> None:
         message = f"{entry.written} is in quotes, which are part of its value"
         findings.add(Pitfall.D34, entry.place, entry.written, message, "remove the quotes")
     value = Value(entry.value, entry.written, entry.place)
-    check_characters(value, secret=known.kind is Kind.SECRET, findings=findings)
+    check_characters(value, secret=known.kind.is_secret, findings=findings)
 
 
 def _misplaced(entry: IniEntry, known: Setting, findings: Diagnostics) -> None:

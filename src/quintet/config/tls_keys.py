@@ -1,13 +1,12 @@
 """TLS in sametime.ini: the keys of one use, scope over scope, as a profile."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from quintet.config.ini_values import IniValues
 from quintet.config.schema import HTTP_PREFIXES, INI, LDAP_PREFIXES, SERVER_TLS_NAMES
 from quintet.diagnostics import CODES, Code, Diagnostics, Finding, Pitfall, Place, Severity
-from quintet.tls import Origin, StoreLocation, TlsProblem, TlsSettings, read_tls_settings
+from quintet.tls import Origin, SettingNames, StoreLocation, TlsProblem, TlsSettings, read_tls_settings
 
 _CONTAINER = PurePosixPath("/local")
 """Where Sametime's containers keep their stores (config 2.3)."""
@@ -25,28 +24,25 @@ _KEY_CODES: dict[str, Code] = {
 """The code of what makes a profile unusable, by the key at fault."""
 
 
-def read_tls(values: IniValues, folder: Path, findings: Diagnostics) -> TlsSettings:
-    """The profile for LDAP, `STLDAP_` over `ST_`. Relative paths count from `folder`."""
-    crls = values.get("QUINTET_TLS_CRL_FILE")
-    crl_file = None if crls is None else (crls.text, Origin(crls.key, crls.place))
-    found = read_tls_settings(values.scoped, base=folder, crl_file=crl_file)
-    return _reported(*found, LDAP_PREFIXES[0], folder, findings)
+def read_tls(
+    values: IniValues, folder: Path, findings: Diagnostics, prefixes: tuple[str, ...] = LDAP_PREFIXES
+) -> TlsSettings:
+    """The profile that the keys of these scopes give. Relative paths count from `folder`.
 
-
-def read_http_tls(values: IniValues, folder: Path, findings: Diagnostics) -> TlsSettings:
-    """The profile for HTTPS, `QUINTET_HTTP_` over `ST_`. It has no trust store: clients show nothing."""
+    Revocation lists are those of the LDAP servers' certificates. HTTPS has no trust store: clients show
+    nothing.
+    """
 
     def value(name: str) -> tuple[str, Origin] | None:
-        return values.scoped(name, HTTP_PREFIXES) if name in SERVER_TLS_NAMES else None
+        if prefixes is HTTP_PREFIXES and name not in SERVER_TLS_NAMES:
+            return None
+        return values.scoped(name, prefixes)
 
-    return _reported(*read_tls_settings(value, base=folder), HTTP_PREFIXES[0], folder, findings)
-
-
-def _reported(
-    profile: TlsSettings, problems: Iterable[TlsProblem], prefix: str, folder: Path, findings: Diagnostics
-) -> TlsSettings:
+    crls = values.get("QUINTET_TLS_CRL_FILE") if prefixes is LDAP_PREFIXES else None
+    crl_file = None if crls is None else (crls.text, Origin(crls.key, crls.place))
+    profile, problems = read_tls_settings(value, base=folder, crl_file=crl_file)
     for problem in problems:
-        origin = problem.origin or Origin(prefix + problem.key, Place(INI))
+        origin = problem.origin or Origin(prefixes[0] + problem.key, Place(INI))
         severity = Severity.ERROR if problem.fatal else Severity.WARNING
         message = f"{origin.key}: {problem.message}"
         findings.add(_code_of_key(problem, profile), origin.place, origin.key, message, severity=severity)
@@ -58,6 +54,7 @@ def _reported(
         profile,
         trust_store=located("trust_store", profile.trust_store),
         key_store=located("key_store", profile.key_store),
+        names=SettingNames(prefix=f"{prefixes[0]}TLS_"),
     )
 
 

@@ -1,11 +1,15 @@
-"""Whether the stores that the settings of TLS name can be used, for LDAP and for HTTPS."""
+"""Whether the stores that the settings of TLS name can be used: for LDAP, the Sametime port and HTTPS."""
 
+import ssl
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import final
 from urllib.parse import urlsplit
 
+from cryptography import x509
+
 from quintet.config.cross_checks import encrypts
+from quintet.config.sametime_port import ClientCertificates
 from quintet.config.schema import INI
 from quintet.config.settings import Settings
 from quintet.diagnostics import (
@@ -37,6 +41,7 @@ from quintet.tls import (
     open_store,
     read_crls,
     stale,
+    subject_of,
 )
 
 _STORE_CODES: tuple[tuple[type[StoreError], Code], ...] = (
@@ -64,6 +69,11 @@ def check_stores(settings: Settings, findings: Diagnostics) -> None:
     for storage in settings.cards.storages if settings.cards else ():
         needed = any(s.ssl_enabled for s in storage.servers)
         checker.trust_store(storage.tls, needed=needed, unusable=Pitfall.D7 if ours else Pitfall.D4)
+    port = settings.sametime
+    if port.port:
+        checker.key_store(port.tls, needed=True, unusable=Finding.Q111)
+        if port.client_certificates is not ClientCertificates.NONE:
+            checker.trust_store(port.tls, needed=True, unusable=Finding.Q111)
 
 
 @final
@@ -87,13 +97,15 @@ class _Checker:
             self._report(unusable, profile.origins.get("trust_store"), message, fix, needed=needed)
         return store is not None and bool(store.trusted)
 
-    def key_store(self, profile: TlsSettings, *, needed: bool) -> KeyEntry | None:
+    def key_store(
+        self, profile: TlsSettings, *, needed: bool, unusable: Code = Pitfall.D4
+    ) -> KeyEntry | None:
         """The key that is to be used, if there is one."""
-        store = self._store(profile, "key_store", needed=needed)
+        store = self._store(profile, "key_store", needed=needed, unusable=unusable)
         if store is None:
             return None
         try:
-            return chosen_key(store, profile)
+            chosen = chosen_key(store, profile)
         except NoSuchEntryError as error:
             label, aliases = profile.key_label, [key.alias for key in store.keys]
             unknown = label is not None and label.lower() not in (alias.lower() for alias in aliases)
@@ -102,6 +114,8 @@ class _Checker:
             message = f"{error.path}: {error.message}{did_you_mean(near)}"
             self._report(Finding.Q88, origin, message, error.fix, needed=needed)
             return None
+        self._expiry(chosen.certificate, profile, needed=needed)
+        return chosen
 
     def https(self, profile: TlsSettings, public_url: str) -> None:
         """Whether there is a key that HTTPS can present, and a certificate that browsers accept."""
@@ -109,24 +123,27 @@ class _Checker:
             message = "QUINTET_HTTP_TLS is 1, and no key store is set"
             self._findings.add(Finding.Q143, Place(INI), "QUINTET_HTTP_TLS_KEY_STORE_FILE", message)
             return
-        key = self.key_store(profile, needed=True)
+        key = self.key_store(profile, needed=True, unusable=Finding.Q143)
         if key is None:
             return
         origin = profile.origins.get("key_store")
         try:
-            make_server_context(profile)
+            make_server_context(profile, ssl.CERT_NONE)
         except (StoreError, TlsSettingsError) as error:
             self._report(Finding.Q143, origin, str(error), error.fix, needed=True)
             return
-        certificate = key.certificate
-        if certificate.not_valid_after_utc < datetime.now(UTC):
-            ended = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-            message = f"{profile.key_store.path}: the certificate expired on {ended}"
-            self._report(Finding.Q144, origin, message, None, needed=False)
         host = urlsplit(public_url).hostname
-        if host and not is_for_host(names := names_of(certificate), host):
+        if host and not is_for_host(names := names_of(key.certificate), host):
             message = f"{profile.key_store.path}: the certificate is for {names}, not for {host}"
             self._report(Finding.Q144, origin, message, None, needed=False)
+
+    def _expiry(self, certificate: x509.Certificate, profile: TlsSettings, *, needed: bool) -> None:
+        now, end = datetime.now(UTC), certificate.not_valid_after_utc
+        if not needed or end > now:
+            return
+        store = profile.key_store.path if profile.key_store else ""
+        message = f"{store}: the certificate {subject_of(certificate)} expired on {end:%Y-%m-%d}"
+        self._report(Finding.Q112, profile.origins.get("key_store"), message, None, needed=False)
 
     def crls(self, profile: TlsSettings, *, needed: bool) -> None:
         if profile.crl_file is None:

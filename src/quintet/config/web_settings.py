@@ -4,7 +4,6 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -12,7 +11,6 @@ from quintet.config.applications import ApplicationSettings, read_applications
 from quintet.config.ini_values import IniValues
 from quintet.config.parsers import SettingsReader, invalid
 from quintet.config.schema import KNOWN_INI
-from quintet.config.tls_keys import read_http_tls
 from quintet.diagnostics import Diagnostics
 from quintet.tls import TlsSettings
 
@@ -22,7 +20,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 
-READY_NEEDS = ("directory", "cards")
+READY_NEEDS = ("directory", "cards", "database")
 """What `QUINTET_READY_NEEDS` may name."""
 
 
@@ -68,7 +66,7 @@ class WebSettings:
         return next((each for each in self.applications if each.name == name), None)
 
 
-def read_web(values: IniValues, folder: Path, findings: Diagnostics) -> WebSettings:
+def read_web(values: IniValues, findings: Diagnostics) -> WebSettings:
     """The settings of HTTP. What can't be read is reported, and its default is used."""
     read = values.reader(findings)
     return WebSettings(
@@ -83,7 +81,7 @@ def read_web(values: IniValues, folder: Path, findings: Diagnostics) -> WebSetti
         allow_unencrypted_sign_in=read.flag("QUINTET_ALLOW_UNENCRYPTED_SIGN_IN"),
         people_pages=read.flag("QUINTET_PEOPLE_PAGES"),
         ready_needs=_each(
-            read, "QUINTET_READY_NEEDS", findings, _part, f"a list of {' and '.join(READY_NEEDS)}"
+            read, "QUINTET_READY_NEEDS", findings, _part, f"a list of {', '.join(READY_NEEDS)}"
         ),
         admin_group=read.text("QUINTET_ADMIN_GROUP"),
         allow_unencrypted_groups=read.flag("QUINTET_ALLOW_UNENCRYPTED_GROUPS"),
@@ -94,7 +92,6 @@ def read_web(values: IniValues, folder: Path, findings: Diagnostics) -> WebSetti
             read, "QUINTET_COOKIE_DOMAIN", findings, _domain, "a domain of two or more labels"
         ),
         applications=read_applications(values, findings),
-        tls=read_http_tls(values, folder, findings) if read.flag("QUINTET_HTTP_TLS") else None,
     )
 
 

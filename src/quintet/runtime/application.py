@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, final
+from typing import TYPE_CHECKING, Any, Self, TypeVar, final
 
 from quintet.cards import Cards
 from quintet.config import Settings, load, stash_passwords
@@ -32,6 +32,10 @@ from quintet.runtime.pidfile import pid_file
 from quintet.runtime.status_socket import RequestHandler, Running, serve_status, socket_paths
 from quintet.tls import StoreError, TlsSettingsError
 
+if TYPE_CHECKING:
+    from quintet.runtime.sametime_port import SametimePort
+    from quintet.web.serving import Metrics
+
 T = TypeVar("T")
 
 DRAIN = 10.0
@@ -41,6 +45,7 @@ RECONNECT_EVERY = 30.0
 """Seconds between two attempts to open connections that are down."""
 
 _FIRST_ATTEMPT = 10.0
+_PORT = "sametime"
 
 
 @final
@@ -65,6 +70,7 @@ class Application:
         self._connections = Connections(self.settings, trace=self._tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
+        self.sametime: SametimePort | None = None
         self.requests: dict[str, RequestHandler] = {
             "limits": self._list_limits,
             "clear-limits": self._clear_limits,
@@ -96,6 +102,7 @@ class Application:
                     return True
                 for renew in self.renewers:
                     await asyncio.to_thread(renew, settings)
+                prepared = await self.sametime.prepare(settings) if self.sametime else None
                 await self._connections.reload(settings)
             except SettingsError as error:
                 self.events.problems(error.problems)
@@ -106,6 +113,10 @@ class Application:
                 return False
             if _ports(settings) != _ports(self.settings):
                 self.events.log.warning("changed addresses and ports take effect after a restart")
+            if self.sametime and prepared and not self.sametime.apply(prepared):
+                self.events.log.warning(
+                    "some changed settings of Sametime clients take effect after a restart"
+                )
             self.settings, self._fingerprints = settings, found
             self._apply(settings)
             self.events.log.info("new settings", protection=self.directory.protection.name.lower())
@@ -117,7 +128,8 @@ class Application:
     def running(self) -> Running:
         """The answer of the status socket."""
         protection = self.directory.protection.name.lower()
-        return Running(os.getpid(), str(self.folder), protection, self.connections())
+        sametime = self.sametime.status() if self.sametime else None
+        return Running(os.getpid(), str(self.folder), protection, self.connections(), sametime)
 
     async def _list_limits(self, _: dict[str, Any]) -> list[dict[str, Any]]:
         """The failed sign-ins that count, for the status socket."""
@@ -148,13 +160,14 @@ def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
     """The state of the store files: a new certificate in them is a change of the settings."""
     storages = settings.cards.storages if settings.cards else ()
     https = (settings.web.tls,) if settings.web.tls else ()
-    found = (settings.tls, *(storage.tls for storage in storages), *https)
+    found = (settings.tls, settings.sametime.tls, *(each.tls for each in storages), *https)
     return tuple(each for tls in found for each in fingerprints(tls))
 
 
 def _ports(settings: Settings) -> tuple[str | int, ...]:
     web = settings.web
-    return (web.address, web.port, web.metrics_address, web.metrics_port, web.tls is not None)
+    ports = (web.address, web.port, web.metrics_address, web.metrics_port, settings.sametime.port)
+    return (*ports, web.tls is not None)
 
 
 # The process around it.
@@ -164,7 +177,8 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
     """Serve until SIGTERM or SIGINT, and return which. SIGHUP reloads the settings.
 
     They are also reloaded every `config_refresh_interval`. `debug` logs every operation. Raises
-    AlreadyRunningError, SettingsError, UnencryptedBindError, PortError.
+    AlreadyRunningError, SettingsError, UnencryptedBindError, PortError, StoreError, TlsSettingsError,
+    DatabaseUrlError.
     """
     stop, reload = asyncio.Event(), asyncio.Event()
     received: list[signal.Signals] = []
@@ -184,9 +198,11 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
             )
             if application is not None:
                 await stack.enter_async_context(_status_socket(application, environ))
-                ready = await stack.enter_async_context(_http(application))
+                http = await stack.enter_async_context(_http(application))
                 await _first_attempt(application, stop)
-                ready()
+                await stack.enter_async_context(_sametime(application, http))
+                if http is not None:
+                    http.is_ready()
                 await _run(application, stop, reload)
             systemd.stopping()
             events.log.info("stopping")
@@ -281,16 +297,18 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
 
 
 @asynccontextmanager
-async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
-    """Serve HTTP where a port is set; what it yields declares the server ready. Raises PortError."""
+async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
+    """Serve HTTP where a port is set; yields the metrics, None without HTTP. Raises PortError."""
     web = application.settings.web
     if not (web.port or web.metrics_port):
-        yield lambda: None
+        yield None
         return
     # its libraries take half a second to import
     from quintet.storage import DatabaseAddress  # noqa: PLC0415
-    from quintet.web.serving import Metrics, Phase, Sessions, Site, Tokens, serving  # noqa: PLC0415
+    from quintet.web.serving import Metrics, Sessions, Site, Tokens, serving  # noqa: PLC0415
 
+    url = application.settings.sametime.database.reveal()
+    database = DatabaseAddress.parse(url, application.folder)
     sessions = Sessions()
     metrics = Metrics(application.connections, sessions)
     application.listeners.append(metrics)
@@ -299,18 +317,51 @@ async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
         application.cards,
         lambda: application.settings,
         sessions,
-        tokens=Tokens(DatabaseAddress.parse("", application.folder)),
+        tokens=Tokens(database),
         attempts=application.attempts,
         observe=metrics.observe,
     )
-
-    def ready() -> None:
-        metrics.phase = Phase.READY
-
+    if application.settings.sametime.port:
+        metrics.vital.add(_PORT)
+        metrics.parts[_PORT] = lambda: "" if application.sametime else "not listening"
     async with serving(site, metrics) as found:
         application.renewers.append(lambda settings: found.renew(settings.web))
         application.events.log.info("listening", http=found.http, metrics=found.metrics)
-        yield ready
+        yield metrics
+
+
+@asynccontextmanager
+async def _sametime(application: Application, metrics: "Metrics | None") -> AsyncIterator[None]:
+    """Serve Sametime clients where a port is set. Raises what `SametimePort.open` does."""
+    settings = application.settings
+    if not settings.sametime.port:
+        yield
+        return
+    from quintet.runtime.sametime_events import SametimeEventLogger  # noqa: PLC0415  # as below
+    from quintet.runtime.sametime_port import SametimePort  # noqa: PLC0415  # SQL takes half a second to import
+
+    port = await SametimePort.open(
+        settings, application.directory, application.attempts, SametimeEventLogger()
+    )
+    server = port.server
+    if metrics is not None:
+        from quintet.runtime.sametime_metrics import SametimeMetrics  # noqa: PLC0415
+
+        metrics.registry.register(SametimeMetrics(server))
+        metrics.parts[_PORT] = lambda: "" if server.is_listening else "not listening"
+        metrics.parts["database"] = lambda: "" if server.database_available else "it does not answer"
+    application.sametime = port
+    application.requests |= {
+        "sessions": port.list_sessions,
+        "end-sessions": port.end_sessions,
+        "broadcast": port.broadcast,
+    }
+    tls = server.tls_context is not None
+    application.events.log.info("listening for Sametime clients", port=server.port, tls=tls)
+    try:
+        yield
+    finally:
+        await port.close()
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""TLS to the directory: settings, stores, contexts, a look at servers, and explanations of what failed.
+"""TLS, of clients and of our own port: settings, stores, contexts, a look at servers, and explanations.
 
 - `TlsSettings` says how TLS is done; `read_tls_settings` makes it of the keys of sametime.ini.
 - `open_store` opens a trust or key store (`.p12`, `.jks`), `save_store` writes one; `read_stash` and
   `write_stash` keep its password. Errors are `StoreError`s, with code, message and fix.
-- `make_context` makes an `ssl.SSLContext` that verifies servers by these settings.
-- `make_server_context` makes one for a listener; `RenewableContext` takes new certificates while it listens.
+- `make_context` makes an `ssl.SSLContext` that verifies servers by these settings, `make_server_context` one
+  for a port of ours; `RenewableContext` takes new certificates while it listens.
 - `inspect` looks at what a server presents; `explain` says why a handshake failed.
 - `facts_of` and the functions beside it say what a certificate contains.
 
@@ -32,8 +32,9 @@ from quintet.tls.diagnosis import Explanation, Reason, explain
 from quintet.tls.inspect import Presented, inspect, inspection_context, presented_by, verified_chain
 from quintet.tls.levels import check_strength
 from quintet.tls.names import Names, as_address, is_for_host, is_listed
+from quintet.tls.renewable_context import RenewableContext
 from quintet.tls.revocation import CrlError, read_crls, stale
-from quintet.tls.server import RenewableContext, make_server_context
+from quintet.tls.server_context import make_server_context
 from quintet.tls.settings import (
     Origin,
     SecurityLevel,
