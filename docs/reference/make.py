@@ -58,7 +58,9 @@ def settings() -> str:
         " `STMUX_…`, and both take `ST_…` where that is not set; key by key. The port needs a key store; it"
         " reads the trust store and `TLS_TRUSTED_HOSTS` only if clients are asked for certificates."
         f" (`{'…` and `'.join(schema.OTHER_PREFIXES)}…` are known, and have no effect.)"
-        " [How to choose](../how-to/tls-scopes.md).",
+        " [How to choose](../how-to/tls-scopes.md). [HTTPS](../how-to/serve-https.md) takes"
+        f" `{schema.HTTP_PREFIXES[0]}TLS_…`, and where that is not set, `ST_…`, of"
+        f" {_codes(schema.SERVER_TLS_NAMES)}.",
         _settings_table(tls),
         "## sametime.ini: the directory and the rest",
         _settings_table(ini),

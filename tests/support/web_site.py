@@ -1,17 +1,20 @@
 """The application in front of a real slapd with the sample organisation, asked without sockets."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+from starlette.types import ASGIApp
 
 from quintet.cards.cards import Cards
 from quintet.config.load import load
 from quintet.config.settings import Settings
 from quintet.directory.directory import Directory
+from quintet.directory.errors import UnknownNameError
 from quintet.web.app import make_app
 from quintet.web.site import Site
 
@@ -24,8 +27,13 @@ class Web:
     def __init__(self, settings: Settings, directory: Directory, cards: Cards) -> None:
         self.settings = settings
         self.site = Site(directory, cards, lambda: self.settings)
-        self.app = make_app(self.site)
+        self.app = self.make_app()
         self.client = self.browser()
+        self.people: dict[str, Any] = {}
+
+    def make_app(self) -> ASGIApp:
+        """The application of the site as it is now."""
+        return make_app(self.site)
 
     def browser(self, address: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
         """A browser of its own, at that address."""
@@ -42,7 +50,15 @@ class Web:
         ident, _ = self.site.sessions.begin(uid, person, administrator=False)
         return self.browser(address, cookies={"quintet": ident}, **options)
 
-    people: dict[str, Any]
+
+async def post_sign_in(
+    browser: httpx.AsyncClient, form: Mapping[str, str], *, origin: str = URL
+) -> httpx.Response:
+    """What the server answers when a browser fetches the form for signing in and sends it filled."""
+    page = await browser.get("/sign-in")
+    token = re.search(r'name="token" value="(\w+)"', page.text)
+    assert token is not None
+    return await browser.post("/sign-in", data={"token": token[1], **form}, headers={"origin": origin})
 
 
 @asynccontextmanager
@@ -53,5 +69,6 @@ async def web_for(folder: Path, *, login: str = "jgross") -> AsyncIterator[Web]:
         directory = await stack.enter_async_context(Directory(settings))
         cards = await stack.enter_async_context(Cards(settings))
         web = Web(settings, directory, cards)
-        web.people = {login: await directory.resolve_login(login)}
+        with suppress(UnknownNameError):
+            web.people[login] = await directory.resolve_login(login)
         yield web

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from quintet.directory import VerifiedPerson
 from quintet.directory.attempts import AttemptRules
 from quintet.embedded import sample
 from quintet.web import accounts
@@ -309,7 +310,5 @@ async def test_administrators_see_connections_and_sessions_where_everything_is_e
                         assert (await client.get(f"{API}/{path}")).status_code == expected
 
 
-async def test_the_lookup_of_administrators_is_not_made_without_a_group(
-    web: Web, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert not await accounts._is_administrator(web.site, web.people["jgross"])
+async def test_without_an_administrators_group_there_are_no_administrators(web: Web) -> None:
+    assert not accounts.is_administrator(web.site.web, VerifiedPerson(web.people["jgross"]))

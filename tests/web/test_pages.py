@@ -15,7 +15,7 @@ from quintet.web.links import mail_link, telephone_link
 from support import small
 from support.folder import settings_folder
 from support.slapd import Slapd
-from support.web_site import URL, Web, web_for
+from support.web_site import URL, Web, post_sign_in, web_for
 
 pytestmark = pytest.mark.real
 
@@ -74,7 +74,7 @@ async def browser(web: Web) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that signed in by the form."""
     async with web.browser(follow_redirects=True) as browser:
         form = {"name": "jgross", "password": sample.password_of("jgross")}
-        answer = await browser.post("/sign-in", data=form, headers=HERE)
+        answer = await post_sign_in(browser, form)
         assert (answer.status_code, answer.url.path) == (200, "/")
         yield browser
 
@@ -122,7 +122,31 @@ async def test_signing_out_needs_the_forms_token(web: Web, browser: httpx.AsyncC
     assert (answer.url.path, len(web.site.sessions)) == ("/sign-in", 0)
 
 
-@pytest.mark.parametrize("path", ["/", "/results?q=a", "/browse", "/people/eA", "/groups/eA"])
+async def test_signing_in_needs_the_forms_token_and_its_cookie(web: Web) -> None:
+    form = {"name": "jgross", "password": sample.password_of("jgross")}
+    page = Document(await web.client.get("/sign-in"))
+    for token in ("", "x", page.fields["token"][:-1]):
+        answer = await web.client.post("/sign-in", data=form | {"token": token}, headers=HERE)
+        assert answer.status_code == 403
+    async with web.browser() as other:
+        await other.get("/sign-in")
+        stolen = form | {"token": page.fields["token"]}
+        assert (await other.post("/sign-in", data=stolen, headers=HERE)).status_code == 403
+    assert not len(web.site.sessions)
+    assert (await post_sign_in(web.client, form)).status_code == 303
+
+
+async def test_all_sessions_are_ended_by_one_button(web: Web, browser: httpx.AsyncClient) -> None:
+    async with web.signed_in("jgross") as other:
+        page = await shown(browser, "/sessions")
+        assert "signed in 2 times" in page.text
+        form = {"token": page.fields["token"], "everywhere": page.fields["everywhere"]}
+        await browser.post("/sign-out", data=form, headers=HERE)
+        assert not len(web.site.sessions)
+        assert (await other.get("/")).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/", "/sessions", "/results?q=a", "/browse", "/people/eA", "/groups/eA"])
 async def test_without_a_session_every_page_leads_to_sign_in(web: Web, path: str) -> None:
     answer = await web.client.get(path)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
@@ -141,7 +165,7 @@ async def test_without_a_session_every_page_leads_to_sign_in(web: Web, path: str
 async def test_a_refused_sign_in_says_the_same_whatever_was_wrong(
     web: Web, form: dict[str, str], status: int
 ) -> None:
-    answer = await web.client.post("/sign-in", data=form, headers=HERE)
+    answer = await post_sign_in(web.client, form)
     page = Document(answer)
     assert answer.status_code == status
     assert "The name or the password is wrong." in page.text

@@ -54,6 +54,9 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "contacts": CommandEntry(
             "contacts", _RUNNING, "Export, import and restore the contact lists that users keep."
         ),
+        "token": CommandEntry(
+            "token", _RUNNING, "Create, list and revoke bearer tokens, with which programs use the API."
+        ),
         "limits": CommandEntry(
             "limits", _RUNNING, "List the sign-ins that failed too often, and let them in again."
         ),
@@ -166,6 +169,16 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "contacts rename": (
             "quintet contacts rename uid=jsmith,ou=people,o=example uid=jsmith2,ou=people,o=example",
         ),
+        "token": (
+            "quintet token create monitoring --scope admin --days 30",
+            "quintet token list",
+        ),
+        "token create": (
+            "quintet token create wiki-sync --scope people",
+            "quintet token create monitoring --scope people --scope admin --days 365 --json",
+        ),
+        "token list": ("quintet token list --json",),
+        "token revoke": ("quintet token revoke mzxw6ytboi5dgnbr",),
         "sessions": (
             "quintet sessions",
             "quintet sessions --json",

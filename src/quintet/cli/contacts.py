@@ -12,7 +12,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from quintet.cli.app import CommandGroup, app
-from quintet.cli.context import folder_of, run
+from quintet.cli.context import run
+from quintet.cli.database import DatabaseOption, address_of
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.prompts import Yes, agree
 from quintet.cli.report_error import EXITS
@@ -20,12 +21,7 @@ from quintet.cli.show import AsJson, Force, print_json, print_table, say, text
 from quintet.files import check_output, write_output
 from quintet.sametime.storage import (
     CONTACT_LIST,
-    DatabaseAddress,
-    DatabaseUrlError,
     InvalidImportError,
-    MigrationError,
-    StorageError,
-    StorageUnavailableError,
     TooManyValuesError,
     ValueStore,
     ValueTooLargeError,
@@ -42,13 +38,9 @@ from quintet.sametime.storage.admin import (
 
 _Result = TypeVar("_Result")
 
-EXITS[StorageError] = ExitCode.NO
-EXITS[DatabaseUrlError] = ExitCode.USAGE
 EXITS[InvalidImportError] = ExitCode.USAGE
 EXITS[ValueTooLargeError] = ExitCode.USAGE
 EXITS[TooManyValuesError] = ExitCode.USAGE
-EXITS[MigrationError] = ExitCode.USAGE
-EXITS[StorageUnavailableError] = ExitCode.UNREACHABLE
 
 _STANDARD_INPUT = Path("-")
 
@@ -60,14 +52,6 @@ contacts = typer.Typer(
 )
 app.add_typer(contacts)
 
-Database = Annotated[
-    str | None,
-    typer.Option(
-        "--database",
-        metavar="URL",
-        help="Where the lists are kept; by default in the file quintet.db beside the settings.",
-    ),
-]
 User = Annotated[str, typer.Argument(metavar="USER", help="The user's Sametime ID, in any spelling.")]
 Key = Annotated[int, typer.Option("--key", min=0, max=0xFFFFFFFF, help="The value; 0 is the contact list.")]
 
@@ -80,7 +64,7 @@ def export_lists(
     ] = None,
     to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write to this new file.")] = None,
     force: Force = False,
-    database: Database = None,
+    database: DatabaseOption = None,
 ) -> None:
     """Write one user's contact list as text, or everything that is stored as one JSON object a line.
 
@@ -114,7 +98,7 @@ def import_lists(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace values that are stored already.")
     ] = False,
-    database: Database = None,
+    database: DatabaseOption = None,
 ) -> None:
     """Store what export wrote. Values that exist stay as they are, unless --replace is given.
 
@@ -139,7 +123,7 @@ def show_history(
     context: typer.Context,
     user: User,
     key: Key = CONTACT_LIST,
-    database: Database = None,
+    database: DatabaseOption = None,
     as_json: AsJson = False,
 ) -> None:
     """List the kept versions of a user's contact list, the newest first.
@@ -164,7 +148,7 @@ def restore_version(
     user: User,
     version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="A version that history lists.")],
     key: Key = CONTACT_LIST,
-    database: Database = None,
+    database: DatabaseOption = None,
 ) -> None:
     """Make an old version the current one again.
 
@@ -180,7 +164,7 @@ def rename_id(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The Sametime ID until now.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The Sametime ID from now on.")],
     yes: Yes = False,
-    database: Database = None,
+    database: DatabaseOption = None,
 ) -> None:
     """Give a user's values to another Sametime ID, and replace the ID in the lists of all other users."""
     if not new.strip():
@@ -195,7 +179,7 @@ def rename_id(
 def _with_store(
     context: typer.Context, url: str | None, work: Callable[[ValueStore], Coroutine[Any, Any, _Result]]
 ) -> _Result:
-    address = DatabaseAddress.parse(url or "", folder_of(context))
+    address = address_of(context, url)
 
     async def use() -> _Result:
         store = await ValueStore.open(address)

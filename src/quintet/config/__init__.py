@@ -18,6 +18,7 @@ anew. `read_connection` reads a server that another file names. `stash_passwords
 a stash file does. `schema` and `xml_schema` declare every setting once.
 """
 
+from quintet.config.applications import ApplicationSettings, GroupName, group_name
 from quintet.config.cross_checks import encrypts
 from quintet.config.edit import (
     get_key,
@@ -29,7 +30,7 @@ from quintet.config.edit import (
 )
 from quintet.config.environment import ENV_FILES, read_env_file
 from quintet.config.ini import read_ini_source
-from quintet.config.ini_values import is_variable
+from quintet.config.ini_values import application_name, is_variable
 from quintet.config.load import check, load, read, settings_file
 from quintet.config.parsers import Value, unquoted
 from quintet.config.render import render_cards, render_community, render_ini
@@ -64,6 +65,7 @@ __all__ = [
     "PLAIN_PORT",
     "TLS_PORT",
     "Account",
+    "ApplicationSettings",
     "CardServer",
     "CardSettings",
     "CardStorage",
@@ -71,6 +73,7 @@ __all__ = [
     "Detail",
     "DirectorySettings",
     "EditError",
+    "GroupName",
     "Network",
     "SametimePortSettings",
     "ServerLimits",
@@ -80,9 +83,11 @@ __all__ = [
     "TraceSettings",
     "Value",
     "WebSettings",
+    "application_name",
     "check",
     "encrypts",
     "get_key",
+    "group_name",
     "is_variable",
     "load",
     "read",

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_address
 from itertools import pairwise
+from urllib.parse import urlsplit
 
 from quintet.config.ini_values import IniValues
 from quintet.config.parsers import Value
@@ -25,6 +26,7 @@ def check_together(settings: Settings, values: IniValues, findings: Diagnostics)
     _check_trust(settings, findings)
     _check_trusted_hosts(settings, findings)
     _check_cards(settings, findings)
+    _check_applications(settings, values, findings)
     _check_port(settings, values, findings)
 
 
@@ -227,6 +229,29 @@ def _check_order(settings: Settings, cards: list[CardServer], findings: Diagnost
             )
             fix = "list the servers in one order in both files"
             findings.add(Pitfall.D25, second.place, "StorageDetails", message, fix)
+
+
+def _check_applications(settings: Settings, values: IniValues, findings: Diagnostics) -> None:
+    """What administrators and applications need, so that anything is granted."""
+    web = settings.web
+    key, place = "QUINTET_ADMIN_GROUP", Place(INI)
+    if web.applications:
+        key = f"[Application-{web.applications[0].name}]"
+        place = values.applications()[web.applications[0].name]
+    if web.grants and not encrypts(settings) and not web.allow_unencrypted_groups:
+        message = f"{key} has no effect: the groups of people come over unencrypted connections"
+        findings.add(Finding.Q140, place, key, message)
+    if not web.applications:
+        return
+    if not web.public_url:
+        findings.add(Finding.Q141, place, key, f"QUINTET_PUBLIC_URL is not set, and {key} needs it")
+        return
+    reached = web.cookie_domain or urlsplit(web.public_url).hostname or ""
+    for url in (web.public_url, *web.return_origins):
+        host = urlsplit(url).hostname or ""
+        if host != reached and not (web.cookie_domain and host.endswith(f".{reached}")):
+            message = f"browsers that signed in send the cookie for applications to {reached}, not to {host}"
+            findings.add(Finding.Q142, place, key, message)
 
 
 def _check_port(settings: Settings, values: IniValues, findings: Diagnostics) -> None:

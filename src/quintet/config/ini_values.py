@@ -9,6 +9,7 @@ from quintet.config.environment import parse_variable
 from quintet.config.ini import IniEntry, same_section
 from quintet.config.parsers import SettingsReader, Value, check_characters
 from quintet.config.schema import (
+    APPLICATION,
     COMPONENT_KEYS,
     FOREIGN_PREFIXES,
     FOREIGN_SECTIONS,
@@ -22,11 +23,12 @@ from quintet.config.schema import (
     security_names,
     without_scope,
 )
-from quintet.diagnostics import Diagnostics, Finding, Pitfall, Severity
+from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity
 from quintet.tls import Origin
 
 _FOREIGN = frozenset(same_section(name) for name in FOREIGN_SECTIONS)
 _OTHER_SCOPES = tuple(p.casefold() for p in (*OTHER_PREFIXES, *FOREIGN_PREFIXES))
+_OF_APPLICATION = same_section(APPLICATION.removesuffix("NAME"))
 _BY_NAME = {key.name: key for key in INI_KEYS}
 _MAY_BE_MEANT = [key.name for key in INI_KEYS if not key.quiet]
 _SECURITY = security_names(INI_KEYS)
@@ -57,6 +59,24 @@ class IniValues:
                 return Value(entry.value, entry.written, entry.place)
         return None
 
+    def applications(self) -> dict[str, Place]:
+        """The names of the sections `[Application-NAME]`, each with the place of its first key."""
+        found: dict[str, Place] = {}
+        for entry in self._all:
+            section = same_section(entry.section or "")
+            if section.startswith(_OF_APPLICATION):
+                found.setdefault(application_name(section.removeprefix(_OF_APPLICATION)), entry.place)
+        return found
+
+    def application_reader(self, name: str, findings: Diagnostics) -> SettingsReader:
+        """Reads the keys of one application."""
+
+        def value(key: Setting) -> Value | None:
+            entry = self._effective.get((_OF_APPLICATION + same_section(name), key.name.casefold()))
+            return None if entry is None else Value(entry.value, entry.written, entry.place)
+
+        return SettingsReader(_BY_NAME, value, findings)
+
     def scoped(self, name: str, prefixes: tuple[str, ...] = LDAP_PREFIXES) -> tuple[str, Origin] | None:
         """The value of a TLS key with its origin, from the first of these scopes that has it (config 2.4).
 
@@ -74,6 +94,11 @@ class IniValues:
             _check_name(entry, findings)
 
 
+def application_name(text: str) -> str:
+    """The name of an application as it is compared. Variables can't have hyphens, so both are one."""
+    return text.casefold().replace("_", "-")
+
+
 def is_variable(origin: Origin) -> bool:
     """Whether the value comes from a variable, and not from sametime.ini."""
     return parse_variable(origin.key) is not None or origin.key.upper().startswith("STI_")
@@ -89,7 +114,9 @@ def _check_name(entry: IniEntry, findings: Diagnostics) -> None:
     if known is None:
         _unknown(entry, section, findings)
         return
-    if section not in {same_section(s) for s in known.sections} and not _is_component(known, section):
+    homes = {same_section(s) for s in known.sections}
+    at_home = section in homes or _is_component(known, section) or _is_application(known, section)
+    if not at_home:
         _misplaced(entry, known, findings)
         return
     if entry.key != known.name:
@@ -117,6 +144,10 @@ def _misplaced(entry: IniEntry, known: Setting, findings: Diagnostics) -> None:
 def _is_component(known: Setting, section: str) -> bool:
     """Whether this is the section of one component, `[Debug-StUsers]`, and the key may be in it."""
     return known.name in COMPONENT_KEYS and section.startswith("debug_")
+
+
+def _is_application(known: Setting, section: str) -> bool:
+    return APPLICATION in known.sections and section.startswith(_OF_APPLICATION)
 
 
 def _unknown(entry: IniEntry, section: str, findings: Diagnostics) -> None:

@@ -12,11 +12,12 @@ from quintet.config.ini import read_ini
 from quintet.config.ini_settings import read_directory, read_traces
 from quintet.config.ini_values import IniValues
 from quintet.config.sametime_port import SametimePortSettings, read_port
-from quintet.config.schema import CARDS, COMMUNITY, INI, PORT_PREFIXES
+from quintet.config.schema import CARDS, COMMUNITY, HTTP_PREFIXES, INI, PORT_PREFIXES
 from quintet.config.settings import CardSettings, Settings
 from quintet.config.source import EditError
 from quintet.config.stcommunityconfig import CommunitySettings, read_community
-from quintet.config.trust import check_stores, read_tls
+from quintet.config.tls_keys import read_tls
+from quintet.config.trust import check_stores
 from quintet.config.userinfoconfig import read_user_info
 from quintet.config.web_settings import read_web
 from quintet.diagnostics import (
@@ -30,6 +31,7 @@ from quintet.diagnostics import (
     nearest,
     shown,
 )
+from quintet.tls import TlsSettings
 
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 _LARGEST = 1024 * 1024
@@ -94,7 +96,7 @@ def read(
         directory=read_directory(values, servers, findings),
         cards=_cards(files),
         traces=read_traces(values, findings),
-        web=read_web(values, findings),
+        web=replace(read_web(values, findings), tls=_https(values, folder, findings)),
         sametime=_port(values, folder, findings),
     )
     if settings.cards and settings.tls.crl_file:
@@ -253,6 +255,13 @@ def read_ini_values(files: Files, environ: Mapping[str, str], env_files: Sequenc
     entries = read_ini(file.data, files.findings, file.name) if file is not None else ()
     variables = (*files.variables(env_files), *variables_of(environ))
     return IniValues(entries, read_variables(variables, files.findings))
+
+
+def _https(values: IniValues, folder: Path, findings: Diagnostics) -> TlsSettings | None:
+    """The TLS of the HTTP port, None where it is not switched on."""
+    if not values.reader(findings).flag("QUINTET_HTTP_TLS"):
+        return None
+    return read_tls(values, folder, findings, HTTP_PREFIXES)
 
 
 def _port(values: IniValues, folder: Path, findings: Diagnostics) -> SametimePortSettings:

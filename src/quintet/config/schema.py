@@ -39,6 +39,7 @@ class Kind(Enum):
     FILTER = "LDAP filter"
     ATTRIBUTE = "attribute name"
     CHOICE = "one of"
+    GROUPS = "names or DNs of groups, semicolon-separated"
     DATABASE = "database URL"
 
     @property
@@ -106,6 +107,8 @@ LDAP_PREFIXES = ("STLDAP_", "ST_")
 """The scopes of TLS keys that LDAP looks at, the narrower one first (2.4)."""
 PORT_PREFIXES = ("STMUX_", "ST_")
 """The scopes that the port for Sametime clients looks at, the narrower one first."""
+HTTP_PREFIXES = ("QUINTET_HTTP_", "ST_")
+"""The scopes that HTTPS looks at, the narrower one first."""
 OTHER_PREFIXES = ("STSRV_",)
 SCOPES = tuple(dict.fromkeys((*LDAP_PREFIXES, *PORT_PREFIXES, *OTHER_PREFIXES)))
 FOREIGN_PREFIXES = ("STSAML_",)
@@ -113,6 +116,9 @@ FOREIGN_SECTIONS = ("stconvomap", "stinfouser", "stpresencesubmgr", "ST_BB_NAMES
 """Sections with keys that are not about the directory: nothing is said about these."""
 COMPONENT_KEYS = ("VP_TRACE_ALL",)
 """Keys that may also be in the section of one component, `[Debug-StUsers]`."""
+
+APPLICATION = "Application-NAME"
+"""Stands for the section of one application, `[Application-wiki]`. Its keys may be in each of these."""
 
 _CONFIG, _DIRECTORY, _DEBUG = ("Config",), ("Directory",), ("Debug",)
 _USUAL = TlsSettings()
@@ -173,13 +179,23 @@ _TLS = (
 )
 TLS_NAMES = tuple(setting.name for setting in _TLS)
 """The TLS keys without their prefix."""
+SERVER_TLS_NAMES = (
+    *(name for name in TLS_NAMES if name.startswith("TLS_KEY_")),
+    "TLS_FIPS_COMPLIANCE",
+    "TLS_SECURITY_LEVEL",
+    "TLS_MIN_PROTOCOL_VERSION",
+    "TLS_MAX_PROTOCOL_VERSION",
+    "TLS_CIPHER_SUITES",
+)
+"""Those that concern the server's side of TLS."""
 STORE_NAMES = frozenset(name for name in TLS_NAMES if "_STORE_" in name)
 """Those that name a store or open it."""
 
 
 def without_scope(name: str) -> str:
     """The name of a TLS key without the prefix of its scope; any other name as it is."""
-    bare = name.upper().partition("_")[2]
+    bare = name.upper().removeprefix(HTTP_PREFIXES[0])
+    bare = bare if bare in TLS_NAMES else name.upper().partition("_")[2]
     return bare if bare in TLS_NAMES else name
 
 
@@ -202,8 +218,18 @@ def _limits() -> Iterable[Setting]:
         yield Setting(each.setting, Kind.NUMBER, meaning, f"{int(each.default)}", bounds, source=OURS)
 
 
+def _for_http() -> Iterable[Setting]:
+    prefix, own = HTTP_PREFIXES[0], {"TLS_KEY_STORE_FILE": "key and certificate of HTTPS"}
+    for setting in _TLS:
+        if setting.name in SERVER_TLS_NAMES:
+            meaning = own.get(setting.name, setting.meaning)
+            name = prefix + setting.name
+            yield replace(setting, name=name, meaning=meaning, sections=_CONFIG, source=OURS)
+
+
 INI_KEYS: tuple[Setting, ...] = (
     *(key for prefix in SCOPES for key in _scoped(prefix)),
+    *_for_http(),
     *group(
         "2.9",
         Setting(
@@ -326,6 +352,13 @@ INI_KEYS: tuple[Setting, ...] = (
             "0.0.0.0",  # noqa: S104  # clients are on other machines
         ),
         Setting("QUINTET_HTTP_PORT", Kind.PORT, "HTTP port; 0 = none", "8080", (0, 65_535)),
+        Setting(
+            "QUINTET_HTTP_TLS",
+            Kind.FLAG,
+            "1 = HTTPS on QUINTET_HTTP_PORT, with the key of QUINTET_HTTP_TLS_KEY_STORE_FILE, or of ST_…",
+            "0",
+            security=True,
+        ),
         Setting("QUINTET_METRICS_ADDRESS", Kind.HOST, "address of metrics and health checks", "127.0.0.1"),
         Setting(
             "QUINTET_METRICS_PORT",
@@ -376,6 +409,26 @@ INI_KEYS: tuple[Setting, ...] = (
             "QUINTET_ADMIN_GROUP",
             Kind.TEXT,
             "name or DN of the group whose members are administrators",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_ALLOW_UNENCRYPTED_GROUPS",
+            Kind.FLAG,
+            "1 = administrators and applications are granted what groups allow, although the groups come over"
+            " unencrypted connections",
+            "0",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_RETURN_ORIGINS",
+            Kind.LIST,
+            "origins of the applications to which signing in may lead back, https://wiki.example.com",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_COOKIE_DOMAIN",
+            Kind.HOST,
+            "domain that Quintet and the applications have in common; not set, they must have one host name",
             security=True,
         ),
         sections=_CONFIG,
@@ -443,6 +496,32 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting("QUINTET_MAX_FILE_KB", Kind.NUMBER, "largest file in KB; 0 = unlimited", "0", (0, 10**7)),
         *_limits(),
         sections=_CONFIG,
+    ),
+    *group(
+        OURS,
+        Setting(
+            "QUINTET_REQUIRED_GROUPS",
+            Kind.GROUPS,
+            "groups whose members may use the application; not set, everybody who signs in may",
+            security=True,
+        ),
+        Setting("QUINTET_SENT_GROUPS", Kind.GROUPS, "groups that Remote-Groups may name", security=True),
+        Setting("QUINTET_USER_ATTRIBUTE", Kind.ATTRIBUTE, "attribute of Remote-User", "uid", security=True),
+        Setting(
+            "QUINTET_HEADER_ENCODING",
+            Kind.CHOICE,
+            "how Remote-User, -Name, -Email and -Groups are written",
+            "utf-8",
+            choices=("utf-8", "percent"),
+        ),
+        Setting(
+            "QUINTET_BASIC_SIGN_IN",
+            Kind.FLAG,
+            "1 = programs may sign in with name and password in each request (HTTP Basic)",
+            "0",
+            security=True,
+        ),
+        sections=(APPLICATION,),
     ),
     *group(
         "2.10",

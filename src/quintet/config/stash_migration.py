@@ -13,7 +13,7 @@ from quintet.config.ini_values import is_variable
 from quintet.config.load import Files, read_ini_values, settings_file
 from quintet.config.schema import INI, LDAP_PREFIXES, PORT_PREFIXES
 from quintet.config.source import EditError
-from quintet.config.trust import read_tls
+from quintet.config.tls_keys import read_tls
 from quintet.diagnostics import Diagnostic, Diagnostics, Finding, Pitfall, Place, Severity
 from quintet.files import replace_file
 from quintet.tls import Origin, StoreError, StoreLocation, open_store, write_stash

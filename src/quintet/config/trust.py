@@ -1,20 +1,18 @@
-"""TLS of LDAP and of the Sametime port: the keys of sametime.ini as profiles, and whether stores work."""
+"""Whether the stores that the settings of TLS name can be used: for LDAP, the Sametime port and HTTPS."""
 
+import ssl
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path, PurePosixPath
 from typing import final
+from urllib.parse import urlsplit
 
 from cryptography import x509
 
 from quintet.config.cross_checks import encrypts
-from quintet.config.ini_values import IniValues
 from quintet.config.sametime_port import ClientCertificates
-from quintet.config.schema import INI, LDAP_PREFIXES
+from quintet.config.schema import INI
 from quintet.config.settings import Settings
 from quintet.diagnostics import (
-    CODES,
     Code,
     Diagnostics,
     Finding,
@@ -26,26 +24,25 @@ from quintet.diagnostics import (
 )
 from quintet.tls import (
     CrlError,
+    KeyEntry,
     NoSuchEntryError,
     Origin,
-    SettingNames,
     StashError,
     Store,
     StoreError,
     StoreLocation,
     StoreNotFoundError,
-    TlsProblem,
     TlsSettings,
+    TlsSettingsError,
     chosen_key,
+    is_for_host,
+    make_server_context,
+    names_of,
     open_store,
     read_crls,
-    read_tls_settings,
     stale,
     subject_of,
 )
-
-_CONTAINER = PurePosixPath("/local")
-"""Where Sametime's containers keep their stores (config 2.3)."""
 
 _STORE_CODES: tuple[tuple[type[StoreError], Code], ...] = (
     (StashError, Pitfall.D35),
@@ -54,83 +51,10 @@ _STORE_CODES: tuple[tuple[type[StoreError], Code], ...] = (
 )
 """The code of what is wrong with a store: that of the first class that fits."""
 
-_KEY_CODES: dict[str, Code] = {
-    "TLS_TRUST_STORE_TYPE": Finding.Q61,
-    "TLS_KEY_STORE_TYPE": Finding.Q61,
-    "TLS_MIN_PROTOCOL_VERSION": Finding.Q84,
-    "TLS_MAX_PROTOCOL_VERSION": Finding.Q84,
-    "TLS_SECURITY_LEVEL": Finding.Q61,
-    "TLS_CIPHER_SUITES": Finding.Q86,
-    "TLS_FIPS_COMPLIANCE": Finding.Q87,
-    "TLS_TRUSTED_HOSTS": Finding.Q65,
-}
-"""The code of what makes a profile unusable, by the key at fault."""
-
 
 def code_of(error: StoreError) -> Code:
     """The code of what is wrong with a store."""
     return next(code for kind, code in _STORE_CODES if isinstance(error, kind))
-
-
-def read_tls(
-    values: IniValues, folder: Path, findings: Diagnostics, prefixes: tuple[str, ...] = LDAP_PREFIXES
-) -> TlsSettings:
-    """The profile that the keys of these scopes give. Relative paths count from `folder`.
-
-    Revocation lists are those of the LDAP servers' certificates.
-    """
-    crls = values.get("QUINTET_TLS_CRL_FILE") if prefixes is LDAP_PREFIXES else None
-    crl_file = None if crls is None else (crls.text, Origin(crls.key, crls.place))
-    profile, problems = read_tls_settings(
-        partial(values.scoped, prefixes=prefixes), base=folder, crl_file=crl_file
-    )
-    for problem in problems:
-        origin = problem.origin or Origin(prefixes[0] + problem.key, Place(INI))
-        severity = Severity.ERROR if problem.fatal else Severity.WARNING
-        message = f"{origin.key}: {problem.message}"
-        findings.add(_code_of_key(problem, profile), origin.place, origin.key, message, severity=severity)
-
-    def located(name: str, store: StoreLocation | None) -> StoreLocation | None:
-        return store and locate(store, folder, profile.origins.get(name), findings)
-
-    return replace(
-        profile,
-        trust_store=located("trust_store", profile.trust_store),
-        key_store=located("key_store", profile.key_store),
-        names=SettingNames(prefix=f"{prefixes[0]}TLS_"),
-    )
-
-
-def _code_of_key(problem: TlsProblem, profile: TlsSettings) -> Code:
-    if problem.fatal or problem.key in ("TLS_CIPHER_SUITES", "TLS_TRUSTED_HOSTS"):
-        return _KEY_CODES.get(problem.key) or CODES[problem.code]
-    if problem.key == "TLS_MIN_PROTOCOL_VERSION":
-        return Finding.Q85
-    store = profile.trust_store if problem.key.startswith("TLS_TRUST_STORE_") else profile.key_store
-    locked = store is None or (store.password is None and store.stash is None)
-    return Pitfall.D5 if locked else Pitfall.D37
-
-
-def locate(store: StoreLocation, folder: Path, origin: Origin | None, findings: Diagnostics) -> StoreLocation:
-    """The store; the file of its name in `folder` where its path is a container's and does not exist."""
-    path, stash = _local(store.path, folder), store.stash and _local(store.stash, folder)
-    for old, new in ((store.path, path), (store.stash, stash)):
-        if old != new:
-            message = f"{old} does not exist here; {new} is used"
-            findings.add(Finding.Q97, _place(origin), _key(origin), message)
-    return replace(store, path=path, stash=stash)
-
-
-def _local(path: Path, folder: Path) -> Path:
-    here = folder / path.name
-    return here if path.is_relative_to(_CONTAINER) and not _exists(path) and _exists(here) else path
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 def check_stores(settings: Settings, findings: Diagnostics) -> None:
@@ -140,6 +64,8 @@ def check_stores(settings: Settings, findings: Diagnostics) -> None:
     ours = checker.trust_store(settings.tls, needed=used)
     checker.key_store(settings.tls, needed=used)
     checker.crls(settings.tls, needed=used)
+    if settings.web.tls is not None:
+        checker.https(settings.web.tls, settings.web.public_url)
     for storage in settings.cards.storages if settings.cards else ():
         needed = any(s.ssl_enabled for s in storage.servers)
         checker.trust_store(storage.tls, needed=needed, unusable=Pitfall.D7 if ours else Pitfall.D4)
@@ -171,10 +97,13 @@ class _Checker:
             self._report(unusable, profile.origins.get("trust_store"), message, fix, needed=needed)
         return store is not None and bool(store.trusted)
 
-    def key_store(self, profile: TlsSettings, *, needed: bool, unusable: Code = Pitfall.D4) -> None:
+    def key_store(
+        self, profile: TlsSettings, *, needed: bool, unusable: Code = Pitfall.D4
+    ) -> KeyEntry | None:
+        """The key that is to be used, if there is one."""
         store = self._store(profile, "key_store", needed=needed, unusable=unusable)
         if store is None:
-            return
+            return None
         try:
             chosen = chosen_key(store, profile)
         except NoSuchEntryError as error:
@@ -184,8 +113,29 @@ class _Checker:
             origin = profile.origins.get("key_label") or profile.origins.get("key_store")
             message = f"{error.path}: {error.message}{did_you_mean(near)}"
             self._report(Finding.Q88, origin, message, error.fix, needed=needed)
-            return
+            return None
         self._expiry(chosen.certificate, profile, needed=needed)
+        return chosen
+
+    def https(self, profile: TlsSettings, public_url: str) -> None:
+        """Whether there is a key that HTTPS can present, and a certificate that browsers accept."""
+        if profile.key_store is None:
+            message = "QUINTET_HTTP_TLS is 1, and no key store is set"
+            self._findings.add(Finding.Q143, Place(INI), "QUINTET_HTTP_TLS_KEY_STORE_FILE", message)
+            return
+        key = self.key_store(profile, needed=True, unusable=Finding.Q143)
+        if key is None:
+            return
+        origin = profile.origins.get("key_store")
+        try:
+            make_server_context(profile, ssl.CERT_NONE)
+        except (StoreError, TlsSettingsError) as error:
+            self._report(Finding.Q143, origin, str(error), error.fix, needed=True)
+            return
+        host = urlsplit(public_url).hostname
+        if host and not is_for_host(names := names_of(key.certificate), host):
+            message = f"{profile.key_store.path}: the certificate is for {names}, not for {host}"
+            self._report(Finding.Q144, origin, message, None, needed=False)
 
     def _expiry(self, certificate: x509.Certificate, profile: TlsSettings, *, needed: bool) -> None:
         now, end = datetime.now(UTC), certificate.not_valid_after_utc

@@ -10,7 +10,7 @@ from quintet.config.parsers import SettingsReader, Value, hosts
 from quintet.config.schema import CARDS, Setting
 from quintet.config.settings import Account, CardServer, CardSettings, CardStorage
 from quintet.config.stcommunityconfig import check_ports
-from quintet.config.trust import locate
+from quintet.config.tls_keys import locate
 from quintet.config.xml_document import Element, read_root, settings_below, settings_of
 from quintet.config.xml_names import check_card_names
 from quintet.config.xml_schema import (

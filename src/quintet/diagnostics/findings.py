@@ -298,3 +298,25 @@ class Finding(Code):
     fix: let users read their own entries (slapd: access ... by self read), or encrypt all connections with
     quintet protect all; then try quintet authenticate
     see: explanation/protection.md"""
+    # Sign-in for other applications.
+    Q140 = """warning: Groups are not read over encrypted connections
+    impact: someone on the network could add a person to a group, so there are no administrators, and every
+    application is refused
+    fix: quintet protect all, or quintet protect passwords; QUINTET_ALLOW_UNENCRYPTED_GROUPS=1 in [Config]
+    accepts the risk
+    see: how-to/encrypt-everything.md"""
+    Q141 = """warning: Applications can't lead to the page for signing in
+    impact: without QUINTET_PUBLIC_URL nobody who is not signed in gets there
+    fix: set QUINTET_PUBLIC_URL in [Config] to the URL under which browsers reach Quintet"""
+    Q142 = """warning: The cookie for applications does not reach one of them
+    impact: browsers send it to QUINTET_COOKIE_DOMAIN and below, or to the host of QUINTET_PUBLIC_URL alone;
+    whoever signs in for another host is asked to sign in again and again
+    fix: set QUINTET_COOKIE_DOMAIN to the domain that Quintet and its applications have in common"""
+    Q143 = """error: HTTPS has no usable key
+    impact: QUINTET_HTTP_TLS=1 asks for HTTPS, and it cannot be served without a key and its certificate
+    fix: set QUINTET_HTTP_TLS_KEY_STORE_FILE, _TYPE and _PASSWORD to a store with the key of this server
+    see: how-to/serve-https.md"""
+    Q144 = """warning: The certificate of HTTPS is for another name
+    impact: browsers refuse a certificate that does not name the host of QUINTET_PUBLIC_URL
+    fix: put a new key and certificate in the key store, and reload
+    see: how-to/serve-https.md"""

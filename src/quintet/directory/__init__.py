@@ -19,6 +19,7 @@ from quintet.directory.attempts import (
     LocalAttempts,
     SignInAttempts,
     limited_sign_in,
+    network_of,
 )
 from quintet.directory.browse import LARGEST_PAGE
 from quintet.directory.connections import Connections
@@ -82,6 +83,7 @@ from quintet.directory.records import (
     Page,
     Person,
     Resolution,
+    VerifiedPerson,
 )
 from quintet.directory.resolve import may_be_resolved
 from quintet.directory.service_pool import ServicePool
@@ -154,6 +156,7 @@ __all__ = [
     "UnknownNameError",
     "UnreachableReason",
     "UntrustedServerError",
+    "VerifiedPerson",
     "Warned",
     "attribute_key",
     "card_endpoints",
@@ -166,6 +169,7 @@ __all__ = [
     "limited_sign_in",
     "listed",
     "may_be_resolved",
+    "network_of",
     "of_group_class",
     "of_person_class",
     "parsed",

@@ -134,8 +134,21 @@ async def resolve_login(snapshot: Snapshot, name: str) -> Person:
     return found
 
 
-async def authenticate(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str, password: str) -> Person:
+WhileBound = Callable[[Server, Connection, Person], Awaitable[None]]
+"""Is awaited with an encrypted connection that is bound as the person."""
+
+
+async def authenticate(
+    snapshot: Snapshot,
+    refusals: ConstantTimeRefusal,
+    name: str,
+    password: str,
+    *,
+    while_bound: WhileBound | None = None,
+) -> Person:
     """The person, if the password is theirs.
+
+    `while_bound` reads more as the person, where logins are encrypted and lookups are not.
 
     Raises AuthenticationError for whatever is wrong with name or password, in the same words and, as far as
     it is up to us, after the same time: for an unknown name, a bind is made for an entry that does not exist,
@@ -144,7 +157,7 @@ async def authenticate(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: 
     """
     started = time.perf_counter()
     try:
-        found = await _sign_in(snapshot, refusals, name, password)
+        found = await _sign_in(snapshot, refusals, name, password, while_bound)
     except AuthenticationError as error:
         _tell(snapshot, "refused", error.reason, started)
         raise
@@ -156,7 +169,13 @@ async def authenticate(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: 
     return found
 
 
-async def _sign_in(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str, password: str) -> Person:
+async def _sign_in(
+    snapshot: Snapshot,
+    refusals: ConstantTimeRefusal,
+    name: str,
+    password: str,
+    while_bound: WhileBound | None,
+) -> Person:
     if not _may_be_sent(password):
         raise AuthenticationError(reason="an empty or impossible password")
     if not name.strip():
@@ -172,7 +191,8 @@ async def _sign_in(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str,
         await bind_nobody(snapshot.servers[0], password)
         await refusals.refused(began)
         raise AuthenticationError(reason=reason)
-    bound = await _bind(server, found, name, password, allow=snapshot.directory.allow_expired_passwords)
+    allow = snapshot.directory.allow_expired_passwords
+    bound = await _bind(server, found, name, password, while_bound, allow=allow)
     if isinstance(bound, Person):
         refusals.accepted(began)
         return bound
@@ -184,7 +204,7 @@ async def _sign_in(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str,
 
 
 async def _bind(
-    server: Server, found: Person, name: str, password: str, *, allow: bool
+    server: Server, found: Person, name: str, password: str, while_bound: WhileBound | None, *, allow: bool
 ) -> Person | AccountState | str:
     """The person whose password this is, or why it is refused.
 
@@ -195,7 +215,7 @@ async def _bind(
         if server.pools[Service.RESOLVE_LOGIN].endpoint.encrypted or not pool.endpoint.encrypted:
             state = tell_bind(server.label, found.dn, await pool.bind(found.dn, password))
             return found if state.signs_in or allow else state
-        return await _bind_and_read_back(server, pool, found, name, password)
+        return await _bind_and_read_back(server, pool, found, name, password, while_bound)
     except ResultError as error:
         if error.operation == "bind" and error.result_code in _NO:
             state = tell_bind(server.label, found.dn, error)
@@ -207,7 +227,12 @@ async def _bind(
 
 
 async def _bind_and_read_back(
-    server: Server, pool: ServicePool, found: Person, name: str, password: str
+    server: Server,
+    pool: ServicePool,
+    found: Person,
+    name: str,
+    password: str,
+    while_bound: WhileBound | None,
 ) -> Person | AccountState | str:
     settings = server.settings
     ways = proofs(server, name, found.dn)
@@ -228,7 +253,10 @@ async def _bind_and_read_back(
         for way in ways:
             entry = await read(connection, way)
             if entry is not None:
-                return person(entry, settings)
+                bound = person(entry, settings)
+                if while_bound is not None:
+                    await while_bound(server, connection, bound)
+                return bound
         if await read(connection, ANY_ENTRY) is not None:
             return _suspicious(server, "the entry found does not match the name")
         server.warn_once(

@@ -1,11 +1,11 @@
 """The tasks of a community, over separate connections for each, protected as chosen."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar, final
 
 from quintet.config import Settings
-from quintet.directory import authenticate, group_members, resolve, user_groups
+from quintet.directory import authenticate, group_members, resolve, user_groups, verified
 from quintet.directory.anonymous import search_refusals
 from quintet.directory.authenticate import ConstantTimeRefusal
 from quintet.directory.browse import Browsing
@@ -13,7 +13,15 @@ from quintet.directory.connections import Connections
 from quintet.directory.connector import ConnectOverride
 from quintet.directory.errors import DirectoryUnavailableError, UnencryptedBindError, UnreachableReason
 from quintet.directory.events import Trace
-from quintet.directory.records import ConnectionStatus, Group, Membership, Page, Person, Resolution
+from quintet.directory.records import (
+    ConnectionStatus,
+    Group,
+    Membership,
+    Page,
+    Person,
+    Resolution,
+    VerifiedPerson,
+)
 from quintet.directory.services import TASKS, Protection
 from quintet.directory.snapshot import Snapshot
 
@@ -79,6 +87,33 @@ class Directory:
         Raises AuthenticationError, in the same words whatever was wrong.
         """
         return await self._do(authenticate.authenticate, self._refusals, name, password)
+
+    async def verify(
+        self, name: str, password: str, *, attributes: Sequence[str] = (), unencrypted: bool = False
+    ) -> VerifiedPerson:
+        """As `authenticate`, with what applications may grant something for.
+
+        That is the person's groups and the values of these attributes. What crossed an unencrypted connection
+        does not count, unless `unencrypted` is set and there is no better one.
+        """
+        return await self._do(
+            verified.verify, self._refusals, name, password, attributes=attributes, unencrypted=unencrypted
+        )
+
+    async def recheck(
+        self,
+        known: VerifiedPerson,
+        name: str,
+        *,
+        attributes: Sequence[str] = (),
+        unencrypted: bool = False,
+    ) -> VerifiedPerson | None:
+        """What holds now for a person who signed in with this name before.
+
+        None when the entry is gone, has another name, or is disabled. Over an unencrypted connection, groups
+        can be lost, and none are added.
+        """
+        return await self._do(verified.recheck, known, name, attributes=attributes, unencrypted=unencrypted)
 
     async def resolve_login(self, name: str) -> Person:
         """The one person with this login name. Raises UnknownNameError, AmbiguousNameError."""

@@ -1,6 +1,7 @@
 """What the tasks answer: people, groups and containers. LDAP entries stay below this module."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from quintet.directory.services import Service
 from quintet.ldap import ConnectionState
@@ -30,6 +31,19 @@ class Group:
     name: str
     server: str
     description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPerson:
+    """A person who signed in, with what applications may grant something for.
+
+    `groups` are the person's groups, and `attributes` the values of the attributes that were asked for. Both
+    came over encrypted connections, unless the caller allowed others; `groups` is None when they could not.
+    """
+
+    person: Person
+    groups: tuple[Group, ...] | None = None
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

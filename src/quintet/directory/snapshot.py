@@ -1,9 +1,10 @@
 """What one request works with: settings and the pools that they ask for. A reload replaces it as a whole."""
 
 import asyncio
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 from quintet.config import DirectorySettings, ServerSettings, Settings
 from quintet.directory.entries import (
@@ -38,7 +39,7 @@ from quintet.ldap import (
     StrongerAuthRequired,
     TimeLimitExceeded,
 )
-from quintet.ldap.prepared import PreparedRead, PreparedSearch
+from quintet.ldap.prepared import PreparedRead, PreparedSearch, Query
 
 LIMITS = (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded)
 
@@ -58,6 +59,12 @@ class FoundEntries:
     missing_base: str | None = None
 
 
+class Searcher(Protocol):
+    """What searches are sent through: a pool, or one connection."""
+
+    async def find_all(self, queries: Sequence[Query]) -> list[SearchResult | LdapError]: ...
+
+
 @final
 class Server:
     """One directory, as the tasks see it: its settings, a pool for each task, and what is asked often.
@@ -75,6 +82,7 @@ class Server:
     ) -> None:
         self.settings = settings
         self.pools = pools
+        self._searchers: Mapping[Service, Searcher] = pools
         self.label = settings.label
         self.bases = tuple(dict.fromkeys((settings.person_base, settings.group_base)))
         """The bases for people and groups, once each."""
@@ -104,7 +112,7 @@ class Server:
         Limits also hold for servers that do not observe them. With `in_part`, what came before the server's
         time limit or administrative limit was reached is accepted. A base that does not exist has no entries.
         """
-        outcomes = await self.pools[service].find_all([search.query(tree) for search, tree in asked])
+        outcomes = await self._searchers[service].find_all([search.query(tree) for search, tree in asked])
         for (search, tree), outcome in zip(asked, outcomes, strict=True):
             tell_search(service, self.label, search.base, search.scope, tree, outcome)
         return [
@@ -118,7 +126,7 @@ class Server:
         self, service: Service, asked: Sequence[tuple[PreparedSearch, bytes]]
     ) -> list[FoundEntries | None]:
         """As `find_all`, with None where the server refuses one of the searches."""
-        outcomes = await self.pools[service].find_all([search.query(tree) for search, tree in asked])
+        outcomes = await self._searchers[service].find_all([search.query(tree) for search, tree in asked])
         return [
             None if _is_refusal(outcome) else self._cut_or_raise(service, search, outcome, in_part=False)
             for (search, _), outcome in zip(asked, outcomes, strict=True)
@@ -148,15 +156,23 @@ class Server:
         attributes: Sequence[str],
     ) -> Entry | None:
         """One entry by its name; None when it does not exist, or the filter does not match it."""
-        (outcome,) = await self.pools[service].find_all((PreparedRead(filter, attributes).query(str(dn)),))
+        (outcome,) = await self._searchers[service].find_all(
+            (PreparedRead(filter, attributes).query(str(dn)),)
+        )
         tree = filter if isinstance(filter, bytes) else filter.encode()
         tell_search(service, self.label, str(dn), Scope.BASE, tree, outcome)
         return _entry_or_raise(outcome)
 
     async def read_each(self, service: Service, read: PreparedRead, dns: Sequence[str]) -> list[Entry | None]:
         """The entries of these names, in order; None also where the server refuses to give one of them."""
-        outcomes = await self.pools[service].find_all([read.query(dn) for dn in dns])
+        outcomes = await self._searchers[service].find_all([read.query(dn) for dn in dns])
         return [None if _is_refusal(outcome) else _entry_or_raise(outcome) for outcome in outcomes]
+
+    def over(self, service: Service, searcher: Searcher) -> "Server":
+        """This server, with the searches of the service sent through something else than its pool."""
+        other = copy.copy(self)
+        other._searchers = {service: searcher}  # noqa: SLF001  # a copy of our own
+        return other
 
     def is_group_entry(self, entry: Entry) -> bool:
         """Whether this is a group: by its class, or because it has members."""

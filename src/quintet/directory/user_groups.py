@@ -54,31 +54,41 @@ async def group_levels(snapshot: Snapshot, person: Person, *, depth: int = DEPTH
     """
     if not -1 <= depth <= DEEPEST:
         raise ValueError(f"depth is -1 to {DEEPEST}")
-    name = parsed(person.dn)
-    held = [each for each in snapshot.servers if each.label == person.server]
-    server = next((each for each in held if name and lies_under(name, (each.settings.person_base,))), None)
+    server = server_of(snapshot, person)
     if server is None:
         return ()
-    found: dict[str, GroupLevel] = {}
-    pauses = Pauses()
-    level: list[str] = [person.dn]
     try:
-        for number in range(1, 1 + max(1, depth)):
-            above: list[str] = []
-            for begin in range(0, len(level), _AT_ONCE):
-                names = level[begin : begin + _AT_ONCE]
-                for entries in await gather_or_cancel(
-                    _directly(server, name, primary=number == 1) for name in names
-                ):
-                    for entry in entries:
-                        await pauses.after(len(entry.dn))
-                        key = identity(entry.dn)
-                        if key not in found and len(found) < MOST_GROUPS:
-                            found[key] = GroupLevel(group(entry, server.settings), number)
-                            above.append(entry.dn)
-            level = above
+        return await levels_at(server, person.dn, depth)
     except LdapError as error:
         raise answered_badly(error, server, _SERVICE) from error
+
+
+def server_of(snapshot: Snapshot, person: Person) -> Server | None:
+    """The server that holds the person."""
+    name = parsed(person.dn)
+    held = [each for each in snapshot.servers if each.label == person.server]
+    return next((each for each in held if name and lies_under(name, (each.settings.person_base,))), None)
+
+
+async def levels_at(server: Server, dn: str, depth: int = DEPTH) -> tuple[GroupLevel, ...]:
+    """The groups of this entry, as `group_levels` describes them. Raises LdapError."""
+    found: dict[str, GroupLevel] = {}
+    pauses = Pauses()
+    level: list[str] = [dn]
+    for number in range(1, 1 + max(1, depth)):
+        above: list[str] = []
+        for begin in range(0, len(level), _AT_ONCE):
+            names = level[begin : begin + _AT_ONCE]
+            for entries in await gather_or_cancel(
+                _directly(server, name, primary=number == 1) for name in names
+            ):
+                for entry in entries:
+                    await pauses.after(len(entry.dn))
+                    key = identity(entry.dn)
+                    if key not in found and len(found) < MOST_GROUPS:
+                        found[key] = GroupLevel(group(entry, server.settings), number)
+                        above.append(entry.dn)
+        level = above
     return tuple(found.values())
 
 

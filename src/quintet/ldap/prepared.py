@@ -1,12 +1,16 @@
 """Searches that are encoded once and sent many times: only the filter, or only the entry's name, changes."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 from quintet.ldap._fast_codec import ReadFrame, SearchFrame
-from quintet.ldap.errors import NO_TEXT, LocalProtocolError
+from quintet.ldap.connection import Connection
+from quintet.ldap.errors import NO_TEXT, LdapError, LocalProtocolError
 from quintet.ldap.filter_tree import Filter
 from quintet.ldap.messages import BASE_OBJECT
+from quintet.ldap.operations import BatchedSearch, SearchBatch
+from quintet.ldap.results import SearchResult
 
 
 class Query(NamedTuple):
@@ -64,3 +68,39 @@ class PreparedRead:
             return Query(self._frame, dn.encode("utf-8", "surrogateescape"), dn, 1)
         except UnicodeError as error:
             raise LocalProtocolError(NO_TEXT, operation="search") from error
+
+
+@final
+class ConnectionSearcher:
+    """Sends prepared searches over one connection, as a pool sends them over several; it repeats none."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._protocol = connection.protocol
+
+    async def find_all(self, queries: Sequence[Query]) -> list[SearchResult | LdapError]:
+        """The outcome of each of these searches, in their order. They are sent together."""
+        protocol, loop = self._protocol, asyncio.get_running_loop()
+        outcomes: list[Any] = [None] * len(queries)
+        if not queries:
+            return outcomes
+        limits, now = protocol.limits, loop.time()
+        protocol.last_used = now
+        batch = SearchBatch(loop.create_future(), outcomes, len(queries))
+        begun: list[BatchedSearch] = []
+        for nth, (frame, part, dn, most) in enumerate(queries):
+            entries = limits.entries if most is None else most
+            operation = BatchedSearch(
+                batch, nth, protocol.server, dn, now + limits.timeout, frame, part, entries, limits.collected
+            )
+            begun.append(operation)
+            try:
+                protocol.begin(operation)
+            except LdapError as error:
+                operation.fail(error)
+        try:
+            await batch.future
+        except asyncio.CancelledError:
+            for operation in begun:
+                protocol.give_up(operation)
+            raise
+        return outcomes

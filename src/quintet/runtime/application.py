@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -65,6 +65,8 @@ class Application:
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
         self.listeners: list[Trace] = [self.events]
+        self.renewers: list[Callable[[Settings], None]] = []
+        """Are told new settings before they are used, in a thread, and may refuse them."""
         self._connections = Connections(self.settings, trace=self._tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
@@ -98,6 +100,8 @@ class Application:
                 found = _fingerprints(settings)
                 if (settings, found) == (self.settings, self._fingerprints):
                     return True
+                for renew in self.renewers:
+                    await asyncio.to_thread(renew, settings)
                 prepared = await self.sametime.prepare(settings) if self.sametime else None
                 await self._connections.reload(settings)
             except SettingsError as error:
@@ -155,13 +159,15 @@ class Application:
 def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
     """The state of the store files: a new certificate in them is a change of the settings."""
     storages = settings.cards.storages if settings.cards else ()
-    found = (settings.tls, settings.sametime.tls, *(each.tls for each in storages))
+    https = (settings.web.tls,) if settings.web.tls else ()
+    found = (settings.tls, settings.sametime.tls, *(each.tls for each in storages), *https)
     return tuple(each for tls in found for each in fingerprints(tls))
 
 
 def _ports(settings: Settings) -> tuple[str | int, ...]:
     web = settings.web
-    return (web.address, web.port, web.metrics_address, web.metrics_port, settings.sametime.port)
+    ports = (web.address, web.port, web.metrics_address, web.metrics_port, settings.sametime.port)
+    return (*ports, web.tls is not None)
 
 
 # The process around it.
@@ -298,8 +304,11 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
         yield None
         return
     # its libraries take half a second to import
-    from quintet.web.serving import Metrics, Sessions, Site, serving  # noqa: PLC0415
+    from quintet.storage import DatabaseAddress  # noqa: PLC0415
+    from quintet.web.serving import Metrics, Sessions, Site, Tokens, serving  # noqa: PLC0415
 
+    url = application.settings.sametime.database.reveal()
+    database = DatabaseAddress.parse(url, application.folder)
     sessions = Sessions()
     metrics = Metrics(application.connections, sessions)
     application.listeners.append(metrics)
@@ -308,6 +317,7 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
         application.cards,
         lambda: application.settings,
         sessions,
+        tokens=Tokens(database),
         attempts=application.attempts,
         observe=metrics.observe,
     )
@@ -315,6 +325,7 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
         metrics.vital.add(_PORT)
         metrics.parts[_PORT] = lambda: "" if application.sametime else "not listening"
     async with serving(site, metrics) as found:
+        application.renewers.append(lambda settings: found.renew(settings.web))
         application.events.log.info("listening", http=found.http, metrics=found.metrics)
         yield metrics
 

@@ -4,7 +4,7 @@
 - `open_store` opens a trust or key store (`.p12`, `.jks`), `save_store` writes one; `read_stash` and
   `write_stash` keep its password. Errors are `StoreError`s, with code, message and fix.
 - `make_context` makes an `ssl.SSLContext` that verifies servers by these settings, `make_server_context` one
-  for a port of ours.
+  for a port of ours; `RenewableContext` takes new certificates while it listens.
 - `inspect` looks at what a server presents; `explain` says why a handshake failed.
 - `facts_of` and the functions beside it say what a certificate contains.
 
@@ -31,7 +31,8 @@ from quintet.tls.context import ChainError, TlsCheckError, chosen_key, make_cont
 from quintet.tls.diagnosis import Explanation, Reason, explain
 from quintet.tls.inspect import Presented, inspect, inspection_context, presented_by, verified_chain
 from quintet.tls.levels import check_strength
-from quintet.tls.names import Names, as_address, is_listed
+from quintet.tls.names import Names, as_address, is_for_host, is_listed
+from quintet.tls.renewable_context import RenewableContext
 from quintet.tls.revocation import CrlError, read_crls, stale
 from quintet.tls.server_context import make_server_context
 from quintet.tls.settings import (
@@ -94,6 +95,7 @@ __all__ = [
     "Origin",
     "Presented",
     "Reason",
+    "RenewableContext",
     "SecurityLevel",
     "SettingNames",
     "StashError",
@@ -128,6 +130,7 @@ __all__ = [
     "inspect",
     "inspection_context",
     "is_authority",
+    "is_for_host",
     "is_listed",
     "is_self_signed",
     "issuer_of",

@@ -358,6 +358,7 @@ def _check_suite(settings: TlsSettings, used: str) -> None:
 
 
 def set_suites(context: ssl.SSLContext, settings: TlsSettings) -> None:
+    """The suites of TLS 1.2 and older that the settings allow. Raises `TlsSettingsError`."""
     if settings.level >= SecurityLevel.SUITE_B_128:
         context.set_ciphers(_suite_b(settings))
         return
@@ -406,6 +407,7 @@ def check_key(entry: KeyEntry, settings: TlsSettings) -> None:
 
 
 def present_key(context: ssl.SSLContext, entry: KeyEntry, settings: TlsSettings) -> None:
+    """Show the other side this key's certificate. Raises `UnusableEntryError`."""
     assert entry.key is not None
     path = settings.key_store.path if settings.key_store else None
     parts = [

@@ -6,13 +6,14 @@ from contextlib import suppress
 
 from starlette.requests import Request
 
+from quintet.config import WebSettings, group_name
 from quintet.directory import (
     AmbiguousNameError,
     DirectoryError,
     Group,
     Person,
-    Protection,
     UnknownNameError,
+    VerifiedPerson,
     limited_sign_in,
 )
 from quintet.ldap import DN, DNSyntaxError
@@ -28,56 +29,76 @@ LONGEST_HANDLE = 1400
 async def sign_in(site: Site, request: Request, name: str, password: str) -> tuple[str, WebSession]:
     """Begin a session, and end the one that the browser had. Returns the ID for the cookie, and the session.
 
-    Raises TooManyAttemptsError before the directory is asked; AuthenticationError, the same for an unknown
-    name and a wrong password; DirectoryUnavailableError and its kin.
+    Raises as `check_password`.
     """
-    async with limited_sign_in(site.attempts, name, client_of(request, site.web).address) as begun:
-        person = await site.directory.authenticate(name, password)
-        begun.succeeded()
+    verified = await check_password(site, request, name, password)
     old = session_of(request, site.sessions, site.web)
     if old is not None:
         site.sessions.end(old)
-    return site.sessions.begin(name, person, administrator=await _is_administrator(site, person))
+    return site.sessions.begin(name, verified, administrator=is_administrator(site.web, verified))
+
+
+async def check_password(site: Site, request: Request, name: str, password: str) -> VerifiedPerson:
+    """Who has this name and password, with groups and attributes where something is granted by them.
+
+    Raises TooManyAttemptsError before the directory is asked; AuthenticationError, the same for an unknown
+    name and a wrong password; DirectoryUnavailableError and its kin.
+    """
+    web = site.web
+    async with limited_sign_in(site.attempts, name, client_of(request, web).address) as begun:
+        if web.grants:
+            verified = await site.directory.verify(
+                name, password, attributes=attributes_of(web), unencrypted=web.allow_unencrypted_groups
+            )
+        else:
+            verified = VerifiedPerson(await site.directory.authenticate(name, password))
+        begun.succeeded()
+    return verified
 
 
 async def current_session(site: Site, request: Request) -> WebSession | None:
-    """The session of a request. It ends here when its person is no longer in the directory.
-
-    While the directory can't be asked, a session stays as it is, and is checked again by the next request.
-    """
+    """The session of a request. It ends here when its person may no longer sign in."""
     session = session_of(request, site.sessions, site.web)
-    if session is None or not site.sessions.needs_check(session):
+    return session and await rechecked(site, session)
+
+
+async def rechecked(site: Site, session: WebSession) -> WebSession | None:
+    """The session, with what the directory says of its person now, if it was not asked lately.
+
+    None when the person's entry is gone or disabled, which ends the session. While the directory can't be
+    asked, a session stays as it is, and is checked again by the next request.
+    """
+    if not site.sessions.needs_check(session):
         return session
+    web, before = site.web, site.sessions.begin_check(session)
     try:
-        person = await site.directory.resolve_login(session.login)
-        administrator = await _is_administrator(site, person)
-    except (UnknownNameError, AmbiguousNameError):
-        site.sessions.end(session)
-        return None
+        verified = await site.directory.recheck(
+            session.verified,
+            session.login,
+            attributes=attributes_of(web),
+            unencrypted=web.allow_unencrypted_groups,
+        )
     except DirectoryError:
+        session.checked = before
         return session
-    if person.dn != session.person.dn:
+    if verified is None:
         site.sessions.end(session)
         return None
-    session.administrator = administrator
-    site.sessions.seen(session)
+    session.verified, session.administrator = verified, is_administrator(web, verified)
     return session
 
 
-async def _is_administrator(site: Site, person: Person) -> bool:
-    """Whether the person is in `QUINTET_ADMIN_GROUP`.
+def attributes_of(web: WebSettings) -> tuple[str, ...]:
+    """The attributes of people that applications are told."""
+    return tuple(dict.fromkeys(each.user_attribute for each in web.applications))
 
-    Groups are believed only where every connection is encrypted: on others, someone on the network could add
-    the person to the group.
-    """
-    wanted = site.web.admin_group
-    if not wanted or site.directory.protection is not Protection.ALL:
+
+def is_administrator(web: WebSettings, verified: VerifiedPerson) -> bool:
+    """Whether the person is in `QUINTET_ADMIN_GROUP`, as far as that can be believed."""
+    if not web.admin_group:
         return False
-    named = _parsed(wanted)
-    groups = await site.directory.groups_of(person)
-    return any(
-        _parsed(each.dn) == named if named else each.name.casefold() == wanted.casefold() for each in groups
-    )
+    wanted = group_name(web.admin_group)
+    return any(wanted.is_group(each.name, _parsed(each.dn)) for each in verified.groups or ())
 
 
 # Handles: an ID in a URL, where slashes and %2F would not survive proxies.

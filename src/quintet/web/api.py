@@ -1,7 +1,7 @@
 """The API under /api/v1 (OpenAPI 3.1 at /api/v1/openapi.json).
 
-Callers sign in with `POST /session` and keep its cookie. Every request that changes something must come from
-our own origin. Everything but a public business card needs a session.
+Callers sign in with `POST /session` and keep its cookie; programs show a bearer token instead. Every request
+that changes something must come from our own origin. Everything but a public business card needs one of them.
 """
 
 import time
@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from quintet.cards import ANONYMOUS, AUTHENTICATED
-from quintet.directory import DirectoryError, UnknownNameError
+from quintet.directory import DirectoryError, UnknownNameError, network_of
+from quintet.storage import BearerToken, StorageError, TokenScope
 from quintet.web.accounts import (
     LONGEST_HANDLE,
     LONGEST_NAME,
@@ -25,6 +26,7 @@ from quintet.web.accounts import (
     ident_of,
     sign_in,
 )
+from quintet.web.bearer import shown_token
 from quintet.web.documents import (
     CardDocument,
     ConnectionDocument,
@@ -42,7 +44,7 @@ from quintet.web.documents import (
     SignInDocument,
 )
 from quintet.web.problem import MEDIA_TYPE, problem, problem_of
-from quintet.web.security import client_of, is_same_origin, may_sign_in_here, session_cookie
+from quintet.web.security import client_of, is_same_origin, may_sign_in_here, set_session_cookies
 from quintet.web.sessions import WebSession
 from quintet.web.site import Site
 
@@ -58,6 +60,12 @@ class _ProblemError(Exception):
     def __init__(self, answer: JSONResponse) -> None:
         super().__init__(answer.status_code)
         self.answer = answer
+
+
+def _demand(token: BearerToken, scope: TokenScope) -> None:
+    if scope not in token.scopes:
+        headers = {"www-authenticate": f'Bearer error="insufficient_scope", scope="{scope.value}"'}
+        raise _ProblemError(problem(403, code="insufficient-scope", headers=headers))
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -78,18 +86,53 @@ def make_api(site: Site) -> FastAPI:
     )
     _add_handlers(api)
 
+    async def within_limits(caller: str) -> None:
+        if not await site.limits.may_ask(caller):
+            raise _ProblemError(problem(429, code="too-many-requests", headers={"retry-after": "60"}))
+
     async def signed_in(request: Request) -> WebSession:
         session = await current_session(site, request)
         if session is None:
             raise _ProblemError(problem(401, code="not-signed-in"))
-        if not await site.limits.may_ask(session.key):
-            raise _ProblemError(problem(429, code="too-many-requests", headers={"retry-after": "60"}))
+        await within_limits(session.key)
         return session
 
-    async def administrator(session: Annotated[WebSession, Depends(signed_in)]) -> WebSession:
-        if not session.administrator:
+    async def program(request: Request) -> BearerToken | None:
+        """The token of a request that shows one; it is refused if that is not valid."""
+        text = shown_token(request)
+        if text is None or site.tokens is None:
+            return None
+        client = client_of(request, site.web)
+        if not may_sign_in_here(client, site.web):
+            raise _ProblemError(
+                problem(403, "tokens are accepted over HTTPS only", code="unencrypted-connection")
+            )
+        await within_limits(f"bearer {network_of(client.address)}")
+        try:
+            token = await site.tokens.find(text)
+        except StorageError:
+            detail = "the database can't be reached at the moment"
+            raise _ProblemError(problem(503, detail, code="database-unavailable")) from None
+        if token is None:
+            headers = {"www-authenticate": 'Bearer error="invalid_token"'}
+            raise _ProblemError(problem(401, code="invalid-token", headers=headers))
+        return token
+
+    async def reader(
+        request: Request, token: Annotated[BearerToken | None, Depends(program)]
+    ) -> WebSession | None:
+        """A person with a session, or a program with the scope "people"."""
+        if token is None:
+            return await signed_in(request)
+        _demand(token, TokenScope.PEOPLE)
+        return None
+
+    async def administrator(request: Request, token: Annotated[BearerToken | None, Depends(program)]) -> None:
+        """An administrator with a session, or a program with the scope "admin"."""
+        if token is not None:
+            _demand(token, TokenScope.ADMIN)
+        elif not (await signed_in(request)).administrator:
             raise _ProblemError(problem(403, code="not-an-administrator"))
-        return session
 
     async def from_here(request: Request) -> None:
         if not is_same_origin(request, site.web):
@@ -97,7 +140,7 @@ def make_api(site: Site) -> FastAPI:
                 problem(403, "send the header Origin with the URL of this server", code="cross-site")
             )
 
-    by_user = [Depends(signed_in)]
+    by_user = [Depends(reader)]
     by_administrator = [Depends(administrator)]
 
     @api.post("/session", status_code=201, dependencies=[Depends(from_here)])
@@ -109,7 +152,7 @@ def make_api(site: Site) -> FastAPI:
                 problem(403, "passwords are accepted over HTTPS only", code="unencrypted-connection")
             )
         ident, session = await sign_in(site, request, given.name, given.password.get_secret_value())
-        response.headers["set-cookie"] = session_cookie(ident, secure=client.secure)
+        set_session_cookies(response.headers, ident, site.web, secure=client.secure)
         return SessionDocument.of(session)
 
     @api.get("/session")
@@ -128,7 +171,7 @@ def make_api(site: Site) -> FastAPI:
         if everywhere:
             site.sessions.end_all_of(session.person)
         site.sessions.end(session)
-        response.headers["set-cookie"] = session_cookie("", secure=client_of(request, site.web).secure)
+        set_session_cookies(response.headers, "", site.web, secure=client_of(request, site.web).secure)
 
     @api.get("/resolve", dependencies=by_user)
     async def resolve(
@@ -147,12 +190,16 @@ def make_api(site: Site) -> FastAPI:
         return PersonDocument.of(found)
 
     @api.get("/people/{handle}/card")
-    async def card(request: Request, handle: Handle) -> CardDocument:
+    async def card(
+        request: Request, handle: Handle, token: Annotated[BearerToken | None, Depends(program)]
+    ) -> CardDocument:
         """The business card: set 1 for those who are signed in, set 0 for others."""
         ident = ident_of(handle)
         if ident is None:
             raise UnknownNameError("not a handle")
-        known = await current_session(site, request) is not None
+        if token is not None:
+            _demand(token, TokenScope.PEOPLE)
+        known = token is not None or await current_session(site, request) is not None
         set_id = AUTHENTICATED if known else ANONYMOUS
         found = await site.cards.card(ident, set_id=set_id, authenticated=known)
         return CardDocument.of(found)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
-from quintet.web import photos, servlet, stwebapi
+from quintet.web import forward_auth, photos, servlet, stwebapi
 from quintet.web.api import make_api
 from quintet.web.pages import page_routes
 from quintet.web.problem import problem
@@ -31,6 +31,9 @@ def make_app(site: Site) -> ASGIApp:
     routes: list[BaseRoute] = [
         get(servlet.PATH, servlet.servlet),
         get("/photos/{ident:path}", photos.photo),
+        get("/auth/verify/nginx/{application}", forward_auth.verify_nginx),
+        get("/auth/verify/forward/{application}", forward_auth.verify_forward),
+        get("/auth/denied", forward_auth.denied),
         get("/stwebapi/quickfind", stwebapi.quickfind),
         get("/stwebapi/userinfo", stwebapi.userinfo),
         Mount("/api/v1", app=make_api(site)),

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any, final
@@ -35,7 +36,17 @@ from quintet.web.accounts import (
 from quintet.web.documents import GroupDocument, MembersDocument, PageDocument, ResolutionDocument
 from quintet.web.links import mail_link, photo_path, telephone_link
 from quintet.web.problem import problem, retry_after
-from quintet.web.security import PAGE_POLICY, client_of, is_same_origin, may_sign_in_here, session_cookie
+from quintet.web.return_address import return_origin
+from quintet.web.security import (
+    PAGE_POLICY,
+    client_of,
+    cookie_of,
+    form_cookie,
+    form_cookie_name,
+    is_same_origin,
+    may_sign_in_here,
+    set_session_cookies,
+)
 from quintet.web.sessions import WebSession
 from quintet.web.site import PICTURES, Site
 
@@ -58,6 +69,7 @@ def page_routes(site: Site) -> list[BaseRoute]:
         Route("/browse", pages.guarded(pages.browse)),
         Route("/people/{handle}", pages.guarded(pages.person)),
         Route("/groups/{handle}", pages.guarded(pages.group)),
+        Route("/sessions", pages.guarded(pages.sessions)),
         Route("/sign-in", pages.sign_in_form, methods=["GET"]),
         Route("/sign-in", pages.sign_in, methods=["POST"]),
         Route("/sign-out", pages.sign_out, methods=["POST"]),
@@ -66,11 +78,34 @@ def page_routes(site: Site) -> list[BaseRoute]:
 
 
 @final
+class _FormTokens:
+    """The token of a form for those without a session: it belongs to a cookie of the same browser.
+
+    The cookie's name binds it to our host, so that another site can set neither (`__Host-`, under TLS).
+    """
+
+    def __init__(self) -> None:
+        self._secret = secrets.token_bytes(32)
+
+    def token_for(self, cookie: str) -> str:
+        return hmac.digest(self._secret, cookie.encode(errors="replace"), "sha256").hex()
+
+    def is_good(self, token: str, cookie: str) -> bool:
+        return bool(cookie) and _same(token, self.token_for(cookie))
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two secrets are equal, in a time that does not say where they differ."""
+    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
+
+
+@final
 class _Pages:
     """The pages of one community."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._form_tokens = _FormTokens()
         self._templates = Environment(
             loader=PackageLoader("quintet.web"), autoescape=True, undefined=StrictUndefined, auto_reload=False
         )
@@ -107,46 +142,64 @@ class _Pages:
     # Signing in and out.
 
     async def sign_in_form(self, request: Request) -> Response:
-        if not self._site.web.people_pages:
+        if not self._may_sign_in:
             return problem(404)
-        return self._sign_in_page(request, 200)
+        return self._sign_in_page(request, 200, back=request.query_params.get("return", ""))
 
     async def sign_in(self, request: Request) -> Response:
         web = self._site.web
         client = client_of(request, web)
-        if not web.people_pages:
+        if not self._may_sign_in:
             return problem(404)
         if not is_same_origin(request, web) or not may_sign_in_here(client, web):
             return self._sign_in_page(request, 403, message="The form was sent from another page. Try again.")
         form = await _form(request)
-        name, password = form.get("name", ""), form.get("password", "")
+        if not self._form_tokens.is_good(form.get("token", ""), self._form_cookie(request)):
+            return self._sign_in_page(request, 403, message="The form is too old. Try again.")
+        name, password, back = (form.get(each, "") for each in ("name", "password", "return"))
+        back = back if return_origin(back, web.return_origins) else ""
         if not name.strip() or len(name.encode(errors="replace")) > LONGEST_NAME:
-            return self._sign_in_page(request, 401, message=_WRONG)
+            return self._sign_in_page(request, 401, message=_WRONG, back=back)
         try:
             ident, _ = await sign_in(self._site, request, name, password)
         except AuthenticationError:
-            return self._sign_in_page(request, 401, name, _WRONG)
+            return self._sign_in_page(request, 401, name, _WRONG, back)
         except TooManyAttemptsError as error:
-            page = self._sign_in_page(request, 429, name, "Too many attempts. Wait a few minutes.")
+            page = self._sign_in_page(request, 429, name, "Too many attempts. Wait a few minutes.", back)
             page.headers["retry-after"] = retry_after(error)
             return page
         except DirectoryError:
-            return self._sign_in_page(request, 503, name, "The directory can’t be reached. Try again later.")
-        return RedirectResponse("/", 303, {"set-cookie": session_cookie(ident, secure=client.secure)})
+            return self._sign_in_page(
+                request, 503, name, "The directory can’t be reached. Try again later.", back
+            )
+        answer = RedirectResponse(back or "/", 303)
+        set_session_cookies(answer.headers, ident, web, secure=client.secure)
+        return answer
 
     async def sign_out(self, request: Request) -> Response:
         web = self._site.web
         session = await current_session(self._site, request)
         if session is not None:
-            token = (await _form(request)).get("token", "")
-            good = hmac.compare_digest(token.encode(errors="replace"), session.form_token.encode())
+            form = await _form(request)
+            good = _same(form.get("token", ""), session.form_token)
             if not (good and is_same_origin(request, web)):
                 return self._message(session, 403, "Not signed out", "Use the button of this page.")
+            if form.get("everywhere"):
+                self._site.sessions.end_all_of(session.person)
             self._site.sessions.end(session)
-        cookie = session_cookie("", secure=client_of(request, web).secure)
-        return RedirectResponse("/sign-in", 303, {"set-cookie": cookie})
+        answer = RedirectResponse("/sign-in", 303)
+        set_session_cookies(answer.headers, "", web, secure=client_of(request, web).secure)
+        return answer
+
+    def _form_cookie(self, request: Request) -> str:
+        web = self._site.web
+        return cookie_of(request, form_cookie_name(secure=client_of(request, web).secure)) or ""
 
     # For those who are signed in.
+
+    async def sessions(self, _: Request, session: WebSession) -> Response:
+        mine = [each for each in self._site.sessions.all() if each.person.dn == session.person.dn]
+        return self._page("sessions.html", session, count=len(mine))
 
     async def search(self, request: Request, session: WebSession) -> Response:
         query, found = await self._found(request)
@@ -205,10 +258,38 @@ class _Pages:
         except DirectoryError:
             return None
 
-    def _sign_in_page(self, request: Request, status: int, name: str = "", message: str = "") -> Response:
+    @property
+    def _may_sign_in(self) -> bool:
+        """Whether there is a page for signing in: for the people pages, or for other applications."""
+        return self._site.web.people_pages or bool(self._site.web.applications)
+
+    def _sign_in_page(
+        self, request: Request, status: int, name: str = "", message: str = "", back: str = ""
+    ) -> Response:
+        """The form. `back` is where it leads afterwards, if that is one of the origins in the settings."""
         web = self._site.web
         allowed = may_sign_in_here(client_of(request, web), web)
-        return self._page("sign_in.html", None, status, name=name, message=message, allowed=allowed)
+        origin = return_origin(back, web.return_origins)
+        kept = self._form_cookie(request)
+        cookie = kept or secrets.token_urlsafe(32)
+        answer = self._page(
+            "sign_in.html",
+            None,
+            status,
+            token=self._form_tokens.token_for(cookie),
+            name=name,
+            message=message,
+            allowed=allowed,
+            back=back if origin else "",
+            application=origin or "",
+        )
+        if not kept:
+            answer.headers.append("set-cookie", form_cookie(cookie, secure=client_of(request, web).secure))
+        if origin:  # browsers apply form-action to the redirect as well
+            answer.headers["content-security-policy"] = PAGE_POLICY.replace(
+                "form-action 'self'", f"form-action 'self' {origin}"
+            )
+        return answer
 
     def _message(self, session: WebSession | None, status: int, heading: str, message: str) -> Response:
         return self._page("message.html", session, status, heading=heading, message=message)

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from quintet.config import Network, WebSettings
 from quintet.directory import IpAddress
 from quintet.web.problem import problem
-from quintet.web.sessions import Sessions, WebSession
+from quintet.web.sessions import Sessions, WebSession, verify_id
 
 LARGEST_BODY = 64 * 1024
 """Bytes. No form and no document that Quintet reads is near that."""
@@ -89,6 +89,12 @@ def client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
     return HttpPeer(peer, secure or protocols[-1].strip().casefold() == "https", local=False)
 
 
+def is_from_trusted_proxy(request: HTTPConnection, settings: WebSettings) -> bool:
+    """Whether one of `QUINTET_TRUSTED_PROXIES` connects, so that what it adds to requests is believed."""
+    peer = _parsed(request.client.host) if request.client else None
+    return peer is not None and _within(peer, settings.trusted_proxies)
+
+
 def may_sign_in_here(client: HttpPeer, settings: WebSettings) -> bool:
     """Whether a password may be sent over this connection."""
     return client.secure or client.local or settings.allow_unencrypted_sign_in
@@ -123,17 +129,53 @@ def cookie_name(*, secure: bool) -> str:
 
 def session_of(request: HTTPConnection, sessions: Sessions, settings: WebSettings) -> WebSession | None:
     """The session of the cookie. Two cookies of its name are none: another site set one of them."""
-    name = cookie_name(secure=client_of(request, settings).secure)
+    ident = cookie_of(request, cookie_name(secure=client_of(request, settings).secure))
+    return None if ident is None else sessions.find(ident)
+
+
+def verified_session_of(
+    request: HTTPConnection, sessions: Sessions, settings: WebSettings
+) -> WebSession | None:
+    """The session of the cookie for `/auth/verify`."""
+    ident = cookie_of(request, verify_cookie_name(secure=client_of(request, settings).secure))
+    return None if ident is None else sessions.find_verified(ident)
+
+
+def cookie_of(request: HTTPConnection, name: str) -> str | None:
+    """The value of the one cookie of this name."""
     pairs = (part.strip().partition("=") for part in ";".join(request.headers.getlist("cookie")).split(";"))
     values = [value for key, _, value in pairs if key == name]
-    return sessions.find(values[0]) if len(values) == 1 else None
+    return values[0] if len(values) == 1 else None
 
 
-def session_cookie(ident: str, *, secure: bool) -> str:
-    """The `Set-Cookie` that keeps a session; with an empty ID, the one that removes it."""
-    life = "" if ident else "; Max-Age=0"
+def form_cookie_name(*, secure: bool) -> str:
+    """The cookie that the form for signing in belongs to."""
+    return "__Host-quintet-form" if secure else "quintet-form"
+
+
+def form_cookie(value: str, *, secure: bool) -> str:
+    """The `Set-Cookie` of a form; it ends with the browser."""
     flag = "; Secure" if secure else ""
-    return f"{cookie_name(secure=secure)}={ident}; Path=/; HttpOnly; SameSite=Lax{flag}{life}"
+    return f"{form_cookie_name(secure=secure)}={value}; Path=/; HttpOnly; SameSite=Lax{flag}"
+
+
+def verify_cookie_name(*, secure: bool) -> str:
+    """The cookie for `/auth/verify`. It may have a `Domain`, so it can't be bound to the host."""
+    return "__Secure-quintet-verify" if secure else "quintet-verify"
+
+
+def set_session_cookies(headers: MutableHeaders, ident: str, settings: WebSettings, *, secure: bool) -> None:
+    """Keep a session in the browser; with an empty ID, remove it.
+
+    The second cookie goes to other applications, which can do nothing with it but ask `/auth/verify`.
+    """
+    end = ("; Secure" if secure else "") + ("" if ident else "; Max-Age=0")
+    usual = f"; Path=/; HttpOnly; SameSite=Lax{end}"
+    domain = f"; Domain={settings.cookie_domain}" if settings.cookie_domain else ""
+    headers.append("set-cookie", f"{cookie_name(secure=secure)}={ident}{usual}")
+    if settings.applications:
+        second = verify_id(ident) if ident else ""
+        headers.append("set-cookie", f"{verify_cookie_name(secure=secure)}={second}{domain}{usual}")
 
 
 # Around everything.

@@ -1,16 +1,20 @@
 """The listeners of the HTTP front, as the settings say: the interface of the package for who starts it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from quintet.config import WebSettings
+from quintet.tls import RenewableContext
 from quintet.web.app import make_app
+from quintet.web.bearer import Tokens
 from quintet.web.monitoring import Metrics, Phase, make_monitoring_app
 from quintet.web.server import listening
 from quintet.web.sessions import Sessions
 from quintet.web.site import Site
 
-__all__ = ["Listening", "Metrics", "Phase", "Sessions", "Site", "serving"]
+__all__ = ["Listening", "Metrics", "Phase", "Sessions", "Site", "Tokens", "serving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,32 +23,42 @@ class Listening:
 
     http: str | None
     metrics: str | None
+    tls: RenewableContext | None = None
+
+    def renew(self, settings: WebSettings) -> None:
+        """Show new connections the key of these settings. Raises `StoreError`, `TlsSettingsError`."""
+        if self.tls is not None and settings.tls is not None:
+            self.tls.renew(settings.tls)
 
 
 @asynccontextmanager
 async def serving(site: Site, metrics: Metrics) -> AsyncIterator[Listening]:
-    """Serve while the context is open. Raises PortError.
+    """Serve while the context is open. Raises PortError; `StoreError` and `TlsSettingsError` for HTTPS.
 
     Health checks answer from the beginning to the very end, and are red until the caller says otherwise in
     `metrics.phase`, and again as soon as the context ends.
     """
     web = site.web
     async with AsyncExitStack() as stack:
-        http = health = None
+        http = health = tls = None
         if web.metrics_port:
             app = make_monitoring_app(metrics, lambda: site.web.ready_needs)
             key = "QUINTET_METRICS_PORT"
             port = await stack.enter_async_context(listening(app, web.metrics_address, web.metrics_port, key))
             health = f"http://{_host(web.metrics_address)}:{port}"
         if web.port:
+            if web.tls is not None:
+                tls = await asyncio.to_thread(RenewableContext, web.tls)
             port = await stack.enter_async_context(
-                listening(make_app(site), web.address, web.port, "QUINTET_HTTP_PORT")
+                listening(make_app(site), web.address, web.port, "QUINTET_HTTP_PORT", tls and tls.context)
             )
-            http = web.public_url or f"http://{_host(web.address)}:{port}"
+            http = web.public_url or f"{'https' if tls else 'http'}://{_host(web.address)}:{port}"
         try:
-            yield Listening(http, health)
+            yield Listening(http, health, tls)
         finally:
             metrics.phase = Phase.DRAINING
+            if site.tokens is not None:
+                await site.tokens.close()
 
 
 def _host(address: str) -> str:

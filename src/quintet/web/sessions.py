@@ -5,16 +5,21 @@ only the browser keeps; the server keeps their SHA-256, so that no dump of its m
 in. It ends (a) by signing out, (b) after IDLE seconds without a request, (c) after LONGEST seconds in any
 case, (d) when a recheck finds the person gone, (e) as the oldest of its person or of all when there are too
 many. `_by_key` holds the sessions in the order of their beginning; only `begin` and `_drop` change it.
+
+From its ID another one is derived (`verify_id`), for a cookie that browsers send to other applications. It
+finds the session in `find_verified` only, which `/auth/verify` asks; nobody can tell the first from it.
 """
 
+import base64
 import hashlib
+import hmac
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
-from quintet.directory import Person
+from quintet.directory import Person, VerifiedPerson
 
 IDLE = 30 * 60.0
 """Seconds without a request after which a session ends."""
@@ -28,16 +33,24 @@ MOST = 10_000
 
 @dataclass(slots=True)
 class WebSession:
-    """A person who is signed in. `login` is the name as typed, `key` the hash of the ID. In seconds."""
+    """A person who is signed in. `login` is the name as typed. Times are in seconds.
+
+    `key` is the hash of the ID, `verify_key` that of the ID for `/auth/verify`.
+    """
 
     key: str
+    verify_key: str
     login: str
-    person: Person
+    verified: VerifiedPerson
     administrator: bool
     form_token: str
     began: float
     used: float
     checked: float
+
+    @property
+    def person(self) -> Person:
+        return self.verified.person
 
 
 @final
@@ -47,25 +60,44 @@ class Sessions:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._by_key: dict[str, WebSession] = {}
+        self._by_verify_key: dict[str, WebSession] = {}
 
-    def begin(self, login: str, person: Person, *, administrator: bool) -> tuple[str, WebSession]:
+    def begin(
+        self, login: str, person: Person | VerifiedPerson, *, administrator: bool
+    ) -> tuple[str, WebSession]:
         """Sign a person in. Returns the ID for the cookie, which is kept nowhere else, and the session."""
+        verified = VerifiedPerson(person) if isinstance(person, Person) else person
         ident, now = secrets.token_urlsafe(32), self._clock()
         self._expire(now)
-        same = [each for each in self._by_key.values() if each.person.dn == person.dn]
+        same = [each for each in self._by_key.values() if each.person.dn == verified.person.dn]
         for each in same[: len(same) - MOST_PER_PERSON + 1]:
             self._drop(each.key)
         while len(self._by_key) >= MOST:
             self._drop(next(iter(self._by_key)))
         session = WebSession(
-            _hashed(ident), login, person, administrator, secrets.token_urlsafe(32), now, now, now
+            _hashed(ident),
+            _hashed(verify_id(ident)),
+            login,
+            verified,
+            administrator,
+            secrets.token_urlsafe(32),
+            now,
+            now,
+            now,
         )
-        self._by_key[session.key] = session
+        self._by_key[session.key] = self._by_verify_key[session.verify_key] = session
         return ident, session
 
     def find(self, ident: str) -> WebSession | None:
         """The session with this ID, which counts as used; None when it has ended."""
-        session, now = self._by_key.get(_hashed(ident)), self._clock()
+        return self._used(self._by_key.get(_hashed(ident)))
+
+    def find_verified(self, ident: str) -> WebSession | None:
+        """The session with this ID for `/auth/verify`, which counts as used; None when it has ended."""
+        return self._used(self._by_verify_key.get(_hashed(ident)))
+
+    def _used(self, session: WebSession | None) -> WebSession | None:
+        now = self._clock()
         if session is None:
             return None
         if _is_over(session, now):
@@ -78,9 +110,10 @@ class Sessions:
         """Whether the person was last seen in the directory too long ago."""
         return self._clock() - session.checked >= RECHECK
 
-    def seen(self, session: WebSession) -> None:
-        """The person was found in the directory just now."""
-        session.checked = self._clock()
+    def begin_check(self, session: WebSession) -> float:
+        """The directory is being asked, so that nobody else need ask. Returns when it was asked before."""
+        before, session.checked = session.checked, self._clock()
+        return before
 
     def end(self, session: WebSession) -> None:
         self._drop(session.key)
@@ -105,7 +138,15 @@ class Sessions:
             self._drop(key)
 
     def _drop(self, key: str) -> None:
-        self._by_key.pop(key, None)
+        session = self._by_key.pop(key, None)
+        if session is not None:
+            del self._by_verify_key[session.verify_key]
+
+
+def verify_id(ident: str) -> str:
+    """The ID for `/auth/verify` that belongs to the ID of a session."""
+    digest = hmac.digest(ident.encode(errors="replace"), b"/auth/verify", "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _is_over(session: WebSession, now: float) -> bool:

@@ -11,6 +11,8 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from quintet.cards import ANONYMOUS, AUTHENTICATED, Cards, ids_in_set
 from quintet.config import CardSettings, Detail, Settings, WebSettings
 from quintet.directory import Directory, LocalAttempts, SignInAttempts
+from quintet.web.bearer import Tokens
+from quintet.web.remembered import RememberedPairs
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
 
@@ -50,6 +52,8 @@ class Site:
     sessions: Sessions = field(default_factory=Sessions)
     limits: RateLimits = field(default_factory=RateLimits)
     attempts: SignInAttempts = field(default_factory=LocalAttempts)
+    pairs: RememberedPairs = field(default_factory=RememberedPairs)
+    tokens: Tokens | None = None
     observe: Observe | None = None
 
     @property

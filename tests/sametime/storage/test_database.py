@@ -17,9 +17,9 @@ from quintet.sametime.storage import (
     StorageUnavailableError,
     ValueStore,
 )
-from quintet.sametime.storage import database as database_module
-from quintet.sametime.storage.database import Database
 from quintet.sametime.storage.schema import metadata
+from quintet.storage import Database
+from quintet.storage import database as database_module
 from support.postgres import PASSWORD, Postgres
 
 ALICE = "uid=alice,dc=org"

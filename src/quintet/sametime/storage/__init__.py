@@ -1,12 +1,7 @@
 """What users keep at the server: contact lists, client settings and privacy lists, in SQL."""
 
-from quintet.sametime.storage.database import DatabaseAddress, DatabaseKind
 from quintet.sametime.storage.errors import (
-    DatabaseUrlError,
     InvalidImportError,
-    MigrationError,
-    StorageError,
-    StorageUnavailableError,
     TooManyValuesError,
     UnknownUserError,
     UnknownVersionError,
@@ -24,6 +19,14 @@ from quintet.sametime.storage.store import (
     VersionedValue,
     VersionInfo,
     VersionOrigin,
+)
+from quintet.storage import (
+    DatabaseAddress,
+    DatabaseKind,
+    DatabaseUrlError,
+    MigrationError,
+    StorageError,
+    StorageUnavailableError,
 )
 
 __all__ = [

@@ -30,7 +30,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quintet.sametime.ids import id_digest
-from quintet.sametime.storage.database import Database, DatabaseAddress, DatabaseKind
 from quintet.sametime.storage.errors import (
     TooManyValuesError,
     UnknownUserError,
@@ -40,6 +39,7 @@ from quintet.sametime.storage.errors import (
 )
 from quintet.sametime.storage.merge import merge_contact_lists
 from quintet.sametime.storage.schema import sametime_user, stored_value, stored_version
+from quintet.storage import Database, DatabaseAddress, DatabaseKind
 
 CONTACT_LIST: Final = 0
 """The key of the contact list (P98)."""

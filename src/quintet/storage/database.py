@@ -27,7 +27,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from quintet.files import PRIVATE
-from quintet.sametime.storage.errors import DatabaseUrlError, MigrationError, StorageUnavailableError
+from quintet.storage.errors import DatabaseUrlError, MigrationError, StorageUnavailableError
 
 DEFAULT_FILE: Final = "quintet.db"
 
