@@ -6,6 +6,7 @@ from pathlib import Path
 
 from environment import environment
 from holds import LONGEST, Hold, measure_holds
+from readback import SignInCost, measure_read_back
 from refusals import BOUNDS, ROUNDS, WRONG, Separation, measure_refusals
 from rich import box
 from rich.console import Console
@@ -21,13 +22,16 @@ def run(tries: int, path: Path) -> None:
     result = environment(("quintet",))
     with console.status("Measuring") as status:
         holds = measure_holds(status.update)
+        costs = measure_read_back(status.update)
         separations = measure_refusals(status.update, tries)
     _show_separations(console, separations, tries)
     _show_holds(console, holds)
+    _show_costs(console, costs)
     result |= {
         "tries": tries,
         "rounds_of_sha512": ROUNDS,
         "refusals": [_rounded(asdict(each)) for each in separations],
+        "sign_ins": [_rounded(asdict(each)) for each in costs],
         "holds": [_rounded(asdict(each)) for each in holds],
     }
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -62,6 +66,14 @@ def _show_holds(console: Console, holds: list[Hold]) -> None:
         table.add_row(name, f"{longest.milliseconds:.1f}{beyond}", longest.where)
     console.print(table)
     console.print(f"CPU time of the event loop's thread in one turn. Goal: {LONGEST:.0f} ms at most.")
+
+
+def _show_costs(console: Console, costs: list[SignInCost]) -> None:
+    table = Table("sign-ins at", "requests", "client CPU, µs", "time, ms", box=box.SIMPLE_HEAD)
+    for each in costs:
+        table.add_row(each.level, f"{each.requests:.1f}", f"{each.cpu:.0f}", f"{each.milliseconds:.2f}")
+    console.print(table)
+    console.print("Under passwords the third request reads the bound entry back.")
 
 
 def _rounded(values: dict[str, object]) -> dict[str, object]:

@@ -35,13 +35,27 @@ RequestHandler = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class SametimeStatus:
+    """The port for Sametime clients: how many are signed in, and whether TLS and the database are there."""
+
+    port: int
+    sessions: int
+    tls: bool
+    database: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
-    """A running server: its process, the folder of its settings, its level, and every connection."""
+    """A running server: its process, the folder of its settings, its level, and every connection.
+
+    `sametime` is None where the port for Sametime clients is not open.
+    """
 
     pid: int
     folder: str
     protection: str
     connections: tuple[ConnectionStatus, ...]
+    sametime: SametimeStatus | None = None
 
 
 _OTHER_VERSION = "the running server has another version; restart it"
@@ -208,6 +222,7 @@ def decode(data: bytes) -> Running:
             str(document["folder"]),
             str(document["protection"]),
             tuple(_connection(each) for each in document["connections"]),
+            SametimeStatus(**document["sametime"]) if document["sametime"] else None,
         )
     except (ValueError, KeyError, TypeError):
         raise StatusSocketError(errno.EPROTO, _OTHER_VERSION) from None
