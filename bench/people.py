@@ -43,6 +43,10 @@ def group(name: str) -> str:
     return f"Group {int(name.removeprefix(_PREFIX)) % GROUPS:03}"
 
 
+def group_dn(name: str) -> str:
+    return f"cn={name},ou=groups,{BASE}"
+
+
 def ldif() -> bytes:
     """The organisation, and the service account that may read it. Passwords are stored as they are."""
     entries = [
@@ -73,4 +77,4 @@ def _groups() -> Iterator[str]:
     for number in range(GROUPS):
         name = group(uid(number))
         members = "".join(f"member: {dn(uid(each))}\n" for each in chosen.sample(range(PEOPLE), MEMBERS))
-        yield f"dn: cn={name},ou=groups,{BASE}\nobjectClass: groupOfNames\ncn: {name}\n{members}"
+        yield f"dn: {group_dn(name)}\nobjectClass: groupOfNames\ncn: {name}\n{members}"

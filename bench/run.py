@@ -4,6 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
+import community
 import searches
 import tasks
 from startup import RUNS, WANTED, measure_startup
@@ -20,6 +21,10 @@ def main() -> None:
             f" CPU {found.cpu:.3f} s (goal: median {WANTED} s)"
         )
         return
+    if options.sametime:
+        options.json = options.json or HERE / "results-sametime.json"
+        community.run(options)
+        return
     measurement = tasks if options.tasks else searches
     options.rounds = options.rounds or measurement.ROUNDS
     options.json = options.json or HERE / ("results-tasks.json" if options.tasks else "results.json")
@@ -29,7 +34,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="script/bench",
-        description="Compare Quintet's searches with its peers', or with --tasks the tasks of a community.",
+        description="Compare Quintet's searches with its peers', with --tasks the tasks of a community, with"
+        " --sametime the server for clients.",
     )
     parser.add_argument(
         "--tasks",
@@ -38,6 +44,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--startup", action="store_true", help="measure only the start of quintet --help (--tasks does, too)"
+    )
+    parser.add_argument(
+        "--sametime", action="store_true", help="measure Quintet's Sametime server beside ejabberd"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="with --sametime: fewer users and rounds, in two minutes"
     )
     parser.add_argument("--uvloop", action="store_true", help="measure Quintet on uvloop as well")
     parser.add_argument(

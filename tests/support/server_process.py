@@ -35,6 +35,11 @@ class ServerProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "this server does not run"
+        return self._process.pid
+
     def start(self, command: Sequence[str], *, ready: Callable[[], bool], within: float) -> None:
         """Start, and wait until `ready` says so, for `within` seconds. Raises ServerError."""
         with self.log.open("ab") as log:

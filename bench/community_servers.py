@@ -1,0 +1,174 @@
+"""The two servers that are compared: Quintet's Sametime port, and Debian's ejabberd.
+
+Each runs in a temporary folder, on loopback ports of its own, against the same slapd with the same service
+account, base and certificates, and is started anew for each measurement.
+"""
+
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from people import BASE, READER, READER_PASSWORD, uid
+from server import process_seconds, settings_folders
+
+from support.server_process import ServerProcess, free_ports
+from support.slapd import Slapd
+
+HERE = Path(__file__).parent
+_STARTS_WITHIN = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs. `tls_port` and `port` are the same where it tells clients apart by itself."""
+
+    process: ServerProcess
+    port: int
+    tls_port: int
+
+    def cpu(self) -> float:
+        """What it has used of the processors so far, in seconds."""
+        return process_seconds(self.process.pid)
+
+    def resident(self) -> int:
+        """Bytes of memory that it has in use."""
+        statm = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii")
+        return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextlib.contextmanager
+def quintet(slapd: Slapd, *, ldap_tls: bool = True) -> Iterator[Running]:
+    """Quintet's Sametime port, with a database of its own."""
+    with _folder("quintet") as folder:
+        settings = settings_folders(slapd)["all" if ldap_tls else "none"]
+        certificate, key = slapd.certificate.write(folder, "port")
+        (port,) = free_ports(1)
+        command = [
+            sys.executable,
+            str(HERE / "sametime_port.py"),
+            *map(str, (settings, certificate, key, folder)),
+        ]
+        with _started([*command, str(port)], folder, (port,)) as process:
+            yield Running(process, port, port)
+
+
+@contextlib.contextmanager
+def ejabberd(
+    slapd: Slapd, *, ldap_tls: bool = True, rosters: Sequence[Sequence[int]] = ()
+) -> Iterator[Running]:
+    """Debian's ejabberd, without any module unless there are rosters: for each user by number the contacts.
+
+    It runs as a node without a name, so it needs no cookie and no port mapper, and does not meet others.
+    """
+    with _folder("ejabberd") as folder:
+        certificate, key = slapd.certificate.write(folder, "port")
+        pem = folder / "ejabberd.pem"
+        pem.touch(mode=0o600)
+        pem.write_bytes(certificate.read_bytes() + key.read_bytes())
+        port, tls_port = free_ports(2)
+        configuration = folder / "ejabberd.yml"
+        configuration.write_text(_yaml(slapd, pem, port, tls_port, ldap_tls, bool(rosters)), encoding="utf-8")
+        environment = {
+            "HOME": folder,
+            "EJABBERD_CONFIG_PATH": configuration,
+            "EJABBERD_LOG_PATH": folder / "ejabberd.log",
+            "ERL_LIBS": "/usr/lib/x86_64-linux-gnu",
+            "ERL_CRASH_DUMP_BYTES": 0,
+            "ERL_MAX_PORTS": 32000,
+        }
+        command = ["env", *(f"{name}={value}" for name, value in environment.items()), "erl", "-noinput"]
+        command += [
+            "+K",
+            "true",
+            "+P",
+            "250000",
+            "-mnesia",
+            "dir",
+            f'"{folder / "mnesia"}"',
+            "-s",
+            "ejabberd",
+        ]
+        if rosters:
+            command += ["-eval", _rosters_in_erlang(folder, rosters)]
+        with _started(command, folder, (port, tls_port)) as process:
+            if rosters:
+                _wait_for(folder / "rosters.done")
+            yield Running(process, port, tls_port)
+
+
+def _yaml(slapd: Slapd, pem: Path, port: int, tls_port: int, ldap_tls: bool, rosters: bool) -> str:
+    ldap = (
+        f"ldap_port: {slapd.tls_port}\nldap_encrypt: tls\nldap_tls_verify: hard\n"
+        f"ldap_tls_cacertfile: {slapd.ca}\n"
+        if ldap_tls
+        else f"ldap_port: {slapd.port}\n"
+    )
+    return f"""hosts: [localhost]
+loglevel: error
+certfiles: [{pem}]
+listen:
+  - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, backlog: 1024}}
+  - {{port: {tls_port}, ip: "127.0.0.1", module: ejabberd_c2s, backlog: 1024, tls: true}}
+auth_method: [ldap]
+ldap_servers: [localhost]
+{ldap}ldap_rootdn: "{READER}"
+ldap_password: "{READER_PASSWORD}"
+ldap_base: "{BASE}"
+ldap_uids: {{uid: "%u"}}
+ldap_filter: "(objectClass=inetOrgPerson)"
+modules: {{{"mod_roster: {}" if rosters else ""}}}
+"""
+
+
+def _rosters_in_erlang(folder: Path, rosters: Sequence[Sequence[int]]) -> str:
+    """Code that writes the rosters into the database of mod_roster, as its table is in this version."""
+    listed = ",".join(
+        f'{{<<"{uid(number)}">>,[{",".join(f"<<{chr(34)}{uid(each)}{chr(34)}>>" for each in contacts)}]}}'
+        for number, contacts in enumerate(rosters)
+    )
+    (folder / "rosters.erl").write_text(f"[{listed}].\n", encoding="ascii")
+    host = '<<"localhost">>'
+    return (
+        f'{{ok,[L]}}=file:consult("{folder / "rosters.erl"}"),'
+        "mnesia:wait_for_tables([roster],30000),"
+        f"[mnesia:dirty_write(roster,{{roster,{{U,{host},{{C,{host},<<>>}}}},{{U,{host}}},{{C,{host},<<>>}},"
+        "<<>>,both,none,[],<<>>,[]})||{U,Cs}<-L,C<-Cs],"
+        f'file:write_file("{folder / "rosters.done"}",<<"x">>).'
+    )
+
+
+@contextlib.contextmanager
+def _folder(name: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=f"quintet-bench-{name}-") as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _started(command: Sequence[str], folder: Path, ports: Sequence[int]) -> Iterator[ServerProcess]:
+    process = ServerProcess(folder / "output.log")
+    process.start(command, ready=lambda: all(map(_listens, ports)), within=_STARTS_WITHIN)
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    return False
+
+
+def _wait_for(path: Path) -> None:
+    end = time.monotonic() + _STARTS_WITHIN
+    while not path.exists():
+        if time.monotonic() > end:
+            raise SystemExit(f"{path} is not there")
+        time.sleep(0.05)
