@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 
 _CHUNK = 64 * 1024
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 
 
 class Connection(asyncio.Protocol):
