@@ -33,7 +33,7 @@ CLIENTS: dict[str, tuple[str, ...]] = {
     "ldap3": ("client_ldap3.py",),
 }
 _ON_UVLOOP = {"quintet on uvloop": (*CLIENTS[OURS], "uvloop")}
-_WAYS: dict[str, Level] = {"clear": "none", "tls": "all"}
+_WAYS: dict[str, Level] = {"unencrypted": "none", "tls": "all"}
 _FASTER, _KEEPS = 1.6, 0.85
 _UNEVEN = 1.5
 _MEMORY_SEARCHES = 10_000
@@ -127,7 +127,7 @@ def _ratio(ours: list[float], theirs: list[float]) -> float:
 
 def _summary(rates: Rates, cpu: Rates, memory: Any, options: argparse.Namespace) -> dict[str, Any]:
     median = {name: {way: statistics.median(of) for way, of in ways.items()} for name, ways in rates.items()}
-    keeps = {name: _ratio(ways["tls"], ways["clear"]) for name, ways in rates.items()}
+    keeps = {name: _ratio(ways["tls"], ways["unencrypted"]) for name, ways in rates.items()}
     ratios = {
         name: {way: _ratio(rates[OURS][way], ways[way]) for way in _WAYS} for name, ways in rates.items()
     }
@@ -135,7 +135,7 @@ def _summary(rates: Rates, cpu: Rates, memory: Any, options: argparse.Namespace)
     if PIPELINED in ratios:
         goals = [
             Outcome(f"quintet to {PIPELINED}, {said}", _FASTER, ratios[PIPELINED][way])
-            for way, said in (("clear", "unencrypted"), ("tls", "TLS"))
+            for way, said in (("unencrypted", "unencrypted"), ("tls", "TLS"))
         ] + goals
     return {
         "people": PEOPLE,
@@ -172,7 +172,7 @@ def _show(console: Console, result: dict[str, Any]) -> None:
         table.add_column(heading, justify="left" if heading == "client" else "right")
     for name, rate in result["searches_per_second"].items():
         ratio = result["quintet_is_times_as_fast_as"][name]
-        row = [name, f"{rate['clear']:,.0f}", f"{rate['tls']:,.0f}", f"{result['tls_keeps'][name]:.2f}"]
+        row = [name, f"{rate['unencrypted']:,.0f}", f"{rate['tls']:,.0f}", f"{result['tls_keeps'][name]:.2f}"]
         table.add_row(*row, *(f"x {ratio[way]:.2f}" for way in _WAYS))
     console.print(table)
     for way, memory in result["memory"].items():

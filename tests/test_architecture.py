@@ -1,13 +1,20 @@
-"""The arrows of the design hold: who may import whom, no circles, no module with two ideas."""
+"""The layout of the design holds: who may import whom by which interface, no circles, one idea a module."""
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parent.parent / "src" / "quintet"
-MODULES = sorted(SOURCE.rglob("*.py"))
+from support.layout import (
+    SourceTree,
+    circle,
+    fragments,
+    private_imports,
+    repeated_classes,
+    rising_imports,
+)
+
+TREE = SourceTree(Path(__file__).parent.parent / "src" / "quintet")
 LONGEST = 600
 
 # What each part may use besides itself; each leans only on what stands above it in this table.
@@ -42,35 +49,20 @@ ARROWS: dict[str, set[str]] = {
 }
 ON_TOP = {"cli", "__main__", "__init__"}
 
-
-def name_of(path: Path) -> str:
-    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def part_of(module: str) -> str:
-    """The part of the house that a module belongs to: `quintet.ldap.ber` is of `ldap`."""
-    return [*module.split("."), "__init__"][1]
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Every module of Quintet that the file imports, wherever in the file it does."""
-    known = {name_of(each) for each in MODULES}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "quintet")
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
-            if node.module and node.module.split(".")[0] == "quintet":
-                deeper = [f"{node.module}.{alias.name}" for alias in node.names]
-                inside = [name for name in deeper if name in known]
-                yield from inside
-                if len(inside) < len(deeper):
-                    yield node.module
-
-
-def by_name(path: Path) -> str:
-    return name_of(path)
+# The interface of a part is its `__init__`. These are interfaces beside it, and why; what the `__init__`
+# exports comes from there all the same.
+FURTHER_INTERFACES = {
+    "quintet.ldap.messages": "the messages of the protocol as values, for servers and readers of traffic",
+    "quintet.ldap.sasl": "both sides of SCRAM, for servers and tests of mechanisms",
+    "quintet.ldap.prepared": "searches that are encoded once, for searches made thousands of times a second",
+    "quintet.ldap.dn": "the keys by which attribute types and values are compared",
+    "quintet.ldap.ldif": "the format, which quintet.ldap exports as a module",
+    "quintet.sametime.storage": "what users keep, with SQL below it: commands use it without the protocol",
+    "quintet.sametime.storage.admin": "the work of `quintet contacts`, which no server needs",
+    "quintet.web.serving": "starts the front; its libraries take half a second to import",
+}
+# Each module or package of admin is the interface of its command.
+ADMIN = {name for name in TREE.paths if TREE.part_of(name) == "admin" and name.count(".") == 2}
 
 
 def test_the_table_of_arrows_has_no_circle() -> None:
@@ -80,31 +72,41 @@ def test_the_table_of_arrows_has_no_circle() -> None:
         earlier.add(part)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=by_name)
-def test_a_module_imports_only_what_stands_below_it(path: Path) -> None:
-    part = part_of(name_of(path))
-    if part in ON_TOP:
-        return
-    assert part in ARROWS, f"{part} has no place in the design"
-    used = {part_of(module) for module in imports(path)} - {part}
-    assert used <= ARROWS[part], f"{name_of(path)} must not import {sorted(used - ARROWS[part])}"
+def test_every_part_has_a_place_in_the_design() -> None:
+    assert {TREE.part_of(name) for name in TREE.paths} == ARROWS.keys() | ON_TOP
+
+
+def test_a_module_imports_only_what_stands_below_it() -> None:
+    assert rising_imports(TREE, ARROWS, ON_TOP) == []
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    graph = {name_of(path): set(imports(path)) - {name_of(path)} for path in MODULES}
-    done: set[str] = set()
-
-    def visit(module: str, trail: tuple[str, ...]) -> None:
-        assert module not in trail, " -> ".join((*trail, module))
-        if module not in done:
-            for used in graph.get(module, ()):
-                visit(used, (*trail, module))
-            done.add(module)
-
-    for module in graph:
-        visit(module, ())
+    assert circle(TREE) == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=by_name)
-def test_a_module_holds_one_idea(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+def test_a_part_is_imported_through_its_interface() -> None:
+    assert private_imports(TREE, FURTHER_INTERFACES.keys() | ADMIN) == []
+
+
+@pytest.mark.parametrize("name", sorted(FURTHER_INTERFACES.keys() | ADMIN))
+def test_an_interface_is_documented(name: str) -> None:
+    assert ast.get_docstring(TREE.parsed[name])
+
+
+@pytest.mark.parametrize("name", FURTHER_INTERFACES)
+def test_a_further_interface_is_used_from_outside(name: str) -> None:
+    importers = {user for user, imports in TREE.imports.items() if name in {each.module for each in imports}}
+    assert {TREE.part_of(user) for user in importers} - {TREE.part_of(name)}
+
+
+def test_no_public_class_name_occurs_twice() -> None:
+    assert repeated_classes(TREE) == {}
+
+
+def test_no_small_module_has_a_single_importer() -> None:
+    assert fragments(TREE) == []
+
+
+@pytest.mark.parametrize("name", TREE.paths)
+def test_a_module_holds_one_idea(name: str) -> None:
+    assert TREE.lines(name) <= LONGEST

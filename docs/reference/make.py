@@ -182,7 +182,7 @@ def errors() -> str:
     return _page(
         "Errors",
         "What the library raises, and the exit code with which the command line ends on it. What stands"
-        " further right is derived from what stands above it. On the command line an error is told in a"
+        " further right is derived from what stands above it. On the command line an error is reported in a"
         " sentence, with what to do next; there is no traceback.",
         *parts,
     )
@@ -261,7 +261,7 @@ def readme() -> str:
 
 def _figures(result: dict[str, Any]) -> str:
     rows = (
-        (name, f"{rate['clear']:,.0f}", f"{rate['tls']:,.0f}", *_ratios(name, result))
+        (name, f"{rate['unencrypted']:,.0f}", f"{rate['tls']:,.0f}", *_ratios(name, result))
         for name, rate in result["searches_per_second"].items()
     )
     software = ", ".join(f"{name} {version}" for name, version in result["software"].items())
@@ -278,7 +278,7 @@ def _figures(result: dict[str, Any]) -> str:
         " of 16 threads its locks are the limit, and the"
         f" clients draw nearer each other (`script/bench --threads 16`).{missed}"
     )
-    table = _table(("client", "clear", "TLS", "Quintet is, clear", "Quintet is, TLS"), rows)
+    table = _table(("client", "unencrypted", "TLS", "Quintet is, unencrypted", "Quintet is, TLS"), rows)
     return f"{table}\n\n{told}"
 
 
@@ -286,7 +286,7 @@ def _ratios(name: str, result: dict[str, Any]) -> tuple[str, str]:
     if name == "quintet":
         return "", ""
     ratio = result["quintet_is_times_as_fast_as"][name]
-    return f"{ratio['clear']:.2f} times as fast", f"{ratio['tls']:.2f} times as fast"
+    return f"{ratio['unencrypted']:.2f} times as fast", f"{ratio['tls']:.2f} times as fast"
 
 
 ROOT = FOLDER.parent.parent

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import quintet.ldap
-from quintet.ldap.errors import ResultError
+from quintet.ldap import ResultError
 
 FOLDER = Path(__file__).parent / "library"
 _MADE = "<!-- Made by script/docs from the code. Changes belong there. -->"
@@ -197,6 +197,7 @@ TOPICS = {
             "PoolClosedError",
             "NoHostReachableError",
             "ResultError",
+            "printable",
         ),
     ),
 }

@@ -7,14 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.admin.cost import Difference, Level, Measured, Outcome, differences, figures, page, verdict
+from quintet.admin.cost import (
+    Difference,
+    LevelMeasurement,
+    Measured,
+    Outcome,
+    differences,
+    figures,
+    page,
+    verdict,
+)
 from quintet.admin.cost.measuring import Burst
 from quintet.directory import TASKS, Protection, Service
 
 
-def _level(protection: Protection, rates: list[float]) -> Level:
+def _level(protection: Protection, rates: list[float]) -> LevelMeasurement:
     bursts = [Burst(rate, (1.0, 2.0, 3.0, 100.0), 0.5) for rate in rates]
-    return Level(protection, {task: list(bursts) for task in TASKS})
+    return LevelMeasurement(protection, {task: list(bursts) for task in TASKS})
 
 
 def _measured(none: list[float], everything: list[float], handshake: float | None = 2.5) -> Measured:
@@ -78,7 +87,11 @@ def test_a_real_cost_is_never_called_none(noise: tuple[list[float], list[float]]
 
 def test_a_level_that_was_not_measured_gets_no_number() -> None:
     measured = Measured(
-        (_level(Protection.NONE, [1.0, 1.0]), Level(Protection.ALL, error="no trust store")), None, 2, 10, 1.0
+        (_level(Protection.NONE, [1.0, 1.0]), LevelMeasurement(Protection.ALL, error="no trust store")),
+        None,
+        2,
+        10,
+        1.0,
     )
     assert differences(measured) == {}
     assert "no trust store" in verdict(measured)

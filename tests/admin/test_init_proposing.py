@@ -8,7 +8,7 @@ import pytest
 
 from quintet.admin.init import writing
 from quintet.admin.init.proposing import Proposal, contexts_with_people, propose
-from quintet.admin.init.writing import Plan, write
+from quintet.admin.init.writing import SettingsPlan, write
 from quintet.cards import Cards
 from quintet.config.load import load
 from quintet.directory import Directory, Protection
@@ -237,7 +237,7 @@ async def test_what_is_proposed_makes_settings_without_an_error_that_find_a_pers
         write(
             tmp_path,
             {},
-            Plan("127.0.0.1", server.port, 636, False, Protection.NONE, None, None, False, found),
+            SettingsPlan("127.0.0.1", server.port, 636, False, Protection.NONE, None, None, False, found),
         )
         settings = load(tmp_path, {})
         assert settings.cards is not None
@@ -257,7 +257,7 @@ async def test_when_writing_fails_everything_is_as_it_was(
     _, found = await proposed(DS389, DS389_ROOT)
     (tmp_path / "ldaptruststore.sth").write_text("old")
     before = contents(tmp_path)
-    plan = Plan("h", 389, 636, False, Protection.ALL, None, _store(), True, found)
+    plan = SettingsPlan("h", 389, 636, False, Protection.ALL, None, _store(), True, found)
     real = getattr(writing, failing)
 
     def full(first: Any, *others: Any) -> Any:

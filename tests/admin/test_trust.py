@@ -56,7 +56,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.fixture
 def folder(tmp_path: Path, made: dict[str, bytes]) -> Path:
-    """A settings folder whose store is new.p12, with its password in clear."""
+    """A settings folder whose store is new.p12, with its password as plain text."""
     for name, data in made.items():
         (tmp_path / name).write_bytes(data)
     write_ini(tmp_path, "new.p12", password=keytool.PASSWORD)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quintet.admin.trust_anchor import (
     Anchor,
-    Found,
+    AnchorSource,
     alias_for,
     choose_anchor,
     has_fingerprint,
@@ -32,22 +32,22 @@ def chain(*issued: certs.Issued) -> list[x509.Certificate]:
 @pytest.mark.parametrize(
     ("sent", "trusted", "roots", "found", "certificate"),
     [
-        ([SELF], [], [], Found.SELF_SIGNED, SELF),
-        ([SELF], [SELF], [], Found.IN_STORE, SELF),
-        ([LEAF, MIDDLE, ROOT], [], [], Found.IN_CHAIN, ROOT),
-        ([LEAF, ROOT, MIDDLE], [], [], Found.IN_CHAIN, ROOT),
-        ([LEAF, MIDDLE, ROOT], [ROOT], [], Found.IN_STORE, ROOT),
-        ([LEAF, MIDDLE], [ROOT], [], Found.IN_STORE, ROOT),
-        ([LEAF, MIDDLE], [], [ROOT], Found.ON_MACHINE, ROOT),
-        ([LEAF, MIDDLE, SELF], [], [SELF], Found.NOWHERE, None),
-        ([LEAF], [SELF], [ROOT], Found.NOWHERE, None),
+        ([SELF], [], [], AnchorSource.SELF_SIGNED, SELF),
+        ([SELF], [SELF], [], AnchorSource.IN_STORE, SELF),
+        ([LEAF, MIDDLE, ROOT], [], [], AnchorSource.IN_CHAIN, ROOT),
+        ([LEAF, ROOT, MIDDLE], [], [], AnchorSource.IN_CHAIN, ROOT),
+        ([LEAF, MIDDLE, ROOT], [ROOT], [], AnchorSource.IN_STORE, ROOT),
+        ([LEAF, MIDDLE], [ROOT], [], AnchorSource.IN_STORE, ROOT),
+        ([LEAF, MIDDLE], [], [ROOT], AnchorSource.ON_MACHINE, ROOT),
+        ([LEAF, MIDDLE, SELF], [], [SELF], AnchorSource.NOWHERE, None),
+        ([LEAF], [SELF], [ROOT], AnchorSource.NOWHERE, None),
     ],
 )
 def test_c9_the_root_or_the_self_signed_certificate_is_chosen(
     sent: list[certs.Issued],
     trusted: list[certs.Issued],
     roots: list[certs.Issued],
-    found: Found,
+    found: AnchorSource,
     certificate: certs.Issued | None,
 ) -> None:
     anchor = choose_anchor(chain(*sent), chain(*trusted), chain(*roots))
@@ -55,7 +55,9 @@ def test_c9_the_root_or_the_self_signed_certificate_is_chosen(
 
 
 def test_a_root_that_is_not_sent_is_named() -> None:
-    assert choose_anchor(chain(LEAF, MIDDLE), ()) == Anchor(Found.NOWHERE, None, "CN=Root,O=Quintet Tests")
+    assert choose_anchor(chain(LEAF, MIDDLE), ()) == Anchor(
+        AnchorSource.NOWHERE, None, "CN=Root,O=Quintet Tests"
+    )
 
 
 def test_a_missing_intermediate_is_named() -> None:
@@ -64,7 +66,7 @@ def test_a_missing_intermediate_is_named() -> None:
 
 def test_a_certificate_that_has_the_roots_name_but_not_its_key_is_not_chosen() -> None:
     pretender = certs.authority("Root", use="another key")
-    assert choose_anchor(chain(LEAF, MIDDLE, pretender), ()).found is Found.NOWHERE
+    assert choose_anchor(chain(LEAF, MIDDLE, pretender), ()).found is AnchorSource.NOWHERE
 
 
 @pytest.mark.parametrize("one", [ROOT, MIDDLE, SELF])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.admin.service_kind import Answer, Speaks, _kind, _readable, probe
+from quintet.admin.service_kind import ProbeAnswer, Speaks, _kind, _readable, probe
 from support.slapd import Slapd
 
 Visit = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -45,7 +45,7 @@ async def service(says: bytes | None, *, at_once: bool = False) -> AsyncIterator
 )
 async def test_an_answer_is_recognised(says: bytes, speaks: Speaks, sample: str) -> None:
     async with service(says) as port:
-        assert await probe("127.0.0.1", port) == Answer(speaks, sample)
+        assert await probe("127.0.0.1", port) == ProbeAnswer(speaks, sample)
 
 
 async def test_a_greeting_is_recognised() -> None:

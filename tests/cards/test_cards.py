@@ -8,11 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from quintet.cards import Cards
-from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope, Settings
+from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Settings
 from quintet.directory import AmbiguousNameError, DirectoryUnavailableError, UnknownNameError
 from quintet.embedded.faults import Drop, Silence, failing
 from quintet.embedded.server import EmbeddedServer
-from quintet.ldap import Entry
+from quintet.ldap import Entry, Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from quintet.tls.settings import TlsSettings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Scope
+from quintet.config.settings import Account, CardServer, CardSettings, CardStorage
 from quintet.directory import (
     Connector,
     Endpoint,
@@ -13,6 +13,7 @@ from quintet.directory import (
 )
 from quintet.embedded.answers import Rules
 from quintet.embedded.server import EmbeddedServer
+from quintet.ldap import Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.errors import ConnectError, InvalidCredentials
 from quintet.ldap.filters import Template

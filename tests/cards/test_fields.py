@@ -26,8 +26,8 @@ def text(ident: str, *attributes: str, separator: str = " ", kind: str = "text/p
 
 
 def shown(detail: Detail, **attributes: str | bytes | list[str]) -> str | bytes | None:
-    octets = {name: values_of(value) for name, value in attributes.items()}
-    field = fields_of([detail], octets).get(detail.id)
+    raw = {name: values_of(value) for name, value in attributes.items()}
+    field = fields_of([detail], raw).get(detail.id)
     return field.value if field else None
 
 

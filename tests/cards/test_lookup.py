@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.cards.lookup import Question, by_common_field, by_id, by_user
-from quintet.config.settings import CardServer, CardStorage, Detail, Scope
+from quintet.config.settings import CardServer, CardStorage, Detail
+from quintet.ldap import Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filter_tree import decode
 from quintet.ldap.filters import Equality, Filter, Template
@@ -20,7 +21,7 @@ SERVER = CardServer(
     ssl_enabled=False,
     account=None,
     base=DN.parse("ou=people,o=example"),
-    scope=Scope.ONE,
+    scope=Scope.ONE_LEVEL,
     filter=Template("(&(objectclass=person)(|(cn=%s)(mail=%s)))"),
     user_id_attribute=None,
     person_class=None,
@@ -57,17 +58,17 @@ def test_c69_a_dn_is_tested_for_the_class_of_the_settings() -> None:
 def test_c69_an_id_is_searched_with_the_class() -> None:
     assert asked(WITH_ID, "10017") == (
         "ou=people,o=example",
-        Scope.ONE,
+        Scope.ONE_LEVEL,
         "(&(employeeNumber=10017)(objectClass=inetOrgPerson))",
     )
 
 
 def test_c69_an_id_without_a_class_is_searched_alone() -> None:
     found = asked(replace(WITH_ID, person_class=None), "10017")
-    assert found == ("ou=people,o=example", Scope.ONE, "(employeeNumber=10017)")
+    assert found == ("ou=people,o=example", Scope.ONE_LEVEL, "(employeeNumber=10017)")
 
 
-def test_c69_a_guid_is_searched_by_its_octets() -> None:
+def test_c69_a_guid_is_searched_by_its_bytes() -> None:
     server = replace(WITH_ID, user_id_attribute="objectGUID", person_class=None)
     question = first_for(server, "00112233-4455-6677-8899-aabbccddeeff")
     assert question is not None
@@ -86,7 +87,7 @@ def test_c67_a_name_is_searched_by_the_filter_in_the_scope(scope: Scope) -> None
 def test_a_name_that_only_looks_like_a_dn_is_a_name() -> None:
     assert asked(SERVER, "Equal=Pay Officer") == (
         "ou=people,o=example",
-        Scope.ONE,
+        Scope.ONE_LEVEL,
         "(&(objectclass=person)(|(cn=Equal=Pay Officer)(mail=Equal=Pay Officer)))",
     )
 
@@ -99,7 +100,11 @@ def test_a_dn_outside_the_base_is_never_read() -> None:
 
 @pytest.mark.parametrize(
     ("scope", "read"),
-    [(Scope.BASE, [True, False, False]), (Scope.ONE, [False, True, False]), (Scope.SUBTREE, [True] * 3)],
+    [
+        (Scope.BASE, [True, False, False]),
+        (Scope.ONE_LEVEL, [False, True, False]),
+        (Scope.SUBTREE, [True] * 3),
+    ],
 )
 def test_c67_a_dn_is_read_only_where_a_search_would_find_it(scope: Scope, read: list[bool]) -> None:
     base = "ou=people,o=example"
@@ -146,7 +151,7 @@ def test_no_name_changes_the_shape_of_the_filter(user: str) -> None:
 def test_c75_the_common_field_is_searched_by_its_attribute() -> None:
     question = by_common_field(STORAGE, SERVER, "MailAddress", "ada@example.com")
     assert question is not None
-    assert (question.base, question.scope) == ("ou=people,o=example", Scope.ONE)
+    assert (question.base, question.scope) == ("ou=people,o=example", Scope.ONE_LEVEL)
     assert str(question.filter) == "(mail=ada@example.com)"
 
 

@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack
 import pytest
 
 from quintet.cards.cards import Cards
-from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope, Settings
+from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Settings
 from quintet.directory.errors import DirectoryUnavailableError
 from quintet.embedded.faults import Wait, failing
 from quintet.embedded.server import EmbeddedServer
+from quintet.ldap import Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from quintet.tls import TlsSettings

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.real
 def test_c82_a_level_above_the_servers_limit_is_told_with_the_cure(
     quintet: Quintet, make_slapd: Callable[..., Slapd], tmp_path: Path
 ) -> None:
-    """Reference 3.3: with browsing on, limits may have to be lifted."""
+    """Config 3.3: with browsing on, limits may have to be lifted."""
     folder = settings_folder(tmp_path, make_slapd(extra="sizelimit 3"), level="none", account=None)
     ran = quintet("--config", folder, "browse", small.PEOPLE, "--json")
     assert (ran.code, len(ran.document["entries"]), ran.document["next"]) == (0, 3, None)

@@ -24,7 +24,7 @@ _NAMES = {
     "100 KB": "x" * 100_000,
     "100 KB of DN": f"cn={'x' * 100_000},o=example",
     "a type that no schema knows": "cn=x+y=z,o=example",
-    "octets for text": r"cn=\ff\fe,o=example",
+    "bytes for text": r"cn=\ff\fe,o=example",
     "half a DN": "cn=#04",
 }
 

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.config.settings import Scope, ServerSettings
-from quintet.config.stcommunityconfig import Community, read_community
+from quintet.config.settings import ServerSettings
+from quintet.config.stcommunityconfig import CommunitySettings, read_community
 from quintet.diagnostics import Code, Diagnostic, Diagnostics, Finding, Pitfall, Severity
+from quintet.ldap import Scope
 from quintet.ldap.dn import DN
 
 
-def read(text: str) -> tuple[Community, tuple[Diagnostic, ...]]:
+def read(text: str) -> tuple[CommunitySettings, tuple[Diagnostic, ...]]:
     findings = Diagnostics()
     return read_community(text.encode(), findings), findings.problems
 
@@ -474,7 +475,7 @@ def test_c45_d24_what_is_not_to_be_used_is_ignored_with_a_warning(setting: str, 
 
 def test_c46_scopes() -> None:
     found = server('PersonResolveScope="OneLevel" GroupResolveScope="RECURSIVE"')
-    assert (found.person_scope, found.group_scope) == (Scope.ONE, Scope.SUBTREE)
+    assert (found.person_scope, found.group_scope) == (Scope.ONE_LEVEL, Scope.SUBTREE)
 
 
 def test_c47_every_hole_of_a_template_is_found() -> None:

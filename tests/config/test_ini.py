@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.config.ini import Entry, LineKind, parse_ini, read_ini
+from quintet.config.ini import IniEntry, LineKind, parse_ini, read_ini
 from quintet.diagnostics import Diagnostics, Finding, Severity
 
 NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ_", min_size=1, max_size=12)
@@ -13,7 +13,7 @@ VALUES = st.text(
 )
 
 
-def read(text: str | bytes) -> tuple[tuple[Entry, ...], Diagnostics]:
+def read(text: str | bytes) -> tuple[tuple[IniEntry, ...], Diagnostics]:
     findings = Diagnostics()
     data = text.encode() if isinstance(text, str) else text
     return read_ini(data, findings), findings

@@ -267,7 +267,7 @@ def test_straight_quotes_around_a_value_are_told() -> None:
     assert (problem.code, problem.severity) == (Pitfall.D34, Severity.WARNING)
 
 
-# Files of variables (reference 2.2).
+# Files of variables (config 2.2).
 
 
 def env_file(text: str) -> dict[str, tuple[str, Place]]:

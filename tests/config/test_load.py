@@ -631,7 +631,7 @@ def test_d44_a_host_that_the_list_of_trusted_hosts_does_not_cover_is_told(
     assert [str(p.place) for p in found] == [f"{INI}:2"] * told
 
 
-# Variables in files (reference 2.2).
+# Variables in files (config 2.2).
 
 ENV_LINE = f"STI__Directory__{FLAG}=1\n"
 

@@ -319,7 +319,7 @@ def test_c26_stash_paths_count_from_the_settings_folder(folder: Path, absolute: 
     assert ref.stash == stash
 
 
-# Stores of a container (reference 2.3): their paths do not exist elsewhere.
+# Stores of a container (config 2.3): their paths do not exist elsewhere.
 
 CONTAINER = "/local/notesdata"
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.config.settings import CardServer, CardSettings, Scope
+from quintet.config.settings import CardServer, CardSettings
 from quintet.config.userinfoconfig import read_user_info
 from quintet.diagnostics import Diagnostic, Diagnostics, Finding, Pitfall, Severity
+from quintet.ldap import Scope
 from quintet.ldap.dn import DN
 from quintet.tls import StoreKind
 
@@ -167,7 +168,7 @@ def test_an_account_without_a_password_is_an_error() -> None:
     assert (problem.code, problem.key) == (Finding.Q75, "UserName")
 
 
-@pytest.mark.parametrize(("text", "scope"), [("0", Scope.BASE), ("1", Scope.ONE), ("2", Scope.SUBTREE)])
+@pytest.mark.parametrize(("text", "scope"), [("0", Scope.BASE), ("1", Scope.ONE_LEVEL), ("2", Scope.SUBTREE)])
 def test_c67_scopes_are_numbers(text: str, scope: Scope) -> None:
     assert server(f'Scope="{text}"').scope is scope
 

@@ -22,7 +22,7 @@ from quintet.directory.errors import (
     UnreachableReason,
 )
 from quintet.directory.records import Container, Group, Person
-from quintet.embedded.faults import Answer, Silence, Wait, failing
+from quintet.embedded.faults import AnswerWith, Silence, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from quintet.ldap.pool_config import PoolConfig
@@ -154,7 +154,7 @@ async def test_limits_of_the_server_cut_a_page_and_keep_what_came(
 ) -> None:
     server = await serve(INNER, MIXED)
     directory = await directory_of(server)
-    server.faults = failing(Answer(code, after_entries=4), "search", after=2)
+    server.faults = failing(AnswerWith(code, after_entries=4), "search", after=2)
     page = await directory.browse(small.PEOPLE)
     assert (len(page.entries), page.next, page.truncated, page.complete) == (6, None, True, False)
 
@@ -165,7 +165,7 @@ async def test_a_limit_that_lets_nothing_through_is_an_error_with_a_cure(
 ) -> None:
     server = await serve()
     directory = await directory_of(server)
-    server.faults = failing(Answer(code, "pages are not allowed"), "search")
+    server.faults = failing(AnswerWith(code, "pages are not allowed"), "search")
     with pytest.raises(DirectoryUnavailableError, match=r"pages are not allowed.*slapd: limits"):
         await directory.browse(small.PEOPLE)
 

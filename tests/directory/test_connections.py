@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from quintet.cards import Cards
-from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Scope, Settings
+from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Settings
 from quintet.directory import (
     TASKS,
     Connections,
@@ -21,6 +21,7 @@ from quintet.directory import (
 )
 from quintet.embedded.faults import Wait, failing
 from quintet.embedded.server import EmbeddedServer
+from quintet.ldap import Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from quintet.tls.settings import TlsSettings

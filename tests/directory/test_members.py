@@ -11,7 +11,7 @@ from quintet.directory.errors import AmbiguousNameError, DirectoryUnavailableErr
 from quintet.directory.group_members import without_bits
 from quintet.directory.records import Person
 from quintet.embedded.answers import Rules
-from quintet.embedded.faults import Answer, failing
+from quintet.embedded.faults import AnswerWith, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
@@ -93,7 +93,7 @@ async def test_c53_a_member_that_the_server_refuses_to_show_is_missing_and_no_ot
 ) -> None:
     server = await serve()
     directory = await directory_of(server)
-    server.faults = failing(Answer(code), "search", after=1, times=1)
+    server.faults = failing(AnswerWith(code), "search", after=1, times=1)
     found = await directory.members("engineers")
     assert found.missing == (small.person_dn("alice"),)
     assert [member.name for member in found.members] == ["Bob Brown", "José Núñez"]
@@ -105,7 +105,7 @@ async def test_c40_a_server_that_no_longer_serves_fails_the_group(
 ) -> None:
     server = await serve()
     directory = await directory_of(server)
-    server.faults = failing(Answer(code), "search", after=1)
+    server.faults = failing(AnswerWith(code), "search", after=1)
     with pytest.raises(DirectoryUnavailableError):
         await directory.members("engineers")
 
@@ -260,7 +260,7 @@ async def test_c55_a_group_that_the_server_refuses_to_show_does_not_hide_the_oth
     directory = await directory_of(server, server={"member_of": "memberOf"})
     alice = await directory.resolve_login("alice")
     whole = await directory.groups_of(alice, depth=-1)
-    server.faults = failing(Answer(50), "search", after=1, times=1)
+    server.faults = failing(AnswerWith(50), "search", after=1, times=1)
     assert await directory.groups_of(alice, depth=-1) == whole[1:]
 
 

@@ -18,7 +18,7 @@ from quintet.directory.events import ConnectionEvent, Event, Warned
 from quintet.directory.services import Service
 from quintet.directory.ssl_contexts import SslContextCache
 from quintet.embedded.answers import Rules
-from quintet.embedded.faults import Answer, Wait, failing
+from quintet.embedded.faults import AnswerWith, Wait, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap.connection import Address, connect
 from quintet.ldap.errors import ConnectError
@@ -93,7 +93,7 @@ async def test_c59_a_server_that_fails_for_the_moment_is_not_taken_for_one_witho
 ) -> None:
     """Anonymous connections may see less: one would give wrong answers for as long as it lives."""
     server = await serve(rules=Rules(hidden=frozenset({"mail"})))
-    server.faults = failing(Answer(code), operation, times=1)
+    server.faults = failing(AnswerWith(code), operation, times=1)
     directory = await open_directory(server, relay, only_passwords=True)
     with pytest.raises(DirectoryUnavailableError, match="tried again"):
         await directory.resolve_login("alice@example.com")
@@ -107,7 +107,7 @@ async def test_c59_a_server_that_fails_for_the_moment_does_not_stop_the_start(
     serve: Serve, relay: Relay, open_directory: Start, code: int
 ) -> None:
     server = await serve(rules=Rules(scram=False))
-    server.faults = failing(Answer(code), "bind", times=1)
+    server.faults = failing(AnswerWith(code), "bind", times=1)
     directory = await open_directory(server, relay, only_passwords=True)
     await directory.connect_all()
     assert (await directory.resolve_login("alice")).dn == small.person_dn("alice")

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.config import Scope
 from quintet.directory.directory import Directory
 from quintet.directory.errors import DirectoryUnavailableError, UnknownNameError
 from quintet.directory.events import Event, Warned
 from quintet.directory.records import Group, Person
 from quintet.directory.resolve import may_be_resolved
-from quintet.embedded.faults import Answer, failing
+from quintet.embedded.faults import AnswerWith, failing
 from quintet.embedded.server import EmbeddedServer
+from quintet.ldap import Scope
 from quintet.ldap.dn import DN
 from quintet.ldap.filters import Template
 from quintet.ldap.ldif import read_entries
@@ -105,7 +105,7 @@ INNER = (  # LDIF: a person and a group at the base, and in a unit below it
     ("scope", "people", "groups"),
     [
         (Scope.SUBTREE, {"Ina Inner", "Inn Keeper"}, {"inlay", "inn"}),
-        (Scope.ONE, {"Inn Keeper"}, {"inn"}),
+        (Scope.ONE_LEVEL, {"Inn Keeper"}, {"inn"}),
     ],
 )
 async def test_c46_one_level_finds_what_lies_right_below_the_base_and_recursive_all(
@@ -121,7 +121,7 @@ async def test_c46_one_level_finds_what_lies_right_below_the_base_and_recursive_
 async def test_c46_one_level_signs_in_who_lies_right_below_the_base(
     serve: Serve, directory_of: DirectoryOf
 ) -> None:
-    directory = await directory_of(await serve(*INNER), server={"person_scope": Scope.ONE})
+    directory = await directory_of(await serve(*INNER), server={"person_scope": Scope.ONE_LEVEL})
     assert (await directory.resolve_login("odo")).name == "Inn Keeper"
     with pytest.raises(UnknownNameError):
         await directory.resolve_login("ina")
@@ -170,7 +170,7 @@ async def test_c81_as_many_as_the_limit_is_not_cut(serve: Serve, directory_of: D
 async def test_a_servers_own_limit_is_told_too(serve: Serve, directory_of: DirectoryOf, code: int) -> None:
     server = await serve()
     directory = await directory_of(server)
-    server.faults = failing(Answer(code, after_entries=1), "search")
+    server.faults = failing(AnswerWith(code, after_entries=1), "search")
     found = await directory.resolve("smith", groups=False)
     assert (len(found.matches), found.truncated, found.complete) == (1, True, False)
 
@@ -181,7 +181,7 @@ async def test_a_limit_that_lets_nothing_through_is_no_answer(
 ) -> None:
     server = await serve()
     directory = await directory_of(server)
-    server.faults = failing(Answer(code), "search")
+    server.faults = failing(AnswerWith(code), "search")
     with pytest.raises(DirectoryUnavailableError, match="slapd: limits"):
         await directory.resolve("smith")
 
@@ -192,7 +192,7 @@ async def test_a_login_that_a_limit_cut_short_is_neither_ambiguous_nor_somebody(
 ) -> None:
     server = await serve()
     directory = await directory_of(server)
-    server.faults = failing(Answer(code, after_entries=1), "search")
+    server.faults = failing(AnswerWith(code, after_entries=1), "search")
     with pytest.raises(DirectoryUnavailableError):
         await directory.authenticate("alice", "alice-secret")
 

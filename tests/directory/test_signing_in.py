@@ -15,7 +15,7 @@ from quintet.directory.errors import (
 )
 from quintet.directory.events import Event, SignedIn
 from quintet.directory.services import Service
-from quintet.embedded.faults import Answer, Drop, failing
+from quintet.embedded.faults import AnswerWith, Drop, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.runtime.event_log import EventLogger
 from support import small
@@ -83,7 +83,7 @@ async def test_the_sub_code_of_active_directory_goes_to_the_trace_only(
     told: list[Event] = []
     directory = await directory_of(server, trace=told.append)
     await directory.authenticate("alice", "alice-secret")
-    server.faults = failing(Answer(49, "80090308: LdapErr: DSID-0C, data 775, v1db1"), "bind")
+    server.faults = failing(AnswerWith(49, "80090308: LdapErr: DSID-0C, data 775, v1db1"), "bind")
     with pytest.raises(AuthenticationError) as refused:
         await directory.authenticate("alice", "alice-secret")
     assert "locked" not in str(refused.value)
@@ -153,7 +153,7 @@ async def test_whatever_a_server_refuses_a_bind_with_reads_the_same_for_all(
     told: list[Event] = []
     directory = await directory_of(server, trace=told.append)
     await directory.authenticate("alice", "alice-secret")
-    server.faults = failing(Answer(code), "bind")
+    server.faults = failing(AnswerWith(code), "bind")
     with pytest.raises(AuthenticationError) as refused:
         await directory.authenticate(name, "alice-secret")
     assert str(refused.value) == str(AuthenticationError())
@@ -167,11 +167,11 @@ async def test_a_directory_that_fails_is_never_called_a_wrong_password(
     server = await serve()
     directory = await directory_of(server)
     await directory.resolve_login("alice")
-    for fault in (Drop(), Answer(80), Answer(52), Answer(51), Answer(8)):
+    for fault in (Drop(), AnswerWith(80), AnswerWith(52), AnswerWith(51), AnswerWith(8)):
         server.faults = failing(fault, "bind")
         with pytest.raises(DirectoryUnavailableError):
             await directory.authenticate(name, "alice-secret")
-        server.faults = failing(Answer(0), "compare")
+        server.faults = failing(AnswerWith(0), "compare")
         await directory.connect_all()
 
 

@@ -15,10 +15,7 @@ DESIGN = ROOT / "docs" / "design"
 PAGES = sorted(DESIGN.glob("*.md"))
 FINDINGS = ROOT / "docs" / "reference" / "findings.md"
 
-SECTIONED = {
-    "config": DESIGN / "sametime-configuration.md",
-    "reference": DESIGN / "sametime-configuration.md",  # the word that was used before the page was here
-}
+SECTIONED = {"config": DESIGN / "sametime-configuration.md"}
 """The word before a section number, and the page whose headings have these numbers."""
 
 BASES = (

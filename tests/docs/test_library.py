@@ -17,7 +17,16 @@ PROGRAMS = ("README.md", "docs/how-to/use-the-ldap-library.md")
 MAKER = runpy.run_path(str(ROOT / "docs" / "reference" / "make_library.py"))
 DOCUMENTED = [name for topic in MAKER["TOPICS"].values() for name in topic.names]
 RESULTS = {kind.__name__ for kind in quintet.ldap.ResultError.__subclasses__()}
-NAMED_ALONG = {"Connection", "LdapOperations", "Modification", "PoolEvent", "Result", "ldif", "EncodedFilter"}
+NAMED_ALONG = {
+    "Connection",
+    "EncodedFilter",
+    "KnownControl",
+    "LdapOperations",
+    "Modification",
+    "PoolEvent",
+    "Result",
+    "ldif",
+}
 """Documented with something else, or nothing to call: what others are made of."""
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from quintet.embedded.faults import (
-    Answer,
+    AnswerWith,
     Cut,
     Delay,
     Drop,
@@ -38,14 +38,14 @@ ALL = SearchRequest("o=example", 2, parse("(|(o=*)(ou=*))"))
 
 
 async def test_a_fault_is_for_one_kind_of_operation_and_a_while() -> None:
-    faults = failing(Answer(51), "search", after=1, times=2)
+    faults = failing(AnswerWith(51), "search", after=1, times=2)
     async with EmbeddedServer(ENTRIES, faults=faults) as server, RawClient(server.port) as client:
         assert await client.bind("", "") == 0
         assert [code(await client.ask(ALL)) for _ in range(5)] == [0, 51, 51, 0, 0]
 
 
 async def test_the_first_fault_that_applies_decides() -> None:
-    faults = Faults((Fault(Answer(51), times=1), Fault(Answer(52))))
+    faults = Faults((Fault(AnswerWith(51), times=1), Fault(AnswerWith(52))))
     async with EmbeddedServer(ENTRIES, faults=faults) as server, RawClient(server.port) as client:
         assert await client.bind("", "") == 51
         assert code(await client.ask(ALL)) == 52
@@ -85,7 +85,7 @@ async def test_an_abandoned_silence_ends() -> None:
 
 async def test_some_entries_come_before_a_failure() -> None:
     async with (
-        EmbeddedServer(ENTRIES, faults=failing(Answer(4, "enough", after_entries=2))) as server,
+        EmbeddedServer(ENTRIES, faults=failing(AnswerWith(4, "enough", after_entries=2))) as server,
         RawClient(server.port) as client,
     ):
         answer = await client.ask(ALL)
@@ -113,7 +113,7 @@ async def test_a_cut_answer_can_leave_the_connection_open() -> None:
         RawClient(server.port) as client,
     ):
         client.send(ALL)
-        await client.octets(40)
+        await client.octet_string(40)
         assert code(await client.ask(ALL)) == 0
 
 
@@ -123,7 +123,7 @@ async def test_garbage_comes_as_it_is() -> None:
         RawClient(server.port) as client,
     ):
         client.send(ALL)
-        assert await client.octets(7) == b"garbage"
+        assert await client.octet_string(7) == b"garbage"
 
 
 async def test_a_wrong_id_answers_what_nobody_asked() -> None:
@@ -165,7 +165,7 @@ async def test_faults_can_befall_a_connection_at_once(action: Drop | Garbage, se
         EmbeddedServer(ENTRIES, faults=failing(action, "connect", times=1)) as server,
         RawClient(server.port) as client,
     ):
-        assert await (client.octets(5) if seen else client.rest()) == seen
+        assert await (client.octet_string(5) if seen else client.rest()) == seen
 
 
 async def test_leaving_the_server_ends_what_hangs() -> None:

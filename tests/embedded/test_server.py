@@ -423,7 +423,7 @@ def tls(tmp_path: Path, certificates: Certificates) -> tuple[ssl.SSLContext, ssl
     return ours, theirs
 
 
-async def test_tls_from_the_first_octet(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+async def test_tls_from_the_first_byte(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     async with EmbeddedServer(ENTRIES, tls=tls[0], rules=Rules(secure_binds=True)) as server:
         assert server.tls_port is not None
         async with RawClient(server.tls_port, tls[1]) as client:
@@ -446,7 +446,7 @@ async def test_what_came_in_clear_behind_start_tls_is_thrown_away(
     search = SearchRequest("o=example", 2, filters.parse("(cn=*)"))
     start = ExtendedRequest("1.3.6.1.4.1.1466.20037")
     async with EmbeddedServer(ENTRIES, tls=tls[0]) as server, RawClient(server.port) as client:
-        client.send_octets(encode(Message(1, start)) + encode(Message(2, search)))
+        client.send_bytes(encode(Message(1, start)) + encode(Message(2, search)))
         assert code([await client.receive()]) == 0
         await client.secure(tls[1])
         assert names(await client.find("o=example", "(sn=lee)")) == [ANN]
@@ -493,7 +493,7 @@ async def test_the_server_counts() -> None:
     ],
 )
 async def test_garbage_ends_the_connection_with_a_notice(client: RawClient, data: bytes) -> None:
-    client.send_octets(data)
+    client.send_bytes(data)
     notice = await client.receive()
     assert notice.id == 0
     assert isinstance(notice.op, ExtendedResponse)
@@ -503,10 +503,10 @@ async def test_garbage_ends_the_connection_with_a_notice(client: RawClient, data
 
 @given(st.binary(max_size=300))
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_no_octets_stop_the_server(data: bytes) -> None:
+async def test_no_bytes_stop_the_server(data: bytes) -> None:
     async with EmbeddedServer(ENTRIES[:2]) as server:
         async with RawClient(server.port) as bad:
-            bad.send_octets(data)
+            bad.send_bytes(data)
         async with RawClient(server.port) as good:
             assert names(await good.find("o=example", "(ou=people)")) == ["ou=people,o=example"]
 

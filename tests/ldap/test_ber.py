@@ -14,7 +14,7 @@ def test_a_number_is_read_as_it_was_written(number: int) -> None:
 
 
 @given(st.integers(-(2**40), 2**40))
-def test_a_number_takes_the_fewest_octets(number: int) -> None:
+def test_a_number_takes_the_fewest_bytes(number: int) -> None:
     written = ber.integer(number)
     content = written[2:]
     assert written[1] == len(content)
@@ -25,7 +25,7 @@ def test_a_number_takes_the_fewest_octets(number: int) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 127, 128, 255, 256, 65535, 65536])
 def test_every_form_of_length_is_read_again(length: int) -> None:
-    data = ber.octets(b"x" * length)
+    data = ber.octet_string(b"x" * length)
     assert ber.header(data, 0, len(data)) == (0x04, len(data) - length, len(data))
 
 
@@ -41,8 +41,8 @@ HOSTILE = {
     "nothing": b"",
     "a tag alone": b"\x30",
     "an indefinite length": b"\x30\x80\x00\x00",
-    "five octets of length": b"\x30\x85\x00\x00\x00\x00\x01a",
-    "the most octets of length": b"\x30\xff" + b"\xff" * 127,
+    "five bytes of length": b"\x30\x85\x00\x00\x00\x00\x01a",
+    "the most bytes of length": b"\x30\xff" + b"\xff" * 127,
     "a length that is cut off": b"\x30\x84\x00\x00",
     "a length past the end": b"\x30\x05abc",
     "four gigabytes": b"\x30\x84\xff\xff\xff\xff",
@@ -104,7 +104,7 @@ def test_more_elements_than_anybody_sends_are_refused() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_octets_of_any_kind_raise_nothing_else(data: bytes) -> None:
+def test_bytes_of_any_kind_raise_nothing_else(data: bytes) -> None:
     try:
         ber.check_elements(data, 0, len(data))
         reader = Reader(data)

@@ -270,7 +270,7 @@ async def test_a_referral_is_an_error_with_its_addresses() -> None:
         assert caught.value.referrals == ("ldap://a/",)
 
 
-@pytest.mark.parametrize("limits", [Limits(entries=3), Limits(collected=150)], ids=["entries", "octets"])
+@pytest.mark.parametrize("limits", [Limits(entries=3), Limits(collected=150)], ids=["entries", "bytes"])
 async def test_a_search_that_brings_too_much_is_abandoned(limits: Limits) -> None:
     async def play(peer: Peer) -> None:
         first = await peer.expect(SearchRequest)
@@ -580,7 +580,7 @@ async def test_a_response_injected_before_tls_is_refused() -> None:
         await peer.gone()
 
     async with serving(play) as address:
-        with pytest.raises(RemoteProtocolError, match="in clear"):
+        with pytest.raises(RemoteProtocolError):
             await connect(address, tls=ssl.create_default_context(), start_tls=True)
 
 

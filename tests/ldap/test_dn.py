@@ -132,7 +132,7 @@ def test_an_escaped_value_is_one_value(value: str) -> None:
     assert name.rdns == ((("cn", value),), (("o", "x"),))
 
 
-def test_octets_that_are_no_text_are_kept() -> None:
+def test_bytes_that_are_no_text_are_kept() -> None:
     name = DN.parse(r"cn=\ff\fe")
     assert name.rdns == ((("cn", "\udcff\udcfe"),),)
 

@@ -73,7 +73,7 @@ def test_any_text_is_a_filter_or_refused(text: str) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_any_octets_are_a_filter_or_refused(data: bytes) -> None:
+def test_any_bytes_are_a_filter_or_refused(data: bytes) -> None:
     try:
         tree = decode(data)
     except ber.BerError:
@@ -82,9 +82,9 @@ def test_any_octets_are_a_filter_or_refused(data: bytes) -> None:
 
 
 @given(FILTERS, st.integers(0, 200), st.integers(0, 255))
-def test_a_damaged_filter_is_refused_or_another_filter(tree: Filter, at: int, octet: int) -> None:
+def test_a_damaged_filter_is_refused_or_another_filter(tree: Filter, at: int, byte: int) -> None:
     data = bytearray(tree.encode())
-    data[at % len(data)] = octet
+    data[at % len(data)] = byte
     with contextlib.suppress(ber.BerError):
         assert decode(bytes(data)) is not None
 
@@ -229,11 +229,11 @@ NASTY = [
 
 @pytest.mark.parametrize("name", NASTY)
 def test_c47_no_name_changes_the_shape_of_a_filter(name: str | bytes) -> None:
-    octets = name.encode() if isinstance(name, str) else name
+    raw = name.encode() if isinstance(name, str) else name
     expected = And(
         (
             Equality("objectclass", b"organizationalPerson"),
-            Or(tuple(Equality(each, octets) for each in ("cn", "givenname", "sn", "mail"))),
+            Or(tuple(Equality(each, raw) for each in ("cn", "givenname", "sn", "mail"))),
         )
     )
     assert Template(PERSON).filter(name) == expected
@@ -243,7 +243,7 @@ VISIBLE = st.binary(min_size=1, max_size=300).map(lambda data: b"a" + data)
 
 
 @given(VISIBLE)
-def test_c47_a_name_of_any_octets_is_only_a_value(name: bytes) -> None:
+def test_c47_a_name_of_any_bytes_is_only_a_value(name: bytes) -> None:
     template = Template(r"(&(a=\fe\ff)(|(b=x%sy%s)(c=*%s)(!(d>=%s))(e:dn:2.5.13.2:=%s)))")
     assert template.filter(name) == And(
         (
@@ -332,7 +332,7 @@ def test_a_template_encodes_as_its_filter_would(tree: Filter, name: bytes) -> No
 
 
 def test_a_matching_rule_named_dn_is_refused_since_its_text_would_mean_another_filter() -> None:
-    parts = ber.octets(b"dn", 0x81), ber.octets(b"cn", 0x82), ber.octets(b"x", 0x83)
+    parts = ber.octet_string(b"dn", 0x81), ber.octet_string(b"cn", 0x82), ber.octet_string(b"x", 0x83)
     with pytest.raises(ber.BerError):
         decode(ber.tlv(0xA9, *parts))
     with pytest.raises(FilterSyntaxError):

@@ -40,28 +40,28 @@ def test_a_message_survives_ber(message: Message) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_octets_of_any_kind_raise_nothing_but_ber_error(data: bytes) -> None:
+def test_bytes_of_any_kind_raise_nothing_but_ber_error(data: bytes) -> None:
     with contextlib.suppress(BerError):
         decode(data)
 
 
 @given(messages, st.data())
 def test_a_damaged_message_raises_nothing_but_ber_error(message: Message, data: st.DataObject) -> None:
-    octets = bytearray(encode(message))
+    raw = bytearray(encode(message))
     for _ in range(data.draw(st.integers(1, 3))):
-        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(BerError):
-        decode(bytes(octets))
+        decode(bytes(raw))
 
 
 @given(messages, st.data())
 def test_a_message_that_is_cut_off_is_refused(message: Message, data: st.DataObject) -> None:
-    octets = encode(message)
+    raw = encode(message)
     with pytest.raises(BerError):
-        decode(octets[: data.draw(st.integers(0, len(octets) - 1))])
+        decode(raw[: data.draw(st.integers(0, len(raw) - 1))])
 
 
-def test_octets_after_a_message_are_refused() -> None:
+def test_bytes_after_a_message_are_refused() -> None:
     with pytest.raises(BerError):
         decode(encode(Message(1, SearchResultDone(Result()))) + b"\x00")
 
@@ -92,10 +92,10 @@ def test_a_message_id_out_of_range_is_refused(message_id: bytes) -> None:
     [(0, []), (3, []), (3, [b"1", b"2"]), (3, [b"x"]), (3, [b"9" * 5000]), (4, [b"x"])],
 )
 def test_a_modification_that_no_rfc_has_is_refused(operation: int, values: list[bytes]) -> None:
-    attribute = ber.sequence(ber.octets(b"cn"), ber.tlv(0x31, *map(ber.octets, values)))
+    attribute = ber.sequence(ber.octet_string(b"cn"), ber.tlv(0x31, *map(ber.octet_string, values)))
     change = ber.sequence(ber.enumerated(operation), attribute)
     with pytest.raises(BerError):
-        decode(ber.sequence(ber.integer(1), ber.tlv(0x66, ber.octets(b""), ber.sequence(change))))
+        decode(ber.sequence(ber.integer(1), ber.tlv(0x66, ber.octet_string(b""), ber.sequence(change))))
 
 
 def test_controls_of_an_entry_are_with_the_entry() -> None:
@@ -106,8 +106,8 @@ def test_controls_of_an_entry_are_with_the_entry() -> None:
 
 
 def test_the_same_attribute_twice_in_an_entry_has_all_values() -> None:
-    part = ber.sequence(ber.octets(b"cn"), ber.tlv(0x31, ber.octets(b"a")))
-    data = ber.sequence(ber.integer(1), ber.tlv(0x64, ber.octets(b""), ber.sequence(part, part)))
+    part = ber.sequence(ber.octet_string(b"cn"), ber.tlv(0x31, ber.octet_string(b"a")))
+    data = ber.sequence(ber.integer(1), ber.tlv(0x64, ber.octet_string(b""), ber.sequence(part, part)))
     assert decode(data).op == SearchResultEntry("", {"cn": [b"a", b"a"]})
 
 
@@ -170,8 +170,8 @@ def test_the_fast_bind_is_the_same_as_the_plain_one(name: str, password: bytes, 
 
 
 def test_the_ready_answers_to_binds_are_what_the_plain_way_reads() -> None:
-    for octets, response in _fast_codec.BIND_RESPONSES.items():
-        assert decode(ber.sequence(ber.integer(1), octets)).op == response
+    for raw, response in _fast_codec.BIND_RESPONSES.items():
+        assert decode(ber.sequence(ber.integer(1), raw)).op == response
     assert {each.result for each in _fast_codec.BIND_RESPONSES.values()} == {Result(0), Result(49)}
 
 
@@ -206,13 +206,13 @@ def test_the_fast_way_reads_no_length_of_a_name_or_value_wrongly(name: int, valu
 def test_what_the_fast_way_reads_from_damage_is_what_the_plain_way_reads(
     entry: SearchResultEntry, data: st.DataObject
 ) -> None:
-    octets = bytearray(op_of(entry))
+    raw = bytearray(op_of(entry))
     for _ in range(data.draw(st.integers(1, 3))):
-        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     # What follows in the buffer belongs to the next message and must never be taken for this one's.
-    found = _fast_codec.read_entry(bytes(octets) + op_of(entry), 0, len(octets))
-    if found is not None and octets[0] == 0x64:
-        assert decode(ber.sequence(ber.integer(1), bytes(octets))).op == found
+    found = _fast_codec.read_entry(bytes(raw) + op_of(entry), 0, len(raw))
+    if found is not None and raw[0] == 0x64:
+        assert decode(ber.sequence(ber.integer(1), bytes(raw))).op == found
 
 
 def test_a_disconnection_notice_is_read() -> None:

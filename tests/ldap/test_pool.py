@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from quintet.embedded.faults import (
-    Answer,
+    AnswerWith,
     Cut,
     Drop,
     Fault,
@@ -312,7 +312,7 @@ async def test_binds_need_an_exclusive_pool(serve: Serve, make: MakePool) -> Non
 
 @pytest.mark.parametrize(
     "fault",
-    [Drop(), Cut(5, drop=True), Garbage(), WrongId(), Notice(), Answer(51), Answer(52)],
+    [Drop(), Cut(5, drop=True), Garbage(), WrongId(), Notice(), AnswerWith(51), AnswerWith(52)],
     ids=lambda fault: type(fault).__name__,
 )
 @each_way
@@ -333,8 +333,8 @@ async def test_what_fails_once_is_made_again_unseen(
     [
         (Drop(), ConnectionLostError),
         (Garbage(), RemoteProtocolError),
-        (Answer(51), Busy),
-        (Answer(52), Unavailable),
+        (AnswerWith(51), Busy),
+        (AnswerWith(52), Unavailable),
     ],
     ids=str,
 )
@@ -357,7 +357,7 @@ async def test_a_search_that_fails_twice_is_sent_twice(serve: Serve, make: MakeP
     server = await serve()
     pool = make(server.port)
     await find(pool)
-    for fault in (Drop(), Answer(51)):
+    for fault in (Drop(), AnswerWith(51)):
         server.faults = failing(fault, "search")
         with pytest.raises(LdapError):
             await find(pool)
@@ -380,7 +380,7 @@ async def test_only_the_searches_of_a_batch_that_failed_are_sent_again(serve: Se
     server = await serve()
     pool = make(server.port)
     await find(pool)
-    server.faults = failing(Answer(51), "search", after=1, times=1)
+    server.faults = failing(AnswerWith(51), "search", after=1, times=1)
     before = server.counts["search"]
     await find_several(pool)
     assert server.counts["search"] == before + 4
@@ -432,7 +432,7 @@ async def test_a_busy_server_is_given_a_moment(
     server = await serve()
     pool = make(server.port, **config)
     await work(pool)
-    server.faults = failing(Answer(51), kind_of(work), times=1)
+    server.faults = failing(AnswerWith(51), kind_of(work), times=1)
     if work in BINDS:
         monkeypatch.setattr(loop, "call_later", at_once)
     else:
@@ -507,7 +507,7 @@ async def test_a_host_that_takes_connections_and_does_not_serve_is_left_for_anot
     assert [await served_by(pool) for _ in range(3)] == [str(second.port)] * 3
 
 
-@pytest.mark.parametrize("fault", [Drop(), Garbage(), Answer(52)], ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize("fault", [Drop(), Garbage(), AnswerWith(52)], ids=lambda fault: type(fault).__name__)
 @pytest.mark.parametrize("work", SEARCHES[:2], ids=by_name)
 async def test_a_host_that_never_serves_is_not_dialled_for_each_request(
     serve: Serve, make: MakePool, fault: Any, work: Work
@@ -571,7 +571,7 @@ async def test_a_busy_host_is_passed_over(
     serve: Serve, make: MakePool, code: int, work: Work, config: dict[str, Any]
 ) -> None:
     first, second = await serve(), await serve()
-    first.faults = failing(Answer(code), kind_of(work))
+    first.faults = failing(AnswerWith(code), kind_of(work))
     pool = make(first.port, second.port, **config)
     await work(pool)
     assert [row.address.port for row in pool.status()] == [second.port]
@@ -1078,7 +1078,7 @@ async def test_closing_during_the_pause_of_a_busy_bind_ends_it(serve: Serve, mak
     server = await serve()
     pool = make(server.port, **binds())
     await bind(pool)
-    server.faults = failing(Answer(51), "bind")
+    server.faults = failing(AnswerWith(51), "bind")
     before = server.counts["bind"]
     asking = asyncio.create_task(bind(pool))
     await until(lambda: server.counts["bind"] > before)
@@ -1135,7 +1135,7 @@ async def test_every_operation_is_told_with_its_outcome(
     server = await serve()
     pool = make(server.port, **config)
     await work(pool)
-    server.faults = failing(Answer(80), kind_of(work))
+    server.faults = failing(AnswerWith(80), kind_of(work))
     with suppress(LdapError, AssertionError):
         await work(pool)
     outcomes = [event.outcome for event in told if isinstance(event, OperationEnded)]

@@ -178,7 +178,7 @@ def test_a_first_message_that_is_none_is_refused(message: bytes) -> None:
 
 
 @given(st.binary(max_size=80))
-def test_octets_of_any_kind_raise_nothing_else(data: bytes) -> None:
+def test_bytes_of_any_kind_raise_nothing_else(data: bytes) -> None:
     client, server = halves()
     for read in (client.challenge, client.verify, server.first, server.final):
         with contextlib.suppress(ScramError):

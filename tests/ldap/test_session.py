@@ -210,17 +210,17 @@ def test_a_refused_start_tls_leaves_the_session_open() -> None:
 
 
 @pytest.mark.parametrize("extra", [b"\x30", answer(2, DONE)])
-def test_clear_octets_after_the_start_tls_response_are_an_attack(extra: bytes) -> None:
+def test_clear_bytes_after_the_start_tls_response_are_an_attack(extra: bytes) -> None:
     session = Session()
     session.send(TLS)
-    assert "in clear" in violation(session.receive(answer(1, ExtendedResponse(Result())) + extra))
+    assert "unencrypted" in violation(session.receive(answer(1, ExtendedResponse(Result())) + extra))
 
 
-def test_clear_octets_that_come_later_than_the_start_tls_response_are_an_attack() -> None:
+def test_clear_bytes_that_come_later_than_the_start_tls_response_are_an_attack() -> None:
     session = Session()
     session.send(TLS)
     session.receive(answer(1, ExtendedResponse(Result())))
-    assert "in clear" in violation(session.receive(answer(2, DONE)))
+    assert "unencrypted" in violation(session.receive(answer(2, DONE)))
 
 
 def test_after_unbind_nothing_is_sent_or_read() -> None:
@@ -240,7 +240,7 @@ def test_what_is_abandoned_is_told_and_its_late_answers_are_dropped() -> None:
     assert sent(session) == [Message(2, AbandonRequest(1))]
     assert session.outstanding == 0
     assert session.receive(answer(1, ENTRY) + answer(1, DONE)) == []
-    assert "nobody sent" in violation(session.receive(answer(1, DONE)))
+    assert "not sent" in violation(session.receive(answer(1, DONE)))
 
 
 def test_an_answered_request_is_not_abandoned() -> None:
@@ -292,12 +292,12 @@ def test_a_notice_of_disconnection_is_told_and_ends_the_session() -> None:
 def test_the_notice_of_active_directory_is_read_although_its_name_stands_behind_the_response() -> None:
     """Everything in long form, and the name as a third part of the message."""
     diagnostic = b"00000057: LdapErr: DSID-0C0C0095, comment: Error decoding ldap message, data 0, v4563\0"
-    response = b"\x0a\x01\x02\x04\x00" + ber.octets(diagnostic)
+    response = b"\x0a\x01\x02\x04\x00" + ber.octet_string(diagnostic)
     content = b"".join(
         (
             b"\x02\x01\x00",
             b"\x78\x84" + len(response).to_bytes(4, "big") + response,
-            ber.octets(NOTICE_OF_DISCONNECTION.encode(), 0x8A),
+            ber.octet_string(NOTICE_OF_DISCONNECTION.encode(), 0x8A),
         )
     )
     session = searching()
@@ -340,7 +340,7 @@ WRONG = {
     "text": b"HTTP/1.1 400 Bad Request\r\n\r\n",
     "TLS": b"\x15\x03\x01\x00\x02\x02\x28",
     "an indefinite length": b"\x30\x80",
-    "five octets of length": b"\x30\x85\x00\x00\x00\x00\x01",
+    "five bytes of length": b"\x30\x85\x00\x00\x00\x00\x01",
     "an inner length past the end": b"\x30\x05\x02\x01\x01\x65\x7f",
     "an empty message": b"\x30\x00",
     "an unknown operation": b"\x30\x05\x02\x01\x01\x7e\x00",
@@ -357,7 +357,7 @@ def test_a_broken_peer_is_a_violation_and_the_end(data: bytes) -> None:
 
 def test_an_entry_after_the_end_of_its_search_is_a_violation() -> None:
     session = searching()
-    assert "nobody sent" in violation(session.receive(answer(1, DONE) + answer(1, ENTRY)))
+    assert "not sent" in violation(session.receive(answer(1, DONE) + answer(1, ENTRY)))
 
 
 def test_answers_before_a_violation_still_count() -> None:
@@ -412,12 +412,12 @@ def entry_of(*attributes: bytes) -> bytes:
 
 
 def attribute(name: str, *values: bytes) -> bytes:
-    return ber.sequence(ber.octets(name.encode()), ber.tlv(0x31, *values))
+    return ber.sequence(ber.octet_string(name.encode()), ber.tlv(0x31, *values))
 
 
 MOST = 119_000
 HUGE = {
-    "a group": entry_of(attribute("member", ber.octets(b"uid=someone,ou=people,o=example") * MOST)),
+    "a group": entry_of(attribute("member", ber.octet_string(b"uid=someone,ou=people,o=example") * MOST)),
     "empty values": entry_of(attribute("member", b"\x04\x00" * MOST)),
     "too many values": entry_of(attribute("member", b"\x04\x00" * 8_000_000)),
     "a name twice": entry_of(
@@ -426,19 +426,19 @@ HUGE = {
     "attributes": entry_of(*(attribute(f"a{nth}", b"\x04\x01x") for nth in range(1_800))),
     "too many attributes": entry_of(*(attribute(f"a{nth}") for nth in range(80_000))),
     "references": ber.sequence(ber.integer(1), ber.tlv(0x73, b"\x04\x00" * 19_000)),
-    "one large value": entry_of(attribute("photo", ber.octets(bytes(16_000_000)))),
+    "one large value": entry_of(attribute("photo", ber.octet_string(bytes(16_000_000)))),
     "tiny entries": entry_of() * 3_000,
 }
 
 
 @pytest.mark.parametrize("data", HUGE.values(), ids=HUGE.keys())
 def test_no_message_holds_the_event_loop_for_long(data: bytes) -> None:
-    """The goal is 50 ms; a busy machine is given four times as long."""
+    """The goal is 50 ms of CPU time; a slow machine is given four times as long."""
     times = []
     for _ in range(3):
-        session, began = searching(), time.perf_counter()
+        session, began = searching(), time.thread_time()
         session.receive(data)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
     assert min(times) < 0.2
 
 
@@ -459,18 +459,18 @@ def test_a_large_message_in_tiny_pieces_is_put_together_once() -> None:
 
 
 @given(st.lists(entries, max_size=6), st.binary(max_size=30), st.data())
-def test_how_the_octets_are_cut_makes_no_difference(
+def test_how_the_bytes_are_cut_makes_no_difference(
     found: list[SearchResultEntry], tail: bytes, data: st.DataObject
 ) -> None:
-    octets = b"".join(answer(1, each) for each in found) + answer(1, DONE) + tail
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(octets)), max_size=10)))
-    pieces = [octets[a:b] for a, b in zip([0, *cuts], [*cuts, len(octets)], strict=True)]
+    raw = b"".join(answer(1, each) for each in found) + answer(1, DONE) + tail
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=10)))
+    pieces = [raw[a:b] for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
     session = searching()
     events = [event for piece in pieces for event in session.receive(piece)]
-    assert events == searching().receive(octets)
+    assert events == searching().receive(raw)
 
 
 @given(st.binary(max_size=300))
-def test_octets_of_any_kind_end_in_a_violation_or_in_waiting(data: bytes) -> None:
+def test_bytes_of_any_kind_end_in_a_violation_or_in_waiting(data: bytes) -> None:
     for event in searching().receive(data):
         assert isinstance(event, Answer | Violation | Disconnection)

@@ -6,15 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from quintet.config.settings import (
-    CardSettings,
-    DirectorySettings,
-    Scope,
-    ServerSettings,
-    Settings,
-    TraceSettings,
-)
-from quintet.ldap import DN, Entry, Template
+from quintet.config.settings import CardSettings, DirectorySettings, ServerSettings, Settings, TraceSettings
+from quintet.ldap import DN, Entry, Scope, Template
 from quintet.ldap.ldif import read_entries
 from quintet.tls import TlsSettings
 from support import small

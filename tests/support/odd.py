@@ -59,7 +59,7 @@ def without_version(fields: Fields) -> None:
 def extension(oid: bytes, value: bytes, *, critical: bool = False, also: bool = False) -> Edit:
     """That extension instead of the one of its kind; with `also`, beside it."""
     flag = (der.tlv(0x01, b"\xff"),) if critical else ()
-    made = der.sequence(der.tlv(der.OID, oid), *flag, der.octets(value))
+    made = der.sequence(der.tlv(der.OID, oid), *flag, der.octet_string(value))
 
     def edit(fields: Fields) -> None:
         (found,) = der.parse(fields[EXTENSIONS]).children()
@@ -101,10 +101,10 @@ def explicit_p256() -> bytes:
         "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
     )
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-    curve = der.sequence(der.octets((a % field).to_bytes(32)), der.octets(b.to_bytes(32)))
+    curve = der.sequence(der.octet_string((a % field).to_bytes(32)), der.octet_string(b.to_bytes(32)))
     prime = der.sequence(der.tlv(der.OID, der.oid("1.2.840.10045.1.1")), der.integer(field))
     parameters = der.sequence(
-        der.integer(1), prime, curve, der.octets(generator), der.integer(order), der.integer(1)
+        der.integer(1), prime, curve, der.octet_string(generator), der.integer(order), der.integer(1)
     )
     algorithm = der.sequence(der.tlv(der.OID, der.oid("1.2.840.10045.2.1")), parameters)
     return der.sequence(algorithm, der.tlv(0x03, b"\0", point))
@@ -135,7 +135,7 @@ EDITS: dict[str, tuple[Edit, ...]] = {
     "subject with control characters": (put(SUBJECT, name(b"a\x1b[31m\nb\0")),),
     "subject of one blank": (put(SUBJECT, name(b" ")),),
     "subject of 100,000 characters": (put(SUBJECT, name(b"x" * 100_000)),),
-    "subject that is no name": (put(SUBJECT, der.sequence(der.octets(b"x"))),),
+    "subject that is no name": (put(SUBJECT, der.sequence(der.octet_string(b"x"))),),
     "year 9999": (put(VALIDITY, dates(b"20200101000000Z", b"99991231235959Z", _GENERAL_TIME)),),
     "no such date": (put(VALIDITY, dates(b"200230000000Z", b"301399000000Z")),),
     "date without seconds": (put(VALIDITY, dates(b"2001010000Z", b"3001010000Z")),),
@@ -150,7 +150,7 @@ EDITS: dict[str, tuple[Edit, ...]] = {
     "P-224": (put(KEY, public(ec.generate_private_key(ec.SECP224R1()))),),
     "explicit curve": (put(KEY, explicit_p256()),),
     "unknown key": (put(KEY, UNKNOWN_KEY),),
-    "key that is none": (put(KEY, der.sequence(der.octets(b"x"))),),
+    "key that is none": (put(KEY, der.sequence(der.octet_string(b"x"))),),
     "otherName": (extension(SAN, der.sequence(der.tlv(0xA0, der.tlv(der.OID, b"\x2a\x03"), b"\xa0\0"))),),
     "x400Address": (extension(SAN, der.sequence(der.tlv(0xA3, b""))),),
     "ediPartyName": (extension(SAN, der.sequence(der.tlv(0xA5, der.tlv(0xA1, der.tlv(_UTF8, b"x"))))),),
@@ -166,12 +166,12 @@ EDITS: dict[str, tuple[Edit, ...]] = {
     ),
     "key usage of no bits": (extension(USAGE, der.tlv(0x03, b"\0")),),
     "purpose of no kind": (extension(PURPOSES, der.sequence()),),
-    "unknown critical extension": (extension(der.oid("1.2.3.4.5"), der.octets(b"x"), critical=True),),
+    "unknown critical extension": (extension(der.oid("1.2.3.4.5"), der.octet_string(b"x"), critical=True),),
     "no extensions": (without_extensions,),
     "issuer's algorithm differs": (put(ALGORITHM, der.sequence(der.tlv(der.OID, der.oid("1.2.3.4")))),),
 }
 """What is odd about each, and how it comes about."""
 
 
-def _raw(node: der.Node) -> bytes:
+def _raw(node: der.DerValue) -> bytes:
     return der.tlv(node.tag, node.content)

@@ -1,4 +1,4 @@
-"""A client that sends any octets and sees every message: for tests of servers, not of clients."""
+"""A client that sends any bytes and sees every message: for tests of servers, not of clients."""
 
 import asyncio
 import ssl
@@ -53,22 +53,22 @@ class RawClient:
         except OSError:
             return
 
-    def send_octets(self, data: bytes) -> None:
+    def send_bytes(self, data: bytes) -> None:
         self._writer.write(data)
 
     def send(self, op: Request, *controls: Control) -> int:
         """Send a request; its message id."""
         self._ids += 1
-        self.send_octets(encode(Message(self._ids, op, controls)))
+        self.send_bytes(encode(Message(self._ids, op, controls)))
         return self._ids
 
     async def receive(self) -> Message:
         """The next message, whatever it belongs to. Raises IncompleteReadError at the end."""
-        head = await self.octets(2)
+        head = await self.octet_string(2)
         if head[1] & 0x80:
-            head += await self.octets(head[1] & 0x7F)
+            head += await self.octet_string(head[1] & 0x7F)
         size = int.from_bytes(head[2:], "big") if len(head) > 2 else head[1]
-        return decode(head + await self.octets(size))
+        return decode(head + await self.octet_string(size))
 
     @property
     def peer_certificate(self) -> bytes | None:
@@ -77,14 +77,14 @@ class RawClient:
         return certificate
 
     async def rest(self) -> bytes:
-        """All octets up to the end of the connection."""
+        """All bytes up to the end of the connection."""
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await self._reader.read()
         except ConnectionResetError:
             return b""
 
-    async def octets(self, count: int) -> bytes:
+    async def octet_string(self, count: int) -> bytes:
         async with asyncio.timeout(_PATIENCE):
             return await self._reader.readexactly(count)
 

@@ -23,7 +23,7 @@ from quintet.ldap.messages import (
 
 DONE = SearchResultDone(Result())
 Script = Callable[[SearchRequest], Iterable[Operation | tuple[Operation, Control] | bytes]]
-"""What a search is answered: operations, operations with a control, or octets as they stand."""
+"""What a search is answered: operations, operations with a control, or bytes as they stand."""
 
 
 class _Scripted(asyncio.Protocol):

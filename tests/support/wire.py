@@ -89,7 +89,7 @@ class Wire:
 
     def bind(self, dn: str, password: str, *controls: Control) -> Reply:
         """A simple bind; its response."""
-        return self._last(_tlv(0x60, _integer(3), _octets(dn), _octets(password, 0x80)), controls)
+        return self._last(_tlv(0x60, _integer(3), _utf8(dn), _utf8(password, 0x80)), controls)
 
     def search(
         self,
@@ -102,17 +102,17 @@ class Wire:
     ) -> list[Reply]:
         """The responses to a search. `query` is a filter in BER; without it, all entries."""
         numbers = (_integer(scope, 0x0A), _integer(0, 0x0A), _integer(size), _integer(0))
-        asked = _tlv(0x30, *map(_octets, attributes))
-        query = query or _octets("objectClass", 0x87)
-        return self.ask(_tlv(0x63, _octets(base), *numbers, _tlv(1, b"\0"), query, asked), *controls)
+        asked = _tlv(0x30, *map(_utf8, attributes))
+        query = query or _utf8("objectClass", 0x87)
+        return self.ask(_tlv(0x63, _utf8(base), *numbers, _tlv(1, b"\0"), query, asked), *controls)
 
     def compare(self, dn: str, attribute: str, value: str) -> Reply:
         """The response to a comparison: 6 is true, 5 is false."""
-        return self._last(_tlv(0x6E, _octets(dn), _tlv(0x30, _octets(attribute), _octets(value))), ())
+        return self._last(_tlv(0x6E, _utf8(dn), _tlv(0x30, _utf8(attribute), _utf8(value))), ())
 
     def extended(self, oid: str) -> Reply:
         """The response to an extended operation without a value."""
-        return self._last(_tlv(0x77, _octets(oid, 0x80)), ())
+        return self._last(_tlv(0x77, _utf8(oid, 0x80)), ())
 
     def ask(self, operation: bytes, *controls: Control) -> list[Reply]:
         """Send an operation; its responses, the last of which ends it."""
@@ -166,7 +166,7 @@ def answer_of(reply: Reply) -> BindAnswer:
 
 def paged(size: int, cookie: bytes = b"") -> Control:
     """RFC 2696: the control that asks for a page."""
-    return Control(PAGED_RESULTS, _tlv(0x30, _integer(size), _octets(cookie)), critical=True)
+    return Control(PAGED_RESULTS, _tlv(0x30, _integer(size), _utf8(cookie)), critical=True)
 
 
 def cookie_of(reply: Reply) -> bytes:
@@ -179,7 +179,7 @@ def cookie_of(reply: Reply) -> bytes:
 
 def equals(attribute: str, value: str | bytes) -> bytes:
     """The filter (attribute=value)."""
-    return _tlv(0xA3, _octets(attribute), _octets(value))
+    return _tlv(0xA3, _utf8(attribute), _utf8(value))
 
 
 def _policy(value: bytes) -> Iterator[str]:
@@ -195,9 +195,7 @@ def _policy(value: bytes) -> Iterator[str]:
 
 def _control(control: Control) -> bytes:
     critical = _tlv(1, b"\xff") if control.critical else b""
-    return _tlv(
-        0x30, _octets(control.oid), critical, b"" if control.value is None else _octets(control.value)
-    )
+    return _tlv(0x30, _utf8(control.oid), critical, b"" if control.value is None else _utf8(control.value))
 
 
 def _read_control(content: bytes) -> Control:
@@ -217,7 +215,7 @@ def _integer(value: int, tag: int = 2) -> bytes:
     return _tlv(tag, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 
-def _octets(value: str | bytes, tag: int = 4) -> bytes:
+def _utf8(value: str | bytes, tag: int = 4) -> bytes:
     return _tlv(tag, value.encode() if isinstance(value, str) else value)
 
 

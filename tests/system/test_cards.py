@@ -183,7 +183,7 @@ async def test_a_restarted_server_is_asked_again_unseen(
 async def test_where_passwords_are_guarded_the_account_of_clear_cards_is_guarded_too(
     tmp_path: Path, small_slapd: Slapd, relay: Relay
 ) -> None:
-    """C3: under "only passwords" no password crosses in clear, and the cards still answer."""
+    """C3: under "only passwords" no password is sent unencrypted, and the cards still answer."""
     folder = settings_folder(tmp_path, small_slapd, level="passwords", cards_encrypted=False)
     async with Cards(settings_of(folder), route=relay.route) as cards:
         assert (await cards.card("alice")).id == ALICE

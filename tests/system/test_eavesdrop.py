@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from quintet.admin.eavesdrop import Report, ServiceDisclosure, SignIn, eavesdrop
+from quintet.admin.eavesdrop import Report, ServiceDisclosure, SignInCredentials, eavesdrop
 from quintet.admin.pcap import pcap
 from quintet.admin.proxy import Direction
 from quintet.config.load import load
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.real
 _CLEAR_UNDER_PASSWORDS = [task for task in TASKS if task is not Service.AUTHENTICATE]
 
 
-async def _report(folder: Path, level: Protection | None = None, sign_in: SignIn | None = None) -> Report:
+async def _report(
+    folder: Path, level: Protection | None = None, sign_in: SignInCredentials | None = None
+) -> Report:
     return await eavesdrop(load(folder, {}), level=level, sign_in=sign_in)
 
 
@@ -110,7 +112,7 @@ async def test_another_level_is_tried_without_sending_the_account_unencrypted(
 
 async def test_a_real_sign_in_is_captured_under_none(tmp_path: Path, small_slapd: Slapd) -> None:
     folder = settings_folder(tmp_path / "s", small_slapd, level="none", account=None)
-    report = await _report(folder, sign_in=SignIn("alice", Secret("alice-secret")))
+    report = await _report(folder, sign_in=SignInCredentials("alice", Secret("alice-secret")))
     assert b"alice-secret" in _bytes(report)
     assert "alice-secret" not in str(report.services)
 

@@ -1,4 +1,4 @@
-"""The connection against a real slapd: every operation, in clear and encrypted, and slapd's own death."""
+"""The connection against a real slapd: every operation, unencrypted and encrypted, and slapd's own death."""
 
 import asyncio
 import contextlib

@@ -109,7 +109,7 @@ async def test_each_level_shows_on_the_wire_exactly_what_it_says(
         data = bytes_of(relay.of(label))
         names_and_values = seen(data, NAMES + VALUES)
         if label in clear:
-            assert names_and_values, f"{label} was to be in clear"
+            assert names_and_values, f"{label} was to be unencrypted"
         else:
             assert not names_and_values, f"{label} showed {names_and_values}"
             assert all(each.sent.startswith(TLS_HANDSHAKE) for each in relay.of(label))
@@ -132,14 +132,14 @@ async def test_the_service_account_is_used_where_its_password_may_be_shown(
 async def test_only_passwords_with_an_account_binds_the_clear_connections_anonymously(
     tmp_path: Path, small_slapd: Slapd, relay: Relay
 ) -> None:
-    """No password crosses in clear, the service account's included, and all tasks still answer."""
+    """No password is sent unencrypted, the service account's included, and all tasks still answer."""
     folder = settings_folder(tmp_path, small_slapd, level="passwords", cards_encrypted=True)
     async with running(load(folder, {}), relay) as quintet:
         await use_everything(quintet)
         found = {each.service: each for each in quintet.directory.status()}
     everything = b"".join(each.bytes for each in relay.connections)
     assert not seen(everything, (PASSWORD, WRONG_PASSWORD, SERVICE_PASSWORD))
-    assert seen(everything, NAMES), "names are in clear at this level"
+    assert seen(everything, NAMES), "names are unencrypted at this level"
     browse = found[Service.BROWSE]
     assert (browse.bound_as, browse.failed) == (None, False)
     assert "SCRAM fails for the service account" in (browse.note or "")
@@ -160,7 +160,7 @@ async def test_only_passwords_with_an_account_uses_scram_where_anonymous_may_not
 async def test_only_passwords_with_an_account_and_no_safe_bind_stops_at_start(
     tmp_path: Path, make_slapd: Callable[..., Slapd], relay: Relay
 ) -> None:
-    """The refusal names the ways out, and comes before a password was sent anywhere in clear."""
+    """The refusal names the ways out, and comes before a password was sent anywhere unencrypted."""
     server = make_slapd(anonymous_read=False)
     folder = settings_folder(tmp_path, server, level="passwords", cards_encrypted=True)
     with pytest.raises(UnencryptedBindError, match="QUINTET_ALLOW_CLEAR_SERVICE_BIND"):

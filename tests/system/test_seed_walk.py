@@ -63,7 +63,7 @@ class Administrator:
 
 @pytest.fixture
 def administrator(tmp_path: Path, small_slapd: Slapd) -> Administrator:
-    """A folder as it is before anybody thought of encryption: no trust store, all in clear, no account."""
+    """A folder as it is before encryption was set up: no trust store, all unencrypted, no account."""
     folder = tmp_path / "settings"
     folder.mkdir()
     filters = (

@@ -1,4 +1,4 @@
-"""Somebody on the wire who answers in clear, strips StartTLS or shows another certificate gets nothing.
+"""An attacker on the wire who answers unencrypted, strips StartTLS or shows another certificate gets nothing.
 
 He agrees to everything. Where a connection is to be encrypted, no name and no password may reach him in any
 way: first try, repetition, other host, new settings, card.
@@ -64,7 +64,7 @@ class Attacker:
     port: int = 0
     tls: ssl.SSLContext | None = None
     start_tls: int = 0
-    """His result code for StartTLS; 0 agrees, and goes on in clear."""
+    """His result code for StartTLS; 0 agrees, and goes on unencrypted."""
     eager: bytes = b""
     """What he says before he is asked."""
     mute: bool = False

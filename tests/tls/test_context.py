@@ -197,7 +197,7 @@ async def test_c38_the_names_that_count_are_those_of_the_table(
     mirror: bool,
     accepted: set[str],
 ) -> None:
-    """The table of reference 2.8. A name of our own that would match everything counts for nothing."""
+    """The table of config 2.8. A name of our own that would match everything counts for nothing."""
     own = certs.leaf(ca, "own.example", "*.own.example", "*", cn="common.example", client=True)
     settings = TlsSettings(trusted_hosts=listed, mirror_hosts=mirror)
     context = make_context(settings, trust=trusting(ca), key=key_store(("me", own)))
@@ -335,7 +335,7 @@ async def test_c32_level_2_accepts_rsa_2048_with_sha_256(
 async def test_c32_level_2_refuses_no_server_for_its_curve(
     serve_group: Serve, ca: Issued, good: Issued, curve: str
 ) -> None:
-    """X25519 is a difference from reference 2.7: Python could name one curve only, and lose the other two."""
+    """X25519 is a difference from config 2.7: Python could name one curve only, and lose the other two."""
     context = make_context(at_level(2), trust=trusting(ca))
     with serve_group(good, curve) as port:
         _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")

@@ -266,7 +266,7 @@ async def test_wrong_name_tells_the_names_that_the_certificate_has(failing: Fail
 
 
 async def test_a_wildcard_over_a_public_suffix_is_not_advised(failing: Failing) -> None:
-    """Reference 2.8: such a name is never believed, whether it is listed or not."""
+    """Config 2.8: such a name is never believed, whether it is listed or not."""
     told = await failing(certs.leaf(CA, "*.com"))
     assert told.reason is Reason.WRONG_NAME
     assert "*.com" not in told.fix
@@ -289,7 +289,7 @@ CARDS = SettingNames(
 
 
 async def test_a_connection_without_keys_of_its_own_is_not_cured_by_keys(failing: Failing) -> None:
-    """Business cards take nothing of sametime.ini (reference 4.3)."""
+    """Business cards take nothing of sametime.ini (config 4.3)."""
     store = StoreLocation(Path("the cards.p12"), StoreKind.PKCS12)
     cards = TlsSettings(trust_store=store, names=CARDS)
     wrong = await failing(certs.leaf(CA, "ldap.example.com"), cards)
@@ -623,7 +623,7 @@ async def test_a_certificate_without_subject_is_called_by_its_names(failing: Fai
     assert "ldap.example.com" in told.subject
 
 
-# TRUSTED_HOSTS (reference 2.8)
+# TRUSTED_HOSTS (config 2.8)
 
 
 async def test_d44_a_host_that_is_not_listed_is_told_with_the_name_to_add(failing: Failing) -> None:

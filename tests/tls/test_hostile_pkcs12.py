@@ -32,10 +32,10 @@ SHA1 = der.sequence(der.tlv(der.OID, der.oid("1.3.14.3.2.26")), der.tlv(der.NULL
 
 
 def bag(kind: int, value: bytes, *, alias: str = "", key_id: bytes | None = None) -> bytes:
-    """One bag in clear, of the key (1) or certificate (3) kind."""
+    """One unencrypted bag, of the key (1) or certificate (3) kind."""
     attributes = [_attribute("1.2.840.113549.1.9.20", der.tlv(der.BMP_STRING, alias.encode("utf-16-be")))]
     if key_id is not None:
-        attributes.append(_attribute("1.2.840.113549.1.9.21", der.octets(key_id)))
+        attributes.append(_attribute("1.2.840.113549.1.9.21", der.octet_string(key_id)))
     oid = der.tlv(der.OID, der.oid(f"1.2.840.113549.1.12.10.1.{kind}"))
     return der.sequence(oid, der.tlv(der.CONTEXT_0, value), der.tlv(der.SET, *attributes))
 
@@ -45,7 +45,7 @@ def _attribute(oid: str, value: bytes) -> bytes:
 
 
 def certificate_bag(issued: certs.Issued, **attributes: Any) -> bytes:
-    data = der.tlv(der.CONTEXT_0, der.octets(issued.der))
+    data = der.tlv(der.CONTEXT_0, der.octet_string(issued.der))
     return bag(3, der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.1.9.22.1")), data), **attributes)
 
 
@@ -58,8 +58,8 @@ def key_bag(issued: certs.Issued, **attributes: Any) -> bytes:
 
 def clear_p12(*bags: bytes) -> bytes:
     """A `.p12` without encryption and digest."""
-    inner = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(der.sequence(*bags))))
-    outer = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(der.sequence(inner))))
+    inner = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octet_string(der.sequence(*bags))))
+    outer = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octet_string(der.sequence(inner))))
     return der.sequence(der.integer(3), outer)
 
 
@@ -76,8 +76,8 @@ def test_a_name_that_is_no_bmp_string_is_read_as_well() -> None:
 def test_a_file_that_asks_for_hours_of_hashing_is_refused() -> None:
     content = der.sequence()
     rounds = der.integer(2_000_000_000)
-    mac = der.sequence(der.sequence(SHA1, der.octets(bytes(20))), der.octets(b"salt"), rounds)
-    plain = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(content)))
+    mac = der.sequence(der.sequence(SHA1, der.octet_string(bytes(20))), der.octet_string(b"salt"), rounds)
+    plain = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octet_string(content)))
     with pytest.raises(StoreTooCostlyError):
         read_store(der.sequence(der.integer(3), plain, mac), PASSWORD)
 
@@ -86,7 +86,7 @@ def test_each_digest_that_a_key_is_made_of_is_paid_for(monkeypatch: pytest.Monke
     monkeypatch.setattr(pbe, "MOST_ROUNDS", 3_000)
     algorithm = der.sequence(
         der.tlv(der.OID, der.oid("1.2.840.113549.1.12.1.3")),
-        der.sequence(der.octets(b"salt"), der.integer(1_001)),
+        der.sequence(der.octet_string(b"salt"), der.integer(1_001)),
     )
     with pytest.raises(StoreTooCostlyError):
         pbe.Password("secret").decrypt(der.parse(algorithm), bytes(8))
@@ -96,19 +96,21 @@ def test_a_digest_of_many_blocks_is_paid_for_by_the_block(monkeypatch: pytest.Mo
     monkeypatch.setattr(pbe, "MOST_ROUNDS", 10_000)
     derivation = der.sequence(
         der.tlv(der.OID, der.oid("1.2.840.113549.1.5.12")),
-        der.sequence(der.octets(b"salt"), der.integer(1_000), der.integer(1_000)),
+        der.sequence(der.octet_string(b"salt"), der.integer(1_000), der.integer(1_000)),
     )
     hmac = der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.2.7")), der.tlv(der.NULL))
     pbmac1 = der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.1.5.14")), der.sequence(derivation, hmac))
-    mac = der.sequence(der.sequence(pbmac1, der.octets(bytes(20))), der.octets(b""))
+    mac = der.sequence(der.sequence(pbmac1, der.octet_string(bytes(20))), der.octet_string(b""))
     with pytest.raises(StoreTooCostlyError):
         pbe.Password("secret").matches(der.parse(mac), b"")
 
 
 def test_both_readings_of_an_empty_password_pay_from_one_purse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pbe, "MOST_ROUNDS", 1_500)
-    mac = der.sequence(der.sequence(SHA1, der.octets(bytes(20))), der.octets(b"salt"), der.integer(1_000))
-    plain = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(der.sequence())))
+    mac = der.sequence(
+        der.sequence(SHA1, der.octet_string(bytes(20))), der.octet_string(b"salt"), der.integer(1_000)
+    )
+    plain = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octet_string(der.sequence())))
     with pytest.raises(StoreTooCostlyError):
         read_store(der.sequence(der.integer(3), plain, mac), "")
 
@@ -186,18 +188,18 @@ def pbmac1(key_length: int | None, mac: str = "1.2.840.113549.2.9", digest: str 
     prf = der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.2.11")), der.tlv(der.NULL))
     derivation = der.sequence(
         der.tlv(der.OID, der.oid("1.2.840.113549.1.5.12")),
-        der.sequence(der.octets(b"saltsalt"), der.integer(2048), *size, prf),
+        der.sequence(der.octet_string(b"saltsalt"), der.integer(2048), *size, prf),
     )
     scheme = der.sequence(der.tlv(der.OID, der.oid(mac)), der.tlv(der.NULL))
     oid = der.tlv(der.OID, der.oid("1.2.840.113549.1.5.14"))
     algorithm = der.sequence(oid, der.sequence(derivation, scheme))
     key = hashlib.pbkdf2_hmac("sha512", PASSWORD.encode(), b"saltsalt", 2048, key_length or 32)
-    value = der.octets(hmac.digest(key, content, digest))
-    guarded = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(content)))
+    value = der.octet_string(hmac.digest(key, content, digest))
+    guarded = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octet_string(content)))
     return der.sequence(
         der.integer(3),
         guarded,
-        der.sequence(der.sequence(algorithm, value), der.octets(b"-"), der.integer(1)),
+        der.sequence(der.sequence(algorithm, value), der.octet_string(b"-"), der.integer(1)),
     )
 
 
@@ -229,15 +231,17 @@ def test_pbmac1_with_a_hash_that_the_rfc_does_not_name_is_refused_for_that() -> 
 @pytest.mark.parametrize("rounds", [10_000_000, 2**31])
 def test_a_small_file_that_asks_for_millions_of_rounds_is_refused_at_once(rounds: int) -> None:
     """In 1.2 kB: the MAC, the certificates, or a key may ask for them."""
-    digest = der.sequence(der.sequence(SHA1, der.octets(bytes(20))), der.octets(b"salt"), der.integer(rounds))
-    plain = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(der.sequence())))
+    digest = der.sequence(
+        der.sequence(SHA1, der.octet_string(bytes(20))), der.octet_string(b"salt"), der.integer(rounds)
+    )
+    plain = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octet_string(der.sequence())))
     pbe = der.tlv(der.OID, der.oid("1.2.840.113549.1.12.1.3"))
-    algorithm = der.sequence(pbe, der.sequence(der.octets(b"salt"), der.integer(rounds)))
+    algorithm = der.sequence(pbe, der.sequence(der.octet_string(b"salt"), der.integer(rounds)))
     kind = der.tlv(der.OID, der.oid("1.2.840.113549.1.7.6"))
     sealed = der.sequence(DATA, algorithm, der.tlv(0x80, bytes(1024)))
     part = der.sequence(kind, der.tlv(der.CONTEXT_0, der.sequence(der.integer(0), sealed)))
-    content = der.octets(der.sequence(part))
-    key = bag(2, der.sequence(algorithm, der.octets(bytes(1024))))
+    content = der.octet_string(der.sequence(part))
+    key = bag(2, der.sequence(algorithm, der.octet_string(bytes(1024))))
     for data in (
         der.sequence(der.integer(3), plain, digest),
         der.sequence(der.integer(3), der.sequence(DATA, der.tlv(der.CONTEXT_0, content))),
@@ -268,11 +272,11 @@ def test_a_store_of_a_hundred_keys_of_ours_can_be_opened_again() -> None:
 def test_a_key_that_has_a_password_of_its_own_leaves_the_rest_usable(password: str) -> None:
     """Java before 8 wrote such files. The MAC tells that the store's own password is right."""
     mine = write_store(replace(new_store(), keys=(KeyEntry("mine", OWN.key, OWN.certificate),)), "other")
-    content = der.parse(mine).sequence()[1].sequence()[1].children()[0].octets()
+    content = der.parse(mine).sequence()[1].sequence()[1].children()[0].octet_string()
     parts = [der.tlv(each.tag, each.content) for each in der.parse(content).sequence()]
     joined = der.sequence(parts[1])
     mac = pbe.Password(password).mac(joined, legacy=True)
-    outer = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octets(joined)))
+    outer = der.sequence(DATA, der.tlv(der.CONTEXT_0, der.octet_string(joined)))
     store = read_store(der.sequence(der.integer(3), outer, mac), password)
     assert store.keys == ()
     assert [each.alias for each in store.unreadable] == ["mine"]

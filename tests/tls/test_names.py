@@ -1,4 +1,4 @@
-"""Host names against certificates: RFC 2818 3.1, and listed names (reference 2.8)."""
+"""Host names against certificates: RFC 2818 3.1, and listed names (config 2.8)."""
 
 import ipaddress
 

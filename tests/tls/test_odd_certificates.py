@@ -174,15 +174,15 @@ def p12_of(*entries: tuple[str, bytes]) -> bytes:
     """A `.p12` of trusted certificates without encryption and MAC, whatever bytes they are."""
     bags = []
     for alias, data in entries:
-        wrapped = der.tlv(der.CONTEXT_0, der.octets(data))
+        wrapped = der.tlv(der.CONTEXT_0, der.octet_string(data))
         value = der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.1.9.22.1")), wrapped)
         name = der.tlv(der.SET, der.tlv(der.BMP_STRING, alias.encode("utf-16-be")))
         described = der.sequence(der.tlv(der.OID, der.oid("1.2.840.113549.1.9.20")), name)
         kind = der.tlv(der.OID, der.oid("1.2.840.113549.1.12.10.1.3"))
         bags.append(der.sequence(kind, der.tlv(der.CONTEXT_0, value), der.tlv(der.SET, described)))
     plain = der.tlv(der.OID, der.oid("1.2.840.113549.1.7.1"))
-    inner = der.sequence(plain, der.tlv(der.CONTEXT_0, der.octets(der.sequence(*bags))))
-    outer = der.sequence(plain, der.tlv(der.CONTEXT_0, der.octets(der.sequence(inner))))
+    inner = der.sequence(plain, der.tlv(der.CONTEXT_0, der.octet_string(der.sequence(*bags))))
+    outer = der.sequence(plain, der.tlv(der.CONTEXT_0, der.octet_string(der.sequence(inner))))
     return der.sequence(der.integer(3), outer)
 
 

@@ -1,4 +1,4 @@
-"""The TLS keys of reference 2.3 to 2.8, from texts with their origins to a profile."""
+"""The TLS keys of config 2.3 to 2.8, from texts with their origins to a profile."""
 
 import ipaddress
 import ssl

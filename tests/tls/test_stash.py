@@ -1,4 +1,4 @@
-"""Stash files (reference 2.5)."""
+"""Stash files (config 2.5)."""
 
 import errno
 import os
@@ -98,7 +98,7 @@ def test_c25_a_stash_that_others_can_read_is_noticed(tmp_path: Path, mode: int) 
 @pytest.mark.parametrize("size", [129, 193])
 def test_the_stash_of_gskit_is_read_as_a_courtesy(tmp_path: Path, size: int) -> None:
     path = tmp_path / "key.sth"
-    path.write_bytes(bytes(octet ^ 0xF5 for octet in b"passw0rd".ljust(size, b"\0")))
+    path.write_bytes(bytes(byte ^ 0xF5 for byte in b"passw0rd".ljust(size, b"\0")))
     assert read_stash(path) == Secret("passw0rd")
 
 

@@ -397,7 +397,7 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == [path]
 
 
-# Passwords from a stash, reference 2.5
+# Passwords from a stash, config 2.5
 
 
 @pytest.fixture
@@ -439,7 +439,7 @@ def test_a_stash_that_fails_gives_way_to_the_clear_password_and_is_told(stashed:
 def test_a_stash_that_cannot_be_read_beside_a_good_password_is_told_and_left(
     stashed: StoreLocation, content: bytes | None
 ) -> None:
-    """Reference 2.5, rows C23 to C25."""
+    """Config 2.5, rows C23 to C25."""
     assert stashed.stash is not None
     stashed.stash.unlink()
     if content is None:

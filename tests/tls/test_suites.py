@@ -1,4 +1,4 @@
-"""Cipher suites by every spelling of reference 2.6."""
+"""Cipher suites by every spelling of config 2.6."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Photos by URL (reference 4.6 and 5.4)."""
+"""Photos by URL (config 4.6 and 5.4)."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -34,7 +34,7 @@ class Answer:
 
 
 def by_lines(text: str) -> Answer:
-    """The reader of reference 5.3: line 1 and 2 are fixed, line 3 holds the ID, then one field a line."""
+    """The reader of config 5.3: line 1 and 2 are fixed, line 3 holds the ID, then one field a line."""
     lines = text.split("\n")
     assert lines[:2] == ['<?xml version="1.0" encoding="UTF-8"?>', "<userinfo>"]
     assert lines[-2:] == ["</userinfo>", ""]

@@ -1,4 +1,4 @@
-"""The two paths of Sametime's web API (reference 5.4)."""
+"""The two paths of Sametime's web API (config 5.4)."""
 
 import pytest
 

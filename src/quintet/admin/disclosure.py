@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from quintet.admin.proxy import Direction, Recording
-from quintet.ldap import ber, messages
+from quintet.ldap import Scope, messages
 
 MASK = "●●●●●●●●"
 _MOST_OF_A_KIND = 3
@@ -90,7 +90,7 @@ def _unencrypted_part(data: bytes) -> tuple[list[messages.Message], bytes]:
     for stop in _ends(data):
         try:
             found.append(messages.decode(data[at:stop]))
-        except ber.BerError:
+        except messages.BerError:
             break
         at = stop
     return found, data[at:]
@@ -100,8 +100,8 @@ def _ends(data: bytes) -> Iterator[int]:
     at = 0
     while at < len(data) and data[at] == 0x30:
         try:
-            _, _, at = ber.header(data, at, len(data))
-        except ber.BerError:
+            _, _, at = messages.header(data, at, len(data))
+        except messages.BerError:
             return
         yield at
 
@@ -120,7 +120,7 @@ def _read(message: messages.Message, encrypted: bool) -> Disclosure:
             return Disclosure(
                 encrypted, names=True, passwords=plain, evidence=(f"SASL {mechanism} bind, {MASK}",)
             )
-        case messages.SearchRequest(base="", scope=messages.BASE_OBJECT):
+        case messages.SearchRequest(base="", scope=Scope.BASE):
             return Disclosure(encrypted)  # the root DSE: what the server supports, which is public
         case messages.SearchRequest(base=base, filter=wanted):
             return Disclosure(

@@ -2,7 +2,7 @@
 
 The five tasks and a card run through a recording proxy: with a name and a password that are canaries, and
 once more with a person and a group of the directory, so that there are answers, too. The report is made from
-the recorded bytes, as anybody on the network could read them, and not from the settings.
+the recorded bytes, as a listener on the network could read them, and not from the settings.
 """
 
 import functools
@@ -48,7 +48,7 @@ _NEGATIVE = (
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
+class SignInCredentials:
     """The name and password of a user, for an administrator who wants a real sign-in captured."""
 
     name: str
@@ -100,7 +100,7 @@ class _Run:
 
 
 async def eavesdrop(
-    settings: Settings, *, level: Protection | None = None, sign_in: SignIn | None = None
+    settings: Settings, *, level: Protection | None = None, sign_in: SignInCredentials | None = None
 ) -> Report:
     """Run every task through the proxy, and examine what was sent.
 
@@ -141,7 +141,7 @@ async def _run_with_canaries(directory: Directory, so_far: _Run) -> None:
         so_far.person, so_far.group = next(iter(found.people), None), found.group
 
 
-async def _run_with_real_names(directory: Directory, so_far: _Run, sign_in: SignIn | None) -> None:
+async def _run_with_real_names(directory: Directory, so_far: _Run, sign_in: SignInCredentials | None) -> None:
     if so_far.person is not None:
         async with so_far.running(Service.RESOLVE_LOGIN):
             await directory.resolve_login(so_far.person.mail or so_far.person.name)

@@ -24,8 +24,7 @@ from quintet.directory import (
     watch,
 )
 from quintet.directory import Step as Told
-from quintet.ldap import Scope
-from quintet.ldap.errors import ClientLimitError, ResultError, SizeLimitExceeded, shown
+from quintet.ldap import ClientLimitError, ResultError, Scope, SizeLimitExceeded, printable
 from quintet.secret import Secret
 
 _SHOWN = 3
@@ -49,7 +48,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class SignInExplanation:
     """A sign-in that was tried.
 
     `person` is the user that the name stands for, also if the password is refused. `state` is what the server
@@ -69,7 +68,7 @@ class Explanation:
         return self.failure is None
 
 
-async def explain(settings: Settings, name: str, password: Secret) -> Explanation:
+async def explain(settings: Settings, name: str, password: Secret) -> SignInExplanation:
     """Sign in with this name and password, and tell each step; then the user's groups and card.
 
     It is a real attempt: a wrong password counts at the server as any other does.
@@ -90,7 +89,7 @@ async def explain(settings: Settings, name: str, password: Secret) -> Explanatio
             with watch(told.add):
                 groups = await _groups(directory, person)
     card = await _card(settings, person, told) if person is not None else None
-    return Explanation(person, state, failure, told.explained(), groups, card)
+    return SignInExplanation(person, state, failure, told.explained(), groups, card)
 
 
 async def _known(directory: Directory, name: str) -> Person | None:
@@ -146,7 +145,7 @@ class _Told:
 
 
 def _of_bind(step: Bound, *, known: bool) -> Step:
-    words = f"{step.code}: {shown(step.diagnostic)}" if step.diagnostic else f"{step.code}"
+    words = f"{step.code}: {printable(step.diagnostic)}" if step.diagnostic else f"{step.code}"
     meaning = step.state.meaning
     if not known:
         meaning = "no account is meant: this bind makes an unknown name take as long as a wrong password"
@@ -161,7 +160,7 @@ def _of_search(step: Searched) -> Step:
     if step.error is not None and not limited:
         code = f"{step.error.result_code}: " if isinstance(step.error, ResultError) else ""
         words = step.error.diagnostic if isinstance(step.error, ResultError) else step.error.message
-        return Step(step.service, step.server, asked, count, f"{code}{shown(words)}", step.error.message)
+        return Step(step.service, step.server, asked, count, f"{code}{printable(words)}", step.error.message)
     return Step(step.service, step.server, asked, count, _dns(step.entries), _meaning(step, more=limited))
 
 
@@ -175,7 +174,7 @@ def _meaning(step: Searched, *, more: bool) -> str:
     match step.service:
         case Service.RESOLVE_LOGIN:
             if count > 1 or more:
-                return "several entries have this login name, so it signs nobody in"
+                return "several entries have this login name, so it is refused"
             return "this is the user" if count else "no entry of this server has this login name"
         case Service.GROUP_CONTENT:
             if step.scope == Scope.BASE:

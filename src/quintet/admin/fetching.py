@@ -5,8 +5,7 @@ import ssl
 from dataclasses import dataclass
 
 from quintet.admin.service_kind import Speaks, probe
-from quintet.ldap.connection import Address, Connection, connect
-from quintet.ldap.errors import LdapError, ResultError, TlsError
+from quintet.ldap import Address, Connection, LdapError, ResultError, TlsError, connect
 from quintet.tls import Explanation, Presented, Store, TlsSettings, explain, inspect, make_context
 
 PATIENCE = 6.0

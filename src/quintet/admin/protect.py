@@ -45,7 +45,7 @@ class ProtectError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ProtectionPlan:
     """A protection level, the files that must change for it, and the settings as they would then be.
 
     `cards_affected`: the change has an effect on the business cards' connections, too.
@@ -64,7 +64,7 @@ class Plan:
 
 def make_plan(
     folder: Path, environ: Mapping[str, str], level: Protection, *, cards: bool | None = None
-) -> Plan:
+) -> ProtectionPlan:
     """What must change for `level`. `cards` says whether cards are encrypted; None keeps that.
 
     Raises `ProtectError`, and `SettingsError` when the changed files would still have errors.
@@ -90,10 +90,10 @@ def make_plan(
     )
     before = read(folder, environ)[0]
     affected = cards is not None or before is None or before.cards != settings.cards
-    return Plan(level, changes, settings, cards_affected=affected)
+    return ProtectionPlan(level, changes, settings, cards_affected=affected)
 
 
-async def failures(plan: Plan, opening: list[Directory | Cards] | None = None) -> tuple[str, ...]:
+async def failures(plan: ProtectionPlan, opening: list[Directory | Cards] | None = None) -> tuple[str, ...]:
     """Why connections of the plan would fail, one sentence each; empty when all were opened.
 
     The cards' connections are tried when the change affects them: also when only the level changes, which
@@ -115,7 +115,7 @@ async def failures(plan: Plan, opening: list[Directory | Cards] | None = None) -
     return tuple(f"{status.service.value}: {error}" for error, status in failed.items())
 
 
-def carry_out(plan: Plan) -> tuple[Path, ...]:
+def carry_out(plan: ProtectionPlan) -> tuple[Path, ...]:
     """Write the files, all or none, and return the backups. Raises `WriteError`."""
     return write_files(plan.changes)
 

@@ -26,14 +26,14 @@ class Speaks(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProbeAnswer:
     """`sample` is the first line of what came, as far as it can be read."""
 
     speaks: Speaks
     sample: str = ""
 
 
-async def probe(host: str, port: int, *, patience: float = 3.0) -> Answer:
+async def probe(host: str, port: int, *, patience: float = 3.0) -> ProbeAnswer:
     """Sends an LDAP request, then an HTTP one, and judges the answers; waits `patience` seconds for each.
 
     A TLS server answers unencrypted text with an alert, or just closes: `CLOSES` may be one of those.
@@ -46,25 +46,25 @@ async def probe(host: str, port: int, *, patience: float = 3.0) -> Answer:
     return first
 
 
-async def _answer(host: str, port: int, question: bytes, patience: float) -> Answer:
+async def _answer(host: str, port: int, question: bytes, patience: float) -> ProbeAnswer:
     try:
         async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError):
-        return Answer(Speaks.NOTHING)
+        return ProbeAnswer(Speaks.NOTHING)
     try:
         writer.write(question)
         async with asyncio.timeout(patience):
             data = await reader.read(_MOST)
     except TimeoutError:
-        return Answer(Speaks.SILENT)
+        return ProbeAnswer(Speaks.SILENT)
     except OSError:
-        return Answer(Speaks.CLOSES)
+        return ProbeAnswer(Speaks.CLOSES)
     finally:
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
-    return Answer(_kind(data), _readable(data))
+    return ProbeAnswer(_kind(data), _readable(data))
 
 
 def _kind(data: bytes) -> Speaks:

@@ -28,7 +28,7 @@ from quintet.tls import (
 _HEX = re.compile(r"[0-9A-F]{64}")
 
 
-class Found(Enum):
+class AnchorSource(Enum):
     """Where the certificate to trust comes from."""
 
     SELF_SIGNED = "the server's own certificate, which is self-signed"
@@ -45,7 +45,7 @@ class Anchor:
     `wanted` is its name, found or not, `address` where it can be downloaded according to the chain.
     """
 
-    found: Found
+    found: AnchorSource
     certificate: x509.Certificate | None
     wanted: str
     address: str | None = None
@@ -60,15 +60,15 @@ def choose_anchor(
     top = top_of(chain)
     trusted = list(trusted)
     if top in trusted:
-        return Anchor(Found.IN_STORE, top, subject_of(top))
+        return Anchor(AnchorSource.IN_STORE, top, subject_of(top))
     if is_self_signed(top):
-        found = Found.SELF_SIGNED if top == chain[0] else Found.IN_CHAIN
+        found = AnchorSource.SELF_SIGNED if top == chain[0] else AnchorSource.IN_CHAIN
         return Anchor(found, top, subject_of(top))
-    for found, known in ((Found.IN_STORE, trusted), (Found.ON_MACHINE, roots)):
+    for found, known in ((AnchorSource.IN_STORE, trusted), (AnchorSource.ON_MACHINE, roots)):
         root = next((c for c in known if has_issued(c, top)), None)
         if root is not None:
             return Anchor(found, root, subject_of(root))
-    return Anchor(Found.NOWHERE, None, issuer_of(top), _issuer_address(top))
+    return Anchor(AnchorSource.NOWHERE, None, issuer_of(top), _issuer_address(top))
 
 
 def machine_roots() -> Iterator[x509.Certificate]:

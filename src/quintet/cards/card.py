@@ -1,4 +1,4 @@
-"""Putting a card together from several storages (reference 4.7): what was found first stays.
+"""Putting a card together from several storages (config 4.7): what was found first stays.
 
 A name as typed finds the person once. From then on the person is asked for, by ID and by the common field:
 there may be another person of the same name in another directory, and two must not share a card.
@@ -12,7 +12,7 @@ from quintet.cards.fields import Field
 from quintet.cards.lookup import Question, by_common_field, by_id, by_user
 from quintet.cards.plan import Plan, Repository
 from quintet.directory import AmbiguousNameError, DirectoryError, UnknownNameError, sametime_id
-from quintet.ldap.messages import SearchResultEntry
+from quintet.ldap import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class _Making:
             asked.append(by_common_field(storage, server, self._plan.link_id, self._link))
         return [question for question in asked if question is not None]
 
-    def _take(self, repository: Repository, entry: SearchResultEntry) -> None:
+    def _take(self, repository: Repository, entry: Entry) -> None:
         if self._found is None:
             self._found = sametime_id(entry, repository.server), entry.dn
             self._fields = repository.fields.of(entry.attributes)

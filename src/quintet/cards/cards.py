@@ -52,7 +52,7 @@ class _Plans:
 class Cards:
     """The business cards of a community; an async context manager. Connections are opened when needed.
 
-    `source` is the settings, or the `Connections` to use, which somebody else opens, reloads and closes.
+    `source` is the settings, or the `Connections` to use, which the caller opens, reloads and closes.
     `route` and `trace` are as for `Directory`. Without business cards in the settings, no name has a card.
     """
 

@@ -1,4 +1,4 @@
-"""From an entry's attributes to the fields of a card (reference 4.4), photos included (reference 4.6)."""
+"""From an entry's attributes to the fields of a card (config 4.4), photos included (config 4.6)."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,14 +1,13 @@
-"""How a person is looked for at a server of the business cards (reference 4.3)."""
+"""How a person is looked for at a server of the business cards (config 4.3)."""
 
 import uuid
 from contextlib import suppress
 from typing import NamedTuple
 
-from quintet.config import CardServer, CardStorage, Scope
+from quintet.config import CardServer, CardStorage
 from quintet.directory import is_name, of_person_class, parsed
-from quintet.ldap.dn import DN, type_key
-from quintet.ldap.errors import FilterSyntaxError
-from quintet.ldap.filters import And, Equality, Filter, Or
+from quintet.ldap import DN, And, Equality, Filter, FilterSyntaxError, Or, Scope
+from quintet.ldap.dn import type_key
 
 _PERSON = "person"
 
@@ -79,7 +78,7 @@ def _reaches(server: CardServer, dn: DN) -> bool:
     match server.scope:
         case Scope.BASE:
             return dn == server.base
-        case Scope.ONE:
+        case Scope.ONE_LEVEL:
             return dn.parent == server.base
         case Scope.SUBTREE:
             return dn.is_under(server.base)

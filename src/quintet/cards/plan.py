@@ -9,16 +9,16 @@ from quintet.cards.fields import CardFields
 from quintet.cards.lookup import Question, person_filter
 from quintet.config import CardServer, CardSettings, CardStorage
 from quintet.directory import AmbiguousNameError, Service, ServicePool, unavailable
-from quintet.ldap.errors import (
+from quintet.ldap import (
     ClientLimitError,
+    Entry,
     InvalidDNSyntax,
     LdapError,
     NoSuchObject,
+    SearchResult,
     SizeLimitExceeded,
 )
-from quintet.ldap.messages import SearchResultEntry
 from quintet.ldap.prepared import PreparedRead, PreparedSearch
-from quintet.ldap.results import SearchResult
 
 _log = structlog.get_logger()
 
@@ -78,11 +78,9 @@ class Repository:
         attributes = tuple(asked) or _NO_ATTRIBUTES
         self._pool = pool
         self._read = PreparedRead(person_filter(server), attributes)
-        self._search = PreparedSearch(
-            str(server.base), server.scope.value, attributes, limit=_ENOUGH_TO_DOUBT
-        )
+        self._search = PreparedSearch(str(server.base), server.scope, attributes, limit=_ENOUGH_TO_DOUBT)
 
-    async def find(self, question: Question) -> SearchResultEntry | None:
+    async def find(self, question: Question) -> Entry | None:
         """The one entry that the question finds; None when it finds none.
 
         Raises AmbiguousNameError when it finds several; DirectoryUnavailableError, UntrustedServerError and

@@ -184,7 +184,7 @@ def rename_id(
 ) -> None:
     """Give a user's values to another Sametime ID, and replace the ID in the lists of all other users."""
     if not new.strip():
-        raise UsageError("the new ID is empty", "give the Sametime ID that clients are told")
+        raise UsageError("the new ID is empty", "give the Sametime ID that clients receive")
     agree(f"Rename {old} to {new} in all stored lists?", yes=yes)
     report = _with_store(context, database, lambda store: rename_user(store, old, new))
     own = "The user's values have the new ID" if report.values else "The user has no values"

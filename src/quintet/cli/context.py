@@ -11,8 +11,7 @@ import typer
 from quintet.cli.app import Invocation
 from quintet.cli.exit_codes import UsageError
 from quintet.cli.report_error import report_problems
-from quintet.config import EditError, Settings, load
-from quintet.config.environment import read_env_file
+from quintet.config import EditError, Settings, load, read_env_file
 from quintet.diagnostics import Diagnostic, Severity
 
 _Result = TypeVar("_Result")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from quintet.admin.cost import (
     Difference,
-    Level,
+    LevelMeasurement,
     Measured,
     TaskFigures,
     differences,
@@ -95,7 +95,7 @@ def _difference(found: Difference) -> dict[str, Any]:
     return {"share": found.share, "margin": margin, "outcome": found.outcome.value}
 
 
-def _level(level: Level) -> dict[str, Any]:
+def _level(level: LevelMeasurement) -> dict[str, Any]:
     document: dict[str, Any] = {
         "tasks": {
             task.value: {

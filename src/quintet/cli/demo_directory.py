@@ -20,8 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from quintet.config import CARDS, COMMUNITY, INI, render_cards, render_community, render_ini
 from quintet.directory import Protection
-from quintet.embedded import sample
-from quintet.embedded.server import EmbeddedServer
+from quintet.embedded import EmbeddedServer, sample
 from quintet.files import replace_file
 from quintet.tls import new_store, save_store
 

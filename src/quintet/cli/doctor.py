@@ -7,7 +7,7 @@ import typer
 from rich.padding import Padding
 from rich.table import Table
 
-from quintet.admin.doctor.examine import examine
+from quintet.admin.doctor import examine
 from quintet.cli.app import command
 from quintet.cli.check import STYLES, count
 from quintet.cli.context import environ_of, folder_of, run

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from quintet.admin.eavesdrop import Report, ServiceDisclosure, SignIn
+from quintet.admin.eavesdrop import Report, ServiceDisclosure, SignInCredentials
 from quintet.admin.eavesdrop import eavesdrop as capture
 from quintet.admin.pcap import pcap
 from quintet.cli.app import command
@@ -66,7 +66,7 @@ def eavesdrop(
         if not (wanted or weakest(settings)).encrypts(Service.AUTHENTICATE):
             _agree_to_send(sign_in, yes=yes, asking=not password_stdin)
         password = read_password() if password_stdin else ask_password(sign_in, option="--password-stdin")
-        user = SignIn(sign_in, password)
+        user = SignInCredentials(sign_in, password)
     with err().status("running every task through a local proxy"):
         report = run(capture(settings, level=wanted, sign_in=user))
     if record is not None:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from quintet.admin.explain import Explanation, Step
+from quintet.admin.explain import SignInExplanation, Step
 from quintet.cli.documents import person_or_group
 from quintet.cli.groups import level_document, print_levels
 from quintet.cli.show import print_line, print_table, printable
 from quintet.directory import AccountState
 
 
-def explanation_document(found: Explanation) -> dict[str, Any]:
+def explanation_document(found: SignInExplanation) -> dict[str, Any]:
     """The document of `--json`."""
     signed_in = found.person if found.signed_in else None
     return {
@@ -23,7 +23,7 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
     }
 
 
-def print_explanation(found: Explanation) -> None:
+def print_explanation(found: SignInExplanation) -> None:
     """Each step, then what they come to."""
     for number, step in enumerate(found.steps, 1):
         print_line((f"{number}. {step.service.value} at {step.server}", "bold"))
@@ -46,7 +46,7 @@ def print_explanation(found: Explanation) -> None:
     print_line((f"Authentication {outcome}: ", style), printable(_outcome(found)))
 
 
-def _outcome(found: Explanation) -> str:
+def _outcome(found: SignInExplanation) -> str:
     if found.state is not None and (found.failure is None or not found.state.signs_in):
         allowed = found.signed_in and not found.state.signs_in
         return found.state.meaning + (" (QUINTET_ALLOW_EXPIRED_PASSWORDS=1)" if allowed else "")

@@ -10,11 +10,19 @@ from cryptography import x509
 
 from quintet.admin import trust as stores
 from quintet.admin.certificate_files import read_certificates
-from quintet.admin.doctor.examine import examine
+from quintet.admin.doctor import examine
 from quintet.admin.fetching import Peer, verify
-from quintet.admin.init.connect import Reached, reach
-from quintet.admin.init.proposing import Proposal, SearchRefusedError, is_name, propose
-from quintet.admin.init.writing import Plan, in_the_way, write
+from quintet.admin.init import (
+    Proposal,
+    Reached,
+    SearchRefusedError,
+    SettingsPlan,
+    in_the_way,
+    is_name,
+    propose,
+    reach,
+    write,
+)
 from quintet.admin.trust_anchor import choose_anchor, machine_roots
 from quintet.cli.app import command
 from quintet.cli.certificates import print_chain
@@ -148,7 +156,7 @@ def init(
     for note in proposal.notes:
         warn(note)
     agree(f"Write the settings to {folder.resolve()}?", yes=yes)
-    plan = Plan(
+    plan = SettingsPlan(
         host=name,
         port=found.port,
         tls_port=found.tls_port,
@@ -367,7 +375,7 @@ def _print(root: RootDSE, proposal: Proposal, level: Protection) -> None:
     print_fields(rows)
 
 
-def _write(folder: Path, environ: Mapping[str, str], plan: Plan, *, force: bool) -> Sequence[Path]:
+def _write(folder: Path, environ: Mapping[str, str], plan: SettingsPlan, *, force: bool) -> Sequence[Path]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(folder):
         _check_folder(folder, force=force)

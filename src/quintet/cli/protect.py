@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from quintet.admin.protect import Plan, ProtectError, carry_out, failures, make_plan
+from quintet.admin.protect import ProtectError, ProtectionPlan, carry_out, failures, make_plan
 from quintet.cli.app import command
 from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.exit_codes import ExitCode
@@ -77,14 +77,14 @@ def protect(
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
-async def _failures(plan: Plan) -> tuple[str, ...]:
+async def _failures(plan: ProtectionPlan) -> tuple[str, ...]:
     opening: list[Any] = []
     return await waiting_for_connections(
         failures(plan, opening), lambda: opening[-1].status() if opening else ()
     )
 
 
-def _print_change(plan: Plan, folder: Path) -> None:
+def _print_change(plan: ProtectionPlan, folder: Path) -> None:
     if not plan.changes:
         print_line(text(f"The files in {folder} already have this level; nothing to change.", "green"))
         return
@@ -109,7 +109,7 @@ def _common(one: str, other: str) -> int:
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _print_failures(plan: Plan, failed: tuple[str, ...], *, force: bool, dry_run: bool) -> None:
+def _print_failures(plan: ProtectionPlan, failed: tuple[str, ...], *, force: bool, dry_run: bool) -> None:
     for reason in failed:
         warn(f"this would fail: {reason}")
     if plan.changes and not failed:
@@ -129,7 +129,7 @@ def _reload(folder: Path) -> int | None:
         return None
 
 
-def _print_written(plan: Plan, backups: tuple[Path, ...], reloaded: int | None) -> None:
+def _print_written(plan: ProtectionPlan, backups: tuple[Path, ...], reloaded: int | None) -> None:
     names = ", ".join(each.path.name for each in plan.changes)
     kept = ", ".join(path.name for path in backups)
     print_line(text(f"Written: {names}" + (f" (backups: {kept})" if kept else "")))

@@ -10,10 +10,16 @@ from typing import Any
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.show import COLOURS, hint, labelled, print_json, say
 from quintet.diagnostics import Diagnostic, SettingsError, Severity
-from quintet.directory import errors as directory
+from quintet.directory import (
+    DirectoryError,
+    DirectoryUnavailableError,
+    InvalidPageTokenError,
+    UnencryptedBindError,
+    UntrustedServerError,
+)
 from quintet.files import FolderLockedError
-from quintet.ldap.errors import DNSyntaxError, FilterSyntaxError, LdapError
-from quintet.tls.stores import StoreError
+from quintet.ldap import DNSyntaxError, FilterSyntaxError, LdapError
+from quintet.tls import StoreError
 
 _LONGEST_NAME = 300
 
@@ -24,11 +30,11 @@ EXITS: dict[type[BaseException], ExitCode] = {
     DNSyntaxError: ExitCode.USAGE,
     LdapError: ExitCode.UNREACHABLE,
     StoreError: ExitCode.USAGE,
-    directory.DirectoryError: ExitCode.NO,
-    directory.InvalidPageTokenError: ExitCode.USAGE,
-    directory.DirectoryUnavailableError: ExitCode.UNREACHABLE,
-    directory.UntrustedServerError: ExitCode.UNREACHABLE,
-    directory.UnencryptedBindError: ExitCode.USAGE,
+    DirectoryError: ExitCode.NO,
+    InvalidPageTokenError: ExitCode.USAGE,
+    DirectoryUnavailableError: ExitCode.UNREACHABLE,
+    UntrustedServerError: ExitCode.UNREACHABLE,
+    UnencryptedBindError: ExitCode.USAGE,
     FolderLockedError: ExitCode.NO,
     OSError: ExitCode.USAGE,
 }
@@ -62,7 +68,7 @@ def report_error(error: BaseException) -> None:
         labelled("error", COLOURS[Severity.ERROR], f"a fault in Quintet: {type(error).__name__}: {error}")
         hint("run it again with QUINTET_TRACEBACK=1 to see where, and report it")
         return
-    if isinstance(error, directory.DirectoryUnavailableError):
+    if isinstance(error, DirectoryUnavailableError):
         error.retry_in = None  # a command is over by then
     fix = getattr(error, "fix", None) or ""
     message = str(error).removesuffix(fix).rstrip(" .;") if fix else str(error)

@@ -12,7 +12,7 @@ from quintet.cli.exit_codes import ExitCode
 from quintet.cli.report_error import EXITS
 from quintet.runtime import AlreadyRunningError
 from quintet.runtime import serve as serve_folder
-from quintet.web.errors import PortError
+from quintet.web import PortError
 
 EXITS[AlreadyRunningError] = ExitCode.USAGE
 EXITS[PortError] = ExitCode.USAGE

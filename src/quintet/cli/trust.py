@@ -13,13 +13,7 @@ from quintet.admin.certificate_files import NoCertificatesError, read_certificat
 from quintet.admin.fetching import FetchError, Peer, fetch, verify
 from quintet.admin.listing import rows_of
 from quintet.admin.trust import Target, TrustError
-from quintet.admin.trust_anchor import (
-    Anchor,
-    Found,
-    choose_anchor,
-    has_fingerprint,
-    machine_roots,
-)
+from quintet.admin.trust_anchor import Anchor, AnchorSource, choose_anchor, has_fingerprint, machine_roots
 from quintet.cli.app import CommandGroup, app
 from quintet.cli.certificates import entry_document, facts_document, print_chain, print_entries
 from quintet.cli.context import environ_of, folder_of, run
@@ -140,7 +134,7 @@ def fetch_certificate(
                 raise TrustError(f"trusting {subject_of(taken)} would not help: {reason}")
             alias, changed = additions.added[0][0], additions.store
             _made(target, stores.save(target, changed, folder=folder), quiet=as_json)
-    trusted = taken is not None or anchor.found is Found.IN_STORE
+    trusted = taken is not None or anchor.found is AnchorSource.IN_STORE
     problem = None
     if trusted:
         settings = stores.tls_settings(folder, environ_of(context))
@@ -376,7 +370,7 @@ def taken_from(
 
     The CA certificates of the chain can be accepted, too, but only by their own fingerprints.
     """
-    if anchor.found is Found.IN_STORE:
+    if anchor.found is AnchorSource.IN_STORE:
         return None
     certificate = anchor.certificate
     if accept is None:
@@ -406,7 +400,7 @@ def taken_from(
 def _conclude(anchor: Anchor, alias: str | None, problem: str | None, place: str) -> None:
     if alias is not None:
         out().print(text(f"Imported as {alias}."), soft_wrap=True)
-    elif anchor.found is Found.IN_STORE:
+    elif anchor.found is AnchorSource.IN_STORE:
         out().print(text(f"The trust store holds {anchor.wanted} already."), soft_wrap=True)
     else:
         say(f"{place} does not send the certificate to trust: {anchor.wanted}")

@@ -27,7 +27,7 @@ from quintet.config.edit import (
     switch_cards,
     switch_connections,
 )
-from quintet.config.environment import ENV_FILES
+from quintet.config.environment import ENV_FILES, read_env_file
 from quintet.config.ini import read_ini_source
 from quintet.config.ini_values import is_variable
 from quintet.config.load import check, load, read, settings_file
@@ -40,13 +40,13 @@ from quintet.config.settings import (
     CardStorage,
     Detail,
     DirectorySettings,
-    Scope,
     ServerSettings,
     Settings,
     TraceSettings,
 )
 from quintet.config.source import EditError
 from quintet.config.stash_migration import stash_passwords
+from quintet.config.web_settings import Network, WebSettings
 from quintet.config.xml_document import read_xml_source
 from quintet.config.xml_schema import PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import SettingsError
@@ -65,17 +65,19 @@ __all__ = [
     "Detail",
     "DirectorySettings",
     "EditError",
-    "Scope",
+    "Network",
     "ServerSettings",
     "Settings",
     "SettingsError",
     "TraceSettings",
+    "WebSettings",
     "check",
     "encrypts",
     "get_key",
     "is_variable",
     "load",
     "read",
+    "read_env_file",
     "read_ini_source",
     "read_xml_source",
     "remove_key",

@@ -1,4 +1,4 @@
-"""The accounts that connections bind with: as clear text, or as `UserEncodedAuth` (reference 3.2, 4.3)."""
+"""The accounts that connections bind with: as clear text, or as `UserEncodedAuth` (config 3.2, 4.3)."""
 
 import base64
 import binascii
@@ -6,8 +6,7 @@ import binascii
 from quintet.config.parsers import TYPOGRAPHIC, Value
 from quintet.config.settings import Account
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Severity, shown
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError
+from quintet.ldap import DN, DNSyntaxError
 from quintet.secret import Secret
 
 

@@ -1,4 +1,4 @@
-"""What business cards show (reference 4.4, 4.5): fields from attributes, and sets of fields."""
+"""What business cards show (config 4.4, 4.5): fields from attributes, and sets of fields."""
 
 from collections.abc import Iterator, Mapping
 from typing import final
@@ -12,7 +12,7 @@ from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, did_you_me
 
 
 @final
-class CardFields:
+class CardFieldsReader:
     """Reads `Detail` and `Set`."""
 
     def __init__(self, findings: Diagnostics, file: str) -> None:

@@ -9,7 +9,7 @@ from quintet.config.settings import Account, CardServer, ServerSettings, Setting
 from quintet.config.xml_schema import ODD_PLAIN_PORTS, PLAIN_PORT
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity, shown
 from quintet.ldap.dn import type_key
-from quintet.tls.names import Names, as_address, is_listed
+from quintet.tls import Names, as_address, is_listed
 
 _ALLOW = "QUINTET_ALLOW_CLEAR_SERVICE_BIND"
 # Names that stand for an entry's own DN: Active Directory's, that of RFC 5020, and a plain one.
@@ -81,7 +81,7 @@ def _check_start_tls(settings: Settings, values: IniValues, findings: Diagnostic
 
 
 def _check_accounts(settings: Settings, values: IniValues, findings: Diagnostics) -> None:
-    """Accounts on unencrypted connections, of a level that protects passwords (reference 1.2, D36, C59)."""
+    """Accounts on unencrypted connections, of a level that protects passwords (config 1.2, rows D36, C59)."""
     cards = [server for server in _card_servers(settings) if server.account and not server.ssl_enabled]
     allowed = values.get(_ALLOW)
     if allowed is not None and settings.directory.allow_clear_service_bind:
@@ -190,7 +190,7 @@ def _level(settings: Settings) -> str:
 
 
 def _check_ids(settings: Settings, cards: list[CardServer], findings: Diagnostics) -> None:
-    """Cards are asked for by Sametime ID; one that is no DN must be searched for (reference 3.7, D20)."""
+    """Cards are asked for by Sametime ID; one that is no DN must be searched for (config 3.7, row D20)."""
     for card in cards:
         same = [s for s in settings.servers if card.host.casefold() in (host.casefold() for host in s.hosts)]
         ids = {
@@ -214,7 +214,7 @@ def _is_dn(attribute: str) -> bool:
 
 
 def _check_order(settings: Settings, cards: list[CardServer], findings: Diagnostics) -> None:
-    """Both files must list the servers in one order (reference 3.3, D25)."""
+    """Both files must list the servers in one order (config 3.3, row D25)."""
     order = {host.casefold(): at for at, server in enumerate(settings.servers) for host in server.hosts}
     found = [(order[card.host.casefold()], card) for card in cards if card.host.casefold() in order]
     for (before, first), (after, second) in pairwise(found):

@@ -1,4 +1,4 @@
-"""Reading `STI__Section__KEY` variables (reference 2.2), the form that containers use for sametime.ini.
+"""Reading `STI__Section__KEY` variables (config 2.2), the form that containers use for sametime.ini.
 
 They come from the process's environment, or from files as containers are given them: `custom.env`.
 """
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from quintet.config.ini import Entry, read_ini_source, same_section
+from quintet.config.ini import IniEntry, read_ini_source, same_section
 from quintet.config.schema import COMPONENT_KEYS, STORE_NAMES, without_scope
 from quintet.config.source import LINE_END
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, shown
@@ -59,7 +59,7 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
-def read_variables(variables: Iterable[Variable], findings: Diagnostics) -> tuple[Entry, ...]:
+def read_variables(variables: Iterable[Variable], findings: Diagnostics) -> tuple[IniEntry, ...]:
     """The entries that count: every key once. An empty value is as if the variable were not set.
 
     Of several for one key, the last counts; one of the process counts above those of files, and of two in one
@@ -67,7 +67,7 @@ def read_variables(variables: Iterable[Variable], findings: Diagnostics) -> tupl
     """
     filled = [each for each in variables if each.value.strip()]
     entries = [*_with_single_underscores(filled, findings), *_documented(filled)]
-    found: dict[tuple[str, str], Entry] = {}
+    found: dict[tuple[str, str], IniEntry] = {}
     for entry in sorted(entries, key=lambda each: each.place == ENVIRONMENT):
         name = (same_section(entry.section or ""), entry.key.casefold())
         before = found.pop(name, None)
@@ -83,7 +83,7 @@ def parse_variable(name: str) -> tuple[str, str] | None:
     return None if match is None else (match[1], match[2])
 
 
-def _report_twice(before: Entry, entry: Entry, findings: Diagnostics) -> None:
+def _report_twice(before: IniEntry, entry: IniEntry, findings: Diagnostics) -> None:
     message = (
         f"{before.written} ({before.place}) and {entry.written} ({entry.place}) set the same key to different"
         f" values; {entry.written} ({entry.place}) is used"
@@ -93,14 +93,14 @@ def _report_twice(before: Entry, entry: Entry, findings: Diagnostics) -> None:
     )
 
 
-def _documented(variables: Iterable[Variable]) -> Iterator[Entry]:
+def _documented(variables: Iterable[Variable]) -> Iterator[IniEntry]:
     for each in variables:
         named = parse_variable(each.name)
         if named is not None:
-            yield Entry(*named, each.value.strip(), each.place, each.name, variable=True)
+            yield IniEntry(*named, each.value.strip(), each.place, each.name, variable=True)
 
 
-def _with_single_underscores(variables: Iterable[Variable], findings: Diagnostics) -> Iterator[Entry]:
+def _with_single_underscores(variables: Iterable[Variable], findings: Diagnostics) -> Iterator[IniEntry]:
     for each in variables:
         if parse_variable(each.name) is not None:
             continue
@@ -112,7 +112,7 @@ def _with_single_underscores(variables: Iterable[Variable], findings: Diagnostic
             message = f"{each.name} is written with single underscores; it is read as {right}"
             fix = f"write {right}"
             findings.add(code, each.place, each.name, message, fix, severity=Finding.Q52.severity)
-            yield Entry(section, key, each.value.strip(), each.place, each.name, variable=True)
+            yield IniEntry(section, key, each.value.strip(), each.place, each.name, variable=True)
         elif each.name.startswith("STI__"):
             message = f"{shown(each.name)} is not of the form STI__Section__KEY; it is ignored"
             findings.add(Finding.Q53, each.place, each.name[:60], message)

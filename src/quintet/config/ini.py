@@ -1,4 +1,4 @@
-"""Reading sametime.ini (reference 2.1): sections in brackets, `KEY=VALUE` below them.
+"""Reading sametime.ini (config 2.1): sections in brackets, `KEY=VALUE` below them.
 
 Sections and keys compare without case. Of a key given twice the last counts. Nothing here knows what the keys
 mean; that is `schema` and `ini_values`.
@@ -41,7 +41,7 @@ class IniLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IniEntry:
     """One key with its value, from the file or from a `variable`. `written` is its name there."""
 
     section: str | None
@@ -85,7 +85,7 @@ def same_section(name: str) -> str:
     return name.casefold().replace("-", "_")
 
 
-def read_ini(data: bytes, findings: Diagnostics, file: str = INI) -> tuple[Entry, ...]:
+def read_ini(data: bytes, findings: Diagnostics, file: str = INI) -> tuple[IniEntry, ...]:
     """The entries that count, in the order of the file: every key once, its last value."""
     try:
         source = read_ini_source(data)
@@ -125,7 +125,7 @@ def _check_layout(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) 
 
 
 def _check_characters(line: IniLine, place: Place, findings: Diagnostics) -> None:
-    """Warns of what XML does not allow (reference 2.1), and of invisible characters that were stripped."""
+    """Warns of what XML does not allow (config 2.1), and of invisible characters that were stripped."""
     name = shown(line.key or "")
     strange = next((c for c in line.value or "" if not _is_xml_character(c)), None)
     if strange is not None:
@@ -150,8 +150,8 @@ def read_ini_source(data: bytes) -> SourceText:
         return SourceText(data.decode("iso-8859-1"), "iso-8859-1")
 
 
-def _last(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) -> tuple[Entry, ...]:
-    entries: dict[tuple[str, str], Entry] = {}
+def _last(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) -> tuple[IniEntry, ...]:
+    entries: dict[tuple[str, str], IniEntry] = {}
     for line in lines:
         if line.key is None or line.value is None:
             continue
@@ -166,7 +166,7 @@ def _last(lines: tuple[IniLine, ...], findings: Diagnostics, file: str) -> tuple
                 f" line {line.number} is used"
             )
             findings.add(Finding.Q50, place, line.key, message, f"remove line {before.place.line}")
-        entries[name] = Entry(line.section, line.key, line.value, place, line.key)
+        entries[name] = IniEntry(line.section, line.key, line.value, place, line.key)
     return tuple(entries.values())
 
 

@@ -1,17 +1,19 @@
-"""The keys of sametime.ini that are about LDAP, apart from TLS (reference 2.9, 2.10)."""
+"""The keys of sametime.ini that are about LDAP, apart from TLS (config 2.9, 2.10)."""
 
 from quintet.config.ini_values import IniValues
 from quintet.config.parsers import OFF, SettingsReader
 from quintet.config.schema import DOCUMENTED_MEMBERS
 from quintet.config.settings import DirectorySettings, TraceSettings
-from quintet.config.stcommunityconfig import Community
+from quintet.config.stcommunityconfig import CommunitySettings
 from quintet.diagnostics import Diagnostics, Finding, Severity, shown
 
 _USERINFO_TRACE = 5
 _LONGEST_LIST = 64_000
 
 
-def read_directory(values: IniValues, community: Community, findings: Diagnostics) -> DirectorySettings:
+def read_directory(
+    values: IniValues, community: CommunitySettings, findings: Diagnostics
+) -> DirectorySettings:
     read = values.reader(findings)
     connections = read.number("ST_DB_LDAP_CONNECTIONS_NUMBER")
     high, low = _pending(read, findings)

@@ -6,7 +6,7 @@ Variables win over the file. A key counts only in its own section. An empty valu
 from collections.abc import Iterable
 
 from quintet.config.environment import parse_variable
-from quintet.config.ini import Entry, same_section
+from quintet.config.ini import IniEntry, same_section
 from quintet.config.parsers import SettingsReader, Value, check_characters
 from quintet.config.schema import (
     COMPONENT_KEYS,
@@ -36,8 +36,8 @@ _SECURITY = security_names(INI_KEYS)
 class IniValues:
     """What the file and the variables say together."""
 
-    def __init__(self, file: Iterable[Entry], variables: Iterable[Entry]) -> None:
-        self._effective: dict[tuple[str, str], Entry] = {}
+    def __init__(self, file: Iterable[IniEntry], variables: Iterable[IniEntry]) -> None:
+        self._effective: dict[tuple[str, str], IniEntry] = {}
         self._all = (*file, *variables)
         for entry in self._all:
             if entry.value:
@@ -59,7 +59,7 @@ class IniValues:
         return None
 
     def scoped(self, name: str) -> tuple[str, Origin] | None:
-        """The value of a TLS key for LDAP with its origin: `STLDAP_` if set, else `ST_` (reference 2.4).
+        """The value of a TLS key for LDAP with its origin: `STLDAP_` if set, else `ST_` (config 2.4).
 
         `name` is without its prefix: "TLS_TRUST_STORE_FILE".
         """
@@ -80,11 +80,11 @@ def is_variable(origin: Origin) -> bool:
     return parse_variable(origin.key) is not None or origin.key.upper().startswith("STI_")
 
 
-def _name(entry: Entry) -> tuple[str, str]:
+def _name(entry: IniEntry) -> tuple[str, str]:
     return same_section(entry.section or ""), entry.key.casefold()
 
 
-def _check_name(entry: Entry, findings: Diagnostics) -> None:
+def _check_name(entry: IniEntry, findings: Diagnostics) -> None:
     section = same_section(entry.section or "")
     known = KNOWN_INI.get(entry.key.casefold())
     if known is None:
@@ -106,7 +106,7 @@ def _check_name(entry: Entry, findings: Diagnostics) -> None:
     check_characters(value, secret=known.kind is Kind.SECRET, findings=findings)
 
 
-def _misplaced(entry: Entry, known: Setting, findings: Diagnostics) -> None:
+def _misplaced(entry: IniEntry, known: Setting, findings: Diagnostics) -> None:
     where = f"[{entry.section}]" if entry.section is not None else "no section"
     home = known.sections[0]
     code = Pitfall.D5 if without_scope(known.name) in STORE_NAMES else Finding.Q55
@@ -120,7 +120,7 @@ def _is_component(known: Setting, section: str) -> bool:
     return known.name in COMPONENT_KEYS and section.startswith("debug_")
 
 
-def _unknown(entry: Entry, section: str, findings: Diagnostics) -> None:
+def _unknown(entry: IniEntry, section: str, findings: Diagnostics) -> None:
     if not entry.variable and (variable := parse_variable(entry.key)) is not None:
         message = f"{entry.written} is the name of a variable, which has no effect in this file"
         fix = f"write {variable[1]} below [{variable[0]}]"

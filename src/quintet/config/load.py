@@ -14,7 +14,7 @@ from quintet.config.ini_values import IniValues
 from quintet.config.schema import CARDS, COMMUNITY, INI
 from quintet.config.settings import CardSettings, Settings
 from quintet.config.source import EditError
-from quintet.config.stcommunityconfig import Community, read_community
+from quintet.config.stcommunityconfig import CommunitySettings, read_community
 from quintet.config.trust import check_stores, read_tls
 from quintet.config.userinfoconfig import read_user_info
 from quintet.config.web_settings import read_web
@@ -253,9 +253,9 @@ def read_ini_values(files: Files, environ: Mapping[str, str], env_files: Sequenc
     return IniValues(entries, read_variables(variables, files.findings))
 
 
-def _community(files: Files) -> Community:
+def _community(files: Files) -> CommunitySettings:
     file = files.read(COMMUNITY, "it names the LDAP servers", Severity.ERROR)
-    return Community(()) if file is None else read_community(file.data, files.findings, file.name)
+    return CommunitySettings(()) if file is None else read_community(file.data, files.findings, file.name)
 
 
 def _cards(files: Files) -> CardSettings | None:

@@ -12,9 +12,18 @@ from typing import TypeVar, final
 
 from quintet.config.schema import LONGEST_SECONDS, Kind, Setting
 from quintet.diagnostics import Code, Diagnostics, Finding, Pitfall, Place, did_you_mean, shown
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError, FilterSyntaxError
-from quintet.ldap.filters import And, Filter, Not, Or, Substrings, Template, parse
+from quintet.ldap import (
+    DN,
+    And,
+    DNSyntaxError,
+    Filter,
+    FilterSyntaxError,
+    Not,
+    Or,
+    Substrings,
+    Template,
+    parse,
+)
 
 # Quotes that word processors make, of all languages, and the primes that look like quotes.
 TYPOGRAPHIC = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2032\u2033"
@@ -162,7 +171,7 @@ class SettingsReader:
         return DN() if value is None else _dn(value, self._findings)
 
     def template(self, name: str) -> Template:
-        """A filter with `%s`. A pair of double quotes around it is removed (reference 3.1)."""
+        """A filter with `%s`. A pair of double quotes around it is removed (config 3.1)."""
         value = self.value(name)
         found = _template(value, self._findings) if value is not None and unquoted(value.text) else None
         return Template(self._table[name].default) if found is None else found
@@ -267,7 +276,7 @@ def unquoted(text: str) -> str:
 
 
 def is_hook(text: str) -> bool:
-    """Whether this names a Java method, `StLdapCustomized.peopleResolveFilter()` (reference 3.6)."""
+    """Whether this names a Java method, `StLdapCustomized.peopleResolveFilter()` (config 3.6)."""
     return _HOOK.fullmatch(text.strip()) is not None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from quintet.tls.settings import TlsSettings
+from quintet.tls import TlsSettings
 
 INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
 """The names of the three files."""
@@ -87,7 +87,7 @@ def group(source: str, *settings: Setting, **common: Any) -> tuple[Setting, ...]
 NOT_SERVED = "it concerns Sametime's client connections, which Quintet does not serve"
 NO_JAVA = "Quintet runs no Java"
 DOCUMENTED_MEMBERS = 1000
-"""Most members of a public group that Sametime documents (reference 3.5)."""
+"""Most members of a public group that Sametime documents (config 3.5)."""
 YEAR = 525_600
 """The longest interval, in minutes."""
 LONGEST_SECONDS = 86_400
@@ -207,7 +207,7 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES",
             Kind.FLAG,
-            "search names that look like mail addresses by mail alone",
+            "search names that look like mail addresses only by mail",
             "1",
             unused="Quintet always applies the configured filter, so that no user can bypass it",
         ),

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,18 +9,9 @@ from quintet.config.schema import CARDS, COMMUNITY, KNOWN_INI
 from quintet.config.web_settings import WebSettings
 from quintet.config.xml_schema import ANYWHERE
 from quintet.diagnostics import Diagnostic, Place
-from quintet.ldap.dn import DN
-from quintet.ldap.filters import Template
+from quintet.ldap import DN, Scope, Template
 from quintet.secret import Secret
 from quintet.tls import TlsSettings
-
-
-class Scope(Enum):
-    """How deep a search goes. The value is LDAP's number (RFC 4511 4.5.1.2)."""
-
-    BASE = 0
-    ONE = 1
-    SUBTREE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +29,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """One `Connection` of StCommunityConfig.xml (reference 3.2). An empty base is the whole directory.
+    """One `Connection` of StCommunityConfig.xml (config 3.2). An empty base is the whole directory.
 
     `hosts` are several names of one directory, in order of preference. `member_of` is set when
     `GroupMembership` names an attribute in place of a filter. `user_id_attribute` is None when the ID is
@@ -93,7 +83,7 @@ _INTERVALS = {name: 60.0 * int(setting.default) for name, setting in ANYWHERE.it
 
 @dataclass(frozen=True, slots=True)
 class DirectorySettings:
-    r"""The `[Directory]` keys (reference 2.9) and what goes with them. Intervals are seconds.
+    r"""The `[Directory]` keys (config 2.9) and what goes with them. Intervals are seconds.
 
     `start_tls` (`QUINTET_START_TLS`): what is encrypted uses StartTLS on `Port`, not TLS on `SSLPort`.
     `allow_clear_service_bind` (`QUINTET_ALLOW_CLEAR_SERVICE_BIND`): as Sametime does under "only passwords".
@@ -132,7 +122,7 @@ class DirectorySettings:
 
 @dataclass(frozen=True, slots=True)
 class TraceSettings:
-    """Which traces are on (reference 2.10)."""
+    """Which traces are on (config 2.10)."""
 
     ldap: bool = False
     tls: bool = False
@@ -141,7 +131,7 @@ class TraceSettings:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One field of a business card (reference 4.4). `attributes` are joined in order with `separator`."""
+    """One field of a business card (config 4.4). `attributes` are joined in order with `separator`."""
 
     id: str
     attributes: tuple[str, ...]
@@ -151,7 +141,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class CardServer:
-    """One `StorageDetails` of UserInfoConfig.xml (reference 4.3)."""
+    """One `StorageDetails` of UserInfoConfig.xml (config 4.3)."""
 
     host: str
     port: int

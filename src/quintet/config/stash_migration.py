@@ -1,4 +1,4 @@
-"""The first start with a stash file: the password moves from sametime.ini into the stash (reference 2.5).
+"""The first start with a stash file: the password moves from sametime.ini into the stash (config 2.5).
 
 The stash file is written first and the clear line removed after it, so that the password is always somewhere.
 Nothing is changed when the password does not open its store.

@@ -1,4 +1,4 @@
-"""Reading StCommunityConfig.xml (reference 3): the LDAP servers of the five tasks.
+"""Reading StCommunityConfig.xml (config 3): the LDAP servers of the five tasks.
 
 The structure of the file is documented in part only, so the reader is tolerant: any root element, names in
 any case, settings as attributes or child elements, on the `Connection` or on `LDAP` as the default of all.
@@ -12,22 +12,21 @@ from typing import final
 from quintet.config.accounts import read_account
 from quintet.config.parsers import SettingsReader, Value, attribute, has_wildcard, hosts, is_hook, unquoted
 from quintet.config.schema import COMMUNITY
-from quintet.config.settings import DirectorySettings, Scope, ServerSettings
+from quintet.config.settings import DirectorySettings, ServerSettings
 from quintet.config.xml_document import Element, read_root, settings_below, settings_of
 from quintet.config.xml_names import SERVERS, check_community_names
 from quintet.config.xml_schema import ANYWHERE, CONNECTION, PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity, did_you_mean, shown
-from quintet.ldap.dn import DN
-from quintet.ldap.filters import Template
+from quintet.ldap import DN, Scope, Template
 
-_MOST_SERVERS = 100  # as Sametime (reference 3.2)
+_MOST_SERVERS = 100  # as Sametime (config 3.2)
 _USUAL = DirectorySettings()
 _NOT_TO_BE_USED = {"OrganizationName": Pitfall.D24, "HomeServerAttribute": Finding.Q57}
-_SCOPES = {"recursive": Scope.SUBTREE, "onelevel": Scope.ONE}
+_SCOPES = {"recursive": Scope.SUBTREE, "onelevel": Scope.ONE_LEVEL}
 
 
 @dataclass(frozen=True, slots=True)
-class Community:
+class CommunitySettings:
     """What the file says. Servers are in search order; intervals are seconds."""
 
     servers: tuple[ServerSettings, ...]
@@ -35,11 +34,11 @@ class Community:
     config_refresh_interval: float = _USUAL.config_refresh_interval
 
 
-def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) -> Community:
+def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) -> CommunitySettings:
     """The settings in `data`. Every problem goes into `findings`; what cannot be read gets its default."""
     root = read_root(data, findings, file)
     if root is None:
-        return Community(())
+        return CommunitySettings(())
     found = list(_connections(root, ()))
     if found:
         check_community_names(root, findings, file)
@@ -53,7 +52,7 @@ def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) ->
     _check_together(servers, findings)
 
     read = settings_below(root, ANYWHERE, file, findings)
-    return Community(
+    return CommunitySettings(
         _in_search_order(servers, findings),
         60.0 * _refresh(read, findings),
         60.0 * read.number("ConfigRefreshInterval"),
@@ -61,7 +60,7 @@ def read_community(data: bytes, findings: Diagnostics, file: str = COMMUNITY) ->
 
 
 def _refresh(read: SettingsReader, findings: Diagnostics) -> int:
-    """The interval, which has no effect: that is told where the default was changed."""
+    """The interval, which has no effect: a note says so where the default was changed."""
     setting, minutes = ANYWHERE["DirRefreshInterval"], read.number("DirRefreshInterval")
     value = read.value(setting.name)
     if value is not None and f"{minutes}" != setting.default:
@@ -153,7 +152,7 @@ class _Reader:
         )
 
     def _membership(self) -> tuple[Template | None, str | None]:
-        """A value without parentheses is an attribute of the user (reference 3.5)."""
+        """A value without parentheses is an attribute of the user (config 3.5)."""
         value = self._read.value("GroupMembership")
         text = unquoted(value.text) if value is not None else ""
         if value is None or not text or "(" in text or is_hook(text):
@@ -220,7 +219,7 @@ def _base(base: DN) -> str:
 
 
 def _in_search_order(servers: list[ServerSettings], findings: Diagnostics) -> tuple[ServerSettings, ...]:
-    """By `SearchOrder`; in the order of the file when a number is missing or occurs twice (reference 3.3)."""
+    """By `SearchOrder`; in the order of the file when a number is missing or occurs twice (config 3.3)."""
     if len(servers) < 2:
         return tuple(servers)
     problems: list[tuple[Place, str]] = []

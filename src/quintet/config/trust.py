@@ -38,7 +38,7 @@ from quintet.tls import (
 )
 
 _CONTAINER = PurePosixPath("/local")
-"""Where Sametime's containers keep their stores (reference 2.3)."""
+"""Where Sametime's containers keep their stores (config 2.3)."""
 
 _STORE_CODES: tuple[tuple[type[StoreError], Code], ...] = (
     (StashError, Pitfall.D35),

@@ -1,14 +1,14 @@
-"""Reading UserInfoConfig.xml (reference 4): where business cards come from and what they show."""
+"""Reading UserInfoConfig.xml (config 4): where business cards come from and what they show."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import final
 
 from quintet.config.accounts import read_account, read_encoded
-from quintet.config.card_fields import CardFields
+from quintet.config.card_fields import CardFieldsReader
 from quintet.config.parsers import SettingsReader, Value, hosts
 from quintet.config.schema import CARDS, Setting
-from quintet.config.settings import Account, CardServer, CardSettings, CardStorage, Scope
+from quintet.config.settings import Account, CardServer, CardSettings, CardStorage
 from quintet.config.stcommunityconfig import check_ports
 from quintet.config.trust import locate
 from quintet.config.xml_document import Element, read_root, settings_below, settings_of
@@ -24,11 +24,12 @@ from quintet.config.xml_schema import (
     STORAGE,
 )
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, did_you_mean, shown
+from quintet.ldap import Scope
 from quintet.secret import Secret
 from quintet.tls import Origin, SettingNames, StoreKind, StoreLocation, TlsSettings
 
-_SCOPES = {"0": Scope.BASE, "1": Scope.ONE, "2": Scope.SUBTREE}
-# Cards take nothing of sametime.ini (reference 4.3).
+_SCOPES = {"0": Scope.BASE, "1": Scope.ONE_LEVEL, "2": Scope.SUBTREE}
+# Cards take nothing of sametime.ini (config 4.3).
 _KEYS = SettingNames(host=f"HostName in {CARDS}", store=f"SslProperties in {CARDS}", prefix=None)
 # SearchTimeout has no documented unit. As seconds this would be too long to wait: it must be milliseconds.
 _MILLISECONDS = 1000
@@ -51,7 +52,7 @@ def read_user_info(
         return None
     return CardSettings(
         storages=storages,
-        sets=CardFields(findings, file).sets(root, {d.id for s in storages for d in s.details}),
+        sets=CardFieldsReader(findings, file).sets(root, {d.id for s in storages for d in s.details}),
         search_only_by_common_field=reader.switch("SearchOnlyByCommonField", ONLY_COMMON),
         search_timeout=reader.timeout(),
     )
@@ -117,7 +118,7 @@ class _Reader:
 
     def _storage(self, element: Element, common: Value | None) -> CardStorage:
         servers = tuple(self._server(each) for each in element.named("StorageDetails"))
-        details = CardFields(self._findings, self._file).details(element)
+        details = CardFieldsReader(self._findings, self._file).details(element)
         if not details:
             message = "this Storage has no Detail, so its business cards are empty"
             fix = 'add <Details><Detail Id="Name" FieldName="cn" Type="text/plain"/></Details>'

@@ -1,4 +1,4 @@
-"""The keys of sametime.ini about HTTP: where Quintet listens, and whom it believes (section `[Config]`)."""
+"""Keys of sametime.ini about HTTP: where Quintet listens and which proxies it trusts (section `[Config]`)."""
 
 import ipaddress
 from collections.abc import Callable

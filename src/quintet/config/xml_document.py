@@ -389,7 +389,7 @@ def read_xml_source(data: bytes) -> SourceText:
     return SourceText(text, encoding)
 
 
-# The settings in it (reference 3.1): by attribute, or by a child with text or an attribute `value`.
+# The settings in it (config 3.1): by attribute, or by a child with text or an attribute `value`.
 
 
 @dataclass(frozen=True, slots=True)

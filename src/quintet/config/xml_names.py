@@ -32,7 +32,7 @@ _HOMES = {
 }
 _CARD_SECURITY = {"SslProperties"}.union(*(security_names(each.values()) for each in CARD_ELEMENTS.values()))
 _IGNORED = {name.casefold() for name in IGNORED_CARD_ELEMENTS}
-# Its place is not documented, so it counts wherever it is (reference 4.2).
+# Its place is not documented, so it counts wherever it is (config 4.2).
 _ANYWHERE_IN_CARDS = names_of(SEARCH.values())
 
 

@@ -146,7 +146,7 @@ class Pitfall(Code):
     impact: the level forbids SHA-1, RSA keys below 2048 bits and, for Suite B, RSA at all
     fix: replace the certificate, or lower STLDAP_TLS_SECURITY_LEVEL"""
     D39 = """warning: Mail addresses bypass the login filter in Sametime
-    impact: Sametime looks up names with @ by mail alone, so users whom the filter excludes can log in;
+    impact: Sametime looks up names with @ only by mail, so users that the filter excludes can log in;
     Quintet always applies the filter
     fix: set USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES=0 in [Directory] of sametime.ini"""
     D40 = """warning: A certificate has expired or soon will

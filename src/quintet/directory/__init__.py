@@ -13,13 +13,7 @@ from quintet.directory.account_state import AccountState
 from quintet.directory.anonymous import BIND_REQUIRED
 from quintet.directory.browse import LARGEST_PAGE
 from quintet.directory.connections import Connections
-from quintet.directory.connector import (
-    BindMethod,
-    BoundConnection,
-    Connector,
-    ConnectOverride,
-    unavailable,
-)
+from quintet.directory.connector import BindMethod, BoundConnection, Connector, ConnectOverride, unavailable
 from quintet.directory.directory import Directory
 from quintet.directory.endpoint import (
     Endpoint,
@@ -86,7 +80,7 @@ from quintet.directory.snapshot import Snapshot
 from quintet.directory.ssl_contexts import SslContextCache
 from quintet.directory.steps import Bound, Searched, Step, tell_search, watch
 from quintet.directory.user_groups import DEEPEST, DEPTH, GroupLevel
-from quintet.ldap.pool_config import ConnectionState
+from quintet.ldap import ConnectionState
 
 __all__ = [
     "ACCOUNT_DISABLED",

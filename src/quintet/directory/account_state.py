@@ -17,13 +17,13 @@ from typing import TypeVar
 
 from quintet.ldap import (
     Control,
+    KnownControl,
     LdapError,
     PasswordExpired,
     PasswordExpiring,
     PasswordPolicyReason,
     PasswordPolicyResult,
 )
-from quintet.ldap.controls import KnownControl
 
 _Known = TypeVar("_Known", bound=KnownControl)
 

@@ -1,11 +1,11 @@
 """Data flow 1: a login name and a password become a person, or a refusal that says nothing more.
 
-Where the lookup of the name is not encrypted, it is not believed: whoever can change it could name an entry
-whose password they know. So the entry that was bound is read back over the encrypted connection of the bind.
-It must match the login filter for the name, and the person is made from it.
+Where the lookup of the name is not encrypted, it is not believed: an attacker who can change it could name an
+entry whose password they know. So the entry that was bound is read back over the encrypted connection of the
+bind. It must match the login filter for the name, and the person is made from it.
 
 Only the configured filter decides who may log in. Sametime's shortcut, which searches mail-like names in the
-mail attribute alone, is left out: it goes past a filter that bars people (reference 2.9). So are DNs as login
+mail attribute alone, is left out: it goes past a filter that bars people (config 2.9). So are DNs as login
 names, unless the filter finds them.
 """
 
@@ -15,7 +15,7 @@ import random
 import secrets
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import final
 
@@ -30,18 +30,23 @@ from quintet.directory.errors import (
     UnreachableReason,
 )
 from quintet.directory.events import SignedIn
-from quintet.directory.login_names import without_domain
 from quintet.directory.queries import answered_badly, name_filter
 from quintet.directory.records import Person
 from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
 from quintet.directory.steps import tell_bind
-from quintet.ldap import Control
-from quintet.ldap.connection import Connection
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import InsufficientAccessRights, LdapError, NoSuchObject, ResultError
-from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
+from quintet.ldap import (
+    DN,
+    Connection,
+    Control,
+    Entry,
+    InsufficientAccessRights,
+    LdapError,
+    NoSuchObject,
+    ResultError,
+    Scope,
+)
 
 FIRST_REFUSALS = 0.3
 """Seconds for every refusal until a user has signed in: until then it is unknown what a password costs."""
@@ -49,7 +54,7 @@ FIRST_REFUSALS = 0.3
 _REMEMBERED = 64
 
 _STEP = 0.01
-"""Seconds. Refusals are told at whole steps after they began, so that what a timer is late shows in none."""
+"""Seconds. Refusals are sent at whole steps after they began, so that a late timer shows in none."""
 _LONGEST_PASSWORD = 4096
 
 # What a server answers to a bind that it does not accept from this user (RFC 4511 appendix A): not held here
@@ -197,9 +202,9 @@ async def _bind_and_read_back(
         await bind_nobody(server, password)
         return _suspicious(server, "the entry found is not below the base")
 
-    async def read(connection: Connection, tree: bytes) -> SearchResultEntry | None:
+    async def read(connection: Connection, tree: bytes) -> Entry | None:
         with suppress(NoSuchObject, InsufficientAccessRights):
-            asked = connection.search(found.dn, BASE_OBJECT, tree, person_attributes(settings), max_entries=1)
+            asked = connection.search(found.dn, Scope.BASE, tree, person_attributes(settings), max_entries=1)
             return next(iter((await asked).entries), None)
         return None
 
@@ -230,7 +235,7 @@ def _suspicious(server: Server, what: str) -> str:
 
 
 async def bind_nobody(server: Server, password: str) -> None:
-    """A bind that is refused at nobody's expense: no account counts a failure."""
+    """A bind that is refused without a failure counted for any account: the entry does not exist."""
     base = server.settings.person_base
     nobody = DN(((("cn", f"nobody-{secrets.token_hex(12)}"),), *base.rdns))
     try:
@@ -297,3 +302,23 @@ def _may_be_sent(password: str) -> bool:
 def _tell(snapshot: Snapshot, outcome: str, reason: str, started: float) -> None:
     if snapshot.trace:
         snapshot.trace(SignedIn(outcome, reason, time.perf_counter() - started))
+
+
+def without_domain(name: str, domains: Collection[str]) -> str:
+    r"""The name without one of the domains before a backslash, as people at Windows machines type it.
+
+    Active Directory compares `sAMAccountName` without the domain (row S19), so no filter finds `CORP\ada`.
+    The domains in `QUINTET_LOGIN_DOMAINS` are taken off; any other is left, since it may be the domain of
+    other people.
+
+    Args:
+        name: A login name as typed.
+        domains: The domains, in lower case. They are compared without regard to case.
+
+    Returns:
+        `ada` for `CORP\ada`; the name itself if it has another domain, or none, or nothing after it.
+    """
+    domain, found, rest = name.strip().partition("\\")
+    if found and rest.strip() and domain.casefold() in domains:
+        return rest.strip()
+    return name

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import final
 from weakref import WeakKeyDictionary
 
-from quintet.config import Scope
 from quintet.directory.entries import (
     ANY_ENTRY,
     NO_ATTRIBUTES,
@@ -44,23 +43,26 @@ from quintet.directory.queries import LONGEST_NAME, answered_badly, is_name, que
 from quintet.directory.records import Container, Group, Page, Person
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
-from quintet.ldap.ber import MAX_INT
-from quintet.ldap.connection import Connection
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import (
+from quintet.ldap import (
+    DN,
     AdminLimitExceeded,
+    And,
     ClientLimitError,
+    Connection,
+    Entry,
     InvalidDNSyntax,
     LdapError,
     NoSuchObject,
+    Not,
     OperationTimeoutError,
+    Or,
     ResultError,
+    Scope,
     SizeLimitExceeded,
     TimeLimitExceeded,
     UnavailableCriticalExtension,
 )
-from quintet.ldap.filters import And, Not, Or
-from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
+from quintet.ldap.messages import MAX_INT
 
 LARGEST_PAGE = 1000
 _COOKIES_KEPT = 256
@@ -106,7 +108,7 @@ class _Level:
 class _Part:
     """Entries of one level; whether there are `more`; `cut` when a limit of the server keeps the rest."""
 
-    entries: Sequence[SearchResultEntry]
+    entries: Sequence[Entry]
     more: bool
     cut: bool = False
 
@@ -232,13 +234,13 @@ class _Paging:
     ) -> _Part:
         """From the cookie on; without one from the start, past what was shown."""
         skip = 0 if cookie else shown
-        taken: list[SearchResultEntry] = []
+        taken: list[Entry] = []
         empty = 0
         while True:
             size = min(skip, wanted) if skip else wanted - len(taken)
             try:
                 page = await connection.search_page(
-                    level.dn, Scope.ONE.value, level.filter, level.attributes, page_size=size, cookie=cookie
+                    level.dn, Scope.ONE_LEVEL, level.filter, level.attributes, page_size=size, cookie=cookie
                 )
             except (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded, ClientLimitError) as error:
                 partial = error.partial.entries if error.partial else []
@@ -274,7 +276,7 @@ async def _without_pages(connection: Connection, level: _Level, shown: int, want
     cut = False
     try:
         search = connection.search(
-            level.dn, Scope.ONE.value, level.filter, level.attributes, size_limit=most, max_entries=most
+            level.dn, Scope.ONE_LEVEL, level.filter, level.attributes, size_limit=most, max_entries=most
         )
         entries = (await search).entries
     except (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded, ClientLimitError) as error:
@@ -343,7 +345,7 @@ async def _roots(server: Server) -> _Roots:
     """What is at the top of a server: its bases, or where one is the whole directory, all there is."""
     if all(server.bases):
         return await _bases(server)
-    root = await server.search(Service.BROWSE, "", BASE_OBJECT, ANY_ENTRY, ("namingContexts",), limit=1)
+    root = await server.search(Service.BROWSE, "", Scope.BASE, ANY_ENTRY, ("namingContexts",), limit=1)
     contexts = [text for entry in root.entries for text in texts(entry, "namingContexts")]
     names = [name for text in contexts if (name := parsed(text.strip("\0 ")))]
     if len(names) < max(1, len(contexts)):
@@ -352,7 +354,7 @@ async def _roots(server: Server) -> _Roots:
 
 
 async def _bases(server: Server) -> _Roots:
-    """The bases that exist, without those below others. They are read, so a server that is down is told."""
+    """The bases that exist, without those below others. They are read, to notice a server that is down."""
     there: list[DN] = []
     missing: list[str] = []
     for base in server.bases:
@@ -371,7 +373,7 @@ async def _children_of_root(server: Server) -> _Roots:
     for kind in (0, 1):
         level = _level(server, "", kind)
         found = await server.search(
-            Service.BROWSE, "", Scope.ONE.value, level.filter, level.attributes, limit=LARGEST_PAGE
+            Service.BROWSE, "", Scope.ONE_LEVEL, level.filter, level.attributes, limit=LARGEST_PAGE
         )
         cut = cut or found.cut
         for entry in found.entries:
@@ -424,7 +426,7 @@ def _level(server: Server, dn: str, kind: int) -> _Level:
     return _Level(dn, And((people_of(settings), Not(groups))).encode(), person_attributes(settings))
 
 
-def _record(entry: SearchResultEntry, kind: int, server: Server) -> Container | Group | Person:
+def _record(entry: Entry, kind: int, server: Server) -> Container | Group | Person:
     if kind == 1:
         return group(entry, server.settings)
     if kind == 2:

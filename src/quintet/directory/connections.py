@@ -146,7 +146,7 @@ class Connections:
     async def connect_all(
         self, services: Collection[Service] = tuple(Service)
     ) -> tuple[ConnectionStatus, ...]:
-        """Open the connections of these services at every server; what failed is told in the rows."""
+        """Open the connections of these services at every server; the rows say what failed."""
         snapshot = self.enter()
         try:
             await asyncio.gather(*(pool.connect() for pool in self._pools(services)), return_exceptions=True)

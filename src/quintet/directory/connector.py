@@ -24,13 +24,15 @@ from quintet.directory.errors import (
 from quintet.directory.events import ConnectionEvent, Trace, Warned
 from quintet.directory.services import Service
 from quintet.directory.ssl_contexts import SslContextCache, untrusted
-from quintet.ldap.connection import Connection, connect
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import (
+from quintet.ldap import (
+    DN,
+    Address,
     AuthMethodNotSupported,
     Busy,
     ConfidentialityRequired,
     ConnectError,
+    Connection,
+    ConnectionFailed,
     ConnectionLostError,
     DNSyntaxError,
     InappropriateAuthentication,
@@ -42,20 +44,20 @@ from quintet.ldap.errors import (
     NoSuchObject,
     OperationTimeoutError,
     Other,
+    Pool,
     PoolClosedError,
+    PoolEvent,
     PoolOverloadedError,
     PoolTimeoutError,
     RemoteProtocolError,
     ResultError,
+    Scope,
     StrongerAuthRequired,
     TlsError,
     Unavailable,
     UnencryptedPasswordError,
+    connect,
 )
-from quintet.ldap.limits import Address
-from quintet.ldap.messages import BASE_OBJECT
-from quintet.ldap.pool import Pool
-from quintet.ldap.pool_config import ConnectionFailed, PoolEvent
 
 ConnectOverride = Callable[[Service, str, int], tuple[str, int]]
 """(service, host, port) to the address to connect to. Names are still checked against the configured host."""
@@ -63,7 +65,7 @@ ConnectOverride = Callable[[Service, str, int], tuple[str, int]]
 _ROOT_DSE = ""
 
 # After these SCRAM will not do for this account at this server, however often it is tried: it is not offered,
-# nobody may see whether it is, or there is no secret for it (OpenLDAP calls that a wrong password).
+# no client may see whether it is, or there is no secret for it (OpenLDAP calls that a wrong password).
 _NO_SCRAM = (
     AuthMethodNotSupported,
     StrongerAuthRequired,
@@ -206,7 +208,7 @@ class Connector:
 
 async def entry_exists(connection: Connection, dn: str) -> bool:
     """Whether the entry can be seen. Raises as `Connection.search` does."""
-    found = await connection.search(dn, BASE_OBJECT, ANY_ENTRY, NO_ATTRIBUTES)
+    found = await connection.search(dn, Scope.BASE, ANY_ENTRY, NO_ATTRIBUTES)
     return bool(found.entries)
 
 

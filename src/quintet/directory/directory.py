@@ -25,7 +25,7 @@ T = TypeVar("T")
 class Directory:
     """The tasks. Open it with `async with`, or with `open` and `close`.
 
-    `source` is the settings, or the `Connections` to use, which somebody else opens, reloads and closes. With
+    `source` is the settings, or the `Connections` to use, which the caller opens, reloads and closes. With
     settings, `route` connects elsewhere while names are checked against the configured hosts, and `trace` is
     told what happens.
 
@@ -114,7 +114,7 @@ class Directory:
         return await self._do(search_refusals)
 
     async def bind_nobody(self, password: str) -> None:
-        """A bind that is refused at nobody's expense: the entry does not exist."""
+        """A bind that is refused without a failure counted for any account: the entry does not exist."""
         await self._do(_bind_nobody, password)
 
     async def _do(
@@ -149,7 +149,7 @@ class Directory:
         return self.connections.refused(TASKS)
 
     async def connect_all(self) -> tuple[ConnectionStatus, ...]:
-        """Open the connections of every task at every server; what failed is told in the rows."""
+        """Open the connections of every task at every server; the rows say what failed."""
         return await self.connections.connect_all(TASKS)
 
     async def reload(self, settings: Settings) -> None:

@@ -18,9 +18,7 @@ from quintet.config import (
     Settings,
 )
 from quintet.directory.services import TASKS, Protection, Service
-from quintet.ldap.dn import DN
-from quintet.ldap.limits import Address, Limits
-from quintet.ldap.pool_config import PoolConfig
+from quintet.ldap import DN, Address, Limits, PoolConfig
 from quintet.tls import TlsSettings
 
 _COLLECTED = 32 * 1024 * 1024

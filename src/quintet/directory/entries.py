@@ -8,10 +8,8 @@ from functools import lru_cache
 from quintet.config import CardServer, ServerSettings
 from quintet.directory.kinds import PRIMARY_GROUP_TOKEN, listed
 from quintet.directory.records import Group, Person
-from quintet.ldap.dn import DN, fold, type_key
-from quintet.ldap.errors import DNSyntaxError
-from quintet.ldap.filters import Equality, Filter, Present
-from quintet.ldap.messages import SearchResultEntry
+from quintet.ldap import DN, DNSyntaxError, Entry, Equality, Filter, Present
+from quintet.ldap.dn import fold, type_key
 
 ANY_ENTRY = Present("objectClass").encode()
 """The filter that every entry matches."""
@@ -40,7 +38,7 @@ _GUID = "objectguid"
 _DISTINGUISHED_NAME = "distinguishedname"
 
 
-def values(entry: SearchResultEntry, attribute: str) -> list[bytes]:
+def values(entry: Entry, attribute: str) -> list[bytes]:
     """The values of an attribute, in whatever case or spelling the server names it. Options are ignored."""
     found = entry.attributes.get(attribute)
     if found is not None:
@@ -58,11 +56,11 @@ def attribute_key(description: str) -> str:
     return type_key(description.partition(";")[0])
 
 
-def texts(entry: SearchResultEntry, attribute: str) -> list[str]:
+def texts(entry: Entry, attribute: str) -> list[str]:
     return [value.decode("utf-8", "replace") for value in values(entry, attribute)]
 
 
-def first(entry: SearchResultEntry, attribute: str) -> str | None:
+def first(entry: Entry, attribute: str) -> str | None:
     """The first value that is not blank."""
     for value in values(entry, attribute):
         text = value.decode("utf-8", "replace")
@@ -99,7 +97,7 @@ def of_class(name: str) -> Filter:
     return Equality("objectClass", name.encode())
 
 
-def person(entry: SearchResultEntry, server: ServerSettings) -> Person:
+def person(entry: Entry, server: ServerSettings) -> Person:
     return Person(
         id=sametime_id(entry, server),
         dn=entry.dn,
@@ -109,15 +107,15 @@ def person(entry: SearchResultEntry, server: ServerSettings) -> Person:
     )
 
 
-def group(entry: SearchResultEntry, server: ServerSettings) -> Group:
+def group(entry: Entry, server: ServerSettings) -> Group:
     name = first(entry, server.group_name_attribute) or rdn_value(entry.dn)
     return Group(id=entry.dn, dn=entry.dn, name=name, server=server.label)
 
 
-def sametime_id(entry: SearchResultEntry, server: ServerSettings | CardServer) -> str:
-    """The ID of a person (reference 3.7): the value of `UserIdAttribute`; the DN where there is none.
+def sametime_id(entry: Entry, server: ServerSettings | CardServer) -> str:
+    """The ID of a person (config 3.7): the value of `UserIdAttribute`; the DN where there is none.
 
-    `objectGUID` is 16 octets and becomes the usual text form; other octets that are no text become
+    `objectGUID` is 16 bytes and becomes the usual text form; other bytes that are no text become
     hexadecimal.
     """
     attribute = server.user_id_attribute
@@ -170,7 +168,7 @@ def same(one: str, other: str) -> bool:
 
 
 def identity(dn: str) -> str:
-    """What tells entries apart: one and the same text for equal DNs (reference 3.7).
+    """What tells entries apart: one and the same text for equal DNs (config 3.7).
 
     Plain names, which nearly all are, need no parser: they are their own text, in lower case. `canonical`
     gives the same for them, so that a name has one identity however it is written. What is not a DN begins

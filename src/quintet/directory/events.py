@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from quintet.directory.services import Service
-from quintet.ldap.pool_config import PoolEvent
+from quintet.ldap import PoolEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,10 @@ from quintet.directory.queries import answered_badly, is_name, name_filter, quer
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Membership, Person
 from quintet.directory.services import Service
-from quintet.directory.snapshot import Found, Server, Snapshot
+from quintet.directory.snapshot import FoundEntries, Server, Snapshot
+from quintet.ldap import And, Entry, Equality, InvalidDNSyntax, LdapError
 from quintet.ldap.dn import type_key
-from quintet.ldap.errors import InvalidDNSyntax, LdapError
-from quintet.ldap.filters import And, Equality
-from quintet.ldap.filters import decode as decode_filter
-from quintet.ldap.messages import SearchResultEntry
+from quintet.ldap.messages import decode_filter
 
 DEEPEST = 50
 """Groups within groups within groups. Deeper ones are not opened, and the answer is called truncated."""
@@ -84,16 +82,16 @@ async def members(snapshot: Snapshot, name: str, *, limit: int | None = None) ->
         raise answered_badly(error, server, _SERVICE) from error
 
 
-async def _find_group(snapshot: Snapshot, name: str) -> tuple[Server, SearchResultEntry]:
+async def _find_group(snapshot: Snapshot, name: str) -> tuple[Server, Entry]:
     typed = parsed(name) if "=" in name else None
     inside = [s for s in snapshot.servers if typed and typed.is_under(s.settings.group_base)]
 
-    async def question(server: Server) -> Found:
+    async def question(server: Server) -> FoundEntries:
         """By the DN; a name may look like one and be none: `a=b`."""
         entry = await by_dn(server) if inside else None
-        return Found((entry,)) if entry else await by_name(server)
+        return FoundEntries((entry,)) if entry else await by_name(server)
 
-    async def by_dn(server: Server) -> SearchResultEntry | None:
+    async def by_dn(server: Server) -> Entry | None:
         try:
             return await server.read(
                 _SERVICE,
@@ -104,11 +102,11 @@ async def _find_group(snapshot: Snapshot, name: str) -> tuple[Server, SearchResu
         except InvalidDNSyntax:
             return None
 
-    async def by_name(server: Server) -> Found:
+    async def by_name(server: Server) -> FoundEntries:
         settings = server.settings
         filled = name_filter(settings.group_filter.encode, name)
         if filled is None:
-            return Found(())
+            return FoundEntries(())
         exact = And(
             (
                 decode_filter(filled),
@@ -118,7 +116,7 @@ async def _find_group(snapshot: Snapshot, name: str) -> tuple[Server, SearchResu
         return await server.search(
             _SERVICE,
             settings.group_base,
-            settings.group_scope.value,
+            settings.group_scope,
             exact,
             opened_group_attributes(server.settings),
             limit=2,
@@ -156,9 +154,9 @@ class _OpenGroup:
     truncated: bool = False
     _seen: set[str] = field(default_factory=set)
     _again: int = 0
-    _queue: deque[tuple[SearchResultEntry, int]] = field(default_factory=deque)
+    _queue: deque[tuple[Entry, int]] = field(default_factory=deque)
 
-    async def content(self, entry: SearchResultEntry) -> Membership:
+    async def content(self, entry: Entry) -> Membership:
         settings = self.server.settings
         self._seen.add(identity(entry.dn))
         self._queue.append((entry, 1))
@@ -173,7 +171,7 @@ class _OpenGroup:
             limit=self.most,
         )
 
-    async def _open_one(self, entry: SearchResultEntry, depth: int) -> None:
+    async def _open_one(self, entry: Entry, depth: int) -> None:
         for attribute in listed(self.server.settings.group_member_attribute):
             look_up = self._by_uid if type_key(attribute) == _UID_FORM else self._by_dn
             async for part in all_values(self.server, _SERVICE, entry, attribute):
@@ -188,7 +186,7 @@ class _OpenGroup:
         if not self.truncated:
             await self._take_primary_members(entry)
 
-    async def _take_primary_members(self, entry: SearchResultEntry) -> None:
+    async def _take_primary_members(self, entry: Entry) -> None:
         """Active Directory: who has this group as the primary one is not in `member` (row S55)."""
         token = first(entry, PRIMARY_GROUP_TOKEN)
         if token is None or not token.isdecimal():
@@ -198,7 +196,7 @@ class _OpenGroup:
         found = await self.server.search(
             _SERVICE,
             settings.person_base,
-            settings.person_scope.value,
+            settings.person_scope,
             And((people_of(settings, disabled=True), mine)),
             person_attributes(settings),
             limit=self.most + 1,
@@ -231,7 +229,7 @@ class _OpenGroup:
             names[key] = name
         return names
 
-    def _take(self, names: dict[str, str], found: Sequence[SearchResultEntry | None], depth: int) -> None:
+    def _take(self, names: dict[str, str], found: Sequence[Entry | None], depth: int) -> None:
         server = self.server
         for (key, name), entry in zip(names.items(), found, strict=True):
             if entry is None:
@@ -253,18 +251,18 @@ class _OpenGroup:
                 else:
                     self.truncated = True
 
-    async def _by_dn(self, names: dict[str, str]) -> Sequence[SearchResultEntry | None]:
+    async def _by_dn(self, names: dict[str, str]) -> Sequence[Entry | None]:
         """The entries of these members; None for those that are not there, or not ours to look at."""
         server, bases = self.server, self.server.base_keys
         inside = [name for key, name in names.items() if is_below(key, bases)]
         entries = await server.read_each(_SERVICE, server.member_read, inside)
         return _placed(names, dict(zip(inside, entries, strict=True)))
 
-    async def _by_uid(self, names: dict[str, str]) -> Sequence[SearchResultEntry | None]:
+    async def _by_uid(self, names: dict[str, str]) -> Sequence[Entry | None]:
         """RFC 2307: posixGroup names its members by their `uid`."""
         is_person = of_class(self.server.settings.person_class)
         asked = {
-            uid: (self.server.uid_search, And((is_person, Equality("uid", _octets(uid)))).encode())
+            uid: (self.server.uid_search, And((is_person, Equality("uid", _utf8(uid)))).encode())
             for uid in names.values()
             if is_name(uid)
         }
@@ -273,14 +271,12 @@ class _OpenGroup:
         return _placed(names, dict(zip(asked, entries, strict=True)))
 
 
-def _placed(
-    names: dict[str, str], found: dict[str, SearchResultEntry | None]
-) -> list[SearchResultEntry | None]:
+def _placed(names: dict[str, str], found: dict[str, Entry | None]) -> list[Entry | None]:
     """What was found, in the order of the names."""
     return [found.get(name) for name in names.values()]
 
 
-def _octets(text: str) -> bytes:
+def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 

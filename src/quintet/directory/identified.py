@@ -7,23 +7,15 @@ for in `UserIdAttribute`, in each form in which `entries.sametime_id` may have w
 import uuid
 from contextlib import suppress
 
-from quintet.directory.entries import (
-    group_attributes,
-    lies_under,
-    of_class,
-    parsed,
-    person_attributes,
-)
+from quintet.directory.entries import group_attributes, lies_under, of_class, parsed, person_attributes
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server
-from quintet.ldap.errors import InvalidDNSyntax
-from quintet.ldap.filters import And, Equality, Or
-from quintet.ldap.messages import SearchResultEntry
+from quintet.ldap import And, Entry, Equality, InvalidDNSyntax, Or
 
 _SERVICE = Service.RESOLVE_NAMES
 
 
-async def by_dn(server: Server, name: str, *, people: bool, groups: bool) -> SearchResultEntry | None:
+async def by_dn(server: Server, name: str, *, people: bool, groups: bool) -> Entry | None:
     """The user or group of this DN, if it lies below a base where such are searched for."""
     typed = parsed(name) if "=" in name else None
     if not typed:
@@ -42,7 +34,7 @@ async def by_dn(server: Server, name: str, *, people: bool, groups: bool) -> Sea
         return None
 
 
-def is_group(server: Server, entry: SearchResultEntry) -> bool:
+def is_group(server: Server, entry: Entry) -> bool:
     """Which of the two an entry of `by_dn` is."""
     return server.is_group_entry(entry)
 

@@ -14,7 +14,7 @@ Many directories have groups of several classes, each with its own attribute for
 
 import re
 
-from quintet.config.settings import ServerSettings
+from quintet.config import ServerSettings
 from quintet.ldap import And, Entry, Equality, Extensible, Filter, Not, Or
 
 BIT_AND = "1.2.840.113556.1.4.803"

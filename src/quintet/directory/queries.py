@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from quintet.directory.errors import DirectoryError, DirectoryUnavailableError, UnreachableReason
 from quintet.directory.services import Service
 from quintet.directory.snapshot import LIMITS, Server
-from quintet.ldap.errors import (
+from quintet.ldap import (
     FilterSyntaxError,
     InsufficientAccessRights,
     LdapError,

@@ -6,16 +6,15 @@ from collections.abc import AsyncIterator, Sequence
 from quintet.directory.entries import ANY_ENTRY
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server
+from quintet.ldap import ClientLimitError, Entry
 from quintet.ldap.dn import type_key
-from quintet.ldap.errors import ClientLimitError
-from quintet.ldap.messages import SearchResultEntry
 
 _MOST_PARTS = 1000
 _RANGE = re.compile(r"range=(\d{1,9})-(\d{1,9}|\*)", re.IGNORECASE)
 
 
 async def all_values(
-    server: Server, service: Service, entry: SearchResultEntry, attribute: str
+    server: Server, service: Service, entry: Entry, attribute: str
 ) -> AsyncIterator[Sequence[bytes]]:
     """The values in the entry, then those to be asked for, part by part.
 
@@ -25,7 +24,7 @@ async def all_values(
     """
     expected = 0
     asked_for = 0
-    at: SearchResultEntry | None = entry
+    at: Entry | None = entry
     while at is not None:
         plain, ranged, last = _parts(at, attribute)
         if not expected and plain:
@@ -43,7 +42,7 @@ async def all_values(
         at = await server.read(service, entry.dn, ANY_ENTRY, (asked,))
 
 
-def _parts(entry: SearchResultEntry, attribute: str) -> tuple[list[bytes], list[bytes] | None, int | None]:
+def _parts(entry: Entry, attribute: str) -> tuple[list[bytes], list[bytes] | None, int | None]:
     """The values without a range, those with one, and the range's last number; None at the end."""
     wanted = type_key(attribute)
     plain: list[bytes] = []

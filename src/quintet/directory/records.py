@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from quintet.directory.services import Service
-from quintet.ldap.pool_config import ConnectionState
+from quintet.ldap import ConnectionState
 
 
 @dataclass(frozen=True, slots=True)

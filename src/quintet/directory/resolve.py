@@ -9,7 +9,7 @@ from quintet.directory.identified import by_dn, id_filter, is_group
 from quintet.directory.queries import is_name, name_filter, query_servers
 from quintet.directory.records import Group, Person, Resolution
 from quintet.directory.services import Service
-from quintet.directory.snapshot import Found, Server, Snapshot
+from quintet.directory.snapshot import FoundEntries, Server, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ async def _at(
     settings = server.settings
     entry = await by_dn(server, name, people=people, groups=groups)
     if entry is not None:
-        found_by_dn = Found((entry,))
+        found_by_dn = FoundEntries((entry,))
         if is_group(server, entry):
             return _Part(groups=_groups(found_by_dn, server, name))
         return _Part(people=_people(found_by_dn, server, name, directory))
@@ -121,7 +121,7 @@ async def _at(
     )
 
 
-def _people(found: Found, server: Server, name: str, directory: DirectorySettings) -> list[_Match]:
+def _people(found: FoundEntries, server: Server, name: str, directory: DirectorySettings) -> list[_Match]:
     settings = server.settings
     matches = []
     for entry in found.entries:
@@ -132,7 +132,7 @@ def _people(found: Found, server: Server, name: str, directory: DirectorySetting
     return matches
 
 
-def _groups(found: Found, server: Server, name: str) -> list[_Match]:
+def _groups(found: FoundEntries, server: Server, name: str) -> list[_Match]:
     settings = server.settings
     return [
         _match(group(entry, settings), name, texts(entry, settings.group_name_attribute))

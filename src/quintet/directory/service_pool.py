@@ -10,21 +10,22 @@ from quintet.directory.connector import BoundConnection, Connector, unavailable
 from quintet.directory.endpoint import Endpoint
 from quintet.directory.errors import DirectoryError, UnencryptedBindError
 from quintet.directory.records import Certificate, ConnectionStatus
-from quintet.ldap import Control, PasswordPolicy
-from quintet.ldap.connection import Connection
-from quintet.ldap.errors import (
+from quintet.ldap import (
     Busy,
+    Connection,
     ConnectionLostError,
+    Control,
     LdapError,
     OperationTimeoutError,
+    PasswordPolicy,
     PoolError,
+    PoolStatus,
     RemoteProtocolError,
+    SearchResult,
     Unavailable,
     UnencryptedPasswordError,
 )
-from quintet.ldap.pool_config import PoolStatus
 from quintet.ldap.prepared import Query
-from quintet.ldap.results import SearchResult
 
 T = TypeVar("T")
 

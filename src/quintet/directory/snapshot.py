@@ -20,23 +20,25 @@ from quintet.directory.kinds import listed, of_group_class
 from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
 from quintet.directory.steps import tell_search
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import (
+from quintet.ldap import (
+    DN,
     AdminLimitExceeded,
     ClientLimitError,
     ConfidentialityRequired,
+    Entry,
+    Filter,
     LdapError,
     NoSuchObject,
     OperationsError,
+    Or,
     ResultError,
+    Scope,
+    SearchResult,
     SizeLimitExceeded,
     StrongerAuthRequired,
     TimeLimitExceeded,
 )
-from quintet.ldap.filters import Filter, Or
-from quintet.ldap.messages import BASE_OBJECT, SearchResultEntry
 from quintet.ldap.prepared import PreparedRead, PreparedSearch
-from quintet.ldap.results import SearchResult
 
 LIMITS = (SizeLimitExceeded, TimeLimitExceeded, AdminLimitExceeded)
 
@@ -45,13 +47,13 @@ _ABOUT_ALL = (*LIMITS, OperationsError, StrongerAuthRequired, ConfidentialityReq
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundEntries:
     """The entries of a search; `cut` when there were more than the limit, ours or the server's.
 
     `missing_base` says which base was not there to be searched.
     """
 
-    entries: Sequence[SearchResultEntry]
+    entries: Sequence[Entry]
     cut: bool = False
     missing_base: str | None = None
 
@@ -82,7 +84,7 @@ class Server:
         self._told: set[str] = set()
         self._group_classes = frozenset(name.lower().encode() for name in listed(settings.group_class))
         person_base, group_base = str(settings.person_base), str(settings.group_base)
-        person_scope, group_scope = settings.person_scope.value, settings.group_scope.value
+        person_scope, group_scope = settings.person_scope, settings.group_scope
         people, groups = person_attributes(settings), group_attributes(settings)
         self.login_search = PreparedSearch(person_base, person_scope, people, limit=2)
         self.people_search = PreparedSearch(person_base, person_scope, people, limit=max_results)
@@ -95,7 +97,7 @@ class Server:
 
     async def find_all(
         self, service: Service, asked: Sequence[tuple[PreparedSearch, bytes]], *, in_part: bool = False
-    ) -> list[Found]:
+    ) -> list[FoundEntries]:
         """What these searches with these filters find, over the connections of the service.
 
         Limits also hold for servers that do not observe them. With `in_part`, what came before the server's
@@ -105,7 +107,7 @@ class Server:
         for (search, tree), outcome in zip(asked, outcomes, strict=True):
             tell_search(service, self.label, search.base, search.scope, tree, outcome)
         return [
-            Found(outcome.entries)
+            FoundEntries(outcome.entries)
             if type(outcome) is SearchResult
             else self._cut_or_raise(service, search, outcome, in_part=in_part)
             for (search, _), outcome in zip(asked, outcomes, strict=True)
@@ -113,7 +115,7 @@ class Server:
 
     async def find_each(
         self, service: Service, asked: Sequence[tuple[PreparedSearch, bytes]]
-    ) -> list[Found | None]:
+    ) -> list[FoundEntries | None]:
         """As `find_all`, with None where the server refuses one of the searches."""
         outcomes = await self.pools[service].find_all([search.query(tree) for search, tree in asked])
         return [
@@ -130,7 +132,7 @@ class Server:
         attributes: Sequence[str],
         *,
         limit: int = 0,
-    ) -> Found:
+    ) -> FoundEntries:
         """One search, as in `find_all`."""
         tree = filter if isinstance(filter, bytes) else filter.encode()
         search = PreparedSearch(str(base), scope, attributes, limit=limit)
@@ -143,28 +145,26 @@ class Server:
         dn: DN | str,
         filter: Filter | bytes,  # noqa: A002 (LDAP's own word)
         attributes: Sequence[str],
-    ) -> SearchResultEntry | None:
+    ) -> Entry | None:
         """One entry by its name; None when it does not exist, or the filter does not match it."""
         (outcome,) = await self.pools[service].find_all((PreparedRead(filter, attributes).query(str(dn)),))
         tree = filter if isinstance(filter, bytes) else filter.encode()
-        tell_search(service, self.label, str(dn), BASE_OBJECT, tree, outcome)
+        tell_search(service, self.label, str(dn), Scope.BASE, tree, outcome)
         return _entry_or_raise(outcome)
 
-    async def read_each(
-        self, service: Service, read: PreparedRead, dns: Sequence[str]
-    ) -> list[SearchResultEntry | None]:
+    async def read_each(self, service: Service, read: PreparedRead, dns: Sequence[str]) -> list[Entry | None]:
         """The entries of these names, in order; None also where the server refuses to give one of them."""
         outcomes = await self.pools[service].find_all([read.query(dn) for dn in dns])
         return [None if _is_refusal(outcome) else _entry_or_raise(outcome) for outcome in outcomes]
 
-    def is_group_entry(self, entry: SearchResultEntry) -> bool:
+    def is_group_entry(self, entry: Entry) -> bool:
         """Whether this is a group: by its class, or because it has members."""
         if any(name.lower() in self._group_classes for name in values(entry, "objectClass")):
             return True
         return any(values(entry, attribute) for attribute in member_attributes(self.settings))
 
     def missing_base(self, service: Service, base: DN) -> str:
-        """Which configured base is not there, in words. The administrator is told once."""
+        """Which configured base is not there, in words. One warning is logged."""
         settings = self.settings
         keys = [
             key
@@ -191,21 +191,21 @@ class Server:
 
     def _cut_or_raise(
         self, service: Service, search: PreparedSearch, error: SearchResult | LdapError, *, in_part: bool
-    ) -> Found:
+    ) -> FoundEntries:
         match error:
             case SizeLimitExceeded() | ClientLimitError():
-                return Found(error.partial.entries if error.partial else (), cut=True)
+                return FoundEntries(error.partial.entries if error.partial else (), cut=True)
             case TimeLimitExceeded() | AdminLimitExceeded() if (
                 in_part and error.partial and error.partial.entries
             ):
-                return Found(error.partial.entries, cut=True)
+                return FoundEntries(error.partial.entries, cut=True)
             case NoSuchObject():
-                at_base = search.scope == BASE_OBJECT
+                at_base = search.scope == Scope.BASE
                 missing = None if at_base else self.missing_base(service, DN.parse(search.base))
-                return Found((), missing_base=missing)
+                return FoundEntries((), missing_base=missing)
             case LdapError():
                 raise error
-        return Found(error.entries)
+        return FoundEntries(error.entries)
 
 
 def _is_refusal(outcome: SearchResult | LdapError) -> bool:
@@ -213,7 +213,7 @@ def _is_refusal(outcome: SearchResult | LdapError) -> bool:
     return isinstance(outcome, ResultError) and not isinstance(outcome, _ABOUT_ALL)
 
 
-def _entry_or_raise(outcome: SearchResult | LdapError) -> SearchResultEntry | None:
+def _entry_or_raise(outcome: SearchResult | LdapError) -> Entry | None:
     if type(outcome) is SearchResult:
         return outcome.entries[0] if outcome.entries else None
     match outcome:

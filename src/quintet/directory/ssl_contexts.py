@@ -8,9 +8,7 @@ from typing import final
 
 from quintet.directory.endpoint import Endpoint, FileFingerprint, Mode
 from quintet.directory.errors import UntrustedServerError
-from quintet.ldap.connection import Connection, connect
-from quintet.ldap.errors import LdapError, TlsError
-from quintet.ldap.limits import Address
+from quintet.ldap import Address, Connection, LdapError, TlsError, connect
 from quintet.tls import (
     ChainError,
     Presented,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from quintet.directory.account_state import AccountState, state_of
 from quintet.directory.services import Service
 from quintet.ldap import Control, LdapError, ResultError, SearchResult
-from quintet.ldap.filters import decode
+from quintet.ldap.messages import decode_filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,6 @@ def tell_bind(server: str, dn: str, answer: ResultError | Sequence[Control]) -> 
 
 def _text(tree: bytes) -> str:
     try:
-        return str(decode(tree))
+        return str(decode_filter(tree))
     except LdapError:
         return "(a filter that has no text)"

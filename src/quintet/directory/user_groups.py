@@ -1,4 +1,4 @@
-"""The groups of a person, for policies (reference 3.5): by a filter, or by an attribute like `memberOf`."""
+"""The groups of a person, for policies (config 3.5): by a filter, or by an attribute like `memberOf`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,9 +21,7 @@ from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Person
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
-from quintet.ldap import And, Equality
-from quintet.ldap.errors import FilterSyntaxError, LdapError
-from quintet.ldap.messages import SearchResultEntry
+from quintet.ldap import And, Entry, Equality, FilterSyntaxError, LdapError
 from quintet.ldap.prepared import PreparedRead
 
 DEPTH, DEEPEST = 4, 10
@@ -82,7 +80,7 @@ async def group_levels(snapshot: Snapshot, person: Person, *, depth: int = DEPTH
     return tuple(found.values())
 
 
-async def _directly(server: Server, dn: str, *, primary: bool) -> Sequence[SearchResultEntry]:
+async def _directly(server: Server, dn: str, *, primary: bool) -> Sequence[Entry]:
     """The groups with this entry as a member; `primary`, if it is a person, the primary group, too."""
     groups = await _by_membership(server, dn)
     if primary and is_active_directory(*spoken(server.settings)):
@@ -90,7 +88,7 @@ async def _directly(server: Server, dn: str, *, primary: bool) -> Sequence[Searc
     return groups
 
 
-async def _primary(server: Server, dn: str) -> Sequence[SearchResultEntry]:
+async def _primary(server: Server, dn: str) -> Sequence[Entry]:
     """Active Directory: the primary group does not have the person in `member` (row S55).
 
     It is found by its SID, which is the person's with the number in `primaryGroupID` as the last part;
@@ -105,7 +103,7 @@ async def _primary(server: Server, dn: str) -> Sequence[SearchResultEntry]:
     found = await server.search(
         _SERVICE,
         settings.group_base,
-        settings.group_scope.value,
+        settings.group_scope,
         And(
             (
                 of_group_class(settings.group_class),
@@ -118,7 +116,7 @@ async def _primary(server: Server, dn: str) -> Sequence[SearchResultEntry]:
     return found.entries
 
 
-async def _by_membership(server: Server, dn: str) -> Sequence[SearchResultEntry]:
+async def _by_membership(server: Server, dn: str) -> Sequence[Entry]:
     settings = server.settings
     if settings.member_of:
         return await _by_attribute(server, dn, settings.member_of)
@@ -131,7 +129,7 @@ async def _by_membership(server: Server, dn: str) -> Sequence[SearchResultEntry]
     found = await server.search(
         _SERVICE,
         settings.group_base,
-        settings.group_scope.value,
+        settings.group_scope,
         filled,
         group_attributes(settings),
         limit=MOST_GROUPS,
@@ -139,7 +137,7 @@ async def _by_membership(server: Server, dn: str) -> Sequence[SearchResultEntry]
     return found.entries
 
 
-async def _by_attribute(server: Server, dn: str, attribute: str) -> Sequence[SearchResultEntry]:
+async def _by_attribute(server: Server, dn: str, attribute: str) -> Sequence[Entry]:
     settings = server.settings
     holder = await server.read(_SERVICE, dn, ANY_ENTRY, (attribute,))
     if holder is None:
@@ -154,7 +152,7 @@ async def _by_attribute(server: Server, dn: str, attribute: str) -> Sequence[Sea
                 if len(names) < MOST_GROUPS and text and is_below(key, bases):
                     names.setdefault(key, text)
             await asyncio.sleep(0)
-    entries: list[SearchResultEntry] = []
+    entries: list[Entry] = []
     read = PreparedRead(ANY_ENTRY, group_attributes(settings))
     asked = list(names.values())
     for begin in range(0, len(asked), _AT_ONCE):

@@ -8,8 +8,17 @@ from typing import final
 
 from quintet.embedded.matching import attribute_key, compiled, normal
 from quintet.embedded.sasl import Exchange, mechanisms
-from quintet.embedded.tree import NEVER_SHOWN, Node, Tree, parsed
-from quintet.ldap import Control, Entry, ManageDsaIT, PagedResults, RemoteProtocolError, Result, Scope
+from quintet.embedded.tree import NEVER_SHOWN, Tree, TreeEntry, parsed
+from quintet.ldap import (
+    Control,
+    Entry,
+    ExtendedResponse,
+    ManageDsaIT,
+    PagedResults,
+    RemoteProtocolError,
+    Result,
+    Scope,
+)
 from quintet.ldap.messages import (
     COMPARE_FALSE,
     COMPARE_TRUE,
@@ -25,7 +34,6 @@ from quintet.ldap.messages import (
     DeleteRequest,
     DeleteResponse,
     ExtendedRequest,
-    ExtendedResponse,
     Message,
     ModifyDNRequest,
     ModifyDNResponse,
@@ -39,8 +47,7 @@ from quintet.ldap.messages import (
     Simple,
     utf8,
 )
-from quintet.ldap.sasl.channel_binding import tls_server_end_point
-from quintet.ldap.sasl.scram import ScramError
+from quintet.ldap.sasl import ScramError, tls_server_end_point
 
 _CONTROLS = (PagedResults.OID, ManageDsaIT.OID)
 _OPEN_PAGES = 32
@@ -59,7 +66,7 @@ class Rules:
     """What the directory allows.
 
     `anonymous`: searches without a bind. `hidden`: attributes that only bound accounts see. `secure_binds`:
-    no password in clear. `size_limit`: entries in one answer, 0 for no limit. `range_limit`: values of one
+    no unencrypted password. `size_limit`: entries in one answer, 0 for no limit. `range_limit`: values of one
     attribute in one entry, as Active Directory has it; None for no limit. `scram`: whether SCRAM is offered.
     `root`: what the root DSE tells differently, as another product does; no values leave an attribute out.
     """
@@ -75,7 +82,7 @@ class Rules:
 
 @final
 @dataclass(slots=True)
-class Answers:
+class Conversation:
     """One client's conversation: who it is bound as, and its open pages."""
 
     tree: Tree
@@ -83,8 +90,8 @@ class Answers:
     offers_tls: bool
     certificate: bytes | None = None
     encrypted: bool = False
-    bound: Node | None = None
-    _pages: dict[bytes, tuple[SearchRequest, Iterator[Node | None]]] = field(default_factory=dict)
+    bound: TreeEntry | None = None
+    _pages: dict[bytes, tuple[SearchRequest, Iterator[TreeEntry | None]]] = field(default_factory=dict)
     _cookies: int = 0
     _exchange: Exchange | None = None
 
@@ -218,12 +225,12 @@ class Answers:
             **self.rules.root,
         }
         given = {name: [utf8(each) for each in values] for name, values in told.items() if values}
-        root = Node(Entry("", given), 0)
+        root = TreeEntry(Entry("", given), 0)
         if compiled(request.filter, root.keys())(root):
             yield Message(number, self._shown(root, request, follow=False))
         yield Message(number, SearchResultDone(Result()))
 
-    def _shown(self, node: Node, request: SearchRequest, *, follow: bool) -> Response:
+    def _shown(self, node: TreeEntry, request: SearchRequest, *, follow: bool) -> Response:
         if follow and "referral" in node.values("objectclass"):
             return SearchResultReference(
                 tuple(uri.decode("utf-8", "surrogateescape") for uri in node.raw("ref"))
@@ -231,18 +238,18 @@ class Answers:
         shown = node.read(request.attributes, hidden=self._unseen(), range_limit=self.rules.range_limit)
         return Entry(node.name, {name: [] for name in shown} if request.types_only else shown)
 
-    def _begun(self, request: SearchRequest) -> Iterator[Node | None]:
+    def _begun(self, request: SearchRequest) -> Iterator[TreeEntry | None]:
         return self.tree.search(
             self._found(request.base), request.scope, request.filter, hidden=self._unseen()
         )
 
-    def _continued(self, request: SearchRequest, cookie: bytes) -> Iterator[Node | None]:
+    def _continued(self, request: SearchRequest, cookie: bytes) -> Iterator[TreeEntry | None]:
         first, nodes = self._pages.pop(cookie, (None, iter(())))
         if first is None or (first.base, first.filter) != (request.base, request.filter):
             raise Failure(53, "this cookie does not belong to this search")
         return nodes
 
-    def _kept(self, request: SearchRequest, nodes: Iterator[Node | None]) -> bytes:
+    def _kept(self, request: SearchRequest, nodes: Iterator[TreeEntry | None]) -> bytes:
         while len(self._pages) >= _OPEN_PAGES:
             del self._pages[next(iter(self._pages))]
         self._cookies += 1
@@ -250,7 +257,7 @@ class Answers:
         self._pages[cookie] = request, nodes
         return cookie
 
-    def _found(self, name: str) -> Node | None:
+    def _found(self, name: str) -> TreeEntry | None:
         """The entry; None for the root, which is above all. Raises Failure when there is none."""
         dn = parsed(name)
         if dn is None:

@@ -40,9 +40,9 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Sends the first `octets` of the whole answer; then silence, or a reset with `drop`."""
+    """Sends the first `size` bytes of the whole answer; then silence, or a reset with `drop`."""
 
-    octets: int
+    size: int
     drop: bool = False
 
 
@@ -61,7 +61,7 @@ class WrongId:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerWith:
     """Answers with this result code, without entries: 51 busy, 52 unavailable, 4 size limit and so on."""
 
     code: int
@@ -72,7 +72,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Endless:
-    """Answers a search with entries that never end, each `size` octets large."""
+    """Answers a search with entries that never end, each `size` bytes large."""
 
     size: int = 1000
 
@@ -85,7 +85,7 @@ class Notice:
     diagnostic: str = "the server is shutting down"
 
 
-Action = Wait | Delay | Silence | Drop | Cut | Garbage | WrongId | Answer | Endless | Notice
+Action = Wait | Delay | Silence | Drop | Cut | Garbage | WrongId | AnswerWith | Endless | Notice
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Protocol
 
-from quintet.ldap.dn import DN, fold, type_key
-from quintet.ldap.errors import DNSyntaxError
-from quintet.ldap.filters import (
+from quintet.ldap import (
+    DN,
     And,
     Approximate,
+    DNSyntaxError,
     Equality,
     Extensible,
     Filter,
@@ -23,15 +23,16 @@ from quintet.ldap.filters import (
     Present,
     Substrings,
 )
+from quintet.ldap.dn import fold, type_key
 from quintet.ldap.messages import utf8
 
 Normal = object
-"""A value in the form in which equal ones are equal: text, octets or a DN."""
+"""A value in the form in which equal ones are equal: text, bytes or a DN."""
 
 Outcome = bool | None
 """True, False, or None for RFC 4511's Undefined."""
 
-OCTETS = frozenset(
+BYTE_VALUED = frozenset(
     {"jpegphoto", "photo", "audio", "usercertificate", "userpassword", "objectguid", "objectsid"}
 )
 NAMES = frozenset(
@@ -78,7 +79,7 @@ def attribute_key(description: str) -> str:
 
 def normal(key: str, value: bytes) -> Normal:
     """The normal form of a value of the attribute."""
-    if key in OCTETS:
+    if key in BYTE_VALUED:
         return value
     text = value.decode("utf-8", "surrogateescape")
     if key in NAMES:
@@ -188,7 +189,7 @@ def _text(value: Normal) -> str:
 
 def _parts(tree: Substrings, key: str) -> tuple[str, list[str], str]:
     def folded(part: bytes) -> str:
-        if key in OCTETS:
+        if key in BYTE_VALUED:
             return part.decode("latin-1")
         text = fold(part.decode("utf-8", "surrogateescape"))
         if key in TELEPHONES:
@@ -197,7 +198,7 @@ def _parts(tree: Substrings, key: str) -> tuple[str, list[str], str]:
         return f"{' ' * part[:1].isspace()}{text}{' ' * part[-1:].isspace()}" if text else ""
 
     initial, final = folded(tree.initial or b""), folded(tree.final or b"")
-    if key not in OCTETS:
+    if key not in BYTE_VALUED:
         initial, final = initial.lstrip(), final.rstrip()
     return initial, [folded(part) for part in tree.any], final
 

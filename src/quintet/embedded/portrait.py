@@ -1,7 +1,7 @@
-"""Portraits that nobody sat for: small symmetric patterns, drawn as real JPEG files.
+"""Invented portraits: small symmetric patterns, drawn as real JPEG files.
 
 The encoder writes baseline JPEG (ITU-T T.81) in which each block of 8 by 8 pixels has one colour. So only
-the DC coefficients count, and a picture is some 500 octets.
+the DC coefficients count, and a picture is some 500 bytes.
 """
 
 import colorsys
@@ -21,12 +21,12 @@ _PAPER: Colour = (244, 244, 240)
 
 def draw(seed: str) -> bytes:
     """A JPEG of 96 by 96 pixels that is always the same for the same `seed`."""
-    octets = hashlib.sha256(seed.encode()).digest()
-    red, green, blue = colorsys.hls_to_rgb(octets[0] / 256, 0.35 + octets[1] / 1280, 0.6)
+    raw = hashlib.sha256(seed.encode()).digest()
+    red, green, blue = colorsys.hls_to_rgb(raw[0] / 256, 0.35 + raw[1] / 1280, 0.6)
     ink = (round(red * 255), round(green * 255), round(blue * 255))
     half = (_CELLS + 1) // 2
     cells = [
-        [octets[2 + row * half + min(column, _CELLS - 1 - column)] & 1 for column in range(_CELLS)]
+        [raw[2 + row * half + min(column, _CELLS - 1 - column)] & 1 for column in range(_CELLS)]
         for row in range(_CELLS)
     ]
     side = _CELLS * _BLOCKS_A_CELL

@@ -231,7 +231,7 @@ def _groups(people: tuple[Entry, ...]) -> Iterator[Entry]:
         return f"cn={escape_dn_value(name)},{GROUPS}"
 
     def group(name: str, members: Sequence[str], description: str) -> Entry:
-        # The schema wants a member. The empty name is nobody's, and servers take it.
+        # The schema wants a member. The empty name names no entry, and servers accept it.
         return _entry(
             group_dn(name), "groupOfNames", cn=name, description=description, member=members or ("",)
         )

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import final
 
-from quintet.embedded.tree import Node, Tree, parsed
-from quintet.ldap import Equality, Scope
-from quintet.ldap.sasl import scram
+from quintet.embedded.tree import Tree, TreeEntry, parsed
+from quintet.ldap import Equality, Scope, sasl
 
 
 def mechanisms(*, bound: bool) -> Sequence[str]:
     """What is offered; the PLUS forms where the channel can be bound to."""
-    return [each for each in scram.MECHANISMS if bound or not each.endswith("-PLUS")]
+    return [each for each in sasl.MECHANISMS if bound or not each.endswith("-PLUS")]
 
 
 @final
@@ -19,10 +18,10 @@ class Exchange:
 
     def __init__(self, tree: Tree, mechanism: str, binding: bytes | None) -> None:
         self.mechanism = mechanism
-        self.node: Node | None = None
+        self.node: TreeEntry | None = None
         self._tree = tree
-        self._found: Node | None = None
-        self._server = scram.ScramServer(
+        self._found: TreeEntry | None = None
+        self._server = sasl.ScramServer(
             mechanism, self._credentials, binding=binding, plus_offered=binding is not None
         )
         self._begun = False
@@ -33,19 +32,21 @@ class Exchange:
             return self._server.first(credentials)
         answer = self._server.final(credentials)
         if self._found is None or self._server.authzid not in ("", f"u:{self._server.user}"):
-            raise scram.ScramError("nobody may act for somebody else here")
+            raise sasl.ScramError(
+                "proxy authorization is not supported: the authorization identity must be empty or the user's"
+            )
         self.node = self._found
         return answer
 
-    def _credentials(self, user: str) -> scram.Credentials | None:
+    def _credentials(self, user: str) -> sasl.Credentials | None:
         """By a DN, a uid or a cn. A password that is kept as a hash is of no use."""
         self._found = self._entry(user)
         for password in self._found.raw("userpassword") if self._found else ():
             if not password.startswith(b"{"):
-                return scram.credentials(self.mechanism, password)
+                return sasl.credentials(self.mechanism, password)
         return None
 
-    def _entry(self, user: str) -> Node | None:
+    def _entry(self, user: str) -> TreeEntry | None:
         name = parsed(user)
         if name and (node := self._tree.get(name)) is not None:
             return node

@@ -9,7 +9,7 @@ from typing import Self, final
 
 from quintet.embedded.answers import Rules
 from quintet.embedded.faults import Faults
-from quintet.embedded.session import Session, SharedState
+from quintet.embedded.session import EmbeddedSession, SharedState
 from quintet.embedded.tree import Tree
 from quintet.ldap import Entry
 
@@ -86,7 +86,7 @@ class EmbeddedServer:
 
     async def _listen(self, port: int, tls: ssl.SSLContext | None) -> int:
         server = await asyncio.get_running_loop().create_server(
-            lambda: Session(self._service, encrypted=tls is not None), self._host, port, ssl=tls
+            lambda: EmbeddedSession(self._service, encrypted=tls is not None), self._host, port, ssl=tls
         )
         self._servers.append(server)
         found: int = server.sockets[0].getsockname()[1]

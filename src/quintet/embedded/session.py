@@ -1,4 +1,4 @@
-"""One client of the embedded server: octets to requests, answers to octets, and the faults in between."""
+"""One client of the embedded server: bytes to requests, answers to bytes, and the faults in between."""
 
 import asyncio
 import ssl
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
 from typing import Final, final
 
-from quintet.embedded.answers import Answers, Rules, ending
+from quintet.embedded.answers import Conversation, Rules, ending
 from quintet.embedded.faults import (
     Action,
-    Answer,
+    AnswerWith,
     Cut,
     Delay,
     Drop,
@@ -25,22 +25,20 @@ from quintet.embedded.faults import (
     WrongId,
 )
 from quintet.embedded.tree import Tree
-from quintet.ldap import Entry
-from quintet.ldap.ber import BerError
+from quintet.ldap import Entry, ExtendedResponse, Result
 from quintet.ldap.messages import (
     NOTICE_OF_DISCONNECTION,
     START_TLS,
     AbandonRequest,
     AddRequest,
+    BerError,
     BindRequest,
     CompareRequest,
     DeleteRequest,
     ExtendedRequest,
-    ExtendedResponse,
     Message,
     ModifyDNRequest,
     ModifyRequest,
-    Result,
     SearchRequest,
     SearchResultDone,
     UnbindRequest,
@@ -74,16 +72,16 @@ class SharedState:
     certificate: bytes | None
     faults: Faults
     counts: Counter[str] = field(default_factory=Counter)
-    sessions: "set[Session]" = field(default_factory=set)
+    sessions: "set[EmbeddedSession]" = field(default_factory=set)
 
 
 @final
-class Session(asyncio.Protocol):
+class EmbeddedSession(asyncio.Protocol):
     """Binds and StartTLS run alone, as RFC 4511 4.2.1 and 4.14.1 want; everything else side by side."""
 
     def __init__(self, service: SharedState, *, encrypted: bool) -> None:
         self._service = service
-        self._answers = Answers(
+        self._answers = Conversation(
             service.tree, service.rules, service.tls is not None, service.certificate, encrypted
         )
         self._transport: asyncio.Transport | None = None
@@ -218,15 +216,15 @@ class Session(asyncio.Protocol):
                 await self._forever()
             case Drop():
                 self.abort()
-            case Cut(octets, drop):
+            case Cut(size, drop):
                 answer = b"".join(encode(each) for each in self._answer(message) if each is not None)
-                self._write(answer[:octets])
+                self._write(answer[:size])
                 await (self._leave() if drop else self._forever())
             case Garbage(data):
                 self._write(data)
             case WrongId(by):
                 await self._send(each and replace(each, id=each.id + by) for each in self._answer(message))
-            case Answer(code, diagnostic, entries):
+            case AnswerWith(code, diagnostic, entries):
                 found = (each for each in self._answer(message) if _is_entry(each))
                 end = ending(message, Result(code, diagnostic=diagnostic))
                 await self._send(chain(islice(found, entries), (end,)))
@@ -260,7 +258,7 @@ class Session(asyncio.Protocol):
             self._transport.write(data)
 
     async def _start_tls(self) -> None:
-        """What came in clear behind the request is thrown away: nobody vouches for it (RFC 4513 3.1.1)."""
+        """What came unencrypted behind the request is thrown away, as it may be forged (RFC 4513 3.1.1)."""
         context, transport = self._service.tls, self._transport
         if context is None or transport is None or self._answers.encrypted:
             return
@@ -310,12 +308,12 @@ def _message_size(data: bytearray) -> int | None:
         return None
     if data[0] != 0x30:
         raise BerError("this is no LDAP")
-    count_octets = data[1] & 0x7F if data[1] & 0x80 else 0
-    if data[1] == 0x80 or count_octets > 4:
+    count_bytes = data[1] & 0x7F if data[1] & 0x80 else 0
+    if data[1] == 0x80 or count_bytes > 4:
         raise BerError("the length of a message is malformed")
-    if len(data) < 2 + count_octets:
+    if len(data) < 2 + count_bytes:
         return None
-    size = int.from_bytes(data[2 : 2 + count_octets], "big") if count_octets else data[1]
+    size = int.from_bytes(data[2 : 2 + count_bytes], "big") if count_bytes else data[1]
     if size > _LARGEST_REQUEST:
         raise BerError("the message is too large")
-    return 2 + count_octets + size
+    return 2 + count_bytes + size

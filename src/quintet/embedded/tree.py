@@ -8,17 +8,17 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import final
 
-from quintet.embedded.matching import OCTETS, Normal, attribute_key, compiled, normal
+from quintet.embedded.matching import BYTE_VALUED, Normal, attribute_key, compiled, normal
 from quintet.ldap import DN, And, Approximate, DNSyntaxError, Entry, Equality, Filter, Or, Scope
 
 _OPERATIONAL = frozenset({"entryuuid", "entrydn", "hassubordinates", "memberof"})
 _OF_ROOT = frozenset({"namingcontexts", "vendorname", "vendorversion"})
 NEVER_SHOWN = frozenset({"userpassword"})
-"""Attributes that nobody reads, and that no filter finds."""
+"""Attributes that no client reads, and that no filter finds."""
 
 
 @final
-class Node:
+class TreeEntry:
     """An entry in its place. `order` is its place in the LDIF."""
 
     __slots__ = ("_attributes", "_normal", "children", "dn", "name", "order", "parent")
@@ -27,8 +27,8 @@ class Node:
         self.dn = DN.parse(entry.dn)
         self.name = str(self.dn)
         self.order = order
-        self.parent: Node | None = None
-        self.children: list[Node] = []
+        self.parent: TreeEntry | None = None
+        self.children: list[TreeEntry] = []
         self._attributes: dict[str, tuple[str, tuple[bytes, ...]]] = {}
         self._normal: dict[str, tuple[Normal, ...]] = {}
         for spelling, values in entry.attributes.items():
@@ -90,29 +90,29 @@ class Tree:
     """All entries. Names without an entry above them are the naming contexts."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self.nodes: dict[DN, Node] = {}
+        self.nodes: dict[DN, TreeEntry] = {}
         for order, entry in enumerate(entries):
-            node = Node(entry, order)
+            node = TreeEntry(entry, order)
             if node.dn in self.nodes:
                 raise ValueError(f"there are two entries named {node.name}")
             self.nodes[node.dn] = node
-        self.roots: list[Node] = []
+        self.roots: list[TreeEntry] = []
         for node in self.nodes.values():
             node.parent = self.nodes.get(node.dn.parent or DN())
             (node.parent.children if node.parent else self.roots).append(node)
         self._add_operational()
         self.known: set[str] = set(_OPERATIONAL)
-        self._index: dict[tuple[str, Normal], list[Node]] = {}
+        self._index: dict[tuple[str, Normal], list[TreeEntry]] = {}
         for node in self.nodes.values():
             self.known.update(node.keys())
-            for key in set(node.keys()) - OCTETS:
+            for key in set(node.keys()) - BYTE_VALUED:
                 for value in dict.fromkeys(node.values(key)):
                     self._index.setdefault((key, value), []).append(node)
 
-    def get(self, dn: DN) -> Node | None:
+    def get(self, dn: DN) -> TreeEntry | None:
         return self.nodes.get(dn)
 
-    def nearest(self, dn: DN) -> Node | None:
+    def nearest(self, dn: DN) -> TreeEntry | None:
         """The entry or the nearest one above it: LDAP's matchedDN."""
         above: DN | None = dn
         while above:
@@ -122,8 +122,8 @@ class Tree:
         return None
 
     def search(
-        self, base: Node | None, scope: int, tree: Filter, *, hidden: Collection[str] = ()
-    ) -> Iterator[Node | None]:
+        self, base: TreeEntry | None, scope: int, tree: Filter, *, hidden: Collection[str] = ()
+    ) -> Iterator[TreeEntry | None]:
         """Entries that `tree` finds, and None for each other entry looked at.
 
         Without `base`, everywhere. `hidden` attributes do not exist for this search.
@@ -140,14 +140,14 @@ class Tree:
             inside = candidates is None or _is_inside(node, base, scope)
             yield node if inside and test(node) else None
 
-    def _candidates(self, tree: Filter, known: Collection[str]) -> set[Node] | None:
+    def _candidates(self, tree: Filter, known: Collection[str]) -> set[TreeEntry] | None:
         """Nodes among which all that the filter finds are, by the index; None when it cannot tell."""
         match tree:
             case Equality(attribute, value) | Approximate(attribute, value):
                 key = attribute_key(attribute)
                 if key not in known:
                     return set()
-                return None if key in OCTETS else set(self._index.get((key, normal(key, value)), ()))
+                return None if key in BYTE_VALUED else set(self._index.get((key, normal(key, value)), ()))
             case And(filters):
                 found = [each for part in filters if (each := self._candidates(part, known)) is not None]
                 return min(found, key=len) if found else None
@@ -155,7 +155,7 @@ class Tree:
                 parts = [self._candidates(part, known) for part in filters]
                 if None in parts:
                     return None
-                return set[Node]().union(*(part for part in parts if part is not None))
+                return set[TreeEntry]().union(*(part for part in parts if part is not None))
         return None
 
     def _add_operational(self) -> None:
@@ -179,7 +179,7 @@ def _is_operational(key: str) -> bool:
     return key in _OPERATIONAL or key in _OF_ROOT or key.startswith("supported")
 
 
-def _inside(base: Node | None, scope: int, roots: list[Node]) -> Iterator[Node]:
+def _inside(base: TreeEntry | None, scope: int, roots: list[TreeEntry]) -> Iterator[TreeEntry]:
     if scope == Scope.BASE:
         yield from (base,) if base else ()
         return
@@ -193,10 +193,10 @@ def _inside(base: Node | None, scope: int, roots: list[Node]) -> Iterator[Node]:
         stack.extend(reversed(node.children))
 
 
-def _is_inside(node: Node, base: Node | None, scope: int) -> bool:
+def _is_inside(node: TreeEntry, base: TreeEntry | None, scope: int) -> bool:
     if scope == Scope.ONE_LEVEL:
         return node.parent is base
-    at: Node | None = node
+    at: TreeEntry | None = node
     while at is not None and at is not base:
         at = at.parent
     return at is base

@@ -11,6 +11,10 @@
 
 `connect` makes a `Connection`, and a `Pool` keeps several; `LdapOperations` has the operations of both. All
 errors are an `LdapError`.
+
+What few programs need has interfaces of its own: `quintet.ldap.messages` the messages of the protocol as
+values, `quintet.ldap.sasl` both sides of SCRAM, `quintet.ldap.prepared` searches that are encoded once, and
+`quintet.ldap.dn` the keys by which attribute types and values are compared.
 """
 
 from quintet.ldap import ldif
@@ -19,6 +23,7 @@ from quintet.ldap.arguments import Deref, Scope
 from quintet.ldap.connection import Connection, connect
 from quintet.ldap.controls import (
     Assertion,
+    KnownControl,
     ManageDsaIT,
     PagedResults,
     PasswordExpired,
@@ -99,6 +104,7 @@ from quintet.ldap.errors import (
     UnencryptedPasswordError,
     UnwillingToPerform,
     UrlSyntaxError,
+    printable,
 )
 from quintet.ldap.filters import (
     And,
@@ -188,6 +194,7 @@ __all__ = [
     "InvalidAttributeSyntax",
     "InvalidCredentials",
     "InvalidDNSyntax",
+    "KnownControl",
     "LdapError",
     "LdapOperations",
     "LdapSyntaxError",
@@ -270,4 +277,5 @@ __all__ = [
     "escape_filter_value",
     "ldif",
     "parse",
+    "printable",
 ]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final, final
 
 from quintet.ldap.arguments import check_search
-from quintet.ldap.ber import ELEMENTS, boolean, enumerated, head, integer, octets
+from quintet.ldap.ber import ELEMENTS, boolean, enumerated, head, integer, octet_string
 from quintet.ldap.errors import NO_TEXT, InvalidCredentials, LocalProtocolError
 from quintet.ldap.messages import (
     SUCCESS,
@@ -57,7 +57,7 @@ class SearchFrame:
         check_search(base, scope, attributes, deref, size_limit, time_limit, types_only)
         self._before = b"".join(
             (
-                octets(utf8(base)),
+                octet_string(utf8(base)),
                 enumerated(scope),
                 enumerated(deref),
                 integer(size_limit),
@@ -75,7 +75,7 @@ class SearchFrame:
         return b"".join((head(0x30, length), number, opening, tree, self._after, controls))
 
     def _opening(self, tree: int) -> tuple[bytes, int]:
-        """What stands before a filter of `tree` octets, and the length of the request around it."""
+        """What stands before a filter of `tree` bytes, and the length of the request around it."""
         length = len(self._before) + tree + len(self._after)
         opening = head(0x63, length) + self._before
         found = opening, len(opening) + tree + len(self._after)
@@ -149,7 +149,7 @@ _names: dict[bytes, str] = {}
 _LONE_VALUES: Final = tuple(
     bytes((0x31, n - 2, 0x04, n - 4)) if 4 <= n < 0x80 else None for n in range(0x200)
 )
-"""By how many octets are left of an attribute after its name: how they begin when they are one short value.
+"""By how many bytes are left of an attribute after its name: how they begin when they are one short value.
 
 As long as it is, there is nothing at the indexes that lengths which lie come to, negative ones among them.
 """

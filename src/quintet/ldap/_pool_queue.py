@@ -19,7 +19,7 @@ _NEVER = float("inf")
 
 
 class Job(Protocol):
-    """What waits. Its future is done when it has ended, or whoever asked was cancelled."""
+    """What waits. Its future is done when it has ended, or its caller was cancelled."""
 
     future: asyncio.Future[Any]
     deadline: float
@@ -43,7 +43,7 @@ class Lease:
         self.future.set_result(member)
 
 
-class Binding(Protocol):
+class BindingPool(Protocol):
     """The pool, as a bind sees it: where a bind ends, the pool decides what comes next."""
 
     config: PoolConfig
@@ -66,7 +66,7 @@ class Bind(BindOperation):
     __slots__ = ("began", "future", "keep", "member", "pool", "tries")
 
     def __init__(
-        self, pool: Binding, dn: str, password: str | bytes, controls: Sequence[Control], *, keep: bool
+        self, pool: BindingPool, dn: str, password: str | bytes, controls: Sequence[Control], *, keep: bool
     ) -> None:
         super().__init__(
             dn,

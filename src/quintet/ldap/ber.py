@@ -56,7 +56,7 @@ def boolean(value: bool, tag: int = 0x01) -> bytes:
     return bytes((tag, 1, 0xFF if value else 0))
 
 
-def octets(data: bytes, tag: int = 0x04) -> bytes:
+def octet_string(data: bytes, tag: int = 0x04) -> bytes:
     return head(tag, len(data)) + data
 
 
@@ -150,13 +150,13 @@ class Reader:
         while self.at < self.end:
             yield self.inside(tag)
 
-    def octets(self, tag: int = 0x04) -> bytes:
+    def octet_string(self, tag: int = 0x04) -> bytes:
         start, stop = self.content(tag)
         return self.data[start:stop]
 
     def text(self, tag: int = 0x04) -> str:
         """An octet string as text; bytes that are not UTF-8 become surrogates (PEP 383)."""
-        return self.octets(tag).decode("utf-8", "surrogateescape")
+        return self.octet_string(tag).decode("utf-8", "surrogateescape")
 
     def texts(self, tag: int = 0x04) -> tuple[str, ...]:
         """All that is left, as text."""

@@ -18,13 +18,7 @@ from quintet.ldap import _fast_codec
 from quintet.ldap.address import Address, dial
 from quintet.ldap.arguments import Deref, Name, Scope, attribute_names, dn_text
 from quintet.ldap.binding import BindOperations
-from quintet.ldap.errors import (
-    ConnectError,
-    LdapError,
-    LocalProtocolError,
-    RemoteProtocolError,
-    TlsError,
-)
+from quintet.ldap.errors import ConnectError, LdapError, LocalProtocolError, RemoteProtocolError, TlsError
 from quintet.ldap.filters import EncodedFilter, Filter, encoded
 from quintet.ldap.limits import Limits
 from quintet.ldap.messages import (

@@ -115,13 +115,13 @@ class PagedResults(KnownControl):
     def __init__(self, size: int, cookie: bytes = b"", *, critical: bool = True) -> None:
         if not 0 <= size <= ber.MAX_INT:
             raise ValueError(f"{size} is not the size of a page")
-        value = ber.sequence(ber.integer(size), ber.octets(cookie))
+        value = ber.sequence(ber.integer(size), ber.octet_string(cookie))
         self._set(value, critical=critical, size=size, cookie=cookie)
 
     @classmethod
     def _decode(cls, value: bytes) -> Self:
         reader = _inside(value)
-        return cls(reader.integer(), reader.octets())
+        return cls(reader.integer(), reader.octet_string())
 
 
 @final
@@ -169,9 +169,9 @@ class ServerSideSort(KnownControl):
 
 
 def _encode_key(key: SortKey) -> bytes:
-    rule = ber.octets(attribute_name(key.rule).encode(), 0x80) if key.rule is not None else b""
+    rule = ber.octet_string(attribute_name(key.rule).encode(), 0x80) if key.rule is not None else b""
     reverse = ber.boolean(True, 0x81) if key.reverse else b""
-    return ber.sequence(ber.octets(attribute_name(key.attribute).encode()), rule, reverse)
+    return ber.sequence(ber.octet_string(attribute_name(key.attribute).encode()), rule, reverse)
 
 
 def _read_key(reader: Reader) -> SortKey:
@@ -197,7 +197,9 @@ class SortResult(KnownControl):
 
     def __init__(self, code: int, attribute: str | None = None) -> None:
         name = (
-            ber.octets(attribute.encode("utf-8", "surrogateescape"), 0x80) if attribute is not None else b""
+            ber.octet_string(attribute.encode("utf-8", "surrogateescape"), 0x80)
+            if attribute is not None
+            else b""
         )
         self._set(ber.sequence(ber.enumerated(code), name), code=code, attribute=attribute)
 

@@ -265,13 +265,13 @@ def _escaped(text: str, at: int, plain: re.Pattern[str]) -> tuple[str, int]:
         following = text[at : at + 1]
         if following != "\\":
             break
-        chunks.append(_octets(chunk))
+        chunks.append(_utf8(chunk))
         # pair = ESC ( ESC / special / hexpair ); before any other character, the escape is tolerated
         if pairs := _HEX_PAIRS.match(text, at):
             chunks.append(bytes.fromhex(pairs[0].replace("\\", "")))
             at = pairs.end()
         elif at + 1 < len(text):
-            chunks.append(_octets(text[at + 1]))
+            chunks.append(_utf8(text[at + 1]))
             at += 2
         else:
             raise DNSyntaxError("expected a character after the last backslash", at)
@@ -279,17 +279,17 @@ def _escaped(text: str, at: int, plain: re.Pattern[str]) -> tuple[str, int]:
         if following == '"':
             raise DNSyntaxError("a quote inside a value must be escaped", at)
         chunk = chunk.rstrip(_BLANKS)
-    chunks.append(_octets(chunk))
+    chunks.append(_utf8(chunk))
     return b"".join(chunks).decode("utf-8", "surrogateescape"), at
 
 
-def _octets(text: str) -> bytes:
+def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
 def _clean(text: str) -> str:
     try:
-        return _octets(text).decode("utf-8", "surrogateescape")
+        return _utf8(text).decode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise DNSyntaxError(NO_TEXT, error.start) from None
 

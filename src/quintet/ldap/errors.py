@@ -221,7 +221,7 @@ class ResultError(LdapError):
         elif self.hint:
             message += f"; {self.hint}"
         if diagnostic:
-            message += f" [{shown(diagnostic)}]"
+            message += f" [{printable(diagnostic)}]"
         super().__init__(message, server=server, operation=operation, dn=dn)
 
     @classmethod
@@ -448,7 +448,15 @@ def explain_active_directory(diagnostic: str) -> str | None:
     return _ACTIVE_DIRECTORY.get(found[1].lower()) if found else None
 
 
-def shown(text: str, most: int = 300) -> str:
-    """A server's own text, fit for a line of a log or a screen."""
+def printable(text: str, most: int = 300) -> str:
+    """A server's own text, fit for a line of a log or a screen.
+
+    Args:
+        text: The text, as in `Result.diagnostic`.
+        most: The most characters of it to keep.
+
+    Returns:
+        The text with a blank for each character that cannot be printed, cut after `most` characters.
+    """
     text = "".join(c if c.isprintable() else " " for c in text[: 2 * most]).strip()
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -241,7 +241,7 @@ def _assertion(tag: int, attribute: str, value: bytes) -> bytes:
 def _value(value: bytes, tag: int = 0x04) -> bytes:
     if not isinstance(value, bytes):
         raise TypeError(f"a value in a filter is bytes, not {type(value).__name__}")
-    return ber.octets(value, tag)
+    return ber.octet_string(value, tag)
 
 
 _DESCRIPTION = re.compile(DESCRIPTION)
@@ -253,7 +253,7 @@ def _name(name: str, tag: int = 0x04) -> bytes:
         raise TypeError(f"a name in a filter is str, not {type(name).__name__}")
     if not _DESCRIPTION.fullmatch(name):
         raise FilterSyntaxError(f"{name!r} is not the name of an attribute or a matching rule")
-    return ber.octets(name.encode(), tag)
+    return ber.octet_string(name.encode(), tag)
 
 
 # valueencoding = 0*(normal / escaped); control characters are escaped as well, so that the text can be logged
@@ -315,19 +315,19 @@ def _read(reader: ber.Reader, depth: int) -> Filter:
             return _extensible(inside)
     if tag not in _ASSERTIONS:
         raise ber.BerError(f"no filter has the tag {tag:#04x}")
-    attribute, value = _description(inside.octets()), inside.octets()
+    attribute, value = _description(inside.octet_string()), inside.octet_string()
     inside.finish()
     return _ASSERTIONS[tag](attribute, value)
 
 
 def _substrings(reader: ber.Reader) -> Substrings:
-    attribute, parts = _description(reader.octets()), reader.inside()
+    attribute, parts = _description(reader.octet_string()), reader.inside()
     reader.finish()
-    initial = parts.octets(0x80) if parts.next_is(0x80) else None
+    initial = parts.octet_string(0x80) if parts.next_is(0x80) else None
     inner = []
     while parts.next_is(0x81):
-        inner.append(parts.octets(0x81))
-    final = parts.octets(0x82) if parts.next_is(0x82) else None
+        inner.append(parts.octet_string(0x81))
+    final = parts.octet_string(0x82) if parts.next_is(0x82) else None
     parts.finish()
     if initial is None and not inner and final is None:
         raise ber.BerError("a substring filter has at least one part")
@@ -335,9 +335,9 @@ def _substrings(reader: ber.Reader) -> Substrings:
 
 
 def _extensible(reader: ber.Reader) -> Extensible:
-    rule = _description(reader.octets(0x81)) if reader.next_is(0x81) else None
-    attribute = _description(reader.octets(0x82)) if reader.next_is(0x82) else None
-    value = reader.octets(0x83)
+    rule = _description(reader.octet_string(0x81)) if reader.next_is(0x81) else None
+    attribute = _description(reader.octet_string(0x82)) if reader.next_is(0x82) else None
+    value = reader.octet_string(0x83)
     dn_attributes = reader.next_is(0x84) and reader.boolean(0x84)
     reader.finish()
     if rule is None and attribute is None:
@@ -350,7 +350,7 @@ def _extensible(reader: ber.Reader) -> Extensible:
 _DESCRIPTION_BYTES = re.compile(DESCRIPTION.encode())
 
 
-def _description(octets: bytes) -> str:
-    if not _DESCRIPTION_BYTES.fullmatch(octets):
+def _description(data: bytes) -> str:
+    if not _DESCRIPTION_BYTES.fullmatch(data):
         raise ber.BerError("an attribute description has characters that it must not have")
-    return octets.decode()
+    return data.decode()

@@ -173,11 +173,11 @@ def _item(text: str, at: int) -> tuple[Filter, int]:
         if kind == "=":
             return _equality(attribute, text, found.end())
         value, stop = _value(text, found.end())
-        return _ASSERTIONS[kind](attribute, _octets(value, found.end())), stop
+        return _ASSERTIONS[kind](attribute, _utf8(value, found.end())), stop
     if (found := _EXTENSIBLE.match(text, at)) and (found[1] or found[3]):
         value, stop = _value(text, found.end())
-        octets = _octets(value, found.end())
-        return Extensible(found[1], found[3], octets, found[2] is not None), stop
+        raw = _utf8(value, found.end())
+        return Extensible(found[1], found[3], raw, found[2] is not None), stop
     raise FilterSyntaxError("expected an attribute and one of = ~= >= <= :=", at)
 
 
@@ -196,9 +196,9 @@ def _equality(attribute: str, text: str, at: int) -> tuple[Filter, int]:
     value, stop = _value(text, at)
     first, *others = value.split("*")
     if not others:
-        return Equality(attribute, _octets(first, at)), stop
-    initial = _octets(first, at) or None
-    *middle, final = (_octets(part, at) for part in others)
+        return Equality(attribute, _utf8(first, at)), stop
+    initial = _utf8(first, at) or None
+    *middle, final = (_utf8(part, at) for part in others)
     between = tuple(part for part in middle if part)
     if not (initial or between or final):
         return Present(attribute), stop
@@ -216,7 +216,7 @@ def _value(text: str, at: int) -> tuple[str, int]:
     return found[0], stop
 
 
-def _octets(value: str, at: int) -> bytes:
+def _utf8(value: str, at: int) -> bytes:
     """`assertionvalue = valueencoding`, `valueencoding = 0*(normal / escaped)`."""
     try:
         first, *others = _ESCAPED.split(value)
@@ -378,7 +378,7 @@ def _invisible(name: bytes) -> bool:
 
 def _unused_byte(text: str) -> bytes:
     """The byte that marks the holes: no value of the template has it, so nothing else looks like one."""
-    used = _octets(re.sub(r"\\(?![0-9A-Fa-f]{2})", "", text), 0)
+    used = _utf8(re.sub(r"\\(?![0-9A-Fa-f]{2})", "", text), 0)
     for byte in range(0xFE, 0x7F, -1):
         if byte not in used:
             return bytes([byte])

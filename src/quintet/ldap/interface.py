@@ -268,12 +268,12 @@ class LdapOperations(ReadOperations):
             ProtocolError: The server does not know the operation.
             ValueError: A password is empty.
         """
-        parts = [] if dn is None else [ber.octets(dn_text(dn).encode("utf-8", "surrogateescape"), 0x80)]
+        parts = [] if dn is None else [ber.octet_string(dn_text(dn).encode("utf-8", "surrogateescape"), 0x80)]
         for tag, name, password in ((0x81, "the old password", old), (0x82, "the new password", new)):
             if password is not None:
                 if not (data := value_bytes(password, name, "extended")):
                     raise ValueError(f"{name} is empty")
-                parts.append(ber.octets(data, tag))
+                parts.append(ber.octet_string(data, tag))
         value = ber.sequence(*parts) if parts else None
         answer = await self.extended(MODIFY_PASSWORD, value, controls=controls, timeout=timeout)
         try:

@@ -29,7 +29,7 @@ from quintet.ldap.modifications import Add, Delete, Increment, Modification, Rep
 from quintet.ldap.results import Control, Entry
 
 LARGEST_RECORD: Final = 16 * 1024 * 1024
-"""In bytes, unless `read` is told otherwise."""
+"""In bytes, unless `read` is given another value."""
 
 ChangeRequest = AddRequest | DeleteRequest | ModifyRequest | ModifyDNRequest
 

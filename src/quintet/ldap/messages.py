@@ -1,7 +1,8 @@
 """The messages of LDAP (RFC 4511 section 4) as values, and both ways between them and BER.
 
-Requests and responses alike, so that it serves clients and servers. `_fast_codec` has quicker functions for
-what happens thousands of times a second.
+Requests and responses alike, so that it serves clients and servers: an interface of its own for programs that
+work on the protocol itself, as servers, test tools and readers of recorded traffic do. `_fast_codec` has
+quicker functions for what happens thousands of times a second.
 
 Text is UTF-8; bytes that are not are surrogates (PEP 383). Elements that a later version of the protocol may
 add at the end of a message are skipped (RFC 4511 section 4).
@@ -14,7 +15,7 @@ from typing import Final
 
 from quintet.ldap import ber
 from quintet.ldap.arguments import Scope
-from quintet.ldap.ber import ELEMENTS, NESTING, BerError, Reader, octets, tlv
+from quintet.ldap.ber import ELEMENTS, MAX_INT, NESTING, BerError, Reader, header, octet_string, tlv
 from quintet.ldap.filter_tree import Filter
 from quintet.ldap.filter_tree import decode as decode_filter
 from quintet.ldap.modifications import (
@@ -30,6 +31,7 @@ __all__ = [
     "BASE_OBJECT",
     "COMPARE_FALSE",
     "COMPARE_TRUE",
+    "MAX_INT",
     "NOTICE_OF_DISCONNECTION",
     "SASL_BIND_IN_PROGRESS",
     "SINGLE_LEVEL",
@@ -40,6 +42,7 @@ __all__ = [
     "AbandonRequest",
     "AddRequest",
     "AddResponse",
+    "BerError",
     "BindRequest",
     "BindResponse",
     "CompareRequest",
@@ -71,10 +74,12 @@ __all__ = [
     "attribute_list",
     "decode",
     "decode_content",
+    "decode_filter",
     "encode",
     "encode_controls",
     "encode_entry",
     "envelope",
+    "header",
     "read_entry",
     "search_head",
     "utf8",
@@ -316,7 +321,7 @@ def encode_controls(controls: tuple[Control, ...]) -> bytes:
 
 def decode(data: bytes, *, nesting: int = NESTING) -> Message:
     """The message that `data` is, to its last byte. Raises BerError for anything else."""
-    tag, start, stop = ber.header(data, 0, len(data))
+    tag, start, stop = header(data, 0, len(data))
     if tag != 0x30 or stop != len(data):
         raise BerError("not one LDAP message")
     return decode_content(data, start, stop, nesting)
@@ -350,14 +355,14 @@ def utf8(text: str) -> bytes:
 
 
 def attribute_list(attributes: tuple[str, ...]) -> bytes:
-    return tlv(0x30, *(octets(utf8(each)) for each in attributes))
+    return tlv(0x30, *(octet_string(utf8(each)) for each in attributes))
 
 
 def search_head(op: SearchRequest) -> bytes:
     """What stands before the filter of a search request."""
     return b"".join(
         (
-            octets(utf8(op.base)),
+            octet_string(utf8(op.base)),
             ber.enumerated(op.scope),
             ber.enumerated(op.deref),
             ber.integer(op.size_limit),
@@ -368,11 +373,11 @@ def search_head(op: SearchRequest) -> bytes:
 
 
 def _text(text: str, tag: int = 0x04) -> bytes:
-    return octets(utf8(text), tag)
+    return octet_string(utf8(text), tag)
 
 
 def _optional(data: bytes | None, tag: int) -> bytes:
-    return b"" if data is None else octets(data, tag)
+    return b"" if data is None else octet_string(data, tag)
 
 
 def _optional_text(text: str | None, tag: int) -> bytes:
@@ -387,7 +392,7 @@ def _control(control: Control) -> bytes:
 def _decode_control(reader: Reader) -> Control:
     oid = reader.text()
     critical = reader.boolean() if reader.next_is(0x01) else False
-    return Control(oid, critical, reader.octets() if reader.next_is(0x04) else None)
+    return Control(oid, critical, reader.octet_string() if reader.next_is(0x04) else None)
 
 
 def _result(result: Result) -> bytes:
@@ -404,7 +409,7 @@ def _decode_result(reader: Reader) -> Result:
 def _encode_bind(op: BindRequest) -> bytes:
     match op.authentication:
         case Simple(password):
-            authentication = octets(password, 0x80)
+            authentication = octet_string(password, 0x80)
         case Sasl(mechanism, credentials):
             authentication = tlv(0xA3, _text(mechanism), _optional(credentials, 0x04))
     return tlv(0x60, ber.integer(op.version), _text(op.name), authentication)
@@ -413,10 +418,10 @@ def _encode_bind(op: BindRequest) -> bytes:
 def _decode_bind(reader: Reader) -> BindRequest:
     version, name = reader.integer(), reader.text()
     if reader.next_is(0x80):
-        return BindRequest(name, Simple(reader.octets(0x80)), version)
+        return BindRequest(name, Simple(reader.octet_string(0x80)), version)
     sasl = reader.inside(0xA3)
     mechanism = sasl.text()
-    return BindRequest(name, Sasl(mechanism, sasl.octets() if sasl else None), version)
+    return BindRequest(name, Sasl(mechanism, sasl.octet_string() if sasl else None), version)
 
 
 def _encode_search(op: SearchRequest) -> bytes:
@@ -481,37 +486,37 @@ def _encode_extended_request(op: ExtendedRequest) -> bytes:
 
 
 def _decode_extended_request(reader: Reader) -> ExtendedRequest:
-    return ExtendedRequest(reader.text(0x80), reader.octets(0x81) if reader.next_is(0x81) else None)
+    return ExtendedRequest(reader.text(0x80), reader.octet_string(0x81) if reader.next_is(0x81) else None)
 
 
 def _decode_extended_response(reader: Reader) -> ExtendedResponse:
     result = _decode_result(reader)
     oid = reader.text(0x8A) if reader.next_is(0x8A) else None
-    return ExtendedResponse(result, oid, reader.octets(0x8B) if reader.next_is(0x8B) else None)
+    return ExtendedResponse(result, oid, reader.octet_string(0x8B) if reader.next_is(0x8B) else None)
 
 
 def _decode_intermediate(reader: Reader) -> IntermediateResponse:
     oid = reader.text(0x80) if reader.next_is(0x80) else None
-    return IntermediateResponse(oid, reader.octets(0x81) if reader.next_is(0x81) else None)
+    return IntermediateResponse(oid, reader.octet_string(0x81) if reader.next_is(0x81) else None)
 
 
 def _decode_bind_response(reader: Reader) -> BindResponse:
     result = _decode_result(reader)
-    return BindResponse(result, reader.octets(0x87) if reader.next_is(0x87) else None)
+    return BindResponse(result, reader.octet_string(0x87) if reader.next_is(0x87) else None)
 
 
 def _encode_compare(op: CompareRequest) -> bytes:
-    return tlv(0x6E, _text(op.dn), tlv(0x30, _text(op.attribute), octets(op.value)))
+    return tlv(0x6E, _text(op.dn), tlv(0x30, _text(op.attribute), octet_string(op.value)))
 
 
 def _decode_compare(reader: Reader) -> CompareRequest:
     dn, assertion = reader.text(), reader.inside()
-    return CompareRequest(dn, assertion.text(), assertion.octets())
+    return CompareRequest(dn, assertion.text(), assertion.octet_string())
 
 
 def _decode_abandon(reader: Reader) -> AbandonRequest:
     content = reader.data[reader.at : reader.end]
-    return AbandonRequest(Reader(octets(content, 0x02)).integer())
+    return AbandonRequest(Reader(octet_string(content, 0x02)).integer())
 
 
 def _decode_delete(reader: Reader) -> DeleteRequest:

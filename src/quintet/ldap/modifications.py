@@ -129,7 +129,9 @@ class Increment(Modification):
 def encode_attribute(name: str, values: Iterable[bytes]) -> bytes:
     """A `PartialAttribute` (RFC 4511 section 4.1.7)."""
     return ber.tlv(
-        0x30, ber.octets(name.encode("utf-8", "surrogateescape")), ber.tlv(0x31, *map(ber.octets, values))
+        0x30,
+        ber.octet_string(name.encode("utf-8", "surrogateescape")),
+        ber.tlv(0x31, *map(ber.octet_string, values)),
     )
 
 
@@ -137,7 +139,7 @@ def read_attribute(reader: ber.Reader) -> tuple[str, list[bytes]]:
     """The content of a `PartialAttribute`. Raises BerError."""
     name, inside, values = reader.text(), reader.inside(0x31), []
     while inside:
-        values.append(inside.octets())
+        values.append(inside.octet_string())
     return name, values
 
 

@@ -25,7 +25,7 @@ from quintet.ldap.session import Answer, Session
 NEVER = float("inf")
 _MOST_REFERENCES = 100_000
 _ATTRIBUTE_COSTS = 100
-"""Octets of memory, on top of those that came."""
+"""Bytes of memory, on top of those that came."""
 
 Intermediate = Callable[[IntermediateResponse], None]
 
@@ -305,7 +305,7 @@ class BindOperation(Operation):
 
 @final
 class StreamOperation(Operation):
-    """A search whose entries are handed on one by one. `buffered` counts octets that wait to be asked for.
+    """A search whose entries are handed on one by one. `buffered` counts bytes that wait to be asked for.
 
     Its deadline stands only while the caller waits: who reads slowly does not run out of time.
     """

@@ -434,7 +434,7 @@ class Pool(PoolOperations):
         self._assign()
 
     def _assign(self) -> None:
-        """Hand out what is free, open what is wanted, and refuse those for whom there is nothing."""
+        """Hand out what is free, open what is wanted, and refuse those for which there is nothing."""
         now = self.loop.time()
         while self._waiting.jobs and (member := self._members.choose(now)) is not None:
             self._waiting.start_next(member)
@@ -448,7 +448,7 @@ class Pool(PoolOperations):
     # Binds.
 
     def bind_not_sent(self, job: Bind, error: LdapError) -> None:
-        """The connection did not take the bind. Whoever started it goes on handing out connections."""
+        """The connection did not take the bind. The caller goes on handing out connections."""
         member, job.member = job.member, None
         assert member is not None
         lost = isinstance(error, ConnectionLostError)

@@ -1,4 +1,4 @@
-"""What a pool is told, and what it tells: its configuration, the status of its connections, its events."""
+"""What a pool is given, and what it reports: its configuration, the status of its connections, its events."""
 
 from dataclasses import dataclass, field
 from enum import Enum

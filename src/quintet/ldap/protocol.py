@@ -18,7 +18,7 @@ from quintet.ldap.errors import (
     RemoteProtocolError,
     TlsError,
     UnencryptedPasswordError,
-    shown,
+    printable,
 )
 from quintet.ldap.limits import Limits
 from quintet.ldap.messages import FinalResponse, SearchResultDone
@@ -134,7 +134,7 @@ class LdapProtocol(asyncio.BufferedProtocol):
         return self.session.references
 
     def give_up(self, pending: Operation, why: str = "abandoned") -> None:
-        """The caller no longer wants the answer. The server is told where the protocol allows it."""
+        """The caller no longer wants the answer. An Abandon is sent where the protocol allows it."""
         self._waiting.pop(pending, None)
         if self.pending.get(pending.id) is not pending:
             return
@@ -166,7 +166,7 @@ class LdapProtocol(asyncio.BufferedProtocol):
                 self.transport.pause_reading()
 
     def leave_stream(self, stream: StreamOperation) -> None:
-        """Nobody will read this stream any more."""
+        """This stream will not be read any more."""
         self.give_up(stream)
         self._streams.discard(stream)
         self.pace()
@@ -343,7 +343,7 @@ class LdapProtocol(asyncio.BufferedProtocol):
     def _ended_by_peer(self, event: Event) -> None:
         if isinstance(event, Disconnection):
             result = event.result
-            why = shown(result.diagnostic) or "no reason given"
+            why = printable(result.diagnostic) or "no reason given"
             self.end(ConnectionLostError(f"the server disconnects (result {result.code}): {why}"))
         elif isinstance(event, Violation):
             self.end(RemoteProtocolError(f"the server broke the protocol: {event.message}"))

@@ -65,7 +65,7 @@ class State(Enum):
 
 
 class Answer(NamedTuple):
-    """A response to the request `id`; no more will come when it is `final`. `size` counts its octets."""
+    """A response to the request `id`; no more will come when it is `final`. `size` counts its bytes."""
 
     id: int
     op: Response
@@ -100,7 +100,7 @@ _FINAL: dict[type, type] = {
 }
 
 
-_IN_CLEAR = "the server sent something in clear after it agreed to TLS"
+_IN_CLEAR = "the server sent something unencrypted after it agreed to TLS"
 
 _new = tuple.__new__  # what Answer(...) comes to, at a third of the time
 
@@ -300,7 +300,7 @@ class Session:
     def _content(self, data: bytes, at: int, end: int) -> tuple[int, int]:
         """Where the content of the message that begins at `at` starts and stops.
 
-        While nobody can know, it stops one octet past `end`. A size is refused here, before a single octet of
+        While nobody can know, it stops one byte past `end`. A size is refused here, before a single byte of
         the message is kept.
         """
         if data[at] != 0x30:
@@ -312,13 +312,13 @@ class Session:
         if length >= 0x80:
             count = length & 0x7F
             if not 0 < count <= 4:
-                raise BerError("an indefinite length" if not count else f"a length of {count} octets")
+                raise BerError("an indefinite length" if not count else f"a length of {count} bytes")
             start += count
             if start > end:
                 return at, end + 1
             length = int.from_bytes(data[start - count : start], "big")
         if start - at + length > self._message_size:
-            raise BerError(f"a message of {start - at + length} octets; {self._message_size} are allowed")
+            raise BerError(f"a message of {start - at + length} bytes; {self._message_size} are allowed")
         return start, start + length
 
     def _read_any(self, data: bytes, start: int, stop: int, size: int, events: list[Event]) -> bool:
@@ -334,12 +334,12 @@ class Session:
                 events.append(Disconnection(op.result))
                 return False
             if isinstance(op, ExtendedResponse):
-                return True  # an unsolicited notification that nobody here knows (RFC 4511 4.4)
+                return True  # an unsolicited notification that is unknown here (RFC 4511 4.4)
             return self._violation("an answer with message id 0", events)
         number = integer(message.id)
         _, final = self._due.get(number) or (0, self._abandoned.get(number))
         if final is None:
-            return self._violation(f"an answer to message {message.id}, which nobody sent", events)
+            return self._violation(f"an answer to message {message.id}, which was not sent", events)
         if type(op) is not final and not (
             isinstance(op, IntermediateResponse)
             or (final is SearchResultDone and isinstance(op, SearchResultEntry | SearchResultReference))

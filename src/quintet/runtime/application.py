@@ -262,10 +262,8 @@ async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
     if not (web.port or web.metrics_port):
         yield lambda: None
         return
-    from quintet.web.monitoring import Metrics, Phase  # noqa: PLC0415  # as below
-    from quintet.web.serving import serving  # noqa: PLC0415  # its libraries take half a second to import
-    from quintet.web.sessions import Sessions  # noqa: PLC0415
-    from quintet.web.site import Site  # noqa: PLC0415
+    # its libraries take half a second to import
+    from quintet.web.serving import Metrics, Phase, Sessions, Site, serving  # noqa: PLC0415
 
     sessions = Sessions()
     metrics = Metrics(application.connections, sessions)

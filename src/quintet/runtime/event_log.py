@@ -18,7 +18,7 @@ from quintet.directory import (
     SignedIn,
     Warned,
 )
-from quintet.ldap.pool_config import (
+from quintet.ldap import (
     ConnectionFailed,
     ConnectionGone,
     ConnectionOpened,
@@ -54,7 +54,7 @@ class EventLogger:
     def _on_connection(self, told: ConnectionEvent) -> None:
         event = told.event
         if isinstance(event, OperationEnded) and not self._traced(told.service):
-            return  # most events by far are of this kind, and nobody wants them
+            return  # most events by far are of this kind, and are not wanted in the log
         where: dict[str, Any] = {"task": told.service.value, "server": told.server}
         match event:
             case ConnectionOpened(address, encrypted, prepared, seconds):

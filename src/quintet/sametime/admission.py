@@ -14,7 +14,7 @@ T = TypeVar("T", bound=Hashable)
 class TokenBucket:
     """How many bytes a connection may send: `rate` a second, and up to `burst` at once.
 
-    A taker is never refused: it goes into debt, and is told how long to pause.
+    A taker is never refused: it goes into debt, and gets how long to pause.
     """
 
     __slots__ = ("_burst", "_level", "_rate", "_seen")
@@ -126,7 +126,7 @@ class Turns(Generic[T]):
         return False
 
     def leave(self, who: T) -> T | None:
-        """`who` is done, or its client is gone: whose turn it is now, if that makes it somebody's."""
+        """`who` is done, or its client is gone: whose turn it is now, if any."""
         self._line.pop(who, None)
         if who not in self._working:
             return None

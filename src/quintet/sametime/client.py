@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from quintet.directory.records import Person
-from quintet.directory.services import Service
+from quintet.directory import Person, Service
 from quintet.sametime.port import ClientConnection
 from quintet.sametime.session import SametimeSession
-from quintet.sametime.storage import Value
+from quintet.sametime.storage import VersionedValue
 from quintet.sametime.wire.blocks import AwareId, LoginInfo, PrivacyInfo
 from quintet.sametime.wire.messages import ChannelCreate
 
@@ -25,7 +24,7 @@ class StoredState:
     session loaded; 0 is "never stored". `refused` is whether the channel was refused because of the database.
     """
 
-    prefetched: Mapping[int, Value] | None = None
+    prefetched: Mapping[int, VersionedValue] | None = None
     versions: dict[int, int] = field(default_factory=dict)
     refused: bool = False
     order: asyncio.Lock = field(default_factory=asyncio.Lock)

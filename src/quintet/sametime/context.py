@@ -46,7 +46,7 @@ class ServerContext:
         return time.time()
 
     def spawn(self, what: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do something beside everything else. A failure is told, and ends nothing."""
+        """Do something beside everything else. A failure is reported, and ends nothing."""
         task = asyncio.get_running_loop().create_task(self._guarded(what, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -82,7 +82,7 @@ class ServerContext:
 
 
 def task_failed(what: str, error: Exception) -> TaskFailed:
-    """What is told of a fault: its kind and its place, but not its text, which may hold anything."""
+    """What is reported of a fault: its kind and its place, but not its text, which may hold anything."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return TaskFailed(what, type(error).__name__, f"{Path(frame.filename).name}:{frame.lineno}")
 

@@ -19,7 +19,7 @@ from quintet.sametime.trace import ClientIgnored, ServiceRefused
 
 @final
 class Dispatcher:
-    """`hosted` are the services whose channels end at the server; `leave` is told when a client has left."""
+    """`hosted` are the services whose channels end at the server; `leave` is called when a client left."""
 
     def __init__(
         self,

@@ -8,8 +8,8 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-from quintet.ldap.dn import DN, escape_dn_value, fold, type_key
-from quintet.ldap.errors import DNSyntaxError
+from quintet.ldap import DN, DNSyntaxError, escape_dn_value
+from quintet.ldap.dn import fold, type_key
 
 _CACHED: Final = 20_000
 _CACHED_LENGTH: Final = 512

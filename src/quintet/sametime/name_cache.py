@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, final
 
-from quintet.directory.records import Group, Person, Resolution
+from quintet.directory import Group, Person, Resolution
 from quintet.sametime.ids import id_key
 from quintet.sametime.people import CommunityDirectory
 
@@ -80,7 +80,7 @@ class NameCache:
     def _answered(self, key: _Key, task: "asyncio.Task[Resolution]") -> None:
         del self._asked[key]
         if not task.cancelled():
-            task.exception()  # whoever waits for it has it; nobody may wait any more
+            task.exception()  # its waiters have it; there may be none any more
 
     async def _ask(self, name: str, *, users: bool, groups: bool) -> Resolution:
         async with self._turns:

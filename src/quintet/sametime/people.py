@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from quintet.directory.records import Group, Membership, Page, Person, Resolution
+from quintet.directory import Group, Membership, Page, Person, Resolution
 
 
 class CommunityDirectory(Protocol):

@@ -7,7 +7,7 @@ Bytes pass through these stages, each of which may keep some:
     socket -> PROXY header -> (first byte decides) -> TLS -> inbox -> session -> events -> server
 
 **The first byte** tells TLS (`16`) from the protocol without it (`00`, or a byte between frames); anything
-else is dropped. Of a trusted proxy, and of nobody else, a PROXY header is demanded before it.
+else is dropped. A trusted proxy, and no other client, must send a PROXY header before it.
 
 **Turns.** What came is worked on in turns of the event loop: some KiB at a time, and a few milliseconds at
 most. What is left waits for the next turn, and the socket is not read meanwhile. Nothing is worked on while
@@ -15,7 +15,7 @@ there is a reason to hold: the client is above its rate (`RATE`), too many of it
 (`BUSY`), or a large request is worked on in pieces (`PIECES`). So a client that floods waits, and others do
 not notice.
 
-**Writing.** What the session has to send is written once at the end of a turn, whoever caused it (`wake`). A
+**Writing.** What the session has to send is written once at the end of a turn, whatever caused it (`wake`). A
 client that does not read is cut off when too much waits for it, or for too long.
 
 **The end.** A session that the server ended gets its last message, then the end of the stream; the connection
@@ -87,7 +87,7 @@ class PortServer(Protocol):
         """The session told this."""
 
     def turned_away(self, connection: "ClientConnection", cause: TurnedAway, detail: str) -> None:
-        """The connection ends before anybody signed in."""
+        """The connection ends before a user has signed in."""
 
     def lost(self, connection: "ClientConnection") -> None:
         """The connection is gone. Called once."""
@@ -209,7 +209,7 @@ class ClientConnection(asyncio.Protocol):
             self._work_at = self._loop.call_soon(self._work)
 
     def turn_away(self, cause: TurnedAway, detail: str = "") -> None:
-        """End a connection on which nobody signed in, without a word beyond what the session has to say."""
+        """End a connection on which no user signed in, without a word beyond what the session has to say."""
         if self._stage is not Stage.FINISHED:
             self._server.turned_away(self, cause, detail)
             self.session.close()

@@ -1,4 +1,4 @@
-"""Connections before anybody is signed in on them: their places, the handshake, the LOGIN.
+"""Connections before a user is signed in on them: their places, the handshake, the LOGIN.
 
 A connection has a place among a bounded number until its LOGIN came; a new one always gets a place, and the
 one that has waited longest loses it. Then the LOGIN is one of a bounded number of sign-ins (`sign_in`). What
@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import final
 
-from quintet.directory.records import Person
+from quintet.directory import Person
 from quintet.sametime import events
 from quintet.sametime.admission import Places
 from quintet.sametime.client_types import client_type_name
@@ -24,7 +24,7 @@ from quintet.sametime.port import ClientConnection
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.session import SessionState
 from quintet.sametime.sign_in import Rejection, SignIn
-from quintet.sametime.storage import PRIVACY_LIST, StorageUnavailableError, Value
+from quintet.sametime.storage import PRIVACY_LIST, StorageUnavailableError, VersionedValue
 from quintet.sametime.store_keeper import StoreKeeper
 from quintet.sametime.trace import ConnectionTurnedAway, SignInRefused, TurnedAway
 from quintet.sametime.wire.diffie_hellman import KeyPair
@@ -41,13 +41,13 @@ class Welcome:
     connection: ClientConnection
     request: events.LoginRequested
     person: Person | None
-    stored: Mapping[int, Value] | None = field(repr=False)
+    stored: Mapping[int, VersionedValue] | None = field(repr=False)
     seconds: float
 
 
 @final
 class Reception:
-    """The connections of one server on which nobody is signed in."""
+    """The connections of one server on which no user is signed in."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class Reception:
             seconds = asyncio.get_running_loop().time() - started
             self._on_welcome(Welcome(connection, request, answer, stored, seconds))
 
-    async def _read_stored(self, person: Person) -> Mapping[int, Value] | None:
+    async def _read_stored(self, person: Person) -> Mapping[int, VersionedValue] | None:
         """The privacy list and the contact lists, None if they cannot be read."""
         try:
             return await self._keeper.load(person.id, (PRIVACY_LIST, *LISTS))

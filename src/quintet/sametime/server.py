@@ -12,7 +12,7 @@ has to wait for the directory or the database is a task beside. After a task has
 over: sending on it does nothing then.
 
 What sessions have to send is written by one callback for all connections (`send_soon`), for some milliseconds
-in one turn of the loop: a change that thousands see keeps nobody else waiting.
+in one turn of the loop: a change that thousands see keeps no other client waiting.
 """
 
 import asyncio
@@ -25,9 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, final
 
-from quintet.directory.errors import DirectoryError, UnknownNameError
-from quintet.directory.records import Person
-from quintet.directory.services import Service
+from quintet.directory import DirectoryError, Person, Service, UnknownNameError
 from quintet.sametime import events
 from quintet.sametime.attempts import LocalAttempts, SignInAttempts
 from quintet.sametime.client import Client, ServiceHandler, StoredState
@@ -114,8 +112,8 @@ class SametimeServer:
     """Serves clients from `start` to `close`.
 
     `tls_context` is None where TLS is not set up. `database` says where values are kept; one that does not
-    answer hinders nothing but STORAGE. `trace` is told what happens; `counter` counts it in any case.
-    `attempts` counts failed sign-ins, `validate_token` is asked about tokens, which nobody signs in with
+    answer affects nothing but STORAGE. `trace` is called with what happens; `counter` counts it in any case.
+    `attempts` counts failed sign-ins, `validate_token` is asked about tokens, which are refused
     otherwise.
     """
 

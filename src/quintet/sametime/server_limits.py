@@ -150,7 +150,7 @@ class ServerLimits:
     )
     # Services
     names_per_request: int = _limit(200, "QUINTET_MAX_NAMES", _N, "Names in one RESOLVE request", 1, 10_000)
-    matches: int = _limit(50, "QUINTET_MAX_MATCHES", _N, "Matches that are told for one name", 1, 1000)
+    matches: int = _limit(50, "QUINTET_MAX_MATCHES", _N, "Matches that are sent for one name", 1, 1000)
     cached_names: int = _limit(
         20_000, "QUINTET_CACHED_NAMES", _N, "Users and groups that are kept by ID", 0, 1_000_000
     )

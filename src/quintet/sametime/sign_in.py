@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, final
 
-from quintet.directory.errors import (
+from quintet.directory import (
     AuthenticationError,
     DirectoryError,
     DirectoryUnavailableError,
+    Person,
     UnencryptedBindError,
     UnreachableReason,
 )
-from quintet.directory.records import Person
 from quintet.sametime.admission import Turns
 from quintet.sametime.attempts import SignInAttempts
 from quintet.sametime.context import ServerContext
@@ -42,7 +42,7 @@ _WRONG_SETTINGS: Final = frozenset({UnreachableReason.NO_SERVER})
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why nobody signs in. `why` is for logs, without names."""
+    """Why a sign-in is refused. `why` is for logs, without names."""
 
     reason: ReasonCode
     why: str
@@ -77,7 +77,7 @@ class SignIn:
     async def check_login(
         self, connection: ClientConnection, request: LoginRequested
     ) -> Person | Rejection | None:
-        """The user, None for an anonymous one, or why nobody signs in."""
+        """The user, None for an anonymous one, or why the sign-in is refused."""
         match request.credentials:
             case AnonymousCredentials():
                 if self._context.settings.anonymous:
@@ -149,7 +149,7 @@ class SignIn:
 
 
 def rejection_of(error: DirectoryError) -> Rejection:
-    """What a client is told when the directory did not say yes (P103)."""
+    """What a client is sent when the directory did not authenticate the user (P103)."""
     if isinstance(error, AuthenticationError):
         return Rejection(ReasonCode.INCORRECT_LOGIN, error.reason)
     if isinstance(error, DirectoryUnavailableError):

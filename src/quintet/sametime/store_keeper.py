@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 `store` is None until the database answered once. `available` turns false with the first failure of any kind
 that may pass, and true again when a check succeeds; checks are made every few seconds only while it is false.
-Each change is told, and `on_available` is called for each change to true but the first start's.
+Each change is reported, and `on_available` is called for each change to true but the first start's.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from typing import Final, final
 
 from quintet.sametime.storage import (
     DatabaseAddress,
-    Origin,
     Saved,
     StorageError,
     StorageLimits,
     StorageUnavailableError,
-    Value,
     ValueStore,
+    VersionedValue,
+    VersionOrigin,
 )
 from quintet.sametime.trace import SametimeTrace, StorageChanged
 
@@ -66,7 +66,7 @@ class StoreKeeper:
         if self._store is not None:
             await self._store.close()
 
-    async def load(self, user_id: str, keys: Collection[int]) -> Mapping[int, Value]:
+    async def load(self, user_id: str, keys: Collection[int]) -> Mapping[int, VersionedValue]:
         """The values of these keys. Raises StorageUnavailableError."""
         store = self._there()
         try:
@@ -79,7 +79,7 @@ class StoreKeeper:
         """Store a value. Raises StorageError."""
         store = self._there()
         try:
-            return await store.save(user_id, key, value, base=base, origin=Origin.CLIENT)
+            return await store.save(user_id, key, value, base=base, origin=VersionOrigin.CLIENT)
         except StorageUnavailableError as error:
             self._failed(error)
             raise

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 
 class TurnedAway(Enum):
-    """Why a connection ended before anybody signed in on it."""
+    """Why a connection ended before a user signed in on it."""
 
     LATE = "no LOGIN in time"
     CROWDED = "others needed its place"
@@ -23,7 +23,7 @@ class TurnedAway(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTurnedAway:
-    """A connection on which nobody signed in. `detail` has numbers and names of types only."""
+    """A connection on which no user signed in. `detail` has numbers and names of types only."""
 
     cause: TurnedAway
     address: str
@@ -43,7 +43,7 @@ class ClientSignedIn:
 
 @dataclass(frozen=True, slots=True)
 class SignInRefused:
-    """A LOGIN was refused by `reason`. `why` says more than the client is told."""
+    """A LOGIN was refused by `reason`. `why` says more than the client is sent."""
 
     reason: str
     client_type: str
@@ -54,7 +54,7 @@ class SignInRefused:
 
 @dataclass(frozen=True, slots=True)
 class SessionClosed:
-    """A session ended. `reason` is that of whoever ended it."""
+    """A session ended. `reason` is the one given by the side that ended it."""
 
     reason: str
     client_type: str

@@ -1,7 +1,7 @@
 """Public groups that are watched: their content is read once however many watch, and again every so often.
 
 The task is `GROUP_CONTENT`. A group that cannot be read is tried again, more and more rarely; those who watch
-it wait, and are told nothing meanwhile: what they were told before stays.
+it wait, and are sent nothing meanwhile: what they were sent before stays.
 """
 
 import asyncio
@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
-from quintet.directory.errors import AmbiguousNameError, DirectoryError, UnknownGroupError
-from quintet.directory.records import Group, Person
+from quintet.directory import AmbiguousNameError, DirectoryError, Group, Person, UnknownGroupError
 from quintet.sametime.context import ServerContext
 from quintet.sametime.ids import id_key
 from quintet.sametime.name_cache import NameCache
@@ -44,12 +43,12 @@ class WatchedGroups:
         return len(self._groups)
 
     def watch(self, group_id: str) -> None:
-        """Somebody watches this group now."""
+        """This group is watched now."""
         watched = self._groups[id_key(group_id)] = _Watched(group_id)
         self._read(watched)
 
     def unwatch(self, group_id: str) -> None:
-        """Nobody watches it any more."""
+        """It is not watched any more."""
         watched = self._groups.pop(id_key(group_id), None)
         if watched is not None and watched.timer is not None:
             watched.timer.cancel()

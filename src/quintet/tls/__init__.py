@@ -30,7 +30,7 @@ from quintet.tls.context import ChainError, TlsCheckError, chosen_key, make_cont
 from quintet.tls.diagnosis import Explanation, Reason, explain
 from quintet.tls.inspect import Presented, inspect, inspection_context, presented_by, verified_chain
 from quintet.tls.levels import check_strength
-from quintet.tls.names import Names
+from quintet.tls.names import Names, as_address, is_listed
 from quintet.tls.revocation import CrlError, read_crls, stale
 from quintet.tls.settings import (
     Origin,
@@ -115,6 +115,7 @@ __all__ = [
     "UnusableEntryError",
     "WrongStorePasswordError",
     "WrongStoreTypeError",
+    "as_address",
     "check_strength",
     "chosen_key",
     "explain",
@@ -125,6 +126,7 @@ __all__ = [
     "inspect",
     "inspection_context",
     "is_authority",
+    "is_listed",
     "is_self_signed",
     "issuer_of",
     "load_certificate",

@@ -1,4 +1,4 @@
-"""Certificates: loading them, what they say, and who issued whom.
+"""Certificates: loading them, what they say, and which issued which.
 
 Certificates of real servers and stores break the rules in every way. What `load_certificate` returns has a
 readable version, subject, issuer and period of validity; extensions and keys may still be malformed, and are
@@ -255,7 +255,7 @@ def is_valid(certificate: x509.Certificate, now: datetime) -> bool:
     return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
-# Who issued whom.
+# Which issued which.
 
 
 def is_self_signed(certificate: x509.Certificate) -> bool:

@@ -259,7 +259,7 @@ def _context(plan: _Plan, trusted: Sequence[x509.Certificate]) -> _CheckedContex
 
 
 def chosen_key(store: Store, settings: TlsSettings) -> KeyEntry:
-    """Which key of the key store to present (reference 2.3, KEY_LABEL). Raises `NoSuchEntryError`.
+    """Which key of the key store to present (config 2.3, KEY_LABEL). Raises `NoSuchEntryError`.
 
     The label counts where there are several keys, even if some cannot be opened: no other identity than the
     one that was asked for is ever presented.
@@ -288,7 +288,7 @@ def _labelled(store: Store, label: str | None, path: Path | None) -> KeyEntry:
 
 
 def _listed(settings: TlsSettings, key: KeyEntry | None) -> tuple[str, ...] | None:
-    """The names of which a certificate must bear one (reference 2.8); None where the host name counts."""
+    """The names of which a certificate must bear one (config 2.8); None where the host name counts."""
     if not settings.restricts_hosts:
         return None
     mirrored: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What the security levels demand of certificates (reference 2.7). Versions and suites: `settings`, `suites`.
+"""What the security levels demand of certificates (config 2.7). Versions and suites: `settings`, `suites`.
 
 One demand of level 2 is not enforced: key exchange on P-256, P-384 or P-521 only. X25519 and X448, which are
 as strong, pass as well. Python's `ssl` can leave the choice of curves to OpenSSL or allow a single one, and

@@ -1,4 +1,4 @@
-"""Whether the names of a certificate match a host (RFC 2818 3.1), or a list of hosts (reference 2.8)."""
+"""Whether the names of a certificate match a host (RFC 2818 3.1), or a list of hosts (config 2.8)."""
 
 import ipaddress
 import re

@@ -1,4 +1,4 @@
-"""How TLS to the directory is done: `TlsSettings`, and the reader of the TLS keys (reference 2.3 to 2.8).
+"""How TLS to the directory is done: `TlsSettings`, and the reader of the TLS keys (config 2.3 to 2.8).
 
 `TlsSettings` is a frozen value, so that a reload is a comparison. `read_tls_settings` makes it of the keys of
 sametime.ini and tells everything that is wrong with them at once. `context` makes an `ssl.SSLContext` of it.
@@ -26,7 +26,7 @@ class StoreKind(Enum):
 
 
 class SecurityLevel(IntEnum):
-    """The minimum strength of algorithms and certificates (reference 2.7)."""
+    """The minimum strength of algorithms and certificates (config 2.7)."""
 
     NONE = 0
     SP800_131A_TRANSITION = 1
@@ -71,7 +71,7 @@ class TlsSettings:
 
     `suites` are OpenSSL names for TLS 1.2 and older, in order of preference; empty means our defaults.
     `suites_13` likewise for TLS 1.3. `trusted_hosts` are names, with wildcards by component; when there are
-    any, the certificate must bear one of them, and the host name does not count (reference 2.8, C35). With
+    any, the certificate must bear one of them, and the host name does not count (config 2.8, row C35). With
     `mirror_hosts` the names in our own certificate are among them (C38). With `crl_file` the whole chain is
     checked against the CRLs in that file. `origins` tells for each field name where it came from,
     `names` what the settings are called.
@@ -94,7 +94,7 @@ class TlsSettings:
 
     @property
     def restricts_hosts(self) -> bool:
-        """Whether only listed names count, instead of the host name (reference 2.8)."""
+        """Whether only listed names count, instead of the host name (config 2.8)."""
         return bool(self.trusted_hosts) or self.mirror_hosts
 
     @property
@@ -171,7 +171,7 @@ def fips_is_active() -> bool:
 def read_tls_settings(
     value: Lookup, *, base: Path, crl_file: tuple[str, Origin] | None = None
 ) -> tuple[TlsSettings, tuple[TlsProblem, ...]]:
-    """The settings that the TLS keys of the LDAP scope ask for (reference 2.3 to 2.8), and their problems.
+    """The settings that the TLS keys of the LDAP scope ask for (config 2.3 to 2.8), and their problems.
 
     `value` gives the text and the origin of a key, its prefix left out ("TLS_TRUST_STORE_FILE"), with the
     scopes already resolved; None and blank both mean the default. `crl_file` is the value of our own key
@@ -240,7 +240,7 @@ class _Reader:
     ) -> None:
         self.problems.append(TlsProblem(code, key, self._origins.get(name), message, fix, fatal))
 
-    # Stores, reference 2.3 to 2.5.
+    # Stores, config 2.3 to 2.5.
 
     def _store(self, which: str) -> StoreLocation | None:
         name, key = f"{which.lower()}_store", f"TLS_{which}_STORE_"
@@ -287,7 +287,7 @@ class _Reader:
                 fatal=False,
             )
 
-    # Versions, level, suites, reference 2.3, 2.6 and 2.7.
+    # Versions, level, suites, config 2.3, 2.6 and 2.7.
 
     def _versions(self) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
         oldest, newest = "TLS_MIN_PROTOCOL_VERSION", "TLS_MAX_PROTOCOL_VERSION"

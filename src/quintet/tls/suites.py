@@ -15,7 +15,7 @@ _1_3 = ssl.TLSVersion.TLSv1_3
 class Suite:
     """A cipher suite: its IANA name, its code, OpenSSL's name, and the oldest version that can use it.
 
-    `most` is the highest security level that allows it (reference 2.6 and 2.7).
+    `most` is the highest security level that allows it (config 2.6 and 2.7).
     """
 
     name: str

@@ -6,13 +6,10 @@ from contextlib import suppress
 
 from starlette.requests import Request
 
-from quintet.directory.errors import AmbiguousNameError, DirectoryError, UnknownNameError
-from quintet.directory.records import Group, Person
-from quintet.directory.services import Protection
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError
+from quintet.directory import AmbiguousNameError, DirectoryError, Group, Person, Protection, UnknownNameError
+from quintet.ldap import DN, DNSyntaxError
 from quintet.web.security import client_of, session_of
-from quintet.web.sessions import Session
+from quintet.web.sessions import WebSession
 from quintet.web.site import Site
 
 LONGEST_NAME = 1024
@@ -24,7 +21,7 @@ class TooManyAttemptsError(Exception):
     """Too many attempts to sign in with this name, or from this network."""
 
 
-async def sign_in(site: Site, request: Request, name: str, password: str) -> tuple[str, Session]:
+async def sign_in(site: Site, request: Request, name: str, password: str) -> tuple[str, WebSession]:
     """Begin a session, and end the one that the browser had. Returns the ID for the cookie, and the session.
 
     Raises TooManyAttemptsError before the directory is asked; AuthenticationError, the same for an unknown
@@ -40,7 +37,7 @@ async def sign_in(site: Site, request: Request, name: str, password: str) -> tup
     return site.sessions.begin(name, person, administrator=await _is_administrator(site, person))
 
 
-async def current_session(site: Site, request: Request) -> Session | None:
+async def current_session(site: Site, request: Request) -> WebSession | None:
     """The session of a request. It ends here when its person is no longer in the directory.
 
     While the directory can't be asked, a session stays as it is, and is checked again by the next request.

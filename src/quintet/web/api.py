@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from quintet.cards import ANONYMOUS, AUTHENTICATED
-from quintet.directory.errors import DirectoryError, UnknownNameError
+from quintet.directory import DirectoryError, UnknownNameError
 from quintet.web.accounts import (
     LONGEST_HANDLE,
     LONGEST_NAME,
@@ -44,7 +44,7 @@ from quintet.web.documents import (
 )
 from quintet.web.problem import MEDIA_TYPE, problem, problem_of
 from quintet.web.security import client_of, is_same_origin, may_sign_in_here, session_cookie
-from quintet.web.sessions import Session
+from quintet.web.sessions import WebSession
 from quintet.web.site import Site
 
 _PAGE_SIZE = 100
@@ -79,7 +79,7 @@ def make_api(site: Site) -> FastAPI:
     )
     _add_handlers(api)
 
-    async def signed_in(request: Request) -> Session:
+    async def signed_in(request: Request) -> WebSession:
         session = await current_session(site, request)
         if session is None:
             raise _ProblemError(problem(401, code="not-signed-in"))
@@ -87,7 +87,7 @@ def make_api(site: Site) -> FastAPI:
             raise _ProblemError(problem(429, code="too-many-requests", headers={"retry-after": "60"}))
         return session
 
-    async def administrator(session: Annotated[Session, Depends(signed_in)]) -> Session:
+    async def administrator(session: Annotated[WebSession, Depends(signed_in)]) -> WebSession:
         if not session.administrator:
             raise _ProblemError(problem(403, code="not-an-administrator"))
         return session
@@ -119,7 +119,7 @@ def make_api(site: Site) -> FastAPI:
         return SessionDocument.of(session)
 
     @api.get("/session")
-    async def read_session(session: Annotated[Session, Depends(signed_in)]) -> SessionDocument:
+    async def read_session(session: Annotated[WebSession, Depends(signed_in)]) -> SessionDocument:
         """Who is signed in."""
         return SessionDocument.of(session)
 
@@ -127,7 +127,7 @@ def make_api(site: Site) -> FastAPI:
     async def end_session(
         request: Request,
         response: Response,
-        session: Annotated[Session, Depends(signed_in)],
+        session: Annotated[WebSession, Depends(signed_in)],
         everywhere: Annotated[bool, Query()] = False,
     ) -> None:
         """Sign out here, or `everywhere`."""

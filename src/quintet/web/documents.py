@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from quintet.cards.card import Card
-from quintet.directory.records import ConnectionStatus, Container, Group, Membership, Page, Person, Resolution
+from quintet.cards import Card
+from quintet.directory import ConnectionStatus, Container, Group, Membership, Page, Person, Resolution
 from quintet.web.accounts import LONGEST_NAME, handle_of
 from quintet.web.links import photo_path
-from quintet.web.sessions import Session
+from quintet.web.sessions import WebSession
 
 _LONGEST_PASSWORD = 4096
 
@@ -94,7 +94,7 @@ class SessionDocument(_Document):
     administrator: bool
 
     @classmethod
-    def of(cls, session: Session) -> "SessionDocument":
+    def of(cls, session: WebSession) -> "SessionDocument":
         return cls(person=PersonDocument.of(session.person), administrator=session.administrator)
 
 

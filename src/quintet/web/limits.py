@@ -24,7 +24,7 @@ PER_SESSION = parse("600 per minute")
 
 
 @final
-class Limits:
+class RateLimits:
     """The counters. Each method counts the attempt, and returns whether it is within the limits."""
 
     def __init__(self) -> None:

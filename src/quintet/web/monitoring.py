@@ -20,15 +20,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from quintet.directory import (
-    ConnectionEvent,
-    ConnectionState,
-    ConnectionStatus,
-    Event,
-    Service,
-    SignedIn,
-)
-from quintet.ldap.pool_config import (
+from quintet.directory import ConnectionEvent, ConnectionState, ConnectionStatus, Event, Service, SignedIn
+from quintet.ldap import (
     ConnectionFailed,
     ConnectionGone,
     ConnectionOpened,

@@ -12,9 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from quintet.cards.card import Card
-from quintet.cards.fields import Field
-from quintet.directory.errors import (
+from quintet.cards import Card, Field
+from quintet.directory import (
     AuthenticationError,
     BrowsingDisabledError,
     DirectoryError,
@@ -23,8 +22,7 @@ from quintet.directory.errors import (
     UnknownGroupError,
     UnknownNameError,
 )
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import DNSyntaxError
+from quintet.ldap import DN, DNSyntaxError
 from quintet.web.accounts import (
     LONGEST_NAME,
     TooManyAttemptsError,
@@ -34,16 +32,11 @@ from quintet.web.accounts import (
     ident_of,
     sign_in,
 )
-from quintet.web.documents import (
-    GroupDocument,
-    MembersDocument,
-    PageDocument,
-    ResolutionDocument,
-)
+from quintet.web.documents import GroupDocument, MembersDocument, PageDocument, ResolutionDocument
 from quintet.web.links import mail_link, photo_path, telephone_link
 from quintet.web.problem import problem
 from quintet.web.security import PAGE_POLICY, client_of, is_same_origin, may_sign_in_here, session_cookie
-from quintet.web.sessions import Session
+from quintet.web.sessions import WebSession
 from quintet.web.site import PICTURES, Site
 
 _PAGE_SIZE = 100
@@ -53,7 +46,7 @@ _LABELS = {"MailAddress": "Mail", "Telephone": "Telephone", "Title": "Title"}
 _STATIC = {"style.css": "text/css; charset=utf-8", "search.js": "text/javascript; charset=utf-8"}
 _NONE = ResolutionDocument(matches=[], exact=False, complete=True, truncated=False)
 
-Page = Callable[[Request, Session], Awaitable[Response]]
+Page = Callable[[Request, WebSession], Awaitable[Response]]
 
 
 def page_routes(site: Site) -> list[BaseRoute]:
@@ -153,21 +146,21 @@ class _Pages:
 
     # For those who are signed in.
 
-    async def search(self, request: Request, session: Session) -> Response:
+    async def search(self, request: Request, session: WebSession) -> Response:
         query, found = await self._found(request)
         return self._page("search.html", session, here="search", query=query, found=found)
 
-    async def results(self, request: Request, session: Session) -> Response:
+    async def results(self, request: Request, session: WebSession) -> Response:
         query, found = await self._found(request)
         return self._page("results.html", session, query=query, found=found)
 
-    async def browse(self, request: Request, session: Session) -> Response:
+    async def browse(self, request: Request, session: WebSession) -> Response:
         dn, token = request.query_params.get("dn", ""), request.query_params.get("page") or None
         page = await self._site.directory.browse(dn or None, page_size=_PAGE_SIZE, token=token)
         found = PageDocument.of(page)
         return self._page("browse.html", session, here="browse", dn=dn, trail=_trail(dn), found=found)
 
-    async def person(self, request: Request, session: Session) -> Response:
+    async def person(self, request: Request, session: WebSession) -> Response:
         ident = ident_of(request.path_params["handle"])
         if ident is None:
             raise UnknownNameError("not a handle")
@@ -188,7 +181,7 @@ class _Pages:
             groups=[GroupDocument.of(each) for each in groups],
         )
 
-    async def group(self, request: Request, session: Session) -> Response:
+    async def group(self, request: Request, session: WebSession) -> Response:
         group = await find_group(self._site, request.path_params["handle"])
         if group is None:
             raise UnknownGroupError("no group with this handle")
@@ -215,11 +208,11 @@ class _Pages:
         allowed = may_sign_in_here(client_of(request, web), web)
         return self._page("sign_in.html", None, status, name=name, message=message, allowed=allowed)
 
-    def _message(self, session: Session | None, status: int, heading: str, message: str) -> Response:
+    def _message(self, session: WebSession | None, status: int, heading: str, message: str) -> Response:
         return self._page("message.html", session, status, heading=heading, message=message)
 
     def _page(
-        self, template: str, session: Session | None, status: int = 200, *, here: str = "", **values: Any
+        self, template: str, session: WebSession | None, status: int = 200, *, here: str = "", **values: Any
     ) -> Response:
         browsing = self._site.settings().directory.browse
         text = self._templates.get_template(template).render(

@@ -1,4 +1,4 @@
-"""A person's photo at `/photos/ID`, for `PhotoURL` and the pages (reference 4.6, 5.4).
+"""A person's photo at `/photos/ID`, for `PhotoURL` and the pages (config 4.6, 5.4).
 
 Without sign-in a photo is shown only when set 0 lists a picture; then caches may share it. No photo, no
 person and no permission are the same answer.
@@ -9,13 +9,8 @@ import hashlib
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quintet.cards.fields import Field
-from quintet.directory.errors import (
-    AmbiguousNameError,
-    DirectoryError,
-    OutOfScopeError,
-    UnknownNameError,
-)
+from quintet.cards import Field
+from quintet.directory import AmbiguousNameError, DirectoryError, OutOfScopeError, UnknownNameError
 from quintet.web.problem import problem, problem_of
 from quintet.web.security import session_of
 from quintet.web.site import Site

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from starlette.responses import JSONResponse
 
-from quintet.directory.errors import (
+from quintet.directory import (
     AmbiguousNameError,
     AuthenticationError,
     BrowsingDisabledError,
@@ -41,7 +41,7 @@ def problem(
 
 
 def problem_of(error: DirectoryError) -> JSONResponse:
-    """What a caller is told of an error of the directory: nothing about servers and accounts."""
+    """What a caller is sent for an error of the directory: nothing about servers and accounts."""
     for kind, (status, code, detail) in _OF_ERRORS.items():
         if isinstance(error, kind):
             return problem(status, detail, code=code)

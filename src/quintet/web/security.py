@@ -19,10 +19,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quintet.config.web_settings import Network, WebSettings
+from quintet.config import Network, WebSettings
 from quintet.web.limits import Address
 from quintet.web.problem import problem
-from quintet.web.sessions import Session, Sessions
+from quintet.web.sessions import Sessions, WebSession
 
 LARGEST_BODY = 64 * 1024
 """Bytes. No form and no document that Quintet reads is near that."""
@@ -30,7 +30,7 @@ BODY_WITHIN = 10.0
 """Seconds in which a body must arrive."""
 
 ANY_HOST = ("/servlet/", "/photos/")
-"""Below these paths clients use whatever host name they were given (reference 5.2)."""
+"""Below these paths clients use whatever host name they were given (config 5.2)."""
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -58,11 +58,11 @@ _TRACES_OF_PROXIES = (
 _log = structlog.get_logger()
 
 Observe = Callable[[str, str, int, float], None]
-"""Is told path, method, status and seconds of a request."""
+"""Gets path, method, status and seconds of a request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class HttpPeer:
     """The other side. `secure`: HTTPS, to us or to a trusted proxy. `local`: this machine, no proxy."""
 
     address: Address | None
@@ -70,13 +70,13 @@ class Client:
     local: bool
 
 
-def client_of(request: HTTPConnection, settings: WebSettings) -> Client:
+def client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
     """Who asks. `X-Forwarded-…` counts only when a trusted proxy connects."""
     peer = _parsed(request.client.host) if request.client else None
     secure = request.url.scheme == "https"
     if peer is None or not _within(peer, settings.trusted_proxies):
         relayed = any(name in request.headers for name in _TRACES_OF_PROXIES)
-        return Client(peer, secure, local=peer is not None and peer.is_loopback and not relayed)
+        return HttpPeer(peer, secure, local=peer is not None and peer.is_loopback and not relayed)
     # Each proxy adds the address that it saw at the end; what is before the first untrusted one is hearsay.
     for text in reversed(",".join(request.headers.getlist("x-forwarded-for")).split(",")):
         found = _parsed(text.strip())
@@ -86,10 +86,10 @@ def client_of(request: HTTPConnection, settings: WebSettings) -> Client:
         if not _within(peer, settings.trusted_proxies):
             break
     protocols = ",".join(request.headers.getlist("x-forwarded-proto")).split(",")
-    return Client(peer, secure or protocols[-1].strip().casefold() == "https", local=False)
+    return HttpPeer(peer, secure or protocols[-1].strip().casefold() == "https", local=False)
 
 
-def may_sign_in_here(client: Client, settings: WebSettings) -> bool:
+def may_sign_in_here(client: HttpPeer, settings: WebSettings) -> bool:
     """Whether a password may be sent over this connection."""
     return client.secure or client.local or settings.allow_unencrypted_sign_in
 
@@ -121,7 +121,7 @@ def cookie_name(*, secure: bool) -> str:
     return "__Host-quintet" if secure else "quintet"
 
 
-def session_of(request: HTTPConnection, sessions: Sessions, settings: WebSettings) -> Session | None:
+def session_of(request: HTTPConnection, sessions: Sessions, settings: WebSettings) -> WebSession | None:
     """The session of the cookie. Two cookies of its name are none: another site set one of them."""
     name = cookie_name(secure=client_of(request, settings).secure)
     pairs = (part.strip().partition("=") for part in ";".join(request.headers.getlist("cookie")).split(";"))

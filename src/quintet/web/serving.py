@@ -1,4 +1,4 @@
-"""The listeners of the HTTP front, as the settings say."""
+"""The listeners of the HTTP front, as the settings say: the interface of the package for who starts it."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from quintet.web.app import make_app
 from quintet.web.monitoring import Metrics, Phase, make_monitoring_app
 from quintet.web.server import listening
+from quintet.web.sessions import Sessions
 from quintet.web.site import Site
+
+__all__ = ["Listening", "Metrics", "Phase", "Sessions", "Site", "serving"]
 
 
 @dataclass(frozen=True, slots=True)

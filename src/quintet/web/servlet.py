@@ -1,4 +1,4 @@
-"""The UserInfo servlet: business cards for clients and scripts (reference 5.2 and 5.3, rows C76 to C78).
+"""The UserInfo servlet: business cards for clients and scripts (config 5.2 and 5.3, rows C76 to C78).
 
 Old clients take the answer apart by lines, others by an XML reader; every answer suits both. A failure says
 nothing of its reason, and its status is 200, since clients read the body.
@@ -12,10 +12,8 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quintet.cards import ANONYMOUS, AUTHENTICATED
-from quintet.cards.card import Card
-from quintet.cards.fields import Field
-from quintet.directory.errors import DirectoryError
+from quintet.cards import ANONYMOUS, AUTHENTICATED, Card, Field
+from quintet.directory import DirectoryError
 from quintet.web.security import session_of
 from quintet.web.site import Site
 

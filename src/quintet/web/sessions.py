@@ -1,7 +1,7 @@
 """Who is signed in.
 
 Theory of operation. A session is made by signing in and by nothing else. Its ID is 256 random bits, which
-only the browser keeps; the server keeps their SHA-256, so that no dump of its memory or log signs anybody
+only the browser keeps; the server keeps their SHA-256, so that no dump of its memory or log signs a user
 in. It ends (a) by signing out, (b) after IDLE seconds without a request, (c) after LONGEST seconds in any
 case, (d) when a recheck finds the person gone, (e) as the oldest of its person or of all when there are too
 many. `_by_key` holds the sessions in the order of their beginning; only `begin` and `_drop` change it.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
-from quintet.directory.records import Person
+from quintet.directory import Person
 
 IDLE = 30 * 60.0
 """Seconds without a request after which a session ends."""
@@ -27,7 +27,7 @@ MOST = 10_000
 
 
 @dataclass(slots=True)
-class Session:
+class WebSession:
     """A person who is signed in. `login` is the name as typed, `key` the hash of the ID. In seconds."""
 
     key: str
@@ -46,9 +46,9 @@ class Sessions:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._by_key: dict[str, Session] = {}
+        self._by_key: dict[str, WebSession] = {}
 
-    def begin(self, login: str, person: Person, *, administrator: bool) -> tuple[str, Session]:
+    def begin(self, login: str, person: Person, *, administrator: bool) -> tuple[str, WebSession]:
         """Sign a person in. Returns the ID for the cookie, which is kept nowhere else, and the session."""
         ident, now = secrets.token_urlsafe(32), self._clock()
         self._expire(now)
@@ -57,13 +57,13 @@ class Sessions:
             self._drop(each.key)
         while len(self._by_key) >= MOST:
             self._drop(next(iter(self._by_key)))
-        session = Session(
+        session = WebSession(
             _hashed(ident), login, person, administrator, secrets.token_urlsafe(32), now, now, now
         )
         self._by_key[session.key] = session
         return ident, session
 
-    def find(self, ident: str) -> Session | None:
+    def find(self, ident: str) -> WebSession | None:
         """The session with this ID, which counts as used; None when it has ended."""
         session, now = self._by_key.get(_hashed(ident)), self._clock()
         if session is None:
@@ -74,15 +74,15 @@ class Sessions:
         session.used = now
         return session
 
-    def needs_check(self, session: Session) -> bool:
+    def needs_check(self, session: WebSession) -> bool:
         """Whether the person was last seen in the directory too long ago."""
         return self._clock() - session.checked >= RECHECK
 
-    def seen(self, session: Session) -> None:
+    def seen(self, session: WebSession) -> None:
         """The person was found in the directory just now."""
         session.checked = self._clock()
 
-    def end(self, session: Session) -> None:
+    def end(self, session: WebSession) -> None:
         self._drop(session.key)
 
     def end_all_of(self, person: Person) -> int:
@@ -92,7 +92,7 @@ class Sessions:
             self._drop(key)
         return len(keys)
 
-    def all(self) -> tuple[Session, ...]:
+    def all(self) -> tuple[WebSession, ...]:
         """The sessions that have not ended, the oldest first."""
         self._expire(self._clock())
         return tuple(self._by_key.values())
@@ -108,7 +108,7 @@ class Sessions:
         self._by_key.pop(key, None)
 
 
-def _is_over(session: Session, now: float) -> bool:
+def _is_over(session: WebSession, now: float) -> bool:
     return now - session.used >= IDLE or now - session.began >= LONGEST
 
 

@@ -3,17 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from quintet.cards import ANONYMOUS, AUTHENTICATED, ids_in_set
-from quintet.cards.cards import Cards
-from quintet.config.settings import CardSettings, Detail, Settings
-from quintet.config.web_settings import WebSettings
-from quintet.directory.directory import Directory
-from quintet.web.limits import Limits
+from quintet.cards import ANONYMOUS, AUTHENTICATED, Cards, ids_in_set
+from quintet.config import CardSettings, Detail, Settings, WebSettings
+from quintet.directory import Directory
+from quintet.web.limits import RateLimits
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
 
 PICTURES = ("Photo", "PhotoURL", "ImagePath")
-"""The Detail Ids that show a picture (reference 5.4)."""
+"""The Detail Ids that show a picture (config 5.4)."""
 
 _NO_CARDS = CardSettings(storages=(), sets={})
 
@@ -22,14 +20,14 @@ _NO_CARDS = CardSettings(storages=(), sets={})
 class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
-    `observe` is told path, method, status and seconds of every request.
+    `observe` gets path, method, status and seconds of every request.
     """
 
     directory: Directory
     cards: Cards
     settings: Callable[[], Settings]
     sessions: Sessions = field(default_factory=Sessions)
-    limits: Limits = field(default_factory=Limits)
+    limits: RateLimits = field(default_factory=RateLimits)
     observe: Observe | None = None
 
     @property
@@ -43,7 +41,7 @@ class Site:
         return tuple(known[each] for each in ids_in_set(settings, set_id))
 
     def shows_pictures(self, *, signed_in: bool) -> bool:
-        """Whether a caller may see a photo: a set of theirs must list a picture (reference 5.4)."""
+        """Whether a caller may see a photo: a set of theirs must list a picture (config 5.4)."""
         settings = self._card_settings()
         sets = (ANONYMOUS, AUTHENTICATED) if signed_in else (ANONYMOUS,)
         return any(each in PICTURES for number in sets for each in ids_in_set(settings, number))

@@ -1,4 +1,4 @@
-"""Two paths of Sametime's web API, for clients that were written for its proxy (reference 5.4)."""
+"""Two paths of Sametime's web API, for clients that were written for its proxy (config 5.4)."""
 
 import base64
 from urllib.parse import quote
@@ -6,10 +6,15 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from quintet.cards import ANONYMOUS, AUTHENTICATED
-from quintet.cards.fields import Field
-from quintet.directory.errors import AmbiguousNameError, DirectoryError, OutOfScopeError, UnknownNameError
-from quintet.directory.records import Group, Person
+from quintet.cards import ANONYMOUS, AUTHENTICATED, Field
+from quintet.directory import (
+    AmbiguousNameError,
+    DirectoryError,
+    Group,
+    OutOfScopeError,
+    Person,
+    UnknownNameError,
+)
 from quintet.web.problem import problem, problem_of
 from quintet.web.security import session_of
 from quintet.web.site import Site

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quintet.admin.doctor.examine import examine
+from quintet.admin.doctor import examine
 from quintet.diagnostics import Diagnostic
 from quintet.embedded import sample
 from support import keytool, small

@@ -13,7 +13,7 @@ from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.roots import Root, check_kind
 from quintet.admin.doctor.sites import sites_of
 from quintet.diagnostics import Finding, Severity
-from quintet.embedded.faults import Answer, Delay, Fault, Faults, Silence, failing
+from quintet.embedded.faults import AnswerWith, Delay, Fault, Faults, Silence, failing
 from quintet.embedded.server import EmbeddedServer
 from support import directories
 from support.slapd import Slapd
@@ -71,7 +71,7 @@ async def test_a_check_that_fails_does_not_stop_the_others(
 
     monkeypatch.setattr(module, function, broken)
     if function == "read_root":
-        monkeypatch.setattr("quintet.admin.doctor.examine.read_root", broken)
+        monkeypatch.setattr("quintet.admin.doctor.examination.read_root", broken)
     folder = make_folder(connection={"OrganizationName": "x", "EmailAttribute": "rfc822name"})
 
     found = await doctor.codes(folder)
@@ -121,7 +121,7 @@ def test_a_server_without_pages_is_told() -> None:
 async def test_a_server_that_requires_a_bind_is_an_error_that_names_the_account(
     tmp_path: Path, doctor: Any, code: int, open_root: bool
 ) -> None:
-    answer = Answer(code, "a successful bind must be completed first")
+    answer = AnswerWith(code, "a successful bind must be completed first")
     faults = Faults((Fault(answer, "search", after=2 if open_root else 0),))
     async with EmbeddedServer(directories.small_entries(), faults=faults) as server:
         codes = await doctor.codes(_clear_folder(tmp_path / "settings", server.port))
@@ -144,7 +144,7 @@ async def test_d43_a_dn_with_two_blanks_in_a_row_must_be_found_again(
     tmp_path: Path, doctor: Any, found_again: bool
 ) -> None:
     """The searches before: one for the handshake, two for the root, one each for the base and a sample."""
-    faults = Faults((Fault(Answer(32), "search", after=5, times=0 if found_again else 1),))
+    faults = Faults((Fault(AnswerWith(32), "search", after=5, times=0 if found_again else 1),))
     async with EmbeddedServer(directories.small_entries(UNIT, BLANKS), faults=faults) as server:
         codes = await doctor.codes(_clear_folder(tmp_path / "settings", server.port))
 

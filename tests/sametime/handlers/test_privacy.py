@@ -9,7 +9,7 @@ from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.services.im import ImOpening
-from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, Value, ValueStore
+from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, ValueStore, VersionedValue
 from quintet.sametime.trace import PrivacyKept
 from quintet.sametime.wire.blocks import VISIBLE_TO_ALL, PrivacyInfo, UserItem
 from quintet.sametime.wire.messages import LoginAck, SetPrivacyDenied, SetPrivacyList
@@ -133,4 +133,4 @@ async def test_a_stored_list_that_is_damaged_hides_the_user(people: FakeDirector
 
 def test_what_was_never_stored_hides_nobody() -> None:
     assert stored_privacy(None) == VISIBLE_TO_ALL
-    assert stored_privacy(Value(NOT_ALICE.encode(), 1)) == NOT_ALICE
+    assert stored_privacy(VersionedValue(NOT_ALICE.encode(), 1)) == NOT_ALICE

@@ -11,10 +11,10 @@ from quintet.sametime.storage import (
     CONTACT_LIST,
     PRIVACY_LIST,
     InvalidImportError,
-    Origin,
     UnknownUserError,
     UserExistsError,
     ValueStore,
+    VersionOrigin,
 )
 from quintet.sametime.storage.admin import (
     ExportedValue,
@@ -91,7 +91,7 @@ async def test_everything_is_exported_and_imported_elsewhere(store: ValueStore) 
     lines = [each.to_json() for each in exported]
     assert await import_values(store, read_export(lines), replace_all=False) == 3
     assert [each async for each in export_all(store)] == exported
-    assert (await store.history(ALICE, CONTACT_LIST))[0].origin is Origin.IMPORTED
+    assert (await store.history(ALICE, CONTACT_LIST))[0].origin is VersionOrigin.IMPORTED
 
 
 async def test_an_import_replaces_only_when_told_to(store: ValueStore) -> None:
@@ -120,7 +120,7 @@ async def test_a_renamed_user_is_renamed_in_the_lists_of_all(store: ValueStore) 
     assert await export_contact_list(store, ALICE) == LIST.replace(BOB, "uid=robert;brown,dc=org")
     privacy = (await store.load(CAROL, [PRIVACY_LIST]))[PRIVACY_LIST].value
     assert privacy == PrivacyInfo(deny=True, users=(UserItem(new), UserItem(CAROL))).encode()
-    assert (await store.history(ALICE, CONTACT_LIST))[0].origin is Origin.RENAMED
+    assert (await store.history(ALICE, CONTACT_LIST))[0].origin is VersionOrigin.RENAMED
 
 
 async def test_an_id_that_stands_only_in_lists_of_others_is_renamed_there(store: ValueStore) -> None:

@@ -9,15 +9,15 @@ from quintet.sametime.storage import (
     PRIVACY_LIST,
     VERSIONS,
     DatabaseAddress,
-    Origin,
     SaveOutcome,
     TooManyValuesError,
     UnknownUserError,
     UnknownVersionError,
     UserExistsError,
-    Value,
     ValueStore,
     ValueTooLargeError,
+    VersionedValue,
+    VersionOrigin,
 )
 
 ALICE = "uid=alice,ou=people,dc=example,dc=org"
@@ -103,10 +103,10 @@ async def test_both_sides_of_a_conflict_are_kept(store: ValueStore) -> None:
     kept = {(await store.read_version(ALICE, CONTACT_LIST, each.version)).value for each in history}
     assert {theirs, mine} < kept
     assert [each.origin for each in history] == [
-        Origin.MERGED,
-        Origin.CLIENT,
-        Origin.CLIENT,
-        Origin.CLIENT,
+        VersionOrigin.MERGED,
+        VersionOrigin.CLIENT,
+        VersionOrigin.CLIENT,
+        VersionOrigin.CLIENT,
     ]
 
 
@@ -168,7 +168,7 @@ async def test_an_old_version_is_restored_as_a_new_one(store: ValueStore) -> Non
     await store.save(ALICE, TEXTS, b"bad")
     await store.restore(ALICE, TEXTS, 1)
     assert await current(store, ALICE, TEXTS) == b"good"
-    assert (await store.history(ALICE, TEXTS))[0].origin is Origin.RESTORED
+    assert (await store.history(ALICE, TEXTS))[0].origin is VersionOrigin.RESTORED
 
 
 async def test_a_value_that_is_too_large_changes_nothing(store: ValueStore) -> None:
@@ -233,7 +233,7 @@ async def test_pages_bring_every_value_once(store: ValueStore) -> None:
     for nth in range(7):
         await store.save(f"uid=u{nth}", CONTACT_LIST, b"%d" % nth)
         await store.save(f"uid=u{nth}", TEXTS, b"t")
-    found: list[tuple[str, int, Value]] = []
+    found: list[tuple[str, int, VersionedValue]] = []
     after: str | None = ""
     while after is not None:
         rows, after = await store.page([CONTACT_LIST], after, size=3)

@@ -30,8 +30,7 @@ from quintet.directory import (
     UnknownNameError,
     endpoints_of,
 )
-from quintet.ldap.connection import connect
-from quintet.ldap.errors import LdapError
+from quintet.ldap import LdapError, connect
 
 BURST = 32
 AT_ONCE = 8
@@ -54,7 +53,7 @@ class Burst:
 
 
 @dataclass(slots=True)
-class Level:
+class LevelMeasurement:
     """What was measured at one level. `error` is why it was not, `skipped` why single tasks were not."""
 
     protection: Protection
@@ -67,7 +66,7 @@ class Level:
 class Measured:
     """Everything measured. `handshake_ms` is the median of what TLS adds to opening a connection."""
 
-    levels: tuple[Level, ...]
+    levels: tuple[LevelMeasurement, ...]
     handshake_ms: float | None
     rounds: int
     operations: int
@@ -110,10 +109,10 @@ async def measure(
 
 async def _open(
     settings: Settings, stack: AsyncExitStack
-) -> tuple[list[Level], list[tuple[Level, Directory]]]:
+) -> tuple[list[LevelMeasurement], list[tuple[LevelMeasurement, Directory]]]:
     levels, opened = [], []
     for protection in LEVELS:
-        level = Level(protection)
+        level = LevelMeasurement(protection)
         levels.append(level)
         try:
             directory = await stack.enter_async_context(Directory(at_level(settings, protection)))
@@ -128,7 +127,7 @@ async def _open(
     return levels, opened
 
 
-async def _sample(levels: Sequence[tuple[Level, Directory]]) -> Sample:
+async def _sample(levels: Sequence[tuple[LevelMeasurement, Directory]]) -> Sample:
     for _, directory in levels:
         with suppress(DirectoryError):
             return await sample(directory, people=_PEOPLE)

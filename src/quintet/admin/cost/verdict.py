@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from quintet.admin.cost.measuring import Level, Measured
+from quintet.admin.cost.measuring import LevelMeasurement, Measured
 from quintet.directory import Protection, Service
 
 SEARCHES = (Service.RESOLVE_LOGIN, Service.RESOLVE_NAMES, Service.BROWSE, Service.GROUP_CONTENT)
@@ -57,7 +57,7 @@ class Difference:
         return Outcome.COSTS if self.share > self.margin else Outcome.NO_DIFFERENCE
 
 
-def figures(level: Level) -> dict[Service, TaskFigures]:
+def figures(level: LevelMeasurement) -> dict[Service, TaskFigures]:
     return {
         task: TaskFigures(
             per_second=statistics.median(burst.per_second for burst in bursts),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from quintet.admin.doctor.checks import Checks
-from quintet.admin.doctor.sites import Site
+from quintet.admin.doctor.sites import DirectorySite
 from quintet.config import Account, Settings
 from quintet.diagnostics import Finding, Pitfall, Severity
 from quintet.directory import (
@@ -22,7 +22,7 @@ from quintet.directory import (
     identity,
     protection_of,
 )
-from quintet.ldap.errors import (
+from quintet.ldap import (
     ConfidentialityRequired,
     InvalidCredentials,
     NoSuchObject,
@@ -35,22 +35,22 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AccountBind:
     """What became of a site's account: a connection that is bound, or the refusal."""
 
-    site: Site
+    site: DirectorySite
     ready: BoundConnection | None = None
     refusal: ResultError | None = None
 
 
 async def examine(
-    sites: Sequence[tuple[Site, Endpoint]], settings: Settings, checks: Checks
-) -> tuple[Outcome, ...]:
+    sites: Sequence[tuple[DirectorySite, Endpoint]], settings: Settings, checks: Checks
+) -> tuple[AccountBind, ...]:
     """One bound connection for each site that accepts its account. The caller closes them."""
     opening = Connector(SslContextCache())
-    outcomes: list[Outcome] = []
+    outcomes: list[AccountBind] = []
 
-    async def one(site: Site, endpoint: Endpoint) -> None:
+    async def one(site: DirectorySite, endpoint: Endpoint) -> None:
         refused = _refused_before(site, endpoint, outcomes)
         outcomes.append(refused or await _try(site, endpoint, opening, checks))
 
@@ -64,30 +64,34 @@ async def examine(
     return tuple(outcomes)
 
 
-def _refused_before(site: Site, endpoint: Endpoint, outcomes: Sequence[Outcome]) -> Outcome | None:
+def _refused_before(
+    site: DirectorySite, endpoint: Endpoint, outcomes: Sequence[AccountBind]
+) -> AccountBind | None:
     """The refusal of the same account with the same password by the same host."""
     for before in outcomes:
         hosts = {each.address.host for each in before.site.endpoints}
         same = endpoint.address.host in hosts and before.site.account == site.account
         if same and site.account is not None and before.refusal is not None:
-            return Outcome(site, refusal=before.refusal)
+            return AccountBind(site, refusal=before.refusal)
     return None
 
 
-async def _try(site: Site, endpoint: Endpoint, opening: Connector, checks: Checks) -> Outcome:
+async def _try(site: DirectorySite, endpoint: Endpoint, opening: Connector, checks: Checks) -> AccountBind:
     try:
-        return Outcome(site, await opening.open(endpoint))
+        return AccountBind(site, await opening.open(endpoint))
     except UnencryptedBindError as error:
         message = f"{site.name}: {error.message}"
         checks.add(Pitfall.D36, site.place, message, error.fix, severity=Severity.ERROR)
     except DirectoryError as error:
         if isinstance(error.__cause__, ResultError):
-            return Outcome(site, refusal=error.__cause__)
+            return AccountBind(site, refusal=error.__cause__)
         checks.add(Finding.Q91, site.place, f"{site.name}: {error}")
-    return Outcome(site)
+    return AccountBind(site)
 
 
-def _report(outcome: Outcome, refusal: ResultError, outcomes: Sequence[Outcome], checks: Checks) -> None:
+def _report(
+    outcome: AccountBind, refusal: ResultError, outcomes: Sequence[AccountBind], checks: Checks
+) -> None:
     site, account = outcome.site, outcome.site.account
     if account is None:
         message = f"{site.name} rejects anonymous binds: {refusal.message}"
@@ -121,7 +125,7 @@ def _report(outcome: Outcome, refusal: ResultError, outcomes: Sequence[Outcome],
         checks.add(Pitfall.D9, site.place, message, _fix(sites, refusal))
 
 
-def _fix(sites: Sequence[Site], refusal: ResultError) -> str:
+def _fix(sites: Sequence[DirectorySite], refusal: ResultError) -> str:
     where = ", and ".join(f"{each.account_keys} at {each.place}" for each in sites)
     if isinstance(refusal, InvalidCredentials):
         return (
@@ -135,7 +139,7 @@ def _fix(sites: Sequence[Site], refusal: ResultError) -> str:
     return f"check {where}"
 
 
-def _same_account_elsewhere(account: Account, outcomes: Sequence[Outcome]) -> Outcome | None:
+def _same_account_elsewhere(account: Account, outcomes: Sequence[AccountBind]) -> AccountBind | None:
     for other in outcomes:
         theirs = other.site.account
         if (
@@ -158,7 +162,9 @@ def _is_base64(password: str) -> bool:
         return False
 
 
-def _check_unencrypted(site: Site, settings: Settings, outcomes: Sequence[Outcome], checks: Checks) -> None:
+def _check_unencrypted(
+    site: DirectorySite, settings: Settings, outcomes: Sequence[AccountBind], checks: Checks
+) -> None:
     """D36 under "only passwords", Q14 where nothing is encrypted at all."""
     if site.server is None:
         return

@@ -5,19 +5,17 @@ from collections.abc import Iterable
 
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.handshakes import PATIENCE, Way, way_of
-from quintet.admin.doctor.sites import Site
+from quintet.admin.doctor.sites import DirectorySite
 from quintet.diagnostics import Pitfall, Place, Severity
 from quintet.directory import Mode
-from quintet.ldap.connection import connect
-from quintet.ldap.errors import LdapError
-from quintet.ldap.limits import Address
+from quintet.ldap import Address, LdapError, connect
 from quintet.tls import TlsSettings, inspection_context, suite_by_openssl_name
 
 _SAMETIME = "AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0"
-"""What Sametime 12 offers to LDAP servers (reference 2.6)."""
+"""What Sametime 12 offers to LDAP servers (config 2.6)."""
 
 
-async def try_as_sametime(sites: Iterable[Site], good: frozenset[Way], checks: Checks) -> None:
+async def try_as_sametime(sites: Iterable[DirectorySite], good: frozenset[Way], checks: Checks) -> None:
     """D2 and D3 for Sametime itself, which offers two suites of TLS 1.2 unless the settings name others."""
     ways = {way_of(each): (site.place, each) for site in sites for each in site.endpoints}
     for way, (place, each) in ways.items():

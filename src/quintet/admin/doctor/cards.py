@@ -6,31 +6,32 @@ from dataclasses import dataclass
 
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.people import sees_attribute
-from quintet.admin.doctor.queries import Found, ask, listed
-from quintet.admin.doctor.sites import Site
+from quintet.admin.doctor.queries import SearchOutcome, ask, listed
+from quintet.admin.doctor.sites import DirectorySite
 from quintet.cards import PhotoError, by_user, photo_type
-from quintet.config import CardServer, CardStorage, Detail, Scope
+from quintet.config import CardServer, CardStorage, Detail
 from quintet.diagnostics import Code, Finding, Pitfall, Severity
 from quintet.directory import BIND_REQUIRED, texts, values
-from quintet.ldap.connection import Connection
-from quintet.ldap.errors import (
+from quintet.ldap import (
     AdminLimitExceeded,
+    Connection,
     InsufficientAccessRights,
     LdapError,
     NoSuchObject,
+    Present,
+    Scope,
     UnwillingToPerform,
 )
-from quintet.ldap.filters import Present
 
 _PHOTOS = 10
 _URLS = ("PhotoURL", "ImagePath")
 
 
 @dataclass(frozen=True, slots=True)
-class Cards:
+class CheckedCardServer:
     """A server of the cards. `bound` is a connection with an account to the same host, if there is one."""
 
-    site: Site
+    site: DirectorySite
     card: CardServer
     storage: CardStorage
     connection: Connection
@@ -44,10 +45,10 @@ class Cards:
         self.checks.add(code, place, message, fix, key=key)
 
 
-async def examine(cards: Cards, people: Sequence[tuple[str, str]]) -> list[str]:
+async def examine(cards: CheckedCardServer, people: Sequence[tuple[str, str]]) -> list[str]:
     """D18, D31, D33 and Q20; returns the fields for which no user has a value.
 
-    `people` are ID and DN of some users whom the five tasks find. Raises LdapError.
+    `people` are ID and DN of some users that the five tasks find. Raises LdapError.
     """
     if not await _base_is_readable(cards):
         return []
@@ -61,7 +62,7 @@ async def examine(cards: Cards, people: Sequence[tuple[str, str]]) -> list[str]:
     return absent
 
 
-async def _base_is_readable(cards: Cards) -> bool:
+async def _base_is_readable(cards: CheckedCardServer) -> bool:
     base = cards.card.base
     if not base and cards.checks.has(Pitfall.D19):
         return False
@@ -84,7 +85,7 @@ async def _base_is_readable(cards: Cards) -> bool:
     return what is None
 
 
-async def _check_fields(cards: Cards) -> list[str]:
+async def _check_fields(cards: CheckedCardServer) -> list[str]:
     """Fields that no user has; those that are only hidden are reported."""
     hidden: list[str] = []
     absent: list[str] = []
@@ -107,7 +108,7 @@ async def _check_fields(cards: Cards) -> list[str]:
     return absent
 
 
-def report_absent(looked_at: Sequence[tuple[Cards, Sequence[str]]], checks: Checks) -> None:
+def report_absent(looked_at: Sequence[tuple[CheckedCardServer, Sequence[str]]], checks: Checks) -> None:
     """Q23 for fields for which no server of a Storage has a value."""
     storages = {id(cards.storage): cards for cards, _ in looked_at}
     for key, cards in storages.items():
@@ -126,11 +127,13 @@ def report_absent(looked_at: Sequence[tuple[Cards, Sequence[str]]], checks: Chec
         )
 
 
-async def _all_seen(cards: Cards, connection: Connection, details: Sequence[Detail]) -> list[bool | None]:
+async def _all_seen(
+    cards: CheckedCardServer, connection: Connection, details: Sequence[Detail]
+) -> list[bool | None]:
     return list(await asyncio.gather(*(_seen(cards, connection, detail) for detail in details)))
 
 
-async def _seen(cards: Cards, connection: Connection, detail: Detail) -> bool | None:
+async def _seen(cards: CheckedCardServer, connection: Connection, detail: Detail) -> bool | None:
     """Whether any user has any of the attributes of a field; None when the server does not tell."""
     answers = [
         await sees_attribute(connection, str(cards.card.base), cards.card.scope, attribute)
@@ -139,13 +142,13 @@ async def _seen(cards: Cards, connection: Connection, detail: Detail) -> bool | 
     return True if any(answers) else None if None in answers else False
 
 
-async def _with_values(cards: Cards, attribute: str) -> Found:
+async def _with_values(cards: CheckedCardServer, attribute: str) -> SearchOutcome:
     """A few users who have the attribute."""
     base, scope = cards.card.base, cards.card.scope
     return await ask(cards.connection, base, scope, Present(attribute), (attribute,), limit=_PHOTOS)
 
 
-async def _check_photos(cards: Cards, detail: Detail) -> None:
+async def _check_photos(cards: CheckedCardServer, detail: Detail) -> None:
     unfit: list[str] = []
     for attribute in detail.attributes:
         try:
@@ -163,7 +166,7 @@ async def _check_photos(cards: Cards, detail: Detail) -> None:
         cards.add(Pitfall.D31, message)
 
 
-async def _check_urls(cards: Cards, detail: Detail) -> None:
+async def _check_urls(cards: CheckedCardServer, detail: Detail) -> None:
     secure: list[str] = []
     for attribute in detail.attributes:
         try:
@@ -182,8 +185,8 @@ async def _check_urls(cards: Cards, detail: Detail) -> None:
         )
 
 
-async def _check_people(cards: Cards, people: Sequence[tuple[str, str]]) -> None:
-    """D33: a user whom the five tasks find must have a card."""
+async def _check_people(cards: CheckedCardServer, people: Sequence[tuple[str, str]]) -> None:
+    """D33: a user that the five tasks find must have a card."""
     tried: list[str] = []
     for ident, dn in people:
         questions = by_user(cards.card, ident)
@@ -206,5 +209,5 @@ async def _check_people(cards: Cards, people: Sequence[tuple[str, str]]) -> None
         )
 
 
-def _search(cards: Cards) -> str:
+def _search(cards: CheckedCardServer) -> str:
     return f"base {str(cards.card.base)!r}, scope {cards.card.scope.value}, {cards.card.filter.text}"

@@ -7,7 +7,7 @@ from typing import final
 
 from quintet.diagnostics import Code, Diagnostic, Finding, Place, Severity
 from quintet.directory import DirectoryError
-from quintet.ldap.errors import LdapError
+from quintet.ldap import LdapError
 
 PATIENCE = 20.0
 """Seconds for one check."""

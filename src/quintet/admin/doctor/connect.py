@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from quintet.admin.doctor.checks import Checks
 from quintet.diagnostics import Pitfall, Place
-from quintet.ldap.limits import Address
+from quintet.ldap import Address
 
 PATIENCE = 5.0
 """Seconds for a look-up of a name, and for a connection."""

@@ -13,10 +13,8 @@ from quintet.config import DirectorySettings
 from quintet.diagnostics import Finding, Pitfall
 from quintet.directory import first, lies_under, of_group_class, parsed, without_bits
 from quintet.directory import listed as names_of
+from quintet.ldap import Entry, LdapError, NoSuchObject, Not
 from quintet.ldap.dn import type_key
-from quintet.ldap.errors import LdapError, NoSuchObject
-from quintet.ldap.filters import Not
-from quintet.ldap.messages import SearchResultEntry
 
 MOST_MEMBERS = DirectorySettings().max_members
 _MOST_GROUPS = 200
@@ -120,7 +118,7 @@ def _member_attributes(each: Examined) -> tuple[str, ...]:
     return names_of(each.server.group_member_attribute)
 
 
-def _check_attributes(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
+def _check_attributes(each: Examined, groups: tuple[Entry, ...]) -> None:
     server = each.server
     named = any(first(entry, server.group_name_attribute) for entry in groups)
     filled = any(_members(entry, server.group_member_attribute) for entry in groups)
@@ -133,8 +131,8 @@ def _check_attributes(each: Examined, groups: tuple[SearchResultEntry, ...]) -> 
             each.add(Finding.Q23, message, f"correct {setting}", key=setting)
 
 
-def _members(entry: SearchResultEntry, attribute: str) -> list[bytes]:
-    """All values that came, with `member;range=0-1499` of Active Directory (reference 3.5) counted."""
+def _members(entry: Entry, attribute: str) -> list[bytes]:
+    """All values that came, with `member;range=0-1499` of Active Directory (config 3.5) counted."""
     wanted = {type_key(name) for name in names_of(attribute)}
     return [
         value
@@ -144,7 +142,7 @@ def _members(entry: SearchResultEntry, attribute: str) -> list[bytes]:
     ]
 
 
-def _check_sizes(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
+def _check_sizes(each: Examined, groups: tuple[Entry, ...]) -> None:
     large: list[tuple[int, str]] = []
     for entry in groups:
         count = len(_members(entry, each.server.group_member_attribute))
@@ -163,8 +161,8 @@ def _is_cut(attribute: str) -> bool:
     return low == "0" and high.isdecimal() and int(high) >= MOST_MEMBERS - 1
 
 
-def _check_places(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
-    """Q30: members must be of the same server and base (reference 3.3)."""
+def _check_places(each: Examined, groups: tuple[Entry, ...]) -> None:
+    """Q30: members must be of the same server and base (config 3.3)."""
     bases = (each.server.person_base, each.server.group_base)
     outside: list[str] = []
     for entry in groups:
@@ -177,7 +175,7 @@ def _check_places(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None
         each.add(Finding.Q30, f"members that are below none of the bases: {listed(outside, 3)}")
 
 
-async def _check_filter(each: Examined, groups: tuple[SearchResultEntry, ...]) -> None:
+async def _check_filter(each: Examined, groups: tuple[Entry, ...]) -> None:
     """Q22, by a real search for a group that the directory has; Q24 when it is refused."""
     server = each.server
     names = [name for entry in groups[:3] if (name := first(entry, server.group_name_attribute))]

@@ -9,16 +9,23 @@ from cryptography import x509
 
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.connect import reach
-from quintet.admin.doctor.sites import Site
+from quintet.admin.doctor.sites import DirectorySite
 from quintet.admin.doctor.stores import check_dates, opened
 from quintet.admin.service_kind import Speaks, probe
 from quintet.config import PLAIN_PORT, TLS_PORT
 from quintet.diagnostics import Code, Finding, Pitfall, Place, Severity
 from quintet.directory import ANY_ENTRY, Endpoint, Mode, Service
-from quintet.ldap.connection import Connection, connect
-from quintet.ldap.errors import ConfidentialityRequired, ConnectionLostError, LdapError, ResultError, TlsError
-from quintet.ldap.limits import Address
-from quintet.ldap.messages import BASE_OBJECT
+from quintet.ldap import (
+    Address,
+    ConfidentialityRequired,
+    Connection,
+    ConnectionLostError,
+    LdapError,
+    ResultError,
+    Scope,
+    TlsError,
+    connect,
+)
 from quintet.tls import (
     Presented,
     Reason,
@@ -103,7 +110,7 @@ class _Target:
         self.checks.add(code, self.place, message, fix, severity=Severity.ERROR)
 
 
-async def examine(sites: Iterable[Site], checks: Checks) -> frozenset[Way]:
+async def examine(sites: Iterable[DirectorySite], checks: Checks) -> frozenset[Way]:
     """Every address once, for the first that uses it; those that can be used."""
     targets: dict[Way, _Target] = {}
     for site in sites:
@@ -160,7 +167,7 @@ async def _speaks_plain(target: _Target) -> bool:
     connection = await connect(address, timeout=PATIENCE)
     async with connection:
         try:
-            await connection.search("", BASE_OBJECT, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
+            await connection.search("", Scope.BASE, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
         except ConfidentialityRequired as error:
             target.add(Finding.Q16, f"{address}: {error.message}")
             return False
@@ -186,7 +193,7 @@ async def _knows_ldap(connection: Connection, target: _Target) -> bool:
     """Whether LDAP is behind TLS. With TLS 1.3 a server refuses our certificate only after the handshake."""
     address, ours = target.address, target.endpoint.tls.key_store
     try:
-        await connection.search("", BASE_OBJECT, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
+        await connection.search("", Scope.BASE, ANY_ENTRY, ("1.1",), timeout=PATIENCE)
     except ResultError:
         return True
     except ConnectionLostError:

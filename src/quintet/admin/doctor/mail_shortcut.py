@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from quintet.admin.doctor.checks import Checks
 from quintet.config import Settings
 from quintet.diagnostics import Pitfall
-from quintet.ldap.errors import FilterSyntaxError
-from quintet.ldap.filters import And, Equality, Filter, Not, Or, Present, parse
+from quintet.ldap import And, Equality, Filter, FilterSyntaxError, Not, Or, Present, parse
 
 _CLASSES = ("objectclass", "objectcategory")
 

@@ -5,23 +5,26 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from quintet.admin.doctor.checks import Checks
-from quintet.admin.doctor.queries import Found, ask, both, listed
-from quintet.admin.doctor.sites import Site
-from quintet.config import Scope, ServerSettings, Settings
+from quintet.admin.doctor.queries import SearchOutcome, ask, both, listed
+from quintet.admin.doctor.sites import DirectorySite
+from quintet.config import ServerSettings, Settings
 from quintet.diagnostics import Code, Finding, Pitfall
 from quintet.directory import BIND_REQUIRED, first, identity, people_of, person_attributes, texts
-from quintet.ldap.connection import Connection
-from quintet.ldap.errors import (
+from quintet.ldap import (
     AdminLimitExceeded,
+    Connection,
+    Entry,
     InsufficientAccessRights,
     LdapError,
     NoSuchObject,
+    Not,
     OperationTimeoutError,
+    Present,
+    Scope,
+    Template,
     TimeLimitExceeded,
     UnwillingToPerform,
 )
-from quintet.ldap.filters import Not, Present, Template
-from quintet.ldap.messages import SearchResultEntry
 
 _SAMPLE = 30
 _WITHOUT_MAIL = 20
@@ -41,7 +44,7 @@ class Examined:
     `naming_context` is the base that the server names itself.
     """
 
-    site: Site
+    site: DirectorySite
     server: ServerSettings
     connection: Connection
     anonymous: bool
@@ -54,7 +57,7 @@ class Examined:
         self.checks.add(code, place, message, fix, key=key)
 
 
-async def examine(each: Examined, settings: Settings) -> tuple[SearchResultEntry, ...]:
+async def examine(each: Examined, settings: Settings) -> tuple[Entry, ...]:
     """A sample of the users, empty when none are found. Raises LdapError."""
     base = await base_is_readable(each, "PersonResolveBase")
     if base is None:
@@ -120,7 +123,7 @@ def report_unlisted(each: Examined, object_class: str, error: LdapError) -> None
     )
 
 
-def report_references(each: Examined, found: Found) -> None:
+def report_references(each: Examined, found: SearchOutcome) -> None:
     """Q26. Active Directory's references to its own partitions lead to no people (row S42)."""
     elsewhere = [url for url in found.references if not _OWN_PARTITION.search(url)]
     if elsewhere:
@@ -128,7 +131,7 @@ def report_references(each: Examined, found: Found) -> None:
         each.add(Finding.Q26, f"{each.site.line.server} answers searches with references: {servers}")
 
 
-async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
+async def _sample(each: Examined) -> tuple[Entry, ...]:
     server = each.server
     asked = tuple(dict.fromkeys((*person_attributes(server), *_LOGIN_NAMES, "sn", "givenName")))
     wanted = people_of(server)
@@ -144,7 +147,7 @@ async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
         return ()
     report_references(each, found)
     if not found.entries:
-        depth = "one level below" if server.person_scope is Scope.ONE else "below"
+        depth = "one level below" if server.person_scope is Scope.ONE_LEVEL else "below"
         message = f"no {server.person_class} {depth} {str(server.person_base) or 'the root'!r}"
         if each.anonymous:
             each.add(Finding.Q29, f"{message}, as far as anonymous clients see", key="PersonResolveBase")
@@ -153,7 +156,7 @@ async def _sample(each: Examined) -> tuple[SearchResultEntry, ...]:
     return found.entries
 
 
-def _check_attributes(each: Examined, sample: tuple[SearchResultEntry, ...]) -> None:
+def _check_attributes(each: Examined, sample: tuple[Entry, ...]) -> None:
     """Q23, or Q29 where an account would perhaps see more."""
     server = each.server
     for setting, attribute in (
@@ -167,7 +170,7 @@ def _check_attributes(each: Examined, sample: tuple[SearchResultEntry, ...]) -> 
             each.add(code, message, None if each.anonymous else f"correct {setting}", key=setting)
 
 
-async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchResultEntry, ...]) -> None:
+async def _check_mail(each: Examined, settings: Settings, sample: tuple[Entry, ...]) -> None:
     """D29, and Q25 on the way: the same search shows where the server cuts."""
     server, mail = each.server, each.server.mail_attribute
     if not any(first(entry, mail) for entry in sample):
@@ -195,7 +198,7 @@ async def _check_mail(each: Examined, settings: Settings, sample: tuple[SearchRe
     _check_duplicates(each, everyone.entries)
 
 
-async def _without_mail(each: Examined) -> Found | None:
+async def _without_mail(each: Examined) -> SearchOutcome | None:
     """None when the server does not answer: it has to look at every entry."""
     server = each.server
     wanted = both(people_of(server), Not(Present(server.mail_attribute)))
@@ -208,20 +211,20 @@ async def _without_mail(each: Examined) -> Found | None:
         return None
 
 
-async def _check_double_blanks(each: Examined, sample: tuple[SearchResultEntry, ...]) -> None:
+async def _check_double_blanks(each: Examined, sample: tuple[Entry, ...]) -> None:
     """D43: a DN with two blanks in a row, which a step on its way may normalise."""
     for dn in [entry.dn for entry in sample if "  " in entry.dn][:_DOUBLE_BLANKS]:
         try:
             found = await ask(each.connection, dn, Scope.BASE, Present("objectClass"), limit=1)
         except NoSuchObject:
-            found = Found(())
+            found = SearchOutcome(())
         if not found.entries:
             message = f"the server returns {dn!r}, and does not find it again by that DN"
             each.add(Pitfall.D43, message, key="UserIdAttribute")
             return
 
 
-def _check_duplicates(each: Examined, people: tuple[SearchResultEntry, ...]) -> None:
+def _check_duplicates(each: Examined, people: tuple[Entry, ...]) -> None:
     owners: dict[str, list[str]] = defaultdict(list)
     for entry in people:
         for address in {text.casefold() for text in texts(entry, each.server.mail_attribute) if text.strip()}:
@@ -232,9 +235,7 @@ def _check_duplicates(each: Examined, people: tuple[SearchResultEntry, ...]) -> 
         each.add(Pitfall.D29, message, key="EmailAttribute")
 
 
-async def _check_person_filter(
-    each: Examined, sample: tuple[SearchResultEntry, ...], base_seconds: float
-) -> None:
+async def _check_person_filter(each: Examined, sample: tuple[Entry, ...], base_seconds: float) -> None:
     """Q22 and Q24, by a real search for a user that the directory has."""
     server = each.server
     for entry in sample[:3]:
@@ -254,9 +255,7 @@ async def _check_person_filter(
         )
 
 
-async def _check_login_filter(
-    each: Examined, sample: tuple[SearchResultEntry, ...], base_seconds: float
-) -> None:
+async def _check_login_filter(each: Examined, sample: tuple[Entry, ...], base_seconds: float) -> None:
     """Q22, Q24, and D30 for names that several users have."""
     server, person = each.server, sample[0]
     found_one = False
@@ -278,9 +277,7 @@ async def _check_login_filter(
     await _check_ambiguous(each, sample, base_seconds)
 
 
-async def _check_ambiguous(
-    each: Examined, sample: tuple[SearchResultEntry, ...], base_seconds: float
-) -> None:
+async def _check_ambiguous(each: Examined, sample: tuple[Entry, ...], base_seconds: float) -> None:
     if each.checks.has(Pitfall.D30):
         return
     kinds = ("givenName", "sn")
@@ -301,7 +298,7 @@ async def _check_ambiguous(
 
 async def _by_filter(
     each: Examined, setting: str, template: Template, name: str, base_seconds: float, limit: int
-) -> Found | None:
+) -> SearchOutcome | None:
     """A search as the tasks make it. None when it is refused or slow, which is reported as Q24."""
     server = each.server
     fix = (
@@ -327,7 +324,7 @@ async def _by_filter(
     return found
 
 
-def _holds(found: Found, entry: SearchResultEntry) -> bool:
+def _holds(found: SearchOutcome, entry: Entry) -> bool:
     return identity(entry.dn) in {identity(each.dn) for each in found.entries}
 
 

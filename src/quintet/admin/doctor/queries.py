@@ -3,16 +3,18 @@
 import asyncio
 from dataclasses import dataclass
 
-from quintet.config import Scope
-from quintet.ldap.connection import Connection
-from quintet.ldap.dn import DN
-from quintet.ldap.errors import (
+from quintet.ldap import (
+    DN,
+    And,
     ClientLimitError,
+    Connection,
+    Entry,
+    Equality,
+    Filter,
     Referral,
+    Scope,
     SizeLimitExceeded,
 )
-from quintet.ldap.filters import And, Equality, Filter
-from quintet.ldap.messages import SearchResultEntry
 
 SECONDS = 8
 """The time limit of one search, at the server and here."""
@@ -21,10 +23,10 @@ NO_ATTRIBUTES = ("1.1",)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchOutcome:
     """What a search brought. `more`: the limit was reached. `seconds` is how long it took."""
 
-    entries: tuple[SearchResultEntry, ...]
+    entries: tuple[Entry, ...]
     references: tuple[str, ...] = ()
     more: bool = False
     seconds: float = 0.0
@@ -38,7 +40,7 @@ async def ask(
     attributes: tuple[str, ...] = NO_ATTRIBUTES,
     *,
     limit: int,
-) -> Found:
+) -> SearchOutcome:
     """At most `limit` entries. Raises LdapError; that there are more is no error."""
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -46,7 +48,7 @@ async def ask(
     try:
         result = await connection.search(
             str(base),
-            scope.value,
+            scope,
             wanted,
             attributes,
             size_limit=limit,
@@ -61,7 +63,7 @@ async def ask(
         more = True
     except Referral as error:
         entries, references = [], list(error.referrals)
-    return Found(tuple(entries[:limit]), tuple(references), more, loop.time() - began)
+    return SearchOutcome(tuple(entries[:limit]), tuple(references), more, loop.time() - began)
 
 
 def of_class(name: str) -> Equality:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.queries import SECONDS, ask
-from quintet.admin.doctor.sites import Site
-from quintet.config import Scope
+from quintet.admin.doctor.sites import DirectorySite
 from quintet.diagnostics import Finding, Pitfall
-from quintet.ldap import Connection, LdapError, PagedResults, Present, ServerKind
+from quintet.ldap import Connection, LdapError, PagedResults, Present, Scope, ServerKind
 from quintet.ldap.dn import type_key
 
 _UNIQUE = ("entryUUID", "objectGUID", "nsUniqueId")
@@ -26,7 +25,7 @@ class Root:
     identity: tuple[str, ...] = ()
 
 
-async def read_root(connection: Connection, site: Site) -> Root:
+async def read_root(connection: Connection, site: DirectorySite) -> Root:
     """Raises LdapError."""
     found = await connection.root_dse(timeout=SECONDS)
     contexts = found.naming_contexts
@@ -41,7 +40,7 @@ async def read_root(connection: Connection, site: Site) -> Root:
     )
 
 
-async def _identity(connection: Connection, site: Site) -> tuple[str, ...]:
+async def _identity(connection: Connection, site: DirectorySite) -> tuple[str, ...]:
     if site.server is None or not site.server.person_base:
         return ()
     try:
@@ -60,7 +59,7 @@ async def _identity(connection: Connection, site: Site) -> tuple[str, ...]:
     )
 
 
-def check_kind(site: Site, root: Root, checks: Checks) -> None:
+def check_kind(site: DirectorySite, root: Root, checks: Checks) -> None:
     """D19, D21 and D23: what Active Directory and Domino want set, or not set."""
     server, card, place = site.server, site.card, site.place
     if root.active_directory:
@@ -84,7 +83,7 @@ def check_kind(site: Site, root: Root, checks: Checks) -> None:
         checks.add(Finding.Q27, place, message)
 
 
-def compare(roots: Iterable[tuple[Site, Root]], checks: Checks) -> None:
+def compare(roots: Iterable[tuple[DirectorySite, Root]], checks: Checks) -> None:
     """D27: two entries for one directory. That their bases overlap is then no problem of its own."""
     roots = sorted(roots, key=lambda each: each[0].place.line or 0)
     for at, (first_site, one) in enumerate(roots):

@@ -9,7 +9,7 @@ from quintet.directory import TASKS, Endpoint, Service, endpoints_of
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class DirectorySite:
     """One directory as one of its services sees it. `line` says how it is reached for searches.
 
     `endpoints` are all its addresses, one each, those of the other tasks included.
@@ -32,16 +32,16 @@ class Site:
         return "UserName and Password (or UserEncodedAuth)" if self.card else "BindEntryDn and BindEntryPwd"
 
 
-def sites_of(settings: Settings) -> Iterator[Site]:
+def sites_of(settings: Settings) -> Iterator[DirectorySite]:
     """The servers in their order, then those of the cards."""
     found = endpoints_of(settings)
     for nth, server in enumerate(settings.servers):
         if server.hosts:
             every = tuple(each for task in TASKS for each in found[task, nth].hosts)
             line = found[Service.RESOLVE_NAMES, nth]
-            yield Site(server.place, line, every, server.account, server=server)
+            yield DirectorySite(server.place, line, every, server.account, server=server)
     storages = settings.cards.storages if settings.cards else ()
     for nth, (storage, card) in enumerate((each, card) for each in storages for card in each.servers):
         if card.host:
             line = found[Service.BUSINESS_CARD, nth]
-            yield Site(card.place, line, line.hosts, card.account, card=card, storage=storage)
+            yield DirectorySite(card.place, line, line.hosts, card.account, card=card, storage=storage)

@@ -30,7 +30,7 @@ FILES = (INI, COMMUNITY, CARDS, STORE, STASH)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SettingsPlan:
     """All that goes into the files. `store` is None without TLS; `stash`: its password goes into a stash."""
 
     host: str
@@ -49,7 +49,9 @@ def in_the_way(folder: Path) -> tuple[Path, ...]:
     return tuple(path for name in FILES if (path := settings_file(folder, name)).exists())
 
 
-def write(folder: Path, environ: Mapping[str, str], plan: Plan) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def write(
+    folder: Path, environ: Mapping[str, str], plan: SettingsPlan
+) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Write everything; the new files and the backups of old ones. Only their owner can read them.
 
     Raises SettingsError when the settings would not do, StashError and WriteError; then nothing is changed.
@@ -103,7 +105,7 @@ def _try(
         load(trial, environ)
 
 
-def _ini(plan: Plan, password: Secret | None, *, stashed: bool) -> str:
+def _ini(plan: SettingsPlan, password: Secret | None, *, stashed: bool) -> str:
     keys = {}
     if password is not None:
         keys[f"{_TRUST}TYPE"], keys[f"{_TRUST}FILE"] = "p12", STORE
@@ -120,7 +122,7 @@ def _ini(plan: Plan, password: Secret | None, *, stashed: bool) -> str:
     return render_ini(keys)
 
 
-def _community(plan: Plan) -> str:
+def _community(plan: SettingsPlan) -> str:
     name, password = _account(plan)
     chosen = plan.proposal
     connection = {
@@ -147,7 +149,7 @@ def _community(plan: Plan) -> str:
     return render_community([connection])
 
 
-def _cards(plan: Plan, password: Secret | None) -> str:
+def _cards(plan: SettingsPlan, password: Secret | None) -> str:
     name, secret = _account(plan)
     chosen = plan.proposal
     encrypted = plan.level is not Protection.NONE and not plan.start_tls
@@ -167,5 +169,5 @@ def _cards(plan: Plan, password: Secret | None) -> str:
     return render_cards([server], store, dict(chosen.details))
 
 
-def _account(plan: Plan) -> tuple[str, str]:
+def _account(plan: SettingsPlan) -> tuple[str, str]:
     return (plan.account.name, plan.account.password.reveal()) if plan.account is not None else ("", "")

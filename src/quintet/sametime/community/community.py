@@ -64,8 +64,9 @@ class Community:
     def sign_in(self, record: SessionRecord, privacy: PrivacyInfo | None) -> list[Effect] | Refusal:
         """A user signs in. `privacy` is the stored list.
 
-        It is None if it cannot be read: then nobody sees the user, unless other sessions have rules in force.
-        A client that is refused must not come back by itself: two would throw each other out for ever (P103).
+        It is None if it cannot be read: then no other user sees the user, unless other sessions have rules in
+        force. A client that is refused must not come back by itself: two would throw each other out for ever
+        (P103).
         """
         user_id = record.login.user_id
         if not self.presence.may_sign_in(user_id):
@@ -89,7 +90,7 @@ class Community:
         return [EndSession(record, reason), *self.sign_out(session)]
 
     def set_privacy(self, user_id: str, privacy: PrivacyInfo) -> list[Effect]:
-        """The user's list has changed, and is stored. All the user's sessions are told."""
+        """The user's list has changed, and is stored. All the user's sessions get it."""
         before = self.presence.rules_of(user_id)
         effects = self.presence.set_privacy(user_id, PrivacyRules.of(privacy))
         effects += self._hide(user_id, before)

@@ -5,7 +5,8 @@ Theory of operation
 A conference has members and invited sessions. A session is at most one of both, once. It becomes a member by
 opening the conference, or by joining after an invitation; what others say reaches members only, from the
 moment on at which they were told `ConferenceWelcome`. A session leaves by closing its channel or by ending;
-the other members are told. With the last member the conference ends: invitations that are open are closed.
+the other members get a message. With the last member the conference ends: invitations that are open are
+closed.
 
 A conference's key is its home and the name that its creator's client made up, so nobody can open one of the
 same name while it lasts.

@@ -19,8 +19,8 @@ Attributes are those of all sessions, the value that was set last counts. Messag
 active last (`route`).
 
 **Groups.** Members are told with the group's id as the watcher wrote it, and with presence like anybody. No
-message is known that takes a member out of a watcher's group (P75): who has left the group is told to those
-who knew the member, like before, and to nobody else. A watcher that watches a member under the same id
+message is known that takes a member out of a watcher's group (P75): who has left the group is sent to those
+who knew the member, like before, and to no others. A watcher that watches a member under the same id
 itself is told without the group.
 
 **Nodes.** Sessions of other nodes come by `sign_in` and go by `sign_out`, as those of this node do; they
@@ -202,8 +202,8 @@ class Presence:
         """A session begins. `rules` are the user's stored ones, None if they cannot be read.
 
         If they cannot be read, those that are in force for the user's other sessions stay so; without such a
-        session nobody sees the user. Call it only if `may_sign_in`; which sessions end for the new one is
-        among the effects.
+        session no other user sees the user. Call it only if `may_sign_in`; which sessions end for the new one
+        is among the effects.
         """
         user = self._user(record.login.user_id)
         before = user.view()
@@ -233,7 +233,7 @@ class Presence:
         return effects
 
     def set_status(self, session: str, status: UserStatus, now: float) -> list[Effect]:
-        """The client has set its status. The user's other sessions are told if that changes what is shown."""
+        """The client has set its status. The user's other sessions get it if that changes what is shown."""
         found = self._sessions.get(session)
         if found is None:
             return []
@@ -277,7 +277,7 @@ class Presence:
     # Privacy
 
     def set_privacy(self, user_id: str, rules: PrivacyRules) -> list[Effect]:
-        """The user's privacy list has changed, whoever is online."""
+        """The user's privacy list has changed; the user may be offline."""
         user = self._users.get(id_key(user_id))
         if user is None or not user.sessions:
             return []
@@ -375,7 +375,7 @@ class Presence:
         return len(found.watching) if found else 0
 
     def group_content(self, group_id: str, members: Iterable[str]) -> list[Effect]:
-        """The members of a watched group, by ID, were read. Does nothing if nobody watches it any more."""
+        """The members of a watched group, by ID, were read. Does nothing if it is not watched any more."""
         group = self._groups.get(id_key(group_id))
         if group is None:
             return []
@@ -435,7 +435,7 @@ class Presence:
         users = {self._sessions[each].user for each in self._by_login_name.get(id_key(name), ())}
         return users.pop() if len(users) == 1 else None
 
-    # What is told, inside
+    # What watchers are sent
 
     def _publish(self, user: _User, before: View) -> list[Effect]:
         """Tell the watchers of a user who see another view than before."""

@@ -3,10 +3,10 @@
 Theory of operation
 -------------------
 A **link** is one conversation or file transfer. It has two ends, each at a session; the end's name is what a
-node uses together with its own channel id, which nobody else knows. A link is made when the creator's request
-was routed to a session, and is gone when either end closes it, when either session is gone, and when one of
-the two users is hidden from the other. Then, and only once, the other end is told to close. What is said at
-an end of a link that is gone is dropped: both sides may close at once.
+node uses together with its own channel id, which no other client knows. A link is made when the creator's
+request was routed to a session, and is gone when either end closes it, when either session is gone, and when
+one of the two users is hidden from the other. Then, and only once, the other end gets a close message. What
+is said at an end of a link that is gone is dropped: both sides may close at once.
 
 A user who becomes hidden from another looks like one whose connection broke: the links between them close
 with the reason that offline users have. A link that the hidden user opens later is the user's own will, and
@@ -24,7 +24,7 @@ from quintet.sametime.wire.blocks import LoginInfo
 from quintet.sametime.wire.messages import ChannelAccept, ChannelCreate
 
 OFFLINE: Final = ReasonCode.USER_NOT_ONLINE
-"""The reason of channels to somebody who is offline, hidden, or gone (P56)."""
+"""The reason of channels to a user who is offline, hidden, or gone (P56)."""
 
 LINKS_BETWEEN: Final = 32
 """Links between two sessions; one more is refused."""

@@ -1,4 +1,4 @@
-"""What there is to see of a user, and what watchers are told when that changes: pure functions of values.
+"""What there is to see of a user, and what watchers are sent when that changes: pure functions of values.
 
 `presence` has the state that these values are taken from.
 """
@@ -28,7 +28,7 @@ _AVAILABILITY: Final = {
 
 
 def availability(status: UserStatus) -> tuple[int, bool]:
-    """What is smaller the more available somebody is; a mobile client counts a little less."""
+    """What is smaller the more available a user is; a mobile client counts a little less."""
     code = status.status & ~StatusFlag.MOBILE
     return _AVAILABILITY.get(code, len(_AVAILABILITY)), bool(status.status & StatusFlag.MOBILE)
 
@@ -64,7 +64,7 @@ class Watcher(NamedTuple):
 
 
 def entry(aware_id: AwareId, seen: Shown | None, group: str = "") -> PresenceEntry:
-    """What is told of `aware_id` to one who sees this."""
+    """What a watcher who sees this is sent about `aware_id`."""
     if seen is None:
         return PresenceEntry(aware_id, group=group)
     return PresenceEntry(aware_id, seen.status, seen.name, aware_id.user, group)
@@ -75,7 +75,7 @@ def updates(
 ) -> Iterator[ShowUpdate]:
     """One update for all who see the user online now, one for all who do not; none for who sees no change.
 
-    Without `before` everybody is told.
+    Without `before` every watcher is sent it.
     """
     online: list[str] = []
     offline: list[str] = []

@@ -1,7 +1,7 @@
 """DIRECTORY: address books, over the task `BROWSE` (P83 to P85).
 
 One book for each base of the directory. Listing and opening are what clients know; reading pages is in a
-layout of Quintet's own, experimental, and off unless `SametimeSettings.browse_pages`: each use is told.
+layout of Quintet's own, experimental, and off unless `SametimeSettings.browse_pages`: each use is reported.
 
 A book is read in the order in which the directory shows it: the entries of a level, then of the levels below,
 one after the other. A client that has a book open holds a cursor, which remembers where each page began.
@@ -10,9 +10,7 @@ one after the other. A client that has a book open holds a cursor, which remembe
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from quintet.directory.errors import BrowsingDisabledError, DirectoryError
-from quintet.directory.records import Container, Group, Person
-from quintet.directory.services import Service
+from quintet.directory import BrowsingDisabledError, Container, DirectoryError, Group, Person, Service
 from quintet.sametime.client import Client
 from quintet.sametime.context import ServerContext
 from quintet.sametime.reason import DirectoryCode, ReasonCode

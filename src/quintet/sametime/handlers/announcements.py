@@ -1,15 +1,13 @@
 """ANNOUNCE: a text of an administrator to many users (P30). Only members of the administrators' group may.
 
 Recipients are users (`@U ID`) and groups (`@G ID`); those who are signed in get it, in all their sessions.
-Each is told of itself as the only recipient.
+Each is named to itself as the only recipient.
 """
 
 import asyncio
 from typing import Final, final
 
-from quintet.directory.errors import DirectoryError
-from quintet.directory.records import Person
-from quintet.directory.services import Service
+from quintet.directory import DirectoryError, Person, Service
 from quintet.sametime.client import Client
 from quintet.sametime.context import ServerContext
 from quintet.sametime.ids import id_key

@@ -14,7 +14,7 @@ from quintet.sametime.context import ServerContext
 from quintet.sametime.errors import MalformedMessageError
 from quintet.sametime.ids import id_key
 from quintet.sametime.reason import ReasonCode
-from quintet.sametime.storage import PRIVACY_LIST, StorageError, StorageUnavailableError, Value
+from quintet.sametime.storage import PRIVACY_LIST, StorageError, StorageUnavailableError, VersionedValue
 from quintet.sametime.store_keeper import StoreKeeper
 from quintet.sametime.trace import PrivacyKept
 from quintet.sametime.wire.blocks import VISIBLE_TO_ALL, PrivacyInfo
@@ -24,8 +24,8 @@ from quintet.sametime.wire.messages import SetPrivacyDenied, SetPrivacyList
 _HABIT_SECONDS: Final = 15.0
 
 
-def stored_privacy(value: Value | None) -> PrivacyInfo:
-    """The list in a stored value; "visible to all" if there is none, "to nobody" if it cannot be read."""
+def stored_privacy(value: VersionedValue | None) -> PrivacyInfo:
+    """The list in a stored value; "visible to all" if there is none, "visible to none" if it cannot be read."""
     if value is None:
         return VISIBLE_TO_ALL
     try:

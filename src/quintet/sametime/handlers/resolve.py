@@ -1,6 +1,6 @@
 """RESOLVE: users and groups for names (P80 to P82), over the task `RESOLVE_NAMES`.
 
-Without ALL_DIRECTORIES only matches of the first server in `SearchOrder` that has one are told. A query that
+Without ALL_DIRECTORIES only matches of the first server in `SearchOrder` that has one are sent. A query that
 is the ID of a match resolves to that one alone, with the ID in the query's own bytes: clients compare them.
 """
 
@@ -8,9 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, final
 
-from quintet.directory.errors import DirectoryError
-from quintet.directory.records import Group, Person, Resolution
-from quintet.directory.services import Service
+from quintet.directory import DirectoryError, Group, Person, Resolution, Service
 from quintet.sametime.client import Client
 from quintet.sametime.context import ServerContext
 from quintet.sametime.ids import id_key

@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-Clients overwrite their stored contact list whenever they are told anything but the list: an error, nothing,
+Clients overwrite their stored contact list whenever they get anything but the list: an error, nothing,
 or an empty list. So while the database cannot be read the channel is refused, and SENSE_SERVICE is not
 answered; once it can, the sessions that were refused are closed, spread over some time, and come back. A load
 that fails on an accepted channel closes the connection without an answer. Only what the database says was
@@ -37,7 +37,7 @@ from quintet.sametime.services.storage import (
     decode_request,
     value_of,
 )
-from quintet.sametime.storage import StorageError, StorageUnavailableError, Value
+from quintet.sametime.storage import StorageError, StorageUnavailableError, VersionedValue
 from quintet.sametime.store_keeper import StoreKeeper
 from quintet.sametime.trace import ServiceRefused, ValueSaved
 from quintet.sametime.wire.messages import ChannelCreate
@@ -120,7 +120,7 @@ class StoredValuesHandler:
             response = ValuesLoaded(request.request_id, there, code)
             client.session.channels.send(channel, response.TYPE, response.encode())
 
-    async def _values(self, client: Client, keys: tuple[int, ...]) -> dict[int, Value]:
+    async def _values(self, client: Client, keys: tuple[int, ...]) -> dict[int, VersionedValue]:
         """What is stored; lists that were read at sign-in are used once, and only shortly after it."""
         fresh = self._context.now() - client.signed_in_at < _PREFETCHED_SECONDS
         prefetched = client.stored.prefetched
@@ -130,7 +130,7 @@ class StoredValuesHandler:
                 return {key: value for key, value in prefetched.items() if key in keys}
         return dict(await self._keeper.load(client.login.user_id, keys))
 
-    def _entry(self, client: Client, key: int, value: Value | None) -> StoredValue | None:
+    def _entry(self, client: Client, key: int, value: VersionedValue | None) -> StoredValue | None:
         """The answer for one key; None for a contact list that was never stored."""
         client.stored.versions[key] = value.version if value else 0
         if value is not None:

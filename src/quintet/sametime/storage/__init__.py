@@ -17,13 +17,13 @@ from quintet.sametime.storage.store import (
     CONTACT_LIST,
     PRIVACY_LIST,
     VERSIONS,
-    Origin,
     Saved,
     SaveOutcome,
     StorageLimits,
-    Value,
     ValueStore,
+    VersionedValue,
     VersionInfo,
+    VersionOrigin,
 )
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "DatabaseUrlError",
     "InvalidImportError",
     "MigrationError",
-    "Origin",
     "SaveOutcome",
     "Saved",
     "StorageError",
@@ -45,8 +44,9 @@ __all__ = [
     "UnknownUserError",
     "UnknownVersionError",
     "UserExistsError",
-    "Value",
     "ValueStore",
     "ValueTooLargeError",
     "VersionInfo",
+    "VersionOrigin",
+    "VersionedValue",
 ]

@@ -17,7 +17,7 @@ from quintet.sametime.services.contact_list import parse_contact_list
 from quintet.sametime.services.storage import text_of, value_of
 from quintet.sametime.storage.errors import InvalidImportError, UnknownUserError
 from quintet.sametime.storage.merge import replace_contact
-from quintet.sametime.storage.store import CONTACT_LIST, PRIVACY_LIST, Origin, ValueStore
+from quintet.sametime.storage.store import CONTACT_LIST, PRIVACY_LIST, ValueStore, VersionOrigin
 from quintet.sametime.wire.blocks import PrivacyInfo
 from quintet.sametime.wire.codec import WireReader
 
@@ -91,7 +91,7 @@ async def import_values(store: ValueStore, values: Iterable[ExportedValue], *, r
     for each in values:
         if not replace_all and each.key in await store.load(each.user_id, [each.key]):
             continue
-        await store.save(each.user_id, each.key, each.value, origin=Origin.IMPORTED)
+        await store.save(each.user_id, each.key, each.value, origin=VersionOrigin.IMPORTED)
         count += 1
     return count
 
@@ -129,7 +129,7 @@ async def _rename_in_lists(store: ValueStore, old_id: str, new_id: str, *, own_v
             change = _in_contact_list if key == CONTACT_LIST else _in_privacy_list
             changed = change(value.value, old_id, new_id)
             if changed is not None:
-                await store.save(user_id, key, changed, base=value.version, origin=Origin.RENAMED)
+                await store.save(user_id, key, changed, base=value.version, origin=VersionOrigin.RENAMED)
                 contacts += key == CONTACT_LIST
                 privacy += key == PRIVACY_LIST
     return RenameReport(own_values, contacts, privacy)
@@ -155,7 +155,7 @@ def _in_privacy_list(value: bytes, old_id: str, new_id: str) -> bytes | None:
     return replace(privacy, users=tuple(users)).encode()
 
 
-_FIX: Final = "Give the Sametime ID as the client is told it (quintet resolve shows it)"
+_FIX: Final = "Give the Sametime ID as clients receive it (quintet resolve shows it)"
 
 
 def _text_alone(value: bytes) -> str | None:

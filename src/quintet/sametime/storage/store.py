@@ -54,7 +54,7 @@ _MOST_LOADS_IN_QUERY: Final = 100
 _MOST_LINES: Final = 8000  # CR and LF each count; a list with more has lines too short for contacts
 
 
-class Origin(StrEnum):
+class VersionOrigin(StrEnum):
     """How a version came to be."""
 
     CLIENT = "client"
@@ -76,7 +76,7 @@ class SaveOutcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class VersionedValue:
     """A value with its version. It never shows in a repr."""
 
     value: bytes = field(repr=False)
@@ -98,7 +98,7 @@ class VersionInfo:
     version: int
     size: int
     saved_at: float
-    origin: Origin
+    origin: VersionOrigin
     current: bool
 
 
@@ -137,7 +137,7 @@ class ValueStore:
         """Raises StorageUnavailableError if the database does not answer."""
         await self._database.check()
 
-    async def load(self, user_id: str, keys: Collection[int]) -> Mapping[int, Value]:
+    async def load(self, user_id: str, keys: Collection[int]) -> Mapping[int, VersionedValue]:
         """The values of these keys, as far as they were ever stored."""
         return await self._loader.load(id_digest(user_id), frozenset(keys))
 
@@ -148,7 +148,7 @@ class ValueStore:
         value: bytes,
         *,
         base: int | None = None,
-        origin: Origin = Origin.CLIENT,
+        origin: VersionOrigin = VersionOrigin.CLIENT,
     ) -> Saved:
         """Store a value. `base` is the version that the caller had, None to overwrite whatever there is.
 
@@ -162,7 +162,7 @@ class ValueStore:
             if current.version and current.value == value:
                 return Saved(current.version, SaveOutcome.UNCHANGED)
             version = current.version + 1
-            await self._write(connection, user, key, Value(value, version), origin)
+            await self._write(connection, user, key, VersionedValue(value, version), origin)
             if base is None or base == current.version:
                 return Saved(version, SaveOutcome.SAVED)
             merged = None
@@ -172,7 +172,9 @@ class ValueStore:
             if merged is None:
                 return Saved(version, SaveOutcome.REPLACED)
             if merged != value:
-                await self._write(connection, user, key, Value(merged, version + 1), Origin.MERGED)
+                await self._write(
+                    connection, user, key, VersionedValue(merged, version + 1), VersionOrigin.MERGED
+                )
             return Saved(version, SaveOutcome.MERGED)
 
     async def history(self, user_id: str, key: int) -> tuple[VersionInfo, ...]:
@@ -192,12 +194,12 @@ class ValueStore:
             rows = (await connection.execute(query)).all()
         return tuple(
             [
-                VersionInfo(version, size, saved_at / 1000, Origin(origin), nth == 0)
+                VersionInfo(version, size, saved_at / 1000, VersionOrigin(origin), nth == 0)
                 for nth, (version, size, saved_at, origin) in enumerate(rows)
             ]
         )
 
-    async def read_version(self, user_id: str, key: int, version: int) -> Value:
+    async def read_version(self, user_id: str, key: int, version: int) -> VersionedValue:
         """One kept version. Raises UnknownVersionError."""
         async with self._database.reading() as connection:
             found = await _version(connection, id_digest(user_id), key, version)
@@ -210,7 +212,7 @@ class ValueStore:
     async def restore(self, user_id: str, key: int, version: int) -> Saved:
         """Make an old version the current one again, as a new version. Raises UnknownVersionError."""
         old = await self.read_version(user_id, key, version)
-        return await self.save(user_id, key, old.value, origin=Origin.RESTORED)
+        return await self.save(user_id, key, old.value, origin=VersionOrigin.RESTORED)
 
     async def rename(self, old_id: str, new_id: str) -> None:
         """Give all values of one ID to another. Raises UnknownUserError, UserExistsError."""
@@ -253,7 +255,7 @@ class ValueStore:
 
     async def page(
         self, keys: Collection[int] | None = None, after: str = "", size: int = 500
-    ) -> tuple[tuple[tuple[str, int, Value], ...], str | None]:
+    ) -> tuple[tuple[tuple[str, int, VersionedValue], ...], str | None]:
         """Values of many users, ordered by digest: ID, key and value of each, and the next `after`.
 
         At most `size` users; `after` is empty for the first page, and None behind the last one.
@@ -272,10 +274,10 @@ class ValueStore:
             values = values.where(stored_value.c.key.in_(list(keys)))
         async with self._database.reading() as connection:
             found = await connection.execute(values.order_by(stored_value.c.user_key, stored_value.c.key))
-            rows = [(names[row.user_key], row.key, Value(row.value, row.version)) for row in found]
+            rows = [(names[row.user_key], row.key, VersionedValue(row.value, row.version)) for row in found]
         return tuple(rows), max(names) if len(names) == size else None
 
-    async def _lock(self, connection: AsyncConnection, user: str, user_id: str, key: int) -> Value:
+    async def _lock(self, connection: AsyncConnection, user: str, user_id: str, key: int) -> VersionedValue:
         """The current value, with its row locked; version 0 and no bytes if it was never stored."""
         row = await connection.execute(
             self._upsert(sametime_user).values(user_key=user, user_id=user_id).on_conflict_do_nothing()
@@ -291,10 +293,10 @@ class ValueStore:
             .where(stored_value.c.user_key == user, stored_value.c.key == key)
             .with_for_update()
         )
-        return Value(*found.one())
+        return VersionedValue(*found.one())
 
     async def _write(
-        self, connection: AsyncConnection, user: str, key: int, value: Value, origin: Origin
+        self, connection: AsyncConnection, user: str, key: int, value: VersionedValue, origin: VersionOrigin
     ) -> None:
         now = time.time_ns() // 1_000_000
         row = {"version": value.version, "value": value.value, "saved_at": now}
@@ -316,12 +318,12 @@ def _check_found(count: int, user_id: str) -> None:
         raise UnknownUserError(f"nothing is stored for {user_id}", fix="Give the Sametime ID as it is stored")
 
 
-async def _version(connection: AsyncConnection, user: str, key: int, version: int) -> Value | None:
+async def _version(connection: AsyncConnection, user: str, key: int, version: int) -> VersionedValue | None:
     query = select(stored_version.c.value).where(
         stored_version.c.user_key == user, stored_version.c.key == key, stored_version.c.version == version
     )
     found = (await connection.execute(query)).first()
-    return Value(found.value, version) if found else None
+    return VersionedValue(found.value, version) if found else None
 
 
 def _merged(base: bytes, theirs: bytes, mine: bytes, limit: int) -> bytes | None:
@@ -351,7 +353,7 @@ def _text(value: bytes) -> str | None:
 class _Load:
     user: str
     keys: frozenset[int]
-    answer: "asyncio.Future[Mapping[int, Value]]"
+    answer: "asyncio.Future[Mapping[int, VersionedValue]]"
 
 
 @final
@@ -363,7 +365,7 @@ class _Loader:
         self._waiting: list[_Load] = []
         self._working: asyncio.Task[None] | None = None
 
-    async def load(self, user: str, keys: frozenset[int]) -> Mapping[int, Value]:
+    async def load(self, user: str, keys: frozenset[int]) -> Mapping[int, VersionedValue]:
         load = _Load(user, keys, asyncio.get_running_loop().create_future())
         self._waiting.append(load)
         if self._working is None:
@@ -381,7 +383,7 @@ class _Loader:
                 del self._waiting[: len(loads)]
                 try:
                     found = await self._query(loads)
-                except Exception as error:  # noqa: BLE001  # whatever it is, nobody waits for ever
+                except Exception as error:  # noqa: BLE001  # whatever it is, no caller waits for ever
                     for load in loads:
                         if not load.answer.done():
                             load.answer.set_exception(copy(error))
@@ -395,14 +397,14 @@ class _Loader:
         finally:
             self._working = None
 
-    async def _query(self, loads: Iterable[_Load]) -> dict[str, dict[int, Value]]:
+    async def _query(self, loads: Iterable[_Load]) -> dict[str, dict[int, VersionedValue]]:
         users = list({load.user for load in loads})
         keys = list({key for load in loads for key in load.keys})
         query = select(
             stored_value.c.user_key, stored_value.c.key, stored_value.c.version, stored_value.c.value
         ).where(stored_value.c.user_key.in_(users), stored_value.c.key.in_(keys))
-        found: dict[str, dict[int, Value]] = {}
+        found: dict[str, dict[int, VersionedValue]] = {}
         async with self._database.reading() as connection:
             for user, key, version, value in (await connection.execute(query)).all():
-                found.setdefault(user, {})[key] = Value(value, version)
+                found.setdefault(user, {})[key] = VersionedValue(value, version)
         return found

@@ -1,4 +1,4 @@
-"""What is told of a failed handshake, and all that is known when it is explained."""
+"""What is reported of a failed handshake, and all that is known when it is explained."""
 
 import shlex
 from dataclasses import dataclass

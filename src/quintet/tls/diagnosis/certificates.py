@@ -327,7 +327,7 @@ def wrong_name(case: Case, certificate: x509.Certificate) -> Explanation:
 
 
 def _not_listed(case: Case, certificate: x509.Certificate, names: Names) -> Explanation:
-    """D44: only the listed names count, whatever the host is called (reference 2.8)."""
+    """D44: only the listed names count, whatever the host is called (config 2.8)."""
     key, usable = case.setting("TRUSTED_HOSTS"), _usable(names)
     listed = ", ".join(case.settings.trusted_hosts) or "only the names of our own certificate"
     fix = f"add {usable} to {key}, or remove that key to check the host name instead"
@@ -375,7 +375,7 @@ def too_weak(case: Case, certificate: x509.Certificate | None, detail: str) -> E
 
 
 def weak_in_chain(case: Case, otherwise: str) -> Explanation:
-    """The first certificate of the chain that the level forbids; `otherwise` is told when none is."""
+    """The first certificate of the chain that the level forbids; `otherwise` is the answer when none is."""
     for certificate in case.chain:
         anchor = certificate in case.trusted or certificate.subject == certificate.issuer
         detail = check_strength(certificate, case.settings.level, anchor=anchor)

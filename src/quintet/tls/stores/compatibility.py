@@ -90,7 +90,7 @@ def _names_one_algorithm(certificate: x509.Certificate) -> bool:
     return _fields(certificate)[1].content == outer.content
 
 
-def _fields(certificate: x509.Certificate) -> list[der.Node]:
+def _fields(certificate: x509.Certificate) -> list[der.DerValue]:
     """The fields of the TBSCertificate from the serial number on (RFC 5280 4.1)."""
     return [
         each for each in der.parse(certificate.tbs_certificate_bytes).sequence() if each.tag < der.CONTEXT_0

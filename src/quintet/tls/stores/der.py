@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-INTEGER, OCTETS, NULL, OID, UTF8_STRING, BMP_STRING = 0x02, 0x04, 0x05, 0x06, 0x0C, 0x1E
+INTEGER, OCTET_STRING, NULL, OID, UTF8_STRING, BMP_STRING = 0x02, 0x04, 0x05, 0x06, 0x0C, 0x1E
 SEQUENCE, SET = 0x30, 0x31
 CONTEXT_0 = 0xA0
 _CONSTRUCTED = 0x20
@@ -16,44 +16,44 @@ class DerError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class DerValue:
     """One value: its tag, its content, and how many bytes it took with its header."""
 
     tag: int
     content: bytes
     size: int
 
-    def children(self) -> tuple["Node", ...]:
+    def children(self) -> tuple["DerValue", ...]:
         """The values inside. Raises `DerError`."""
         if not self.tag & _CONSTRUCTED:
             raise DerError(f"tag {self.tag:#04x} holds no other values")
         return tuple(_each(self.content))
 
-    def expect(self, tag: int) -> "Node":
+    def expect(self, tag: int) -> "DerValue":
         """The value itself, when it has that tag. Raises `DerError`."""
         if self.tag != tag:
             raise DerError(f"tag {self.tag:#04x} stands where {tag:#04x} must")
         return self
 
-    def sequence(self) -> tuple["Node", ...]:
+    def sequence(self) -> tuple["DerValue", ...]:
         return self.expect(SEQUENCE).children()
 
     def integer(self) -> int:
         return int.from_bytes(self.expect(INTEGER).content, signed=True)
 
-    def octets(self, tag: int = OCTETS, depth: int = 0) -> bytes:
+    def octet_string(self, tag: int = OCTET_STRING, depth: int = 0) -> bytes:
         """The bytes of an octet string, also of one that comes in parts (X.690 8.7.3)."""
         if self.tag == tag | _CONSTRUCTED and depth < _DEEPEST:
-            return b"".join(part.octets(depth=depth + 1) for part in self.children())
+            return b"".join(part.octet_string(depth=depth + 1) for part in self.children())
         return self.expect(tag).content
 
 
-def parse(data: bytes) -> Node:
+def parse(data: bytes) -> DerValue:
     """The value that `data` begins with. Raises `DerError`."""
     return _node(data, 0, len(data), 0)
 
 
-def _each(data: bytes) -> Iterator[Node]:
+def _each(data: bytes) -> Iterator[DerValue]:
     at = count = 0
     while at < len(data):
         node = _node(data, at, len(data), 0)
@@ -64,7 +64,7 @@ def _each(data: bytes) -> Iterator[Node]:
         yield node
 
 
-def _node(data: bytes, at: int, end: int, depth: int) -> Node:
+def _node(data: bytes, at: int, end: int, depth: int) -> DerValue:
     if depth > _DEEPEST:
         raise DerError("values are nested too deeply")
     if end - at < 2:
@@ -75,17 +75,17 @@ def _node(data: bytes, at: int, end: int, depth: int) -> Node:
     if length == 0x80:
         return _indefinite(data, at, end, depth)
     if length > 0x80:
-        octets = length & 0x7F
-        if octets > 4 or end - start < octets:
+        raw = length & 0x7F
+        if raw > 4 or end - start < raw:
             raise DerError("a length takes too many bytes")
-        length = int.from_bytes(data[start : start + octets])
-        start += octets
+        length = int.from_bytes(data[start : start + raw])
+        start += raw
     if length > end - start:
         raise DerError(f"{length - (end - start)} bytes are missing at the end")
-    return Node(tag, data[start : start + length], start + length - at)
+    return DerValue(tag, data[start : start + length], start + length - at)
 
 
-def _indefinite(data: bytes, at: int, end: int, depth: int) -> Node:
+def _indefinite(data: bytes, at: int, end: int, depth: int) -> DerValue:
     """A value without a length, which two zero bytes end (X.690 8.1.3.6)."""
     if not data[at] & _CONSTRUCTED:
         raise DerError("a simple value has no length")
@@ -94,7 +94,7 @@ def _indefinite(data: bytes, at: int, end: int, depth: int) -> Node:
         inside += _node(data, inside, end, depth + 1).size
     if inside + 2 > end:
         raise DerError("the end of a value is missing")
-    return Node(data[at], data[at + 2 : inside], inside + 2 - at)
+    return DerValue(data[at], data[at + 2 : inside], inside + 2 - at)
 
 
 def tlv(tag: int, *parts: bytes) -> bytes:
@@ -102,8 +102,8 @@ def tlv(tag: int, *parts: bytes) -> bytes:
     size = len(content)
     if size < 0x80:
         return bytes((tag, size)) + content
-    octets = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((tag, 0x80 | len(octets))) + octets + content
+    raw = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 | len(raw))) + raw + content
 
 
 def sequence(*parts: bytes) -> bytes:
@@ -114,8 +114,8 @@ def integer(value: int) -> bytes:
     return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, signed=True))
 
 
-def octets(data: bytes) -> bytes:
-    return tlv(OCTETS, data)
+def octet_string(data: bytes) -> bytes:
+    return tlv(OCTET_STRING, data)
 
 
 def oid(dotted: str) -> bytes:

@@ -38,7 +38,7 @@ class Unseen(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TrustedEntry:
-    """A certificate that is trusted. `unseen` tells why Java does not see it (reference 2.6)."""
+    """A certificate that is trusted. `unseen` tells why Java does not see it (config 2.6)."""
 
     alias: str
     certificate: x509.Certificate

@@ -192,7 +192,7 @@ def _unseal(sealed: bytes, password: str) -> PrivateKey | None:
     try:
         algorithm, data = der.parse(sealed).sequence()
         used = algorithm.sequence()[0].expect(der.OID).content
-        protected = data.octets()
+        protected = data.octet_string()
     except (der.DerError, ValueError, IndexError):
         raise UnreadableError("its key is malformed") from None
     if used != _KEY_PROTECTOR or len(protected) < 2 * _DIGEST:
@@ -211,7 +211,7 @@ def _seal(key: PrivateKey, password: str) -> bytes:
     salt = os.urandom(_DIGEST)
     protected = salt + _stream(plain, password, salt) + _sha1(_bytes(password) + plain)
     algorithm = der.sequence(der.tlv(der.OID, _KEY_PROTECTOR), der.tlv(der.NULL))
-    return der.sequence(algorithm, der.octets(protected))
+    return der.sequence(algorithm, der.octet_string(protected))
 
 
 def _stream(data: bytes, password: str, salt: bytes) -> bytes:

@@ -117,7 +117,7 @@ class Algorithm:
     legacy: bool = False
 
 
-def cipher_of(algorithm: der.Node) -> Algorithm:
+def cipher_of(algorithm: der.DerValue) -> Algorithm:
     """The encryption that an AlgorithmIdentifier names: "PBES2 (SHA-256, AES-256-CBC)". Raises `DerError`."""
     oid, parameters = _identified(algorithm)
     if oid in _OLD:
@@ -133,7 +133,7 @@ def cipher_of(algorithm: der.Node) -> Algorithm:
     return Algorithm("an unknown algorithm")
 
 
-def mac_of(mac: der.Node) -> Algorithm:
+def mac_of(mac: der.DerValue) -> Algorithm:
     """The MAC of a file, by its `MacData`: "HMAC-SHA256". Raises `DerError`."""
     oid, _ = _identified(mac.sequence()[0].sequence()[0])
     if oid == _PBMAC1:
@@ -176,20 +176,20 @@ class Password:
             absent._bmp, absent._rounds = b"", self._rounds
             yield absent
 
-    def decrypt(self, algorithm: der.Node, data: bytes) -> bytes:
+    def decrypt(self, algorithm: der.DerValue, data: bytes) -> bytes:
         """The plain text of `data`. Raises a `StoreError`, or `ValueError` for malformed content."""
         oid, parameters = _identified(algorithm)
         if oid in _OLD and parameters is not None:
             scheme = _OLD[oid]
             salt, rounds = parameters.sequence()
-            key = self._derive(_KEY_ID, scheme.key, "sha1", salt.octets(), rounds.integer())
-            iv = self._derive(_IV_ID, scheme.block, "sha1", salt.octets(), rounds.integer())
+            key = self._derive(_KEY_ID, scheme.key, "sha1", salt.octet_string(), rounds.integer())
+            iv = self._derive(_IV_ID, scheme.block, "sha1", salt.octet_string(), rounds.integer())
         elif oid == _PBES2 and parameters is not None:
             derivation, encryption = parameters.sequence()
             cipher, vector = encryption.sequence()
             if cipher.content not in _NEW:
                 raise _unsupported(algorithm)
-            scheme, iv = _NEW[cipher.content], vector.octets()
+            scheme, iv = _NEW[cipher.content], vector.octet_string()
             key = self._pbkdf2(derivation, scheme.key)
         else:
             raise _unsupported(algorithm)
@@ -199,7 +199,7 @@ class Password:
             raise der.DerError("encrypted content is truncated")
         return _unpadded(scheme.decrypt(key, iv, data), scheme.block)
 
-    def matches(self, mac: der.Node, content: bytes) -> bool:
+    def matches(self, mac: der.DerValue, content: bytes) -> bool:
         """Whether the `MacData` is the MAC of `content` under this password (RFC 7292 4)."""
         info, salt, *rest = mac.sequence()
         algorithm, value = info.sequence()
@@ -220,10 +220,10 @@ class Password:
         elif oid in _DIGESTS:
             digest = _DIGESTS[oid]
             rounds = rest[0].integer() if rest else 1
-            key = self._derive(_MAC_ID, _size(digest), digest, salt.octets(), rounds)
+            key = self._derive(_MAC_ID, _size(digest), digest, salt.octet_string(), rounds)
         else:
             raise UnsupportedStoreError("its MAC is of an unknown kind", _REMAKE)
-        return hmac.compare_digest(hmac.digest(key, content, digest), value.octets())
+        return hmac.compare_digest(hmac.digest(key, content, digest), value.octet_string())
 
     def mac(self, content: bytes, *, legacy: bool) -> bytes:
         """The `MacData` for `content`, encoded."""
@@ -231,10 +231,10 @@ class Password:
         salt = os.urandom(20)
         key = self._derive(_MAC_ID, _size(digest), digest, salt, _MAC_ROUNDS)
         algorithm = der.sequence(der.tlv(der.OID, oid), der.tlv(der.NULL))
-        info = der.sequence(algorithm, der.octets(hmac.digest(key, content, digest)))
-        return der.sequence(info, der.octets(salt), der.integer(_MAC_ROUNDS))
+        info = der.sequence(algorithm, der.octet_string(hmac.digest(key, content, digest)))
+        return der.sequence(info, der.octet_string(salt), der.integer(_MAC_ROUNDS))
 
-    def _pbkdf2(self, derivation: der.Node, size: int) -> bytes:
+    def _pbkdf2(self, derivation: der.DerValue, size: int) -> bytes:
         salt, rounds, asked, digest = _pbkdf2_parameters(derivation)
         if asked not in (None, size):
             raise der.DerError("the length of a key is not that of its cipher")
@@ -267,13 +267,13 @@ def _size(digest: str) -> int:
     return hashlib.new(digest, usedforsecurity=False).digest_size
 
 
-def _identified(algorithm: der.Node) -> tuple[bytes, der.Node | None]:
+def _identified(algorithm: der.DerValue) -> tuple[bytes, der.DerValue | None]:
     """The parts of an AlgorithmIdentifier: object identifier and parameters."""
     oid, *parameters = algorithm.sequence()
     return oid.expect(der.OID).content, parameters[0] if parameters else None
 
 
-def _pbkdf2_parameters(derivation: der.Node) -> tuple[bytes, int, int | None, str]:
+def _pbkdf2_parameters(derivation: der.DerValue) -> tuple[bytes, int, int | None, str]:
     """Salt, rounds, key length if given, hash (RFC 8018 A.2)."""
     oid, parameters = _identified(derivation)
     if oid != _PBKDF2 or parameters is None:
@@ -287,10 +287,10 @@ def _pbkdf2_parameters(derivation: der.Node) -> tuple[bytes, int, int | None, st
             digest = _PRFS.get(_identified(node)[0], "")
             if not digest:
                 raise UnsupportedStoreError("its keys are derived with an unknown hash", _REMAKE)
-    return salt.octets(), rounds.integer(), size, digest
+    return salt.octet_string(), rounds.integer(), size, digest
 
 
-def _unsupported(algorithm: der.Node) -> UnsupportedStoreError:
+def _unsupported(algorithm: der.DerValue) -> UnsupportedStoreError:
     return UnsupportedStoreError(f"it is encrypted with {cipher_of(algorithm).name}", _REMAKE)
 
 

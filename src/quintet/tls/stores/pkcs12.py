@@ -1,7 +1,7 @@
 """PKCS#12 stores, `.p12` and `.pfx` (RFC 7292), as `keytool`, `openssl`, Windows and others write them.
 
 cryptography writes them. It reads one key of a file only, tells neither the algorithms nor Java's mark of
-trust (an attribute of Java's own, reference 2.6), and gives up at the first certificate that it cannot read.
+trust (an attribute of Java's own, config 2.6), and gives up at the first certificate that it cannot read.
 So the way through the file is ours, and so is putting several keys and trusted certificates into one file.
 """
 
@@ -61,7 +61,7 @@ class _Bag:
     """One bag of a file: its kind, its value, and those of its attributes that matter here."""
 
     kind: bytes
-    value: der.Node
+    value: der.DerValue
     nested: bool = False
     alias: str = ""
     key_id: bytes | None = None
@@ -100,7 +100,7 @@ class _Found:
         cipher = cipher_of(algorithm)
         self.key_ciphers[cipher] = None
         try:
-            data = password.decrypt(algorithm, sealed.octets())
+            data = password.decrypt(algorithm, sealed.octet_string())
         except WrongStorePasswordError:
             if not self.authenticated:
                 raise
@@ -181,7 +181,7 @@ def _name(alias: str) -> bytes:
 def _joined(files: list[bytes], password: str, *, legacy: bool) -> bytes:
     """One store with the parts of all `files`, which have the same password, and a MAC over all of it."""
     content = der.tlv(der.SEQUENCE, *(der.parse(_outer(der.parse(each))[0]).content for each in files))
-    wrapped = der.sequence(der.tlv(der.OID, _DATA), der.tlv(der.CONTEXT_0, der.octets(content)))
+    wrapped = der.sequence(der.tlv(der.OID, _DATA), der.tlv(der.CONTEXT_0, der.octet_string(content)))
     return der.sequence(der.integer(3), wrapped, Password(password).mac(content, legacy=legacy))
 
 
@@ -195,7 +195,7 @@ def _contents(data: bytes, password: str) -> Contents:
     return _sorted(found, _encoding(found, mac, password), len(data) - file.size)
 
 
-def _outer(file: der.Node) -> tuple[bytes, der.Node | None]:
+def _outer(file: der.DerValue) -> tuple[bytes, der.DerValue | None]:
     """The authenticated content and the MAC over it, if there is one (RFC 7292 4)."""
     version, content, *rest = file.sequence()
     if version.integer() != 3:
@@ -203,10 +203,10 @@ def _outer(file: der.Node) -> tuple[bytes, der.Node | None]:
     kind, wrapped = content.sequence()
     if kind.content != _DATA:
         raise UnsupportedStoreError("it is signed with a key instead of a password", _REMAKE)
-    return wrapped.children()[0].octets(), rest[0] if rest else None
+    return wrapped.children()[0].octet_string(), rest[0] if rest else None
 
 
-def _unlocked(password: str, content: bytes, mac: der.Node | None) -> Password:
+def _unlocked(password: str, content: bytes, mac: der.DerValue | None) -> Password:
     given = Password(password)
     if mac is None:
         return given
@@ -216,22 +216,22 @@ def _unlocked(password: str, content: bytes, mac: der.Node | None) -> Password:
     raise WrongStorePasswordError
 
 
-def _decrypted(part: der.Node, password: Password, found: _Found) -> bytes:
+def _decrypted(part: der.DerValue, password: Password, found: _Found) -> bytes:
     """The bags of one part of the file, decrypted."""
     kind, wrapped = part.sequence()
     inner = wrapped.children()[0]
     if kind.content == _DATA:
-        return inner.octets()
+        return inner.octet_string()
     if kind.content != _ENCRYPTED_DATA:
         raise UnsupportedStoreError("a part of it is encrypted for a key", _REMAKE)
     # EncryptedData (RFC 5652 8). The content is an octet string under the tag [0]; it may come in parts.
     _, information, *_ = inner.sequence()
     _, algorithm, data = information.sequence()
     found.ciphers[cipher_of(algorithm)] = None
-    return password.decrypt(algorithm, data.octets(0x80))
+    return password.decrypt(algorithm, data.octet_string(0x80))
 
 
-def _encoding(found: _Found, mac: der.Node | None, password: str) -> Encoding:
+def _encoding(found: _Found, mac: der.DerValue | None, password: str) -> Encoding:
     digest = mac_of(mac) if mac is not None else None
     used = [*found.ciphers, *found.key_ciphers, *((digest,) if digest else ())]
     # Java derives keys from passwords of printable ASCII only.
@@ -258,7 +258,7 @@ def _bags(data: bytes, *, nested: bool) -> Iterator[_Bag]:
             if oid.content == _FRIENDLY_NAME and first is not None:
                 bag.alias = first.content.decode(_TEXTS.get(first.tag, "latin-1"), "replace")
             elif oid.content == _LOCAL_KEY_ID and first is not None:
-                bag.key_id = first.octets()
+                bag.key_id = first.octet_string()
             elif oid.content == _JAVA_TRUSTED:
                 bag.trusted = True
         yield bag
@@ -274,7 +274,7 @@ def _collect(found: _Found, data: bytes, password: Password, depth: int) -> None
         if bag.kind == _CERTIFICATE_BAG:
             kind, wrapped = bag.value.sequence()
             if kind.content == _X509:
-                found.add_certificate(bag, wrapped.children()[0].octets())
+                found.add_certificate(bag, wrapped.children()[0].octet_string())
             else:
                 found.others += 1
         elif bag.kind == _SHROUDED_KEY_BAG:

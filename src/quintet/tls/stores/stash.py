@@ -1,4 +1,4 @@
-"""Stash files: the password of a store, kept out of the settings (reference 2.5).
+"""Stash files: the password of a store, kept out of the settings (config 2.5).
 
 A stash obfuscates its password and does not encrypt it: everyone who can read the file has it. So it is
 written for its owner only, and `exposed` tells when other users can read it. GSKit's classic format is read,

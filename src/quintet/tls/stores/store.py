@@ -176,7 +176,7 @@ def open_store(location: StoreLocation) -> Store:
     """The store that the settings name. Raises `StoreError`, which names the file.
 
     When there are a stash and a password, the stash counts. Where it fails and the password opens the store,
-    a note says so; both are left as they are (reference 2.5). Without either, the empty password is tried:
+    a note says so; both are left as they are (config 2.5). Without either, the empty password is tried:
     some programs write stores that have none. As `read_store`, a server calls it in a thread.
     """
     try:

@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quintet.admin.doctor import accounts, cards, groups, handshakes, people, stores
-from quintet.admin.doctor.accounts import Outcome
+from quintet.admin.doctor.accounts import AccountBind
 from quintet.admin.doctor.as_sametime import try_as_sametime
-from quintet.admin.doctor.cards import Cards
+from quintet.admin.doctor.cards import CheckedCardServer
 from quintet.admin.doctor.checks import Checks
 from quintet.admin.doctor.handshakes import Way, way_of
 from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
 from quintet.admin.doctor.people import Examined
 from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
-from quintet.admin.doctor.sites import Site, sites_of
+from quintet.admin.doctor.sites import DirectorySite, sites_of
 from quintet.config import Settings, read
 from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
 from quintet.directory import BIND_REQUIRED, BoundConnection, Endpoint, sametime_id
 
 if TYPE_CHECKING:
-    from quintet.ldap.messages import SearchResultEntry
+    from quintet.ldap import Entry
 
 _LONG = 60.0
 _REQUESTED = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
@@ -68,7 +68,9 @@ def _damaged(problems: Iterable[Diagnostic]) -> frozenset[str]:
     return frozenset(place.file for place in errors if place is not None)
 
 
-async def _directories(ready: Sequence[tuple[Site, Endpoint]], settings: Settings, checks: Checks) -> None:
+async def _directories(
+    ready: Sequence[tuple[DirectorySite, Endpoint]], settings: Settings, checks: Checks
+) -> None:
     outcomes = await accounts.examine(ready, settings, checks)
     try:
         await _data(outcomes, settings, checks)
@@ -77,10 +79,10 @@ async def _directories(ready: Sequence[tuple[Site, Endpoint]], settings: Setting
 
 
 def _usable(
-    sites: Sequence[Site], good: frozenset[Way], damaged: frozenset[str], checks: Checks
-) -> list[tuple[Site, Endpoint]]:
+    sites: Sequence[DirectorySite], good: frozenset[Way], damaged: frozenset[str], checks: Checks
+) -> list[tuple[DirectorySite, Endpoint]]:
     """The sites that can be asked, each with its first host that answers."""
-    found: list[tuple[Site, Endpoint]] = []
+    found: list[tuple[DirectorySite, Endpoint]] = []
     for site in sites:
         endpoint = next((each for each in site.line.hosts if way_of(each) in good), None)
         if endpoint is None:
@@ -92,15 +94,15 @@ def _usable(
     return found
 
 
-async def _data(outcomes: Sequence[Outcome], settings: Settings, checks: Checks) -> None:
+async def _data(outcomes: Sequence[AccountBind], settings: Settings, checks: Checks) -> None:
     asked = [(each.site, each.ready) for each in outcomes if each.ready is not None]
     for each in outcomes:
         if each.ready is None:
             checks.skip(f"searches of {each.site.name}", "its account is not accepted")
-    roots: list[tuple[Site, Root]] = []
+    roots: list[tuple[DirectorySite, Root]] = []
     known: list[tuple[str, str]] = []
 
-    async def one(site: Site, ready: BoundConnection) -> None:
+    async def one(site: DirectorySite, ready: BoundConnection) -> None:
         root = Root()
 
         async def look() -> None:
@@ -135,7 +137,7 @@ async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], 
     if not server.person_base and checks.has(Pitfall.D19):
         checks.skip(f"searches of {site.name}", "its base is empty")
         return ()
-    sample: list[SearchResultEntry] = []
+    sample: list[Entry] = []
 
     async def look_at_people() -> None:
         sample.extend(await people.examine(each, settings))
@@ -149,17 +151,19 @@ async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], 
 
 
 async def _card(
-    site: Site,
+    site: DirectorySite,
     ready: BoundConnection,
-    others: Sequence[tuple[Site, BoundConnection]],
+    others: Sequence[tuple[DirectorySite, BoundConnection]],
     known: Sequence[tuple[str, str]],
     checks: Checks,
-) -> tuple[Cards, list[str]] | None:
-    """What was looked at, with the fields that nobody has."""
+) -> tuple[CheckedCardServer, list[str]] | None:
+    """What was looked at, with the fields that no card has."""
     if site.card is None or site.storage is None:
         return None
     bound = next((r.connection for s, r in others if s.server and r.bound_as and _same_host(s, site)), None)
-    looked_at = Cards(site, site.card, site.storage, ready.connection, ready.bound_as is None, bound, checks)
+    looked_at = CheckedCardServer(
+        site, site.card, site.storage, ready.connection, ready.bound_as is None, bound, checks
+    )
     absent: list[str] = []
 
     async def look() -> None:
@@ -169,6 +173,6 @@ async def _card(
     return looked_at, absent
 
 
-def _same_host(one: Site, other: Site) -> bool:
+def _same_host(one: DirectorySite, other: DirectorySite) -> bool:
     hosts = {endpoint.address.host.casefold() for endpoint in one.endpoints}
     return any(endpoint.address.host.casefold() in hosts for endpoint in other.endpoints)
