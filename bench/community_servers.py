@@ -6,11 +6,12 @@ account, base and certificates, and is started anew for each measurement.
 
 import contextlib
 import os
+import shutil
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from server import process_seconds, settings_folders
 from support.server_process import ServerProcess, free_ports
 from support.slapd import Slapd
 
-HERE = Path(__file__).parent
 _STARTS_WITHIN = 60.0
 
 
@@ -43,28 +43,27 @@ class Running:
 
 
 @contextlib.contextmanager
-def quintet(slapd: Slapd, *, ldap_tls: bool = True) -> Iterator[Running]:
-    """Quintet's Sametime port, with a database of its own."""
+def quintet(slapd: Slapd, *, ldap_tls: bool = True, settings: Path | None = None) -> Iterator[Running]:
+    """Quintet's Sametime port, with a database of its own. `settings` is a folder with other settings."""
     with _folder("quintet") as folder:
-        settings = settings_folders(slapd)["all" if ldap_tls else "none"]
+        settings = settings or settings_folders(slapd)["all" if ldap_tls else "none"]
+        shutil.copytree(settings, folder / "settings")  # with the database, which is new each time
         certificate, key = slapd.certificate.write(folder, "port")
         (port,) = free_ports(1)
-        command = [
-            sys.executable,
-            str(HERE / "sametime_port.py"),
-            *map(str, (settings, certificate, key, folder)),
-        ]
-        with _started([*command, str(port)], folder, (port,)) as process:
+        command = [sys.executable, str(Path(__file__).with_name("sametime_port.py"))]
+        command += map(str, (folder / "settings", certificate, key, folder, port))
+        with _started(command, folder, (port,)) as process:
             yield Running(process, port, port)
 
 
 @contextlib.contextmanager
 def ejabberd(
-    slapd: Slapd, *, ldap_tls: bool = True, rosters: Sequence[Sequence[int]] = ()
+    slapd: Slapd, *, ldap_tls: bool = True, rosters: Sequence[Sequence[int]] = (), ldap: str = ""
 ) -> Iterator[Running]:
     """Debian's ejabberd, without any module unless there are rosters: for each user by number the contacts.
 
     It runs as a node without a name, so it needs no cookie and no port mapper, and does not meet others.
+    `ldap` says how it connects, instead of `ldap_tls`: lines of its configuration.
     """
     with _folder("ejabberd") as folder:
         certificate, key = slapd.certificate.write(folder, "port")
@@ -73,8 +72,9 @@ def ejabberd(
         pem.write_bytes(certificate.read_bytes() + key.read_bytes())
         port, tls_port = free_ports(2)
         configuration = folder / "ejabberd.yml"
-        configuration.write_text(_yaml(slapd, pem, port, tls_port, ldap_tls, bool(rosters)), encoding="utf-8")
-        environment = {
+        ldap = ldap or _ldap_lines(slapd, ldap_tls=ldap_tls)
+        configuration.write_text(_yaml(pem, (port, tls_port), ldap, bool(rosters)), encoding="utf-8")
+        environ = {
             "HOME": folder,
             "EJABBERD_CONFIG_PATH": configuration,
             "EJABBERD_LOG_PATH": folder / "ejabberd.log",
@@ -82,18 +82,9 @@ def ejabberd(
             "ERL_CRASH_DUMP_BYTES": 0,
             "ERL_MAX_PORTS": 32000,
         }
-        command = ["env", *(f"{name}={value}" for name, value in environment.items()), "erl", "-noinput"]
-        command += [
-            "+K",
-            "true",
-            "+P",
-            "250000",
-            "-mnesia",
-            "dir",
-            f'"{folder / "mnesia"}"',
-            "-s",
-            "ejabberd",
-        ]
+        command = [*_env(environ), "erl", "-noinput"]
+        command += ["+K", "true", "+P", "250000", "-mnesia", "dir", f'"{folder / "mnesia"}"']
+        command += ["-s", "ejabberd"]
         if rosters:
             command += ["-eval", _rosters_in_erlang(folder, rosters)]
         with _started(command, folder, (port, tls_port)) as process:
@@ -102,15 +93,19 @@ def ejabberd(
             yield Running(process, port, tls_port)
 
 
-def _yaml(slapd: Slapd, pem: Path, port: int, tls_port: int, ldap_tls: bool, rosters: bool) -> str:
-    ldap = (
+def _ldap_lines(slapd: Slapd, *, ldap_tls: bool) -> str:
+    if not ldap_tls:
+        return f"ldap_port: {slapd.port}\n"
+    return (
         f"ldap_port: {slapd.tls_port}\nldap_encrypt: tls\nldap_tls_verify: hard\n"
         f"ldap_tls_cacertfile: {slapd.ca}\n"
-        if ldap_tls
-        else f"ldap_port: {slapd.port}\n"
     )
+
+
+def _yaml(pem: Path, ports: tuple[int, int], ldap: str, rosters: bool) -> str:
+    port, tls_port = ports
     return f"""hosts: [localhost]
-loglevel: error
+loglevel: warning
 certfiles: [{pem}]
 listen:
   - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, backlog: 1024}}
@@ -141,6 +136,10 @@ def _rosters_in_erlang(folder: Path, rosters: Sequence[Sequence[int]]) -> str:
         "<<>>,both,none,[],<<>>,[]})||{U,Cs}<-L,C<-Cs],"
         f'file:write_file("{folder / "rosters.done"}",<<"x">>).'
     )
+
+
+def _env(variables: Mapping[str, object]) -> list[str]:
+    return ["env", *(f"{name}={value}" for name, value in variables.items())]
 
 
 @contextlib.contextmanager

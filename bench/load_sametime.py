@@ -44,12 +44,19 @@ class SametimeSession:
     """How many updates a user gets of a change of their own."""
 
     def __init__(
-        self, number: int, context: ssl.SSLContext | None, port: int, *, auth_type: AuthType | None = None
+        self,
+        number: int,
+        context: ssl.SSLContext | None,
+        port: int,
+        *,
+        auth_type: AuthType | None = None,
+        password: str = "",
     ) -> None:
         self.number = number
         self.received = 0
         name = people.uid(number)
-        self._client = SametimeClient(name, people.password(name).encode(), auth_type=auth_type)
+        password = password or people.password(name)
+        self._client = SametimeClient(name, password.encode(), auth_type=auth_type)
         self._connection = Connection(context)
         self._connection.on_data = self._read
         self._port = port
@@ -61,7 +68,7 @@ class SametimeSession:
 
     async def sign_in(self) -> None:
         """Connect, sign in, set the status, and wait until the user's presence is known to the watchers."""
-        await self._log_in()
+        await self.authenticate()
         aware = await self._open(ServiceId.AWARE)
         self._client.say(SetUserStatus(_ACTIVE))
         snapshot = await self._watch(aware, (self.number,))
@@ -79,7 +86,7 @@ class SametimeSession:
         Three channels at once, status and privacy; then the list is loaded, the group is watched, and each
         member of whom it is told is resolved.
         """
-        await self._log_in()
+        await self.authenticate()
         self._channels.update(self._client.greet())
         await self._until(lambda: len(self._of(ChannelAccept)) == len(self._channels))
         storage, resolve = self._channels[ServiceId.STORAGE], self._channels[ServiceId.RESOLVE]
@@ -175,12 +182,14 @@ class SametimeSession:
         for each in self._client.receive(data):
             self.received += isinstance(each, ChannelSend) and each.type == PresenceUpdate.TYPE
 
-    async def _log_in(self) -> None:
+    async def authenticate(self) -> None:
+        """Connect and sign in. Raises ConnectionRefusedError with the reason."""
         await self._connection.connect(self._port)
         self._client.start()
         await self._until(lambda: self._client.login is not None or self._client.ended is not None)
         if self._client.login is None:
-            raise ConnectionRefusedError(f"{self._client.ended!r}")
+            assert self._client.ended is not None
+            raise ConnectionRefusedError(f"{self._client.ended.name} ({self._client.ended.value:#010x})")
 
     async def _open(self, service: ServiceId) -> int:
         channel = self._channels[service] = self._client.create(service)

@@ -35,17 +35,22 @@ class XmppSession:
 
     async def sign_in(self) -> None:
         """Connect, authenticate by SASL PLAIN, bind, and wait for the own presence."""
-        await self._connection.connect(self._port)
-        await self._ask(_OPENING, b"</stream:features>")
-        secret = base64.b64encode(f"\0{self._name}\0{people.password(self._name)}".encode()).decode()
-        auth = f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{secret}</auth>"
-        answer = await self._ask(auth.encode(), b">")
-        if not answer.startswith(b"<success"):
-            raise ConnectionRefusedError(answer.decode())
+        await self.authenticate()
         await self._ask(_OPENING, b"</stream:features>")
         bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
         await self._ask(bind.encode(), b"</iq>")
         await self._ask(b"<presence/>", b"</presence>", b"/>")
+
+    async def authenticate(self, password: str = "") -> None:
+        """Connect and authenticate. Raises ConnectionRefusedError with what the server said."""
+        await self._connection.connect(self._port)
+        await self._ask(_OPENING, b"</stream:features>")
+        password = password or people.password(self._name)
+        secret = base64.b64encode(f"\0{self._name}\0{password}".encode()).decode()
+        auth = f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{secret}</auth>"
+        answer = await self._ask(auth.encode(), b">")
+        if not answer.startswith(b"<success"):
+            raise ConnectionRefusedError(answer.decode())
 
     async def greet(self, watched: Sequence[int]) -> None:
         """The roster has whom the user watches; a client asks for it."""

@@ -47,7 +47,7 @@ def group_dn(name: str) -> str:
     return f"cn={name},ou=groups,{BASE}"
 
 
-def ldif() -> bytes:
+def ldif(count: int = PEOPLE) -> bytes:
     """The organisation, and the service account that may read it. Passwords are stored as they are."""
     entries = [
         f"dn: {BASE}\nobjectClass: organization\no: bench\n",
@@ -58,11 +58,11 @@ def ldif() -> bytes:
             f"userPassword: {READER_PASSWORD}\n"
         ),
     ]
-    return "\n".join([*entries, *_people(), *_groups()]).encode()
+    return "\n".join([*entries, *_people(count), *(_groups() if count == PEOPLE else ())]).encode()
 
 
-def _people() -> Iterator[str]:
-    for number in range(PEOPLE):
+def _people(count: int) -> Iterator[str]:
+    for number in range(count):
         name = uid(number)
         given, last = full_name(name).split()
         yield (

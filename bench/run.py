@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import community
+import faults
 import searches
 import tasks
 from startup import RUNS, WANTED, measure_startup
@@ -20,6 +21,9 @@ def main() -> None:
             f"quintet --help, {RUNS} runs: least {found.least:.3f} s, median {found.median:.3f} s,"
             f" CPU {found.cpu:.3f} s (goal: median {WANTED} s)"
         )
+        return
+    if options.faults:
+        faults.run()
         return
     if options.sametime:
         options.json = options.json or HERE / "results-sametime.json"
@@ -50,6 +54,11 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--quick", action="store_true", help="with --sametime: fewer users and rounds, in two minutes"
+    )
+    parser.add_argument(
+        "--faults",
+        action="store_true",
+        help="show what Quintet and ejabberd do when the directory is gone, untrusted or unencrypted",
     )
     parser.add_argument("--uvloop", action="store_true", help="measure Quintet on uvloop as well")
     parser.add_argument(

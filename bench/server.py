@@ -9,6 +9,7 @@ from worker import LEVELS, Level
 
 from quintet.ldap.connection import Address, connect
 from support import keytool
+from support.certs import Issued
 from support.folder import settings_folder
 from support.slapd import Slapd
 
@@ -58,15 +59,21 @@ async def operations_counted(server: Slapd) -> dict[str, int]:
         await connection.close()
 
 
-def settings_folders(server: Slapd) -> dict[Level, Path]:
-    """For each protection level a folder with Sametime's three files; business cards are encrypted at ALL."""
-    store = server.folder / "trust.p12"
+def trust_store(folder: Path, authority: Issued) -> Path:
+    """A store that trusts this authority."""
+    store = folder / "trust.p12"
     store.write_bytes(
         pkcs12.serialize_java_truststore(
-            [pkcs12.PKCS12Certificate(server.authority.certificate, b"ca")],
+            [pkcs12.PKCS12Certificate(authority.certificate, b"ca")],
             BestAvailableEncryption(keytool.PASSWORD.encode()),
         )
     )
+    return store
+
+
+def settings_folders(server: Slapd) -> dict[Level, Path]:
+    """For each protection level a folder with Sametime's three files; business cards are encrypted at ALL."""
+    store = trust_store(server.folder, server.authority)
     return {
         level: settings_folder(
             server.folder / f"settings-{level}",
