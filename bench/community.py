@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from community_servers import Running, ejabberd, quintet
-from community_table import section
+from community_table import fill, section
 from environment import environment
 from people import GROUPS, MEMBERS, PEOPLE
 from processes import OrderedProcess
@@ -33,6 +34,7 @@ PAIRS = 50
 BURST = 10
 CALLERS = 100
 _SETTLE = 2.0
+_README = Path(__file__).parent.parent / "README.md"
 
 Start = Callable[..., AbstractContextManager[Running]]
 
@@ -50,7 +52,7 @@ class Size:
     ages: int
 
 
-FULL = Size(rounds=3, sign_ins=2500, sessions=9_900, storm=PEOPLE, changes=300, talk_seconds=5, ages=3)
+FULL = Size(rounds=3, sign_ins=2500, sessions=9_999, storm=PEOPLE, changes=300, talk_seconds=5, ages=3)
 QUICK = Size(rounds=1, sign_ins=1000, sessions=1500, storm=1000, changes=100, talk_seconds=2, ages=2)
 
 
@@ -102,6 +104,8 @@ def run(options: argparse.Namespace) -> None:
             "sessions": measurement.all_sessions(),
         }
     print(section(result))
+    if options.readme:
+        _README.write_text(fill(_README.read_text(encoding="utf-8"), result), encoding="utf-8")
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

@@ -56,6 +56,9 @@ def _options() -> argparse.Namespace:
         "--quick", action="store_true", help="with --sametime: fewer users and rounds, in two minutes"
     )
     parser.add_argument(
+        "--readme", action="store_true", help="with --sametime: write the tables into the README, too"
+    )
+    parser.add_argument(
         "--faults",
         action="store_true",
         help="show what Quintet and ejabberd do when the directory is gone, untrusted or unencrypted",
