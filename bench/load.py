@@ -135,7 +135,11 @@ class Load:
         return _answer(changes, clock() - began, times)
 
     async def _age(self, users: Sequence[int], nth: int, updates: int) -> Answer:
-        """Every user changes the status, and gets so many updates of others. A slice waits for its middle."""
+        """Every user changes the status. Each gets so many updates of others, and the own one.
+
+        The next slice of users waits for the middle of the last one.
+        """
+        updates += 1
         sessions: list[Any] = [self._sessions[each] for each in users]
         for each in sessions:
             each.watch_updates()
@@ -147,10 +151,10 @@ class Load:
             some = sessions[at : at + _SLICE]
             for each in some:
                 each.change_status(nth)
-            await some[len(some) // 2].until_received(updates + each.OWN_UPDATES)
+            await some[len(some) // 2].until_received(updates)
             times.append(clock() - before)
         for each in sessions:
-            await each.until_received(updates + each.OWN_UPDATES)
+            await each.until_received(updates)
         return _answer(sum(each.received for each in sessions), clock() - began, times)
 
     async def _leave(self) -> Answer:

@@ -40,9 +40,6 @@ _TEXT = ImText("x" * 64)
 class SametimeSession:
     """One user's session."""
 
-    OWN_UPDATES = 0
-    """How many updates a user gets of a change of their own."""
-
     def __init__(
         self,
         number: int,

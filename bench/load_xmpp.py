@@ -20,9 +20,6 @@ _OPENING = (
 class XmppSession:
     """One user's session."""
 
-    OWN_UPDATES = 1
-    """How many updates a user gets of a change of their own."""
-
     def __init__(self, number: int, context: ssl.SSLContext | None, port: int) -> None:
         self.number = number
         self.received = 0
