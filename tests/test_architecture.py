@@ -57,6 +57,7 @@ FURTHER_INTERFACES = {
     "quintet.ldap.prepared": "searches that are encoded once, for searches made thousands of times a second",
     "quintet.ldap.dn": "the keys by which attribute types and values are compared",
     "quintet.ldap.ldif": "the format, which quintet.ldap exports as a module",
+    "quintet.sametime.serving": "the server; its libraries take half a second to import",
     "quintet.sametime.storage": "what users keep, with SQL below it: commands use it without the protocol",
     "quintet.sametime.storage.admin": "the work of `quintet contacts`, which no server needs",
     "quintet.web.serving": "starts the front; its libraries take half a second to import",

@@ -130,7 +130,9 @@ def test_warnings_about_the_account_come_where_they_matter_and_once(
     folder = settings_folder(tmp_path / "settings", small_slapd, level="passwords")
     about = {
         command: [
-            line for line in quintet("--config", folder, command, *given).err.splitlines() if "SCRAM" in line
+            line
+            for line in quintet("--config", folder, command, *given).err.splitlines()
+            if line.startswith("warning: ") and "SCRAM" in line
         ]
         for command, *given in (("resolve", "alice"), ("card", "alice"), ("connections",), ("eavesdrop",))
     }

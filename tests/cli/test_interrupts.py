@@ -10,6 +10,7 @@ import pytest
 
 from support.command import PROGRAM, at_terminal, interruptible
 from support.folder import settings_folder
+from support.serving import Serving
 from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
@@ -126,13 +127,14 @@ def test_while_a_server_does_not_answer(
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_a_server_ends_in_order(folder: Path, number: signal.Signals, code: int) -> None:
-    process = subprocess.Popen([PROGRAM, "--config", folder, "serve"], stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    assert any("serving" in line for line in iter(process.stderr.readline, ""))
-    process.send_signal(number)
-    assert "stopping" in process.stderr.read()
-    assert process.wait(30) == code
-    process.stderr.close()
+    running = Serving(folder)
+    try:
+        running.until("serving")
+        running.send(number)
+        assert running.until("stopping")
+    finally:
+        ended = running.end(None)
+    assert ended == code
 
 
 def test_a_demo_that_is_kept(tmp_path: Path) -> None:

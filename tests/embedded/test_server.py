@@ -459,11 +459,16 @@ async def test_start_tls_is_refused_without_a_certificate(client: RawClient) -> 
 
 async def test_requests_side_by_side_are_all_answered(client: RawClient) -> None:
     sent = {client.send(SearchRequest("o=example", 2, filters.parse("(sn=lee)"))) for _ in range(600)}
-    ended = set[int]()
-    while ended != sent:
+    found, ended = dict[int, str](), dict[int, int]()
+    while len(ended) < len(sent):
         message = await client.receive()
-        if not isinstance(message.op, SearchResultEntry):
-            ended.add(message.id)
+        if isinstance(message.op, SearchResultEntry):
+            assert message.id not in {*found, *ended}
+            found[message.id] = message.op.dn
+        else:
+            ended[message.id] = code([message])
+    assert found == dict.fromkeys(sent, ANN)
+    assert ended == dict.fromkeys(sent, 0)
 
 
 async def test_the_server_counts() -> None:

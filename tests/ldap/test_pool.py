@@ -930,7 +930,9 @@ async def test_those_who_wait_are_told_each_at_their_own_time(serve: Serve, make
 
     async with pool.connection():
         first = asyncio.create_task(wait())
-        await asyncio.sleep(0.05)
+        half_time = asyncio.Event()
+        loop.call_later(0.05, half_time.set)
+        await half_time.wait()
         await asyncio.gather(first, wait())
     assert len(waited) == 2
     assert all(0.09 < each < 1.0 for each in waited)

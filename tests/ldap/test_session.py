@@ -206,6 +206,7 @@ def test_a_refused_start_tls_leaves_the_session_open() -> None:
     session = Session()
     session.send(TLS)
     session.receive(answer(1, ExtendedResponse(Result(52))))
+    assert session.state is State.OPEN
     session.send(SEARCH)
 
 

@@ -2,80 +2,24 @@
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import stat
-import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from queue import Empty, Queue
-from typing import Any
 
 import pytest
 
 from quintet.runtime.status_socket import SOCKET, read_status
 from support import keytool, small
-from support.command import PLAIN, PROGRAM, run_program
+from support.command import run_program
 from support.folder import settings_folder
+from support.serving import SOON, Serving
 from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
 
-SOON = 20.0
 SECRETS = (small.READER_PASSWORD, keytool.PASSWORD)
-
-
-class Serving:
-    """`quintet serve` as a child of ours; its log is read event by event."""
-
-    def __init__(self, folder: Path, *options: str, **environ: str) -> None:
-        self.folder = folder
-        self.text = ""
-        self._events: Queue[dict[str, Any]] = Queue()
-        self._process = subprocess.Popen(
-            [PROGRAM, "--config", folder, "serve", *options],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **PLAIN, **environ},
-        )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as lines:
-            for line in lines:
-                self.text += line
-                if line.startswith("{"):
-                    self._events.put(json.loads(line))
-
-    def until(self, event: str) -> dict[str, Any]:
-        """The next event of this name."""
-        while True:
-            try:
-                found = self._events.get(timeout=SOON)
-            except Empty:
-                raise AssertionError(f"{event!r} was not logged:\n{self.text}") from None
-            if found["event"] == event:
-                return found
-
-    def send(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-
-    def end(self, number: signal.Signals | None = signal.SIGTERM) -> int:
-        """The exit code."""
-        if number is not None and self._process.poll() is None:
-            self._process.send_signal(number)
-        try:
-            code = self._process.wait(SOON)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            code = self._process.wait()
-        self._reader.join()
-        return code
 
 
 @pytest.fixture

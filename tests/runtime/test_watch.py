@@ -11,6 +11,7 @@ import pytest
 
 from support.command import PLAIN, PROGRAM, run_program
 from support.folder import settings_folder
+from support.serving import Serving
 from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
@@ -22,12 +23,12 @@ def folder(tmp_path: Path, small_slapd: Slapd) -> Path:
 
 
 @contextmanager
-def program(*arguments: str | Path, output: int) -> Iterator[subprocess.Popen[str]]:
-    """A program that runs until it is interrupted; `output` says which of its outputs is read."""
+def program(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """A program that runs until it is interrupted."""
     with subprocess.Popen(
         [PROGRAM, *arguments],
-        stdout=subprocess.PIPE if output == 1 else subprocess.DEVNULL,
-        stderr=subprocess.PIPE if output == 2 else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, **PLAIN},
     ) as running:
@@ -40,7 +41,7 @@ def program(*arguments: str | Path, output: int) -> Iterator[subprocess.Popen[st
 def until(running: subprocess.Popen[str], wanted: str) -> list[str]:
     """The lines up to the one with `wanted` in it."""
     lines: list[str] = []
-    for line in running.stdout or running.stderr or ():
+    for line in running.stdout or ():
         lines.append(line)
         if wanted in line:
             return lines
@@ -48,28 +49,21 @@ def until(running: subprocess.Popen[str], wanted: str) -> list[str]:
 
 
 def test_it_shows_the_running_servers_connections_until_ctrl_c(folder: Path) -> None:
-    with (
-        program("--config", folder, "serve", output=2) as server,
-        program_after(server, "serving", "--config", folder, "connections", "--watch") as watching,
-    ):
-        lines = until(watching, "business-card")
-        assert lines[0].strip() == f"Running server, process {server.pid}"
-        assert lines[2].split("\t")[:2] == ["connection", "address"]
-        watching.send_signal(signal.SIGINT)
-        assert watching.wait(10) == 130
-
-
-@contextmanager
-def program_after(
-    server: subprocess.Popen[str], event: str, *arguments: str | Path
-) -> Iterator[subprocess.Popen[str]]:
-    until(server, event)
-    with program(*arguments, output=1) as running:
-        yield running
+    server = Serving(folder)
+    try:
+        server.until("serving")
+        with program("--config", folder, "connections", "--watch") as watching:
+            lines = until(watching, "business-card")
+            assert lines[0].strip() == f"Running server, process {server.pid}"
+            assert lines[2].split("\t")[:2] == ["connection", "address"]
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(10) == 130
+    finally:
+        server.end()
 
 
 def test_without_a_server_it_shows_its_own_connections_and_says_so(folder: Path) -> None:
-    with program("--config", folder, "connections", "--watch", output=1) as watching:
+    with program("--config", folder, "connections", "--watch") as watching:
         lines = until(watching, "business-card")
         assert "No server is running with this folder" in lines[0]
         assert any("TLSv1.3" in line for line in lines)

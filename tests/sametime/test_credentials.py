@@ -1,5 +1,7 @@
 """Passwords come out of their protection, or are refused for a reason that the log can name."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from quintet.sametime.credentials import (
     AnonymousCredentials,
     AuthType,
     CredentialProblem,
+    LoginCredentials,
     PasswordCredentials,
     TokenCredentials,
     UnreadableCredentials,
@@ -97,8 +100,8 @@ def test_what_has_no_known_layout_is_handed_on_for_a_validator(auth_type: int) -
 @pytest.mark.parametrize("auth_type", [AuthType.RC2_40, AuthType.RC2_128])
 def test_protected_passwords_cut_anywhere_are_unreadable(auth_type: AuthType) -> None:
     data = protect(auth_type, b"secret", ACK, CLIENT)
-    for size in range(len(data)):
-        problem(auth_type, data[:size])
+    found = {problem(auth_type, data[:size]) for size in range(len(data))}
+    assert CredentialProblem.WRONG_MAGIC not in found
 
 
 @pytest.mark.parametrize("value", [0, 1, PRIME - 1, PRIME])
@@ -121,7 +124,8 @@ def test_a_login_replayed_on_another_connection_is_unreadable() -> None:
 
 def test_a_login_for_another_key_is_unreadable() -> None:
     ack = HandshakeAck(0, vectors.MAGIC, KeyPair.from_private(99).public)
-    problem(AuthType.RC2_128, protect(AuthType.RC2_128, b"secret", ack, CLIENT))
+    data = protect(AuthType.RC2_128, b"secret", ack, CLIENT)
+    assert problem(AuthType.RC2_128, data) is CredentialProblem.UNDECIPHERABLE
 
 
 def test_a_ciphertext_of_no_blocks_is_unreadable() -> None:
@@ -141,4 +145,5 @@ def test_a_password_that_claims_more_bytes_than_it_has_is_unreadable() -> None:
 
 @given(st.integers(0, 0xFFFF), st.binary(max_size=120))
 def test_any_bytes_are_some_kind_of_credentials(auth_type: int, data: bytes) -> None:
-    read_credentials(auth_type, data, KEYS, vectors.MAGIC)
+    credentials = read_credentials(auth_type, data, KEYS, vectors.MAGIC)
+    assert isinstance(credentials, get_args(LoginCredentials))

@@ -19,7 +19,14 @@ from quintet.sametime.settings import LegacyClients
 from quintet.sametime.trace import ConnectionTurnedAway, SlowReader, TurnedAway, UnencryptedClientsAllowed
 from quintet.sametime.wire.blocks import StatusCode, UserStatus
 from quintet.sametime.wire.framing import frame
-from quintet.sametime.wire.messages import ChannelCreate, ChannelSend, Handshake, SetUserStatus, encode
+from quintet.sametime.wire.messages import (
+    ChannelAccept,
+    ChannelCreate,
+    ChannelSend,
+    Handshake,
+    SetUserStatus,
+    encode,
+)
 from support.community_directory import FakeDirectory, user_id
 from support.directories import until
 from support.sametime_client import SametimeClient
@@ -79,8 +86,10 @@ async def test_clients_with_and_without_tls_sign_in_on_the_same_port(
 
 
 async def test_a_client_may_begin_with_a_byte_between_frames(server: SametimeServer) -> None:
-    client = await signed_in(server, "alice", prefix=b"\x80\x81\xff")
-    await client.close()
+    live = await LiveClient.connect(server.port, SametimeClient("alice"), prefix=b"\x80\x81\xff")
+    await live.until(lambda: live.client.login or live.client.ended)
+    assert live.client.login is not None
+    await live.close()
 
 
 @pytest.mark.parametrize("first", [b"G", b"\x01", b"\x7f", b"\r"])
@@ -111,6 +120,7 @@ async def test_a_client_that_sends_byte_by_byte_signs_in(server: SametimeServer)
             live.writer.write(bytes((byte,)))
             await live.writer.drain()
         await live._read()
+    assert len(server.sessions()) == 1
     await live.close()
 
 
@@ -162,7 +172,9 @@ async def test_a_password_that_listeners_can_read_is_taken_from_loopback(
 ) -> None:
     client = SametimeClient("alice", auth_type=auth_type)
     live = await LiveClient.connect(server.port, client)
-    await (await live.sign_in()).close()
+    await live.until(lambda: client.login or client.ended)
+    assert client.login is not None
+    await live.close()
 
 
 @pytest.mark.parametrize("auth_type", [AuthType.PLAIN, AuthType.RC2_40])
@@ -185,7 +197,9 @@ async def test_inside_of_tls_it_is_taken_from_anywhere(
     async with running(people, tmp_path, settings, tls_context=port_context) as server:
         client = SametimeClient("alice", auth_type=AuthType.PLAIN)
         live = await LiveClient.connect(server.port, client, trusting)
-        await (await live.sign_in()).close()
+        await live.until(lambda: client.login or client.ended)
+        assert client.login is not None
+        await live.close()
 
 
 # Proxies
@@ -405,6 +419,7 @@ async def test_frames_of_junk_after_sign_in_harm_nobody(server: SametimeServer, 
     await alice.writer.drain()
     channel = bob.client.create(ServiceId.RESOLVE)
     await bob.answered(channel)
+    assert isinstance(bob.channel_messages(channel)[0], ChannelAccept)
     for each in (alice, bob):
         await each.close()
 

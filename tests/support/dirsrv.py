@@ -12,11 +12,8 @@ import enum
 import getpass
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -26,7 +23,15 @@ from support.accounts import Account, AccountState
 from support.certs import Issued
 from support.ldap_tools import Identity, search
 from support.ldif import modify
-from support.server_process import ServerError, ServerProcess, check_packages, free_ports, program, run
+from support.server_process import (
+    ServerError,
+    ServerProcess,
+    TemporaryServer,
+    check_packages,
+    free_ports,
+    program,
+    run,
+)
 from support.wire import Wire
 
 _READY_WITHIN = 60.0  # seconds
@@ -72,7 +77,7 @@ class Scram(enum.Enum):
     """Not among nsslapd-allowed-sasl-mechanisms."""
 
 
-class DirectoryServer389:
+class DirectoryServer389(TemporaryServer):
     """A context manager. Options are fixed when it is made; entering loads the data and starts the server.
 
     `certificate` is what the server shows over LDAPS and StartTLS. `require_secure_binds` refuses simple
@@ -80,6 +85,8 @@ class DirectoryServer389:
     nsslapd-sizelimit.
     """
 
+    name = "389"
+    _orderly = False  # it would take 2 s
     base_dn = dirsrv_sample.BASE
     service = Identity(dirsrv_sample.SERVICE_DN, dirsrv_sample.SERVICE_PASSWORD)
     administrator = Identity("cn=Directory Manager", "manager-Secret1")
@@ -97,6 +104,7 @@ class DirectoryServer389:
         require_secure_binds: bool = False,
         settings: Mapping[str, str] | None = None,
     ) -> None:
+        super().__init__()
         self.authority = authority or certs.authority()
         self.certificate = certificate or certs.leaf(self.authority, *certs.LOCAL)
         self.port = 0
@@ -115,13 +123,6 @@ class DirectoryServer389:
             **({"nsslapd-allowed-sasl-mechanisms": "EXTERNAL GSSAPI"} if scram is Scram.ABSENT else {}),
             **(settings or {}),
         }
-        self._process: ServerProcess | None = None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
-
-    @property
-    def folder(self) -> Path:
-        assert self._temporary is not None, "this 389 DS is not entered"
-        return Path(self._temporary.name)
 
     @property
     def ca(self) -> Path:
@@ -136,43 +137,6 @@ class DirectoryServer389:
     @property
     def ldaps_uri(self) -> str:
         return f"ldaps://{self.host}:{self.ldaps_port}"
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.running
-
-    def __enter__(self) -> Self:
-        check_packages(_PACKAGES)
-        self._temporary = tempfile.TemporaryDirectory(prefix="quintet-389-")
-        try:
-            self._prepare()
-            self._start_on_free_ports()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            self._process.kill()
-        if self._temporary is not None:
-            Path(f"/dev/shm/sem.{self._instance.name}.stats").unlink(
-                missing_ok=True
-            )  # an orderly end takes 2 s
-            self._temporary.cleanup()
-            self._temporary = None
-
-    def stop(self) -> None:
-        """An orderly end; the data are kept."""
-        if self._process is not None:
-            self._process.stop()
-
-    def restart(self) -> None:
-        """Start again on the same ports with the same data."""
-        self.stop()
-        self._start()
 
     def modify(self, ldif: str) -> None:
         """Change data, or the configuration, as the administrator."""
@@ -195,14 +159,19 @@ class DirectoryServer389:
             self.modify(modify("cn=config", "replace", before))
 
     def log(self) -> str:
-        """The access log so far."""
+        """The access log so far; what the server writes of its start is in the file `389.log`."""
         return (self._instance / "log" / "access").read_text(errors="replace")
 
     @property
     def _instance(self) -> Path:
         return self.folder / f"slapd-{self.folder.name}"
 
+    def _clean_up(self) -> None:
+        # The semaphore that the server makes outside its folder.
+        Path(f"/dev/shm/sem.{self._instance.name}.stats").unlink(missing_ok=True)
+
     def _prepare(self) -> None:
+        check_packages(_PACKAGES)
         for name in ("schema", "lock", "tmp", "ldif", "bak", "run", "log", "db"):
             (self._instance / name).mkdir(parents=True)
         shutil.copy(_CONFIGURATION / "schema" / "99user.ldif", self._instance / "schema")
@@ -227,20 +196,10 @@ class DirectoryServer389:
         authority = ("-n", "CA", "-t", "CT,,", "-a", "-i", str(self.ca))
         run([program("certutil"), "-A", "-d", database, *authority])
 
-    def _start_on_free_ports(self) -> None:
-        problem: ServerError | None = None
-        for _ in range(3):
-            self.port, self.ldaps_port = free_ports(2, self.host)
-            self._write_configuration()
-            self._load()
-            try:
-                self._start()
-            except ServerError as error:
-                problem = error
-            else:
-                return
-        assert problem is not None
-        raise problem
+    def _choose(self) -> None:
+        self.port, self.ldaps_port = free_ports(2, self.host)
+        self._write_configuration()
+        self._load()
 
     def _write_configuration(self) -> None:
         """What `dscreate` writes and then changes online, at once."""
@@ -283,11 +242,10 @@ class DirectoryServer389:
             said = (self._instance / "log" / "errors").read_text()
             raise ServerError(f"{error}\n{said}") from None
 
-    def _start(self) -> None:
+    def _start(self, process: ServerProcess) -> None:
         pid = str(self._instance / "run" / "pid")
         command = [program("ns-slapd"), "-D", str(self._instance), "-i", pid, "-d", "0"]
-        self._process = ServerProcess(self.folder / "ns-slapd.log")
-        self._process.start(command, ready=self._answers, within=_READY_WITHIN)
+        process.start(command, ready=self._answers, within=_READY_WITHIN)
 
     def _answers(self) -> bool:
         """Whether the server answers an administrator over TLS."""

@@ -6,12 +6,13 @@ Each has its own configuration folder and its own tmux server, of which nothing 
 import os
 import shutil
 import subprocess
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from support.waiting import wait_until
 
 _FINCH = shutil.which("finch")
 _TMUX = shutil.which("tmux")
@@ -72,18 +73,14 @@ class Finch:
         """Press keys by tmux's names."""
         for key in keys:
             self._tmux("send-keys", "-t", "finch", key)
-            time.sleep(0.1)
 
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-t", "finch", "-l", text)
 
     def wait(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
         """Until it is true; the screen is in the error if that does not come."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not within {seconds} s; on the screen:\n{self.screen()}")
-            time.sleep(0.1)
+        if not wait_until(condition, seconds=seconds):
+            raise TimeoutError(f"not within {seconds} s; on the screen:\n{self.screen()}")
 
     def contacts(self) -> dict[str, set[str]]:
         """The contacts in its local list, as it has written it: ids by group."""

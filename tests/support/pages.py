@@ -13,7 +13,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
@@ -22,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from support.command import PLAIN, PROGRAM
+from support.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 _BLOCK = re.compile(r"^```(?P<mark>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -184,12 +184,12 @@ class Shell:
     def _begin(self, typed: str, command: Command) -> str:
         log = self._scene.folder / f".line-{command.line}.log"
         self._write(f"{{ {typed} ; }} >{log} 2>&1 </dev/null &\n")
-        deadline = time.monotonic() + _BEGINS_WITHIN
-        said = ""
-        while time.monotonic() < deadline and not self.as_shown(command, said):
-            time.sleep(0.05)  # another process's output sets no event
-            said = log.read_text(encoding="utf-8") if log.exists() else ""
-        return said
+
+        def said() -> str:
+            return log.read_text(encoding="utf-8") if log.exists() else ""
+
+        wait_until(lambda: self.as_shown(command, said()), seconds=_BEGINS_WITHIN)
+        return said()
 
     def as_shown(self, command: Command, said: str) -> bool:
         """Whether the output is what the page shows."""
@@ -212,13 +212,18 @@ def _even(text: str) -> str:
     return text.strip()
 
 
-def walk(page: Path, scene: Scene) -> None:
-    """Run every command of the page, in order. Raises AssertionError, which names the line of the page."""
+def walk(page: Path, scene: Scene) -> list[str]:
+    """Run every command of the page, in order; what each printed.
+
+    Raises AssertionError, which names the line of the page.
+    """
     todo = commands(page)
+    outputs: list[str] = []
     recorded: dict[int, str] = {}
     with Shell(scene) as shell:
         for command, following in zip(todo, [*todo[1:], None], strict=True):
             said, code = shell.run(command)
+            outputs.append(said)
             place = f"{page.name}:{command.line}: $ {command.typed}"
             may_fail = following is not None and following.typed == "echo $?"
             assert code == 0 or may_fail, f"{place}\nended with {code} and said\n{said}"
@@ -231,6 +236,7 @@ def walk(page: Path, scene: Scene) -> None:
                 )
     if recorded:
         _record(page, todo, recorded)
+    return outputs
 
 
 def _record(page: Path, ran: list[Command], recorded: Mapping[int, str]) -> None:

@@ -19,14 +19,20 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from support import ad_sample, certs
 from support.accounts import Account, AccountState
 from support.certs import Issued
 from support.ldap_tools import Identity
-from support.server_process import ServerError, ServerProcess, check_packages, listenable, program, run
+from support.server_process import (
+    ServerError,
+    ServerProcess,
+    TemporaryServer,
+    check_packages,
+    listenable,
+    program,
+    run,
+)
 from support.wire import Wire
 
 _READY_WITHIN = 60.0  # seconds
@@ -54,7 +60,7 @@ class StrongAuth(enum.Enum):
     """What Windows does unless LDAP signing is required."""
 
 
-class SambaAD:
+class SambaAD(TemporaryServer):
     """A context manager. Entering provisions the domain, unless `cache` has it, and starts the server.
 
     `issue` makes the certificate that the server shows, by `authority`, for the server's address, `localhost`
@@ -62,6 +68,8 @@ class SambaAD:
     ports may be taken. `cache` is a folder that outlives the session.
     """
 
+    name = "samba"
+    _orderly = False  # it leaves nothing outside its folder
     realm = ad_sample.REALM
     domain = ad_sample.DOMAIN
     base_dn = ad_sample.BASE
@@ -82,19 +90,13 @@ class SambaAD:
         strong_auth: StrongAuth = StrongAuth.REQUIRED,
         cache: Path | None = None,
     ) -> None:
+        super().__init__()
         self.authority = authority or certs.authority()
         self._strong_auth = strong_auth
         self._wanted = host
         self.host = ""
         self._issue = issue
         self._cache = cache
-        self._process: ServerProcess | None = None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
-
-    @property
-    def folder(self) -> Path:
-        assert self._temporary is not None, "this Samba is not entered"
-        return Path(self._temporary.name)
 
     @property
     def ca(self) -> Path:
@@ -110,49 +112,14 @@ class SambaAD:
     def ldaps_uri(self) -> str:
         return f"ldaps://{self.host}"
 
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.running
-
-    def __enter__(self) -> Self:
-        check_packages(_PACKAGES)
-        self._temporary = tempfile.TemporaryDirectory(prefix="quintet-samba-")
-        try:
-            self.host = _free_address(self._wanted)
-            self._fill()
-            self._start_on_free_address()
-            self._lock_the_locked()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            self._process.kill()
-        if self._temporary is not None:
-            self._temporary.cleanup()
-            self._temporary = None
-
-    def stop(self) -> None:
-        """An orderly end; the data are kept."""
-        if self._process is not None:
-            self._process.stop()
-
-    def restart(self) -> None:
-        """Start again on the same address with the same data."""
-        self.stop()
-        self._start()
-
-    def log(self) -> str:
-        """What the server wrote so far, every start included."""
-        return (self.folder / "samba.log").read_text(errors="replace")
-
     def modify(self, ldif: str, *controls: str) -> None:
         """Change the data as root does on the machine itself, past the server's access control."""
         _ldbmodify(self.folder, ldif, *controls)
+
+    def _prepare(self) -> None:
+        check_packages(_PACKAGES)
+        _free_address(self._wanted)  # before the work, since there may be none
+        self._fill()
 
     def _fill(self) -> None:
         if self._cache is None:
@@ -173,28 +140,17 @@ class SambaAD:
                     shutil.rmtree(old, ignore_errors=True)
         shutil.copytree(kept, self.folder, dirs_exist_ok=True)
 
-    def _start_on_free_address(self) -> None:
-        problem: ServerError | None = None
-        for _ in range(3):
-            self.ca.write_bytes(self.authority.pem)
-            names = dict.fromkeys((*certs.LOCAL, self.host, f"dc1.{self.realm}"))
-            self._issue(self.authority, *names).write(self.folder, "server")
-            try:
-                self._start()
-            except ServerError as error:
-                problem = error
-                self.host = _free_address(self._wanted)
-            else:
-                return
-        assert problem is not None
-        raise problem
+    def _choose(self) -> None:
+        self.host = _free_address(self._wanted)
+        self.ca.write_bytes(self.authority.pem)
+        names = dict.fromkeys((*certs.LOCAL, self.host, f"dc1.{self.realm}"))
+        self._issue(self.authority, *names).write(self.folder, "server")
 
-    def _start(self) -> None:
+    def _start(self, process: ServerProcess) -> None:
         _write_configuration(self.folder, self._settings())
         options = ("--interactive", "-M", "single", "-d", "1")
         command = [program("samba"), *options, *_configured(self.folder)]
-        self._process = ServerProcess(self.folder / "samba.log")
-        self._process.start(command, ready=self._answers, within=_READY_WITHIN)
+        process.start(command, ready=self._answers, within=_READY_WITHIN)
 
     def _settings(self) -> dict[str, str]:
         return {
@@ -215,8 +171,8 @@ class SambaAD:
             return wire.search("")[-1].code == 0
         return False
 
-    def _lock_the_locked(self) -> None:
-        """Lock the account as it is locked in life: by failed attempts."""
+    def _started(self) -> None:
+        """Lock the account that is locked as it is in life: by failed attempts."""
         locked = self.accounts[AccountState.LOCKED]
         with Wire(self.ldaps_uri) as wire:
             for _ in range(ad_sample.LOCKOUT_THRESHOLD):

@@ -1,4 +1,9 @@
-"""A server that a test started: in the foreground, in a process group of its own, and surely ended."""
+"""A server that a test started: in the foreground, in a process group of its own, and surely ended.
+
+`ServerProcess` starts, stops and freezes one server program. `TemporaryServer` is what the real servers that
+tests use (slapd, 389 Directory Server, Samba, PostgreSQL) have in common: a context manager with a temporary
+folder, which holds everything that the server reads and writes. `support.serving` has `quintet serve`.
+"""
 
 import contextlib
 import os
@@ -7,12 +12,18 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from pwd import struct_passwd
+from types import TracebackType
+from typing import Any, ClassVar, Self
 
-_STOP_WITHIN = 10.0  # seconds
-_POLL = 0.02
+from support.waiting import wait_until
+
+_STOP_WITHIN = 20.0  # seconds
 _PORTS = range(20000, 32000)  # below the ports that the kernel gives to outgoing connections
 _SBIN = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
@@ -24,11 +35,20 @@ class ServerError(Exception):
 class ServerProcess:
     """One server, which may be started again. Its output goes to a log.
 
-    Standard input is a pipe that nobody writes to: a server that watches it ends when the tests are killed.
+    Standard input is a pipe that nothing is written to: a server that watches it ends when the tests are
+    killed. `stop_signal` asks the server for an orderly end. `user` runs it; None is the user of the tests.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(
+        self,
+        log: Path,
+        *,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        user: struct_passwd | None = None,
+    ) -> None:
         self.log = log
+        self._stop_signal = stop_signal
+        self._user = user
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -37,11 +57,21 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        assert self._process is not None, "this server does not run"
+        assert self._process is not None, "it is not started"
         return self._process.pid
 
-    def start(self, command: Sequence[str], *, ready: Callable[[], bool], within: float) -> None:
-        """Start, and wait until `ready` says so, for `within` seconds. Raises ServerError."""
+    def start(
+        self,
+        command: Sequence[str],
+        *,
+        ready: Callable[[], bool],
+        within: float,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start, and wait until `ready` says so, for `within` seconds. Raises ServerError.
+
+        `environ` is added to the environment of the tests.
+        """
         with self.log.open("ab") as log:
             begins = log.tell()
             self._process = subprocess.Popen(
@@ -50,23 +80,36 @@ class ServerProcess:
                 stdout=log,
                 stderr=log,
                 cwd=self.log.parent,
+                env={**os.environ, **(environ or {})},
                 start_new_session=True,
+                **_as(self._user),
             )
-        deadline = time.monotonic() + within
-        while not ready():
-            if not self.running or time.monotonic() > deadline:
-                self.stop()
-                said = self.log.read_bytes()[begins:].decode(errors="replace")
-                raise ServerError(f"{command[0]} did not start:\n{said}")
-            time.sleep(_POLL)
+        # A server that has ended is not the one that answers: another one listens on its port.
+        started = wait_until(lambda: not self.running or ready(), seconds=within) and self.running
+        if not started:
+            self.stop()
+            said = self.log.read_bytes()[begins:].decode(errors="replace")
+            raise ServerError(f"{' '.join(map(str, command))} did not start:\n{said}")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the server itself a signal; nothing when it has ended."""
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def stop(self) -> None:
-        """An orderly end: SIGTERM to the process group, SIGKILL to what is left of it."""
+        """An orderly end: `stop_signal` to the process group, SIGKILL to what is left of it."""
         if self._process is not None:
-            self._signal(signal.SIGTERM)
+            self._signal(self._stop_signal)
+            self.wait()
+
+    def wait(self) -> int | None:
+        """Wait for its end, and kill what is left of it; the exit code, None when it had to be killed."""
+        code = None
+        if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_STOP_WITHIN)
+                code = self._process.wait(_STOP_WITHIN)
             self.kill()
+        return code
 
     def kill(self) -> None:
         """SIGKILL to the process group: a crash, or the end of a server whose data nobody needs."""
@@ -75,10 +118,151 @@ class ServerProcess:
             self._process.communicate()
             self._process = None
 
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """A hang (SIGSTOP) of the server and of the processes that it started.
+
+        The kernel still accepts connections; they get no answer.
+        """
+        assert self._process is not None
+        leader = self._process.pid
+        children = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
+        processes = [leader, *map(int, children)]
+        for each in processes:
+            os.kill(each, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for each in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGCONT)
+
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+
+
+class TemporaryServer(ABC):
+    """A context manager: entering prepares the server's files in a temporary folder and starts the server.
+
+    A server has `_prepare` (its files), `_choose` (its address, and what depends on it) and `_start`.
+    """
+
+    name: ClassVar[str]
+    """Names the folder and the log."""
+    _attempts: ClassVar[int] = 3
+    """How often an address is chosen: another program may take it before the server does."""
+    _orderly: ClassVar[bool] = True
+    """Whether leaving ends the server in order: for one that leaves other things than its folder."""
+    _stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+
+    def __init__(self) -> None:
+        self._process: ServerProcess | None = None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def folder(self) -> Path:
+        assert self._temporary is not None, f"this {self.name} is not entered"
+        return Path(self._temporary.name)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.running
+
+    def __enter__(self) -> Self:
+        self._temporary = tempfile.TemporaryDirectory(prefix=f"quintet-{self.name}-")
+        try:
+            self._process = ServerProcess(
+                self.folder / f"{self.name}.log", stop_signal=self._stop_signal, user=self._user()
+            )
+            self._prepare()
+            self._start_at_free_address()
+            self._started()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            if self._orderly:
+                self._process.stop()
+            else:
+                self._process.kill()
+            self._process = None
+        if self._temporary is not None:
+            self._clean_up()
+            self._temporary.cleanup()
+            self._temporary = None
+
+    def start(self) -> None:
+        """Start on the same address, with the same data."""
+        self._start(self._server)
+
+    def stop(self) -> None:
+        """An orderly end: the server finishes what it does and closes; the data are kept."""
+        if self._process is not None:
+            self._process.stop()
+
+    def kill(self) -> None:
+        """A crash (SIGKILL): connections break in the middle of whatever they did."""
+        if self._process is not None:
+            self._process.kill()
+
+    def restart(self) -> None:
+        """Start again on the same address with the same data; stops it first when it runs."""
+        self.stop()
+        self.start()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """A hang: connections are accepted, and get no answer."""
+        with self._server.frozen():
+            yield
+
+    def log(self) -> str:
+        """What the server wrote so far, every start included."""
+        return self._server.log.read_text(errors="replace")
+
+    @property
+    def _server(self) -> ServerProcess:
+        assert self._process is not None, f"this {self.name} is not entered"
+        return self._process
+
+    def _start_at_free_address(self) -> None:
+        for _ in range(self._attempts - 1):
+            self._choose()
+            with contextlib.suppress(ServerError):
+                self.start()
+                return
+        self._choose()
+        self.start()
+
+    @abstractmethod
+    def _prepare(self) -> None: ...
+
+    @abstractmethod
+    def _choose(self) -> None: ...
+
+    @abstractmethod
+    def _start(self, process: ServerProcess) -> None: ...
+
+    def _started(self) -> None:  # noqa: B027  not every server needs it
+        """What is done to the server once, after its first start."""
+
+    def _clean_up(self) -> None:  # noqa: B027  not every server needs it
+        """What is done when the server has ended, before its folder is removed."""
+
+    def _user(self) -> struct_passwd | None:
+        """Who runs the server, if not the user of the tests."""
+        return None
+
+
+def _as(user: struct_passwd | None) -> dict[str, Any]:
+    return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": ()}
 
 
 def check_packages(packages: Mapping[str, str]) -> None:
@@ -103,10 +287,11 @@ def run(
     *,
     cwd: Path | None = None,
     environ: Mapping[str, str] | None = None,
+    user: struct_passwd | None = None,
     within: float = 300.0,
 ) -> str:
     """What a program printed. Raises ServerError when it failed."""
-    done = subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         command,
         capture_output=True,
         text=True,
@@ -115,6 +300,7 @@ def run(
         stdin=subprocess.DEVNULL,
         cwd=cwd,
         env={**os.environ, **(environ or {})},
+        **_as(user),
     )
     if done.returncode:
         raise ServerError(f"{' '.join(command[:3])}: {done.stdout}{done.stderr}")
@@ -133,5 +319,8 @@ def listenable(address: str, port: int) -> bool:
 
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
     """Ports on which a server could listen now."""
-    ports = [port for port in random.sample(_PORTS, k=100) if listenable(address, port)]
-    return ports[:count]
+    free = (port for port in random.sample(_PORTS, k=200) if listenable(address, port))
+    ports = list(islice(free, count))
+    if len(ports) < count:
+        raise ServerError(f"no {count} free ports on {address}")
+    return ports

@@ -4,35 +4,22 @@ The packaged service is never touched. Only the process that was started here is
 """
 
 import contextlib
-import random
-import shutil
-import signal
 import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
 from support import certs, small
 from support.certs import Issued
+from support.server_process import ServerProcess, TemporaryServer, free_ports, program, run
 
 _MODULES = Path("/usr/lib/ldap")
 _SCHEMAS = Path("/etc/ldap/schema")
-_SLAPD = shutil.which("slapd", path="/usr/sbin:/usr/lib/openldap:/usr/bin:/sbin") or "/usr/sbin/slapd"
+_SLAPD = program("slapd")
 _SLAPADD = str(Path(_SLAPD).with_name("slapadd"))
 _READY_WITHIN = 20.0
-_PORTS = range(20000, 32000)  # below the ports that the kernel gives to outgoing connections
 
 
-class SlapdFailed(Exception):
-    """slapd or slapadd did not do what was asked; the message has their own words."""
-
-
-class Slapd:
+class Slapd(TemporaryServer):
     """A context manager. Options are fixed when it is made; entering loads the data and starts the server.
 
     `ldif` is loaded by slapadd. `certificate` is what the server shows over LDAPS (`tls_port`) and StartTLS
@@ -43,6 +30,9 @@ class Slapd:
     `TLSVerifyClient`, with `client_ca` as the authority of clients. `stats` writes the access log that
     `log()` reads. It listens at the Unix socket `socket` as well.
     """
+
+    name = "slapd"
+    _attempts = 5
 
     def __init__(
         self,
@@ -65,6 +55,7 @@ class Slapd:
         client_ca: bytes = b"",
         stats: bool = True,
     ) -> None:
+        super().__init__()
         self.base = base
         self.admin_dn = f"cn=admin,{base}"
         self.admin_password = "admin-secret"
@@ -87,13 +78,6 @@ class Slapd:
         self._verify_client = verify_client
         self._client_ca = client_ca
         self._stats = stats
-        self._process: subprocess.Popen[bytes] | None = None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
-
-    @property
-    def folder(self) -> Path:
-        assert self._temporary is not None, "this slapd is not entered"
-        return Path(self._temporary.name)
 
     @property
     def ca(self) -> Path:
@@ -115,69 +99,10 @@ class Slapd:
     def socket_url(self) -> str:
         return f"ldapi://{quote(str(self.socket), safe='')}"
 
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    def __enter__(self) -> Self:
-        self._temporary = tempfile.TemporaryDirectory(prefix="quintet-slapd-")
-        try:
-            self._prepare()
-            self._start_on_free_ports()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        if self._temporary is not None:
-            self._temporary.cleanup()
-            self._temporary = None
-
-    def stop(self) -> None:
-        """An orderly end (SIGTERM): slapd finishes what it does and closes."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
-
-    def kill(self) -> None:
-        """A crash (SIGKILL): connections break in the middle of whatever they did."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    @contextlib.contextmanager
-    def frozen(self) -> Iterator[None]:
-        """A hang (SIGSTOP): the kernel goes on taking connections, and nobody answers."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
-
-    def restart(self) -> None:
-        """Start again on the same ports, with the same data; stops it first when it runs."""
-        self.stop()
-        self._start()
-
     def show(self, certificate: Issued) -> None:
         """Show another certificate from the next `restart` on."""
         self.certificate = certificate
         self.certificate.write(self.folder, "server")
-
-    def log(self) -> str:
-        """The access log so far (slapd's `stats`), every start of this server included."""
-        return (self.folder / "slapd.log").read_text(errors="replace")
 
     def _prepare(self) -> None:
         (self.folder / "db").mkdir()
@@ -186,14 +111,7 @@ class Slapd:
         self.certificate.write(self.folder, "server")
         (self.folder / "slapd.conf").write_text(self._configuration())
         (self.folder / "data.ldif").write_bytes(self._ldif)
-        done = subprocess.run(
-            [_SLAPADD, "-q", "-f", self.folder / "slapd.conf", "-l", self.folder / "data.ldif"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise SlapdFailed(f"slapadd: {done.stdout}{done.stderr}")
+        run([_SLAPADD, "-q", "-f", str(self.folder / "slapd.conf"), "-l", str(self.folder / "data.ldif")])
 
     def _configuration(self) -> str:
         folder = self.folder
@@ -237,57 +155,19 @@ class Slapd:
         own = "" if self._self_read else "by self none "
         return [*lines, f"access to * {own}{reader}"]
 
-    def _start_on_free_ports(self) -> None:
-        problem: SlapdFailed | None = None
-        for _ in range(5):
-            self.port, self.tls_port = _free_ports()
-            try:
-                self._start()
-            except SlapdFailed as error:
-                problem = error
-            else:
-                return
-        assert problem is not None
-        raise problem
+    def _choose(self) -> None:
+        self.port, self.tls_port = free_ports(2, self.host)
 
-    def _start(self) -> None:
+    def _start(self, process: ServerProcess) -> None:
         urls = f"{self.url}/ {self.socket_url}/" + (f" {self.tls_url}/" if self.tls else "")
-        with (self.folder / "slapd.log").open("ab") as log:
-            begins = log.tell()
-            level = "stats" if self._stats else "0"
-            self._process = subprocess.Popen(
-                [_SLAPD, "-f", self.folder / "slapd.conf", "-h", urls, "-d", level],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-            )
-        deadline = time.monotonic() + _READY_WITHIN
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                said = (self.folder / "slapd.log").read_bytes()[begins:].decode(errors="replace")
-                raise SlapdFailed(f"slapd did not start on {urls}:\n{said}")
-            time.sleep(0.01)
+        level = "stats" if self._stats else "0"
+        command = [_SLAPD, "-f", str(self.folder / "slapd.conf"), "-h", urls, "-d", level]
+        process.start(command, ready=self._answers, within=_READY_WITHIN)
 
     def _answers(self) -> bool:
         ports = (self.port, self.tls_port) if self.tls else (self.port,)
-        if not self.running:
-            return False
         with contextlib.suppress(OSError):
             for port in ports:
                 socket.create_connection((self.host, port), timeout=1).close()
             return True
         return False
-
-
-def _free_ports() -> tuple[int, int]:
-    found: list[int] = []
-    for port in random.sample(_PORTS, k=200):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == 2:
-            return found[0], found[1]
-    raise SlapdFailed("no two free ports on loopback")

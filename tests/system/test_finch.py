@@ -111,7 +111,8 @@ def test_a_user_finds_another_and_a_group_in_the_directory_and_talks(
         alice.keys("M-2")
         alice.type("Gladly.")
         alice.keys("Enter")
-        line.pump(lambda: any("Gladly." in str(content) for _, content in conversation.received), 20)
+        line.pump(lambda: bool(conversation.received), 20)
+        assert any("Gladly." in str(content) for _, content in conversation.received)
         print(alice.screen())  # noqa: T201 # kept in the output, as what users see
 
 
@@ -124,7 +125,8 @@ def test_a_client_that_was_refused_while_slapd_was_away_signs_in_by_itself(
     with Finch(tmp_path / "finch", "alice", "alice-secret", server.port) as alice:
         alice.wait(lambda: server.server.counter.count(SignInRefused, reason="LDAP_UNREACHABLE") == 1)
         slapd.restart()
-        alice.wait(lambda: sessions(server) == 1, 120)
+        alice.wait(lambda: sessions(server) > 0, 120)
+        assert sessions(server) == 1
 
 
 def test_fifty_contacts_outlive_a_database_that_is_away_during_a_sign_in(

@@ -217,9 +217,11 @@ def test_what_a_client_can_do_is_seen(line: Connected) -> None:
     alice.watch(BOB)
     alice.watch_attributes(1, 6)
     bob.set_flag(6)
-    line.pump(lambda: alice.attributes.get((BOB, 6)) == b"\0\1")
+    line.pump(lambda: (BOB, 6) in alice.attributes)
+    assert alice.attributes[BOB, 6] == b"\0\1"
     bob.unset(6)
-    line.pump(lambda: alice.attributes.get((BOB, 6)) is None)
+    line.pump(lambda: alice.attributes.get((BOB, 6)) != b"\0\1")
+    assert alice.attributes.get((BOB, 6)) is None
 
 
 def test_a_user_hides_from_another_and_from_nobody_else(line: Connected) -> None:

@@ -1,7 +1,6 @@
 """The harness itself: what other tests lean on must hold."""
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from quintet.embedded import sample
 from support import certs, keytool, small
 from support.relay import Relay, in_thread
+from support.server_process import listenable
 from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
@@ -178,9 +178,8 @@ def test_the_relay_runs_in_a_thread(small_slapd: Slapd) -> None:
 def test_ports_are_free_again_after_a_server_ends(certificates: object) -> None:
     with Slapd(tls=False) as server:
         port = server.port
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", port))
+        assert not listenable(server.host, port)
+    assert listenable(server.host, port)
 
 
 @pytest.mark.parametrize(

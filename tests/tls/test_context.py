@@ -90,7 +90,9 @@ async def test_an_address_is_met_by_an_address_entry(
     serve: Serve, shake_hands: Hands, ca: Issued, good: Issued
 ) -> None:
     with serve(good) as port:
-        await shake_hands(make_context(TlsSettings(), trust=trusting(ca)), port, "127.0.0.1")
+        assert (await shake_hands(make_context(TlsSettings(), trust=trusting(ca)), port, "127.0.0.1"))[
+            0
+        ] == "TLSv1.3"
 
 
 async def test_c8_an_unknown_ca_is_refused(
@@ -109,12 +111,12 @@ async def test_the_machines_own_roots_are_not_trusted(ca: Issued) -> None:
 async def test_c9_an_imported_self_signed_certificate_is_trusted(serve: Serve, shake_hands: Hands) -> None:
     own = certs.self_signed()
     with serve(own) as port:
-        await shake_hands(make_context(TlsSettings(), trust=trusting(own)), port)
+        assert (await shake_hands(make_context(TlsSettings(), trust=trusting(own)), port))[0] == "TLSv1.3"
 
 
 async def test_an_imported_leaf_is_trusted_by_itself(serve: Serve, shake_hands: Hands, good: Issued) -> None:
     with serve(good) as port:
-        await shake_hands(make_context(TlsSettings(), trust=trusting(good)), port)
+        assert (await shake_hands(make_context(TlsSettings(), trust=trusting(good)), port))[0] == "TLSv1.3"
 
 
 async def test_an_imported_intermediate_is_trusted_by_itself(
@@ -122,7 +124,7 @@ async def test_an_imported_intermediate_is_trusted_by_itself(
 ) -> None:
     middle = certs.authority("Intermediate", issuer=ca)
     with serve(certs.leaf(middle, *certs.LOCAL)) as port:
-        await shake_hands(make_context(TlsSettings(), trust=trusting(middle)), port)
+        assert (await shake_hands(make_context(TlsSettings(), trust=trusting(middle)), port))[0] == "TLSv1.3"
 
 
 async def test_c10_every_certificate_of_the_store_is_trusted(
@@ -132,7 +134,7 @@ async def test_c10_every_certificate_of_the_store_is_trusted(
     context = make_context(TlsSettings(), trust=trusting(own, ca))
     for issued in (good, own):
         with serve(issued) as port:
-            await shake_hands(context, port)
+            assert (await shake_hands(context, port))[0] == "TLSv1.3"
 
 
 def test_strict_rules_that_refuse_home_made_roots_are_off_on_every_python(ca: Issued) -> None:
@@ -168,7 +170,7 @@ async def test_c35_a_certificate_for_a_listed_host_is_accepted(
 ) -> None:
     context = make_context(TlsSettings(trusted_hosts=("no.example", listed)), trust=trusting(ca))
     with serve(certs.leaf(ca, "ldap.example.com")) as port:
-        await shake_hands(context, port)
+        assert (await shake_hands(context, port))[0] == "TLSv1.3"
 
 
 async def test_c35_the_host_name_does_not_count_where_names_are_listed(
@@ -226,7 +228,7 @@ async def test_c35_the_cn_counts_when_there_is_no_dns_name(
     serve: Serve, shake_hands: Hands, ca: Issued
 ) -> None:
     with serve(certs.cn_only(ca)) as port:
-        await shake_hands(make_context(TlsSettings(), trust=trusting(ca)), port)
+        assert (await shake_hands(make_context(TlsSettings(), trust=trusting(ca)), port))[0] == "TLSv1.3"
 
 
 def test_plain_sockets_are_checked_as_well(serve: Serve, ca: Issued) -> None:
@@ -313,7 +315,7 @@ async def test_c32_the_lower_levels_tolerate(
     serve: Serve, shake_hands: Hands, ca: Issued, make: Callable[[Issued], Issued], level: int
 ) -> None:
     with serve(make(ca)) as port:
-        await shake_hands(make_context(at_level(level), trust=trusting(ca)), port)
+        assert (await shake_hands(make_context(at_level(level), trust=trusting(ca)), port))[0] == "TLSv1.3"
 
 
 @pytest.mark.parametrize("make", [certs.sha1, certs.rsa1024], ids=["SHA-1", "RSA 1024"])
@@ -431,7 +433,7 @@ async def test_c21_our_certificate_is_presented_with_its_chain(
 ) -> None:
     context = make_context(TlsSettings(), trust=trusting(ca), key=key_store(("me", client)))
     with serve(good, clients=ca, maximum=version) as port:
-        await shake_hands(context, port)
+        assert (await shake_hands(context, port))[0] == version.name.replace("_", ".")
 
 
 async def test_c21_without_a_certificate_the_server_refuses(

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from quintet.diagnostics import CODES, Place
+from quintet.ldap import TlsError, connect
 from quintet.tls.certificates import load_certificate
 from quintet.tls.context import MalformedChainError, make_context
 from quintet.tls.diagnosis import Explanation, Reason, explain
@@ -492,10 +493,11 @@ async def test_closed_during_the_handshake(answer: Answer, shake_hands: Hands) -
     assert told.reason is Reason.CLOSED
 
 
-async def test_silent(answer: Answer, shake_hands: Hands) -> None:
-    with answer(None) as port:
-        error = await failure(port, shake_hands, ssl_handshake_timeout=0.05)
-    told = explain(error, host="localhost", port=port, trust=TRUST, settings=TlsSettings())
+async def test_silent(answer: Answer) -> None:
+    context = make_context(TlsSettings(), trust=TRUST)
+    with answer(None) as port, pytest.raises(TlsError) as raised:
+        await connect(f"ldaps://localhost:{port}", tls=context, timeout=0.1)
+    told = explain(raised.value, host="localhost", port=port, trust=TRUST, settings=TlsSettings())
     assert told.reason is Reason.SILENT
 
 

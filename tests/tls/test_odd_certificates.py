@@ -60,7 +60,7 @@ CODES = range(100)
 """OpenSSL's codes of verification."""
 
 
-def ask_everything(certificate: x509.Certificate) -> None:
+def check_all_questions(certificate: x509.Certificate) -> None:
     """Calls all that Quintet asks of a certificate."""
     facts = facts_of(certificate)
     assert facts.subject
@@ -76,7 +76,7 @@ def ask_everything(certificate: x509.Certificate) -> None:
     assert seen_by_java(store) >= seen_by_sametime(store)
 
 
-def explain_everything(certificate: x509.Certificate) -> None:
+def check_all_explanations(certificate: x509.Certificate) -> None:
     """Explains every verdict of OpenSSL on a chain of it."""
     for code in CODES:
         error = ssl.SSLCertVerificationError(1, "certificate verify failed")
@@ -95,8 +95,8 @@ def test_an_odd_certificate_is_read_or_refused_as_malformed(what: str) -> None:
             certificate = load_certificate(data)
         except MalformedCertificateError:
             continue
-        ask_everything(certificate)
-        explain_everything(certificate)
+        check_all_questions(certificate)
+        check_all_explanations(certificate)
 
 
 @given(at=st.floats(0, 1, exclude_max=True), patch=st.binary(min_size=1, max_size=5), cut=st.booleans())
@@ -106,7 +106,7 @@ def test_a_damaged_certificate_is_read_or_refused_as_malformed(at: float, patch:
     place = int(at * len(data))
     data[place : place + (0 if cut else len(patch))] = patch
     with suppress(MalformedCertificateError):
-        ask_everything(load_certificate(bytes(data)))
+        check_all_questions(load_certificate(bytes(data)))
 
 
 class Served(Issued):

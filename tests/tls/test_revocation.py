@@ -49,20 +49,21 @@ def crl(
 
 
 @pytest.fixture
-def connected(serve: Serve, shake_hands: Hands, tmp_path: Path) -> Callable[..., Awaitable[None]]:
-    """Connects to a server with a chain of three, with these CRLs."""
+def connected(serve: Serve, shake_hands: Hands, tmp_path: Path) -> Callable[..., Awaitable[str]]:
+    """Connects to a server with a chain of three, with these CRLs; the version agreed on."""
 
-    async def connect(*lists: bytes, issued: Issued = LEAF) -> None:
+    async def connect(*lists: bytes, issued: Issued = LEAF) -> str:
         file = tmp_path / "all.crl"
         file.write_bytes(b"".join(lists))
         with serve(issued) as port:
-            await shake_hands(make_context(TlsSettings(crl_file=file), trust=TRUST), port)
+            version: str = (await shake_hands(make_context(TlsSettings(crl_file=file), trust=TRUST), port))[0]
+            return version
 
     return connect
 
 
 @pytest.fixture
-def refused(connected: Callable[..., Awaitable[None]], tmp_path: Path) -> Refused:
+def refused(connected: Callable[..., Awaitable[str]], tmp_path: Path) -> Refused:
     """The explanation of a refusal."""
 
     async def refuse(*lists: bytes, issued: Issued = LEAF) -> Explanation:
@@ -75,11 +76,12 @@ def refused(connected: Callable[..., Awaitable[None]], tmp_path: Path) -> Refuse
 
 
 async def test_a_chain_of_which_nothing_is_revoked_is_accepted(connected: Any) -> None:
-    await connected(crl(ROOT), crl(MIDDLE))
+    assert await connected(crl(ROOT), crl(MIDDLE)) == "TLSv1.3"
 
 
 async def test_text_between_the_crls_does_no_harm(connected: Any) -> None:
-    await connected(b"# root\n", crl(ROOT), b"\n# intermediate\n", crl(MIDDLE), b"\n")
+    version = await connected(b"# root\n", crl(ROOT), b"\n# intermediate\n", crl(MIDDLE), b"\n")
+    assert version == "TLSv1.3"
 
 
 async def test_a_revoked_server_is_refused(refused: Refused) -> None:

@@ -1,7 +1,6 @@
 """`quintet serve` with HTTP: it answers, and a port in use is a clear error."""
 
 import socket
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -10,21 +9,26 @@ import pytest
 
 from support.command import run_program
 from support.serving import free_port, serve
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.real
 
 
 def when_ready(url: str) -> str:
     """The answer of the health check as soon as it is good; it is red while connections are opened."""
-    until = time.monotonic() + 20
-    while True:
+    answers: list[str] = []
+
+    def answered() -> bool:
         try:
             with urllib.request.urlopen(url) as answer:
-                return str(answer.read().decode())
+                answers.append(answer.read().decode())
         except urllib.error.HTTPError as error:
-            if error.code != 503 or time.monotonic() > until:
+            if error.code != 503:
                 raise
-        time.sleep(0.05)
+        return bool(answers)
+
+    assert wait_until(answered, seconds=20)
+    return answers[0]
 
 
 def test_it_serves_business_cards_and_ends_in_order(folder: Path) -> None:

@@ -157,7 +157,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stdout.flush()
     except OutputClosedError:
         raise
-    except Exception as error:
+    except Exception as error:  # the outermost place: whatever it is, it gets an exit code and no traceback
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
         from quintet.cli.report_error import exit_code_of, report_error  # noqa: PLC0415 (only after an error)

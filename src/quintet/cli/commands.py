@@ -54,6 +54,8 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "contacts": CommandEntry(
             "contacts", _RUNNING, "Export, import and restore the contact lists that users keep."
         ),
+        "sessions": CommandEntry("sessions", _RUNNING, "List who is signed in, and end sessions."),
+        "broadcast": CommandEntry("broadcast", _RUNNING, "Show a text to all users who are signed in."),
         "serve": CommandEntry("serve", _RUNNING, "Run the server until it is stopped."),
         "demo": CommandEntry("demo", _RUNNING, "Try Quintet out on the bundled sample directory."),
     }
@@ -156,6 +158,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "contacts rename": (
             "quintet contacts rename uid=jsmith,ou=people,o=example uid=jsmith2,ou=people,o=example",
         ),
+        "sessions": (
+            "quintet sessions",
+            "quintet sessions --json",
+        ),
+        "sessions end": ("quintet sessions end jsmith",),
+        "broadcast": ('quintet broadcast "The server restarts at 18:00."',),
         "serve": ("quintet serve --config /etc/quintet",),
         "demo": (
             "quintet demo",

@@ -118,6 +118,7 @@ def _by_message(found: Iterable[tuple[ConnectionStatus, str | None]]) -> Iterabl
     tasks: dict[str, list[str]] = {}
     for status, message in found:
         if message is not None:
+            # Nothing is decided by it: the row names the connection, so the message need not.
             what = message.removeprefix(f"{status.service.value} at {status.address}: ")
             tasks.setdefault(what, []).append(status.service.value)
     return ((what, ", ".join(names)) for what, names in tasks.items())

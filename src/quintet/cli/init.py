@@ -10,7 +10,7 @@ from cryptography import x509
 
 from quintet.admin import trust as stores
 from quintet.admin.certificate_files import read_certificates
-from quintet.admin.doctor import examine
+from quintet.admin.doctor import Checks, examine
 from quintet.admin.fetching import Peer, verify
 from quintet.admin.init import (
     Proposal,
@@ -27,7 +27,7 @@ from quintet.admin.trust_anchor import choose_anchor, machine_roots
 from quintet.cli.app import command
 from quintet.cli.certificates import print_chain
 from quintet.cli.context import environ_of, folder_of, run
-from quintet.cli.doctor import finding_document, print_findings
+from quintet.cli.doctor import finding_document, is_bad, print_findings
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.level import LEVELS, Level
 from quintet.cli.prompts import Yes, agree, ask, ask_password, read_password
@@ -35,7 +35,6 @@ from quintet.cli.report_error import EXITS
 from quintet.cli.show import AsJson, print_fields, print_json, print_line, say, text, warn
 from quintet.cli.trust import taken_from
 from quintet.config import PLAIN_PORT, TLS_PORT, Account
-from quintet.diagnostics import Severity
 from quintet.directory import Protection
 from quintet.files import locked
 from quintet.ldap import Address, Connection, InvalidCredentials, RootDSE, connect
@@ -168,7 +167,8 @@ def init(
         proposal=proposal,
     )
     written = _write(folder, environ, plan, force=force)
-    findings = run(examine(folder, environ))
+    checks = Checks()
+    findings = run(examine(folder, environ, checks=checks))
     if as_json:
         print_json(
             {
@@ -177,12 +177,13 @@ def init(
                 "settings": asdict(proposal) | {"details": dict(proposal.details)},
                 "written": [str(each) for each in written],
                 "findings": [finding_document(each) for each in findings],
+                "checks": asdict(checks.tally),
             }
         )
     else:
-        print_findings(findings)
+        print_findings(findings, checks.tally)
         say("Next: quintet serve runs the server; quintet eavesdrop shows what is readable on the network.")
-    if any(each.severity is Severity.ERROR for each in findings):
+    if is_bad(findings, checks.tally):
         raise typer.Exit(ExitCode.NO)
 
 

@@ -50,7 +50,7 @@ def negative_answer(about: str, *, as_json: bool, document: Mapping[str, Any]) -
     """Around a question. When the answer is no, `--json` prints `document`; the error names `about`."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # the exit code of its class decides, and it goes on in any case
         if exit_code_of(error) is ExitCode.NO:
             error.add_note(f"asked for: {_shortened(about) or '(an empty name)'}")
             if as_json:
@@ -71,6 +71,7 @@ def report_error(error: BaseException) -> None:
     if isinstance(error, DirectoryUnavailableError):
         error.retry_in = None  # a command is over by then
     fix = getattr(error, "fix", None) or ""
+    # The fix has a line of its own, and some errors have it in their words as well.
     message = str(error).removesuffix(fix).rstrip(" .;") if fix else str(error)
     if isinstance(error, OSError) and error.strerror and error.filename:
         message = f"{error.filename}: {error.strerror}"
@@ -82,8 +83,10 @@ def report_error(error: BaseException) -> None:
 
 
 def report_problems(problems: Iterable[Diagnostic]) -> None:
+    """A line for each on standard error, and its fix below it."""
     for problem in problems:
         labelled(problem.severity.value, COLOURS[problem.severity], str(problem))
+        hint(problem.fix)
 
 
 def _shortened(name: str) -> str:

@@ -32,7 +32,9 @@ from quintet.config.ini import read_ini_source
 from quintet.config.ini_values import is_variable
 from quintet.config.load import check, load, read, settings_file
 from quintet.config.render import render_cards, render_community, render_ini
+from quintet.config.sametime_port import ClientCertificates, SametimePortSettings
 from quintet.config.schema import CARDS, COMMUNITY, INI
+from quintet.config.server_limits import ServerLimits
 from quintet.config.settings import (
     Account,
     CardServer,
@@ -62,10 +64,13 @@ __all__ = [
     "CardServer",
     "CardSettings",
     "CardStorage",
+    "ClientCertificates",
     "Detail",
     "DirectorySettings",
     "EditError",
     "Network",
+    "SametimePortSettings",
+    "ServerLimits",
     "ServerSettings",
     "Settings",
     "SettingsError",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from quintet.config.sametime_port import SametimePortSettings
 from quintet.config.schema import CARDS, COMMUNITY, KNOWN_INI
 from quintet.config.web_settings import WebSettings
 from quintet.config.xml_schema import ANYWHERE
@@ -200,4 +201,5 @@ class Settings:
     cards: CardSettings | None
     traces: TraceSettings
     web: WebSettings = field(default_factory=WebSettings)
+    sametime: SametimePortSettings = field(default_factory=SametimePortSettings)
     problems: tuple[Diagnostic, ...] = field(default=(), compare=False)

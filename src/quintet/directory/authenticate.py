@@ -5,8 +5,8 @@ entry whose password they know. So the entry that was bound is read back over th
 bind. It must match the login filter for the name, and the person is made from it.
 
 Only the configured filter decides who may log in. Sametime's shortcut, which searches mail-like names in the
-mail attribute alone, is left out: it goes past a filter that bars people (config 2.9). So are DNs as login
-names, unless the filter finds them.
+mail attribute alone, is left out: it goes past a filter that bars people (config 2.9). A DN or an ID as login
+name means the entry that has it, if the filter finds that entry by some name (row C87).
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import final
 
 from quintet.directory.account_state import AccountState
@@ -30,6 +31,7 @@ from quintet.directory.errors import (
     UnreachableReason,
 )
 from quintet.directory.events import SignedIn
+from quintet.directory.identified import login_by_dn, login_id_filter
 from quintet.directory.queries import answered_badly, name_filter
 from quintet.directory.records import Person
 from quintet.directory.service_pool import ServicePool
@@ -118,7 +120,7 @@ async def resolve_login(snapshot: Snapshot, name: str) -> Person:
     server, found = await _find(snapshot, name)
     if found is None or server is None:
         raise UnknownNameError("no person has this login name", service=Service.RESOLVE_LOGIN)
-    return found
+    return found.person
 
 
 async def authenticate(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str, password: str) -> Person:
@@ -159,7 +161,7 @@ async def _sign_in(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str,
         await bind_nobody(snapshot.servers[0], password)
         await refusals.nobody(began)
         raise AuthenticationError(reason=reason)
-    bound = await _bind(server, found, name, password, allow=snapshot.directory.allow_expired_passwords)
+    bound = await _bind(server, found, password, allow=snapshot.directory.allow_expired_passwords)
     if isinstance(bound, Person):
         refusals.accepted(began)
         return bound
@@ -170,19 +172,25 @@ async def _sign_in(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str,
     raise AuthenticationError(reason=bound)
 
 
-async def _bind(
-    server: Server, found: Person, name: str, password: str, *, allow: bool
-) -> Person | AccountState | str:
+@dataclass(frozen=True, slots=True)
+class _Login:
+    """The person whom a login name means, and the filter that their entry matches for that reason."""
+
+    person: Person
+    proof: bytes
+
+
+async def _bind(server: Server, login: _Login, password: str, *, allow: bool) -> Person | AccountState | str:
     """The person whose password this is, or why it is refused.
 
     A password that has expired or must be changed is proven right, and signs in only with `allow`.
     """
-    pool = server.pools[Service.AUTHENTICATE]
+    pool, found = server.pools[Service.AUTHENTICATE], login.person
     try:
         if server.pools[Service.RESOLVE_LOGIN].endpoint.encrypted or not pool.endpoint.encrypted:
             state = tell_bind(server.label, found.dn, await pool.bind(found.dn, password))
             return found if state.signs_in or allow else state
-        return await _bind_and_read_back(server, pool, found, name, password)
+        return await _bind_and_read_back(server, pool, login, password)
     except ResultError as error:
         if error.operation == "bind" and error.result_code in _NO:
             state = tell_bind(server.label, found.dn, error)
@@ -194,11 +202,10 @@ async def _bind(
 
 
 async def _bind_and_read_back(
-    server: Server, pool: ServicePool, found: Person, name: str, password: str
+    server: Server, pool: ServicePool, login: _Login, password: str
 ) -> Person | AccountState | str:
-    settings = server.settings
-    filled = name_filter(settings.login_filter.encode, name)
-    if filled is None or not is_below(identity(found.dn), (server.person_base_key,)):
+    settings, found = server.settings, login.person
+    if not is_below(identity(found.dn), (server.person_base_key,)):
         await bind_nobody(server, password)
         return _suspicious(server, "the entry found is not below the base")
 
@@ -212,7 +219,7 @@ async def _bind_and_read_back(
         state = tell_bind(server.label, found.dn, controls)
         if not state.signs_in:
             return state  # the server answers nothing more until the password is changed (row S128)
-        entry = await read(connection, filled)
+        entry = await read(connection, login.proof)
         if entry is not None:
             return person(entry, settings)
         if await read(connection, ANY_ENTRY) is not None:
@@ -253,7 +260,7 @@ async def _ask_the_rest(snapshot: Snapshot, server: Server, name: str) -> None:
             await _find_at(other, name)
 
 
-async def _find(snapshot: Snapshot, name: str) -> tuple[Server | None, Person | None]:
+async def _find(snapshot: Snapshot, name: str) -> tuple[Server | None, _Login | None]:
     """The server and the person with this login name; None when no server has it."""
     failure: DirectoryError | None = None
     for server in snapshot.servers:
@@ -272,23 +279,32 @@ async def _find(snapshot: Snapshot, name: str) -> tuple[Server | None, Person | 
     return None, None
 
 
-async def _find_at(server: Server, name: str) -> Person | None:
-    settings = server.settings
-    filled = name_filter(settings.login_filter.encode, name)
+async def _find_at(server: Server, name: str) -> _Login | None:
+    filled = name_filter(server.settings.login_filter.encode, name)
     if filled is None:
         return None
+    name = name.strip()
+    asked = [(server.login_search, filled)]
+    if (by_id := login_id_filter(server, name)) is not None:
+        asked.append((server.login_search, by_id))
     try:
-        (found,) = await server.find_all(Service.RESOLVE_LOGIN, ((server.login_search, filled),))
+        answers = await server.find_all(Service.RESOLVE_LOGIN, asked)
+        by_dn = await login_by_dn(server, name)
     except LdapError as error:
         raise answered_badly(error, server, Service.RESOLVE_LOGIN) from error
-    if len(found.entries) > 1 or found.cut:
+    found = [(entry, tree) for (_, tree), each in zip(asked, answers, strict=True) for entry in each.entries]
+    found += [by_dn] if by_dn is not None else []
+    if len({identity(entry.dn) for entry, _ in found}) > 1 or any(each.cut for each in answers):
         raise AmbiguousNameError(
             "several entries have this login name",
             service=Service.RESOLVE_LOGIN,
             server=server.label,
             fix="UserDnSearchFilter must find exactly one entry for each person",
         )
-    return person(found.entries[0], settings) if found.entries else None
+    if not found:
+        return None
+    entry, proof = found[0]
+    return _Login(person(entry, server.settings), proof)
 
 
 def _may_be_sent(password: str) -> bool:

@@ -436,6 +436,7 @@ _ACTIVE_DIRECTORY = {
     "773": "the password must be changed before the first log-on",
     "775": "the account is locked out after too many wrong passwords",
 }
+# The sub-code stands nowhere else: every refused bind has result 49.
 _SUB_CODE = re.compile(r"\bdata ([0-9a-f]{1,8})\b", re.IGNORECASE)
 _CHANNEL_BINDING = re.compile(r"\b80090346\b")
 

@@ -2,6 +2,14 @@
 
 from quintet.runtime.application import Application, serve
 from quintet.runtime.pidfile import AlreadyRunningError, reload_running
-from quintet.runtime.status_socket import Running, read_status
+from quintet.runtime.status_socket import Running, ask_running, read_status
 
-__all__ = ["AlreadyRunningError", "Application", "Running", "read_status", "reload_running", "serve"]
+__all__ = [
+    "AlreadyRunningError",
+    "Application",
+    "Running",
+    "ask_running",
+    "read_status",
+    "reload_running",
+    "serve",
+]

@@ -129,7 +129,7 @@ class Reception:
         try:
             answer = await self._sign_in.check_login(connection, request)
             stored = await self._read_stored(answer) if isinstance(answer, Person) else None
-        except Exception:
+        except Exception:  # whatever it is, the client gets an answer; it is reported further out
             connection.session.end(ReasonCode.GENERAL_FAILURE)
             connection.wake()
             raise

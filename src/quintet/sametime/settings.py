@@ -4,9 +4,9 @@ import ipaddress
 from dataclasses import dataclass, field
 from enum import Enum
 
+from quintet.config import ServerLimits
 from quintet.sametime.attempts import AttemptRules
 from quintet.sametime.community import SignInRule
-from quintet.sametime.server_limits import ServerLimits
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -59,7 +59,7 @@ async def inspect(
     if settings.maximum < free.maximum_version:
         try:
             return await _look(await connect(capped))
-        except Exception as error:
+        except Exception as error:  # `connect` is the caller's; any version may do better
             if isinstance(error.__cause__, TimeoutError):
                 raise
     return await _look(await connect(free))

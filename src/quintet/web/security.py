@@ -188,7 +188,7 @@ class Guard:
             status = 413 if isinstance(error, _BodyTooLargeError) else 408
             if not begun:
                 await problem(status)(scope, receive, dressed)
-        except Exception as error:
+        except Exception as error:  # the outermost place: whatever it is, it is logged and answered
             _log.exception(
                 "a request failed", path=scope["path"].split("/")[1][:40], kind=type(error).__name__
             )

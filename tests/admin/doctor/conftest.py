@@ -81,10 +81,10 @@ class Doctor:
         self.found: tuple[Diagnostic, ...] = ()
 
     async def codes(
-        self, folder: Path, environ: Mapping[str, str] | None = None, **options: bool
+        self, folder: Path, environ: Mapping[str, str] | None = None, *, for_sametime: bool = False
     ) -> set[str]:
         """The codes of all problems, "Q90" (not examined) included."""
-        self.found = await examine(folder, environ or {}, **options)
+        self.found = await examine(folder, environ or {}, for_sametime=for_sametime)
         return {each.code.name for each in self.found}
 
     def one(self, code: str) -> Diagnostic:

@@ -62,14 +62,14 @@ def test_a_list_is_read_as_it_was_written(contact_list: ContactList) -> None:
 @given(st.text(max_size=200))
 def test_any_text_is_a_list_or_malformed(text: str) -> None:
     with contextlib.suppress(MalformedMessageError):
-        parse_contact_list(text)
+        assert isinstance(parse_contact_list(text), ContactList)
 
 
 @given(lists, st.integers(0, 300), st.text(max_size=3))
 def test_a_damaged_list_is_read_or_malformed(contact_list: ContactList, at: int, damage: str) -> None:
     text = render_contact_list(contact_list)
     with contextlib.suppress(MalformedMessageError):
-        parse_contact_list(text[:at] + damage + text[at + len(damage) :])
+        assert isinstance(parse_contact_list(text[:at] + damage + text[at + len(damage) :]), ContactList)
 
 
 @pytest.mark.parametrize("ending", ["\r\n", "\n", "\r", "\r\n\r\n", "\r\n   "])

@@ -87,7 +87,9 @@ async def test_values_are_there_after_a_restart(address: DatabaseAddress) -> Non
 async def test_nodes_that_start_together_migrate_once(address: DatabaseAddress) -> None:
     stores = await asyncio.gather(*(ValueStore.open(address) for _ in range(4)))
     await asyncio.gather(*(store.save(f"uid={nth}", 0, b"x") for nth, store in enumerate(stores)))
+    seen = [await stores[0].load(f"uid={nth}", [0]) for nth in range(4)]
     await asyncio.gather(*(store.close() for store in stores))
+    assert [each[0].value for each in seen] == [b"x"] * 4
 
 
 async def test_migrations_leave_the_tables_that_the_code_uses(address: DatabaseAddress) -> None:
@@ -109,6 +111,7 @@ async def test_tables_of_a_newer_release_are_left_alone(address: DatabaseAddress
     store = await ValueStore.open(address)
     try:
         await store.save(ALICE, 0, b"x")
+        assert (await store.load(ALICE, [0]))[0].value == b"x"
     finally:
         await store.close()
 

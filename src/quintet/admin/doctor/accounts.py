@@ -56,11 +56,15 @@ async def examine(
 
     for site, endpoint in sites:
         await checks.run(f"the account of {site.name}", partial(one, site, endpoint))
-    for outcome in outcomes:
-        if outcome.refusal is not None:
-            _report(outcome, outcome.refusal, outcomes, checks)
-    for site, _ in sites:
-        _check_unencrypted(site, settings, outcomes, checks)
+
+    def judge() -> None:
+        for outcome in outcomes:
+            if outcome.refusal is not None:
+                _report(outcome, outcome.refusal, outcomes, checks)
+        for site, _ in sites:
+            _check_unencrypted(site, settings, outcomes, checks)
+
+    checks.run_now("the refusals of accounts", judge)
     return tuple(outcomes)
 
 

@@ -1,7 +1,8 @@
 """The checks of one examination: what they find, each once, and what could not be examined."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import final
 
@@ -15,6 +16,19 @@ PATIENCE = 20.0
 _SEVERITIES = list(Severity)
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many checks came to an end, how many did not, and how much could not be examined at all."""
+
+    finished: int
+    failed: int
+    not_made: int
+
+    @property
+    def complete(self) -> bool:
+        return not self.failed and not self.not_made
+
+
 @final
 @dataclass(slots=True)
 class Checks:
@@ -22,6 +36,7 @@ class Checks:
 
     _found: dict[tuple[Code, str], Diagnostic] = field(default_factory=dict)
     _skipped: dict[str, str] = field(default_factory=dict)
+    _started: dict[str, None] = field(default_factory=dict)
 
     def add(
         self,
@@ -65,13 +80,33 @@ class Checks:
             found.append(Diagnostic.of(Finding.Q90, None, None, message))
         return tuple(sorted(found, key=lambda d: (_SEVERITIES.index(d.severity), d.code.order, d.found)))
 
-    async def run(self, name: str, work: Callable[[], Awaitable[None]], *, seconds: float = PATIENCE) -> None:
+    @property
+    def tally(self) -> Tally:
+        # Every Q91 stands for one check: it names it.
+        failed = sum(code is Finding.Q91 for code, _ in self._found)
+        return Tally(len(self._started) - failed, failed, len(self._skipped))
+
+    async def run(
+        self, name: str, work: Callable[[], Awaitable[None]], *, seconds: float | None = PATIENCE
+    ) -> None:
         """Make one check. Whatever happens to it does not stop the others, and is reported."""
+        with self._reporting(name):
+            try:
+                async with asyncio.timeout(seconds):
+                    await work()
+            except TimeoutError:
+                self.add(Finding.Q91, None, f"{name}: not finished within {seconds:g} s")
+
+    def run_now(self, name: str, work: Callable[[], None]) -> None:
+        """The same for a check that asks nobody and waits for nothing."""
+        with self._reporting(name):
+            work()
+
+    @contextmanager
+    def _reporting(self, name: str) -> Iterator[None]:
+        self._started[name] = None
         try:
-            async with asyncio.timeout(seconds):
-                await work()
-        except TimeoutError:
-            self.add(Finding.Q91, None, f"{name}: not finished within {seconds:g} s")
+            yield
         except (DirectoryError, LdapError, OSError) as error:
             self.add(Finding.Q91, None, f"{name}: {error}")
         except Exception as error:  # noqa: BLE001  # an unforeseen error must not stop the others, either

@@ -28,29 +28,55 @@ _REQUESTED = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
 
 
 async def examine(
-    folder: Path, environ: Mapping[str, str], *, for_sametime: bool = False
+    folder: Path, environ: Mapping[str, str], *, for_sametime: bool = False, checks: Checks | None = None
 ) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the settings in `folder` and the directories that they name.
 
     Errors come first; a folder without problems gives none. `for_sametime` also tells what only Sametime
-    itself cannot do. The load on a directory is bounded: each search has limits of size and time.
+    itself cannot do. The load on a directory is bounded: each search has limits of size and time. `checks`
+    has the tally afterwards.
     """
-    checks = Checks()
-    settings, problems = read(folder, environ)
-    _include(problems, checks)
-    if settings is not None:
+    checks = Checks() if checks is None else checks
+    settings: Settings | None = None
+    damaged: frozenset[str] = frozenset()
 
-        async def look_at_stores() -> None:
-            stores.examine(settings, checks, for_sametime=for_sametime)
+    def read_settings() -> None:
+        nonlocal settings, damaged
+        settings, problems = read(folder, environ)
+        damaged = _damaged(problems)
+        _include(problems, checks)
 
-        await checks.run("the stores", look_at_stores)
-        sites = tuple(sites_of(settings))
-        good = await handshakes.examine(sites, checks)
-        if for_sametime:
-            await checks.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, checks))
-        ready = _usable(sites, good, _damaged(problems), checks)
-        await _directories(ready, settings, checks)
+    checks.run_now("the settings", read_settings)
+    if settings is None:
+        checks.skip("stores, connections, accounts and searches", "the settings can't be used")
+    else:
+        chosen = settings
+
+        async def examine_all() -> None:
+            await _examine(chosen, damaged, checks, for_sametime=for_sametime)
+
+        await checks.run("the examination as a whole", examine_all, seconds=None)  # its parts have limits
     return checks.found
+
+
+async def _examine(
+    settings: Settings, damaged: frozenset[str], checks: Checks, *, for_sametime: bool
+) -> None:
+    checks.run_now("the stores", lambda: stores.examine(settings, checks, for_sametime=for_sametime))
+    sites = tuple(sites_of(settings))
+    for file in sorted(damaged - {site.place.file for site in sites}):
+        if file.casefold().endswith(".xml"):  # the others name no server
+            checks.skip(f"the servers of {file}", "it has errors")
+    good: frozenset[Way] = frozenset()
+
+    async def connect_to_all() -> None:
+        nonlocal good
+        good = await handshakes.examine(sites, checks)
+
+    await checks.run("the connections", connect_to_all, seconds=None)  # each address has its own limit
+    if for_sametime:
+        await checks.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, checks))
+    await _directories(_usable(sites, good, damaged, checks), settings, checks)
 
 
 def _include(problems: Iterable[Diagnostic], checks: Checks) -> None:
@@ -125,10 +151,11 @@ async def _data(outcomes: Sequence[AccountBind], settings: Settings, checks: Che
             known.extend(await _server(each, settings))
 
     await asyncio.gather(*(one(site, ready) for site, ready in asked))
-    compare(roots, checks)
+    checks.run_now("the comparison of the servers", lambda: compare(roots, checks))
     looked_at = await asyncio.gather(*(_card(site, ready, asked, known, checks) for site, ready in asked))
-    cards.report_absent([each for each in looked_at if each is not None], checks)
-    check_mail_shortcut(settings, checks)
+    seen = [each for each in looked_at if each is not None]
+    checks.run_now("the fields of the cards", lambda: cards.report_absent(seen, checks))
+    checks.run_now("searches by mail", lambda: check_mail_shortcut(settings, checks))
 
 
 async def _server(each: Examined, settings: Settings) -> tuple[tuple[str, str], ...]:

@@ -55,7 +55,7 @@ _CODES: dict[Reason, Code] = {
     Reason.WRONG_NAME: Finding.Q11,
     Reason.NAME_ONLY_IN_CN: Finding.Q11,
     Reason.ADDRESS_AS_DNS_NAME: Finding.Q11,
-    Reason.HOST_NOT_LISTED: Finding.Q11,
+    Reason.HOST_NOT_LISTED: Pitfall.D44,
     Reason.TOO_WEAK: Pitfall.D38,
     Reason.NOT_A_CA: Finding.Q13,
     Reason.WRONG_PURPOSE: Finding.Q13,
@@ -243,8 +243,6 @@ async def _explain(target: _Target, error: TlsError) -> None:
         presented=found,
     )
     code, message, fix = _CODES[told.reason], told.message, told.fix
-    if code is Finding.Q11 and profile.trusted_hosts:
-        code = Pitfall.D44
     weak = any(_weak(each, profile) for each in found.chain)
     if code is Pitfall.D38 or (weak and code in (Pitfall.D2, Pitfall.D8, Finding.Q13)):
         code = Pitfall.D38

@@ -25,7 +25,7 @@ _HABIT_SECONDS: Final = 15.0
 
 
 def stored_privacy(value: VersionedValue | None) -> PrivacyInfo:
-    """The list in a stored value; "visible to all" if there is none, "visible to none" if it cannot be read."""
+    """The list in a stored value; "visible to all" without one, "visible to none" if it is unreadable."""
     if value is None:
         return VISIBLE_TO_ALL
     try:

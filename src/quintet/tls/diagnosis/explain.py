@@ -69,8 +69,7 @@ def _judged(case: Case, error: BaseException) -> Explanation | None:
         return certificates.unverified(case, error)
     if isinstance(error, ssl.SSLError):
         return handshakes.failed(case, error)
-    # asyncio has no type of its own for a handshake that takes too long, only these words.
-    if isinstance(error, TimeoutError) or "taking longer" in str(error):
+    if isinstance(error, TimeoutError):
         return handshakes.silent(case)
     if isinstance(error, ConnectionError | EOFError):
         return handshakes.closed(case)
