@@ -8,7 +8,6 @@ import contextlib
 import os
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +17,12 @@ from pathlib import Path
 from people import BASE, READER, READER_PASSWORD, uid
 from server import process_seconds, settings_folders
 
+from support.command import PROGRAM
+from support.served_clients import certificate_keys, port_environ, write_certificate
 from support.server_process import ServerProcess, free_ports
 from support.slapd import Slapd
 
-_STARTS_WITHIN = 60.0
+_STARTS_WITHIN = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,11 @@ def quintet(slapd: Slapd, *, ldap_tls: bool = True, settings: Path | None = None
     with _folder("quintet") as folder:
         settings = settings or settings_folders(slapd)["all" if ldap_tls else "none"]
         shutil.copytree(settings, folder / "settings")  # with the database, which is new each time
-        certificate, key = slapd.certificate.write(folder, "port")
+        store = write_certificate(folder / "port.p12", slapd.certificate)
         (port,) = free_ports(1)
-        command = [sys.executable, str(Path(__file__).with_name("sametime_port.py"))]
-        command += map(str, (folder / "settings", certificate, key, folder, port))
-        with _started(command, folder, (port,)) as process:
+        environ = port_environ(port, **certificate_keys(store))
+        command = [str(PROGRAM), "--config", str(folder / "settings"), "serve"]
+        with _started(command, environ, folder, (port,)) as process:
             yield Running(process, port, port)
 
 
@@ -75,19 +76,28 @@ def ejabberd(
         ldap = ldap or _ldap_lines(slapd, ldap_tls=ldap_tls)
         configuration.write_text(_yaml(pem, (port, tls_port), ldap, bool(rosters)), encoding="utf-8")
         environ = {
-            "HOME": folder,
-            "EJABBERD_CONFIG_PATH": configuration,
-            "EJABBERD_LOG_PATH": folder / "ejabberd.log",
+            "HOME": str(folder),
+            "EJABBERD_CONFIG_PATH": str(configuration),
+            "EJABBERD_LOG_PATH": str(folder / "ejabberd.log"),
             "ERL_LIBS": "/usr/lib/x86_64-linux-gnu",
-            "ERL_CRASH_DUMP_BYTES": 0,
-            "ERL_MAX_PORTS": 32000,
+            "ERL_CRASH_DUMP_BYTES": "0",
+            "ERL_MAX_PORTS": "32000",
         }
-        command = [*_env(environ), "erl", "-noinput"]
-        command += ["+K", "true", "+P", "250000", "-mnesia", "dir", f'"{folder / "mnesia"}"']
+        command = [
+            "erl",
+            "-noinput",
+            "+K",
+            "true",
+            "+P",
+            "250000",
+            "-mnesia",
+            "dir",
+            f'"{folder / "mnesia"}"',
+        ]
         command += ["-s", "ejabberd"]
         if rosters:
             command += ["-eval", _rosters_in_erlang(folder, rosters)]
-        with _started(command, folder, (port, tls_port)) as process:
+        with _started(command, environ, folder, (port, tls_port)) as process:
             if rosters:
                 _wait_for(folder / "rosters.done")
             yield Running(process, port, tls_port)
@@ -138,10 +148,6 @@ def _rosters_in_erlang(folder: Path, rosters: Sequence[Sequence[int]]) -> str:
     )
 
 
-def _env(variables: Mapping[str, object]) -> list[str]:
-    return ["env", *(f"{name}={value}" for name, value in variables.items())]
-
-
 @contextlib.contextmanager
 def _folder(name: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f"quintet-bench-{name}-") as folder:
@@ -149,9 +155,11 @@ def _folder(name: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _started(command: Sequence[str], folder: Path, ports: Sequence[int]) -> Iterator[ServerProcess]:
+def _started(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path, ports: Sequence[int]
+) -> Iterator[ServerProcess]:
     process = ServerProcess(folder / "output.log")
-    process.start(command, ready=lambda: all(map(_listens, ports)), within=_STARTS_WITHIN)
+    process.start(command, ready=lambda: all(map(_listens, ports)), within=_STARTS_WITHIN, environ=environ)
     try:
         yield process
     finally:
