@@ -44,14 +44,14 @@ def _ratios(result: Mapping[str, Any]) -> str:
         )
     )
     headings = ("ratio in one run, over TLS", "measured", *(("on uvloop",) if uvloop else ()), "goal")
-    return _table(headings, rows)
+    return table(headings, rows)
 
 
 def _figures(result: Mapping[str, Any]) -> str:
     rows: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for each in result["figures"]:
         rows.setdefault((each["work"], each["client"]), {})[each["level"]] = each
-    return _table(
+    return table(
         (
             "task",
             "client",
@@ -96,6 +96,6 @@ def number(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -43,7 +43,11 @@ def group(name: str) -> str:
     return f"Group {int(name.removeprefix(_PREFIX)) % GROUPS:03}"
 
 
-def ldif() -> bytes:
+def group_dn(name: str) -> str:
+    return f"cn={name},ou=groups,{BASE}"
+
+
+def ldif(count: int = PEOPLE) -> bytes:
     """The organisation, and the service account that may read it. Passwords are stored as they are."""
     entries = [
         f"dn: {BASE}\nobjectClass: organization\no: bench\n",
@@ -54,11 +58,11 @@ def ldif() -> bytes:
             f"userPassword: {READER_PASSWORD}\n"
         ),
     ]
-    return "\n".join([*entries, *_people(), *_groups()]).encode()
+    return "\n".join([*entries, *_people(count), *(_groups() if count == PEOPLE else ())]).encode()
 
 
-def _people() -> Iterator[str]:
-    for number in range(PEOPLE):
+def _people(count: int) -> Iterator[str]:
+    for number in range(count):
         name = uid(number)
         given, last = full_name(name).split()
         yield (
@@ -73,4 +77,4 @@ def _groups() -> Iterator[str]:
     for number in range(GROUPS):
         name = group(uid(number))
         members = "".join(f"member: {dn(uid(each))}\n" for each in chosen.sample(range(PEOPLE), MEMBERS))
-        yield f"dn: cn={name},ou=groups,{BASE}\nobjectClass: groupOfNames\ncn: {name}\n{members}"
+        yield f"dn: {group_dn(name)}\nobjectClass: groupOfNames\ncn: {name}\n{members}"

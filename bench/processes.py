@@ -5,23 +5,23 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from worker import Answer, Target
 
 HERE = Path(__file__).parent
 
 
-class Worker:
-    """A client's process, which `command` names: a script beside this file, and its arguments.
+class OrderedProcess:
+    """A process that obeys orders: `command` is a script beside this file, and its arguments.
 
     It ends with its standard input. Raises SystemExit when the process ends by itself.
     """
 
-    def __init__(self, command: tuple[str, ...], target: Target) -> None:
+    def __init__(self, *command: str) -> None:
         script, *arguments = command
         self._process = subprocess.Popen(
-            [sys.executable, HERE / script, json.dumps(asdict(target)), *arguments],
+            [sys.executable, HERE / script, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -36,13 +36,13 @@ class Worker:
             assert self._process.stdin
             self._process.stdin.close()
 
-    def order(self, work: str, *, seed: int, seconds: float = 0.0, operations: int | None = None) -> Answer:
-        """Let the client work for so many seconds, or until so many operations are done."""
+    def ask(self, **order: Any) -> dict[str, Any]:
+        """What came of an order."""
         assert self._process.stdin
-        order = {"work": work, "seed": seed, "seconds": seconds, "operations": operations}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        return Answer(**json.loads(self._line()))
+        answer: dict[str, Any] = json.loads(self._line())
+        return answer
 
     def _line(self) -> str:
         assert self._process.stdout
@@ -50,3 +50,15 @@ class Worker:
         if not line:
             raise SystemExit(f"{self._process.args!r} ended with {self._process.wait()}")
         return line
+
+
+class Worker(OrderedProcess):
+    """A client's process, which `command` names, and the server that it asks."""
+
+    def __init__(self, command: tuple[str, ...], target: Target) -> None:
+        script, *arguments = command
+        super().__init__(script, json.dumps(asdict(target)), *arguments)
+
+    def order(self, work: str, *, seed: int, seconds: float = 0.0, operations: int | None = None) -> Answer:
+        """Let the client work for so many seconds, or until so many operations are done."""
+        return Answer(**self.ask(work=work, seed=seed, seconds=seconds, operations=operations))

@@ -4,6 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
+import community
+import faults
 import searches
 import tasks
 import timing
@@ -25,6 +27,13 @@ def main() -> None:
             f" CPU {found.cpu:.3f} s (goal: median {WANTED} s)"
         )
         return
+    if options.faults:
+        faults.run()
+        return
+    if options.sametime:
+        options.json = options.json or HERE / "results-sametime.json"
+        community.run(options)
+        return
     measurement = tasks if options.tasks else searches
     options.rounds = options.rounds or measurement.ROUNDS
     options.json = options.json or HERE / ("results-tasks.json" if options.tasks else "results.json")
@@ -34,7 +43,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="script/bench",
-        description="Compare Quintet's searches with its peers', or with --tasks the tasks of a community.",
+        description="Compare Quintet's searches with its peers', with --tasks the tasks of a community, with"
+        " --sametime the server for clients.",
     )
     parser.add_argument(
         "--tasks",
@@ -43,6 +53,20 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--startup", action="store_true", help="measure only the start of quintet --help (--tasks does, too)"
+    )
+    parser.add_argument(
+        "--sametime", action="store_true", help="measure Quintet's Sametime server beside ejabberd"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="with --sametime: fewer users and rounds, in two minutes"
+    )
+    parser.add_argument(
+        "--readme", action="store_true", help="with --sametime: write the tables into the README, too"
+    )
+    parser.add_argument(
+        "--faults",
+        action="store_true",
+        help="show what Quintet and ejabberd do when the directory is gone, untrusted or unencrypted",
     )
     parser.add_argument(
         "--timing",

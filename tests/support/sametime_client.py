@@ -4,6 +4,7 @@ Bytes in by `receive`, messages out of it; bytes to send by `data_to_send`. It l
 handshake is answered, and encrypts and decrypts channels on which a cipher was agreed.
 """
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -59,9 +60,15 @@ def protect(auth_type: AuthType, password: bytes, ack: HandshakeAck, keys: KeyPa
         return opaque(key) + opaque(rc2.encrypt(key, password))
     if auth_type is AuthType.RC2_128:
         plain = u32(ack.magic) + u16(len(password)) + password
-        secret = rc2.encrypt(keys.rc2_key(ack.public_key), plain)
+        secret = rc2.encrypt(_shared_key(keys, ack.public_key), plain)
         return u16(1) + opaque(keys.public) + opaque(secret)
     return b""
+
+
+@functools.lru_cache(64)
+def _shared_key(keys: KeyPair, peer: bytes) -> bytes:
+    """Worked out once for all clients with the same keys, so that many clients cost little."""
+    return keys.rc2_key(peer)
 
 
 @dataclass(slots=True)

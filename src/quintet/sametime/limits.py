@@ -23,7 +23,7 @@ class SessionLimits:
     """Channels that the server opened to the client and that exist: see `Channels.can_open`."""
 
     key_exchanges: int = 32
-    """Different Diffie-Hellman keys that the client may use for channels to the server, 0.7 ms each: the
+    """Different Diffie-Hellman keys that the client may use for channels to the server, 0.1 ms each: the
     channel with one more is refused with OUT_OF_RESOURCES."""
 
     status_text: int = 2048

@@ -61,3 +61,8 @@ def test_generated_keys_differ_and_their_private_half_does_not_show() -> None:
     one, other = KeyPair.generate(), KeyPair.generate()
     assert one.private != other.private
     assert str(one.private) not in repr(one)
+
+
+def test_the_prime_is_a_safe_one_so_that_short_private_exponents_are_safe() -> None:
+    for number in (PRIME, (PRIME - 1) // 2):
+        assert all(pow(base, number - 1, number) == 1 for base in (2, 3, 5, 7, 11, 13))

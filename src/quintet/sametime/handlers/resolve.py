@@ -50,8 +50,25 @@ class ResolveHandler:
         if len(request.names) > self._context.limits.names_per_request:
             response = ResolveResponse(request.request_id, code=ResolveCode.TOO_MANY_NAMES)
             client.session.channels.send(channel, response.TYPE, response.encode())
+        elif (known := self._known(request)) is not None:
+            response = self._response(request, known)
+            client.session.channels.send(channel, response.TYPE, response.encode())
         else:
             self._context.request(client, "resolve", self._answer(client, channel, request))
+
+    def _known(self, request: ResolveRequest) -> list[Resolution] | None:
+        """The answers, if all names are IDs that the directory told lately. None if it has to be asked.
+
+        After signing in, a client asks for every member of its groups, one by one: that needs no task.
+        """
+        users, groups = request.wants_users, request.wants_groups
+        answers = []
+        for name in request.names:
+            record = self._names.find(name, users=users, groups=groups)
+            if record is None:
+                return None
+            answers.append(Resolution((record,), exact=True, complete=True))
+        return answers
 
     async def _answer(self, client: Client, channel: int, request: ResolveRequest) -> None:
         answers = await asyncio.gather(
