@@ -55,6 +55,7 @@ FURTHER_INTERFACES = {
     "quintet.ldap.messages": "the messages of the protocol as values, for servers and readers of traffic",
     "quintet.ldap.sasl": "both sides of SCRAM, for servers and tests of mechanisms",
     "quintet.ldap.prepared": "searches that are encoded once, for searches made thousands of times a second",
+    "quintet.ldap.address": "from a name to a connected socket, for those who speak something else than LDAP",
     "quintet.ldap.dn": "the keys by which attribute types and values are compared",
     "quintet.ldap.ldif": "the format, which quintet.ldap exports as a module",
     "quintet.sametime.serving": "the server; its libraries take half a second to import",

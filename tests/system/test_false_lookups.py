@@ -96,14 +96,17 @@ async def test_a_server_where_users_may_not_read_themselves_cannot_verify_and_th
     tmp_path: Path, make_slapd: Callable[..., Slapd]
 ) -> None:
     folder = settings_folder(tmp_path, make_slapd(self_read=False), level="passwords", account=None)
-    async with Directory(load(folder, {})) as directory:
-        with pytest.raises(DirectoryUnavailableError) as unavailable:
-            await directory.authenticate("alice", "alice-secret")
+    told: list[Event] = []
+    async with Directory(load(folder, {}), trace=told.append) as directory:
+        for _ in range(2):
+            with pytest.raises(DirectoryUnavailableError) as unavailable:
+                await directory.authenticate("alice", "alice-secret")
         with pytest.raises(AuthenticationError):
             await directory.authenticate("alice", "wrong")
     assert unavailable.value.why is UnreachableReason.ANSWER
     assert unavailable.value.service is Service.AUTHENTICATE
     assert unavailable.value.fix is not None
+    assert [each.service for each in told if isinstance(each, Warned)] == [Service.AUTHENTICATE], "once"
 
 
 @pytest.mark.parametrize("level", ["all", "none"])

@@ -54,6 +54,9 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "contacts": CommandEntry(
             "contacts", _RUNNING, "Export, import and restore the contact lists that users keep."
         ),
+        "limits": CommandEntry(
+            "limits", _RUNNING, "List the sign-ins that failed too often, and let them in again."
+        ),
         "sessions": CommandEntry("sessions", _RUNNING, "List who is signed in, and end sessions."),
         "broadcast": CommandEntry("broadcast", _RUNNING, "Show a text to all users who are signed in."),
         "serve": CommandEntry("serve", _RUNNING, "Run the server until it is stopped."),
@@ -145,6 +148,9 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "quintet contacts export >lists.jsonl",
             "quintet contacts history uid=jsmith,ou=people,o=example",
         ),
+        "limits": ("quintet limits list", "quintet limits clear jsmith"),
+        "limits list": ("quintet limits list --json",),
+        "limits clear": ("quintet limits clear jsmith", "quintet limits clear 192.0.2.7"),
         "contacts export": (
             "quintet contacts export --to lists.jsonl",
             "quintet contacts export uid=jsmith,ou=people,o=example",

@@ -350,6 +350,23 @@ INI_KEYS: tuple[Setting, ...] = (
             security=True,
         ),
         Setting(
+            "QUINTET_SIGN_IN_LIMIT",
+            Kind.NUMBER,
+            "failed sign-ins with one name from one network after which more are refused for a time that"
+            " grows; ten times as many with one name from all networks; 0 = no limit",
+            "10",
+            (0, 1000),
+            security=True,
+        ),
+        Setting(
+            "QUINTET_SIGN_IN_NETWORK_LIMIT",
+            Kind.NUMBER,
+            "the same for all names from one network, which is an IPv4 address or an IPv6 /64; 0 = no limit",
+            "200",
+            (0, 1_000_000),
+            security=True,
+        ),
+        Setting(
             "QUINTET_READY_NEEDS",
             Kind.LIST,
             "parts without which /readyz is red: directory, cards, database",

@@ -287,3 +287,10 @@ class Finding(Code):
     Q115 = """error: Two services have the same port
     impact: the second one cannot listen, so Quintet does not start
     fix: set one of them to another port, or to 0 to switch it off"""
+    # Levels.
+    Q120 = """warning: Users may not read their own entries, as far as the account shows
+    impact: under "only passwords" the entry of a user is read back after the bind, so that an attacker who
+    changes the unencrypted lookup signs in as nobody else; where that is not allowed, no user can sign in
+    fix: let users read their own entries (slapd: access ... by self read), or encrypt all connections with
+    quintet protect all; then try quintet authenticate
+    see: explanation/protection.md"""

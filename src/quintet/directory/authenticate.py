@@ -57,6 +57,13 @@ _REMEMBERED = 64
 
 _STEP = 0.01
 """Seconds. Refusals are sent at whole steps after they began, so that a late timer shows in none."""
+_MARGIN = 1.5
+"""How many times longer than three of four sign-ins a refusal takes at least."""
+_HASHED = 0.25
+"""The part of the least time of a refusal that an answer takes for which the server has hashed a password."""
+_LONGEST_HOLD = 5.0
+_RECENT = 60.0
+"""Seconds for which a late answer is imitated: it was late because of the load of the moment."""
 _LONGEST_PASSWORD = 4096
 
 # What a server answers to a bind that it does not accept from this user (RFC 4511 appendix A): not held here
@@ -67,13 +74,14 @@ _NO = frozenset({10, 19, 32, 34, 48, 49, 50, 53})
 
 @final
 class ConstantTimeRefusal:
-    """How long a refusal takes: as long for an unknown name as for a wrong password.
+    """How long a refusal takes: as long whatever the reason.
 
-    A server hashes nothing for an entry that does not exist, so its answer would come sooner, and tell. So
-    the times of binds for real entries are remembered; times are of `now`, in seconds. A bind that succeeds
-    hashes as well, so it is a measure as long as none was refused. That some may be delayed by the server
-    makes refusals the better measure. Refusals alone are none: an attacker who repeats a name would see by
-    the first sample whether it exists.
+    A server hashes nothing for an entry that does not exist, for a locked or disabled account, or where a
+    control refuses the bind, so these answers would come sooner, and tell. So every refusal is held until it
+    is clearly later than sign-ins of real users succeed: only they show what a password costs, and who has no
+    account adds nothing to them. Some answers to wrong passwords come later still. They are remembered, and
+    an answer that came too early to be one of them is held back as long as a recent one, drawn by lot.
+    Times are of `now`, in seconds, and include the lookup of the name.
     """
 
     def __init__(
@@ -85,29 +93,33 @@ class ConstantTimeRefusal:
         self.now = now
         self._sleep = sleep
         self._accepted: deque[float] = deque(maxlen=_REMEMBERED)
-        self._refused: deque[float] = deque(maxlen=_REMEMBERED)
+        self._refused: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)  # with the time of each
 
     def accepted(self, began: float) -> None:
-        """A bind for a real entry, which began then, has succeeded."""
+        """A sign-in that began then has succeeded."""
         self._accepted.append(self.now() - began)
 
     async def refused(self, began: float) -> None:
-        """A bind for a real entry, which began then, was refused. Returns when the user may know."""
-        took = self.now() - began
-        self._refused.append(took)
-        await self._hold(began, took if self._accepted else FIRST_REFUSALS)
-
-    async def nobody(self, began: float) -> None:
-        """A bind that began then was for no entry. Returns when one for an entry might have been refused."""
-        known = (self._refused or self._accepted) if self._accepted else (FIRST_REFUSALS,)
-        await self._hold(began, random.choice(known))  # noqa: S311 (one of many, not a secret)
-
-    async def _hold(self, began: float, seconds: float) -> None:
-        """Return at the first whole step after so many seconds, or after now."""
+        """A sign-in that began then is refused. Returns when the user may know."""
         now = self.now()
-        steps = math.ceil(max(seconds, now - began) / _STEP - 1e-6)
-        if (left := began + steps * _STEP - now) > 0:
+        took = seconds = now - began
+        least = self._least()
+        while self._refused and self._refused[0][0] < now - _RECENT:
+            self._refused.popleft()
+        if took >= least * _HASHED:
+            self._refused.append((now, took))
+        elif self._refused:
+            seconds = random.choice(self._refused)[1]  # noqa: S311 (one of many, not a secret)
+        steps = math.ceil(max(seconds, took, least) / _STEP - 1e-6)
+        if (left := began + steps * _STEP - self.now()) > 0:
             await self._sleep(left)
+
+    def _least(self) -> float:
+        """What nearly all wrong passwords take less than."""
+        if not self._accepted:
+            return FIRST_REFUSALS
+        usual = sorted(self._accepted)[len(self._accepted) * 3 // 4]
+        return min(_MARGIN * usual, _LONGEST_HOLD)
 
 
 async def resolve_login(snapshot: Snapshot, name: str) -> Person:
@@ -128,7 +140,7 @@ async def authenticate(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: 
 
     Raises AuthenticationError for whatever is wrong with name or password, in the same words and, as far as
     it is up to us, after the same time: for an unknown name, a bind is made for an entry that does not exist,
-    and its answer is held back for as long as one for a real entry takes. Raises DirectoryUnavailableError,
+    and every refusal is held back by `refusals`. Raises DirectoryUnavailableError,
     UntrustedServerError and UnencryptedBindError when the directory could not tell.
     """
     started = time.perf_counter()
@@ -150,23 +162,23 @@ async def _sign_in(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str,
         raise AuthenticationError(reason="an empty or impossible password")
     if not name.strip():
         raise AuthenticationError(reason="an empty name")
+    began = refusals.now()
     name = without_domain(name, snapshot.directory.login_domains)
     reason = "no person has this name"
     try:
         server, found = await _find(snapshot, name)
     except AmbiguousNameError:
         server, found, reason = None, None, "several people have this name"
-    began = refusals.now()
     if found is None or server is None:
         await bind_nobody(snapshot.servers[0], password)
-        await refusals.nobody(began)
+        await refusals.refused(began)
         raise AuthenticationError(reason=reason)
     bound = await _bind(server, found, password, allow=snapshot.directory.allow_expired_passwords)
     if isinstance(bound, Person):
         refusals.accepted(began)
         return bound
-    await refusals.refused(began)
     await _ask_the_rest(snapshot, server, name)
+    await refusals.refused(began)
     if isinstance(bound, AccountState):
         raise AuthenticationError(reason=bound.meaning, state=bound)
     raise AuthenticationError(reason=bound)
@@ -224,6 +236,10 @@ async def _bind_and_read_back(
             return person(entry, settings)
         if await read(connection, ANY_ENTRY) is not None:
             return _suspicious(server, "the entry found does not match the name")
+        server.warn_once(
+            Service.AUTHENTICATE,
+            "users may not read their own entries, so no sign-in can be verified at this protection level",
+        )
         raise DirectoryUnavailableError.because(
             UnreachableReason.ANSWER,
             "users may not read their own entries, so an unencrypted lookup cannot be verified",

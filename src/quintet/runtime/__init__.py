@@ -2,10 +2,11 @@
 
 from quintet.runtime.application import Application, serve
 from quintet.runtime.pidfile import AlreadyRunningError, reload_running
-from quintet.runtime.status_socket import Running, ask_running, read_status
+from quintet.runtime.status_socket import Answered, Running, ask_running, read_status
 
 __all__ = [
     "AlreadyRunningError",
+    "Answered",
     "Application",
     "Running",
     "ask_running",

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, final
@@ -13,12 +14,14 @@ from quintet.cards import Cards
 from quintet.config import Settings, load, stash_passwords
 from quintet.diagnostics import SettingsError
 from quintet.directory import (
+    AttemptRules,
     Connections,
     ConnectionState,
     ConnectionStatus,
     Directory,
     Event,
     FileFingerprint,
+    LocalAttempts,
     Trace,
     UnencryptedBindError,
     fingerprints,
@@ -58,6 +61,7 @@ class Application:
         self._environ = environ
         self._changing = asyncio.Lock()
         self.settings = load(self.folder, environ)
+        self.attempts = LocalAttempts(trace=self._tell)
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
         self.listeners: list[Trace] = [self.events]
@@ -65,7 +69,10 @@ class Application:
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
         self.sametime: SametimePort | None = None
-        self.requests: dict[str, RequestHandler] = {}
+        self.requests: dict[str, RequestHandler] = {
+            "limits": self._list_limits,
+            "clear-limits": self._clear_limits,
+        }
 
     async def __aenter__(self) -> Self:
         await self._connections.open()
@@ -120,6 +127,15 @@ class Application:
         sametime = self.sametime.status() if self.sametime else None
         return Running(os.getpid(), str(self.folder), protection, self.connections(), sametime)
 
+    async def _list_limits(self, _: dict[str, Any]) -> list[dict[str, Any]]:
+        """The failed sign-ins that count, for the status socket."""
+        return [asdict(each) | {"scope": each.scope.value} for each in await self.attempts.counts()]
+
+    async def _clear_limits(self, request: dict[str, Any]) -> int:
+        """How many records of the name or address `wanted` were cleared; of all without one."""
+        wanted = request.get("wanted")
+        return await self.attempts.clear(None if wanted is None else str(wanted))
+
     def summary(self) -> str:
         """The state in a few words."""
         found = self.connections()
@@ -132,6 +148,7 @@ class Application:
 
     def _apply(self, settings: Settings) -> None:
         self.events.traces = settings.traces
+        self.attempts.rules = AttemptRules.of(settings.directory)
         self.events.problems(settings.problems)
 
 
@@ -300,6 +317,7 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
         application.cards,
         lambda: application.settings,
         sessions,
+        attempts=application.attempts,
         observe=metrics.observe,
     )
     if application.settings.sametime.port:
@@ -320,7 +338,9 @@ async def _sametime(application: Application, metrics: "Metrics | None") -> Asyn
     from quintet.runtime.sametime_events import SametimeEventLogger  # noqa: PLC0415  # as below
     from quintet.runtime.sametime_port import SametimePort  # noqa: PLC0415  # SQL takes half a second to import
 
-    port = await SametimePort.open(settings, application.directory, SametimeEventLogger())
+    port = await SametimePort.open(
+        settings, application.directory, application.attempts, SametimeEventLogger()
+    )
     server = port.server
     if metrics is not None:
         from quintet.runtime.sametime_metrics import SametimeMetrics  # noqa: PLC0415

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self, final
 
 from quintet.config import Settings
-from quintet.directory import Directory, FileFingerprint, fingerprints
+from quintet.directory import Directory, FileFingerprint, SignInAttempts, fingerprints
 from quintet.ldap import DN
 from quintet.runtime.sametime_events import SametimeEventLogger
 from quintet.runtime.status_socket import SametimeStatus
@@ -37,12 +37,22 @@ class SametimePort:
         self._prepared = prepared
 
     @classmethod
-    async def open(cls, settings: Settings, directory: Directory, events: SametimeEventLogger) -> Self:
-        """Listen. Raises PortError, DatabaseUrlError; StoreError or TlsSettingsError for the certificate."""
+    async def open(
+        cls, settings: Settings, directory: Directory, attempts: SignInAttempts, events: SametimeEventLogger
+    ) -> Self:
+        """Listen. `attempts` are those of all ports.
+
+        Raises PortError, DatabaseUrlError; StoreError or TlsSettingsError for the certificate.
+        """
         database = DatabaseAddress.parse(settings.sametime.database.reveal(), settings.folder)
         prepared = await _prepare(settings, None)
         server = SametimeServer(
-            server_settings(settings), directory, database, tls_context=prepared.context, trace=events
+            server_settings(settings),
+            directory,
+            database,
+            tls_context=prepared.context,
+            trace=events,
+            attempts=attempts,
         )
         try:
             await server.start()

@@ -164,9 +164,7 @@ async def ask_running(
         if not ours:
             return None
         if not known:
-            raise RequestUnavailableError(
-                errno.EOPNOTSUPP, "the running server has no port for Sametime clients"
-            )
+            raise RequestUnavailableError(errno.EOPNOTSUPP, "the running server does not know this request")
         return Answered(document["answer"])
 
     return await _ask(folder, environ, {"request": request, **arguments}, found)

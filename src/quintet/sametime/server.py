@@ -26,9 +26,15 @@ from dataclasses import dataclass, replace
 from typing import Final, final
 
 from quintet.config import ServerLimits
-from quintet.directory import DirectoryError, Person, Service, UnknownNameError
+from quintet.directory import (
+    DirectoryError,
+    LocalAttempts,
+    Person,
+    Service,
+    SignInAttempts,
+    UnknownNameError,
+)
 from quintet.sametime import events
-from quintet.sametime.attempts import LocalAttempts, SignInAttempts
 from quintet.sametime.client import Client, ServiceHandler, StoredState
 from quintet.sametime.client_types import client_type_name
 from quintet.sametime.community import (
@@ -122,8 +128,8 @@ class SametimeServer:
 
     `tls_context` is None where TLS is not set up. `database` says where values are kept; one that does not
     answer affects nothing but STORAGE. `trace` is called with what happens; `counter` counts it in any case.
-    `attempts` counts failed sign-ins, `validate_token` is asked about tokens, which are refused
-    otherwise.
+    `attempts` limits failed sign-ins, together with those at other ports. `validate_token` is asked about
+    tokens, which are refused otherwise.
     """
 
     def __init__(
@@ -164,7 +170,7 @@ class SametimeServer:
             int(ServiceId.CONFERENCE): conferences,
         }
         self._dispatch = Dispatcher(context, hosted, self._values, conferences, self._privacy, self._leave)
-        sign_in = SignIn(context, attempts or LocalAttempts(settings.attempts), validate_token)
+        sign_in = SignIn(context, LocalAttempts() if attempts is None else attempts, validate_token)
         self._reception = Reception(context, sign_in, self._keeper, self._welcome)
         self._offered = frozenset(SERVICES) - (set() if settings.file_transfer else {ServiceId.FILE_TRANSFER})
         self._session_limits = _session_limits(limits)

@@ -20,7 +20,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from quintet.directory import ConnectionEvent, ConnectionState, ConnectionStatus, Event, Service, SignedIn
+from quintet.directory import (
+    ConnectionEvent,
+    ConnectionState,
+    ConnectionStatus,
+    Event,
+    Service,
+    SignedIn,
+    SignInsBlocked,
+)
 from quintet.ldap import (
     ConnectionFailed,
     ConnectionGone,
@@ -89,6 +97,9 @@ class Metrics:
         self._gone = counter("ldap_disconnects", "LDAP connections that ended.", "service", "reason")
         self._sign_ins = counter("sign_ins", "Attempts to sign in.", "outcome")
         self._sign_in_seconds = histogram("sign_in_seconds", "Seconds of an attempt to sign in.")
+        self._blocks = counter(
+            "sign_in_blocks", "Times that sign-ins were blocked after too many failures.", "scope"
+        )
         self._requests = counter("http_requests", "HTTP requests.", "route", "method", "status")
         self._request_seconds = histogram("http_request_seconds", "Seconds of an HTTP request.", "route")
         Gauge("quintet_web_sessions", "Sessions of browsers.", registry=self.registry).set_function(
@@ -106,6 +117,8 @@ class Metrics:
             case SignedIn():
                 self._sign_ins.labels(_one_of(event.outcome, _OUTCOMES)).inc()
                 self._sign_in_seconds.observe(event.seconds)
+            case SignInsBlocked():
+                self._blocks.labels(event.scope).inc()
             case _:
                 pass
 
