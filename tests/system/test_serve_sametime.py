@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from quintet.sametime.reason import ReasonCode
@@ -60,6 +61,21 @@ def sessions(folder: Path) -> list[dict[str, object]]:
 
 def trusting(authority: Issued) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=authority.pem.decode())
+
+
+def test_failures_over_http_and_over_the_port_are_counted_together(serve: Serve, folder: Path) -> None:
+    http = f"http://localhost:{free_port()}"
+    environ = port_environ(QUINTET_SIGN_IN_LIMIT="1", QUINTET_HTTP_PORT=http.rpartition(":")[2])
+    port = serve(folder, **environ).until(LISTENING)["port"]
+    guess = {"name": "alice", "password": "wrong"}
+    assert httpx.post(f"{http}/api/v1/session", json=guess, headers={"origin": http}).status_code == 401
+    with Connected("127.0.0.1", port) as line:
+        alice = MeanwhileClient("alice", "alice-secret")
+        line.connect(alice)
+        line.pump(lambda: alice.reason is not None)
+        assert alice.reason == ReasonCode.LDAP_QUEUE_FULL
+        assert command(folder, "limits", "clear", "alice").code == 0
+        sign_in(line, "alice", "bob")
 
 
 def test_a_client_signs_in_resolves_is_listed_gets_a_broadcast_and_is_ended(

@@ -1,14 +1,13 @@
 """`quintet limits`: sign-ins that the running server refuses after too many failures."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from quintet.cli.app import CommandGroup, app
-from quintet.cli.context import environ_of, folder_of, run
-from quintet.cli.exit_codes import ExitCode, UsageError
+from quintet.cli.exit_codes import ExitCode
+from quintet.cli.sessions import ask_server
 from quintet.cli.show import AsJson, print_json, print_table, say, text
-from quintet.runtime import Answered, ask_running
 
 limits = typer.Typer(
     name="limits",
@@ -25,7 +24,7 @@ def list_limits(context: typer.Context, as_json: AsJson = False) -> None:
 
     Names are shown as they were typed, existing or not. What is refused comes first.
     """
-    rows = _ask(context, "limits").answer
+    rows = ask_server(context, "limits")
     if as_json:
         print_json({"limits": rows})
     elif rows:
@@ -58,17 +57,8 @@ def clear_limits(
 
     The directory's own lockout is not changed. Exit code 1 when nothing was counted.
     """
-    cleared = _ask(context, "clear-limits", **({} if wanted is None else {"wanted": wanted})).answer
+    cleared = ask_server(context, "clear-limits", **({} if wanted is None else {"wanted": wanted}))
     if not cleared:
         say(text("Nothing was counted."))
         raise typer.Exit(ExitCode.NO)
     say(text(f"{cleared} {'record' if cleared == 1 else 'records'} cleared."))
-
-
-def _ask(context: typer.Context, request: str, **arguments: Any) -> Answered:
-    """What the server of the folder answers. Raises UsageError if none runs, and OSError."""
-    folder = folder_of(context)
-    answered = run(ask_running(folder, environ_of(context), request, **arguments))
-    if answered is None:
-        raise UsageError(f"no server is running with {folder}", "start it with quintet serve")
-    return answered
