@@ -64,7 +64,7 @@ def _slips(folder: Path) -> None:
 
 
 RECORDINGS = {
-    "demo": Recording("quintet demo"),
+    "demo": Recording("quintet demo --once"),
     "eavesdrop": Recording("quintet eavesdrop --level none"),
     "init": Recording(
         "quintet init",

@@ -5,6 +5,7 @@ change), so these tests take their time.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from support import finch, small
 from support.directories import server_settings, settings
 from support.finch import Finch
 from support.meanwhile import Connected, MeanwhileClient
+from support.pages import ROOT
 from support.postgres import Postgres
 from support.sametime_server import SETTINGS, ServerThread
 from support.slapd import Slapd
@@ -113,7 +115,16 @@ def test_a_user_finds_another_and_a_group_in_the_directory_and_talks(
         alice.keys("Enter")
         line.pump(lambda: bool(conversation.received), 20)
         assert any("Gladly." in str(content) for _, content in conversation.received)
-        print(alice.screen())  # noqa: T201 # kept in the output, as what users see
+        screen = alice.screen()
+        print(screen)  # noqa: T201 # kept in the output, as what users see
+    page = (ROOT / "docs/how-to/sign-in-with-pidgin-and-finch.md").read_text()
+    assert _words(page.partition("```text\n")[2].partition("```")[0]) == _words(screen)
+
+
+def _words(screen: str) -> list[str]:
+    """What is written on a screen, without frames, times and empty lines."""
+    plain = re.sub(r"\(\d\d:\d\d:\d\d\)|[^\w\s.,:?()-]|_{3,}", " ", screen)
+    return [" ".join(line.split()) for line in plain.splitlines() if line.strip()]
 
 
 def test_a_client_that_was_refused_while_slapd_was_away_signs_in_by_itself(

@@ -3,6 +3,7 @@
 Each client action is shown to travel over the LDAP connection of its task.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from quintet.cards import Cards
 from quintet.config.load import load
 from quintet.directory import Directory, Service
 from quintet.sametime.community import SignInRule
@@ -26,6 +28,7 @@ from support.directories import server_settings
 from support.directories import settings as directory_settings
 from support.folder import LEVELS, settings_folder
 from support.meanwhile import Connected, ImKind, Match, MeanwhileClient, Presence, ServiceState
+from support.pages import ROOT
 from support.relay import Relay
 from support.sametime_server import SETTINGS, ServerThread
 from support.slapd import Slapd
@@ -331,24 +334,43 @@ def test_a_contact_list_is_kept_across_a_restart_of_the_server(start: Start) -> 
 # Which LDAP connection carries what
 
 
+def promised_connections() -> dict[str, set[str]]:
+    """The table of docs/explanation/sametime-clients.md: actions of clients, and LDAP connections."""
+    page = (ROOT / "docs/explanation/sametime-clients.md").read_text()
+    table = page.partition("| client action | LDAP connections |\n| --- | --- |\n")[2].partition("\n\n")[0]
+    rows = [re.fullmatch(r"\| (.+?) \| (.+?) \|", line) for line in table.splitlines()]
+    return {row[1]: set(re.findall(r"`([a-z-]+)`", row[2])) for row in rows if row}
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_each_client_action_travels_over_the_connection_of_its_task(
     small_slapd: Slapd, tmp_path: Path, level: str
 ) -> None:
     """A relay records every LDAP connection: which of them an action used, and whether a password shows."""
     folder = settings_folder(tmp_path, small_slapd, level=level, account=None)
+    promised = promised_connections()
     relay = Relay()
+    opened: list[Cards] = []
+
+    async def hover() -> None:
+        """What the UserInfo servlet does when a client asks for a card."""
+        assert (await opened[0].card(ALICE)).fields
 
     async def make() -> tuple[SametimeServer, Closing]:
         await relay.__aenter__()
         directory = Directory(load(folder, {}), route=relay.route)
         await directory.open()
         await directory.connect_all()
+        cards = Cards(load(folder, {}), route=relay.route)
+        await cards.open()
+        await cards.connect_all()
+        opened.append(cards)
         server = SametimeServer(SETTINGS, directory, DatabaseAddress.parse("", tmp_path))
         await server.start()
 
         async def close() -> None:
             await server.close()
+            await cards.close()
             await directory.close()
             await relay.__aexit__(None, None, None)
 
@@ -373,28 +395,33 @@ def test_each_client_action_travels_over_the_connection_of_its_task(
             rows = server.call(server.server.sessions)
             return next(each.tasks for each in rows if each.user_id == client.login_info["user_id"])
 
+        def expect(action: str, used: set[object]) -> None:
+            """What the page says of an action is what was seen."""
+            assert {each.value if isinstance(each, Service) else each for each in used} == promised[action], (
+                action
+            )
+
         alice = client("alice")
-        used = uses(lambda: alice.is_started, lambda: line.connect(alice))
-        assert used == {Service.RESOLVE_LOGIN, Service.AUTHENTICATE}, "sign in"
+        expect("sign in", uses(lambda: alice.is_started, lambda: line.connect(alice)))
         line.pump(lambda: alice.service_state("directory") is ServiceState.STARTED)
-        assert uses(lambda: alice.presence(BOB), lambda: alice.watch(BOB)) == set(), "see presence"
-        used = uses(lambda: 1 in alice.resolutions, lambda: alice.resolve("carol"))
-        assert used == {Service.RESOLVE_NAMES}, "add a person"
-        used = uses(lambda: 2 in alice.resolutions, lambda: alice.resolve("sales", flags=0x12))
-        assert used == {Service.RESOLVE_NAMES}, "add a group"
-        used = uses(lambda: 3 in alice.resolutions, lambda: alice.resolve(small.person_dn("dave"), flags=8))
-        assert used == {Service.RESOLVE_NAMES}, "load a contact list"
-        used = uses(lambda: len(alice.presence_log) == 4, lambda: alice.watch(ENGINEERS, kind=3))
-        assert used == {Service.GROUP_CONTENT}, "open a public group"
+        expect("see the presence of a user", uses(lambda: alice.presence(BOB), lambda: alice.watch(BOB)))
+        expect("add a person", uses(lambda: 1 in alice.resolutions, lambda: alice.resolve("carol")))
+        found = uses(lambda: 2 in alice.resolutions, lambda: alice.resolve("sales", flags=0x12))
+        expect("add a public group", found)
+        found = uses(lambda: 3 in alice.resolutions, lambda: alice.resolve(small.person_dn("dave"), flags=8))
+        expect("load the contact list", found)
+        found = uses(lambda: len(alice.presence_log) == 4, lambda: alice.watch(ENGINEERS, kind=3))
+        expect("open a public group", found)
         used = uses(lambda: 4 in alice.resolutions, lambda: alice.resolve(BOB, flags=8))
         assert used == set(), "the names of its members were told with it"
-        uses(lambda: alice.books, alice.list_books)
+        expect("list the address books", uses(lambda: alice.books, alice.list_books))
         expected = {"authenticate": 1, "resolve-login": 1, "resolve-names": 3, "browse": 1}
         assert tasks(alice) == expected
         (bob,) = signed_in(line, "bob")
         conversation = alice.open_conversation(BOB)
-        used = uses(lambda: conversation.opened)
-        assert used == set(), "chat"
+        expect("chat, confer, send a file", uses(lambda: conversation.opened))
+        card = uses(lambda: True, lambda: server.run(hover()))
+        expect("hover over a name: its business card", card)
         wrong = client("bob", "not-his-password")
         line.connect(wrong)
         line.pump(lambda: wrong.reason is not None)

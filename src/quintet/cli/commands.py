@@ -188,6 +188,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "serve": ("quintet serve --config /etc/quintet",),
         "demo": (
             "quintet demo",
+            "quintet demo --once",
             "quintet demo --keep demo-settings",
         ),
     }

@@ -1,12 +1,13 @@
-"""`quintet demo`: the five tasks and a card at the three levels, on the bundled sample directory."""
+"""`quintet demo`: the bundled sample directory with a server on it, or the tasks at the three levels once."""
 
-import asyncio
 import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,14 +16,18 @@ import typer
 from quintet.cards import Cards
 from quintet.cli.app import command
 from quintet.cli.context import run
-from quintet.cli.demo_directory import DemoDirectory, demo_directory, write_files, write_store
+from quintet.cli.demo_directory import DemoDirectory, DemoPorts, demo_directory, write_files, write_store
 from quintet.cli.documents import connection
-from quintet.cli.exit_codes import UsageError
+from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.show import AsJson, encryption, print_json, print_line, print_table, say
 from quintet.config import Settings, load
 from quintet.directory import ConnectionStatus, Directory, Protection, Service
 from quintet.embedded import sample
+from quintet.runtime import Running, serve
+from quintet.web import PortError
 
+USERS = ("jsmith", "jjones")
+_ATTEMPTS = 3
 LOGIN, TYPED, UNIT, GROUP = "jsmith", "joh", f"ou=Engineering,{sample.PEOPLE}", "Company"
 _MEANING = {
     Protection.ALL: "nothing is readable on the network",
@@ -44,17 +49,23 @@ class Round:
 def demo(
     keep: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Write the settings to DIR and keep the directory running, to try commands on.",
-        ),
+        typer.Option(metavar="DIR", help="Write the settings to DIR, and leave them there at the end."),
     ] = None,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="Run all five tasks and open a card at each protection level, and end."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Runs all five tasks and opens a card at each protection level."""
+    """Starts the directory and a server for Sametime clients and browsers, until Ctrl-C.
+
+    It says how to sign in, and what to try. Nothing listens beyond this machine. --json implies --once.
+    """
+    if not (once or as_json):
+        run(_stay(keep))
+        raise typer.Exit(ExitCode.INTERRUPTED)
     if keep is not None:
-        run(_stay(_new_folder(keep)))
-        return
+        raise UsageError("--keep and --once can't be combined", "leave one of them out")
     rounds = run(all_levels())
     if as_json:
         print_json({"levels": [_document(each) for each in rounds]})
@@ -129,22 +140,41 @@ def _print_rounds(rounds: Iterable[Round]) -> None:
             ],
         )
     print_line(("What to try next", "bold"))
-    print_line("Keep this directory running, and query it from a second terminal:")
-    print_line((f"  {program()} demo --keep demo-settings", "cyan"))
+    print_line("Sign in with a Sametime client or a browser, and query from a second terminal:")
+    print_line((f"  {program()} demo", "cyan"))
 
 
 def _headcount() -> int:
     return sum(b"inetOrgPerson" in entry.attributes["objectClass"] for entry in sample.entries())
 
 
-async def _stay(folder: Path) -> None:
-    async with demo_directory() as directory:
-        write_files(folder, directory, Protection.ALL, write_store(folder, directory))
-        _print_invitation(folder, directory)
+async def _stay(keep: Path | None) -> None:
+    """The directory and the server, until a signal ends them."""
+    with ExitStack() as stack:
+        folder = (
+            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="quintet-demo-")))
+            if keep is None
+            else _new_folder(keep)
+        )
+        async with demo_directory() as directory:
+            password = write_store(folder, directory)
+            await _serve(folder, directory, password)
+        kept = "" if keep is None else f" The settings remain in {folder}."
+        say(f"The directory and the server have stopped.{kept}")
+
+
+async def _serve(folder: Path, directory: DemoDirectory, password: str) -> None:
+    """Raises PortError if others took the ports again and again."""
+    for left in reversed(range(_ATTEMPTS)):
+        ports = DemoPorts.free()
+        write_files(folder, directory, Protection.ALL, password, ports)
         try:
-            await asyncio.Event().wait()
-        finally:
-            say(f"The directory has stopped. The settings remain in {folder}.")
+            await serve(folder, {}, on_ready=partial(_invite, folder, directory, ports))
+        except PortError:
+            if not left:
+                raise
+        else:
+            return
 
 
 def _new_folder(folder: Path) -> Path:
@@ -155,9 +185,17 @@ def _new_folder(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _print_invitation(folder: Path, directory: DemoDirectory) -> None:
-    ports = f"{directory.port} (LDAP) and {directory.tls_port} (LDAPS)"
-    print_line(f"A directory of {_headcount()} people listens on ports {ports} of localhost.")
+def _invite(folder: Path, directory: DemoDirectory, ports: DemoPorts, _: Running) -> None:
+    """What to try, once everything runs."""
+    listening = f"{directory.port} (LDAP) and {directory.tls_port} (LDAPS)"
+    print_line(f"A directory of {_headcount()} people listens on ports {listening} of localhost.")
+    print_line(f"Sametime clients sign in at localhost, port {ports.sametime}; browsers at")
+    print_line((f"http://localhost:{ports.http}", "cyan"), ", with one of these names:")
+    print_table(("name", "password"), [(each, sample.password_of(each)) for each in USERS])
+    print_line("In Pidgin or Finch, add an account: protocol Sametime, server localhost,")
+    print_line(
+        f'port {ports.sametime}, "Force login (ignore server redirects)" on, "Hide client identity" off.'
+    )
     print_line("In a second terminal, try:")
     for line in _invitation(folder):
         print_line((f"  {line}", "cyan"))
@@ -168,6 +206,7 @@ def _invitation(folder: Path) -> Iterator[str]:
     quintet = program()
     yield f"export QUINTET_CONFIG={shlex.quote(str(folder))}"
     yield f"{quintet} connections"
+    yield f"{quintet} sessions"
     yield f"{quintet} resolve john"
     yield f"echo {sample.password_of(LOGIN)} | {quintet} authenticate {LOGIN} --password-stdin"
     yield f"{quintet} browse {shlex.quote(UNIT)}"

@@ -4,21 +4,32 @@ Everything is made on the spot: an authority, a certificate by it, a trust store
 """
 
 import secrets
+import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from quintet.config import CARDS, COMMUNITY, INI, render_cards, render_community, render_ini
+from quintet.config import (
+    CARDS,
+    COMMUNITY,
+    INI,
+    SametimePortSettings,
+    WebSettings,
+    render_cards,
+    render_community,
+    render_ini,
+)
 from quintet.directory import Protection
 from quintet.embedded import EmbeddedServer, sample
 from quintet.files import replace_file
@@ -26,6 +37,7 @@ from quintet.tls import new_store, save_store
 
 STORE = "ldaptruststore.p12"
 HOST = "localhost"
+LOOPBACK = "127.0.0.1"
 _VALID_DAYS = 90
 
 
@@ -55,21 +67,56 @@ def write_store(folder: Path, directory: DemoDirectory) -> str:
     return password
 
 
-def write_files(folder: Path, directory: DemoDirectory, level: Protection, password: str) -> None:
+@dataclass(frozen=True, slots=True)
+class DemoPorts:
+    """The ports of the server on loopback, for Sametime clients and for browsers."""
+
+    sametime: int
+    http: int
+
+    @classmethod
+    def free(cls) -> Self:
+        """The usual ports, and others in place of those that are in use."""
+        return cls(_free_port(SametimePortSettings().port), _free_port(WebSettings().port))
+
+
+def _free_port(usual: int) -> int:
+    for port in (usual, 0):
+        with suppress(OSError), socket.create_server((LOOPBACK, port)) as found:
+            return int(found.getsockname()[1])
+    return usual
+
+
+def write_files(
+    folder: Path,
+    directory: DemoDirectory,
+    level: Protection,
+    password: str,
+    ports: DemoPorts | None = None,
+) -> None:
     """Writes the three files for `level`, readable by their owner only: they hold passwords."""
     for name, content in (
-        (INI, _ini(level, password)),
+        (INI, _ini(level, password, ports)),
         (COMMUNITY, _community(directory, level)),
         (CARDS, _cards(directory, level, password)),
     ):
         replace_file(folder / name, content.encode())
 
 
-def _ini(level: Protection, password: str) -> str:
+def _ini(level: Protection, password: str, ports: DemoPorts | None) -> str:
     trust = {"TYPE": "p12", "FILE": STORE, "PASSWORD": password}
     keys = {f"STLDAP_TLS_TRUST_STORE_{name}": value for name, value in trust.items()}
     if level is Protection.PASSWORDS:
         keys["ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"] = "1"
+    if ports is not None:
+        keys |= {
+            "QUINTET_ADDRESS": LOOPBACK,
+            "QUINTET_HTTP_PORT": str(ports.http),
+            "QUINTET_METRICS_PORT": "0",
+            "QUINTET_MAX_SESSIONS": "1000",
+            "QUINTET_SHUTDOWN_SECONDS": "1",
+            "VPMX_PORT": str(ports.sametime),
+        }
     return render_ini(keys)
 
 

@@ -260,25 +260,20 @@ def _check_port(settings: Settings, values: IniValues, findings: Diagnostics) ->
     if not port.port:
         return
     where = values.get("QUINTET_LEGACY_CLIENTS") or Value("", "QUINTET_LEGACY_CLIENTS", Place(INI))
-    local = _is_loopback(web.address)
-    if port.legacy_clients == "allow" and not local:
+    if port.legacy_clients == "allow" and not _is_loopback(web.address):
         message = (
             f"{where.key} is allow: a listener on the network can read the passwords of clients without TLS,"
             " and what they write"
         )
         findings.add(Finding.Q113, where.place, where.key, message)
-    if port.tls.key_store is None:
-        if port.legacy_clients == "refuse":
-            message = f"{where.key} is refuse, and no certificate is set, so no Sametime client can sign in"
-            findings.add(Finding.Q114, where.place, where.key, message)
-        elif port.legacy_clients == "loopback" and not local:
-            message = "no certificate is set, so only Sametime clients on this machine can sign in"
-            findings.add(Finding.Q115, where.place, "STMUX_TLS_KEY_STORE_FILE", message)
+    if port.tls.key_store is None and port.legacy_clients == "refuse":
+        message = f"{where.key} is refuse, and no certificate is set, so no Sametime client can sign in"
+        findings.add(Finding.Q114, where.place, where.key, message)
     for key, other in (("QUINTET_HTTP_PORT", web.port), ("QUINTET_METRICS_PORT", web.metrics_port)):
         value = values.get("VPMX_PORT") or values.get(key)
         if other == port.port and value is not None:
             message = f"VPMX_PORT and {key} are both {other}"
-            findings.add(Finding.Q116, value.place, value.key, message)
+            findings.add(Finding.Q115, value.place, value.key, message)
 
 
 def _is_loopback(address: str) -> bool:

@@ -284,11 +284,7 @@ class Finding(Code):
     impact: clients without TLS are refused, and there is no certificate for TLS
     fix: set STMUX_TLS_KEY_STORE_FILE, _TYPE and _PASSWORD; VPMX_PORT=0 in [Debug] switches the port off
     see: how-to/sign-in-with-pidgin-and-finch.md"""
-    Q115 = """note: Only Sametime clients on this machine can sign in
-    impact: clients on other machines need TLS, and there is no certificate for it
-    fix: set STMUX_TLS_KEY_STORE_FILE, _TYPE and _PASSWORD; VPMX_PORT=0 in [Debug] switches the port off
-    see: how-to/sign-in-with-pidgin-and-finch.md"""
-    Q116 = """error: Two services have the same port
+    Q115 = """error: Two services have the same port
     impact: the second one cannot listen, so Quintet does not start
     fix: set one of them to another port, or to 0 to switch it off"""
     # Levels.

@@ -173,10 +173,17 @@ def _ports(settings: Settings) -> tuple[str | int, ...]:
 # The process around it.
 
 
-async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False) -> signal.Signals:
+async def serve(
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    debug: bool = False,
+    on_ready: Callable[[Running], None] | None = None,
+) -> signal.Signals:
     """Serve until SIGTERM or SIGINT, and return which. SIGHUP reloads the settings.
 
-    They are also reloaded every `config_refresh_interval`. `debug` logs every operation. Raises
+    They are also reloaded every `config_refresh_interval`. `debug` logs every operation. `on_ready` is called
+    once, when requests are served. Raises
     AlreadyRunningError, SettingsError, UnencryptedBindError, PortError, StoreError, TlsSettingsError,
     DatabaseUrlError.
     """
@@ -203,6 +210,8 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
                 await stack.enter_async_context(_sametime(application, http))
                 if http is not None:
                     http.is_ready()
+                if on_ready is not None:
+                    on_ready(application.running())
                 await _run(application, stop, reload)
             systemd.stopping()
             events.log.info("stopping")
@@ -356,8 +365,12 @@ async def _sametime(application: Application, metrics: "Metrics | None") -> Asyn
         "end-sessions": port.end_sessions,
         "broadcast": port.broadcast,
     }
-    tls = server.tls_context is not None
-    application.events.log.info("listening for Sametime clients", port=server.port, tls=tls)
+    application.events.log.info(
+        "listening for Sametime clients",
+        port=server.port,
+        tls=server.tls_context is not None,
+        without_tls=settings.sametime.legacy_clients,
+    )
     try:
         yield
     finally:
