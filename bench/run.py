@@ -6,6 +6,8 @@ from pathlib import Path
 
 import searches
 import tasks
+import timing
+from refusals import TRIES
 from startup import RUNS, WANTED, measure_startup
 
 HERE = Path(__file__).parent
@@ -13,6 +15,9 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     options = _options()
+    if options.timing:
+        timing.run(options.tries, options.json or HERE / "results-timing.json")
+        return
     if options.startup and not options.tasks:
         found = measure_startup()
         print(
@@ -39,6 +44,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--startup", action="store_true", help="measure only the start of quintet --help (--tasks does, too)"
     )
+    parser.add_argument(
+        "--timing",
+        action="store_true",
+        help="measure what the time of a refusal tells, and how long hostile input holds the event loop",
+    )
+    parser.add_argument(
+        "--tries", type=_count, default=TRIES, help="with --timing, refusals of each kind (%(default)s)"
+    )
     parser.add_argument("--uvloop", action="store_true", help="measure Quintet on uvloop as well")
     parser.add_argument(
         "--rounds",
@@ -53,7 +66,9 @@ def _options() -> argparse.Namespace:
         help="slapd's threads (%(default)s); with more than processors, slapd's own locks are measured",
     )
     parser.add_argument(
-        "--json", type=Path, help="where the result goes (bench/results.json, results-tasks.json)"
+        "--json",
+        type=Path,
+        help="where the result goes (bench/results.json, results-tasks.json, results-timing.json)",
     )
     parser.add_argument(
         "--clients",

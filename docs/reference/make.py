@@ -33,7 +33,7 @@ _MADE = "<!-- Made by script/docs from the code. Changes belong there. -->\n"
 
 def settings() -> str:
     ini = [key for key in schema.INI_KEYS if not _is_tls(key)]
-    tls = [key for key in schema.INI_KEYS if key.name.startswith("STLDAP_TLS_")]
+    tls = [key for key in schema.INI_KEYS if key.name.startswith("ST_TLS_")]
     return _page(
         "Settings",
         "Quintet reads three files from one folder. All of them are Sametime's; only the keys that begin with"
@@ -53,9 +53,11 @@ def settings() -> str:
         " too."
         " `quintet check` notes both.",
         "## sametime.ini: TLS",
-        "Section `[Config]`. Each key has two scopes: `STLDAP_…` is for LDAP alone, `ST_…` is for the whole"
-        " server. LDAP takes `STLDAP_…`, and where that is not set, `ST_…`; key by key."
-        f" (`{'…` and `'.join(schema.OTHER_PREFIXES)}…` are known, and do not concern LDAP.)"
+        "Section `[Config]`. Each key has three scopes: `STLDAP_…` is for LDAP alone, `STMUX_…` for the port"
+        " of Sametime clients alone, `ST_…` is for the whole server. LDAP takes `STLDAP_…`, the port"
+        " `STMUX_…`, and both take `ST_…` where that is not set; key by key. The port needs a key store; it"
+        " reads the trust store and `TLS_TRUSTED_HOSTS` only if clients are asked for certificates."
+        f" (`{'…` and `'.join(schema.OTHER_PREFIXES)}…` are known, and have no effect.)"
         " [How to choose](../how-to/tls-scopes.md).",
         _settings_table(tls),
         "## sametime.ini: the directory and the rest",

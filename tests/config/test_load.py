@@ -18,6 +18,9 @@ CARDS = "UserInfoConfig.xml"
 FLAG = "ST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS"
 SECRET = "hunter2"
 
+NO_PORT = {"STI__Debug__VPMX_PORT": "0"}
+"""The Sametime port is switched off: it would have a note of its own."""
+
 
 def community(attributes: str = "") -> str:
     return f'<R><LDAP>\n<Connection HostName="h" {attributes}/>\n</LDAP></R>'
@@ -74,8 +77,8 @@ def protection(folder: Path, **environ: str) -> Protection:
 
 
 def test_c2_the_smallest_folder_encrypts_nothing_and_has_no_problem(folder: Path) -> None:
-    assert check(folder, {}) == ()
-    settings = load(folder, {})
+    assert check(folder, NO_PORT) == ()
+    settings = load(folder, NO_PORT)
     assert settings.directory == DirectorySettings()
     assert settings.traces == TraceSettings()
     assert settings.folder == folder
@@ -130,12 +133,12 @@ def test_encrypting_without_a_trust_store_is_an_error_that_names_the_keys(folder
 
 def test_c20_no_key_store_is_demanded(folder: Path) -> None:
     write(folder, COMMUNITY, community('SSLEnabled="1"'))
-    assert "KEY_STORE" not in " ".join(str(p) for p in check(folder, {}))
+    assert "KEY_STORE" not in " ".join(str(p) for p in check(folder, NO_PORT))
 
 
 def test_c27_the_default_versions_are_tls_1_2_and_our_extension(folder: Path) -> None:
     write(folder, INI, "[Config]\nST_TLS_MIN_PROTOCOL_VERSION=\n")
-    tls = load(folder, {}).tls
+    tls = load(folder, NO_PORT).tls
     assert (tls.minimum, tls.maximum) == (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 
 
@@ -178,7 +181,7 @@ def test_all_problems_of_all_files_are_told_in_one_go(folder: Path) -> None:
     write(folder, COMMUNITY, community('Port="x"'))
     write(folder, CARDS, cards('Port="y"'))
     with pytest.raises(SettingsError) as raised:
-        load(folder, {})
+        load(folder, NO_PORT)
     assert {(file_of(p), p.key) for p in raised.value.problems} == {
         (INI, "ST_DB_LDAP_MAX_RESULTS"),
         (INI, "ST_TLS_SECURITY_LEVEL"),
@@ -192,14 +195,14 @@ def test_all_problems_of_all_files_are_told_in_one_go(folder: Path) -> None:
 def test_errors_come_first(folder: Path) -> None:
     write(folder, INI, "[Config]\nFOO=1\nst_community_id=1\n")
     write(folder, COMMUNITY, community('Port="x"'))
-    order = [p.severity for p in check(folder, {})]
+    order = [p.severity for p in check(folder, NO_PORT)]
     assert order == sorted(order, key=list(Severity).index)
     assert len(set(order)) == 3
 
 
 def test_warnings_and_notes_stay_with_the_settings(folder: Path) -> None:
     write(folder, INI, "[Config]\nFOO=1\n")
-    assert load(folder, {}).problems == check(folder, {})
+    assert load(folder, NO_PORT).problems == check(folder, NO_PORT)
 
 
 def test_without_the_community_file_there_is_an_error_with_a_fix(folder: Path) -> None:
@@ -213,10 +216,10 @@ def test_without_the_community_file_there_is_an_error_with_a_fix(folder: Path) -
 def test_c95_d42_a_file_whose_name_is_in_another_letter_case_is_used_with_a_note(
     folder: Path, name: str
 ) -> None:
-    settings = load(folder, {})
+    settings = load(folder, NO_PORT)
     (folder / name).rename(folder / name.swapcase())
-    assert load(folder, {}) == settings
-    (problem,) = check(folder, {})
+    assert load(folder, NO_PORT) == settings
+    (problem,) = check(folder, NO_PORT)
     assert (problem.code, problem.severity) == (Pitfall.D42, Severity.NOTE)
     assert (file_of(problem), problem.fix) == (name.swapcase(), f"rename it to {name}")
 
@@ -232,7 +235,7 @@ def test_c95_d42_of_two_such_files_none_is_used(folder: Path, name: str) -> None
 
 def test_d42_a_file_in_another_case_beside_the_one_that_is_used_is_told(folder: Path) -> None:
     write(folder, COMMUNITY.upper(), "damaged")
-    (problem,) = check(folder, {})
+    (problem,) = check(folder, NO_PORT)
     assert (problem.code, problem.severity) == (Pitfall.D42, Severity.WARNING)
     assert file_of(problem) == COMMUNITY.upper()
 
@@ -252,19 +255,19 @@ def test_d42_a_file_is_found_where_it_is(tmp_path: Path, name: str) -> None:
 
 def test_a_missing_file_is_told_with_one_of_nearly_its_name(folder: Path) -> None:
     (folder / CARDS).rename(folder / "UserInfoConf.xml")
-    (problem,) = check(folder, {})
+    (problem,) = check(folder, NO_PORT)
     assert (problem.code, problem.severity) == (Finding.Q41, Severity.WARNING)
     assert "UserInfoConf.xml" in problem.fix
 
 
 def test_a_backup_is_not_taken_for_a_file_of_nearly_its_name(folder: Path) -> None:
     (folder / CARDS).rename(folder / f"{CARDS}.bak")
-    assert [p.severity for p in check(folder, {})] == [Severity.NOTE]
+    assert [p.severity for p in check(folder, NO_PORT)] == [Severity.NOTE]
 
 
 def test_without_sametime_ini_defaults_count_with_a_note(folder: Path) -> None:
     (folder / INI).unlink()
-    assert [(p.code, p.severity, file_of(p)) for p in check(folder, {})] == [
+    assert [(p.code, p.severity, file_of(p)) for p in check(folder, NO_PORT)] == [
         (Finding.Q41, Severity.NOTE, INI)
     ]
     assert load(folder, {"STI__Directory__ST_DB_LDAP_MAX_RESULTS": "7"}).directory.max_results == 7
@@ -272,10 +275,10 @@ def test_without_sametime_ini_defaults_count_with_a_note(folder: Path) -> None:
 
 def test_without_the_cards_file_there_are_no_cards_with_a_note(folder: Path) -> None:
     (folder / CARDS).unlink()
-    assert [(p.code, p.severity, file_of(p)) for p in check(folder, {})] == [
+    assert [(p.code, p.severity, file_of(p)) for p in check(folder, NO_PORT)] == [
         (Finding.Q41, Severity.NOTE, CARDS)
     ]
-    assert load(folder, {}).cards is None
+    assert load(folder, NO_PORT).cards is None
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
@@ -306,7 +309,7 @@ def test_what_is_not_a_file_is_refused(folder: Path, name: str) -> None:
 def test_contents_may_be_given_in_place_of_files(folder: Path) -> None:
     overrides = {COMMUNITY: community('Port="1389"').encode()}
     assert load(folder, {}, overrides=overrides).servers[0].port == 1389
-    assert load(folder, {}).servers[0].port == 389
+    assert load(folder, NO_PORT).servers[0].port == 389
 
 
 def test_d20_an_id_attribute_that_the_cards_lack_is_told(folder: Path) -> None:
@@ -338,7 +341,7 @@ def test_c80_c81_keys_of_the_directory_section(
 ) -> None:
     write(folder, INI, f"[Directory]\n{key}={text}\n")
     assert not warnings(folder)
-    assert getattr(load(folder, {}).directory, field) == value
+    assert getattr(load(folder, NO_PORT).directory, field) == value
 
 
 @pytest.mark.parametrize(
@@ -362,25 +365,25 @@ def test_bad_values_of_the_directory_section_are_told_with_key_and_line(
 
 def test_c82_browsing_is_turned_off_in_the_debug_section(folder: Path) -> None:
     write(folder, INI, "[debug]\nVPDIR_IGNORE_BROWSE=1\n")
-    assert not load(folder, {}).directory.browse
+    assert not load(folder, NO_PORT).directory.browse
 
 
 def test_c83_resolve_lists(folder: Path) -> None:
     write(folder, INI, "[Config]\nST_RESOLVE_BLACKLIST= *.Evil.org , x.org\nST_RESOLVE_WHITELIST=y.org\n")
-    directory = load(folder, {}).directory
+    directory = load(folder, NO_PORT).directory
     assert directory.resolve_blacklist == ("*.evil.org", "x.org")
     assert directory.resolve_whitelist == ("y.org",)
 
 
 def test_c84_traces(folder: Path) -> None:
     write(folder, INI, "[Debug]\nVP_LDAP_TRACE=1\nST_TLS_DEBUG=1\nUSERINFO_DEBUG_LEVEL=5\n")
-    assert load(folder, {}).traces == TraceSettings(ldap=True, tls=True, user_info=True)
+    assert load(folder, NO_PORT).traces == TraceSettings(ldap=True, tls=True, user_info=True)
 
 
 def test_c61_c62_intervals_come_from_the_community_file(folder: Path) -> None:
     text = community().replace("<R>", '<R><S DirRefreshInterval="240" ConfigRefreshInterval="1"/>')
     write(folder, COMMUNITY, text)
-    directory = load(folder, {}).directory
+    directory = load(folder, NO_PORT).directory
     assert (directory.refresh_interval, directory.config_refresh_interval) == (14400.0, 60.0)
 
 
@@ -526,7 +529,7 @@ def test_c59_the_leave_to_send_the_accounts_password_in_clear_is_told_every_time
 
 def test_a_file_that_is_wrong_throughout_gives_a_bounded_list(folder: Path) -> None:
     write(folder, INI, "prose\n" * 15_000 + "[Config]\nST_TLS_SECURITY_LEVEL=9\n")
-    found = check(folder, {})
+    found = check(folder, NO_PORT)
     assert len(found) <= Diagnostics.MOST + 2
     assert found[0].key == "ST_TLS_SECURITY_LEVEL"
     assert found[-1].code is Finding.Q44
@@ -543,10 +546,10 @@ def test_what_is_not_listed_is_counted_file_by_file(folder: Path) -> None:
     write(folder, INI, "prose\n" * 1_500)
     slips = "".join(f'<Set SetId="{n}" params="Nme{n}"/>' for n in range(700))
     write(folder, CARDS, cards().replace("</ParamsSets>", f"{slips}</ParamsSets>"))
-    left = {file_of(p): p.message for p in check(folder, {}) if p.code is Finding.Q44}
+    left = {file_of(p): p.message for p in check(folder, NO_PORT) if p.code is Finding.Q44}
     counted = {file: int(message.split()[0]) for file, message in left.items()}
     assert counted.keys() == {INI, CARDS}
-    listed = sum(p.code is not Finding.Q44 for p in check(folder, {}))
+    listed = sum(p.code is not Finding.Q44 for p in check(folder, NO_PORT))
     assert sum(counted.values()) + listed == 1_500 + 701
     assert listed == Diagnostics.MOST
 
@@ -563,9 +566,9 @@ UNDOCUMENTED = (("MAX_SESSION_AGE", "-1"),)
 @pytest.mark.parametrize("scope", ["ST", "STLDAP"])
 @pytest.mark.parametrize(("key", "value"), INBOUND)
 def test_c34_keys_for_inbound_tls_do_not_touch_ldap(folder: Path, scope: str, key: str, value: str) -> None:
-    plain = load(folder, {}).tls
+    plain = load(folder, NO_PORT).tls
     write(folder, INI, f"[Config]\n{scope}_TLS_{key}={value}\n")
-    assert load(folder, {}).tls == plain
+    assert load(folder, NO_PORT).tls == plain
 
 
 @pytest.mark.parametrize("value", ["1", "", "what is this?", "-99999999999999999999"])
@@ -573,10 +576,10 @@ def test_c34_keys_for_inbound_tls_do_not_touch_ldap(folder: Path, scope: str, ke
 def test_c38_keys_without_a_documented_meaning_are_taken_and_never_fail(
     folder: Path, key: str, value: str
 ) -> None:
-    plain = load(folder, {}).tls
+    plain = load(folder, NO_PORT).tls
     write(folder, INI, f"[Config]\nST_TLS_{key}={value}\n")
     assert errors(folder) == []
-    assert load(folder, {}).tls == plain
+    assert load(folder, NO_PORT).tls == plain
 
 
 # Row C94, pitfall D41: the four unencrypted connections of "only passwords" go to `Port`.
@@ -669,7 +672,7 @@ def test_what_is_no_env_file_is_refused(folder: Path, make: Callable[[Path], obj
 
 
 def test_an_env_file_that_is_named_and_missing_is_an_error(folder: Path) -> None:
-    (problem,) = check(folder, {}, env_files=[folder / "none.env"])
+    (problem,) = check(folder, NO_PORT, env_files=[folder / "none.env"])
     assert (problem.code, file_of(problem)) == (Finding.Q41, str(folder / "none.env"))
 
 
@@ -678,7 +681,7 @@ def test_an_env_file_that_is_named_and_missing_is_an_error(folder: Path) -> None
 
 def test_c88_the_attributes_that_tell_similar_names_apart(folder: Path) -> None:
     write(folder, COMMUNITY, community('DescAttribute="title" GroupDescAttribute="description"'))
-    server = load(folder, {}).servers[0]
+    server = load(folder, NO_PORT).servers[0]
     assert server.description_attribute == "title"
     assert server.group_description_attribute == "description"
 
@@ -686,7 +689,9 @@ def test_c88_the_attributes_that_tell_similar_names_apart(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["AnonymousBindingEnable", "MixedResolveFilter", "BrowseChunkSize"])
 def test_c89_further_names_of_sametime_are_known_and_get_one_note(folder: Path, name: str) -> None:
     write(folder, COMMUNITY, community(f'{name}="1"'))
-    assert [(p.code, p.severity, p.key) for p in check(folder, {})] == [(Finding.Q57, Severity.NOTE, name)]
+    assert [(p.code, p.severity, p.key) for p in check(folder, NO_PORT)] == [
+        (Finding.Q57, Severity.NOTE, name)
+    ]
 
 
 def test_c89_what_anonymous_users_may_do_gets_one_note_each(folder: Path) -> None:
@@ -694,7 +699,7 @@ def test_c89_what_anonymous_users_may_do_gets_one_note_each(folder: Path) -> Non
         "<R>", '<R><AnonymousAccess BrowseEnabled="1"><Domain>x</Domain></AnonymousAccess>'
     )
     write(folder, COMMUNITY, text)
-    assert [(p.code, p.key) for p in check(folder, {})] == [
+    assert [(p.code, p.key) for p in check(folder, NO_PORT)] == [
         (Finding.Q57, "BrowseEnabled"),
         (Finding.Q57, "Domain"),
     ]

@@ -136,6 +136,13 @@ def test_of_two_settings_on_one_line_the_one_that_counts_is_named() -> None:
     assert (findings.problems[0].code, findings.problems[0].key) == (Finding.Q50, "PORT")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("text", ["\0<\0a\0/\0>", "<\0a\0/\0>\0", "\0\0bü<c/>", "<a>\n\0</a>", "\0<\0a\0é"])
+def test_a_text_with_nuls_is_not_read_in_another_encoding(text: str, encoding: str) -> None:
+    """The parser would take some of them for UTF-16 inside of UTF-8."""
+    assert refused(text.encode(encoding)).code is Pitfall.D15
+
+
 def test_an_empty_file_is_told() -> None:
     assert refused(" \n").code is Pitfall.D15
 

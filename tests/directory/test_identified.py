@@ -148,11 +148,14 @@ async def test_c87_no_dn_and_no_id_goes_past_what_the_login_filter_bars(
             await directory.authenticate(name, "alice-secret")
 
 
-async def test_c87_the_login_filter_comes_before_the_id(serve: Serve, directory_of: DirectoryOf) -> None:
+async def test_c87_a_name_that_is_the_id_of_another_is_ambiguous(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
     more = "dn: uid=zed,ou=people,o=example\nobjectClass: inetOrgPerson\nuid: zed\ncn: Zed\nsn: alice\n"
     server = {"user_id_attribute": "sn", "login_filter": Template("(uid=%s)")}
     directory = await directory_of(await serve(more), server=server)
-    assert (await directory.resolve_login("alice")).dn == small.person_dn("alice")
+    with pytest.raises(AmbiguousNameError):
+        await directory.resolve_login("alice")
     assert (await directory.resolve_login("Evans")).dn == small.person_dn("erin")
     with pytest.raises(AmbiguousNameError):
         await directory.resolve_login("Smith")

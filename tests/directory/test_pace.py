@@ -1,4 +1,4 @@
-"""A refusal takes as long for a name that nobody has as for a wrong password."""
+"""A refusal takes as long whatever the reason: an unknown name, a locked account, a wrong password."""
 
 import pytest
 
@@ -29,17 +29,10 @@ def pace(clock: Clock) -> ConstantTimeRefusal:
 
 
 async def refused(pace: ConstantTimeRefusal, clock: Clock, seconds: float) -> float:
-    """How long somebody waits for a refusal for which the server needs so long."""
+    """How long a refusal takes for which the server needs so long."""
     began = pace.now()
     clock.time += seconds
     await pace.refused(began)
-    return clock.time - began
-
-
-async def nobody(pace: ConstantTimeRefusal, clock: Clock, seconds: float) -> float:
-    began = pace.now()
-    clock.time += seconds
-    await pace.nobody(began)
     return clock.time - began
 
 
@@ -49,49 +42,78 @@ def accepted(pace: ConstantTimeRefusal, clock: Clock, seconds: float) -> None:
     pace.accepted(began)
 
 
-async def test_nobody_waits_as_long_as_those_who_were_refused(
-    pace: ConstantTimeRefusal, clock: Clock
-) -> None:
-    accepted(pace, clock, 0.2)
-    known = [await refused(pace, clock, 0.2 + nth / 100) for nth in range(5)]
-    waited = [await nobody(pace, clock, 0.001) for _ in range(200)]
-    assert {round(each, 6) for each in waited} == {round(each, 6) for each in known}
+FAST = 0.002
+"""What a server needs for an unknown name or a locked account: it hashes nothing."""
 
 
-async def test_who_was_accepted_is_measure_enough_until_somebody_is_refused(
+async def test_the_first_try_at_a_locked_account_takes_as_long_as_a_wrong_password(
     pace: ConstantTimeRefusal, clock: Clock
 ) -> None:
-    accepted(pace, clock, 0.2)
-    assert await nobody(pace, clock, 0.001) == pytest.approx(0.2)
-    await refused(pace, clock, 2.5)
-    assert await nobody(pace, clock, 0.001) == pytest.approx(2.5)
+    accepted(pace, clock, 0.1)
+    assert await refused(pace, clock, FAST) == pytest.approx(0.15)
+    assert await refused(pace, clock, 0.095) == pytest.approx(0.15)
+
+
+async def test_repeating_one_name_changes_nothing(pace: ConstantTimeRefusal, clock: Clock) -> None:
+    """Neither fast answers nor slow ones make refusals faster or slower while sign-ins stay as they are."""
+    accepted(pace, clock, 0.1)
+    for seconds in (FAST, 0.11):
+        waited = {round(await refused(pace, clock, seconds), 6) for _ in range(200)}
+        assert waited == {0.15}
+
+
+async def test_answers_that_come_later_are_imitated_by_those_that_come_early(
+    pace: ConstantTimeRefusal, clock: Clock
+) -> None:
+    accepted(pace, clock, 0.1)
+    late = [await refused(pace, clock, 0.1 if nth % 4 else 0.3) for nth in range(64)]
+    early = [await refused(pace, clock, FAST) for _ in range(200)]
+    for times in (late, early):
+        assert {round(each, 6) for each in times} == {0.15, 0.3}
+        assert sum(each > 0.2 for each in times) / len(times) == pytest.approx(0.25, abs=0.14)
 
 
 async def test_before_anybody_has_signed_in_all_refusals_take_the_same_time(
     pace: ConstantTimeRefusal, clock: Clock
 ) -> None:
     """The second attempt too: no sample that a name itself has left tells whether it is somebody's."""
-    waited = [await attempt(pace, clock, 0.1) for attempt in (refused, nobody, refused, nobody)]
+    waited = [await refused(pace, clock, seconds) for seconds in (0.1, FAST, 0.1, FAST)]
     assert waited == [pytest.approx(FIRST_REFUSALS)] * 4
 
 
-async def test_an_answer_that_is_late_anyway_is_not_held_back(
+async def test_an_answer_that_is_late_anyway_is_held_back_to_the_next_step_only(
     pace: ConstantTimeRefusal, clock: Clock
 ) -> None:
-    accepted(pace, clock, 0.2)
-    assert await nobody(pace, clock, 0.3) == pytest.approx(0.3)
+    accepted(pace, clock, 0.1)
+    assert await refused(pace, clock, 0.301) == pytest.approx(0.31)
 
 
 async def test_what_a_password_cost_long_ago_is_forgotten(pace: ConstantTimeRefusal, clock: Clock) -> None:
     for seconds in (5.0, *[0.2] * 64):
         accepted(pace, clock, seconds)
         await refused(pace, clock, seconds)
-    assert max([await nobody(pace, clock, 0.0) for _ in range(500)]) == pytest.approx(0.2)
+    clock.time += 61
+    assert max([await refused(pace, clock, 0.0) for _ in range(500)]) == pytest.approx(0.3)
+
+
+async def test_one_slow_sign_in_among_many_makes_refusals_no_slower(
+    pace: ConstantTimeRefusal, clock: Clock
+) -> None:
+    for seconds in (0.1, 0.1, 0.1, 8.0, 0.1):
+        accepted(pace, clock, seconds)
+    assert await refused(pace, clock, FAST) == pytest.approx(0.15)
+
+
+async def test_no_refusal_takes_longer_than_5_seconds_because_sign_ins_do(
+    pace: ConstantTimeRefusal, clock: Clock
+) -> None:
+    accepted(pace, clock, 30.0)
+    assert await refused(pace, clock, FAST) == pytest.approx(5.0)
 
 
 async def test_what_a_timer_is_late_shows_in_no_refusal(pace: ConstantTimeRefusal, clock: Clock) -> None:
     """A held answer comes a little later than planned. If one at once did not wait, too, that would tell."""
-    accepted(pace, clock, 0.0368)
+    accepted(pace, clock, 0.0245)
     waited = [await refused(pace, clock, seconds) for seconds in (0.0371, 0.0369, 0.0374)]
-    waited += [await nobody(pace, clock, 0.001) for _ in range(20)]
+    waited += [await refused(pace, clock, 0.001) for _ in range(20)]
     assert {round(each, 6) for each in waited} == {0.04}

@@ -1,5 +1,6 @@
 """Walk 2: names as typed to people and groups."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -11,7 +12,7 @@ from quintet.directory.directory import Directory
 from quintet.directory.errors import DirectoryUnavailableError, UnknownNameError
 from quintet.directory.events import Event, Warned
 from quintet.directory.records import Group, Person
-from quintet.directory.resolve import may_be_resolved
+from quintet.directory.resolve import _Match, _merged, may_be_resolved
 from quintet.embedded.faults import AnswerWith, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap import Scope
@@ -292,3 +293,20 @@ async def test_c88_without_these_attributes_there_is_no_description(
     directory = await directory_of(await serve(), server={"description_attribute": "carLicense"})
     (alice,) = (await directory.resolve("alice", groups=False)).matches
     assert alice.description is None
+
+
+async def test_others_have_their_turn_while_a_thousand_long_names_are_compared() -> None:
+    turns = 0
+
+    async def tick() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    dns = [f"cn={nth}{'x' * 8000},{small.BASE}" for nth in range(1000)]
+    matches = [_Match(Group(dn, dn, "x", "s"), exact=False) for dn in dns]
+    assert len(await _merged(matches)) == 1000
+    ticking.cancel()
+    assert turns >= 8000 * 1000 / (64 * 1024)

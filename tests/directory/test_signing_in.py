@@ -14,9 +14,11 @@ from quintet.directory.errors import (
     UnknownNameError,
 )
 from quintet.directory.events import Event, SignedIn
+from quintet.directory.identified import filter_of_any_name
 from quintet.directory.services import Service
-from quintet.embedded.faults import AnswerWith, Drop, failing
+from quintet.embedded.faults import AnswerWith, Drop, Faults, failing
 from quintet.embedded.server import EmbeddedServer
+from quintet.ldap import Template, parse
 from quintet.runtime.event_log import EventLogger
 from support import small
 from support.directories import DEAD
@@ -107,28 +109,28 @@ async def test_c48_the_log_of_a_server_tells_a_name_that_several_have_and_the_pe
     assert "alice-secret" not in str(logs)
 
 
-async def test_who_is_nobody_waits_as_long_as_a_wrong_password_takes_and_nobody_else_waits(
+async def test_every_refusal_waits_as_long_as_a_wrong_password_may_take_and_nobody_else_waits(
     serve: Serve, directory_of: DirectoryOf
 ) -> None:
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
-        slept.append(seconds)
+        slept.append(round(seconds, 6))
 
-    directory = await directory_of(await serve())
+    server = await serve()
+    directory = await directory_of(server)
     pace = directory._refusals = ConstantTimeRefusal(now=lambda: 0.0, sleep=sleep)
     pace.accepted(-0.2)
-    for name in ("nobody", "smith", "*", "a" * 2000):
-        slept.clear()
+    for name in ("nobody", "smith", "*", "a" * 2000, "alice"):
         with pytest.raises(AuthenticationError):
-            await directory.authenticate(name, "alice-secret")
-        assert slept == [0.2], name
-    slept.clear()
-    await directory.authenticate("alice", "alice-secret")
+            await directory.authenticate(name, "wrong")
+    server.faults = failing(AnswerWith(49, "80090308: LdapErr: DSID-0C, data 775, v1db1"), "bind")
     with pytest.raises(AuthenticationError):
-        await directory.authenticate("alice", "wrong")
-    assert slept == []
-    assert (list(pace._accepted), list(pace._refused)) == ([0.2, 0.0], [0.0])
+        await directory.authenticate("alice", "alice-secret")
+    assert slept == [0.3] * 6
+    server.faults = Faults()
+    await directory.authenticate("alice", "alice-secret")
+    assert slept == [0.3] * 6
 
 
 @pytest.mark.parametrize("name", ["alice", "nobody", "smith"])
@@ -221,3 +223,67 @@ async def test_c40_a_server_that_is_down_does_not_hide_the_others(
 async def test_c51_the_id_is_the_attribute_that_is_set(serve: Serve, directory_of: DirectoryOf) -> None:
     directory = await directory_of(await serve(), server={"user_id_attribute": "UID"})
     assert (await directory.resolve_login("alice@example.com")).id == "alice"
+
+
+async def test_c87_a_dn_signs_in_as_the_entry_that_has_it(serve: Serve, directory_of: DirectoryOf) -> None:
+    directory = await directory_of(await serve())
+    for uid in ("alice", "comma", "odd"):
+        dn = small.person_dn(uid)
+        for typed in (dn, dn.upper(), f" {dn} "):
+            assert (await directory.resolve_login(typed)).id == dn
+        assert (await directory.authenticate(dn, f"{uid}-secret")).id == dn
+        with pytest.raises(AuthenticationError):
+            await directory.authenticate(dn, "wrong")
+
+
+@pytest.mark.parametrize(
+    "dn",
+    [small.group_dn("engineers"), small.BASE, small.person_dn("nobody"), "uid=alice,o=other", "uid="],
+)
+async def test_c87_a_dn_of_no_user_is_no_login_name(serve: Serve, directory_of: DirectoryOf, dn: str) -> None:
+    directory = await directory_of(await serve())
+    with pytest.raises(UnknownNameError):
+        await directory.resolve_login(dn)
+    with pytest.raises(AuthenticationError):
+        await directory.authenticate(dn, "alice-secret")
+
+
+_BARS = "(&(objectclass=inetOrgPerson)(!(mail=bob@example.com))(|(uid=%s)(mail=%s)))"
+
+
+async def test_c87_no_dn_and_no_id_goes_past_a_filter_that_bars_a_user(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    changes = {"login_filter": Template(_BARS), "user_id_attribute": "cn"}
+    directory = await directory_of(await serve(), server=changes)
+    assert (await directory.authenticate("Alice Adams", "alice-secret")).id == "Alice Adams"
+    assert (await directory.authenticate(small.person_dn("alice"), "alice-secret")).id == "Alice Adams"
+    for name in ("bob", "Bob Brown", small.person_dn("bob")):
+        with pytest.raises(AuthenticationError):
+            await directory.authenticate(name, "bob-secret")
+
+
+async def test_c87_a_name_that_is_the_id_of_another_user_is_ambiguous(
+    serve: Serve, directory_of: DirectoryOf
+) -> None:
+    changes = {"login_filter": Template("(&(objectclass=inetOrgPerson)(uid=%s))"), "user_id_attribute": "sn"}
+    other = f"dn: {small.person_dn('brown')}\nobjectClass: inetOrgPerson\nuid: brown\ncn: Other\nsn: Other\n"
+    directory = await directory_of(await serve(other), server=changes)
+    with pytest.raises(AmbiguousNameError):
+        await directory.resolve_login("brown")
+    assert (await directory.resolve_login("Adams")).name == "Alice Adams"
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("(&(objectclass=person)(STUser=1)(uid=%s))", "(&(objectclass=person)(STUser=1)(uid=*))"),
+        ("(|(cn=%s*)(mail~=%s))", "(|(cn=*)(mail=*))"),
+        ("(&(uid=%s)(!(blocked=%s)))", "(&(uid=*)(!(blocked=*)))"),
+        ("(uid:caseExactMatch:=%s)", None),
+        ("(uid>=%s)", None),
+    ],
+)
+def test_the_filter_of_any_name_keeps_what_else_is_demanded(template: str, expected: str | None) -> None:
+    found = filter_of_any_name(template)
+    assert found == (None if expected is None else parse(expected))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,10 +16,10 @@ from support.peer import serving, silence
 
 
 def resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
-    async def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+    async def look_up(*_: object) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(address, "look_up", look_up)
 
 
 @contextlib.contextmanager
@@ -99,3 +100,49 @@ async def test_of_two_that_answer_at_once_one_is_taken_and_the_other_closed(
         with await address.dial(Address("two.example", 389)) as taken:
             assert len(sockets[before:]) == 2
             assert open_ones(sockets[before:]) == [taken]
+
+
+_SILENT_NAME_SERVER = """
+import asyncio, socket, sys, threading
+from quintet.ldap.connection import Address, connect
+from quintet.ldap.errors import ConnectError, LdapError
+
+real = socket.getaddrinfo
+
+def getaddrinfo(host, *rest, **options):
+    if not options.get("flags"):
+        threading.Event().wait(600)
+    return real(host, *rest, **options)
+
+socket.getaddrinfo = getaddrinfo
+
+async def main():
+    try:
+        await connect(Address("silent.example", 389), timeout=0.2)
+    except LdapError as error:
+        print(type(error).__name__)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_name_server_that_does_not_answer_holds_nothing_longer_than_its_limit() -> None:
+    """Neither the connect, nor the end of the loop, nor that of the process."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _SILENT_NAME_SERVER, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(60):
+            said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert (said.split(), process.returncode) == ([b"ConnectError"], 0)
+
+
+async def test_what_the_name_service_says_is_raised_where_it_was_asked() -> None:
+    with pytest.raises(UnicodeError):
+        await address.look_up("a" * 70 + ".example", 389)
+    with pytest.raises(socket.gaierror):
+        await address.look_up("host.invalid", 389)
+    assert await address.look_up("localhost", 389)

@@ -401,3 +401,14 @@ def test_a_long_filter_is_not_kept() -> None:
     before = filters._encoded_text.cache_info().currsize
     assert encoded(f"(cn={'x' * 5000})") == Equality("cn", b"x" * 5000).encode()
     assert filters._encoded_text.cache_info().currsize == before
+
+
+@pytest.mark.parametrize("rule", ["caseExactMatch;x", "a b", "1", ""])
+def test_a_matching_rule_has_no_options(rule: str) -> None:
+    with pytest.raises(FilterSyntaxError):
+        Extensible("cn", rule, b"x").encode()
+    part = (
+        ber.octet_string(rule.encode(), 0x81) + ber.octet_string(b"cn", 0x82) + ber.octet_string(b"x", 0x83)
+    )
+    with pytest.raises(ber.BerError):
+        decode(ber.tlv(0xA9, part))

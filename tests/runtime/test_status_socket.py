@@ -1,10 +1,13 @@
 """What a running server tells about its connections, and to whom."""
 
+import asyncio
 import os
 import socket
 import stat
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +16,11 @@ from hypothesis import strategies as st
 from quintet.directory import Certificate, ConnectionState, ConnectionStatus, Service
 from quintet.runtime.status_socket import (
     SOCKET,
+    Answered,
+    RequestUnavailableError,
     Running,
     StatusSocketError,
+    ask_running,
     decode,
     encode,
     read_status,
@@ -103,3 +109,27 @@ async def test_the_services_own_folder_is_asked_first_and_a_server_of_another_fo
     async with serve_status(runtime / SOCKET, lambda: running(ours)):
         assert await read_status(ours, {"RUNTIME_DIRECTORY": str(runtime)}) == running(ours)
         assert await read_status(other, {"RUNTIME_DIRECTORY": str(runtime)}) is None
+
+
+async def test_a_request_is_answered_with_its_arguments(tmp_path: Path) -> None:
+    async def shout(request: dict[str, Any]) -> str:
+        return str(request["text"]).upper()
+
+    async with serve_status(tmp_path / SOCKET, lambda: running(tmp_path), {"shout": shout}):
+        assert await ask_running(tmp_path, {}, "shout", text="hey") == Answered("HEY")
+        with pytest.raises(RequestUnavailableError):
+            await ask_running(tmp_path, {}, "whisper")
+        assert await read_status(tmp_path, {}) == running(tmp_path)
+    assert await ask_running(tmp_path, {}, "shout", text="hey") is None
+
+
+@pytest.mark.parametrize("line", [b"\n", b"[]\n", b"null\n", b"{\n", b"\xff\n", b"x" * 100_000])
+async def test_what_is_no_request_gets_no_answer_and_the_next_one_does(tmp_path: Path, line: bytes) -> None:
+    async with serve_status(tmp_path / SOCKET, lambda: running(tmp_path)):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / SOCKET)
+        writer.write(line)
+        writer.write_eof()
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        assert await read_status(tmp_path, {}) == running(tmp_path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from quintet.directory.attempts import AttemptRules, LocalAttempts
 from quintet.directory.errors import (
     AmbiguousNameError,
     AuthenticationError,
@@ -16,7 +17,6 @@ from quintet.directory.errors import (
     UntrustedServerError,
 )
 from quintet.directory.records import Person
-from quintet.sametime.attempts import AttemptRules
 from quintet.sametime.community import SignInRule
 from quintet.sametime.credentials import AuthType
 from quintet.sametime.reason import ReasonCode
@@ -220,8 +220,8 @@ async def test_a_client_that_leaves_during_its_sign_in_is_not_signed_in(
 
 
 async def test_guessing_is_slowed_down(people: FakeDirectory, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, attempts=AttemptRules(name_at_address=2))
-    async with running(people, tmp_path, settings) as server:
+    attempts = LocalAttempts(AttemptRules(limit=2, hold=0.0))
+    async with running(people, tmp_path, attempts=attempts) as server:
         for _ in range(2):
             assert await refused(server, "alice", password=b"guess") is ReasonCode.INCORRECT_LOGIN
         assert await refused(server, "alice") is ReasonCode.LDAP_QUEUE_FULL

@@ -26,6 +26,7 @@ PLAIN = {
     # Tests run beside each other and beside a server of the developer's own, so fixed ports stay shut.
     "STI__Config__QUINTET_HTTP_PORT": "0",
     "STI__Config__QUINTET_METRICS_PORT": "0",
+    "STI__Debug__VPMX_PORT": "0",
 }
 
 

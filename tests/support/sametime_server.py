@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from quintet.config import ServerLimits
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.proxy_protocol import SIGNATURE
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
-from quintet.sametime.server_limits import ServerLimits
 from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.settings import SametimeSettings
 from quintet.sametime.storage import DatabaseAddress

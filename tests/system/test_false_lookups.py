@@ -115,14 +115,17 @@ async def test_a_server_where_users_may_not_read_themselves_cannot_verify_and_th
     tmp_path: Path, make_slapd: Callable[..., Slapd]
 ) -> None:
     folder = settings_folder(tmp_path, make_slapd(self_read=False), level="passwords", account=None)
-    async with Directory(load(folder, {})) as directory:
-        with pytest.raises(DirectoryUnavailableError) as unavailable:
-            await directory.authenticate("alice", "alice-secret")
+    told: list[Event] = []
+    async with Directory(load(folder, {}), trace=told.append) as directory:
+        for _ in range(2):
+            with pytest.raises(DirectoryUnavailableError) as unavailable:
+                await directory.authenticate("alice", "alice-secret")
         with pytest.raises(AuthenticationError):
             await directory.authenticate("alice", "wrong")
     assert unavailable.value.why is UnreachableReason.ANSWER
     assert unavailable.value.service is Service.AUTHENTICATE
     assert unavailable.value.fix is not None
+    assert [each.service for each in told if isinstance(each, Warned)] == [Service.AUTHENTICATE], "once"
 
 
 @pytest.mark.parametrize("level", ["all", "none"])
@@ -133,3 +136,27 @@ async def test_other_levels_bind_and_ask_no_more(
     folder = settings_folder(tmp_path, make_slapd(self_read=False), level=level, account=None)
     async with Directory(load(folder, {})) as directory:
         assert (await directory.authenticate("alice", "alice-secret")).dn == ALICE
+
+
+@pytest.mark.parametrize("level", ["all", "passwords", "none"])
+async def test_c87_a_dn_signs_in_at_every_level(tmp_path: Path, small_slapd: Slapd, level: str) -> None:
+    folder = settings_folder(tmp_path / level, small_slapd, level=level, account=None)
+    async with Directory(load(folder, {})) as directory:
+        assert (await directory.authenticate(ALICE, "alice-secret")).id == ALICE
+        with pytest.raises(AuthenticationError):
+            await directory.authenticate(ALICE, "bob-secret")
+
+
+async def test_c87_a_false_answer_for_a_dn_does_not_sign_in_as_another(folder: Path) -> None:
+    def answer(_: SearchRequest) -> Iterable[Any]:
+        return then_done(entry(BOB, cn=[b"Alice Adams"], uid=[b"alice"]))
+
+    async with scripted(answer) as (port, _):
+
+        def route(service: Service, host: str, real: int) -> tuple[str, int]:
+            return ("127.0.0.1", port if service is Service.RESOLVE_LOGIN else real)
+
+        async with Directory(load(folder, {}), route=route) as directory:
+            for name in (ALICE, BOB.upper().replace("BOB", "alice")):
+                with pytest.raises(AuthenticationError):
+                    await directory.authenticate(name, "bob-secret")

@@ -204,6 +204,8 @@ async def test_the_pages_can_be_switched_off(web: Web) -> None:
         ("a?cc=b@example.com", "mailto:a%3Fcc%3Db@example.com"),
         ("javascript:alert(1)", None),
         ("a b@example.com", None),
+        ("a\udcff@example.com", None),
+        ("a@example.\udcff", None),
     ],
 )
 def test_mail_links(text: str, link: str | None) -> None:

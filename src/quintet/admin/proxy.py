@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from quintet.directory import Service
+from quintet.ldap import Address
+from quintet.ldap.address import dial
 
 _Key = tuple[Service, str, int]
 
@@ -99,8 +101,9 @@ class RecordingProxy:
     ) -> None:
         service, host, port = key
         try:
-            far_reader, far_writer = await asyncio.open_connection(host, port, limit=_CHUNK)
-        except OSError:
+            sock = await dial(Address(host, port))
+            far_reader, far_writer = await asyncio.open_connection(sock=sock, limit=_CHUNK)
+        except (OSError, UnicodeError):
             writer.transport.abort()
             return
         recording = Recording(service, writer.get_extra_info("peername")[:2], (host, port))

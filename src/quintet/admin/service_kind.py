@@ -5,6 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
+from quintet.ldap import Address
+from quintet.ldap.address import dial
+
 # An anonymous search of the root DSE for no attributes (RFC 4511 4.5.1, RFC 4512 5.1): all servers answer.
 _ROOT_DSE = (
     bytes.fromhex("302a020101632504000a01000a0100020100020100010100870b") + b"objectClass0\x05\x04\x031.1"
@@ -49,7 +52,7 @@ async def probe(host: str, port: int, *, patience: float = 3.0) -> ProbeAnswer:
 async def _answer(host: str, port: int, question: bytes, patience: float) -> ProbeAnswer:
     try:
         async with asyncio.timeout(patience):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await asyncio.open_connection(sock=await dial(Address(host, port)))
     except (OSError, TimeoutError):
         return ProbeAnswer(Speaks.NOTHING)
     try:

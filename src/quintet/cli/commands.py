@@ -54,6 +54,11 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         "contacts": CommandEntry(
             "contacts", _RUNNING, "Export, import and restore the contact lists that users keep."
         ),
+        "limits": CommandEntry(
+            "limits", _RUNNING, "List the sign-ins that failed too often, and let them in again."
+        ),
+        "sessions": CommandEntry("sessions", _RUNNING, "List who is signed in, and end sessions."),
+        "broadcast": CommandEntry("broadcast", _RUNNING, "Show a text to all users who are signed in."),
         "serve": CommandEntry("serve", _RUNNING, "Run the server until it is stopped."),
         "demo": CommandEntry("demo", _RUNNING, "Try Quintet out on the bundled sample directory."),
     }
@@ -145,6 +150,9 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "quintet contacts export >lists.jsonl",
             "quintet contacts history uid=jsmith,ou=people,o=example",
         ),
+        "limits": ("quintet limits list", "quintet limits clear jsmith"),
+        "limits list": ("quintet limits list --json",),
+        "limits clear": ("quintet limits clear jsmith", "quintet limits clear 192.0.2.7"),
         "contacts export": (
             "quintet contacts export --to lists.jsonl",
             "quintet contacts export uid=jsmith,ou=people,o=example",
@@ -158,6 +166,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "contacts rename": (
             "quintet contacts rename uid=jsmith,ou=people,o=example uid=jsmith2,ou=people,o=example",
         ),
+        "sessions": (
+            "quintet sessions",
+            "quintet sessions --json",
+        ),
+        "sessions end": ("quintet sessions end jsmith",),
+        "broadcast": ('quintet broadcast "The server restarts at 18:00."',),
         "serve": ("quintet serve --config /etc/quintet",),
         "demo": (
             "quintet demo",

@@ -12,10 +12,14 @@ from quintet.cli.exit_codes import ExitCode
 from quintet.cli.report_error import EXITS
 from quintet.runtime import AlreadyRunningError
 from quintet.runtime import serve as serve_folder
+from quintet.sametime.storage import DatabaseUrlError
+from quintet.tls import TlsSettingsError
 from quintet.web import PortError
 
 EXITS[AlreadyRunningError] = ExitCode.USAGE
 EXITS[PortError] = ExitCode.USAGE
+EXITS[DatabaseUrlError] = ExitCode.USAGE
+EXITS[TlsSettingsError] = ExitCode.USAGE
 
 
 @command
@@ -25,7 +29,7 @@ def serve(
         bool, typer.Option("--debug", help="Log every operation, and all else at debug level.")
     ] = False,
 ) -> None:
-    """Opens all connections and keeps them open. Changed settings are reloaded; SIGHUP reloads them now.
+    """Serves Sametime clients and browsers. Changed settings are reloaded; SIGHUP reloads them now.
 
     SIGTERM and Ctrl-C stop it after the requests in flight are answered.
     """

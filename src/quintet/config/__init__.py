@@ -33,7 +33,9 @@ from quintet.config.ini_values import is_variable
 from quintet.config.load import check, load, read, settings_file
 from quintet.config.parsers import Value, unquoted
 from quintet.config.render import render_cards, render_community, render_ini
+from quintet.config.sametime_port import ClientCertificates, SametimePortSettings
 from quintet.config.schema import CARDS, COMMUNITY, INI
+from quintet.config.server_limits import ServerLimits
 from quintet.config.settings import (
     Account,
     CardServer,
@@ -65,10 +67,13 @@ __all__ = [
     "CardServer",
     "CardSettings",
     "CardStorage",
+    "ClientCertificates",
     "Detail",
     "DirectorySettings",
     "EditError",
     "Network",
+    "SametimePortSettings",
+    "ServerLimits",
     "ServerSettings",
     "Settings",
     "SettingsError",

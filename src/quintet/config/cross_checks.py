@@ -1,5 +1,6 @@
 """What shows only when the files are compared: protection, trust, business cards beside the rest."""
 
+from ipaddress import ip_address
 from itertools import pairwise
 
 from quintet.config.ini_values import IniValues
@@ -24,6 +25,7 @@ def check_together(settings: Settings, values: IniValues, findings: Diagnostics)
     _check_trust(settings, findings)
     _check_trusted_hosts(settings, findings)
     _check_cards(settings, findings)
+    _check_port(settings, values, findings)
 
 
 def encrypts(settings: Settings) -> bool:
@@ -225,3 +227,35 @@ def _check_order(settings: Settings, cards: list[CardServer], findings: Diagnost
             )
             fix = "list the servers in one order in both files"
             findings.add(Pitfall.D25, second.place, "StorageDetails", message, fix)
+
+
+def _check_port(settings: Settings, values: IniValues, findings: Diagnostics) -> None:
+    """The Sametime port beside its address, its certificate and the other ports."""
+    port, web = settings.sametime, settings.web
+    if not port.port:
+        return
+    where = values.get("QUINTET_LEGACY_CLIENTS") or Value("", "QUINTET_LEGACY_CLIENTS", Place(INI))
+    local = _is_loopback(web.address)
+    if port.legacy_clients == "allow" and not local:
+        message = (
+            f"{where.key} is allow: a listener on the network can read the passwords of clients without TLS,"
+            " and what they write"
+        )
+        findings.add(Finding.Q113, where.place, where.key, message)
+    if port.tls.key_store is None:
+        if port.legacy_clients == "refuse":
+            message = f"{where.key} is refuse, and no certificate is set, so no Sametime client can sign in"
+            findings.add(Finding.Q114, where.place, where.key, message)
+        elif port.legacy_clients == "loopback" and not local:
+            message = "no certificate is set, so only Sametime clients on this machine can sign in"
+            findings.add(Finding.Q115, where.place, "STMUX_TLS_KEY_STORE_FILE", message)
+    for key, other in (("QUINTET_HTTP_PORT", web.port), ("QUINTET_METRICS_PORT", web.metrics_port)):
+        value = values.get("VPMX_PORT") or values.get(key)
+        if other == port.port and value is not None:
+            message = f"VPMX_PORT and {key} are both {other}"
+            findings.add(Finding.Q116, value.place, value.key, message)
+
+
+def _is_loopback(address: str) -> bool:
+    """Whether only clients on this machine reach a port at this address."""
+    return ip_address(address).is_loopback

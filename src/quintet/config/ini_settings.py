@@ -24,6 +24,8 @@ def read_directory(
         allow_clear_service_bind=read.flag("QUINTET_ALLOW_CLEAR_SERVICE_BIND"),
         allow_expired_passwords=read.flag("QUINTET_ALLOW_EXPIRED_PASSWORDS"),
         login_domains=tuple(domain.casefold() for domain in read.words("QUINTET_LOGIN_DOMAINS")),
+        sign_in_limit=read.number("QUINTET_SIGN_IN_LIMIT"),
+        sign_in_network_limit=read.number("QUINTET_SIGN_IN_NETWORK_LIMIT"),
         sasl_user=read.text("QUINTET_SASL_USER") or None,
         connections_per_task=connections,
         bind_connections=2 * connections,

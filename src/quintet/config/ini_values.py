@@ -18,7 +18,6 @@ from quintet.config.schema import (
     LDAP_PREFIXES,
     OTHER_PREFIXES,
     STORE_NAMES,
-    Kind,
     Setting,
     security_names,
     without_scope,
@@ -58,12 +57,12 @@ class IniValues:
                 return Value(entry.value, entry.written, entry.place)
         return None
 
-    def scoped(self, name: str) -> tuple[str, Origin] | None:
-        """The value of a TLS key for LDAP with its origin: `STLDAP_` if set, else `ST_` (config 2.4).
+    def scoped(self, name: str, prefixes: tuple[str, ...] = LDAP_PREFIXES) -> tuple[str, Origin] | None:
+        """The value of a TLS key with its origin, from the first of these scopes that has it (config 2.4).
 
         `name` is without its prefix: "TLS_TRUST_STORE_FILE".
         """
-        for prefix in LDAP_PREFIXES:
+        for prefix in prefixes:
             value = self.get(prefix + name)
             if value is not None:
                 return value.text, Origin(value.key, value.place)
@@ -103,7 +102,7 @@ def _check_name(entry: IniEntry, findings: Diagnostics) -> None:
         message = f"{entry.written} is in quotes, which are part of its value"
         findings.add(Pitfall.D34, entry.place, entry.written, message, "remove the quotes")
     value = Value(entry.value, entry.written, entry.place)
-    check_characters(value, secret=known.kind is Kind.SECRET, findings=findings)
+    check_characters(value, secret=known.kind.is_secret, findings=findings)
 
 
 def _misplaced(entry: IniEntry, known: Setting, findings: Diagnostics) -> None:

@@ -11,7 +11,8 @@ from quintet.config.environment import ENV_FILES, Variable, read_env_file, read_
 from quintet.config.ini import read_ini
 from quintet.config.ini_settings import read_directory, read_traces
 from quintet.config.ini_values import IniValues
-from quintet.config.schema import CARDS, COMMUNITY, INI
+from quintet.config.sametime_port import SametimePortSettings, read_port
+from quintet.config.schema import CARDS, COMMUNITY, INI, PORT_PREFIXES
 from quintet.config.settings import CardSettings, Settings
 from quintet.config.source import EditError
 from quintet.config.stcommunityconfig import CommunitySettings, read_community
@@ -94,6 +95,7 @@ def read(
         cards=_cards(files),
         traces=read_traces(values, findings),
         web=read_web(values, findings),
+        sametime=_port(values, folder, findings),
     )
     if settings.cards and settings.tls.crl_file:
         checked = (
@@ -251,6 +253,12 @@ def read_ini_values(files: Files, environ: Mapping[str, str], env_files: Sequenc
     entries = read_ini(file.data, files.findings, file.name) if file is not None else ()
     variables = (*files.variables(env_files), *variables_of(environ))
     return IniValues(entries, read_variables(variables, files.findings))
+
+
+def _port(values: IniValues, folder: Path, findings: Diagnostics) -> SametimePortSettings:
+    """The port for Sametime clients. The TLS keys of one that is not opened say nothing."""
+    port = read_port(values, findings)
+    return replace(port, tls=read_tls(values, folder, findings, PORT_PREFIXES)) if port.port else port
 
 
 def _community(files: Files) -> CommunitySettings:

@@ -80,7 +80,7 @@ class SettingsReader:
         """
         setting = self._table[name]
         value = self._get(setting)
-        secret = setting.kind is Kind.SECRET
+        secret = setting.kind.is_secret
         if value is None or (not value.text if secret else value.blank):
             return None
         self.places[name] = value.place

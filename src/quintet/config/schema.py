@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from quintet.config.server_limits import limits_table
 from quintet.tls import TlsSettings
 
 INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
@@ -38,6 +39,12 @@ class Kind(Enum):
     FILTER = "LDAP filter"
     ATTRIBUTE = "attribute name"
     CHOICE = "one of"
+    DATABASE = "database URL"
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether a value is never shown."""
+        return self in (Kind.SECRET, Kind.DATABASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ def group(source: str, *settings: Setting, **common: Any) -> tuple[Setting, ...]
     return tuple(replace(setting, source=source, **common) for setting in settings)
 
 
-NOT_SERVED = "it concerns Sametime's client connections, which Quintet does not serve"
+NOT_SERVED = "it concerns a part of Sametime that Quintet does not have"
 NO_JAVA = "Quintet runs no Java"
 DOCUMENTED_MEMBERS = 1000
 """Most members of a public group that Sametime documents (config 3.5)."""
@@ -97,7 +104,10 @@ LONGEST_SECONDS = 86_400
 
 LDAP_PREFIXES = ("STLDAP_", "ST_")
 """The scopes of TLS keys that LDAP looks at, the narrower one first (2.4)."""
-OTHER_PREFIXES = ("STMUX_", "STSRV_")
+PORT_PREFIXES = ("STMUX_", "ST_")
+"""The scopes that the port for Sametime clients looks at, the narrower one first."""
+OTHER_PREFIXES = ("STSRV_",)
+SCOPES = tuple(dict.fromkeys((*LDAP_PREFIXES, *PORT_PREFIXES, *OTHER_PREFIXES)))
 FOREIGN_PREFIXES = ("STSAML_",)
 FOREIGN_SECTIONS = ("stconvomap", "stinfouser", "stpresencesubmgr", "ST_BB_NAMES")
 """Sections with keys that are not about the directory: nothing is said about these."""
@@ -106,7 +116,8 @@ COMPONENT_KEYS = ("VP_TRACE_ALL",)
 
 _CONFIG, _DIRECTORY, _DEBUG = ("Config",), ("Directory",), ("Debug",)
 _USUAL = TlsSettings()
-_INBOUND = "it concerns inbound TLS, and Quintet accepts no clients"
+_INBOUND = "TLS_CLIENT_AUTH"
+_NO_CACHE = "sessions are resumed by tickets, for which the server keeps nothing"
 _STORE = "p12 or jks; by the file's extension if not set"
 _STASHED = "stash file of its password"
 _TLS = (
@@ -117,7 +128,12 @@ _TLS = (
         Setting("TLS_TRUST_STORE_PASSWORD", Kind.SECRET, "its password"),
         Setting("TLS_TRUST_STORE_PASSWORD_STASH_FILE", Kind.PATH, _STASHED),
         Setting("TLS_KEY_STORE_TYPE", Kind.TEXT, f"format of the key store: {_STORE}"),
-        Setting("TLS_KEY_STORE_FILE", Kind.PATH, "Quintet's own key and certificate, where one is required"),
+        Setting(
+            "TLS_KEY_STORE_FILE",
+            Kind.PATH,
+            "Quintet's own key and certificate: what the Sametime port presents, and what an LDAP server gets"
+            " that requires one",
+        ),
         Setting("TLS_KEY_STORE_PASSWORD", Kind.SECRET, "its password"),
         Setting("TLS_KEY_STORE_PASSWORD_STASH_FILE", Kind.PATH, _STASHED),
         Setting(
@@ -137,11 +153,21 @@ _TLS = (
     ),
     *group(
         "2.3",
-        Setting("TLS_CLIENT_AUTH", Kind.NUMBER, "ask clients for a certificate: 0 no, 1 want, 2 need", "0"),
+        Setting(
+            _INBOUND,
+            Kind.NUMBER,
+            "Sametime port: ask clients for a certificate: 0 no, 1 want, 2 need",
+            "0",
+            (0, 2),
+            security=True,
+        ),
+    ),
+    *group(
+        "2.3",
         Setting("TLS_MAX_SESSION_AGE", Kind.NUMBER, "longest use of one session", "-1"),
         Setting("TLS_SESSION_CACHE_SIZE", Kind.NUMBER, "sessions kept for resumption", "-1"),
         Setting("TLS_SESSION_CACHE_TIME", Kind.NUMBER, "longest reuse of a session, in seconds", "0"),
-        unused=_INBOUND,
+        unused=_NO_CACHE,
         quiet=True,
     ),
 )
@@ -160,11 +186,24 @@ def without_scope(name: str) -> str:
 def _scoped(prefix: str) -> Iterable[Setting]:
     for setting in _TLS:
         key = replace(setting, name=prefix + setting.name, sections=_CONFIG)
-        yield key if prefix in LDAP_PREFIXES else replace(key, unused=NOT_SERVED, quiet=True)
+        if prefix in OTHER_PREFIXES:
+            key = replace(key, unused=NOT_SERVED, quiet=True)
+        elif setting.name == _INBOUND and prefix not in PORT_PREFIXES:
+            key = replace(key, unused="Quintet is the client of LDAP servers", quiet=True)
+        yield key
+
+
+def _limits() -> Iterable[Setting]:
+    """The bounds of the Sametime port."""
+    for each in limits_table():
+        unit = f" ({each.unit.value})" if each.unit.value else ""
+        meaning = each.meaning[:1].lower() + each.meaning[1:] + unit
+        bounds = (int(each.least), int(each.most))
+        yield Setting(each.setting, Kind.NUMBER, meaning, f"{int(each.default)}", bounds, source=OURS)
 
 
 INI_KEYS: tuple[Setting, ...] = (
-    *(key for prefix in (*LDAP_PREFIXES, *OTHER_PREFIXES) for key in _scoped(prefix)),
+    *(key for prefix in SCOPES for key in _scoped(prefix)),
     *group(
         "2.9",
         Setting(
@@ -299,7 +338,8 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "QUINTET_TRUSTED_PROXIES",
             Kind.LIST,
-            "networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed",
+            "networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; at the"
+            " Sametime port they must send a PROXY protocol header (version 2)",
             security=True,
         ),
         Setting(
@@ -309,7 +349,28 @@ INI_KEYS: tuple[Setting, ...] = (
             "0",
             security=True,
         ),
-        Setting("QUINTET_READY_NEEDS", Kind.LIST, "parts without which /readyz is red: directory, cards"),
+        Setting(
+            "QUINTET_SIGN_IN_LIMIT",
+            Kind.NUMBER,
+            "failed sign-ins with one name from one network after which more are refused for a time that"
+            " grows; ten times as many with one name from all networks; 0 = no limit",
+            "10",
+            (0, 1000),
+            security=True,
+        ),
+        Setting(
+            "QUINTET_SIGN_IN_NETWORK_LIMIT",
+            Kind.NUMBER,
+            "the same for all names from one network, which is an IPv4 address or an IPv6 /64; 0 = no limit",
+            "200",
+            (0, 1_000_000),
+            security=True,
+        ),
+        Setting(
+            "QUINTET_READY_NEEDS",
+            Kind.LIST,
+            "parts without which /readyz is red: directory, cards, database",
+        ),
         Setting("QUINTET_PEOPLE_PAGES", Kind.FLAG, "0 = no pages for people in a browser", "1"),
         Setting(
             "QUINTET_ADMIN_GROUP",
@@ -317,6 +378,70 @@ INI_KEYS: tuple[Setting, ...] = (
             "name or DN of the group whose members are administrators",
             security=True,
         ),
+        sections=_CONFIG,
+    ),
+    Setting(
+        "VPMX_PORT",
+        Kind.PORT,
+        "port for Sametime clients, with TLS and without; 0 = none",
+        "1533",
+        (0, 65_535),
+        sections=_DEBUG,
+        source="2.10",
+    ),
+    *group(
+        OURS,
+        Setting(
+            "QUINTET_LEGACY_CLIENTS",
+            Kind.CHOICE,
+            "which Sametime clients may sign in without TLS: those on this machine, all, or none",
+            "loopback",
+            choices=("loopback", "allow", "refuse"),
+            security=True,
+        ),
+        Setting(
+            "QUINTET_SIGN_INS",
+            Kind.CHOICE,
+            "when a user signs in again: many = both sessions stay, newest = the old one ends, oldest = the"
+            " new one is refused",
+            "many",
+            choices=("many", "newest", "oldest"),
+        ),
+        Setting(
+            "QUINTET_ANONYMOUS_USERS",
+            Kind.FLAG,
+            "1 = Sametime clients may sign in without a name and a password",
+            "0",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_RECHECK_MINUTES",
+            Kind.MINUTES,
+            "how often it is asked whether a signed-in user may still sign in; 0 = never",
+            "60",
+            (0, YEAR),
+        ),
+        Setting(
+            "QUINTET_DATABASE",
+            Kind.DATABASE,
+            "where contact lists are kept: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE; the"
+            " file quintet.db beside the settings if not set",
+        ),
+        Setting(
+            "QUINTET_FIRST_CONTACTS",
+            Kind.TEXT,
+            "DNs of public groups, separated by ;, that fill the contact list of a user who has none",
+        ),
+        Setting("QUINTET_NODE", Kind.TEXT, "name of this server; the machine's name if not set"),
+        Setting(
+            "QUINTET_BROWSE_PAGES",
+            Kind.FLAG,
+            "1 = Sametime clients may page through the directory (experimental)",
+            "0",
+        ),
+        Setting("QUINTET_FILE_TRANSFER", Kind.FLAG, "0 = Sametime clients may not send files", "1"),
+        Setting("QUINTET_MAX_FILE_KB", Kind.NUMBER, "largest file in KB; 0 = unlimited", "0", (0, 10**7)),
+        *_limits(),
         sections=_CONFIG,
     ),
     *group(
@@ -360,14 +485,36 @@ INI_KEYS: tuple[Setting, ...] = (
     *group(
         "2.10",
         Setting("ST_COMMUNITY_ID", Kind.TEXT, "name of the community", sections=_CONFIG),
-        Setting("VPMX_PORT", Kind.PORT, "multiplexer: plain port", "1533", sections=_DEBUG),
-        Setting("VPMX_TLS_PORT", Kind.PORT, "multiplexer: TLS port", sections=_DEBUG),
         Setting("VPMX_DISABLE_CONFIGURATION_UPDATE", Kind.FLAG, "multiplexer", "0", sections=_DEBUG),
-        Setting("VPMX_CAPACITY", Kind.NUMBER, "multiplexer: most connections", "20000", sections=_CONFIG),
         Setting("VP_SECURITY_LEVEL", Kind.NUMBER, "oldest client let in", "25", sections=_CONFIG),
-        Setting("ST_AUTH_TOKEN", Kind.TEXT, "kinds of sign-in token", sections=("ST_BB_NAMES",)),
         unused=NOT_SERVED,
         quiet=True,
+    ),
+    *group(
+        "2.10",
+        Setting(
+            "VPMX_TLS_PORT",
+            Kind.PORT,
+            "multiplexer: TLS port",
+            sections=_DEBUG,
+            unused="clients with TLS and without use the same port, VPMX_PORT",
+        ),
+        Setting(
+            "VPMX_CAPACITY",
+            Kind.NUMBER,
+            "multiplexer: most connections",
+            "20000",
+            sections=_CONFIG,
+            unused="QUINTET_MAX_SESSIONS is the limit",
+        ),
+        Setting(
+            "ST_AUTH_TOKEN",
+            Kind.TEXT,
+            "kinds of sign-in token",
+            sections=("ST_BB_NAMES",),
+            unused="tokens are not accepted",
+            quiet=True,
+        ),
     ),
 )
 KNOWN_INI = {key.name.casefold(): key for key in INI_KEYS}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from quintet.config.sametime_port import SametimePortSettings
 from quintet.config.schema import CARDS, COMMUNITY, KNOWN_INI
 from quintet.config.web_settings import WebSettings
 from quintet.config.xml_schema import ANYWHERE
@@ -93,6 +94,8 @@ class DirectorySettings:
     `allow_expired_passwords` (`QUINTET_ALLOW_EXPIRED_PASSWORDS`): the right password signs in also when it
     has expired or must be changed.
     `login_domains` (`QUINTET_LOGIN_DOMAINS`): removed from `DOMAIN\name`; in lower case.
+    `sign_in_limit` (`QUINTET_SIGN_IN_LIMIT`), `sign_in_network_limit` (`QUINTET_SIGN_IN_NETWORK_LIMIT`):
+    failures of a name from one network, and of one network, that block more; 0 for no limit.
     `mail_shortcut`: Sametime looks up mail addresses without the configured filter; Quintet does not.
     """
 
@@ -103,6 +106,8 @@ class DirectorySettings:
     sasl_user: str | None = None
     allow_expired_passwords: bool = False
     login_domains: tuple[str, ...] = ()
+    sign_in_limit: int = _usual("QUINTET_SIGN_IN_LIMIT")
+    sign_in_network_limit: int = _usual("QUINTET_SIGN_IN_NETWORK_LIMIT")
     connections_per_task: int = _usual("ST_DB_LDAP_CONNECTIONS_NUMBER")
     bind_connections: int = 2 * _usual("ST_DB_LDAP_CONNECTIONS_NUMBER")
     pending_high: int = _usual("ST_DB_LDAP_PENDING_MAX")
@@ -204,4 +209,5 @@ class Settings:
     cards: CardSettings | None
     traces: TraceSettings
     web: WebSettings = field(default_factory=WebSettings)
+    sametime: SametimePortSettings = field(default_factory=SametimePortSettings)
     problems: tuple[Diagnostic, ...] = field(default=(), compare=False)

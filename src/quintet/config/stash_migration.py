@@ -11,7 +11,7 @@ from pathlib import Path
 from quintet.config.edit import remove_key
 from quintet.config.ini_values import is_variable
 from quintet.config.load import Files, read_ini_values, settings_file
-from quintet.config.schema import INI
+from quintet.config.schema import INI, LDAP_PREFIXES, PORT_PREFIXES
 from quintet.config.source import EditError
 from quintet.config.trust import read_tls
 from quintet.diagnostics import Diagnostic, Diagnostics, Finding, Pitfall, Place, Severity
@@ -24,7 +24,7 @@ _SECTION = "Config"
 def stash_passwords(
     folder: Path, environ: Mapping[str, str], *, env_files: Sequence[Path] = ()
 ) -> tuple[Diagnostic, ...]:
-    """Does what a first start does, for trust store and key store, and reports what was done or went wrong.
+    """Does what a first start does, for the stores of LDAP and of the Sametime port, and reports it.
 
     Where a stash file is set and does not exist yet, it is written, and the clear password removed from
     sametime.ini; no other byte of that changes. A password in a variable cannot be removed: a warning says
@@ -33,11 +33,12 @@ def stash_passwords(
     """
     findings = Diagnostics()
     values = read_ini_values(Files(folder, {}, Diagnostics()), environ, env_files)
-    profile = read_tls(values, folder, Diagnostics())
-    for name, location in (("TRUST", profile.trust_store), ("KEY", profile.key_store)):
-        password = values.scoped(f"TLS_{name}_STORE_PASSWORD")
-        if location is not None and password is not None:
-            _stash(folder, location, password[1], findings)
+    for prefixes in (LDAP_PREFIXES, PORT_PREFIXES):
+        profile = read_tls(values, folder, Diagnostics(), prefixes)
+        for name, location in (("TRUST", profile.trust_store), ("KEY", profile.key_store)):
+            password = values.scoped(f"TLS_{name}_STORE_PASSWORD", prefixes)
+            if location is not None and password is not None:
+                _stash(folder, location, password[1], findings)
     return findings.problems
 
 

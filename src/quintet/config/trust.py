@@ -1,11 +1,16 @@
-"""TLS for LDAP: the keys of sametime.ini as a profile, and whether the stores that it names can be used."""
+"""TLS of LDAP and of the Sametime port: the keys of sametime.ini as profiles, and whether stores work."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import final
 
+from cryptography import x509
+
 from quintet.config.cross_checks import encrypts
 from quintet.config.ini_values import IniValues
+from quintet.config.sametime_port import ClientCertificates
 from quintet.config.schema import INI, LDAP_PREFIXES
 from quintet.config.settings import Settings
 from quintet.diagnostics import (
@@ -23,6 +28,7 @@ from quintet.tls import (
     CrlError,
     NoSuchEntryError,
     Origin,
+    SettingNames,
     StashError,
     Store,
     StoreError,
@@ -35,6 +41,7 @@ from quintet.tls import (
     read_crls,
     read_tls_settings,
     stale,
+    subject_of,
 )
 
 _CONTAINER = PurePosixPath("/local")
@@ -65,13 +72,20 @@ def code_of(error: StoreError) -> Code:
     return next(code for kind, code in _STORE_CODES if isinstance(error, kind))
 
 
-def read_tls(values: IniValues, folder: Path, findings: Diagnostics) -> TlsSettings:
-    """The profile that the keys give, `STLDAP_` over `ST_`. Relative paths count from `folder`."""
-    crls = values.get("QUINTET_TLS_CRL_FILE")
+def read_tls(
+    values: IniValues, folder: Path, findings: Diagnostics, prefixes: tuple[str, ...] = LDAP_PREFIXES
+) -> TlsSettings:
+    """The profile that the keys of these scopes give. Relative paths count from `folder`.
+
+    Revocation lists are those of the LDAP servers' certificates.
+    """
+    crls = values.get("QUINTET_TLS_CRL_FILE") if prefixes is LDAP_PREFIXES else None
     crl_file = None if crls is None else (crls.text, Origin(crls.key, crls.place))
-    profile, problems = read_tls_settings(values.scoped, base=folder, crl_file=crl_file)
+    profile, problems = read_tls_settings(
+        partial(values.scoped, prefixes=prefixes), base=folder, crl_file=crl_file
+    )
     for problem in problems:
-        origin = problem.origin or Origin(LDAP_PREFIXES[0] + problem.key, Place(INI))
+        origin = problem.origin or Origin(prefixes[0] + problem.key, Place(INI))
         severity = Severity.ERROR if problem.fatal else Severity.WARNING
         message = f"{origin.key}: {problem.message}"
         findings.add(_code_of_key(problem, profile), origin.place, origin.key, message, severity=severity)
@@ -83,6 +97,7 @@ def read_tls(values: IniValues, folder: Path, findings: Diagnostics) -> TlsSetti
         profile,
         trust_store=located("trust_store", profile.trust_store),
         key_store=located("key_store", profile.key_store),
+        names=SettingNames(prefix=f"{prefixes[0]}TLS_"),
     )
 
 
@@ -128,6 +143,11 @@ def check_stores(settings: Settings, findings: Diagnostics) -> None:
     for storage in settings.cards.storages if settings.cards else ():
         needed = any(s.ssl_enabled for s in storage.servers)
         checker.trust_store(storage.tls, needed=needed, unusable=Pitfall.D7 if ours else Pitfall.D4)
+    port = settings.sametime
+    if port.port:
+        checker.key_store(port.tls, needed=True, unusable=Finding.Q111)
+        if port.client_certificates is not ClientCertificates.NONE:
+            checker.trust_store(port.tls, needed=True, unusable=Finding.Q111)
 
 
 @final
@@ -151,12 +171,12 @@ class _Checker:
             self._report(unusable, profile.origins.get("trust_store"), message, fix, needed=needed)
         return store is not None and bool(store.trusted)
 
-    def key_store(self, profile: TlsSettings, *, needed: bool) -> None:
-        store = self._store(profile, "key_store", needed=needed)
+    def key_store(self, profile: TlsSettings, *, needed: bool, unusable: Code = Pitfall.D4) -> None:
+        store = self._store(profile, "key_store", needed=needed, unusable=unusable)
         if store is None:
             return
         try:
-            chosen_key(store, profile)
+            chosen = chosen_key(store, profile)
         except NoSuchEntryError as error:
             label, aliases = profile.key_label, [key.alias for key in store.keys]
             unknown = label is not None and label.lower() not in (alias.lower() for alias in aliases)
@@ -164,6 +184,16 @@ class _Checker:
             origin = profile.origins.get("key_label") or profile.origins.get("key_store")
             message = f"{error.path}: {error.message}{did_you_mean(near)}"
             self._report(Finding.Q88, origin, message, error.fix, needed=needed)
+            return
+        self._expiry(chosen.certificate, profile, needed=needed)
+
+    def _expiry(self, certificate: x509.Certificate, profile: TlsSettings, *, needed: bool) -> None:
+        now, end = datetime.now(UTC), certificate.not_valid_after_utc
+        if not needed or end > now:
+            return
+        store = profile.key_store.path if profile.key_store else ""
+        message = f"{store}: the certificate {subject_of(certificate)} expired on {end:%Y-%m-%d}"
+        self._report(Finding.Q112, profile.origins.get("key_store"), message, None, needed=False)
 
     def crls(self, profile: TlsSettings, *, needed: bool) -> None:
         if profile.crl_file is None:

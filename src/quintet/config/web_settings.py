@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-READY_NEEDS = ("directory", "cards")
+READY_NEEDS = ("directory", "cards", "database")
 """What `QUINTET_READY_NEEDS` may name."""
 
 
@@ -60,7 +60,7 @@ def read_web(values: IniValues, findings: Diagnostics) -> WebSettings:
         allow_unencrypted_sign_in=read.flag("QUINTET_ALLOW_UNENCRYPTED_SIGN_IN"),
         people_pages=read.flag("QUINTET_PEOPLE_PAGES"),
         ready_needs=_each(
-            read, "QUINTET_READY_NEEDS", findings, _part, f"a list of {' and '.join(READY_NEEDS)}"
+            read, "QUINTET_READY_NEEDS", findings, _part, f"a list of {', '.join(READY_NEEDS)}"
         ),
         admin_group=read.text("QUINTET_ADMIN_GROUP"),
     )

@@ -176,10 +176,14 @@ class _Reader:
         parser.StartDoctypeDeclHandler = self._refuse_doctype
 
     def document(self) -> XmlDocument:
+        # No XML has a NUL. With one at the beginning, expat takes the text for UTF-16, whatever it is told.
+        nul = self._text.find("\0")
+        if nul >= 0:
+            raise self._malformed(nul, _CODES[expat.errors.XML_ERROR_INVALID_TOKEN])
         try:
             self._parser.Parse(self._bytes, True)
         except expat.ExpatError as error:
-            raise self._malformed(error.code) from None
+            raise self._malformed(self._position(max(self._parser.ErrorByteIndex, 0)), error.code) from None
         elements = tuple(self._done[index] for index in range(len(self._done)))
         return XmlDocument(self._source, elements, tuple(self._parts))
 
@@ -267,8 +271,7 @@ class _Reader:
         message = "the file has a document type (<!DOCTYPE), which could include other files"
         raise EditError(message, line, code=Finding.Q47)
 
-    def _malformed(self, code: int) -> EditError:
-        position = self._position(max(self._parser.ErrorByteIndex, 0))
+    def _malformed(self, position: int, code: int) -> EditError:
         position, what = _explain(self._text, position, code)
         line, column = self._lines.place(position)
         return EditError(f"the XML is malformed at column {column}: {what}", line)

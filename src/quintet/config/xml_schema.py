@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from quintet.config.schema import LONGEST_SECONDS, NO_JAVA, NOT_SERVED, OURS, YEAR, Kind, Setting, group
+from quintet.config.schema import LONGEST_SECONDS, NO_JAVA, OURS, YEAR, Kind, Setting, group
 
 Table = dict[str, Setting]
 
@@ -77,17 +77,15 @@ CONNECTION = _table(
 )
 """On `Connection`, or on an element around it as the default of all inside."""
 
-_ASKED = "Quintet asks the directory each time, so there is nothing to refresh"
 ANYWHERE = _table(
     group(
         "3.2",
         Setting(
             "DirRefreshInterval",
             Kind.MINUTES,
-            "how often cached names are refreshed",
+            "how often names that clients look up by ID, and public groups in their lists, are read again",
             "60",
             (1, YEAR),
-            unused=_ASKED,
         ),
         Setting("ConfigRefreshInterval", Kind.MINUTES, "how often the files are read again", "60", (1, YEAR)),
     )
@@ -102,7 +100,7 @@ ANONYMOUS_ACCESS = _table(
         Setting("NamePrefix", Kind.TEXT, "how their names begin"),
         Setting("Domain", Kind.TEXT, "their domain"),
         Setting("AnonFileTransfer", Kind.TEXT, "whether they may send files"),
-        unused=NOT_SERVED,
+        unused="QUINTET_ANONYMOUS_USERS in [Config] of sametime.ini decides about anonymous users",
     )
 )
 """Of `AnonymousAccess`."""

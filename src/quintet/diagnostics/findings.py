@@ -261,3 +261,40 @@ class Finding(Code):
     impact: the path of the container does not exist here; the file of that name in the settings folder is
     used
     fix: nothing has to be done"""
+    # The port for Sametime clients.
+    Q110 = """error: The database URL cannot be used
+    impact: contact lists would be kept nowhere
+    fix: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, or remove QUINTET_DATABASE for a
+    file beside the settings
+    see: reference/settings.md"""
+    Q111 = """error: The certificate of the Sametime port cannot be used
+    impact: Sametime clients cannot connect with TLS
+    fix: set STMUX_TLS_KEY_STORE_FILE, _TYPE and _PASSWORD to a store with the server's key and certificate
+    see: how-to/sign-in-with-pidgin-and-finch.md"""
+    Q112 = """warning: The server's own certificate has expired
+    impact: clients that check certificates refuse the connection
+    fix: put a new certificate and its key into the store; SIGHUP loads it
+    see: how-to/sign-in-with-pidgin-and-finch.md"""
+    Q113 = """warning: Sametime clients without TLS are allowed on the network
+    impact: their passwords are only hidden by a method that a determined listener breaks, and messages can be
+    read and changed
+    fix: let clients use TLS, and set QUINTET_LEGACY_CLIENTS to loopback or refuse
+    see: explanation/sametime-clients.md"""
+    Q114 = """error: No Sametime client can sign in
+    impact: clients without TLS are refused, and there is no certificate for TLS
+    fix: set STMUX_TLS_KEY_STORE_FILE, _TYPE and _PASSWORD; VPMX_PORT=0 in [Debug] switches the port off
+    see: how-to/sign-in-with-pidgin-and-finch.md"""
+    Q115 = """note: Only Sametime clients on this machine can sign in
+    impact: clients on other machines need TLS, and there is no certificate for it
+    fix: set STMUX_TLS_KEY_STORE_FILE, _TYPE and _PASSWORD; VPMX_PORT=0 in [Debug] switches the port off
+    see: how-to/sign-in-with-pidgin-and-finch.md"""
+    Q116 = """error: Two services have the same port
+    impact: the second one cannot listen, so Quintet does not start
+    fix: set one of them to another port, or to 0 to switch it off"""
+    # Levels.
+    Q120 = """warning: Users may not read their own entries, as far as the account shows
+    impact: under "only passwords" the entry of a user is read back after the bind, so that an attacker who
+    changes the unencrypted lookup signs in as nobody else; where that is not allowed, no user can sign in
+    fix: let users read their own entries (slapd: access ... by self read), or encrypt all connections with
+    quintet protect all; then try quintet authenticate
+    see: explanation/protection.md"""

@@ -11,6 +11,15 @@
 
 from quintet.directory.account_state import AccountState
 from quintet.directory.anonymous import BIND_REQUIRED
+from quintet.directory.attempts import (
+    AttemptCount,
+    AttemptOutcome,
+    AttemptRules,
+    IpAddress,
+    LocalAttempts,
+    SignInAttempts,
+    limited_sign_in,
+)
 from quintet.directory.browse import LARGEST_PAGE
 from quintet.directory.connections import Connections
 from quintet.directory.connector import BindMethod, BoundConnection, Connector, ConnectOverride, unavailable
@@ -45,13 +54,14 @@ from quintet.directory.errors import (
     DirectoryUnavailableError,
     InvalidPageTokenError,
     OutOfScopeError,
+    TooManyAttemptsError,
     UnencryptedBindError,
     UnknownGroupError,
     UnknownNameError,
     UnreachableReason,
     UntrustedServerError,
 )
-from quintet.directory.events import ConnectionEvent, Event, SignedIn, Trace, Warned
+from quintet.directory.events import ConnectionEvent, Event, SignedIn, SignInsBlocked, Trace, Warned
 from quintet.directory.group_members import without_bits
 from quintet.directory.kinds import (
     ACCOUNT_DISABLED,
@@ -94,6 +104,9 @@ __all__ = [
     "USER_ACCOUNT",
     "AccountState",
     "AmbiguousNameError",
+    "AttemptCount",
+    "AttemptOutcome",
+    "AttemptRules",
     "AuthenticationError",
     "BindMethod",
     "Bound",
@@ -116,6 +129,8 @@ __all__ = [
     "Group",
     "GroupLevel",
     "InvalidPageTokenError",
+    "IpAddress",
+    "LocalAttempts",
     "Membership",
     "Mode",
     "OutOfScopeError",
@@ -126,10 +141,13 @@ __all__ = [
     "Searched",
     "Service",
     "ServicePool",
+    "SignInAttempts",
+    "SignInsBlocked",
     "SignedIn",
     "Snapshot",
     "SslContextCache",
     "Step",
+    "TooManyAttemptsError",
     "Trace",
     "UnencryptedBindError",
     "UnknownGroupError",
@@ -145,6 +163,7 @@ __all__ = [
     "identity",
     "is_name",
     "lies_under",
+    "limited_sign_in",
     "listed",
     "may_be_resolved",
     "of_group_class",

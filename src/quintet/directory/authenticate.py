@@ -4,9 +4,9 @@ Where the lookup of the name is not encrypted, it is not believed: an attacker w
 entry whose password they know. So the entry that was bound is read back over the encrypted connection of the
 bind. It must match the login filter for the name, and the person is made from it.
 
-Only the configured filter decides who may log in, also by a DN or an ID (`login_lookup`). Sametime's
-shortcut, which searches mail-like names in the mail attribute alone, is left out: it goes past a filter that
-bars people (config 2.9).
+Only the configured filter decides who may log in. Sametime's shortcut, which searches mail-like names in the
+mail attribute alone, is left out: it goes past a filter that bars people (config 2.9). A DN or an ID as login
+name means the entry that has it, if the filter finds that entry by some name (row C87).
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import final
 
 from quintet.directory.account_state import AccountState
@@ -30,8 +31,8 @@ from quintet.directory.errors import (
     UnreachableReason,
 )
 from quintet.directory.events import SignedIn
-from quintet.directory.login_lookup import find_login, proofs
-from quintet.directory.queries import answered_badly
+from quintet.directory.identified import login_by_dn, login_id_filter
+from quintet.directory.queries import answered_badly, name_filter
 from quintet.directory.records import Person
 from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
@@ -56,6 +57,13 @@ _REMEMBERED = 64
 
 _STEP = 0.01
 """Seconds. Refusals are sent at whole steps after they began, so that a late timer shows in none."""
+_MARGIN = 1.5
+"""How many times longer than three of four sign-ins a refusal takes at least."""
+_HASHED = 0.25
+"""The part of the least time of a refusal that an answer takes for which the server has hashed a password."""
+_LONGEST_HOLD = 5.0
+_RECENT = 60.0
+"""Seconds for which a late answer is imitated: it was late because of the load of the moment."""
 _LONGEST_PASSWORD = 4096
 
 # What a server answers to a bind that it does not accept from this user (RFC 4511 appendix A): not held here
@@ -66,13 +74,14 @@ _NO = frozenset({10, 19, 32, 34, 48, 49, 50, 53})
 
 @final
 class ConstantTimeRefusal:
-    """How long a refusal takes: as long for an unknown name as for a wrong password.
+    """How long a refusal takes: as long whatever the reason.
 
-    A server hashes nothing for an entry that does not exist, so its answer would come sooner, and tell. So
-    the times of binds for real entries are remembered; times are of `now`, in seconds. A bind that succeeds
-    hashes as well, so it is a measure as long as none was refused. That some may be delayed by the server
-    makes refusals the better measure. Refusals alone are none: an attacker who repeats a name would see by
-    the first sample whether it exists.
+    A server hashes nothing for an entry that does not exist, for a locked or disabled account, or where a
+    control refuses the bind, so these answers would come sooner, and tell. So every refusal is held until it
+    is clearly later than sign-ins of real users succeed: only they show what a password costs, and who has no
+    account adds nothing to them. Some answers to wrong passwords come later still. They are remembered, and
+    an answer that came too early to be one of them is held back as long as a recent one, drawn by lot.
+    Times are of `now`, in seconds, and include the lookup of the name.
     """
 
     def __init__(
@@ -84,29 +93,33 @@ class ConstantTimeRefusal:
         self.now = now
         self._sleep = sleep
         self._accepted: deque[float] = deque(maxlen=_REMEMBERED)
-        self._refused: deque[float] = deque(maxlen=_REMEMBERED)
+        self._refused: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)  # with the time of each
 
     def accepted(self, began: float) -> None:
-        """A bind for a real entry, which began then, has succeeded."""
+        """A sign-in that began then has succeeded."""
         self._accepted.append(self.now() - began)
 
     async def refused(self, began: float) -> None:
-        """A bind for a real entry, which began then, was refused. Returns when the user may know."""
-        took = self.now() - began
-        self._refused.append(took)
-        await self._hold(began, took if self._accepted else FIRST_REFUSALS)
-
-    async def nobody(self, began: float) -> None:
-        """A bind that began then was for no entry. Returns when one for an entry might have been refused."""
-        known = (self._refused or self._accepted) if self._accepted else (FIRST_REFUSALS,)
-        await self._hold(began, random.choice(known))  # noqa: S311 (one of many, not a secret)
-
-    async def _hold(self, began: float, seconds: float) -> None:
-        """Return at the first whole step after so many seconds, or after now."""
+        """A sign-in that began then is refused. Returns when the user may know."""
         now = self.now()
-        steps = math.ceil(max(seconds, now - began) / _STEP - 1e-6)
-        if (left := began + steps * _STEP - now) > 0:
+        took = seconds = now - began
+        least = self._least()
+        while self._refused and self._refused[0][0] < now - _RECENT:
+            self._refused.popleft()
+        if took >= least * _HASHED:
+            self._refused.append((now, took))
+        elif self._refused:
+            seconds = random.choice(self._refused)[1]  # noqa: S311 (one of many, not a secret)
+        steps = math.ceil(max(seconds, took, least) / _STEP - 1e-6)
+        if (left := began + steps * _STEP - self.now()) > 0:
             await self._sleep(left)
+
+    def _least(self) -> float:
+        """What nearly all wrong passwords take less than."""
+        if not self._accepted:
+            return FIRST_REFUSALS
+        usual = sorted(self._accepted)[len(self._accepted) * 3 // 4]
+        return min(_MARGIN * usual, _LONGEST_HOLD)
 
 
 async def resolve_login(snapshot: Snapshot, name: str) -> Person:
@@ -119,7 +132,7 @@ async def resolve_login(snapshot: Snapshot, name: str) -> Person:
     server, found = await _find(snapshot, name)
     if found is None or server is None:
         raise UnknownNameError("no person has this login name", service=Service.RESOLVE_LOGIN)
-    return found
+    return found.person
 
 
 async def authenticate(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str, password: str) -> Person:
@@ -127,7 +140,7 @@ async def authenticate(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: 
 
     Raises AuthenticationError for whatever is wrong with name or password, in the same words and, as far as
     it is up to us, after the same time: for an unknown name, a bind is made for an entry that does not exist,
-    and its answer is held back for as long as one for a real entry takes. Raises DirectoryUnavailableError,
+    and every refusal is held back by `refusals`. Raises DirectoryUnavailableError,
     UntrustedServerError and UnencryptedBindError when the directory could not tell.
     """
     started = time.perf_counter()
@@ -149,41 +162,47 @@ async def _sign_in(snapshot: Snapshot, refusals: ConstantTimeRefusal, name: str,
         raise AuthenticationError(reason="an empty or impossible password")
     if not name.strip():
         raise AuthenticationError(reason="an empty name")
+    began = refusals.now()
     name = without_domain(name, snapshot.directory.login_domains)
     reason = "no person has this name"
     try:
         server, found = await _find(snapshot, name)
     except AmbiguousNameError:
         server, found, reason = None, None, "several people have this name"
-    began = refusals.now()
     if found is None or server is None:
         await bind_nobody(snapshot.servers[0], password)
-        await refusals.nobody(began)
+        await refusals.refused(began)
         raise AuthenticationError(reason=reason)
-    bound = await _bind(server, found, name, password, allow=snapshot.directory.allow_expired_passwords)
+    bound = await _bind(server, found, password, allow=snapshot.directory.allow_expired_passwords)
     if isinstance(bound, Person):
         refusals.accepted(began)
         return bound
-    await refusals.refused(began)
     await _ask_the_rest(snapshot, server, name)
+    await refusals.refused(began)
     if isinstance(bound, AccountState):
         raise AuthenticationError(reason=bound.meaning, state=bound)
     raise AuthenticationError(reason=bound)
 
 
-async def _bind(
-    server: Server, found: Person, name: str, password: str, *, allow: bool
-) -> Person | AccountState | str:
+@dataclass(frozen=True, slots=True)
+class _Login:
+    """The person whom a login name means, and the filter that their entry matches for that reason."""
+
+    person: Person
+    proof: bytes
+
+
+async def _bind(server: Server, login: _Login, password: str, *, allow: bool) -> Person | AccountState | str:
     """The person whose password this is, or why it is refused.
 
     A password that has expired or must be changed is proven right, and signs in only with `allow`.
     """
-    pool = server.pools[Service.AUTHENTICATE]
+    pool, found = server.pools[Service.AUTHENTICATE], login.person
     try:
         if server.pools[Service.RESOLVE_LOGIN].endpoint.encrypted or not pool.endpoint.encrypted:
             state = tell_bind(server.label, found.dn, await pool.bind(found.dn, password))
             return found if state.signs_in or allow else state
-        return await _bind_and_read_back(server, pool, found, name, password)
+        return await _bind_and_read_back(server, pool, login, password)
     except ResultError as error:
         if error.operation == "bind" and error.result_code in _NO:
             state = tell_bind(server.label, found.dn, error)
@@ -195,11 +214,10 @@ async def _bind(
 
 
 async def _bind_and_read_back(
-    server: Server, pool: ServicePool, found: Person, name: str, password: str
+    server: Server, pool: ServicePool, login: _Login, password: str
 ) -> Person | AccountState | str:
-    settings = server.settings
-    ways = proofs(server, name, found.dn)
-    if not ways or not is_below(identity(found.dn), (server.person_base_key,)):
+    settings, found = server.settings, login.person
+    if not is_below(identity(found.dn), (server.person_base_key,)):
         await bind_nobody(server, password)
         return _suspicious(server, "the entry found is not below the base")
 
@@ -213,12 +231,15 @@ async def _bind_and_read_back(
         state = tell_bind(server.label, found.dn, controls)
         if not state.signs_in:
             return state  # the server answers nothing more until the password is changed (row S128)
-        for way in ways:
-            entry = await read(connection, way)
-            if entry is not None:
-                return person(entry, settings)
+        entry = await read(connection, login.proof)
+        if entry is not None:
+            return person(entry, settings)
         if await read(connection, ANY_ENTRY) is not None:
             return _suspicious(server, "the entry found does not match the name")
+        server.warn_once(
+            Service.AUTHENTICATE,
+            "users may not read their own entries, so no sign-in can be verified at this protection level",
+        )
         raise DirectoryUnavailableError.because(
             UnreachableReason.ANSWER,
             "users may not read their own entries, so an unencrypted lookup cannot be verified",
@@ -252,15 +273,15 @@ async def _ask_the_rest(snapshot: Snapshot, server: Server, name: str) -> None:
     """Look the name up where an unknown one would have been, too, so that a refusal takes as long."""
     for other in snapshot.servers[snapshot.servers.index(server) + 1 :]:
         with suppress(DirectoryError):
-            await find_login(other, name)
+            await _find_at(other, name)
 
 
-async def _find(snapshot: Snapshot, name: str) -> tuple[Server | None, Person | None]:
+async def _find(snapshot: Snapshot, name: str) -> tuple[Server | None, _Login | None]:
     """The server and the person with this login name; None when no server has it."""
     failure: DirectoryError | None = None
     for server in snapshot.servers:
         try:
-            found = await find_login(server, name)
+            found = await _find_at(server, name)
         except AmbiguousNameError:
             await _ask_the_rest(snapshot, server, name)
             raise
@@ -272,6 +293,34 @@ async def _find(snapshot: Snapshot, name: str) -> tuple[Server | None, Person | 
     if failure is not None:
         raise failure
     return None, None
+
+
+async def _find_at(server: Server, name: str) -> _Login | None:
+    filled = name_filter(server.settings.login_filter.encode, name)
+    if filled is None:
+        return None
+    name = name.strip()
+    asked = [(server.login_search, filled)]
+    if (by_id := login_id_filter(server, name)) is not None:
+        asked.append((server.login_search, by_id))
+    try:
+        answers = await server.find_all(Service.RESOLVE_LOGIN, asked)
+        by_dn = await login_by_dn(server, name)
+    except LdapError as error:
+        raise answered_badly(error, server, Service.RESOLVE_LOGIN) from error
+    found = [(entry, tree) for (_, tree), each in zip(asked, answers, strict=True) for entry in each.entries]
+    found += [by_dn] if by_dn is not None else []
+    if len({identity(entry.dn) for entry, _ in found}) > 1 or any(each.cut for each in answers):
+        raise AmbiguousNameError(
+            "several entries have this login name",
+            service=Service.RESOLVE_LOGIN,
+            server=server.label,
+            fix="UserDnSearchFilter must find exactly one entry for each person",
+        )
+    if not found:
+        return None
+    entry, proof = found[0]
+    return _Login(person(entry, server.settings), proof)
 
 
 def _may_be_sent(password: str) -> bool:

@@ -39,7 +39,7 @@ from quintet.directory.errors import (
     UnreachableReason,
 )
 from quintet.directory.kinds import of_group_class, people_of
-from quintet.directory.queries import LONGEST_NAME, answered_badly, is_name, query_servers
+from quintet.directory.queries import LONGEST_NAME, Pauses, answered_badly, is_name, query_servers
 from quintet.directory.records import Container, Group, Page, Person
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
@@ -292,6 +292,7 @@ async def _filled(
 ) -> Page:
     """Fill a page, from as many kinds as it takes."""
     records: list[Container | Group | Person] = []
+    pauses = Pauses()
     kind, shown, cut = place.kind, place.shown, False
     while kind < _KINDS and len(records) < page_size:
         level = _level(server, place.dn, kind)
@@ -305,7 +306,9 @@ async def _filled(
                 Service.BROWSE, "it has no paged results (RFC 2696), so a level is shown up to its own limit"
             )
             continue
-        records += (_record(entry, kind, server) for entry in part.entries)
+        for entry in part.entries:
+            records.append(_record(entry, kind, server))
+            await pauses.after(len(entry.dn))
         cut = cut or part.cut
         if part.more:
             shown += len(part.entries)
@@ -369,6 +372,7 @@ async def _bases(server: Server) -> _Roots:
 async def _children_of_root(server: Server) -> _Roots:
     """Where the root itself is the naming context, as in Domino: what is below it, flat groups included."""
     entries: list[Container | Group] = []
+    pauses = Pauses()
     cut = False
     for kind in (0, 1):
         level = _level(server, "", kind)
@@ -377,6 +381,7 @@ async def _children_of_root(server: Server) -> _Roots:
         )
         cut = cut or found.cut
         for entry in found.entries:
+            await pauses.after(len(entry.dn))
             record = _record(entry, kind, server) if parsed(entry.dn) else None
             if isinstance(record, Container | Group):
                 entries.append(record)

@@ -4,6 +4,7 @@
 
     DirectoryError
     ├── AuthenticationError         authentication failed: unknown name and wrong password look the same
+    ├── TooManyAttemptsError        too many sign-ins of this name or from this network have failed
     ├── UnknownNameError            no entry has this name
     ├── AmbiguousNameError          several entries have it
     ├── UnknownGroupError           no public group has it
@@ -76,6 +77,14 @@ class AuthenticationError(DirectoryError):
         super().__init__(message)
         self.reason = reason
         self.state = state
+
+
+class TooManyAttemptsError(DirectoryError):
+    """Too many sign-ins have failed. The directory was not asked. `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("too many failed sign-ins; wait before the next one")
+        self.retry_after = retry_after
 
 
 class UnknownNameError(DirectoryError):

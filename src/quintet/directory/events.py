@@ -38,5 +38,17 @@ class SignedIn:
     seconds: float
 
 
-Event = ConnectionEvent | Warned | SignedIn
+@dataclass(frozen=True, slots=True)
+class SignInsBlocked:
+    """After too many failures sign-ins are refused for some seconds.
+
+    `scope` is "name at network", "network" or "name"; `network` is empty where the name counts from anywhere.
+    """
+
+    scope: str
+    network: str
+    seconds: float
+
+
+Event = ConnectionEvent | Warned | SignedIn | SignInsBlocked
 Trace = Callable[[Event], None]

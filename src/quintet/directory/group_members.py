@@ -32,7 +32,7 @@ from quintet.directory.kinds import (
     of_group_class,
     people_of,
 )
-from quintet.directory.queries import answered_badly, is_name, name_filter, query_servers
+from quintet.directory.queries import Pauses, answered_badly, is_name, name_filter, query_servers
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Membership, Person
 from quintet.directory.services import Service
@@ -201,7 +201,9 @@ class _OpenGroup:
             person_attributes(settings),
             limit=self.most + 1,
         )
+        pauses = Pauses()
         for each in found.entries:
+            await pauses.after(len(each.dn))
             self.people.setdefault(identity(each.dn), person(each, settings))
         self.truncated = found.cut or len(self.people) > self.most
 

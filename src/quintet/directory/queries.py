@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, final
 
 from quintet.directory.errors import DirectoryError, DirectoryUnavailableError, UnreachableReason
 from quintet.directory.services import Service
@@ -25,6 +25,8 @@ LONGEST_NAME = 1024
 
 _WANTS_A_BIND = (OperationsError, InsufficientAccessRights, StrongerAuthRequired, UnwillingToPerform)
 """Answers to anonymous searches (Active Directory: result 1)."""
+
+_BYTES_AT_ONCE = 32 * 1024
 
 _RAISE_LIMITS = "Raise the server's limits for this account (slapd: limits)"
 
@@ -94,6 +96,23 @@ async def _ask(server: Server, question: Callable[[Server], Awaitable[T]]) -> tu
         return error
     except LdapError as error:
         return answered_badly(error, server)
+
+
+@final
+class Pauses:
+    """Gives others their turn during work on what servers sent: after some KiB of it, and not before."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self) -> None:
+        self._done = 0
+
+    async def after(self, size: int) -> None:
+        """So many bytes were worked on."""
+        self._done += size
+        if self._done > _BYTES_AT_ONCE:
+            self._done = 0
+            await asyncio.sleep(0)
 
 
 async def gather_or_cancel(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from quintet.config import DirectorySettings
-from quintet.directory.entries import group, identity, parsed, person, same, texts
+from quintet.directory.entries import LONGEST_DN, group, identity, parsed, person, same, texts
 from quintet.directory.identified import by_dn, id_filter, is_group
-from quintet.directory.queries import is_name, name_filter, query_servers
+from quintet.directory.queries import Pauses, is_name, name_filter, query_servers
 from quintet.directory.records import Group, Person, Resolution
 from quintet.directory.services import Service
 from quintet.directory.snapshot import FoundEntries, Server, Snapshot
@@ -46,7 +46,7 @@ async def resolve(snapshot: Snapshot, name: str, *, people: bool = True, groups:
 
     answers = await query_servers(snapshot.servers, question)
     parts = [part for _, part in answers.given]
-    matches = _merged(
+    matches = await _merged(
         [*(m for part in parts for m in part.people), *(m for part in parts for m in part.groups)]
     )
     limit = snapshot.directory.max_results
@@ -92,8 +92,8 @@ async def _at(
     if entry is not None:
         found_by_dn = FoundEntries((entry,))
         if is_group(server, entry):
-            return _Part(groups=_groups(found_by_dn, server, name))
-        return _Part(people=_people(found_by_dn, server, name, directory))
+            return _Part(groups=await _groups(found_by_dn, server, name))
+        return _Part(people=await _people(found_by_dn, server, name, directory))
     people_filter = name_filter(settings.person_filter.encode, name) if people else None
     groups_filter = name_filter(settings.group_filter.encode, name) if groups else None
     ids_filter = id_filter(server, name) if people else None
@@ -112,46 +112,61 @@ async def _at(
     if ids_filter is not None:
         *found, by_id = found
         if by_id.entries:
-            return _Part(people=_people(by_id, server, name, directory))
+            return _Part(people=await _people(by_id, server, name, directory))
     return _Part(
-        _people(found[0], server, name, directory) if people_filter is not None else (),
-        _groups(found[-1], server, name) if groups_filter is not None else (),
+        await _people(found[0], server, name, directory) if people_filter is not None else (),
+        await _groups(found[-1], server, name) if groups_filter is not None else (),
         cut=any(each.cut for each in found),
         missing_bases=tuple([each.missing_base for each in found if each.missing_base]),
     )
 
 
-def _people(found: FoundEntries, server: Server, name: str, directory: DirectorySettings) -> list[_Match]:
+async def _people(
+    found: FoundEntries, server: Server, name: str, directory: DirectorySettings
+) -> list[_Match]:
     settings = server.settings
     matches = []
+    pauses = Pauses()
     for entry in found.entries:
         record = person(entry, settings)
         if may_be_resolved(record.mail or "", directory):
             called = (record.id, *texts(entry, settings.name_attribute), record.mail or "")
             matches.append(_match(record, name, called))
+            await pauses.after(len(entry.dn) + sum(map(len, called)))
     return matches
 
 
-def _groups(found: FoundEntries, server: Server, name: str) -> list[_Match]:
+async def _groups(found: FoundEntries, server: Server, name: str) -> list[_Match]:
     settings = server.settings
-    return [
-        _match(group(entry, settings), name, texts(entry, settings.group_name_attribute))
-        for entry in found.entries
-    ]
+    matches = []
+    pauses = Pauses()
+    for entry in found.entries:
+        called = texts(entry, settings.group_name_attribute)
+        matches.append(_match(group(entry, settings), name, called))
+        await pauses.after(len(entry.dn) + sum(map(len, called)))
+    return matches
 
 
 def _match(record: Person | Group, name: str, called: Iterable[str]) -> _Match:
-    if any(name == each or same(name, each) for each in called):
-        return _Match(record, exact=True)
+    """Whether it is called so. Of an entry with very many names, those beyond LONGEST_DN are left out."""
+    left = LONGEST_DN
+    for each in called:
+        left -= len(each)
+        if left < 0:
+            break
+        if name == each or same(name, each):
+            return _Match(record, exact=True)
     typed = parsed(name) if "=" in name else None
     return _Match(record, exact=typed is not None and typed == parsed(record.dn))
 
 
-def _merged(matches: list[_Match]) -> list[_Match]:
+async def _merged(matches: list[_Match]) -> list[_Match]:
     """Each entry once, although two searches or two servers gave it; exact ones first."""
     if len(matches) <= 1:
         return matches
     once: dict[object, _Match] = {}
+    pauses = Pauses()
     for match in matches:
         once.setdefault((type(match.record), identity(match.record.dn)), match)
+        await pauses.after(len(match.record.dn))
     return sorted(once.values(), key=lambda match: not match.exact)

@@ -86,7 +86,6 @@ class Server:
         person_base, group_base = str(settings.person_base), str(settings.group_base)
         person_scope, group_scope = settings.person_scope, settings.group_scope
         people, groups = person_attributes(settings), group_attributes(settings)
-        self.login_attributes = people
         self.login_search = PreparedSearch(person_base, person_scope, people, limit=2)
         self.people_search = PreparedSearch(person_base, person_scope, people, limit=max_results)
         self.groups_search = PreparedSearch(group_base, group_scope, groups, limit=max_results)

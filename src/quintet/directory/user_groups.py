@@ -1,6 +1,5 @@
 """The groups of a person, for policies (config 3.5): by a filter, or by an attribute like `memberOf`."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from quintet.directory.entries import (
     parsed,
 )
 from quintet.directory.kinds import PRIMARY_GROUP_ID, is_active_directory, of_group_class, spoken
-from quintet.directory.queries import answered_badly, gather_or_cancel
+from quintet.directory.queries import Pauses, answered_badly, gather_or_cancel
 from quintet.directory.ranges import all_values
 from quintet.directory.records import Group, Person
 from quintet.directory.services import Service
@@ -29,6 +28,7 @@ MOST_GROUPS = 1000
 _SID, _SID_LEAST = "objectSid", 12  # MS-DTYP 2.4.2.2: 8 bytes and at least one sub-authority of 4
 _SERVICE = Service.GROUP_CONTENT
 _AT_ONCE = 50
+_EACH = 100  # a short name takes time, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ async def group_levels(snapshot: Snapshot, person: Person, *, depth: int = DEPTH
     if server is None:
         return ()
     found: dict[str, GroupLevel] = {}
+    pauses = Pauses()
     level: list[str] = [person.dn]
     try:
         for number in range(1, 1 + max(1, depth)):
@@ -70,6 +71,7 @@ async def group_levels(snapshot: Snapshot, person: Person, *, depth: int = DEPTH
                     _directly(server, name, primary=number == 1) for name in names
                 ):
                     for entry in entries:
+                        await pauses.after(len(entry.dn))
                         key = identity(entry.dn)
                         if key not in found and len(found) < MOST_GROUPS:
                             found[key] = GroupLevel(group(entry, server.settings), number)
@@ -143,15 +145,15 @@ async def _by_attribute(server: Server, dn: str, attribute: str) -> Sequence[Ent
     if holder is None:
         return ()
     names: dict[str, str] = {}
+    pauses = Pauses()
     bases = (canonical(settings.group_base),)
     async for part in all_values(server, _SERVICE, holder, attribute):
-        for begin in range(0, len(part), _AT_ONCE):
-            for value in part[begin : begin + _AT_ONCE]:
-                text = value.decode("utf-8", "surrogateescape") if len(value) <= LONGEST_DN else ""
-                key = identity(text)
-                if len(names) < MOST_GROUPS and text and is_below(key, bases):
-                    names.setdefault(key, text)
-            await asyncio.sleep(0)
+        for value in part:
+            text = value.decode("utf-8", "surrogateescape") if len(value) <= LONGEST_DN else ""
+            await pauses.after(_EACH + len(text))
+            key = identity(text)
+            if len(names) < MOST_GROUPS and text and is_below(key, bases):
+                names.setdefault(key, text)
     entries: list[Entry] = []
     read = PreparedRead(ANY_ENTRY, group_attributes(settings))
     asked = list(names.values())

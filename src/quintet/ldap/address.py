@@ -6,8 +6,10 @@ The IP addresses of a host are tried in turn, and soon side by side (RFC 8305, "
 import asyncio
 import os
 import socket
+import threading
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +61,7 @@ async def dial(address: Address) -> socket.socket:
     loop = asyncio.get_running_loop()
     if address.path:
         return await _connected(loop, (socket.AF_UNIX, socket.SOCK_STREAM, 0, "", address.path))
-    left = deque(await _addresses(loop, address.host, address.port))
+    left = deque(await _addresses(address.host, address.port))
     attempts: set[asyncio.Task[socket.socket]] = set()
     failure: BaseException | None = None
     try:
@@ -78,11 +80,42 @@ async def dial(address: Address) -> socket.socket:
     raise failure or OSError(f"{address.host} has no IP address")
 
 
-async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> Iterable[_Info]:
+async def _addresses(host: str, port: int) -> Iterable[_Info]:
     try:  # an IP address needs no name server, and no thread to wait for one
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
-        return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return await look_up(host, port)
+
+
+async def look_up(host: str, port: int | None) -> list[_Info]:
+    """Ask the name service, in a thread that nothing waits for: the caller's time limit holds.
+
+    An executor's threads would be waited for when the loop ends and again when the process does, and a name
+    server that does not answer takes longer than any limit of ours. Raises OSError, and UnicodeError for what
+    is not a host name.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[_Info]] = loop.create_future()
+
+    def tell(found: list[Any] | Exception) -> None:
+        if answer.done():
+            return  # nobody waits any more
+        if isinstance(found, Exception):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+    def work() -> None:
+        found: list[Any] | Exception
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except Exception as error:  # noqa: BLE001 (raised where it is awaited)
+            found = error
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(tell, found)
+
+    threading.Thread(target=work, name="look up a host", daemon=True).start()
+    return await answer
 
 
 async def _connected(loop: asyncio.AbstractEventLoop, info: _Info) -> socket.socket:

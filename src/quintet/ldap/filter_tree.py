@@ -17,6 +17,9 @@ from quintet.ldap.errors import FilterSyntaxError
 NESTING = 100
 """How deep a filter may nest, in text and in BER: far more than any server takes."""
 
+RULE = r"[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+"
+"""A matching rule, by name or OID. Unlike an attribute it has no options."""
+
 
 @final
 class EncodedFilter(bytes):
@@ -214,6 +217,8 @@ class Extensible(Filter):
     def encode_part(self) -> bytes:
         if self.rule is None and self.attribute is None:
             raise FilterSyntaxError("an extensible filter needs an attribute or a matching rule")
+        if self.rule is not None and not _RULE.fullmatch(self.rule):
+            raise FilterSyntaxError(f"{self.rule!r} is not the name of a matching rule")
         if self.rule is not None and self.rule.lower() == "dn":
             raise FilterSyntaxError(
                 "a matching rule cannot have the name dn: its text would mean something else"
@@ -245,6 +250,7 @@ def _value(value: bytes, tag: int = 0x04) -> bytes:
 
 
 _DESCRIPTION = re.compile(DESCRIPTION)
+_RULE = re.compile(RULE)
 
 
 @lru_cache(1024)
@@ -342,6 +348,8 @@ def _extensible(reader: ber.Reader) -> Extensible:
     reader.finish()
     if rule is None and attribute is None:
         raise ber.BerError("an extensible filter has an attribute or a matching rule")
+    if rule is not None and not _RULE.fullmatch(rule):
+        raise ber.BerError("a matching rule has characters that it must not have")
     if rule is not None and rule.lower() == "dn":
         raise ber.BerError("a matching rule cannot have the name dn: its text would mean something else")
     return Extensible(attribute, rule, value, dn_attributes)

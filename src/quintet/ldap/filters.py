@@ -15,6 +15,7 @@ from quintet.ldap.attributes import DESCRIPTION
 from quintet.ldap.errors import NO_TEXT, FilterSyntaxError
 from quintet.ldap.filter_tree import (
     NESTING,
+    RULE,
     And,
     Approximate,
     EncodedFilter,
@@ -106,12 +107,11 @@ def _encoded_text(text: str) -> EncodedFilter:
 # Grammar: RFC 4515 section 3.
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_RULE = r"[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+"
 # simple = attr filtertype assertionvalue; filtertype = equal / approx / greaterorequal / lessorequal
 _SIMPLE = re.compile(rf"({DESCRIPTION})[ \t\r\n]*(=|~=|>=|<=)")
 # extensible = ( attr [dnattrs] [matchingrule] COLON EQUALS assertionvalue )
 #            / ( [dnattrs] matchingrule COLON EQUALS assertionvalue )
-_EXTENSIBLE = re.compile(rf"({DESCRIPTION})?[ \t]*(:[Dd][Nn](?=:))?(?::({_RULE}))?[ \t]*:=")
+_EXTENSIBLE = re.compile(rf"({DESCRIPTION})?[ \t]*(:[Dd][Nn](?=:))?(?::({RULE}))?[ \t]*:=")
 _VALUE = re.compile(r"[^()\x00]*")
 # escaped = ESC HEX HEX
 _ESCAPED = re.compile(r"\\([0-9A-Fa-f]{2})?")

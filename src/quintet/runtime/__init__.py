@@ -2,6 +2,15 @@
 
 from quintet.runtime.application import Application, serve
 from quintet.runtime.pidfile import AlreadyRunningError, reload_running
-from quintet.runtime.status_socket import Running, read_status
+from quintet.runtime.status_socket import Answered, Running, ask_running, read_status
 
-__all__ = ["AlreadyRunningError", "Application", "Running", "read_status", "reload_running", "serve"]
+__all__ = [
+    "AlreadyRunningError",
+    "Answered",
+    "Application",
+    "Running",
+    "ask_running",
+    "read_status",
+    "reload_running",
+    "serve",
+]

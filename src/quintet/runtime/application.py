@@ -3,22 +3,25 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, final
+from typing import TYPE_CHECKING, Any, Self, TypeVar, final
 
 from quintet.cards import Cards
 from quintet.config import Settings, load, stash_passwords
 from quintet.diagnostics import SettingsError
 from quintet.directory import (
+    AttemptRules,
     Connections,
     ConnectionState,
     ConnectionStatus,
     Directory,
     Event,
     FileFingerprint,
+    LocalAttempts,
     Trace,
     UnencryptedBindError,
     fingerprints,
@@ -26,7 +29,12 @@ from quintet.directory import (
 from quintet.runtime import systemd
 from quintet.runtime.event_log import EventLogger
 from quintet.runtime.pidfile import pid_file
-from quintet.runtime.status_socket import Running, serve_status, socket_paths
+from quintet.runtime.status_socket import RequestHandler, Running, serve_status, socket_paths
+from quintet.tls import StoreError, TlsSettingsError
+
+if TYPE_CHECKING:
+    from quintet.runtime.sametime_port import SametimePort
+    from quintet.web.serving import Metrics
 
 T = TypeVar("T")
 
@@ -37,6 +45,7 @@ RECONNECT_EVERY = 30.0
 """Seconds between two attempts to open connections that are down."""
 
 _FIRST_ATTEMPT = 10.0
+_PORT = "sametime"
 
 
 @final
@@ -52,12 +61,18 @@ class Application:
         self._environ = environ
         self._changing = asyncio.Lock()
         self.settings = load(self.folder, environ)
+        self.attempts = LocalAttempts(trace=self._tell)
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
         self.listeners: list[Trace] = [self.events]
         self._connections = Connections(self.settings, trace=self._tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
+        self.sametime: SametimePort | None = None
+        self.requests: dict[str, RequestHandler] = {
+            "limits": self._list_limits,
+            "clear-limits": self._clear_limits,
+        }
 
     async def __aenter__(self) -> Self:
         await self._connections.open()
@@ -83,16 +98,21 @@ class Application:
                 found = _fingerprints(settings)
                 if (settings, found) == (self.settings, self._fingerprints):
                     return True
+                prepared = await self.sametime.prepare(settings) if self.sametime else None
                 await self._connections.reload(settings)
             except SettingsError as error:
                 self.events.problems(error.problems)
                 self.events.settings_rejected("the new settings have errors")
                 return False
-            except (UnencryptedBindError, OSError) as error:
+            except (UnencryptedBindError, StoreError, TlsSettingsError, OSError) as error:
                 self.events.settings_rejected(str(error))
                 return False
             if _ports(settings) != _ports(self.settings):
                 self.events.log.warning("changed addresses and ports take effect after a restart")
+            if self.sametime and prepared and not self.sametime.apply(prepared):
+                self.events.log.warning(
+                    "some changed settings of Sametime clients take effect after a restart"
+                )
             self.settings, self._fingerprints = settings, found
             self._apply(settings)
             self.events.log.info("new settings", protection=self.directory.protection.name.lower())
@@ -104,7 +124,17 @@ class Application:
     def running(self) -> Running:
         """The answer of the status socket."""
         protection = self.directory.protection.name.lower()
-        return Running(os.getpid(), str(self.folder), protection, self.connections())
+        sametime = self.sametime.status() if self.sametime else None
+        return Running(os.getpid(), str(self.folder), protection, self.connections(), sametime)
+
+    async def _list_limits(self, _: dict[str, Any]) -> list[dict[str, Any]]:
+        """The failed sign-ins that count, for the status socket."""
+        return [asdict(each) | {"scope": each.scope.value} for each in await self.attempts.counts()]
+
+    async def _clear_limits(self, request: dict[str, Any]) -> int:
+        """How many records of the name or address `wanted` were cleared; of all without one."""
+        wanted = request.get("wanted")
+        return await self.attempts.clear(None if wanted is None else str(wanted))
 
     def summary(self) -> str:
         """The state in a few words."""
@@ -118,18 +148,20 @@ class Application:
 
     def _apply(self, settings: Settings) -> None:
         self.events.traces = settings.traces
+        self.attempts.rules = AttemptRules.of(settings.directory)
         self.events.problems(settings.problems)
 
 
 def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
     """The state of the store files: a new certificate in them is a change of the settings."""
     storages = settings.cards.storages if settings.cards else ()
-    return tuple(each for tls in (settings.tls, *(s.tls for s in storages)) for each in fingerprints(tls))
+    found = (settings.tls, settings.sametime.tls, *(each.tls for each in storages))
+    return tuple(each for tls in found for each in fingerprints(tls))
 
 
 def _ports(settings: Settings) -> tuple[str | int, ...]:
     web = settings.web
-    return (web.address, web.port, web.metrics_address, web.metrics_port)
+    return (web.address, web.port, web.metrics_address, web.metrics_port, settings.sametime.port)
 
 
 # The process around it.
@@ -139,7 +171,8 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
     """Serve until SIGTERM or SIGINT, and return which. SIGHUP reloads the settings.
 
     They are also reloaded every `config_refresh_interval`. `debug` logs every operation. Raises
-    AlreadyRunningError, SettingsError, UnencryptedBindError, PortError.
+    AlreadyRunningError, SettingsError, UnencryptedBindError, PortError, StoreError, TlsSettingsError,
+    DatabaseUrlError.
     """
     stop, reload = asyncio.Event(), asyncio.Event()
     received: list[signal.Signals] = []
@@ -159,9 +192,11 @@ async def serve(folder: Path, environ: Mapping[str, str], *, debug: bool = False
             )
             if application is not None:
                 await stack.enter_async_context(_status_socket(application, environ))
-                ready = await stack.enter_async_context(_http(application))
+                http = await stack.enter_async_context(_http(application))
                 await _first_attempt(application, stop)
-                ready()
+                await stack.enter_async_context(_sametime(application, http))
+                if http is not None:
+                    http.is_ready()
                 await _run(application, stop, reload)
             systemd.stopping()
             events.log.info("stopping")
@@ -242,7 +277,7 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
         failure: OSError | None = None
         for path in socket_paths(application.folder, environ):
             try:
-                await stack.enter_async_context(serve_status(path, application.running))
+                await stack.enter_async_context(serve_status(path, application.running, application.requests))
             except OSError as error:
                 failure = error
             else:
@@ -256,14 +291,14 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
 
 
 @asynccontextmanager
-async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
-    """Serve HTTP where a port is set; what it yields declares the server ready. Raises PortError."""
+async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
+    """Serve HTTP where a port is set; yields the metrics, None without HTTP. Raises PortError."""
     web = application.settings.web
     if not (web.port or web.metrics_port):
-        yield lambda: None
+        yield None
         return
     # its libraries take half a second to import
-    from quintet.web.serving import Metrics, Phase, Sessions, Site, serving  # noqa: PLC0415
+    from quintet.web.serving import Metrics, Sessions, Site, serving  # noqa: PLC0415
 
     sessions = Sessions()
     metrics = Metrics(application.connections, sessions)
@@ -273,15 +308,49 @@ async def _http(application: Application) -> AsyncIterator[Callable[[], None]]:
         application.cards,
         lambda: application.settings,
         sessions,
+        attempts=application.attempts,
         observe=metrics.observe,
     )
-
-    def ready() -> None:
-        metrics.phase = Phase.READY
-
+    if application.settings.sametime.port:
+        metrics.vital.add(_PORT)
+        metrics.parts[_PORT] = lambda: "" if application.sametime else "not listening"
     async with serving(site, metrics) as found:
         application.events.log.info("listening", http=found.http, metrics=found.metrics)
-        yield ready
+        yield metrics
+
+
+@asynccontextmanager
+async def _sametime(application: Application, metrics: "Metrics | None") -> AsyncIterator[None]:
+    """Serve Sametime clients where a port is set. Raises what `SametimePort.open` does."""
+    settings = application.settings
+    if not settings.sametime.port:
+        yield
+        return
+    from quintet.runtime.sametime_events import SametimeEventLogger  # noqa: PLC0415  # as below
+    from quintet.runtime.sametime_port import SametimePort  # noqa: PLC0415  # SQL takes half a second to import
+
+    port = await SametimePort.open(
+        settings, application.directory, application.attempts, SametimeEventLogger()
+    )
+    server = port.server
+    if metrics is not None:
+        from quintet.runtime.sametime_metrics import SametimeMetrics  # noqa: PLC0415
+
+        metrics.registry.register(SametimeMetrics(server))
+        metrics.parts[_PORT] = lambda: "" if server.is_listening else "not listening"
+        metrics.parts["database"] = lambda: "" if server.database_available else "it does not answer"
+    application.sametime = port
+    application.requests |= {
+        "sessions": port.list_sessions,
+        "end-sessions": port.end_sessions,
+        "broadcast": port.broadcast,
+    }
+    tls = server.tls_context is not None
+    application.events.log.info("listening for Sametime clients", port=server.port, tls=tls)
+    try:
+        yield
+    finally:
+        await port.close()
 
 
 @contextmanager

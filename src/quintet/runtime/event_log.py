@@ -16,6 +16,7 @@ from quintet.directory import (
     Event,
     Service,
     SignedIn,
+    SignInsBlocked,
     Warned,
 )
 from quintet.ldap import (
@@ -50,6 +51,9 @@ class EventLogger:
             case SignedIn():
                 tell = self.log.debug if event.outcome == "ok" else self.log.info
                 tell("sign-in", outcome=event.outcome, reason=event.reason, seconds=round(event.seconds, 4))
+
+            case SignInsBlocked(scope, network, seconds):
+                self.log.warning("sign-ins blocked", scope=scope, network=network, seconds=round(seconds))
 
     def _on_connection(self, told: ConnectionEvent) -> None:
         event = told.event

@@ -1,6 +1,7 @@
-"""The status of a running server's connections, on a Unix socket that only its owner can open.
+"""What a running server tells, and is told to do, on a Unix socket that only its owner can open.
 
-A client that connects gets one JSON document. There is no request, and nothing can be changed.
+A client sends one line, a JSON object with the name of a request and its arguments, and gets one JSON
+document: the status, or the folder of the server and the answer to the request.
 """
 
 import asyncio
@@ -8,35 +9,64 @@ import errno
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from quintet.directory import Certificate, ConnectionState, ConnectionStatus, Service
+
+T = TypeVar("T")
 
 SOCKET = "quintet.sock"
 RUNTIME_FOLDER = Path("/run/quintet")
 """Where the socket is under the unit in `deploy`."""
 
 _PATIENCE = 5.0
-_MOST_BYTES = 4 * 1024 * 1024
+_MOST_BYTES = 64 * 1024 * 1024
+_LONGEST_REQUEST = 64 * 1024
+_STATUS = "status"
+
+RequestHandler = Callable[[dict[str, Any]], Awaitable[Any]]
+"""Carries out a request with its arguments; the answer can be written as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class SametimeStatus:
+    """The port for Sametime clients: how many are signed in, and whether TLS and the database are there."""
+
+    port: int
+    sessions: int
+    tls: bool
+    database: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running server: its process, the folder of its settings, its level, and every connection."""
+    """A running server: its process, the folder of its settings, its level, and every connection.
+
+    `sametime` is None where the port for Sametime clients is not open.
+    """
 
     pid: int
     folder: str
     protection: str
     connections: tuple[ConnectionStatus, ...]
+    sametime: SametimeStatus | None = None
+
+
+_OTHER_VERSION = "the running server has another version; restart it"
 
 
 class StatusSocketError(OSError):
     """The process at the socket is not a server of this version."""
+
+
+class RequestUnavailableError(OSError):
+    """The running server does not do what it was asked for."""
 
 
 def socket_paths(folder: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
@@ -46,22 +76,26 @@ def socket_paths(folder: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 @asynccontextmanager
-async def serve_status(path: Path, status: Callable[[], Running]) -> AsyncIterator[None]:
-    """Serve the status at `path` while the context lasts. The stale socket of a dead server is replaced.
+async def serve_status(
+    path: Path, status: Callable[[], Running], requests: Mapping[str, RequestHandler] | None = None
+) -> AsyncIterator[None]:
+    """Serve the status, and what else is asked, at `path` while the context lasts.
 
-    Raises OSError.
+    `requests` may grow meanwhile. The stale socket of a dead server is replaced. Raises OSError.
     """
+    known = {} if requests is None else requests
 
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, TimeoutError):
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, TimeoutError, ValueError, TypeError):
             async with asyncio.timeout(_PATIENCE):
-                writer.write(encode(status()))
-                await writer.drain()
+                if _may_ask(writer):
+                    writer.write(await _answer(await reader.readline(), status, known))
+                    await writer.drain()
         writer.close()
 
     with _bound(path) as sock:
         remove = _remover(path)
-        server = await asyncio.start_unix_server(answer, sock=sock)
+        server = await asyncio.start_unix_server(answer, sock=sock, limit=_LONGEST_REQUEST)
         try:
             yield
         finally:
@@ -72,29 +106,103 @@ async def serve_status(path: Path, status: Callable[[], Running]) -> AsyncIterat
                     await server.wait_closed()
 
 
+async def _answer(
+    line: bytes, status: Callable[[], Running], requests: Mapping[str, RequestHandler]
+) -> bytes:
+    """The document for a request. Raises ValueError for what is no request."""
+    request = json.loads(line)
+    if not isinstance(request, dict):
+        raise TypeError("a request is an object")
+    name = request.pop("request", None)
+    running = status()
+    if name == _STATUS:
+        return encode(running)
+    handler = requests.get(str(name))
+    document = {"pid": running.pid, "folder": running.folder, "known": handler is not None}
+    if handler is not None:
+        document["answer"] = await handler(request)
+    return json.dumps(document).encode()
+
+
+def _may_ask(writer: asyncio.StreamWriter) -> bool:
+    """Whether the process at the other end is our user's, or root's: the socket's mode already says so."""
+    sock = writer.get_extra_info("socket")
+    if sock is None or not hasattr(socket, "SO_PEERCRED"):
+        return True
+    _, user, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return user in (0, os.geteuid())
+
+
 async def read_status(folder: Path, environ: Mapping[str, str]) -> Running | None:
     """The status of the server of `folder`; None when none runs. Raises OSError, as when access is denied."""
+
+    def found(data: bytes) -> Running | None:
+        running = decode(data)
+        return running if _same(folder, running.folder) else None
+
+    return await _ask(folder, environ, {"request": _STATUS}, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a running server answered to a request."""
+
+    answer: Any
+
+
+async def ask_running(
+    folder: Path, environ: Mapping[str, str], request: str, **arguments: str
+) -> Answered | None:
+    """Ask the server of `folder`; None when none runs. Raises OSError, as when access is denied."""
+
+    def found(data: bytes) -> Answered | None:
+        try:
+            document = json.loads(data)
+            ours, known = _same(folder, document["folder"]), document["known"]
+        except (ValueError, KeyError, TypeError):
+            raise StatusSocketError(errno.EPROTO, _OTHER_VERSION) from None
+        if not ours:
+            return None
+        if not known:
+            raise RequestUnavailableError(errno.EOPNOTSUPP, "the running server does not know this request")
+        return Answered(document["answer"])
+
+    return await _ask(folder, environ, {"request": request, **arguments}, found)
+
+
+async def _ask(
+    folder: Path, environ: Mapping[str, str], request: Mapping[str, str], found: Callable[[bytes], T | None]
+) -> T | None:
+    """What `found` makes of the first document that is meant for the folder."""
     ours = socket_paths(folder, environ)
     for path in (*ours, RUNTIME_FOLDER / SOCKET):
         try:
             async with asyncio.timeout(_PATIENCE):
-                reader, writer = await asyncio.open_unix_connection(path)
-                try:
-                    data = await reader.read(_MOST_BYTES)
-                    while more := await reader.read(_MOST_BYTES):
-                        data += more
-                finally:
-                    writer.close()
+                data = await _exchange(path, json.dumps(request).encode() + b"\n")
         except (FileNotFoundError, ConnectionError):
             continue
         except PermissionError:
             if path in ours:
                 raise
             continue  # another user's server, most likely of another folder
-        found = decode(data)
-        if _same(folder, found.folder):
-            return found
+        result = found(data)
+        if result is not None:
+            return result
     return None
+
+
+async def _exchange(path: Path, line: bytes) -> bytes:
+    reader, writer = await asyncio.open_unix_connection(path)
+    try:
+        with suppress(ConnectionError):  # one that answers without a question: it has another version
+            writer.write(line)
+            await writer.drain()
+        data = await reader.read(_MOST_BYTES)
+        while more := await reader.read(_MOST_BYTES):
+            data += more
+        return data
+    finally:
+        writer.close()
 
 
 def _same(folder: Path, resolved: str) -> bool:
@@ -114,9 +222,10 @@ def decode(data: bytes) -> Running:
             str(document["folder"]),
             str(document["protection"]),
             tuple(_connection(each) for each in document["connections"]),
+            SametimeStatus(**document["sametime"]) if document["sametime"] else None,
         )
     except (ValueError, KeyError, TypeError):
-        raise StatusSocketError(errno.EPROTO, "the running server has another version; restart it") from None
+        raise StatusSocketError(errno.EPROTO, _OTHER_VERSION) from None
 
 
 def _connection(document: dict[str, Any]) -> ConnectionStatus:

@@ -7,19 +7,22 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, final
 
+from quintet.config import ServerLimits
 from quintet.sametime.client import Client
 from quintet.sametime.community import Community
 from quintet.sametime.community.effects import Effect
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import Hold
-from quintet.sametime.server_limits import ServerLimits
 from quintet.sametime.settings import SametimeSettings
 from quintet.sametime.trace import SametimeTrace, TaskFailed
 
 
 @final
 class ServerContext:
-    """One for each server. `deliver` carries out effects; the server puts it in place."""
+    """One for each server. `deliver` carries out effects; the server puts it in place.
+
+    `messages` counts what was passed on from client to client.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class ServerContext:
         self.community = community
         self.tell = tell
         self.clients: dict[str, Client] = {}
+        self.messages = 0
         self.deliver: Callable[[list[Effect], Client | None], None] = _nothing_to_deliver
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -22,12 +22,19 @@ import secrets
 import ssl
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
-from quintet.directory import DirectoryError, Person, Service, UnknownNameError
+from quintet.config import ServerLimits
+from quintet.directory import (
+    DirectoryError,
+    LocalAttempts,
+    Person,
+    Service,
+    SignInAttempts,
+    UnknownNameError,
+)
 from quintet.sametime import events
-from quintet.sametime.attempts import LocalAttempts, SignInAttempts
 from quintet.sametime.client import Client, ServiceHandler, StoredState
 from quintet.sametime.client_types import client_type_name
 from quintet.sametime.community import (
@@ -54,7 +61,6 @@ from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import ClientConnection
 from quintet.sametime.reason import ReasonCode, describe_reason
 from quintet.sametime.reception import Reception, Welcome, auth_type_name, ipv4_number
-from quintet.sametime.server_limits import ServerLimits
 from quintet.sametime.services.catalog import SERVICES, ServiceId
 from quintet.sametime.services.server_attributes import ServerAbilities
 from quintet.sametime.session import SametimeSession, SessionState
@@ -87,6 +93,15 @@ _LONGEST_GUEST_NAME: Final = 64
 _LONGEST_NAME: Final = 1024
 _SERVER_TYPE: Final = 0x2000
 _FILES_BESIDE: Final = 200
+_RELOADED: Final = (
+    "legacy_clients",
+    "trusted_proxies",
+    "anonymous",
+    "recheck_minutes",
+    "admin_group",
+    "first_contacts",
+)
+"""The settings that can change while the server runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +128,8 @@ class SametimeServer:
 
     `tls_context` is None where TLS is not set up. `database` says where values are kept; one that does not
     answer affects nothing but STORAGE. `trace` is called with what happens; `counter` counts it in any case.
-    `attempts` counts failed sign-ins, `validate_token` is asked about tokens, which are refused
-    otherwise.
+    `attempts` limits failed sign-ins, together with those at other ports. `validate_token` is asked about
+    tokens, which are refused otherwise.
     """
 
     def __init__(
@@ -155,7 +170,7 @@ class SametimeServer:
             int(ServiceId.CONFERENCE): conferences,
         }
         self._dispatch = Dispatcher(context, hosted, self._values, conferences, self._privacy, self._leave)
-        sign_in = SignIn(context, attempts or LocalAttempts(settings.attempts), validate_token)
+        sign_in = SignIn(context, LocalAttempts() if attempts is None else attempts, validate_token)
         self._reception = Reception(context, sign_in, self._keeper, self._welcome)
         self._offered = frozenset(SERVICES) - (set() if settings.file_transfer else {ServiceId.FILE_TRANSFER})
         self._session_limits = _session_limits(limits)
@@ -179,13 +194,17 @@ class SametimeServer:
         if self.settings.legacy_clients is LegacyClients.ALLOW:
             self.tell(UnencryptedClientsAllowed())
         await self._keeper.start()
-        self._listener = await loop.create_server(
-            lambda: ClientConnection(self, loop),
-            self.settings.address,
-            self.settings.port,
-            backlog=_BACKLOG,
-            reuse_address=True,
-        )
+        try:
+            self._listener = await loop.create_server(
+                lambda: ClientConnection(self, loop),
+                self.settings.address,
+                self.settings.port,
+                backlog=_BACKLOG,
+                reuse_address=True,
+            )
+        except OSError:
+            await self.close()
+            raise
         self._housekeeping = loop.create_task(self._keep_house())
 
     @property
@@ -196,8 +215,28 @@ class SametimeServer:
         return port
 
     @property
+    def is_listening(self) -> bool:
+        return self._listener is not None and self._listener.is_serving()
+
+    @property
     def database_available(self) -> bool:
         return self._keeper.available
+
+    @property
+    def messages(self) -> int:
+        """How many messages were passed on, in conversations and conferences."""
+        return self._context.messages
+
+    def reconfigure(self, settings: SametimeSettings, tls_context: ssl.SSLContext | None) -> bool:
+        """Work with these settings from now on, and show new connections this context.
+
+        Only who may sign in, and what the next request needs, can change while the server runs. False if
+        something else differs, which stays as it was.
+        """
+        self.tls_context = tls_context
+        changed = {name: getattr(settings, name) for name in _RELOADED}
+        self.settings = self._context.settings = replace(self.settings, **changed)
+        return self.settings == settings
 
     async def close(self) -> None:
         """Stop listening, close all connections in random order over some seconds, and end."""

@@ -4,9 +4,8 @@ import ipaddress
 from dataclasses import dataclass, field
 from enum import Enum
 
-from quintet.sametime.attempts import AttemptRules
+from quintet.config import ServerLimits
 from quintet.sametime.community import SignInRule
-from quintet.sametime.server_limits import ServerLimits
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -52,5 +51,4 @@ class SametimeSettings:
     domains_denied: tuple[str, ...] = ()
     user_info_url: str | None = None
     first_contacts: tuple[tuple[str, str], ...] = ()
-    attempts: AttemptRules = field(default_factory=AttemptRules)
     limits: ServerLimits = field(default_factory=ServerLimits)

@@ -15,11 +15,13 @@ from quintet.directory import (
     DirectoryError,
     DirectoryUnavailableError,
     Person,
+    SignInAttempts,
+    TooManyAttemptsError,
     UnencryptedBindError,
     UnreachableReason,
+    limited_sign_in,
 )
 from quintet.sametime.admission import Turns
-from quintet.sametime.attempts import SignInAttempts
 from quintet.sametime.context import ServerContext
 from quintet.sametime.credentials import (
     AnonymousCredentials,
@@ -115,21 +117,19 @@ class SignIn:
     async def _check_password(
         self, connection: ClientConnection, name: str, password: bytes
     ) -> Person | Rejection:
-        now = asyncio.get_running_loop().time()
-        if self._attempts.wait(name, connection.address, now) > 0:
-            return Rejection(ReasonCode.LDAP_QUEUE_FULL, "too many failed attempts")
-        if not await self._turn(connection):
-            return Rejection(ReasonCode.LDAP_QUEUE_FULL, "too many sign-ins wait")
         try:
-            text = password.decode("utf-8", "surrogateescape")
-            person = await self._context.directory.authenticate(name, text)
+            async with limited_sign_in(self._attempts, name, connection.address) as begun:
+                if not await self._turn(connection):
+                    begun.withdrawn()
+                    return Rejection(ReasonCode.LDAP_QUEUE_FULL, "too many sign-ins wait")
+                try:
+                    text = password.decode("utf-8", "surrogateescape")
+                    person = await self._context.directory.authenticate(name, text)
+                finally:
+                    self._next(connection)
+                begun.succeeded()
         except DirectoryError as error:
-            if isinstance(error, AuthenticationError):
-                self._attempts.failed(name, connection.address, now)
             return rejection_of(error)
-        finally:
-            self._next(connection)
-        self._attempts.succeeded(name, connection.address, now)
         return person
 
     async def _turn(self, connection: ClientConnection) -> bool:
@@ -152,6 +152,8 @@ def rejection_of(error: DirectoryError) -> Rejection:
     """What a client is sent when the directory did not authenticate the user (P103)."""
     if isinstance(error, AuthenticationError):
         return Rejection(ReasonCode.INCORRECT_LOGIN, error.reason)
+    if isinstance(error, TooManyAttemptsError):
+        return Rejection(ReasonCode.LDAP_QUEUE_FULL, error.message)
     if isinstance(error, DirectoryUnavailableError):
         if error.why is UnreachableReason.OVERLOADED:
             return Rejection(ReasonCode.LDAP_QUEUE_FULL, error.why.name)

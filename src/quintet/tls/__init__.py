@@ -1,9 +1,10 @@
-"""TLS to the directory: settings, stores, contexts, a look at servers, and explanations of what failed.
+"""TLS, of clients and of our own port: settings, stores, contexts, a look at servers, and explanations.
 
 - `TlsSettings` says how TLS is done; `read_tls_settings` makes it of the keys of sametime.ini.
 - `open_store` opens a trust or key store (`.p12`, `.jks`), `save_store` writes one; `read_stash` and
   `write_stash` keep its password. Errors are `StoreError`s, with code, message and fix.
-- `make_context` makes an `ssl.SSLContext` that verifies servers by these settings.
+- `make_context` makes an `ssl.SSLContext` that verifies servers by these settings, `make_server_context` one
+  for a port of ours.
 - `inspect` looks at what a server presents; `explain` says why a handshake failed.
 - `facts_of` and the functions beside it say what a certificate contains.
 
@@ -32,6 +33,7 @@ from quintet.tls.inspect import Presented, inspect, inspection_context, presente
 from quintet.tls.levels import check_strength
 from quintet.tls.names import Names, as_address, is_listed
 from quintet.tls.revocation import CrlError, read_crls, stale
+from quintet.tls.server_context import make_server_context
 from quintet.tls.settings import (
     Origin,
     SecurityLevel,
@@ -132,6 +134,7 @@ __all__ = [
     "load_certificate",
     "load_pkcs7",
     "make_context",
+    "make_server_context",
     "names_of",
     "new_store",
     "open_store",

@@ -226,14 +226,14 @@ def make_context(
             fix = f"{_FETCH}, or set STLDAP_TLS_TRUST_STORE_FILE"
             raise StoreNotFoundError("no trust store is set, so no server can be trusted", fix)
         trust = open_store(settings.trust_store)
-    _check_trust(trust, settings)
+    check_trust(trust, settings)
     if key is None and settings.key_store is not None:
         key = open_store(settings.key_store)
     entry = None if key is None else chosen_key(key, settings)
     if entry is not None:
-        _check_key(entry, settings)
+        check_key(entry, settings)
     crls = b"" if settings.crl_file is None else crls_as_pem(read_crls(settings.crl_file))
-    plan = _Plan(settings, _listed(settings, entry), by_subject(trust.certificates), entry, crls)
+    plan = _Plan(settings, listed_names(settings, entry), by_subject(trust.certificates), entry, crls)
     return _context(plan, trust.certificates)
 
 
@@ -247,14 +247,14 @@ def _context(plan: _Plan, trusted: Sequence[x509.Certificate]) -> _CheckedContex
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     with without_warnings():  # old versions are the administrator's choice
         context.minimum_version, context.maximum_version = settings.minimum, settings.maximum
-    _set_suites(context, settings)
+    set_suites(context, settings)
     add_trusted(context, trusted)
     if plan.crls:
         with _readable_by_openssl(plan.crls) as file:
             context.load_verify_locations(cafile=file)  # the file holds CRLs only, so none becomes trusted
         context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_CHAIN
     if plan.key is not None:
-        _present(context, plan.key, settings)
+        present_key(context, plan.key, settings)
     return context
 
 
@@ -287,7 +287,7 @@ def _labelled(store: Store, label: str | None, path: Path | None) -> KeyEntry:
     raise NoSuchEntryError(f"it holds no key {label!r}", f"set TLS_KEY_LABEL to one of {aliases}", path)
 
 
-def _listed(settings: TlsSettings, key: KeyEntry | None) -> tuple[str, ...] | None:
+def listed_names(settings: TlsSettings, key: KeyEntry | None) -> tuple[str, ...] | None:
     """The names of which a certificate must bear one (config 2.8); None where the host name counts."""
     if not settings.restricts_hosts:
         return None
@@ -357,7 +357,7 @@ def _check_suite(settings: TlsSettings, used: str) -> None:
 # Parts of a context.
 
 
-def _set_suites(context: ssl.SSLContext, settings: TlsSettings) -> None:
+def set_suites(context: ssl.SSLContext, settings: TlsSettings) -> None:
     if settings.level >= SecurityLevel.SUITE_B_128:
         context.set_ciphers(_suite_b(settings))
         return
@@ -380,7 +380,7 @@ def _suite_b(settings: TlsSettings) -> str:
     return "SUITEB128ONLY" if settings.suites == ("ECDHE-ECDSA-AES128-GCM-SHA256",) else "SUITEB128"
 
 
-def _check_trust(trust: Store, settings: TlsSettings) -> None:
+def check_trust(trust: Store, settings: TlsSettings) -> None:
     """Raises when nothing in the store can be trusted."""
     path = settings.trust_store.path if settings.trust_store else None
     if not trust.trusted:
@@ -397,7 +397,7 @@ def _check_trust(trust: Store, settings: TlsSettings) -> None:
         )
 
 
-def _check_key(entry: KeyEntry, settings: TlsSettings) -> None:
+def check_key(entry: KeyEntry, settings: TlsSettings) -> None:
     """One signature with a damaged key would give the key away."""
     if entry.key is None or not is_sound(entry.key):
         path = settings.key_store.path if settings.key_store else None
@@ -405,7 +405,7 @@ def _check_key(entry: KeyEntry, settings: TlsSettings) -> None:
         raise UnusableEntryError(message, "recreate the store from the key's own file", path)
 
 
-def _present(context: ssl.SSLContext, entry: KeyEntry, settings: TlsSettings) -> None:
+def present_key(context: ssl.SSLContext, entry: KeyEntry, settings: TlsSettings) -> None:
     assert entry.key is not None
     path = settings.key_store.path if settings.key_store else None
     parts = [

@@ -6,7 +6,15 @@ from contextlib import suppress
 
 from starlette.requests import Request
 
-from quintet.directory import AmbiguousNameError, DirectoryError, Group, Person, Protection, UnknownNameError
+from quintet.directory import (
+    AmbiguousNameError,
+    DirectoryError,
+    Group,
+    Person,
+    Protection,
+    UnknownNameError,
+    limited_sign_in,
+)
 from quintet.ldap import DN, DNSyntaxError
 from quintet.web.security import client_of, session_of
 from quintet.web.sessions import WebSession
@@ -17,20 +25,15 @@ LONGEST_HANDLE = 1400
 """Characters of base64 for LONGEST_NAME bytes."""
 
 
-class TooManyAttemptsError(Exception):
-    """Too many attempts to sign in with this name, or from this network."""
-
-
 async def sign_in(site: Site, request: Request, name: str, password: str) -> tuple[str, WebSession]:
     """Begin a session, and end the one that the browser had. Returns the ID for the cookie, and the session.
 
     Raises TooManyAttemptsError before the directory is asked; AuthenticationError, the same for an unknown
     name and a wrong password; DirectoryUnavailableError and its kin.
     """
-    client = client_of(request, site.web)
-    if not await site.limits.may_sign_in(name, client.address):
-        raise TooManyAttemptsError
-    person = await site.directory.authenticate(name, password)
+    async with limited_sign_in(site.attempts, name, client_of(request, site.web).address) as begun:
+        person = await site.directory.authenticate(name, password)
+        begun.succeeded()
     old = session_of(request, site.sessions, site.web)
     if old is not None:
         site.sessions.end(old)

@@ -19,7 +19,6 @@ from quintet.directory import DirectoryError, UnknownNameError
 from quintet.web.accounts import (
     LONGEST_HANDLE,
     LONGEST_NAME,
-    TooManyAttemptsError,
     current_session,
     find_group,
     find_person,
@@ -109,12 +108,7 @@ def make_api(site: Site) -> FastAPI:
             raise _ProblemError(
                 problem(403, "passwords are accepted over HTTPS only", code="unencrypted-connection")
             )
-        try:
-            ident, session = await sign_in(site, request, given.name, given.password.get_secret_value())
-        except TooManyAttemptsError:
-            raise _ProblemError(
-                problem(429, code="too-many-attempts", headers={"retry-after": "300"})
-            ) from None
+        ident, session = await sign_in(site, request, given.name, given.password.get_secret_value())
         response.headers["set-cookie"] = session_cookie(ident, secure=client.secure)
         return SessionDocument.of(session)
 

@@ -4,7 +4,7 @@ import re
 from urllib.parse import quote
 
 _TELEPHONE = re.compile(r"\+?[0-9][0-9 ().\-/]{2,30}")
-_MAIL = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,255}")
+_MAIL = re.compile(r"[^\s@<>\"\ud800-\udfff]{1,64}@[^\s@<>\"\ud800-\udfff]{1,255}")
 
 
 def photo_path(ident: str) -> str:

@@ -20,7 +20,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from quintet.directory import ConnectionEvent, ConnectionState, ConnectionStatus, Event, Service, SignedIn
+from quintet.directory import (
+    ConnectionEvent,
+    ConnectionState,
+    ConnectionStatus,
+    Event,
+    Service,
+    SignedIn,
+    SignInsBlocked,
+)
 from quintet.ldap import (
     ConnectionFailed,
     ConnectionGone,
@@ -54,12 +62,18 @@ class Phase(enum.Enum):
 
 @final
 class Metrics:
-    """The counters: a `Trace` for the directory and the cards. `rows` returns the state of connections."""
+    """The counters: a `Trace` for the directory and the cards. `rows` returns the state of connections.
+
+    `parts` has what else may be away: by its name, a function that says what is wrong, or nothing. Without
+    the parts of `vital` the server is never ready.
+    """
 
     def __init__(self, rows: Rows, sessions: Sessions) -> None:
         self.registry = CollectorRegistry()
         self.phase = Phase.STARTING
         self.rows = rows
+        self.parts: dict[str, Callable[[], str]] = {}
+        self.vital: set[str] = set()
 
         def counter(name: str, meaning: str, *labels: str) -> Counter:
             return Counter(f"quintet_{name}", meaning, labels, registry=self.registry)
@@ -83,6 +97,9 @@ class Metrics:
         self._gone = counter("ldap_disconnects", "LDAP connections that ended.", "service", "reason")
         self._sign_ins = counter("sign_ins", "Attempts to sign in.", "outcome")
         self._sign_in_seconds = histogram("sign_in_seconds", "Seconds of an attempt to sign in.")
+        self._blocks = counter(
+            "sign_in_blocks", "Times that sign-ins were blocked after too many failures.", "scope"
+        )
         self._requests = counter("http_requests", "HTTP requests.", "route", "method", "status")
         self._request_seconds = histogram("http_request_seconds", "Seconds of an HTTP request.", "route")
         Gauge("quintet_web_sessions", "Sessions of browsers.", registry=self.registry).set_function(
@@ -100,6 +117,8 @@ class Metrics:
             case SignedIn():
                 self._sign_ins.labels(_one_of(event.outcome, _OUTCOMES)).inc()
                 self._sign_in_seconds.observe(event.seconds)
+            case SignInsBlocked():
+                self._blocks.labels(event.scope).inc()
             case _:
                 pass
 
@@ -127,14 +146,24 @@ class Metrics:
         self._requests.labels(route, _one_of(method, METHODS), f"{status // 100}xx").inc()
         self._request_seconds.labels(route).observe(seconds)
 
-    def degraded(self) -> dict[str, list[str]]:
-        """The parts ("directory", "cards") with services that have no connection, and these services."""
+    def is_ready(self) -> None:
+        """Requests are served from now on."""
+        self.phase = Phase.READY
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """Everything that may be away."""
+        return ("directory", "cards", *self.parts)
+
+    def degraded(self) -> dict[str, str]:
+        """The parts that are away, and what is wrong with each."""
         failed = dict.fromkeys(row.service.value for row in self.rows() if row.failed)
-        parts = {
+        services = {
             "directory": [each for each in failed if each != CARDS],
             "cards": [CARDS] * (CARDS in failed),
         }
-        return {part: services for part, services in parts.items() if services}
+        found = {part: f"no connection for {', '.join(names)}" for part, names in services.items() if names}
+        return found | {part: trouble for part, check in self.parts.items() if (trouble := check())}
 
 
 @final
@@ -172,11 +201,9 @@ class _Connections(Collector):
             ends = [_timestamp(row.certificate.expires) for row in found if row.certificate]
             if ends:
                 expiry.add_metric((service,), min(ends))
-        degraded = GaugeMetricFamily(
-            "quintet_degraded", "1 where a part has services without a connection.", labels=("part",)
-        )
+        degraded = GaugeMetricFamily("quintet_degraded", "1 where a part is away.", labels=("part",))
         away = self._metrics.degraded()
-        for part in ("directory", "cards"):
+        for part in self._metrics.part_names:
             degraded.add_metric((part,), float(part in away))
         ready = GaugeMetricFamily("quintet_ready", "1 when requests are served, 0 at start and end.")
         ready.add_metric((), float(self._metrics.phase is Phase.READY))
@@ -195,13 +222,12 @@ def make_monitoring_app(metrics: Metrics, needs: Callable[[], tuple[str, ...]]) 
 
     async def ready(request: Request) -> Response:
         away = metrics.degraded()
-        missing = [part for part in needs() if part in away]
+        missing = [part for part in (*needs(), *metrics.vital) if part in away]
         is_ready = metrics.phase is Phase.READY and not missing
         lines = [f"{_mark(metrics.phase is Phase.READY)} {metrics.phase.value}"]
         lines += (
-            f"{_mark(part not in away)} {part}"
-            + (f" degraded: no connection for {', '.join(away[part])}" if part in away else "")
-            for part in ("directory", "cards")
+            f"{_mark(part not in away)} {part}" + (f" degraded: {away[part]}" if part in away else "")
+            for part in metrics.part_names
         )
         summary = "ok" if is_ready else "not ready"
         body = "\n".join([*lines, summary]) if "verbose" in request.query_params or not is_ready else summary

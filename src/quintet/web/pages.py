@@ -19,13 +19,13 @@ from quintet.directory import (
     DirectoryError,
     InvalidPageTokenError,
     OutOfScopeError,
+    TooManyAttemptsError,
     UnknownGroupError,
     UnknownNameError,
 )
 from quintet.ldap import DN, DNSyntaxError
 from quintet.web.accounts import (
     LONGEST_NAME,
-    TooManyAttemptsError,
     current_session,
     find_group,
     find_person,
@@ -34,7 +34,7 @@ from quintet.web.accounts import (
 )
 from quintet.web.documents import GroupDocument, MembersDocument, PageDocument, ResolutionDocument
 from quintet.web.links import mail_link, photo_path, telephone_link
-from quintet.web.problem import problem
+from quintet.web.problem import problem, retry_after
 from quintet.web.security import PAGE_POLICY, client_of, is_same_origin, may_sign_in_here, session_cookie
 from quintet.web.sessions import WebSession
 from quintet.web.site import PICTURES, Site
@@ -126,8 +126,10 @@ class _Pages:
             ident, _ = await sign_in(self._site, request, name, password)
         except AuthenticationError:
             return self._sign_in_page(request, 401, name, _WRONG)
-        except TooManyAttemptsError:
-            return self._sign_in_page(request, 429, name, "Too many attempts. Wait a few minutes.")
+        except TooManyAttemptsError as error:
+            page = self._sign_in_page(request, 429, name, "Too many attempts. Wait a few minutes.")
+            page.headers["retry-after"] = retry_after(error)
+            return page
         except DirectoryError:
             return self._sign_in_page(request, 503, name, "The directory can’t be reached. Try again later.")
         return RedirectResponse("/", 303, {"set-cookie": session_cookie(ident, secure=client.secure)})

@@ -1,5 +1,6 @@
 """Refusals as documents (RFC 9457), and what each error of the directory becomes."""
 
+import math
 from http import HTTPStatus
 
 from starlette.responses import JSONResponse
@@ -11,6 +12,7 @@ from quintet.directory import (
     DirectoryError,
     InvalidPageTokenError,
     OutOfScopeError,
+    TooManyAttemptsError,
     UnknownGroupError,
     UnknownNameError,
 )
@@ -40,8 +42,15 @@ def problem(
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 
+def retry_after(error: TooManyAttemptsError) -> str:
+    """The seconds for the header of that name (RFC 9110 10.2.3)."""
+    return str(math.ceil(error.retry_after))
+
+
 def problem_of(error: DirectoryError) -> JSONResponse:
     """What a caller is sent for an error of the directory: nothing about servers and accounts."""
+    if isinstance(error, TooManyAttemptsError):
+        return problem(429, code="too-many-attempts", headers={"retry-after": retry_after(error)})
     for kind, (status, code, detail) in _OF_ERRORS.items():
         if isinstance(error, kind):
             return problem(status, detail, code=code)

@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet.config import Network, WebSettings
-from quintet.web.limits import Address
+from quintet.directory import IpAddress
 from quintet.web.problem import problem
 from quintet.web.sessions import Sessions, WebSession
 
@@ -65,7 +65,7 @@ Observe = Callable[[str, str, int, float], None]
 class HttpPeer:
     """The other side. `secure`: HTTPS, to us or to a trusted proxy. `local`: this machine, no proxy."""
 
-    address: Address | None
+    address: IpAddress | None
     secure: bool
     local: bool
 
@@ -244,7 +244,7 @@ class _Body:
         return message
 
 
-def _parsed(text: str) -> Address | None:
+def _parsed(text: str) -> IpAddress | None:
     try:
         found = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -253,5 +253,5 @@ def _parsed(text: str) -> Address | None:
     return mapped or found
 
 
-def _within(address: Address, networks: Iterable[Network]) -> bool:
+def _within(address: IpAddress, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import final
+
+from limits import parse
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from quintet.cards import ANONYMOUS, AUTHENTICATED, Cards, ids_in_set
 from quintet.config import CardSettings, Detail, Settings, WebSettings
-from quintet.directory import Directory
-from quintet.web.limits import RateLimits
+from quintet.directory import Directory, LocalAttempts, SignInAttempts
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
 
@@ -16,11 +20,28 @@ PICTURES = ("Photo", "PhotoURL", "ImagePath")
 _NO_CARDS = CardSettings(storages=(), sets={})
 
 
+PER_SESSION = parse("600 per minute")
+"""Requests of one session to the API and the pages."""
+
+
+@final
+class RateLimits:
+    """The counters. Their size is fixed, whatever is sent."""
+
+    def __init__(self) -> None:
+        self._windows = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    async def may_ask(self, session: str) -> bool:
+        """Count a request of this session, and say whether it is within the limit."""
+        return await self._windows.hit(PER_SESSION, "session", session)
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
-    `observe` gets path, method, status and seconds of every request.
+    `attempts` limits failed sign-ins, together with those at other ports. `observe` gets path, method, status
+    and seconds of every request.
     """
 
     directory: Directory
@@ -28,6 +49,7 @@ class Site:
     settings: Callable[[], Settings]
     sessions: Sessions = field(default_factory=Sessions)
     limits: RateLimits = field(default_factory=RateLimits)
+    attempts: SignInAttempts = field(default_factory=LocalAttempts)
     observe: Observe | None = None
 
     @property

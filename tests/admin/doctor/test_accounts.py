@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from quintet.embedded import sample
+from support.folder import settings_folder
 from support.slapd import Slapd
 
 pytestmark = pytest.mark.real
@@ -53,6 +54,17 @@ async def test_d12_the_password_was_changed_in_one_file_only(
 
 async def test_d36_only_passwords_with_an_account(make_folder: Make, doctor: Any) -> None:
     assert await doctor.codes(make_folder(level="passwords")) == {"D36"}
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_q120_users_may_not_read_their_own_entries(
+    tmp_path: Path, make_slapd: Callable[..., Slapd], doctor: Any, *, allowed: bool
+) -> None:
+    server = make_slapd(self_read=allowed)
+    bind = {"QUINTET_ALLOW_CLEAR_SERVICE_BIND": "1"}
+    for level, told in (("passwords", not allowed), ("all", False)):
+        found = await doctor.codes(settings_folder(tmp_path / level, server, level=level, directory=bind))
+        assert ("Q120" in found) == told
 
 
 async def test_d36_the_account_shown_on_purpose(make_folder: Make, doctor: Any) -> None:

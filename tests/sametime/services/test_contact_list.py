@@ -125,11 +125,24 @@ def test_a_group_without_a_title_is_titled_by_its_id() -> None:
     assert render_contact_list(ContactList((ContactGroup("Work", ""),))).endswith("G Work2 Work O\r\n")
 
 
-@pytest.mark.parametrize("empty", ["", " ", "\t"])
+@pytest.mark.parametrize("empty", ["", " ", "\t", "\0", ";", ";\0 "])
 def test_a_group_or_contact_without_an_id_cannot_be_written(empty: str) -> None:
     for group in (ContactGroup(empty, "x"), ContactGroup("x", "x", (Contact(empty, "x"),))):
         with pytest.raises(UnencodableValueError):
             render_contact_list(ContactList((group,)))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a::b", "1"), ("::", "1"), ("a:", ":"), ("a", ":")])
+def test_a_contact_that_would_be_read_as_another_cannot_be_written(name: str, kind: str) -> None:
+    contact = Contact(name, "x", type=kind)
+    with pytest.raises(UnencodableValueError):
+        render_contact_list(ContactList((ContactGroup("x", "x", (contact,)),)))
+
+
+@pytest.mark.parametrize("name", ["a:b", ":", "a:"])
+def test_a_single_colon_in_an_id_is_kept(name: str) -> None:
+    contact_list = ContactList((ContactGroup("x", "x", (Contact(name, "x"),)),))
+    assert parse_contact_list(render_contact_list(contact_list)) == contact_list
 
 
 def test_a_list_of_very_many_lines_is_malformed() -> None:

@@ -34,7 +34,7 @@ PRIVACY = PrivacyInfo(deny=True, users=(UserItem("UID=Bob, DC=org"), UserItem(CA
 
 values = st.builds(
     ExportedValue,
-    st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(str.strip),
     st.integers(-1, 0xFFFFFFFF),
     st.binary(max_size=50)
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).map(value_of),
@@ -64,6 +64,10 @@ def test_a_text_is_exported_readably() -> None:
         '{"id": "a", "key": 0, "text": "", "base64": ""}',
         '{"id": "a", "key": 0, "base64": "?"}',
         '{"id": "a", "key": 0, "text": "\\u0000"}',
+        '{"id": "a", "key": 0, "base64": "\u00e9"}',
+        '{"id": "a", "key": 0, "text": "\\ud800"}',
+        '{"id": "a\\ud800", "key": 0, "text": ""}',
+        '{"id": "a\\u0000", "key": 0, "text": ""}',
         "[" * 100_000,
     ],
 )

@@ -31,6 +31,7 @@ from quintet.directory import (
     endpoints_of,
 )
 from quintet.ldap import LdapError, connect
+from quintet.ldap.address import dial
 
 BURST = 32
 AT_ONCE = 8
@@ -183,7 +184,7 @@ async def _handshake(settings: Settings) -> float | None:
         context = await SslContextCache().of(endpoint)
         for _ in range(_HANDSHAKES):
             async with _timed(plain):
-                _, writer = await asyncio.open_connection(endpoint.address.host, endpoint.address.port)
+                _, writer = await asyncio.open_connection(sock=await dial(endpoint.address))
             writer.transport.abort()
             async with _timed(encrypted):
                 connection = await connect(

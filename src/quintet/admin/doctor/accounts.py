@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,13 +21,17 @@ from quintet.directory import (
     SslContextCache,
     UnencryptedBindError,
     identity,
+    parsed,
     protection_of,
 )
 from quintet.ldap import (
     ConfidentialityRequired,
+    InsufficientAccessRights,
     InvalidCredentials,
     NoSuchObject,
+    Present,
     ResultError,
+    Scope,
     StrongerAuthRequired,
     UnwillingToPerform,
 )
@@ -65,6 +70,10 @@ async def examine(
             _check_unencrypted(site, settings, outcomes, checks)
 
     checks.run_now("the refusals of accounts", judge)
+    for outcome in outcomes:
+        if _needs_own_entry(outcome, settings):
+            name = f"whether {outcome.site.name} lets users read their own entries"
+            await checks.run(name, partial(_check_own_entry, outcome, checks))
     return tuple(outcomes)
 
 
@@ -191,6 +200,25 @@ def _check_unencrypted(
             f" password (it binds by {way}), Sametime does"
         )
         checks.add(Pitfall.D36, account.place or site.place, message, key=account.key)
+
+
+def _needs_own_entry(outcome: AccountBind, settings: Settings) -> bool:
+    server = outcome.site.server
+    return server is not None and protection_of(server, settings.directory) is Protection.PASSWORDS
+
+
+async def _check_own_entry(outcome: AccountBind, checks: Checks) -> None:
+    """Q120: only the account's entry can be tried, but access rules rarely tell it from others there."""
+    site, ready, account = outcome.site, outcome.ready, outcome.site.account
+    if ready is None or account is None or not parsed(account.name):
+        return
+    found = False
+    with suppress(NoSuchObject, InsufficientAccessRights):
+        search = ready.connection.search(account.name, Scope.BASE, Present("objectClass"), ("1.1",))
+        found = bool((await search).entries)
+    if not found:
+        message = f"{site.name}: {account.name} may not read its own entry"
+        checks.add(Finding.Q120, site.place, message)
 
 
 def _has_unencrypted_cards(settings: Settings) -> bool:

@@ -2,13 +2,13 @@
 
 import asyncio
 import errno
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 
 from quintet.admin.doctor.checks import Checks
 from quintet.diagnostics import Pitfall, Place
 from quintet.ldap import Address
+from quintet.ldap.address import look_up
 
 PATIENCE = 5.0
 """Seconds for a look-up of a name, and for a connection."""
@@ -30,10 +30,9 @@ async def reach(addresses: Mapping[Address, Place], checks: Checks) -> frozenset
 
 async def _resolve(host: str, place: Place, checks: Checks) -> tuple[str, ...]:
     """The IP addresses of a host; none when it has none, which is reported."""
-    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(PATIENCE):
-            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            found = await look_up(host, None)
     except (OSError, ValueError, TimeoutError) as error:
         why = getattr(error, "strerror", None) or f"no answer within {PATIENCE:g} s"
         checks.add(Pitfall.D16, place, f"{host} does not resolve here: {why}")

@@ -58,6 +58,7 @@ class ConferenceHandler:
             case ConferenceJoin():
                 effects = self._conferences.join(client.id, conference)
             case (ConferenceText() | ConferenceTyping()) as message:
+                context.messages += 1
                 context.community.presence.touch(client.id, context.now())
                 effects = self._conferences.say(client.id, conference, message)
         context.deliver(effects, client)

@@ -51,6 +51,7 @@ class RelayHandler:
     def data(self, client: Client, link: str, event: ChannelData) -> None:
         """Pass it on."""
         community = self._context.community
+        self._context.messages += 1
         community.presence.touch(client.id, self._context.now())
         effects = community.router.data(link, event.type, event.data, encrypted=event.encrypted)
         self._context.deliver(effects, None)

@@ -57,14 +57,21 @@ class ContactList:
 
 
 def render_contact_list(contacts: ContactList) -> str:
-    """The text. Raises UnencodableValueError for a group or contact without an id."""
+    """The text.
+
+    Raises UnencodableValueError for a group or contact without an id, and for the id of a contact in which
+    the format's own `::` would be found.
+    """
     lines = [f"Version={contacts.version}"]
     for group in contacts.groups:
         state = "O" if group.open else "C"
         lines.append(f"G {_packed_id(group.id)}{group.type} {_packed(group.title or group.id)} {state}")
         for each in group.contacts:
             alias = _packed(each.alias.replace(",", " "))
-            lines.append(f"U {_packed_id(each.id)}{each.type}:: {_packed(each.name)},{alias}")
+            user = f"{_packed_id(each.id)}{each.type}"
+            if f"{user}::".index("::") < len(user):
+                raise UnencodableValueError("the id of a contact with two colons")
+            lines.append(f"U {user}:: {_packed(each.name)},{alias}")
     return "".join([f"{line}\r\n" for line in lines])
 
 
@@ -127,9 +134,10 @@ def _packed(text: str) -> str:
 
 
 def _packed_id(text: str) -> str:
-    if not text.strip():
+    packed = _packed(text)
+    if not _unpacked(packed).strip():
         raise UnencodableValueError("a contact or group without an id")
-    return _packed(text)
+    return packed
 
 
 def _unpacked(text: str) -> str:

@@ -5,7 +5,6 @@ one (P98) and in base64 where it is not. Contact lists may also be exported and 
 """
 
 import base64
-import binascii
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -176,11 +175,20 @@ def _read_line(number: int, line: str) -> ExportedValue:
     if not isinstance(document, dict):
         raise InvalidImportError(number, "expected a JSON object")
     user_id, key = document.get("id"), document.get("key")
-    if not isinstance(user_id, str) or not user_id.strip():
+    if not isinstance(user_id, str) or not user_id.strip() or not _is_storable(user_id):
         raise InvalidImportError(number, 'expected a Sametime ID as "id"')
     if not isinstance(key, int) or isinstance(key, bool) or not PRIVACY_LIST <= key <= _LAST_KEY:
         raise InvalidImportError(number, f'expected a number from {PRIVACY_LIST} to {_LAST_KEY} as "key"')
     return ExportedValue(user_id, key, _read_value(number, document))
+
+
+def _is_storable(text: str) -> bool:
+    """Whether every database takes it: no NUL, and no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def _read_value(number: int, document: dict[str, object]) -> bytes:
@@ -192,6 +200,6 @@ def _read_value(number: int, document: dict[str, object]) -> bytes:
             return base64.b64decode(encoded, validate=True)
     except UnencodableValueError as error:
         raise InvalidImportError(number, str(error)) from None
-    except binascii.Error:
+    except ValueError:  # of malformed base64, and of characters other than ASCII
         raise InvalidImportError(number, 'the value of "base64" is malformed') from None
     raise InvalidImportError(number, 'expected the value as either "text" or "base64"')

@@ -1,6 +1,6 @@
 """Every bound of the Sametime port, with its setting, default, unit and meaning: one fact in one place.
 
-The reader of settings, the reference page and the server take them from here.
+The schema, the reference page and the server take them from here. Limits are whole numbers in settings.
 """
 
 from collections.abc import Iterator

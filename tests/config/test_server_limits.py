@@ -2,7 +2,7 @@
 
 import pytest
 
-from quintet.sametime.server_limits import ServerLimits, limits_table
+from quintet.config.server_limits import ServerLimits, limits_table
 
 
 def test_every_limit_has_a_setting_of_its_own_and_a_meaning() -> None:
