@@ -483,7 +483,8 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "QUINTET_FIRST_CONTACTS",
             Kind.TEXT,
-            "DNs of public groups, separated by ;, that fill the contact list of a user who has none",
+            "DNs of public groups, separated by ;, that fill the contact list of a user who has none; clients"
+            " then delete contacts that only they had",
         ),
         Setting("QUINTET_NODE", Kind.TEXT, "name of this server; the machine's name if not set"),
         Setting(
