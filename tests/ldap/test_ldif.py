@@ -289,6 +289,14 @@ def test_a_file_open_for_text_is_a_type_error() -> None:
         list(ldif.read(io.StringIO("dn: cn=a\n")))  # type: ignore[arg-type]  # that is the point
 
 
+@pytest.mark.parametrize("name", ["dn", "DN", "changetype", "control", "-"])
+@pytest.mark.parametrize("change", ["add", "delete", "replace"])
+def test_a_name_that_is_not_written_is_not_read_as_a_modification(change: str, name: str) -> None:
+    with pytest.raises(LdifError) as caught:
+        list(ldif.read(f"dn: cn=a\nchangetype: modify\n{change}: {name}\n-\n"))
+    assert caught.value.line == 3
+
+
 @pytest.mark.parametrize("name", ["a b", "cn\nchangetype", "", "dn", "changetype", "Control", "-", "é"])
 def test_a_name_that_would_change_the_meaning_is_not_written(name: str) -> None:
     with pytest.raises(ValueError, match="attribute"):

@@ -318,6 +318,8 @@ def _modification(block: list[_Line]) -> Modification:
     """`("add:" / "delete:" / "replace:") AttributeDescription SEP *attrval-spec` (`increment:`: RFC 4525)."""
     first, *rest = block
     name = _text(first).strip()
+    if name.lower() in _RESERVED:
+        raise LdifError(f"'{name}:' cannot be an attribute", first.number)
     for line in rest:
         if line.name.lower() != name.lower():
             raise LdifError(f"expected a value of {name}, or '-'", line.number)
