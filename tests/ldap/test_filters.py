@@ -165,6 +165,8 @@ def test_blanks_and_missing_outer_parentheses_are_tolerated(text: str, canonical
         (r"(cn=\zz)", 4),
         ("(:=a)", 1),
         ("(:dn:=a)", 1),
+        ("(o:dn:dn:=a)", 1),
+        ("(:dn:DN:=a)", 1),
         ("(c n=a)", 1),
         ("(%s=a)", 1),
         ("(cn=\ud800)", 4),

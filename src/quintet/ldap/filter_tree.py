@@ -17,8 +17,8 @@ from quintet.ldap.errors import FilterSyntaxError
 NESTING = 100
 """How deep a filter may nest, in text and in BER: far more than any server takes."""
 
-RULE = r"[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+"
-"""A matching rule, by name or OID. Unlike an attribute it has no options."""
+RULE = r"(?!(?i:dn)(?![\w-]))[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+"
+"""A matching rule, by name or OID. Unlike an attribute it has no options; in text, "dn" means something else."""
 
 
 @final
@@ -219,10 +219,6 @@ class Extensible(Filter):
             raise FilterSyntaxError("an extensible filter needs an attribute or a matching rule")
         if self.rule is not None and not _RULE.fullmatch(self.rule):
             raise FilterSyntaxError(f"{self.rule!r} is not the name of a matching rule")
-        if self.rule is not None and self.rule.lower() == "dn":
-            raise FilterSyntaxError(
-                "a matching rule cannot have the name dn: its text would mean something else"
-            )
         parts = []
         if self.rule is not None:
             parts.append(_name(self.rule, 0x81))
@@ -349,9 +345,7 @@ def _extensible(reader: ber.Reader) -> Extensible:
     if rule is None and attribute is None:
         raise ber.BerError("an extensible filter has an attribute or a matching rule")
     if rule is not None and not _RULE.fullmatch(rule):
-        raise ber.BerError("a matching rule has characters that it must not have")
-    if rule is not None and rule.lower() == "dn":
-        raise ber.BerError("a matching rule cannot have the name dn: its text would mean something else")
+        raise ber.BerError("this name cannot be that of a matching rule")
     return Extensible(attribute, rule, value, dn_attributes)
 
 
