@@ -18,7 +18,7 @@ NESTING = 100
 """How deep a filter may nest, in text and in BER: far more than any server takes."""
 
 RULE = r"(?!(?i:dn)(?![\w-]))[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+"
-"""A matching rule, by name or OID. Unlike an attribute it has no options; "dn" has another meaning in text."""
+"""A matching rule, by name or OID. Unlike an attribute it has no options; "dn" is no name in text."""
 
 
 @final
