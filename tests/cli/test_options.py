@@ -125,11 +125,12 @@ def test_every_command_has_examples_in_its_help(quintet: Quintet, path: str, com
 def test_every_example_can_be_parsed(example: str) -> None:
     _, *words = shlex.split(example.partition("<")[0])
     command, context = WHOLE, help_context(WHOLE, "quintet")
-    while hasattr(command, "commands"):
+    while words and hasattr(command, "commands"):
         name, command, words = command.resolve_command(context, words)
         context = command.make_context(name, words, parent=context)
         words = [*context._protected_args, *context.args] if hasattr(command, "commands") else []
     assert context.command is command
+    assert not hasattr(command, "commands") or getattr(command, "invoke_without_command", False)
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def test_every_key_reaches_the_server(folder: Path) -> None:
         QUINTET_ANONYMOUS_USERS="1",
         QUINTET_RECHECK_MINUTES="5",
         QUINTET_ADMIN_GROUP="cn=admins,o=x",
+        QUINTET_ALLOW_UNENCRYPTED_GROUPS="1",
         QUINTET_FIRST_CONTACTS="cn=All Staff,o=x; cn=Help,o=x",
         QUINTET_NODE="node1",
         QUINTET_BROWSE_PAGES="1",

@@ -18,6 +18,7 @@ from quintet.directory import (
     DirectoryError,
     DirectoryUnavailableError,
     Service,
+    VerifiedPerson,
 )
 from quintet.embedded.faults import Wait, failing
 from quintet.embedded.server import EmbeddedServer
@@ -54,6 +55,8 @@ Ask = Callable[[Directory, Cards, str], Coroutine[Any, Any, object]]
 
 ASKING: dict[str, Ask] = {
     "authenticate": lambda directory, _, uid: directory.authenticate(uid, f"{uid}-secret"),
+    "verify": lambda directory, _, uid: directory.verify(uid, f"{uid}-secret"),
+    "recheck": lambda directory, _, uid: recheck(directory, uid),
     "resolve_login": lambda directory, _, uid: directory.resolve_login(uid),
     "resolve": lambda directory, _, uid: directory.resolve(uid),
     "browse": lambda directory, _, uid: directory.browse(small.PEOPLE if uid == "alice" else "o=elsewhere"),
@@ -70,6 +73,10 @@ ASKING: dict[str, Ask] = {
 
 async def groups_of(directory: Directory, uid: str) -> object:
     return await directory.groups_of(await directory.resolve_login(uid))
+
+
+async def recheck(directory: Directory, uid: str) -> object:
+    return await directory.recheck(VerifiedPerson(await directory.resolve_login(uid)), uid)
 
 
 async def group_levels(directory: Directory, uid: str) -> object:

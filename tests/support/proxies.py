@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from support import certs
 from support.pages import ROOT, blocks
 from support.serving import free_port
+from support.waiting import wait_until
 
 HOSTS = ("wiki.example.com", "people.example.com")
 _READY_WITHIN = 20.0
@@ -115,13 +115,14 @@ def _caddy(folder: Path, text: str, certificate: Path, key: Path, port: int) -> 
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    until = time.monotonic() + _READY_WITHIN
-    while True:
-        if process.poll() is not None or time.monotonic() > until:
-            raise RuntimeError(f"the proxy did not start: {log.read_text()}")
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
+    wait_until(lambda: process.poll() is not None or _listens(port), seconds=_READY_WITHIN)
+    if process.poll() is not None or not _listens(port):
+        raise RuntimeError(f"the proxy did not start: {log.read_text()}")
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True

@@ -120,7 +120,7 @@ def test_a_server_without_the_port_says_so(serve: Serve, folder: Path) -> None:
     serve(folder).until("serving")
     ran = command(folder, "sessions")
     assert (ran.code, ran.out) == (2, "")
-    assert "does not know this request" in ran.err
+    assert "no port for Sametime clients" in ran.err
 
 
 def test_a_new_certificate_is_shown_after_sighup_and_nobody_is_disconnected(

@@ -11,7 +11,7 @@ from quintet.config.environment import ENV_FILES, Variable, read_env_file, read_
 from quintet.config.ini import read_ini
 from quintet.config.ini_settings import read_directory, read_traces
 from quintet.config.ini_values import IniValues
-from quintet.config.sametime_port import SametimePortSettings, read_port
+from quintet.config.sametime_port import ClientCertificates, SametimePortSettings, read_port
 from quintet.config.schema import CARDS, COMMUNITY, HTTP_PREFIXES, INI, PORT_PREFIXES
 from quintet.config.settings import CardSettings, Settings
 from quintet.config.source import EditError
@@ -267,7 +267,10 @@ def _https(values: IniValues, folder: Path, findings: Diagnostics) -> TlsSetting
 def _port(values: IniValues, folder: Path, findings: Diagnostics) -> SametimePortSettings:
     """The port for Sametime clients. The TLS keys of one that is not opened say nothing."""
     port = read_port(values, findings)
-    return replace(port, tls=read_tls(values, folder, findings, PORT_PREFIXES)) if port.port else port
+    if not port.port:
+        return port
+    asks = port.client_certificates is not ClientCertificates.NONE
+    return replace(port, tls=read_tls(values, folder, findings, PORT_PREFIXES, trust_store=asks))
 
 
 def _community(files: Files) -> CommunitySettings:

@@ -25,16 +25,23 @@ _KEY_CODES: dict[str, Code] = {
 
 
 def read_tls(
-    values: IniValues, folder: Path, findings: Diagnostics, prefixes: tuple[str, ...] = LDAP_PREFIXES
+    values: IniValues,
+    folder: Path,
+    findings: Diagnostics,
+    prefixes: tuple[str, ...] = LDAP_PREFIXES,
+    *,
+    trust_store: bool = True,
 ) -> TlsSettings:
     """The profile that the keys of these scopes give. Relative paths count from `folder`.
 
     Revocation lists are those of the LDAP servers' certificates. HTTPS has no trust store: clients show
-    nothing.
+    nothing. Without `trust_store` its keys are those of another use, and are not looked at.
     """
 
     def value(name: str) -> tuple[str, Origin] | None:
         if prefixes is HTTP_PREFIXES and name not in SERVER_TLS_NAMES:
+            return None
+        if not trust_store and name.startswith("TLS_TRUST_STORE_"):
             return None
         return values.scoped(name, prefixes)
 
