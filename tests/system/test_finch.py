@@ -115,6 +115,7 @@ def test_a_user_finds_another_and_a_group_in_the_directory_and_talks(
         alice.keys("Enter")
         line.pump(lambda: bool(conversation.received), 20)
         assert any("Gladly." in str(content) for _, content in conversation.received)
+        alice.wait(lambda: "alice: Gladly." in alice.screen())
         screen = alice.screen()
         print(screen)  # noqa: T201 # kept in the output, as what users see
     page = (ROOT / "docs/how-to/sign-in-with-pidgin-and-finch.md").read_text()

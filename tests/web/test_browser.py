@@ -72,7 +72,7 @@ def test_results_come_as_one_types_and_lead_to_a_card_with_a_photo(page: Page) -
     page.get_by_role("link", name="#1 Help Desk").click()
     expect(page.get_by_role("heading", name="#1 Help Desk")).to_be_visible()
     photo = page.get_by_role("img", name="Photo of #1 Help Desk")
-    assert photo.evaluate("image => image.complete && image.naturalWidth > 0")
+    assert photo.evaluate("async image => { await image.decode(); return image.naturalWidth > 0 }")
 
 
 def test_an_older_answer_does_not_replace_a_newer_one(page: Page) -> None:

@@ -483,8 +483,7 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "QUINTET_FIRST_CONTACTS",
             Kind.TEXT,
-            "DNs of public groups, separated by ;, that fill the contact list of a user who has none; clients"
-            " then delete contacts that only they had",
+            "DNs of public groups, separated by ;, that fill a user's first list (clients drop their own)",
         ),
         Setting("QUINTET_NODE", Kind.TEXT, "name of this server; the machine's name if not set"),
         Setting(
