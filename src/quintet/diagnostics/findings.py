@@ -290,7 +290,7 @@ class Finding(Code):
     # Levels.
     Q120 = """warning: Users may not read their own entries, as far as the account shows
     impact: under "only passwords" the entry of a user is read back after the bind, so that an attacker who
-    changes the unencrypted lookup signs in as nobody else; where that is not allowed, no user can sign in
+    changes the unencrypted lookup signs in as no other user; where that is not allowed, no user can sign in
     fix: let users read their own entries (slapd: access ... by self read), or encrypt all connections with
     quintet protect all; then try quintet authenticate
     see: explanation/protection.md"""

@@ -48,14 +48,14 @@ class Operation:
 
     def send(self, session: Session) -> int:
         """Queue the request at the session; its message id. Raises LocalProtocolError and UnicodeError."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of operation has its own
 
     def take(self, answer: Answer) -> LdapError | None:
         """Take an answer. An error means that the caller has had enough, and the rest shall be abandoned."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of operation has its own
 
     def fail(self, error: LdapError) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of operation has its own
 
     def place(self, error: LdapError) -> LdapError:
         """The error, which now knows where it happened."""
@@ -288,7 +288,7 @@ class BindOperation(Operation):
 
     def ended(self, error: LdapError | None, controls: tuple[Control, ...] = ()) -> None:
         """The server accepted the bind, with these controls in the answer; or what prevented that."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of operation has its own
 
     def send(self, session: Session) -> int:
         return session.bind(self.name, self.password, self.encoded_controls)
