@@ -358,7 +358,7 @@ async def _sametime(application: Application, metrics: "Metrics | None") -> Asyn
 
         metrics.registry.register(SametimeMetrics(server))
         metrics.parts[_PORT] = lambda: "" if server.is_listening else "not listening"
-        metrics.parts["database"] = lambda: "" if server.database_available else "it does not answer"
+        metrics.parts["database"] = lambda: port.database_trouble
     application.sametime = port
     application.requests |= {
         "sessions": port.list_sessions,
