@@ -39,8 +39,6 @@ IDLE_AFTER = 30
 """Seconds after which an unused connection is closed."""
 DRAIN = 5
 """Seconds that requests in flight have at the end."""
-CLOSED_PER_SECOND = 10
-"""So many idle connections at least are closed in a second when the server stops."""
 MOST_CONNECTIONS = 2000
 
 _BACKLOG = 2048
@@ -178,18 +176,18 @@ class Listener:
         self._beginning: set[asyncio.Task[None]] = set()
         self._accepting = self._loop.create_task(self._accept())
 
-    async def drain(self, seconds: float) -> None:
-        """Accept no more connections, and close those that are open in random order over some seconds.
+    async def drain(self, seconds: Callable[[int], float]) -> None:
+        """Accept no more connections, and close those that are open in random order.
 
-        A request that is in flight then has DRAIN seconds more.
+        `seconds` says over how long, by their number. A request in flight has DRAIN seconds more.
         """
         await self.close()
         connections = list(self._server.server_state.connections)
         random.shuffle(connections)
-        seconds = min(seconds, len(connections) / CLOSED_PER_SECOND)
+        pause = seconds(len(connections)) / max(1, len(connections))
         for each in connections:
             each.shutdown()
-            await asyncio.sleep(seconds / len(connections))
+            await asyncio.sleep(pause)
 
     async def close(self) -> None:
         """Accept no more connections."""

@@ -1,7 +1,7 @@
 """The listeners of the HTTP front, as the settings say: the interface of the package for who starts it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -32,8 +32,8 @@ class Listening:
         if self.tls is not None and settings.tls is not None:
             self.tls.renew(settings.tls)
 
-    async def drain(self, seconds: float) -> None:
-        """Close the HTTP port, and its connections over some seconds. Health checks go on being answered."""
+    async def drain(self, seconds: Callable[[int], float]) -> None:
+        """Close the HTTP port, and its connections over so many seconds. Health checks are still answered."""
         if self.listener is not None:
             await self.listener.drain(seconds)
 
@@ -72,7 +72,7 @@ async def serving(site: Site, metrics: Metrics) -> AsyncIterator[Listening]:
         try:
             yield Listening(http, health, tls, listener)
         finally:
-            metrics.phase = Phase.DRAINING
+            metrics.is_stopping()
             if site.tokens is not None:
                 await site.tokens.close()
 
