@@ -28,6 +28,8 @@ from quintet.sametime.trace import (
     UnencryptedClientsAllowed,
     ValueSaved,
 )
+from quintet.sametime.viewers import PresenceViewer
+from quintet.sametime.wire.blocks import StatusCode, StatusFlag, UserStatus
 
 __all__ = [
     "ClientIgnored",
@@ -38,6 +40,7 @@ __all__ = [
     "FewOpenFiles",
     "GroupRead",
     "LegacyClients",
+    "PresenceViewer",
     "PrivacyKept",
     "ReasonCode",
     "SametimeServer",
@@ -50,9 +53,12 @@ __all__ = [
     "SignInRefused",
     "SignInRule",
     "SlowReader",
+    "StatusCode",
+    "StatusFlag",
     "StorageChanged",
     "TaskFailed",
     "TurnedAway",
     "UnencryptedClientsAllowed",
+    "UserStatus",
     "ValueSaved",
 ]

@@ -10,11 +10,23 @@ from quintet.tls import RenewableContext
 from quintet.web.app import make_app
 from quintet.web.bearer import Tokens
 from quintet.web.monitoring import Metrics, Phase, make_monitoring_app
+from quintet.web.presence import Availability, PresenceState, PresenceView
 from quintet.web.server import listening
 from quintet.web.sessions import Sessions
 from quintet.web.site import Site
 
-__all__ = ["Listening", "Metrics", "Phase", "Sessions", "Site", "Tokens", "serving"]
+__all__ = [
+    "Availability",
+    "Listening",
+    "Metrics",
+    "Phase",
+    "PresenceState",
+    "PresenceView",
+    "Sessions",
+    "Site",
+    "Tokens",
+    "serving",
+]
 
 
 @dataclass(frozen=True, slots=True)
