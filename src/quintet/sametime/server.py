@@ -82,6 +82,7 @@ from quintet.sametime.trace import (
     TurnedAway,
     UnencryptedClientsAllowed,
 )
+from quintet.sametime.viewers import PresenceChanged, PresenceViewer
 from quintet.sametime.watched_groups import WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
@@ -270,6 +271,10 @@ class SametimeServer:
         await self._context.close()
         await self._names.close()
         await self._keeper.close()
+
+    def view_presence(self, user_id: str, changed: PresenceChanged) -> PresenceViewer:
+        """What the user with this ID may see of others, for as long as it is not closed."""
+        return PresenceViewer(self._context, user_id, changed)
 
     # For administrators
 
