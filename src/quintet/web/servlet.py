@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from quintet.cards import ANONYMOUS, AUTHENTICATED, Card, Field
 from quintet.directory import DirectoryError
-from quintet.web.security import session_of
+from quintet.web.accounts import current_session
 from quintet.web.site import Site
 
 PATH = "/servlet/UserInfoServlet"
@@ -33,7 +33,7 @@ _log = structlog.get_logger()
 
 async def servlet(request: Request, site: Site) -> Response:
     """Operations 1 (given details of a user), 2 (details in a set) and 3 (the values of a set for a user)."""
-    signed_in = session_of(request, site.sessions, site.web) is not None
+    signed_in = await current_session(site, request) is not None
     try:
         answer = await _answer(site, _parameters(request.scope["query_string"]), signed_in=signed_in)
     except (DirectoryError, ValueError) as error:
