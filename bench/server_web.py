@@ -69,7 +69,7 @@ async def main() -> None:
         cookies = {uid(number): await _session(directory, sessions, uid(number)) for number in range(PEOPLE)}
         apps = {"quintet": make_app(site), "starlette": starlette_app(), "fastapi": fastapi_app()}
         ports = {
-            name: await stack.enter_async_context(listening(app, "127.0.0.1", 0, name))
+            name: (await stack.enter_async_context(listening(app, "127.0.0.1", 0, name))).port
             for name, app in apps.items()
         }
         found = {"ports": ports, "cookies": cookies}

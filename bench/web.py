@@ -25,7 +25,7 @@ CORE = "core"
 
 @dataclass(frozen=True, slots=True)
 class WebRoute:
-    """A route: the work of the load, its URL, what of the core answers it, and how much of that it should do."""
+    """A route: the work of the load, its URL, what the core does for it, and the share that is wanted."""
 
     work: str
     path: str

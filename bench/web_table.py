@@ -53,8 +53,8 @@ def _explanation(result: Mapping[str, Any]) -> str:
     machine = result["machine"]
     software = ", ".join(f"{name} {version}" for name, version in result["software"].items())
     return (
-        f"Each figure is the median of {result['rounds']} rounds of {result['seconds_per_turn']:g} s, measured"
-        f" on {result['measured']} with {machine['processors']} processors ({machine['system']},"
+        f"Each figure is the median of {result['rounds']} rounds of {result['seconds_per_turn']:g} s,"
+        f" measured on {result['measured']} with {machine['processors']} processors ({machine['system']},"
         f" {machine['architecture']}; load average before the run {machine['load_average']:g}): {software}."
         f" {result['callers']} connections stay open, each with one request at a time; server and core are"
         " each one process on one processor. The goals are for the share by CPU, which other load on the"
