@@ -89,6 +89,10 @@ class Community:
             return []
         return [EndSession(record, reason), *self.sign_out(session)]
 
+    def begin_anew(self, node: Node) -> None:
+        """This node has another incarnation now."""
+        self.node = self.router.node = self.conferences.node = node
+
     def set_privacy(self, user_id: str, privacy: PrivacyInfo) -> list[Effect]:
         """The user's list has changed, and is stored. All the user's sessions get it."""
         before = self.presence.rules_of(user_id)
@@ -102,7 +106,7 @@ class Community:
         record = None if target is None else self.presence.record(target)
         if record is None:
             return Refusal(OFFLINE)
-        return Linked(*self.router.open(creator, create, record.login))
+        return Linked(*self.router.open(creator, create, record.login, record.node))
 
     def close_link(self, session: str, link: str, reason: int, data: bytes = b"") -> list[Effect]:
         """The channel at an end is gone. A client that knows not of the service is not asked again."""
