@@ -334,11 +334,11 @@ async def test_an_administrator_ends_sessions_by_name_user_id_or_session_id(
 ) -> None:
     alice, bob = await signed_in(server, "alice"), await signed_in(server, "bob")
     assert alice.client.login is not None
-    assert server.end_sessions(alice.client.login.login_id if name == "ID" else name) == 1
+    assert await server.end_sessions(alice.client.login.login_id if name == "ID" else name) == 1
     await alice.until_closed()
     assert alice.client.ended is ReasonCode.USER_RESTRICTED
     assert [each.user_id for each in server.sessions()] == [user_id("bob")]
-    assert server.end_sessions("nobody") == 0
+    assert await server.end_sessions("nobody") == 0
     for each in (alice, bob):
         await each.close()
 

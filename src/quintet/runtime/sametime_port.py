@@ -89,7 +89,7 @@ class SametimePort:
 
     async def end_sessions(self, request: dict[str, Any]) -> int:
         """How many sessions of `name` were ended."""
-        return self.server.end_sessions(str(request.get("name", "")))
+        return await self.server.end_sessions(str(request.get("name", "")))
 
     async def broadcast(self, request: dict[str, Any]) -> int:
         """In how many sessions `text` is shown."""

@@ -11,6 +11,7 @@ from quintet.config import ServerLimits
 from quintet.sametime.client import Client
 from quintet.sametime.community import Community
 from quintet.sametime.community.effects import Effect
+from quintet.sametime.neighbours import Alone, Neighbours
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import Hold
 from quintet.sametime.settings import SametimeSettings
@@ -20,6 +21,8 @@ from quintet.sametime.trace import SametimeTrace, TaskFailed
 @final
 class ServerContext:
     """One for each server. `deliver` carries out effects; the server puts it in place.
+
+    `neighbours` are the other nodes, if there are any.
 
     `messages` counts what was passed on from client to client.
     """
@@ -37,6 +40,7 @@ class ServerContext:
         self.tell = tell
         self.clients: dict[str, Client] = {}
         self.messages = 0
+        self.neighbours: Neighbours = Alone()
         self.deliver: Callable[[list[Effect], Client | None], None] = _nothing_to_deliver
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -58,10 +62,19 @@ class ServerContext:
 
     def request(self, client: Client, what: str, work: Coroutine[Any, Any, None]) -> None:
         """Work on a client's request. With too many of them nothing more of the client is worked on."""
+        self.begin(client)
+        self.spawn(what, self._counted(client, work))
+
+    def begin(self, client: Client) -> None:
+        """A request is worked on, until `done`."""
         client.in_flight += 1
         if client.in_flight >= self.limits.requests_in_flight:
             client.connection.hold(Hold.BUSY)
-        self.spawn(what, self._counted(client, work))
+
+    def done(self, client: Client) -> None:
+        client.in_flight -= 1
+        client.connection.release(Hold.BUSY)
+        client.connection.wake()
 
     async def close(self) -> None:
         """End everything that is done beside."""
@@ -74,9 +87,7 @@ class ServerContext:
         try:
             await work
         finally:
-            client.in_flight -= 1
-            client.connection.release(Hold.BUSY)
-            client.connection.wake()
+            self.done(client)
 
     async def _guarded(self, what: str, work: Coroutine[Any, Any, None]) -> None:
         try:

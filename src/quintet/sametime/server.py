@@ -21,6 +21,7 @@ import resource
 import secrets
 import ssl
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, final
@@ -45,6 +46,7 @@ from quintet.sametime.community import (
     Refusal,
     SessionRecord,
 )
+from quintet.sametime.community.effects import Effect
 from quintet.sametime.context import ServerContext, task_failed
 from quintet.sametime.delivery import Delivery
 from quintet.sametime.dispatch import Dispatcher
@@ -57,6 +59,8 @@ from quintet.sametime.handlers.stored_values import LISTS, StoredValuesHandler
 from quintet.sametime.ids import id_key
 from quintet.sametime.limits import SessionLimits
 from quintet.sametime.name_cache import NameCache
+from quintet.sametime.neighbours import EndNamed, Neighbours, Order, ShowText
+from quintet.sametime.orders import carry_out, carry_out_everywhere, end_for_good
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import ClientConnection
 from quintet.sametime.reason import ReasonCode, describe_reason
@@ -66,7 +70,7 @@ from quintet.sametime.services.server_attributes import ServerAbilities
 from quintet.sametime.session import SametimeSession, SessionState
 from quintet.sametime.settings import LegacyClients, SametimeSettings
 from quintet.sametime.sign_in import Rejection, SignIn, TokenValidator
-from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, StorageLimits
+from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, StorageLimits, VersionedValue
 from quintet.sametime.store_keeper import StoreKeeper
 from quintet.sametime.trace import (
     ClientSignedIn,
@@ -82,7 +86,6 @@ from quintet.sametime.trace import (
 from quintet.sametime.watched_groups import WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
-from quintet.sametime.wire.messages import Admin
 
 _BACKLOG: Final = 1024
 _TICK_SECONDS: Final = 5.0
@@ -183,6 +186,24 @@ class SametimeServer:
         self._listener: asyncio.Server | None = None
         self._housekeeping: asyncio.Task[None] | None = None
 
+    # Other nodes
+
+    @property
+    def community(self) -> Community:
+        return self._community
+
+    def join(self, neighbours: Neighbours) -> None:
+        """Be one of several nodes. To be called before `start`."""
+        self._context.neighbours = neighbours
+
+    def deliver(self, effects: list[Effect]) -> None:
+        """Carry out what follows from what another node did."""
+        self._context.deliver(effects, None)
+
+    async def carry_out(self, order: Order) -> int:
+        """Do it with the sessions here. With how many."""
+        return await carry_out(self._context, order)
+
     # Running
 
     async def start(self) -> None:
@@ -258,31 +279,16 @@ class SametimeServer:
         rows = [self._info(client) for client in self._context.clients.values()]
         return tuple(sorted(rows, key=lambda row: row.connected_at))
 
-    def end_sessions(self, name: str) -> int:
+    async def end_sessions(self, name: str) -> int:
         """End the sessions with this session id, user id or login name, so that they do not come back.
 
-        How many there were.
+        How many there were, at all nodes.
         """
-        key = id_key(name)
-        found = [
-            client
-            for client in self._context.clients.values()
-            if name == client.id or key in (id_key(client.login.user_id), id_key(client.login_name))
-        ]
-        for client in found:
-            self._end_for_good(client)
-        return len(found)
+        return await carry_out_everywhere(self._context, EndNamed(name))
 
     async def broadcast(self, text: str) -> int:
-        """Show a text to everybody who is signed in. How many sessions."""
-        message = Admin(clip(text))
-        clients = tuple(self._context.clients.values())
-        for nth, client in enumerate(clients, 1):
-            client.session.notify(message)
-            client.connection.wake()
-            if not nth % _SLICE:
-                await asyncio.sleep(0)
-        return len(clients)
+        """Show a text to everybody who is signed in, at all nodes. How many sessions."""
+        return await carry_out_everywhere(self._context, ShowText(clip(text)))
 
     def tell(self, event: SametimeTraceEvent) -> None:
         """Count the event and pass it on."""
@@ -346,20 +352,38 @@ class SametimeServer:
 
     def _welcome(self, welcome: Welcome) -> None:
         """Sign a user in: in the community first, with the stored privacy list, then the client."""
-        connection, request, person = welcome.connection, welcome.request, welcome.person
-        now = self._context.now()
-        login = self._login(welcome)
-        before = self._community.presence.status_of(login.user_id)
-        active = UserStatus(StatusCode.ACTIVE)
+        person = welcome.person
         privacy: PrivacyInfo | None = stored_privacy(None)
         lists = None
         if person is not None:
             stored = welcome.stored
             privacy = None if stored is None else stored_privacy(stored.get(PRIVACY_LIST))
             lists = None if stored is None else {key: stored[key] for key in LISTS & stored.keys()}
-        record = SessionRecord(self._community.node, login, request.name, now, now, active)
-        answer = self._community.sign_in(record, privacy)
+        now = self._context.now()
+        login, active = self._login(welcome), UserStatus(StatusCode.ACTIVE)
+        record = SessionRecord(self._community.node, login, welcome.request.name, now, now, active)
+        self._context.neighbours.register(
+            record, privacy, lambda refusal: self._registered(welcome, record, privacy, lists, refusal)
+        )
+
+    def _registered(
+        self,
+        welcome: Welcome,
+        record: SessionRecord,
+        privacy: PrivacyInfo | None,
+        lists: Mapping[int, VersionedValue] | None,
+        refusal: Refusal | None,
+    ) -> None:
+        """The other nodes know the session, or there is a reason against it."""
+        connection, request, person = welcome.connection, welcome.request, welcome.person
+        login, now = record.login, record.connected_at
+        if connection.session.state is not SessionState.AUTHENTICATING:  # the client is gone
+            self._context.neighbours.removed(record.id)
+            return
+        before = self._community.presence.status_of(login.user_id)
+        answer = refusal or self._community.sign_in(record, privacy)
         if isinstance(answer, Refusal):
+            self._context.neighbours.removed(record.id)
             why = Rejection(answer.reason, "the user is signed in already")
             self._reception.reject(connection, request, why)
             return
@@ -371,7 +395,7 @@ class SametimeServer:
         self._context.clients[client.id] = client
         connection.client_type = client_type_name(request.client_type)
         connection.signed_in(client)
-        connection.session.accept_login(login, privacy or PrivacyInfo(deny=False), before or active)
+        connection.session.accept_login(login, privacy or PrivacyInfo(deny=False), before or record.status)
         connection.wake()
         self._context.deliver(answer, None)
         auth_type, address = auth_type_name(request), connection.address
@@ -395,10 +419,6 @@ class SametimeServer:
         server = self.settings.server_name
         return LoginInfo(login_id, request.client_type, user_id, name, address=address, server_id=server)
 
-    def _end_for_good(self, client: Client) -> None:
-        """End a session so that the client does not come back by itself."""
-        self._context.deliver(self._community.end(client.id, ReasonCode.USER_RESTRICTED), None)
-
     def _end(self, client: Client, reason: ReasonCode) -> None:
         """End a session that the community has forgotten already."""
         client.session.end(reason)
@@ -412,7 +432,11 @@ class SametimeServer:
         for channel, handler in tuple(client.hosted.items()):
             handler.closed(client, channel)
         client.hosted.clear()
+        client.awaited.clear()
         self._context.deliver(self._community.sign_out(client.id), None)
+        for conference in tuple(client.conferences.values()):  # invitations that were not answered
+            self._context.neighbours.confer(client.id, conference, None)
+        self._context.neighbours.removed(client.id)
         seconds = self._context.now() - client.signed_in_at
         self.tell(SessionClosed(describe_reason(reason), client.connection.client_type, seconds))
 
@@ -468,7 +492,7 @@ class SametimeServer:
                 return
             client.tasks[Service.RESOLVE_LOGIN] += 1
             if found is None or id_key(found.id) != id_key(person.id):
-                self._end_for_good(client)
+                end_for_good(self._context, client)
 
     def _info(self, client: Client) -> SessionInfo:
         presence = self._community.presence

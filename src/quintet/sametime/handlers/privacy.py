@@ -52,7 +52,7 @@ class PrivacyHandler:
             if client.privacy is not None:
                 client.session.notify(SetPrivacyList(client.privacy))
         elif client.person is None:
-            self._context.deliver(self._context.community.set_privacy(client.login.user_id, privacy), client)
+            self._enforce(client.login.user_id, privacy, client)
         elif client.privacy is None:
             client.session.notify(SetPrivacyDenied(ReasonCode.SERVER_NOT_RESPONDING))
         else:
@@ -73,7 +73,7 @@ class PrivacyHandler:
             except StorageError:
                 client.session.notify(SetPrivacyDenied(ReasonCode.OUT_OF_RESOURCES))
                 return
-            self._context.deliver(self._context.community.set_privacy(user_id, privacy), client)
+            self._enforce(user_id, privacy, client)
 
     async def read_again(self, client: Client) -> None:
         """The database is back: the list that could not be read at sign-in is in force from now on."""
@@ -81,4 +81,9 @@ class PrivacyHandler:
         async with self._locks.setdefault(id_key(user_id), asyncio.Lock()):
             found = await self._keeper.load(user_id, (PRIVACY_LIST,))
             privacy = stored_privacy(found.get(PRIVACY_LIST))
-            self._context.deliver(self._context.community.set_privacy(user_id, privacy), None)
+            self._enforce(user_id, privacy, None)
+
+    def _enforce(self, user_id: str, privacy: PrivacyInfo, source: Client | None) -> None:
+        """The list is in force from now on, at all nodes."""
+        self._context.deliver(self._context.community.set_privacy(user_id, privacy), source)
+        self._context.neighbours.privacy_changed(user_id, privacy)
