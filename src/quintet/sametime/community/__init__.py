@@ -3,7 +3,7 @@
 from quintet.sametime.community.community import Community, Linked, Refusal
 from quintet.sametime.community.conferences import ConferenceLimits
 from quintet.sametime.community.presence import PresenceLimits
-from quintet.sametime.community.records import Node, SessionRecord, SignInRule
+from quintet.sametime.community.records import Node, SessionRecord, SharedSession, SignInRule
 
 __all__ = [
     "Community",
@@ -13,5 +13,6 @@ __all__ = [
     "PresenceLimits",
     "Refusal",
     "SessionRecord",
+    "SharedSession",
     "SignInRule",
 ]
