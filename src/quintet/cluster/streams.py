@@ -31,7 +31,7 @@ from typing import Final, Protocol, final
 
 from quintet.cluster.messages import NodeMessage, decode_message, encode_message
 from quintet.cluster.records import Sealing
-from quintet.cluster.valkey import CallFailure, Reply, Script, Valkey
+from quintet.cluster.valkey import Argument, CallFailure, Reply, Script, Valkey
 from quintet.sametime.community import Node
 from quintet.sametime.errors import MalformedMessageError, UnencodableValueError, UnknownMessageTypeError
 from quintet.sametime.wire.codec import WireReader, string, u32
@@ -283,7 +283,7 @@ class NodeStreams:
         data = kind + sender + u32(number >> 32) + u32(number & 0xFFFFFFFF) + body
         keys = [self._lease(self._node), self._lease(peer.node), stream]
         sealed = self._sealing.seal(data, stream.encode())
-        args = [self._node.incarnation, peer.node.incarnation, sealed, ENTRIES, LASTS]
+        args: list[Argument] = [self._node.incarnation, peer.node.incarnation, sealed, ENTRIES, LASTS]
         self._valkey.call(APPEND, keys, args, answer)
 
     def _peer(self, node: Node) -> _Peer:

@@ -37,7 +37,7 @@ class CallFailure(Enum):
     """Valkey answered with an error: it is full, read-only, or does not allow it."""
 
 
-Reply: TypeAlias = "bytes | int | list[Reply] | None"
+Reply: TypeAlias = bytes | int | list["Reply"] | None
 """An answer as RESP 2 has it; a status is bytes."""
 
 Answer = Callable[[Reply | CallFailure], None]
