@@ -1,4 +1,4 @@
-"""What nodes tell each other as bytes: round trips, truncations, later versions, and bytes that mean nothing."""
+"""What nodes tell each other as bytes: round trips, truncations, later versions, and nonsense."""
 
 import contextlib
 from typing import Any
@@ -21,12 +21,8 @@ from quintet.sametime.neighbours import AnnounceTo, EndNamed, ShowText
 from quintet.sametime.services.conference import ConferenceInvitation
 from support.sametime_values import MESSAGES, PAYLOADS, datas, logins, texts, tuples_of, u16s, u32s
 
-notices = st.one_of(
-    [PAYLOADS[f"Conference{each}"].values for each in ("Welcome", "Joined", "Left", "Said")]
-)
-requests = st.one_of(
-    [PAYLOADS[f"Conference{each}"].values for each in ("Invite", "Join", "Message")]
-)
+notices = st.one_of([PAYLOADS[f"Conference{each}"].values for each in ("Welcome", "Joined", "Left", "Said")])
+requests = st.one_of([PAYLOADS[f"Conference{each}"].values for each in ("Invite", "Join", "Message")])
 KINDS: dict[str, st.SearchStrategy[Any]] = {
     "OpenAt": st.builds(e.OpenAt, texts, texts, MESSAGES["ChannelCreate"], logins),
     "AcceptAt": st.builds(e.AcceptAt, texts, texts, MESSAGES["ChannelAccept"], logins),

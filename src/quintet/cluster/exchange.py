@@ -103,6 +103,11 @@ class Exchange:
         self._homes: dict[str, tuple[Node, set[str]]] = {}
         self._claims: dict[str, float] = {}
 
+    @property
+    def shares(self) -> bool:
+        """Whether sessions here and elsewhere have a conference together."""
+        return bool(self._guests or self._homes)
+
     # From here to other nodes
 
     def take(self, effect: Effect) -> bool:
