@@ -13,10 +13,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
 from quintet.cluster.valkey import Reply
-from quintet.sametime.community import Node, SessionRecord, SharedSession
-from quintet.sametime.errors import MalformedMessageError
-from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, UserStatus
-from quintet.sametime.wire.codec import WireReader
+from quintet.sametime.sharing import (
+    LoginInfo,
+    MalformedMessageError,
+    Node,
+    PrivacyInfo,
+    SessionRecord,
+    SharedSession,
+    UserStatus,
+    VersionedPrivacy,
+    WireReader,
+    string,
+)
 
 LARGEST_VALUE: Final = 512 * 1024
 """Bytes of a value, before it is opened."""
@@ -34,14 +42,6 @@ class Sealing(Protocol):
 
     def open(self, blob: bytes, context: bytes) -> bytes | None:
         """Decrypt; None if no node has written this for the place."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPrivacy:
-    """A user's privacy list. `version` is greater the later it was stored."""
-
-    version: int
-    privacy: PrivacyInfo
 
 
 class Place(NamedTuple):
@@ -71,7 +71,7 @@ class Change:
     """One item of a publication: a field of a user's hash that was written, or removed."""
 
     kind: str
-    field: str
+    name: str
     value: bytes = field(repr=False)
 
 
@@ -96,11 +96,11 @@ class Snapshot:
 # Sessions
 
 
-def encode_session(session: SharedSession) -> bytes:
-    """The record of a session, without what scripts know of it."""
+def encode_session(session: SharedSession, node: Node) -> bytes:
+    """The record of a session that `node` writes, without what scripts know of it."""
     record, login, status = session.record, session.record.login, session.record.status
     values: dict[str, Any] = {
-        "n": list(record.node),
+        "n": list(node),
         "i": login.login_id,
         "c": login.client_type,
         "u": login.user_id,
@@ -176,12 +176,12 @@ def session_value(value: bytes) -> SessionValue | None:
 # Privacy lists
 
 
-def privacy_value(place: Place, stored: StoredPrivacy, sealing: Sealing) -> bytes:
+def privacy_value(place: Place, stored: VersionedPrivacy, sealing: Sealing) -> bytes:
     """The value of a privacy list."""
     return f"{stored.version}|".encode() + sealing.seal(stored.privacy.encode(), place.context)
 
 
-def open_privacy(place: Place, value: bytes, sealing: Sealing) -> StoredPrivacy | None:
+def open_privacy(place: Place, value: bytes, sealing: Sealing) -> VersionedPrivacy | None:
     """The privacy list in a value; None if there is none."""
     version, _, blob = value.partition(b"|")
     if len(value) > LARGEST_VALUE or not version.isdigit() or len(version) > 16:
@@ -190,7 +190,7 @@ def open_privacy(place: Place, value: bytes, sealing: Sealing) -> StoredPrivacy 
     if data is None:
         return None
     try:
-        return StoredPrivacy(int(version), PrivacyInfo.read(WireReader(data)))
+        return VersionedPrivacy(int(version), PrivacyInfo.read(WireReader(data)))
     except MalformedMessageError:
         return None
 
@@ -242,6 +242,7 @@ def _field(name: bytes) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
+    string(value)  # what cannot be sent to a client is refused here
     return value
 
 

@@ -7,8 +7,8 @@ channel of the same name, for the user whose ID has this digest. Its fields are
 
 - `#`: the sequence number of the last publication,
 - `p`: the privacy list, `version|blob`,
-- `s` and a login id: a session, `name|incarnation|moving|number|blob`. `moving` is 0, or the time of Valkey, in
-  milliseconds, until which the session of a node that shuts down is shown. `number` orders the writes.
+- `s` and a login id: a session, `name|incarnation|moving|number|blob`. `moving` is 0, or the time of Valkey,
+  in ms, until which the session of a node that shuts down is shown. `number` orders the writes.
 
 Other fields belong to other versions of Quintet and stay as they are. A session lives as long as the lease of
 its incarnation, or until its time to move is over; every script ignores and removes the others. `…:i:
@@ -103,11 +103,12 @@ CLAIM: Final = Script(
     """
 local value = redis.pcall('GET', KEYS[1])
 if value == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) return 'HELD' end
+if value == ARGV[3] then redis.call('DEL', KEYS[1]) end
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 'HELD' end
 return 'TAKEN'
 """,
 )
-"""Keys: the lease. Arguments: the incarnation, how long in ms. HELD or TAKEN."""
+"""Keys: the lease. Arguments: the incarnation, how long in ms, this node's incarnation before. HELD or TAKEN."""
 
 RENEW: Final = Script(
     "renew",

@@ -52,11 +52,33 @@ Order = ShowText | EndNamed | AnnounceTo
 """What every node does for its own sessions."""
 
 
+@dataclass(frozen=True, slots=True)
+class VersionedPrivacy:
+    """A user's stored privacy list. `version` is greater the later it was stored."""
+
+    version: int
+    privacy: PrivacyInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A user may sign in. `privacy` is the list in force, None if it is not known.
+
+    `ending` are the sessions that end for it; None if each node decides that for itself.
+    """
+
+    privacy: PrivacyInfo | None
+    ending: frozenset[str] | None = None
+
+
 class Neighbours(Protocol):
     """The other nodes. Sessions are named by their ids."""
 
     def register(
-        self, record: SessionRecord, privacy: PrivacyInfo | None, then: Callable[[Refusal | None], None]
+        self,
+        record: SessionRecord,
+        privacy: VersionedPrivacy | None,
+        then: Callable[[Registered | Refusal], None],
     ) -> None:
         """A user is about to sign in here, with this stored privacy list (None if it cannot be read).
 
@@ -67,11 +89,11 @@ class Neighbours(Protocol):
     def changed(self, session: str) -> None:
         """The status or an attribute of a session here has changed, in `Presence`."""
 
-    def privacy_changed(self, user_id: str, privacy: PrivacyInfo) -> None:
-        """The list of a user with a session here has changed."""
+    def privacy_changed(self, user_id: str, privacy: VersionedPrivacy) -> PrivacyInfo:
+        """The list of a user with a session here was stored. The one that is in force: another may be later."""
 
-    def removed(self, session: str) -> None:
-        """A session here has ended."""
+    def removed(self, session: str, *, moving: bool = False) -> None:
+        """A session here has ended; `moving` if its client is to come back at another node."""
 
     def find(self, target: str, then: Callable[[], None]) -> None:
         """Bring a user into view who is about to be routed to: a user id, login id or login name."""
@@ -107,17 +129,20 @@ class Alone:
     """There are no other nodes."""
 
     def register(
-        self, record: SessionRecord, privacy: PrivacyInfo | None, then: Callable[[Refusal | None], None]
+        self,
+        record: SessionRecord,
+        privacy: VersionedPrivacy | None,
+        then: Callable[[Registered | Refusal], None],
     ) -> None:
-        then(None)
+        then(Registered(None if privacy is None else privacy.privacy))
 
     def changed(self, session: str) -> None:
         pass
 
-    def privacy_changed(self, user_id: str, privacy: PrivacyInfo) -> None:
-        pass
+    def privacy_changed(self, user_id: str, privacy: VersionedPrivacy) -> PrivacyInfo:
+        return privacy.privacy
 
-    def removed(self, session: str) -> None:
+    def removed(self, session: str, *, moving: bool = False) -> None:
         pass
 
     def find(self, target: str, then: Callable[[], None]) -> None:

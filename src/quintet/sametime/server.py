@@ -59,7 +59,7 @@ from quintet.sametime.handlers.stored_values import LISTS, StoredValuesHandler
 from quintet.sametime.ids import id_key
 from quintet.sametime.limits import SessionLimits
 from quintet.sametime.name_cache import NameCache
-from quintet.sametime.neighbours import EndNamed, Neighbours, Order, ShowText
+from quintet.sametime.neighbours import EndNamed, Neighbours, Order, Registered, ShowText, VersionedPrivacy
 from quintet.sametime.orders import carry_out, carry_out_everywhere, end_for_good
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import ClientConnection
@@ -183,6 +183,7 @@ class SametimeServer:
         self._all_lost = asyncio.Event()
         self._to_flush: deque[ClientConnection] = deque()
         self._flushing: asyncio.Handle | None = None
+        self._joined = self._draining = False
         self._listener: asyncio.Server | None = None
         self._housekeeping: asyncio.Task[None] | None = None
 
@@ -195,6 +196,7 @@ class SametimeServer:
     def join(self, neighbours: Neighbours) -> None:
         """Be one of several nodes. To be called before `start`."""
         self._context.neighbours = neighbours
+        self._joined = True
 
     def deliver(self, effects: list[Effect]) -> None:
         """Carry out what follows from what another node did."""
@@ -264,7 +266,11 @@ class SametimeServer:
         return self.settings == settings
 
     async def close(self) -> None:
-        """Stop listening, close all connections in random order over some seconds, and end."""
+        """Stop listening, close all connections in random order over some seconds, and end.
+
+        At other nodes the users are shown until they are there, or some time is over.
+        """
+        self._draining = self._joined
         if self._listener is not None:
             self._listener.close()
         if self._housekeeping is not None:
@@ -357,7 +363,7 @@ class SametimeServer:
     def _welcome(self, welcome: Welcome) -> None:
         """Sign a user in: in the community first, with the stored privacy list, then the client."""
         person = welcome.person
-        privacy: PrivacyInfo | None = stored_privacy(None)
+        privacy: VersionedPrivacy | None = stored_privacy(None)
         lists = None
         if person is not None:
             stored = welcome.stored
@@ -367,16 +373,15 @@ class SametimeServer:
         login, active = self._login(welcome), UserStatus(StatusCode.ACTIVE)
         record = SessionRecord(self._community.node, login, welcome.request.name, now, now, active)
         self._context.neighbours.register(
-            record, privacy, lambda refusal: self._registered(welcome, record, privacy, lists, refusal)
+            record, privacy, lambda answer: self._registered(welcome, record, lists, answer)
         )
 
     def _registered(
         self,
         welcome: Welcome,
         record: SessionRecord,
-        privacy: PrivacyInfo | None,
         lists: Mapping[int, VersionedValue] | None,
-        refusal: Refusal | None,
+        registered: Registered | Refusal,
     ) -> None:
         """The other nodes know the session, or there is a reason against it."""
         connection, request, person = welcome.connection, welcome.request, welcome.person
@@ -385,7 +390,13 @@ class SametimeServer:
             self._context.neighbours.removed(record.id)
             return
         before = self._community.presence.status_of(login.user_id)
-        answer = refusal or self._community.sign_in(record, privacy)
+        privacy: PrivacyInfo | None = None
+        answer: list[Effect] | Refusal
+        if isinstance(registered, Registered):
+            privacy = registered.privacy
+            answer = self._community.sign_in(record, privacy, registered.ending)
+        else:
+            answer = registered
         if isinstance(answer, Refusal):
             self._context.neighbours.removed(record.id)
             why = Rejection(answer.reason, "the user is signed in already")
@@ -437,10 +448,11 @@ class SametimeServer:
             handler.closed(client, channel)
         client.hosted.clear()
         client.awaited.clear()
-        self._context.deliver(self._community.sign_out(client.id), None)
+        community, moving = self._community, self._draining
+        self._context.deliver(community.move(client.id) if moving else community.sign_out(client.id), None)
         for conference in tuple(client.conferences.values()):  # invitations that were not answered
             self._context.neighbours.confer(client.id, conference, None)
-        self._context.neighbours.removed(client.id)
+        self._context.neighbours.removed(client.id, moving=moving)
         seconds = self._context.now() - client.signed_in_at
         self.tell(SessionClosed(describe_reason(reason), client.connection.client_type, seconds))
 

@@ -17,7 +17,7 @@ not even by its time. A user always sees their own presence.
 **Several sessions of a user.** The most available status is shown; of equal ones the one that was set last.
 Attributes are those of all sessions, the value that was set last counts. Messages go to the session that was
 active last (`route`). "Last" is a number that travels with the value and is greater than all that the node
-knew when it was set (`_next_order`), so that nodes that know the same sessions show the same.
+knew of the user when it was set (`_next_order`), so that nodes that know the same sessions show the same.
 
 **Groups.** Members are told with the group's id as the watcher wrote it, and with presence like anybody. No
 message is known that takes a member out of a watcher's group (P75): who has left the group is sent to those
@@ -50,7 +50,7 @@ from quintet.sametime.community.effects import (
     WatchUser,
 )
 from quintet.sametime.community.privacy import EVERYBODY, NOBODY, PrivacyRules
-from quintet.sametime.community.records import SessionRecord, SharedSession, SignInRule
+from quintet.sametime.community.records import SessionRecord, SharedSession, SignInRule, order_at
 from quintet.sametime.community.state import NO_KEYS, GroupMember, KnownGroup, KnownSession, KnownUser
 from quintet.sametime.community.views import (
     View,
@@ -83,7 +83,7 @@ class PresenceLimits:
 class Presence:
     """The presence of a community, as far as this node has to know it."""
 
-    __slots__ = ("_by_login_name", "_groups", "_limits", "_order", "_rule", "_sessions", "_users")
+    __slots__ = ("_by_login_name", "_groups", "_limits", "_rule", "_sessions", "_users")
 
     def __init__(self, rule: SignInRule = SignInRule.MANY, limits: PresenceLimits | None = None) -> None:
         self._rule = rule
@@ -92,7 +92,6 @@ class Presence:
         self._users: dict[str, KnownUser] = {}
         self._groups: dict[str, KnownGroup] = {}
         self._by_login_name: dict[str, dict[str, None]] = {}
-        self._order = 0
 
     # Sessions
 
@@ -154,7 +153,7 @@ class Presence:
         if rules is None:
             rules = user.rules if user.sessions else NOBODY
         user.rules = rules
-        self._add(record, user, self._next_order(record.connected_at))
+        self._add(record, user, self._next_order(user, record.connected_at))
         effects: list[Effect] = [
             EndSession(each.as_record(), ReasonCode.LOGGED_IN_TWICE) for each in leaving if not each.foreign
         ]
@@ -179,7 +178,7 @@ class Presence:
         if found is None:
             return []
         before = found.user.view()
-        found.status, found.status_order, found.last_active = status, self._next_order(now), now
+        found.status, found.status_order, found.last_active = status, self._next_order(found.user, now), now
         return self._publish(found.user, before) + self._show_own(found, before)
 
     def set_attribute(self, session: str, key: int, value: bytes | None) -> list[Effect]:
@@ -193,7 +192,7 @@ class Presence:
         elif len(value) <= self._limits.attribute_size and (
             key in found.attributes or len(found.attributes) < self._limits.attributes
         ):
-            found.attributes = {**found.attributes, key: (self._next_order(0.0), value)}
+            found.attributes = {**found.attributes, key: (self._next_order(found.user), value)}
         return self._publish(found.user, before)
 
     def touch(self, session: str, now: float) -> None:
@@ -226,7 +225,6 @@ class Presence:
             found = None
         before = user.view()
         user.rules = rules or (user.rules if user.sessions else NOBODY)
-        self._order = max(self._order, session.order, *[order for order, _ in session.attributes.values()])
         known = found or self._add(record, user, session.order)
         known.record, known.status, known.status_order = record, record.status, session.order
         known.attributes, known.unsupported = session.attributes, session.unsupported
@@ -387,10 +385,12 @@ class Presence:
         self._by_login_name.setdefault(id_key(record.login_name), {})[record.id] = None
         return session
 
-    def _next_order(self, now: float) -> int:
-        """Greater than all that is known, of other nodes too; else by the clock."""
-        self._order = max(self._order + 1, int(now * 1000))
-        return self._order
+    @staticmethod
+    def _next_order(user: KnownUser, now: float = 0.0) -> int:
+        """By the clock, but greater than all that is known of the user's sessions, at other nodes too."""
+        known = [each.status_order for each in user.sessions]
+        known += [order for each in user.sessions for order, _ in each.attributes.values()]
+        return max(order_at(now), 1 + max(known, default=-1))
 
     def _leaving(self, user: KnownUser) -> list[KnownSession]:
         """The sessions that end because the user signs in once more."""

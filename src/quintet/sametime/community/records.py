@@ -64,3 +64,13 @@ class SharedSession:
     attributes: Mapping[int, tuple[int, bytes]] = field(default_factory=dict)
     unsupported: frozenset[int] = frozenset()
     moving: bool = False
+
+    @classmethod
+    def begin(cls, record: SessionRecord) -> Self:
+        """A session that has just begun."""
+        return cls(record, order_at(record.connected_at))
+
+
+def order_at(now: float) -> int:
+    """The order of what happens at this time."""
+    return int(now * 1000)
