@@ -28,26 +28,27 @@ from typing import Final, final
 from quintet.cluster.messages import InConference, NodeMessage
 from quintet.cluster.streams import NodeStreams
 from quintet.cluster.valkey import CallFailure, Reply, Script, Valkey
-from quintet.sametime.community import Community, Node
-from quintet.sametime.community.effects import (
+from quintet.sametime.sharing import (
+    OFFLINE,
     AcceptAt,
     CloseAt,
     CloseConference,
-    Effect,
-    InviteTo,
-    OpenAt,
-    SendAt,
-    TellConference,
-)
-from quintet.sametime.community.routing import OFFLINE, other_end, place_of
-from quintet.sametime.neighbours import LocalNode
-from quintet.sametime.reason import ReasonCode
-from quintet.sametime.services.conference import (
+    Community,
     ConferenceInvite,
     ConferenceJoin,
     ConferenceRequest,
     ConferenceText,
     ConferenceTyping,
+    Effect,
+    InviteTo,
+    LocalNode,
+    Node,
+    OpenAt,
+    ReasonCode,
+    SendAt,
+    TellConference,
+    other_end,
+    place_of,
 )
 
 CLAIM_NAME: Final = Script(

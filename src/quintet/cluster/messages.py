@@ -9,27 +9,34 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from quintet.sametime.community.effects import (
+from quintet.sametime.sharing import (
     AcceptAt,
+    AnnounceTo,
+    ChannelAccept,
+    ChannelCreate,
     CloseAt,
     CloseConference,
-    InviteTo,
-    OpenAt,
-    SendAt,
-    TellConference,
-)
-from quintet.sametime.errors import MalformedMessageError
-from quintet.sametime.neighbours import AnnounceTo, EndNamed, Order, ShowText
-from quintet.sametime.services.conference import (
     ConferenceInvitation,
     ConferenceRequest,
+    EndNamed,
+    Header,
+    InviteTo,
+    LoginInfo,
+    MalformedMessageError,
+    OpenAt,
+    Order,
+    SendAt,
+    ShowText,
+    TellConference,
+    WireReader,
+    boolean,
     decode_notice,
     decode_request,
+    opaque,
+    string,
+    u16,
+    u32,
 )
-from quintet.sametime.wire.blocks import LoginInfo
-from quintet.sametime.wire.codec import WireReader, boolean, opaque, string, u16, u32
-from quintet.sametime.wire.header import Header
-from quintet.sametime.wire.messages import ChannelAccept, ChannelCreate
 
 _SMALLEST_STRING: Final = 2
 T = TypeVar("T")

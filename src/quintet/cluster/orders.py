@@ -16,10 +16,17 @@ from quintet.cluster.messages import OrderDone, decode_order, encode_order
 from quintet.cluster.records import Sealing
 from quintet.cluster.streams import NodeStreams
 from quintet.cluster.valkey import CallFailure, Reply, Script, Valkey
-from quintet.sametime.community import Community, Node
-from quintet.sametime.errors import MalformedMessageError, UnencodableValueError
-from quintet.sametime.neighbours import LocalNode, Order
-from quintet.sametime.wire.codec import WireReader, string, u32
+from quintet.sametime.sharing import (
+    Community,
+    LocalNode,
+    MalformedMessageError,
+    Node,
+    Order,
+    UnencodableValueError,
+    WireReader,
+    string,
+    u32,
+)
 
 GIVE: Final = Script(
     "give",

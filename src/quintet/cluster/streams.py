@@ -32,9 +32,15 @@ from typing import Final, Protocol, final
 from quintet.cluster.messages import NodeMessage, decode_message, encode_message
 from quintet.cluster.records import Sealing
 from quintet.cluster.valkey import Argument, CallFailure, Reply, Script, Valkey
-from quintet.sametime.community import Node
-from quintet.sametime.errors import MalformedMessageError, UnencodableValueError, UnknownMessageTypeError
-from quintet.sametime.wire.codec import WireReader, string, u32
+from quintet.sametime.sharing import (
+    MalformedMessageError,
+    Node,
+    UnencodableValueError,
+    UnknownMessageTypeError,
+    WireReader,
+    string,
+    u32,
+)
 
 APPEND: Final = Script(
     "append",
@@ -155,18 +161,17 @@ class NodeStreams:
             self._events.lost(node, gone=True)
 
     def begin_anew(self, node: Node) -> None:
-        """This node has another incarnation now, and shares nothing with any other."""
+        """This node has another incarnation, and shares nothing with any other; `connected` comes next."""
         before, self._peers = self._peers, {}
-        self._node, self._last_read = node, ""
+        self._node, self._last_read, self._up = node, "", False
         for peer in before.values():
             if peer.shared:
                 self._events.lost(peer.node, gone=True)
-        if self._up:
-            self._valkey.read_stream(self._stream(node))
 
     # What comes from Valkey
 
     def connected(self) -> None:
+        """The connection is up, and this node has its lease."""
         self._up = True
         self._valkey.read_stream(self._stream(self._node))
         for peer in self._peers.values():

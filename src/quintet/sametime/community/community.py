@@ -48,7 +48,7 @@ class Community:
     `presence`, `router` and `conferences` are its parts, for what concerns only one of them.
     """
 
-    __slots__ = ("conferences", "node", "presence", "router")
+    __slots__ = ("conferences", "limits", "node", "presence", "router", "rule")
 
     def __init__(
         self,
@@ -58,7 +58,9 @@ class Community:
         conferences: ConferenceLimits | None = None,
     ) -> None:
         self.node = node
-        self.presence = Presence(rule, presence)
+        self.rule = rule
+        self.limits = presence or PresenceLimits()
+        self.presence = Presence(rule, self.limits)
         self.router = Router(node)
         self.conferences = Conferences(node, conferences)
 
