@@ -12,6 +12,7 @@ it is down every call fails at once. A call under way when the connection is los
 may have been carried out. Subscriptions are gone with the connection; a listener asks again in `connected`.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -37,7 +38,7 @@ class CallFailure(Enum):
     """Valkey answered with an error: it is full, read-only, or does not allow it."""
 
 
-Reply: TypeAlias = "bytes | int | list[Reply] | None"
+Reply: TypeAlias = bytes | int | list["Reply"] | None
 """An answer as RESP 2 has it; a status is bytes."""
 
 Answer = Callable[[Reply | CallFailure], None]
@@ -82,3 +83,29 @@ class ValkeyEvents(Protocol):
 
     def tick(self, now: float) -> None:
         """Time passes: called every 2 seconds, and seldom later."""
+
+
+class ClusterUnavailableError(Exception):
+    """Valkey did not answer; `failure` says whether the call may have been carried out."""
+
+    def __init__(self, failure: CallFailure) -> None:
+        super().__init__("Valkey is not available")
+        self.failure = failure
+
+
+async def ask(valkey: Valkey, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Reply:
+    """The answer of a script, for those who may wait for it. Raises ClusterUnavailableError.
+
+    It comes within some seconds, or the connection is found to be down.
+    """
+    answered: asyncio.Future[Reply | CallFailure] = asyncio.get_running_loop().create_future()
+
+    def answer(reply: Reply | CallFailure) -> None:
+        if not answered.done():
+            answered.set_result(reply)
+
+    valkey.call(script, keys, args, answer)
+    reply = await answered
+    if isinstance(reply, CallFailure):
+        raise ClusterUnavailableError(reply)
+    return reply

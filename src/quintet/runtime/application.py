@@ -318,6 +318,7 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
         yield None
         return
     # its libraries take half a second to import
+    from quintet.runtime.web_presence import CommunityPresence  # noqa: PLC0415
     from quintet.storage import DatabaseAddress  # noqa: PLC0415
     from quintet.web.serving import Metrics, Sessions, Site, Tokens, serving  # noqa: PLC0415
 
@@ -334,6 +335,7 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
         tokens=Tokens(database),
         attempts=application.attempts,
         observe=metrics.observe,
+        presence=lambda: application.sametime and CommunityPresence(application.sametime.server),
     )
     if application.settings.sametime.port:
         metrics.vital.add(_PORT)
@@ -365,7 +367,7 @@ async def _sametime(application: Application, metrics: "Metrics | None") -> Asyn
 
         metrics.registry.register(SametimeMetrics(server))
         metrics.parts[_PORT] = lambda: "" if server.is_listening else "not listening"
-        metrics.parts["database"] = lambda: "" if server.database_available else "it does not answer"
+        metrics.parts["database"] = lambda: port.database_trouble
     application.sametime = port
     application.requests |= {
         "sessions": port.list_sessions,

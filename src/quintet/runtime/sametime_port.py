@@ -11,7 +11,13 @@ from quintet.directory import Directory, FileFingerprint, SignInAttempts, finger
 from quintet.ldap import DN
 from quintet.runtime.sametime_events import SametimeEventLogger
 from quintet.runtime.status_socket import SametimeStatus
-from quintet.sametime.serving import LegacyClients, SametimeServer, SametimeSettings, SignInRule
+from quintet.sametime.serving import (
+    LegacyClients,
+    SametimeServer,
+    SametimeSettings,
+    SignInRule,
+    StorageState,
+)
 from quintet.sametime.storage import DatabaseAddress
 from quintet.tls import TlsSettings, make_server_context
 from quintet.web import PortError
@@ -82,6 +88,12 @@ class SametimePort:
         return SametimeStatus(
             server.port, len(server.sessions()), server.tls_context is not None, server.database_available
         )
+
+    @property
+    def database_trouble(self) -> str:
+        """What the database can't do; empty while it does everything."""
+        state = self.server.database_state
+        return "" if state is StorageState.AVAILABLE else state.value
 
     async def list_sessions(self, _: dict[str, Any]) -> list[dict[str, Any]]:
         """The sessions, for the status socket."""

@@ -22,6 +22,7 @@ import resource
 import secrets
 import ssl
 from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, final
@@ -67,8 +68,8 @@ from quintet.sametime.services.server_attributes import ServerAbilities
 from quintet.sametime.session import SametimeSession, SessionState
 from quintet.sametime.settings import LegacyClients, SametimeSettings
 from quintet.sametime.sign_in import Rejection, SignIn, TokenValidator
-from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, StorageLimits
-from quintet.sametime.store_keeper import StoreKeeper
+from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, StorageLimits, VersionedValue
+from quintet.sametime.store_keeper import StoredChange, StoreKeeper
 from quintet.sametime.trace import (
     ClientSignedIn,
     ConnectionTurnedAway,
@@ -76,10 +77,12 @@ from quintet.sametime.trace import (
     SametimeTrace,
     SametimeTraceEvent,
     SessionClosed,
+    StorageState,
     TraceCounter,
     TurnedAway,
     UnencryptedClientsAllowed,
 )
+from quintet.sametime.viewers import PresenceChanged, PresenceViewer
 from quintet.sametime.watched_groups import WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
@@ -154,7 +157,9 @@ class SametimeServer:
         )
         self._context = context = ServerContext(settings, directory, self._community, self.tell)
         storage = StorageLimits(limits.value_size, limits.values)
-        self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back)
+        self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back, self._value_saved)
+        self.on_value_saved: Callable[[StoredChange], None] | None = None
+        """Is called with each change of a stored value, for other nodes: see `value_changed`."""
         listed = bool(settings.domains_allowed or settings.domains_denied)
         keep_names = 0.0 if listed else settings.refresh_interval
         self._names = NameCache(directory, limits.cached_names, keep_names, context.now)
@@ -220,7 +225,12 @@ class SametimeServer:
         return self._listener is not None and self._listener.is_serving()
 
     @property
+    def database_state(self) -> StorageState:
+        return self._keeper.state
+
+    @property
     def database_available(self) -> bool:
+        """Whether stored values can be loaded."""
         return self._keeper.available
 
     @property
@@ -261,6 +271,10 @@ class SametimeServer:
         await self._context.close()
         await self._names.close()
         await self._keeper.close()
+
+    def view_presence(self, user_id: str, changed: PresenceChanged) -> PresenceViewer:
+        """What the user with this ID may see of others, for as long as it is not closed."""
+        return PresenceViewer(self._context, user_id, changed)
 
     # For administrators
 
@@ -376,7 +390,7 @@ class SametimeServer:
         lists = None
         if person is not None:
             stored = welcome.stored
-            privacy = None if stored is None else stored_privacy(stored.get(PRIVACY_LIST))
+            privacy = self._privacy_of(login.user_id, stored)
             lists = None if stored is None else {key: stored[key] for key in LISTS & stored.keys()}
         record = SessionRecord(self._community.node, login, request.name, now, now, active)
         answer = self._community.sign_in(record, privacy)
@@ -395,12 +409,20 @@ class SametimeServer:
         connection.session.accept_login(login, privacy or PrivacyInfo(deny=False), before or active)
         connection.wake()
         self._context.deliver(answer, None)
+        if privacy is None and self._keeper.available:
+            self._read_privacy(login.user_id)
         auth_type, address = auth_type_name(request), connection.address
         self.tell(
             ClientSignedIn(
                 connection.client_type, auth_type, connection.tls_version, address, welcome.seconds
             )
         )
+
+    def _privacy_of(self, user_id: str, stored: Mapping[int, VersionedValue] | None) -> PrivacyInfo | None:
+        """The privacy list that was read at sign-in; None without one, or if another was stored since."""
+        if stored is None or not self._privacy.is_current(user_id, stored.get(PRIVACY_LIST)):
+            return None
+        return stored_privacy(stored.get(PRIVACY_LIST))
 
     def _login(self, welcome: Welcome) -> LoginInfo:
         login_id = _new_login_id()
@@ -455,7 +477,29 @@ class SametimeServer:
         self._values.available_again()
         for client in tuple(self._context.clients.values()):
             if client.privacy is None:
-                self._context.spawn("read privacy", self._privacy.read_again(client))
+                self._read_privacy(client.login.user_id)
+
+    def _read_privacy(self, user_id: str) -> None:
+        self._context.spawn("read privacy", self._privacy.read_again(user_id))
+
+    def _value_saved(self, change: StoredChange) -> None:
+        """A session here stored a value."""
+        self._tell_sessions(change)
+        if self.on_value_saved is not None:
+            self.on_value_saved(change)
+
+    def value_changed(self, change: StoredChange) -> None:
+        """Another node stored a value: the sessions here go on with it."""
+        self._tell_sessions(change)
+        if change.key == PRIVACY_LIST:
+            self._read_privacy(change.user_id)
+
+    def _tell_sessions(self, change: StoredChange) -> None:
+        if change.key == PRIVACY_LIST:
+            self._privacy.saved(change.user_id, change.version)
+        for session in self._community.presence.sessions_of(change.user_id):
+            if session in self._context.clients:
+                self._values.changed(self._context.clients[session], change.key)
 
     async def _keep_house(self) -> None:
         """Show idle clients that the server is there, and find out whether users still may be."""

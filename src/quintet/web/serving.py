@@ -10,12 +10,24 @@ from quintet.tls import RenewableContext
 from quintet.web.app import make_app
 from quintet.web.bearer import Tokens
 from quintet.web.monitoring import Metrics, Phase, make_monitoring_app
+from quintet.web.presence import Availability, PresenceState, PresenceView
 from quintet.web.security import is_trusted_proxy
 from quintet.web.server import Listener, listening
 from quintet.web.sessions import Sessions
 from quintet.web.site import Site
 
-__all__ = ["Listening", "Metrics", "Phase", "Sessions", "Site", "Tokens", "serving"]
+__all__ = [
+    "Availability",
+    "Listening",
+    "Metrics",
+    "Phase",
+    "PresenceState",
+    "PresenceView",
+    "Sessions",
+    "Site",
+    "Tokens",
+    "serving",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,7 @@ async def serving(site: Site, metrics: Metrics) -> AsyncIterator[Listening]:
             yield Listening(http, health, tls, listener)
         finally:
             metrics.is_stopping()
+            site.streams.close()
             if site.tokens is not None:
                 await site.tokens.close()
 
