@@ -65,7 +65,7 @@ def balancer(*nodes: NodePorts) -> Iterator[Balancer]:
         command = [program("haproxy"), "-db", "-f", str(path)]
         process.start(command, ready=lambda: _listens(ports[0]), within=_READY_WITHIN)
         try:
-            yield Balancer(*ports, log)
+            yield Balancer(ports[0], ports[1], log)
         finally:
             process.stop()
 
