@@ -9,7 +9,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -46,8 +46,10 @@ class Relay:
         self._doors: dict[tuple[Service | str, str, int], socket.socket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._flowing: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
         self._flowing = asyncio.Event()
         self._flowing.set()
         return self
@@ -100,6 +102,11 @@ class Relay:
         """Let everything flow again; what was held back by `stall` goes on."""
         self.refusing = False
         self._gate.set()
+
+    def from_outside(self, action: Callable[[], None]) -> None:
+        """Do this in the relay's own loop, which runs in another thread."""
+        assert self._loop is not None, "the relay is not entered"
+        self._loop.call_soon_threadsafe(action)
 
     @property
     def _gate(self) -> asyncio.Event:
@@ -155,7 +162,7 @@ class Relay:
 def in_thread(port: int, host: str = "127.0.0.1") -> Iterator[tuple[Relay, int]]:
     """A relay with a loop of its own, for tests that run a command, and the port that leads to `port`.
 
-    Only its `connections` may be read from outside.
+    Only its `connections` may be read from outside, and `from_outside` be called.
     """
     ready = threading.Event()
     relay = Relay()
