@@ -103,6 +103,11 @@ class SametimePort:
         """How many sessions of `name` were ended."""
         return self.server.end_sessions(str(request.get("name", "")))
 
+    async def let_go(self, request: dict[str, Any]) -> dict[str, int]:
+        """Close a share of the sessions, `percent`: how many, and of how many."""
+        count = len(self.server.sessions())
+        return {"closing": self.server.let_go(float(request.get("percent", 0)) / 100), "sessions": count}
+
     async def broadcast(self, request: dict[str, Any]) -> int:
         """In how many sessions `text` is shown."""
         return await self.server.broadcast(str(request.get("text", "")))

@@ -16,6 +16,7 @@ in one turn of the loop: a change that thousands see keeps no other client waiti
 """
 
 import asyncio
+import math
 import random
 import resource
 import secrets
@@ -81,6 +82,7 @@ from quintet.sametime.trace import (
     TurnedAway,
     UnencryptedClientsAllowed,
 )
+from quintet.sametime.viewers import PresenceChanged, PresenceViewer
 from quintet.sametime.watched_groups import WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
@@ -247,18 +249,32 @@ class SametimeServer:
         self.settings = self._context.settings = replace(self.settings, **changed)
         return self.settings == settings
 
-    async def close(self) -> None:
-        """Stop listening, close all connections in random order over some seconds, and end."""
+    async def drain(self) -> None:
+        """Stop listening, and close all connections in random order over some seconds."""
         if self._listener is not None:
             self._listener.close()
+        if self._connections:
+            seconds = self._close_slowly(list(self._connections))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds + 1):
+                    await self._all_lost.wait()
+
+    async def close(self) -> None:
+        """Drain, and end."""
+        await self.drain()
+        for connection in tuple(self._connections):
+            connection.abort()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             await asyncio.gather(self._housekeeping, return_exceptions=True)
-        await self._close_connections()
         self._groups.close()
         await self._context.close()
         await self._names.close()
         await self._keeper.close()
+
+    def view_presence(self, user_id: str, changed: PresenceChanged) -> PresenceViewer:
+        """What the user with this ID may see of others, for as long as it is not closed."""
+        return PresenceViewer(self._context, user_id, changed)
 
     # For administrators
 
@@ -281,6 +297,16 @@ class SametimeServer:
         for client in found:
             self._end_for_good(client)
         return len(found)
+
+    def let_go(self, share: float) -> int:
+        """Close a random share of the sessions over some seconds, and go on serving. How many.
+
+        Clients come back by themselves, to the node that a balancer chooses.
+        """
+        clients = tuple(self._context.clients.values())
+        chosen = random.sample(clients, math.ceil(len(clients) * share))
+        self._close_slowly([client.connection for client in chosen])
+        return len(chosen)
 
     async def broadcast(self, text: str) -> int:
         """Show a text to everybody who is signed in. How many sessions."""
@@ -433,19 +459,17 @@ class SametimeServer:
         seconds = self._context.now() - client.signed_in_at
         self.tell(SessionClosed(describe_reason(reason), client.connection.client_type, seconds))
 
-    async def _close_connections(self) -> None:
+    def _close_slowly(self, connections: list[ClientConnection]) -> float:
+        """Close connections in random order. Over how many seconds.
+
+        Clients are given no reason, so they come back by themselves (P101).
+        """
         loop = asyncio.get_running_loop()
-        waiting = list(self._connections)
-        random.shuffle(waiting)
-        seconds = self._limits.shutdown_seconds
-        for nth, connection in enumerate(waiting):
-            loop.call_later(seconds * nth / len(waiting), connection.close)
-        if waiting:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds + 1):
-                    await self._all_lost.wait()
-        for connection in tuple(self._connections):
-            connection.abort()
+        random.shuffle(connections)
+        seconds = self._limits.closing_seconds(len(connections))
+        for nth, connection in enumerate(connections):
+            loop.call_later(seconds * nth / len(connections), connection.close)
+        return seconds
 
     # Looking after it
 

@@ -29,6 +29,8 @@ from quintet.sametime.trace import (
     UnencryptedClientsAllowed,
     ValueSaved,
 )
+from quintet.sametime.viewers import PresenceViewer
+from quintet.sametime.wire.blocks import StatusCode, StatusFlag, UserStatus
 
 __all__ = [
     "ClientIgnored",
@@ -39,6 +41,7 @@ __all__ = [
     "FewOpenFiles",
     "GroupRead",
     "LegacyClients",
+    "PresenceViewer",
     "PrivacyKept",
     "ReasonCode",
     "SametimeServer",
@@ -51,10 +54,13 @@ __all__ = [
     "SignInRefused",
     "SignInRule",
     "SlowReader",
+    "StatusCode",
+    "StatusFlag",
     "StorageChanged",
     "StorageState",
     "TaskFailed",
     "TurnedAway",
     "UnencryptedClientsAllowed",
+    "UserStatus",
     "ValueSaved",
 ]
