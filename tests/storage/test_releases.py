@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import Connection, inspect, text
 
 from quintet.sametime.storage import CONTACT_LIST, SaveOutcome, ValueStore
 from quintet.sametime.storage.admin import export_all
 from quintet.storage import Database, DatabaseAddress, DatabaseKind, TokenScope, TokenStore
-from quintet.storage import database as database_module
 from support import previous_release as previous
 from support.list_saver import decode, encode
 
@@ -118,8 +118,8 @@ async def test_the_tables_of_the_last_release_are_those_of_its_migrations(
     """The copy in `support.previous_release` is true."""
     if old.address.kind is DatabaseKind.POSTGRESQL:
         pytest.skip("one kind of database shows it")
-    migrate = database_module.command.upgrade
-    monkeypatch.setattr(database_module.command, "upgrade", lambda config, _: migrate(config, "0002"))
+    migrate = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: migrate(config, "0002"))
     made = await Database.open(DatabaseAddress.parse("", tmp_path_factory.mktemp("made")))
     expected = await shape(made)
     await made.close()
