@@ -181,10 +181,12 @@ def _engine(address: DatabaseAddress, **options: Any) -> AsyncEngine:
         return create_async_engine(url, connect_args={"timeout": _STATEMENT_SECONDS}, **options)
 
     async def connect(*_: Any, **__: Any) -> Any:
+        # In a thread: to read all CA certificates of a system takes a tenth of a second.
+        context = await asyncio.to_thread(address.tls.context) if address.tls else False
         connection = await asyncpg.connect(
             address.location,
             timeout=_STATEMENT_SECONDS,
-            ssl=address.tls.context() if address.tls else False,
+            ssl=context,
             server_settings={"application_name": "quintet"},
         )
         await connection.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
