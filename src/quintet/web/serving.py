@@ -57,6 +57,7 @@ async def serving(site: Site, metrics: Metrics) -> AsyncIterator[Listening]:
             yield Listening(http, health, tls)
         finally:
             metrics.phase = Phase.DRAINING
+            site.streams.close()
             if site.tokens is not None:
                 await site.tokens.close()
 

@@ -12,6 +12,7 @@ from quintet.cards import ANONYMOUS, AUTHENTICATED, Cards, ids_in_set
 from quintet.config import CardSettings, Detail, Settings, WebSettings
 from quintet.directory import Directory, LocalAttempts, SignInAttempts
 from quintet.web.bearer import Tokens
+from quintet.web.event_stream import EventStreams
 from quintet.web.remembered import RememberedPairs
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
@@ -55,6 +56,10 @@ class Site:
     pairs: RememberedPairs = field(default_factory=RememberedPairs)
     tokens: Tokens | None = None
     observe: Observe | None = None
+    streams: EventStreams = field(default_factory=EventStreams)
+
+    def __post_init__(self) -> None:
+        self.sessions.on_end = self.streams.session_ended
 
     @property
     def web(self) -> WebSettings:
