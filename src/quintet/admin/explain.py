@@ -7,6 +7,7 @@ differ from what happens. What this module adds is the meaning. No step has the 
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from quintet.cards import Card, Cards
 from quintet.directory import (
@@ -85,6 +86,13 @@ class SignInExplanation:
         return binds[-1].state if binds else None
 
     @property
+    def verdict(self) -> Literal["succeeded", "failed", "not-tried"]:
+        """Whether the sign-in succeeded; a lookup that found the user is no sign-in."""
+        if self.failure is not None:
+            return "failed"
+        return "succeeded" if self.tried else "not-tried"
+
+    @property
     def outcome(self) -> str:
         """What it comes to, in words for an administrator."""
         state = self.state
@@ -159,6 +167,8 @@ def _of_bind(step: Bound, *, known: bool) -> Step:
 def _of_search(step: Searched) -> Step:
     at_base = step.scope == Scope.BASE
     asked = f"{step.filter} {'at' if at_base else 'below'} {step.base or 'the root'}"
+    if step.over is not None:
+        asked += f" (over the connection of {step.over.value})"
     count = len(step.entries)
     limited = isinstance(step.error, SizeLimitExceeded | ClientLimitError)
     if step.error is not None and not limited:

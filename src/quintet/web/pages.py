@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any, final
-from urllib.parse import parse_qs
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -33,6 +32,7 @@ from quintet.web.accounts import (
     ident_of,
     sign_in,
 )
+from quintet.web.connections_page import connection_routes
 from quintet.web.documents import GroupDocument, MembersDocument, PageDocument, ResolutionDocument
 from quintet.web.links import mail_link, photo_path, telephone_link
 from quintet.web.problem import problem, retry_after
@@ -43,7 +43,9 @@ from quintet.web.security import (
     cookie_of,
     form_cookie,
     form_cookie_name,
+    form_fields,
     is_same_origin,
+    is_same_secret,
     may_sign_in_here,
     set_session_cookies,
 )
@@ -54,7 +56,8 @@ _PAGE_SIZE = 100
 _LONGEST_QUERY = 256
 _WRONG = "The name or the password is wrong."
 _LABELS = {"MailAddress": "Mail", "Telephone": "Telephone", "Title": "Title"}
-_STATIC = {"style.css": "text/css; charset=utf-8", "search.js": "text/javascript; charset=utf-8"}
+_CSS, _JS = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
+_STATIC = {"style.css": _CSS, "search.js": _JS, "connections.css": _CSS, "connections.js": _JS}
 _NONE = ResolutionDocument(matches=[], exact=False, complete=True, truncated=False)
 
 Page = Callable[[Request, WebSession], Awaitable[Response]]
@@ -74,6 +77,7 @@ def page_routes(site: Site) -> list[BaseRoute]:
         Route("/sign-in", pages.sign_in, methods=["POST"]),
         Route("/sign-out", pages.sign_out, methods=["POST"]),
     ]
+    routes += connection_routes(site, pages.guarded, pages.page, pages.message)
     return [*routes, *(Route(f"/static/{name}", _static(name, kind)) for name, kind in _STATIC.items())]
 
 
@@ -91,12 +95,7 @@ class _FormTokens:
         return hmac.digest(self._secret, cookie.encode(errors="replace"), "sha256").hex()
 
     def is_good(self, token: str, cookie: str) -> bool:
-        return bool(cookie) and _same(token, self.token_for(cookie))
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two secrets are equal, in a time that does not say where they differ."""
-    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
+        return bool(cookie) and is_same_secret(token, self.token_for(cookie))
 
 
 @final
@@ -110,27 +109,25 @@ class _Pages:
             loader=PackageLoader("quintet.web"), autoescape=True, undefined=StrictUndefined, auto_reload=False
         )
 
-    def guarded(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    def guarded(self, page: Page, *, of_people: bool = True) -> Callable[[Request], Awaitable[Response]]:
         """The page for those who are signed in; others are sent to sign in."""
 
         async def endpoint(request: Request) -> Response:
-            if not self._site.web.people_pages:
+            if of_people and not self._site.web.people_pages:
                 return problem(404)
             session = await current_session(self._site, request)
             if session is None:
                 return RedirectResponse("/sign-in", 303)
             if not await self._site.limits.may_ask(session.key):
-                return self._message(session, 429, "Too many requests", "Wait a minute and try again.")
+                return self.message(session, 429, "Too many requests", "Wait a minute and try again.")
             try:
                 return await page(request, session)
             except (UnknownNameError, UnknownGroupError, OutOfScopeError, InvalidPageTokenError):
-                return self._message(session, 404, "Not found", "There is no such entry.")
+                return self.message(session, 404, "Not found", "There is no such entry.")
             except BrowsingDisabledError:
-                return self._message(
-                    session, 403, "Browsing is off", "The administrator turned browsing off."
-                )
+                return self.message(session, 403, "Browsing is off", "The administrator turned browsing off.")
             except DirectoryError:
-                return self._message(
+                return self.message(
                     session,
                     503,
                     "The directory can’t be reached",
@@ -153,7 +150,7 @@ class _Pages:
             return problem(404)
         if not is_same_origin(request, web) or not may_sign_in_here(client, web):
             return self._sign_in_page(request, 403, message="The form was sent from another page. Try again.")
-        form = await _form(request)
+        form = await form_fields(request)
         if not self._form_tokens.is_good(form.get("token", ""), self._form_cookie(request)):
             return self._sign_in_page(request, 403, message="The form is too old. Try again.")
         name, password, back = (form.get(each, "") for each in ("name", "password", "return"))
@@ -161,7 +158,7 @@ class _Pages:
         if not name.strip() or len(name.encode(errors="replace")) > LONGEST_NAME:
             return self._sign_in_page(request, 401, message=_WRONG, back=back)
         try:
-            ident, _ = await sign_in(self._site, request, name, password)
+            ident, session = await sign_in(self._site, request, name, password)
         except AuthenticationError:
             return self._sign_in_page(request, 401, name, _WRONG, back)
         except TooManyAttemptsError as error:
@@ -172,7 +169,8 @@ class _Pages:
             return self._sign_in_page(
                 request, 503, name, "The directory can’t be reached. Try again later.", back
             )
-        answer = RedirectResponse(back or "/", 303)
+        home = "/connections" if session.administrator and not web.people_pages else "/"
+        answer = RedirectResponse(back or home, 303)
         set_session_cookies(answer.headers, ident, web, secure=client.secure)
         return answer
 
@@ -180,10 +178,10 @@ class _Pages:
         web = self._site.web
         session = await current_session(self._site, request)
         if session is not None:
-            form = await _form(request)
-            good = _same(form.get("token", ""), session.form_token)
+            form = await form_fields(request)
+            good = is_same_secret(form.get("token", ""), session.form_token)
             if not (good and is_same_origin(request, web)):
-                return self._message(session, 403, "Not signed out", "Use the button of this page.")
+                return self.message(session, 403, "Not signed out", "Use the button of this page.")
             if form.get("everywhere"):
                 self._site.sessions.end_all_of(session.person)
             self._site.sessions.end(session)
@@ -199,21 +197,21 @@ class _Pages:
 
     async def sessions(self, _: Request, session: WebSession) -> Response:
         mine = [each for each in self._site.sessions.all() if each.person.dn == session.person.dn]
-        return self._page("sessions.html", session, count=len(mine))
+        return self.page("sessions.html", session, count=len(mine))
 
     async def search(self, request: Request, session: WebSession) -> Response:
         query, found = await self._found(request)
-        return self._page("search.html", session, here="search", query=query, found=found)
+        return self.page("search.html", session, here="search", query=query, found=found)
 
     async def results(self, request: Request, session: WebSession) -> Response:
         query, found = await self._found(request)
-        return self._page("results.html", session, query=query, found=found)
+        return self.page("results.html", session, query=query, found=found)
 
     async def browse(self, request: Request, session: WebSession) -> Response:
         dn, token = request.query_params.get("dn", ""), request.query_params.get("page") or None
         page = await self._site.directory.browse(dn or None, page_size=_PAGE_SIZE, token=token)
         found = PageDocument.of(page)
-        return self._page("browse.html", session, here="browse", dn=dn, trail=_trail(dn), found=found)
+        return self.page("browse.html", session, here="browse", dn=dn, trail=_trail(dn), found=found)
 
     async def person(self, request: Request, session: WebSession) -> Response:
         ident = ident_of(request.path_params["handle"])
@@ -227,7 +225,7 @@ class _Pages:
         fields = card.fields if card else {}
         groups = await self._site.directory.groups_of(person) if person else ()
         name = fields.get("Name")
-        return self._page(
+        return self.page(
             "person.html",
             session,
             name=name.value if name else person.name if person else ident,
@@ -241,7 +239,7 @@ class _Pages:
         if group is None:
             raise UnknownGroupError("no group with this handle")
         found = MembersDocument.of(await self._site.directory.members(group.dn))
-        return self._page("group.html", session, found=found)
+        return self.page("group.html", session, found=found)
 
     # Inside.
 
@@ -260,8 +258,8 @@ class _Pages:
 
     @property
     def _may_sign_in(self) -> bool:
-        """Whether there is a page for signing in: for the people pages, or for other applications."""
-        return self._site.web.people_pages or bool(self._site.web.applications)
+        """Whether there is a page for signing in: for people, administrators, or other applications."""
+        return self._site.web.people_pages or self._site.web.grants
 
     def _sign_in_page(
         self, request: Request, status: int, name: str = "", message: str = "", back: str = ""
@@ -272,7 +270,7 @@ class _Pages:
         origin = return_origin(back, web.return_origins)
         kept = self._form_cookie(request)
         cookie = kept or secrets.token_urlsafe(32)
-        answer = self._page(
+        answer = self.page(
             "sign_in.html",
             None,
             status,
@@ -291,10 +289,10 @@ class _Pages:
             )
         return answer
 
-    def _message(self, session: WebSession | None, status: int, heading: str, message: str) -> Response:
-        return self._page("message.html", session, status, heading=heading, message=message)
+    def message(self, session: WebSession | None, status: int, heading: str, message: str) -> Response:
+        return self.page("message.html", session, status, heading=heading, message=message)
 
-    def _page(
+    def page(
         self, template: str, session: WebSession | None, status: int = 200, *, here: str = "", **values: Any
     ) -> Response:
         browsing = self._site.settings().directory.browse
@@ -338,13 +336,3 @@ def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
         return Response(content, headers={"content-type": kind, "cache-control": "public, max-age=3600"})
 
     return endpoint
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of an HTML form, the first of repeated ones; the guard bounds the body."""
-    body = (await request.body()).decode("latin-1")
-    try:
-        fields = parse_qs(body, keep_blank_values=True, errors="strict", max_num_fields=10)
-    except ValueError:
-        return {}
-    return {name: values[0] for name, values in fields.items()}
