@@ -150,13 +150,13 @@ def _value(name: str, value: str, attribute: str, came: Sequence[Searched]) -> S
 
 
 def _came_from(found: SignInExplanation, dn: str | None, *services: Service) -> list[Searched]:
-    """The searches that found the entry, or any entry, those of the first service that has some."""
+    """The searches that found the entry, or any entry, those of the first service that has some: one has."""
     searches = [step for step in found.told if isinstance(step, Searched) and step.entries]
     by_service = (
         [step for step in searches if step.service is service and (dn is None or dn in step.entries)]
         for service in services
     )
-    return next(filter(None, by_service), [])
+    return next(filter(None, by_service))
 
 
 def _server_of(site: Site, person: Person | None) -> ServerSettings | None:
