@@ -10,14 +10,14 @@ import pytest
 
 from quintet.config.applications import ApplicationSettings, group_name
 from quintet.config.load import load
-from quintet.directory import Directory, Service, VerifiedPerson
+from quintet.directory import Directory, Person, Service, VerifiedPerson
 from quintet.ldap.messages import SearchRequest
 from quintet.web.accounts import is_administrator
 from support import small
 from support.folder import settings_folder
 from support.scripted import entry, scripted, then_done
 from support.slapd import Slapd
-from support.web_site import post_sign_in, web_for
+from support.web_site import URL, post_sign_in, web_for
 
 pytestmark = pytest.mark.real
 
@@ -87,6 +87,32 @@ async def test_the_administrators_group_and_required_groups_are_safe_from_it(fol
                 assert answer.status_code == status
                 assert answer.headers["remote-user"] == ("alice" if status == 200 else "")
         assert not is_administrator(web.site.web, web.site.sessions.all()[0].verified)
+
+
+async def test_a_trial_by_an_administrator_says_that_such_groups_count_for_nothing(folder: Path) -> None:
+    async with attacked(folder, SALES, ENGINEERS) as directory, web_for(folder) as web:
+        web.site = replace(web.site, directory=directory)
+        web.app = web.make_app()
+        applications = (
+            ApplicationSettings(name, required=(group_name(name),)) for name in ("sales", "engineers")
+        )
+        web.change(applications=tuple(applications), admin_group=SALES)
+        ident, _ = web.site.sessions.begin(
+            "bob", Person("bob", "uid=bob", "Bob", None, "x"), administrator=True
+        )
+        async with web.browser(cookies={"quintet": ident}) as browser:
+            given = {"name": "alice", "password": "alice-secret"}
+            answer = await browser.post("/api/v1/explain", json=given, headers={"origin": URL})
+    found = answer.json()
+    groups = {each["group"]["dn"]: each["counts"] for each in found["groups"]}
+    assert groups == {SALES: False, ENGINEERS: True}
+    assert found["administrator"] is False
+    assert {each["name"]: each["status"] for each in found["applications"]} == {
+        "sales": 403,
+        "engineers": 200,
+    }
+    values = {each["name"]: each["value"] for each in found["values"]}
+    assert (values["uid"], values["Mail address"]) == ("alice", "alice@example.com")
 
 
 async def test_without_an_attack_the_groups_are_those_of_the_directory(folder: Path) -> None:
