@@ -123,12 +123,12 @@ def test_a_directory_that_stops_and_returns_is_drawn_so_without_a_reload(
         server.stop()
         expect(page.locator(".wire.down")).to_have_count(6, timeout=20_000)
         page.request.get("/results?q=Chess")
-        expect(page.locator("#live p.alert", has_text="resolve-names")).not_to_have_count(0)
+        expect(page.locator("#watched p.alert", has_text="resolve-names")).not_to_have_count(0)
         server.start()
         assert page.request.post("/api/v1/reload", headers={"origin": url}).ok
         expect(page.locator(".wire.encrypted")).to_have_count(5)
         expect(page.locator(".wire.unencrypted")).to_have_count(1)
-        expect(page.locator("#live p.alert", has_text="resolve-names")).to_have_count(0)
+        expect(page.locator("#watched p.alert", has_text="resolve-names")).to_have_count(0)
 
 
 def test_what_is_asked_meanwhile_is_counted_without_a_reload(
@@ -136,7 +136,7 @@ def test_what_is_asked_meanwhile_is_counted_without_a_reload(
 ) -> None:
     with administrator(chromium, urls("all")) as page:
         expect_live(page)
-        row = page.locator("#live tbody tr", has_text="resolve-names")
+        row = page.locator("#watched tbody tr", has_text="resolve-names")
         expect(row.locator("td[data-label=Latency]")).to_have_text("–")
         assert page.evaluate("fetch('/results?q=Chess').then(answer => answer.status)") == 200
         expect(row.locator("td[data-label=Latency]")).to_contain_text("ms")

@@ -283,8 +283,8 @@ async def test_a_stream_ends_when_the_person_is_no_administrator_any_more(
     await streamed.snapshot()
     (session,) = web.site.sessions.all()
     session.administrator = False
-    async with asyncio.timeout(10):
-        await streamed.task
+    ended, _ = await asyncio.wait((streamed.task,), timeout=10)
+    assert ended == {streamed.task}
 
 
 # The running server.

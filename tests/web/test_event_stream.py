@@ -1,7 +1,6 @@
 """Event streams as an ASGI server sees them, and in the running server."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -18,8 +17,7 @@ from quintet.web.event_stream import (
     EventStreams,
 )
 from quintet.web.sessions import IDLE, Sessions, WebSession
-
-Event = tuple[str, Any]
+from support.event_streams import SCOPE, Reader
 
 
 class Source:
@@ -41,45 +39,6 @@ class Source:
         self.value += 1
         for each in self.subscribed:
             each.push("change", self.value)
-
-
-class Reader:
-    """A browser that reads a stream. While `reading` is not set, it leaves all bytes unread."""
-
-    def __init__(self) -> None:
-        self.reading = asyncio.Event()
-        self.reading.set()
-        self.gone = asyncio.Event()
-        self.status: int | None = None
-        self.headers: dict[str, str] = {}
-        self.ended = asyncio.Event()
-        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
-
-    async def receive(self) -> dict[str, str]:
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: Any) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
-            return
-        await self.reading.wait()
-        if message.get("body"):
-            self._chunks.put_nowait(message["body"])
-        if not message.get("more_body", False):
-            self.ended.set()
-
-    async def chunk(self) -> str:
-        async with asyncio.timeout(5):
-            return (await self._chunks.get()).decode()
-
-    async def event(self) -> Event:
-        """The next event; what is not one is passed over."""
-        while True:
-            lines = dict(line.split(": ", 1) for line in (await self.chunk()).splitlines() if line)
-            if "event" in lines:
-                return lines["event"], json.loads(lines["data"])
 
 
 class Scene:
@@ -111,11 +70,8 @@ class Scene:
     async def reading(self, session: WebSession, method: str = "GET") -> AsyncIterator[Reader]:
         """A browser that reads; the context ends when the stream has."""
         reader = Reader()
-        scope = {"type": "http", "method": method, "asgi": {"spec_version": "2.3"}}
-        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-            group.create_task(self.response(session)(scope, reader.receive, reader.send))
+        async with reader.reads(self.response(session), method):
             yield reader
-            reader.gone.set()
 
 
 @pytest.fixture
@@ -159,9 +115,8 @@ async def test_a_browser_that_stops_reading_is_cut_off(scene: Scene, monkeypatch
     monkeypatch.setattr(event_stream, "SEND_WITHIN", 0.01)
     reader = Reader()
     reader.reading.clear()
-    scope = {"type": "http", "method": "GET", "asgi": {"spec_version": "2.3"}}
     with pytest.raises(TimeoutError):
-        await scene.response(scene.session())(scope, reader.receive, reader.send)
+        await scene.response(scene.session())(SCOPE, reader.receive, reader.send)
     assert (scene.source.subscribed, len(scene.streams)) == ([], 0)
 
 
@@ -226,9 +181,8 @@ async def test_sessions_and_accounts_have_a_limited_number_of_streams(scene: Sce
             for _ in range(MOST_PER_SESSION):
                 reader = Reader()
                 readers.append(reader)
-                scope = {"type": "http", "method": "GET", "asgi": {"spec_version": "2.3"}}
                 response = scene.response(session)
-                tasks.append(group.create_task(response(scope, reader.receive, reader.send)))
+                tasks.append(group.create_task(response(SCOPE, reader.receive, reader.send)))
                 await reader.event()
             assert scene.response(session).status_code == 429
             session = scene.session()

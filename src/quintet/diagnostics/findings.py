@@ -295,9 +295,10 @@ class Finding(Code):
     quintet protect all; then try quintet authenticate
     see: explanation/protection.md"""
     # Sign-in for other applications.
-    Q140 = """warning: Groups are not read over encrypted connections
-    impact: someone on the network could add a person to a group, so there are no administrators, and every
-    application is refused
+    Q140 = """error: Groups that grant something are read over unencrypted connections
+    impact: an attacker on the network can add a person to a group, and so become an administrator or enter
+    an application; Quintet does not start. Where only some of the servers are unencrypted, it starts, and
+    grants their people nothing
     fix: quintet protect all, or quintet protect passwords; QUINTET_ALLOW_UNENCRYPTED_GROUPS=1 in [Config]
     accepts the risk
     see: how-to/encrypt-everything.md"""
@@ -316,3 +317,26 @@ class Finding(Code):
     impact: browsers refuse a certificate that does not name the host of QUINTET_PUBLIC_URL
     fix: put a new key and certificate in the key store, and reload
     see: how-to/serve-https.md"""
+    # Several servers as one community.
+    Q150 = """error: The URL of Valkey or Redis cannot be used
+    impact: this server would be on its own, so Quintet does not start
+    fix: write rediss://USER:PASSWORD@HOST:6379/0, or rediss+sentinel://USER:PASSWORD@HOST:26379/NAME for
+    Sentinel; special characters of the password in percent-encoding; Redis Cluster is not supported
+    see: reference/settings.md"""
+    Q151 = """error: The key file of the cluster cannot be used
+    impact: what the servers share would be unprotected or unreadable, so Quintet does not start
+    fix: create one (umask 077; openssl rand -base64 32 >cluster.key), and copy the same file to every server
+    see: reference/settings.md"""
+    Q152 = """error: The connections to Valkey are not encrypted
+    impact: a listener on the network can read its password, and can disturb what the servers share
+    fix: write rediss:// and let Valkey use TLS; QUINTET_ALLOW_UNENCRYPTED_CLUSTER=1 in [Config] accepts the
+    risk
+    see: reference/settings.md"""
+    Q153 = """error: A cluster needs PostgreSQL
+    impact: each server would have contact lists of its own, so Quintet does not start
+    fix: set QUINTET_DATABASE to postgresql://USER:PASSWORD@HOST/DATABASE, the same on every server
+    see: reference/settings.md"""
+    Q154 = """error: The certificate of Valkey cannot be verified
+    impact: no connection to Valkey is made, so this server would be on its own
+    fix: set QUINTET_CLUSTER_TLS_TRUST_STORE_FILE, _TYPE and _PASSWORD to a store with the CA certificate
+    see: how-to/import-the-certificate.md"""

@@ -14,6 +14,7 @@ from quintet.directory import Directory, LocalAttempts, SignInAttempts
 from quintet.web.activity import Activity
 from quintet.web.bearer import Tokens
 from quintet.web.event_stream import EventStreams
+from quintet.web.presence import PresenceSource
 from quintet.web.remembered import RememberedPairs
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
@@ -49,7 +50,7 @@ class Site:
     `attempts` limits failed sign-ins, together with those at other ports. `observe` gets path, method, status
     and seconds of every request. `activity` counts LDAP operations, where it is told them. `requests` are
     what the running server does for administrators, as at its status socket; `rejected` says why new settings
-    are not in use.
+    are not in use. `presence` returns that of the community port, None while there is none.
     """
 
     directory: Directory
@@ -65,6 +66,7 @@ class Site:
     requests: Mapping[str, RequestHandler] = field(default_factory=dict)
     rejected: Callable[[], str] = str
     streams: EventStreams = field(default_factory=EventStreams)
+    presence: Callable[[], PresenceSource | None] = lambda: None
 
     def __post_init__(self) -> None:
         self.sessions.on_end = self.streams.session_ended

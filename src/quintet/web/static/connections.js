@@ -1,10 +1,10 @@
 // The drawing and the table, replaced by the server's own whenever they change; and a button that copies.
-const live = document.querySelector("#live");
+const watched = document.querySelector("#watched");
 const state = document.querySelector("#state");
-if (live) {
+if (watched) {
   const events = new EventSource("/connections/events");
   events.addEventListener("snapshot", (event) => {
-    live.innerHTML = JSON.parse(event.data).html; // made by the server, which escapes every value
+    watched.innerHTML = JSON.parse(event.data).html; // made by the server, which escapes every value
     say("Live.");
   });
   events.addEventListener("error", () => say("Not live: the server can’t be reached, or you are signed out."));

@@ -1,0 +1,1 @@
+"""Several machines, one community: what nodes share through Valkey or Redis."""
