@@ -73,7 +73,10 @@ class Application:
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
         self.sametime: SametimePort | None = None
+        self.rejection = ""
+        """Why new settings are not in use; empty when none were rejected."""
         self.requests: dict[str, RequestHandler] = {
+            "reload": self._reload,
             "limits": self._list_limits,
             "clear-limits": self._clear_limits,
         }
@@ -101,17 +104,20 @@ class Application:
                 settings = await asyncio.to_thread(load, self.folder, self._environ)
                 found = _fingerprints(settings)
                 if (settings, found) == (self.settings, self._fingerprints):
+                    self.rejection = ""
                     return True
                 for renew in self.renewers:
                     await asyncio.to_thread(renew, settings)
                 prepared = await self.sametime.prepare(settings) if self.sametime else None
                 await self._connections.reload(settings)
             except SettingsError as error:
+                self.rejection = str(error)
                 self.events.problems(error.problems)
                 self.events.settings_rejected("the new settings have errors")
                 return False
             except (UnencryptedBindError, StoreError, TlsSettingsError, OSError) as error:
-                self.events.settings_rejected(str(error))
+                self.rejection = str(error)
+                self.events.settings_rejected(self.rejection)
                 return False
             if _ports(settings) != _ports(self.settings):
                 self.events.log.warning("changed addresses and ports take effect after a restart")
@@ -119,7 +125,7 @@ class Application:
                 self.events.log.warning(
                     "some changed settings of Sametime clients take effect after a restart"
                 )
-            self.settings, self._fingerprints = settings, found
+            self.settings, self._fingerprints, self.rejection = settings, found, ""
             self._apply(settings)
             self.events.log.info("new settings", protection=self.directory.protection.name.lower())
             return True
@@ -132,6 +138,12 @@ class Application:
         protection = self.directory.protection.name.lower()
         sametime = self.sametime.status() if self.sametime else None
         return Running(os.getpid(), str(self.folder), protection, self.connections(), sametime)
+
+    async def _reload(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Reload, and open what is down."""
+        applied = await self.reload()
+        await self.connect()
+        return {"applied": applied, "reason": self.rejection}
 
     async def _list_limits(self, _: dict[str, Any]) -> list[dict[str, Any]]:
         """The failed sign-ins that count, for the status socket."""
@@ -335,8 +347,11 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
         tokens=Tokens(database),
         attempts=application.attempts,
         observe=metrics.observe,
+        requests=application.requests,
+        rejected=lambda: application.rejection,
         presence=lambda: application.sametime and CommunityPresence(application.sametime.server),
     )
+    application.listeners.append(site.activity)
     if application.settings.sametime.port:
         metrics.vital.add(_PORT)
         metrics.parts[_PORT] = lambda: "" if application.sametime else "not listening"
