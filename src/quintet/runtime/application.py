@@ -34,6 +34,7 @@ from quintet.tls import StoreError, TlsSettingsError
 
 if TYPE_CHECKING:
     from quintet.runtime.sametime_port import SametimePort
+    from quintet.runtime.tracing import Tracing
     from quintet.web.serving import Metrics
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ RECONNECT_EVERY = 30.0
 """Seconds between two attempts to open connections that are down."""
 
 _FIRST_ATTEMPT = 10.0
+_TRACES_TO = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PORT = "sametime"
 
 
@@ -219,7 +221,8 @@ async def serve(
             )
             if application is not None:
                 await stack.enter_async_context(_status_socket(application, environ))
-                http = await stack.enter_async_context(_http(application))
+                tracing = await stack.enter_async_context(_tracing(application, environ))
+                http = await stack.enter_async_context(_http(application, tracing))
                 await _first_attempt(application, stop)
                 await stack.enter_async_context(_sametime(application, http))
                 if http is not None:
@@ -323,7 +326,30 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
 
 
 @asynccontextmanager
-async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
+async def _tracing(application: Application, environ: Mapping[str, str]) -> "AsyncIterator[Tracing | None]":
+    """Traces where an endpoint for them is set; nothing of them is imported where none is."""
+    if not any(map(environ.get, _TRACES_TO)) or environ.get("OTEL_SDK_DISABLED", "").casefold() == "true":
+        yield None
+        return
+    from quintet.runtime.tracing import TracingUnavailableError, open_tracing  # noqa: PLC0415  # an extra
+
+    try:
+        tracing = open_tracing()
+    except TracingUnavailableError as error:
+        application.events.log.warning(
+            "no traces: install quintet[otel], or unset the endpoint for traces", reason=str(error)
+        )
+        yield None
+        return
+    application.listeners.append(tracing)
+    try:
+        yield tracing
+    finally:
+        await asyncio.to_thread(tracing.close)
+
+
+@asynccontextmanager
+async def _http(application: Application, tracing: "Tracing | None") -> "AsyncIterator[Metrics | None]":
     """Serve HTTP where a port is set; yields the metrics, None without HTTP. Raises PortError."""
     web = application.settings.web
     if not (web.port or web.metrics_port):
@@ -355,7 +381,7 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
     if application.settings.sametime.port:
         metrics.vital.add(_PORT)
         metrics.parts[_PORT] = lambda: "" if application.sametime else "not listening"
-    async with serving(site, metrics) as found:
+    async with serving(site, metrics, *((tracing.around,) if tracing else ())) as found:
         application.renewers.append(lambda settings: found.renew(settings.web))
         limits = application.settings.sametime.limits
         application.drains.append(lambda: found.drain(limits.closing_seconds))
