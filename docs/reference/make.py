@@ -19,7 +19,7 @@ from quintet.cli.exit_codes import ExitCode
 from quintet.cli.report_error import EXITS
 from quintet.config import schema, xml_schema
 from quintet.config.environment import ENV_FILES
-from quintet.config.schema import Kind, Setting
+from quintet.config.setting import Kind, Setting
 from quintet.directory import DirectoryError
 from quintet.ldap import errors as ldap_errors
 from quintet.tls import StoreError
@@ -60,7 +60,8 @@ def settings() -> str:
         f" (`{'…` and `'.join(schema.OTHER_PREFIXES)}…` are known, and have no effect.)"
         " [How to choose](../how-to/tls-scopes.md). [HTTPS](../how-to/serve-https.md) takes"
         f" `{schema.HTTP_PREFIXES[0]}TLS_…`, and where that is not set, `ST_…`, of"
-        f" {_codes(schema.SERVER_TLS_NAMES)}.",
+        f" {_codes(schema.SERVER_TLS_NAMES)}; the connections to Valkey look at"
+        f" `{schema.CLUSTER_PREFIXES[0]}TLS_…`, then `ST_…`.",
         _settings_table(tls),
         "## sametime.ini: the directory and the rest",
         _settings_table(ini),

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from quintet.config.load import load
 from quintet.config.render import render_cards, render_community, render_ini
-from quintet.config.schema import INI_KEYS, Setting
+from quintet.config.schema import INI_KEYS
+from quintet.config.setting import Setting
 from quintet.config.xml_document import read_xml
 from quintet.config.xml_schema import CARD_SERVER, CONNECTION
 from quintet.diagnostics import Severity

@@ -7,7 +7,8 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 from quintet.config.load import load
-from quintet.config.schema import INI_KEYS, TLS_NAMES, Setting
+from quintet.config.schema import INI_KEYS, TLS_NAMES
+from quintet.config.setting import Setting
 from quintet.config.settings import Settings
 from quintet.config.xml_schema import ANYWHERE, CARD_ELEMENTS, CARD_SERVER, CONNECTION
 

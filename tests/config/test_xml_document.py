@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.config.schema import Kind, Setting
+from quintet.config.setting import Kind, Setting
 from quintet.config.source import EditError
 from quintet.config.xml_document import Element, read_root, read_xml, settings_of
 from quintet.diagnostics import Diagnostic, Diagnostics, Finding, Pitfall, Severity

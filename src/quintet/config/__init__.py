@@ -19,6 +19,12 @@ a stash file does. `schema` and `xml_schema` declare every setting once.
 """
 
 from quintet.config.applications import ApplicationSettings, GroupName, group_name
+from quintet.config.cluster_settings import (
+    ClusterSettings,
+    ValkeyAddress,
+    parse_valkey_url,
+    read_cluster_keys,
+)
 from quintet.config.cross_checks import encrypts
 from quintet.config.edit import (
     get_key,
@@ -70,6 +76,7 @@ __all__ = [
     "CardSettings",
     "CardStorage",
     "ClientCertificates",
+    "ClusterSettings",
     "Detail",
     "DirectorySettings",
     "EditError",
@@ -81,6 +88,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TraceSettings",
+    "ValkeyAddress",
     "Value",
     "WebSettings",
     "application_name",
@@ -90,7 +98,9 @@ __all__ = [
     "group_name",
     "is_variable",
     "load",
+    "parse_valkey_url",
     "read",
+    "read_cluster_keys",
     "read_connection",
     "read_env_file",
     "read_ini_source",

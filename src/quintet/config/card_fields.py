@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import final
 
 from quintet.config.parsers import SettingsReader, Value, attribute, invalid, words
-from quintet.config.schema import Setting
+from quintet.config.setting import Setting
 from quintet.config.settings import Detail
 from quintet.config.xml_document import Element, settings_of
 from quintet.config.xml_schema import CARD_SET, DETAIL, DETAIL_IDS

@@ -19,10 +19,9 @@ from quintet.config.schema import (
     LDAP_PREFIXES,
     OTHER_PREFIXES,
     STORE_NAMES,
-    Setting,
-    security_names,
     without_scope,
 )
+from quintet.config.setting import Setting, security_names
 from quintet.diagnostics import Diagnostics, Finding, Pitfall, Place, Severity
 from quintet.tls import Origin
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from quintet.config.cluster_settings import read_cluster
 from quintet.config.cross_checks import check_together, encrypts
 from quintet.config.environment import ENV_FILES, Variable, read_env_file, read_variables, variables_of
 from quintet.config.ini import read_ini
@@ -98,6 +99,7 @@ def read(
         traces=read_traces(values, findings),
         web=replace(read_web(values, findings), tls=_https(values, folder, findings)),
         sametime=_port(values, folder, findings),
+        cluster=read_cluster(values, folder, findings),
     )
     if settings.cards and settings.tls.crl_file:
         checked = (

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, final
 
-from quintet.config.schema import LONGEST_SECONDS, Kind, Setting
+from quintet.config.schema import LONGEST_SECONDS
+from quintet.config.setting import Kind, Setting
 from quintet.diagnostics import Code, Diagnostics, Finding, Pitfall, Place, did_you_mean, shown
 from quintet.ldap import (
     DN,

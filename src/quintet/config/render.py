@@ -7,7 +7,8 @@ readers do not know.
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import quoteattr
 
-from quintet.config.schema import KNOWN_INI, Setting
+from quintet.config.schema import KNOWN_INI
+from quintet.config.setting import Setting
 from quintet.config.xml_schema import ANYWHERE, CARD_SERVER, CARD_STORE, COMMON_FIELD, CONNECTION, DETAIL
 
 _FOR_ALL = ("Name", "Company")

@@ -6,11 +6,10 @@ settings all come from these tables: here that of sametime.ini, in `xml_schema` 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Any
+from dataclasses import replace
 
 from quintet.config.server_limits import limits_table
+from quintet.config.setting import Kind, Setting, group
 from quintet.tls import TlsSettings
 
 INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig.xml"
@@ -18,79 +17,6 @@ INI, COMMUNITY, CARDS = "sametime.ini", "StCommunityConfig.xml", "UserInfoConfig
 
 OURS = "Quintet"
 """The source of settings that Sametime does not know."""
-
-
-class Kind(Enum):
-    """What a value looks like, as an administrator reads it."""
-
-    FLAG = "0 or 1"
-    NUMBER = "whole number"
-    SECONDS = "seconds"
-    MINUTES = "minutes"
-    PORT = "port"
-    TEXT = "text"
-    SECRET = "password"  # noqa: S105 - a kind of value, not a value
-    ENCODED = "base64"
-    PATH = "path"
-    LIST = "comma-separated list"
-    HOST = "host name"
-    HOSTS = "host names, comma-separated"
-    DN = "DN"
-    FILTER = "LDAP filter"
-    ATTRIBUTE = "attribute name"
-    CHOICE = "one of"
-    GROUPS = "names or DNs of groups, semicolon-separated"
-    DATABASE = "database URL"
-
-    @property
-    def is_secret(self) -> bool:
-        """Whether a value is never shown."""
-        return self in (Kind.SECRET, Kind.DATABASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A key of sametime.ini, or an attribute of an XML element.
-
-    `default` is as an administrator would write it, empty for none. The first of `sections` is the documented
-    one; XML settings have none. `aliases` are other names in use. `bounds` are the least and the greatest
-    number. `unused` tells why Quintet does not act on the setting, and is empty when it does; one that is
-    `quiet` belongs to another part of Sametime, so that check does not mention it. `security`: a misspelling
-    of it could leave connections less protected than intended.
-    """
-
-    name: str
-    kind: Kind
-    meaning: str
-    default: str = ""
-    bounds: tuple[int, int] = (0, 10**9)
-    aliases: tuple[str, ...] = ()
-    choices: tuple[str, ...] = ()
-    sections: tuple[str, ...] = ()
-    source: str = ""
-    security: bool = False
-    unused: str = ""
-    quiet: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (self.name, *self.aliases)
-
-
-def names_of(settings: Iterable[Setting]) -> frozenset[str]:
-    """All names and aliases, in small letters: names compare without case (row C43)."""
-    return frozenset(name.casefold() for setting in settings for name in setting.names)
-
-
-def security_names(settings: Iterable[Setting]) -> frozenset[str]:
-    """Names of which a misspelling could leave connections less protected than intended."""
-    return frozenset(name for setting in settings if setting.security for name in setting.names)
-
-
-def group(source: str, *settings: Setting, **common: Any) -> tuple[Setting, ...]:
-    """Settings that have their source in common, and what else is given."""
-    return tuple(replace(setting, source=source, **common) for setting in settings)
-
 
 NOT_SERVED = "it concerns a part of Sametime that Quintet does not have"
 NO_JAVA = "Quintet runs no Java"
@@ -109,6 +35,9 @@ PORT_PREFIXES = ("STMUX_", "ST_")
 """The scopes that the port for Sametime clients looks at, the narrower one first."""
 HTTP_PREFIXES = ("QUINTET_HTTP_", "ST_")
 """The scopes that HTTPS looks at, the narrower one first."""
+CLUSTER_PREFIXES = ("QUINTET_CLUSTER_", "ST_")
+"""The scopes that the connections to Valkey look at, the narrower one first."""
+OWN_PREFIXES = (HTTP_PREFIXES[0], CLUSTER_PREFIXES[0])
 OTHER_PREFIXES = ("STSRV_",)
 SCOPES = tuple(dict.fromkeys((*LDAP_PREFIXES, *PORT_PREFIXES, *OTHER_PREFIXES)))
 FOREIGN_PREFIXES = ("STSAML_",)
@@ -188,15 +117,19 @@ SERVER_TLS_NAMES = (
     "TLS_CIPHER_SUITES",
 )
 """Those that concern the server's side of TLS."""
+CLUSTER_TLS_NAMES = tuple(setting.name for setting in _TLS if setting.name != _INBOUND and not setting.unused)
+"""Those that concern the connections to Valkey."""
 STORE_NAMES = frozenset(name for name in TLS_NAMES if "_STORE_" in name)
 """Those that name a store or open it."""
 
 
 def without_scope(name: str) -> str:
     """The name of a TLS key without the prefix of its scope; any other name as it is."""
-    bare = name.upper().removeprefix(HTTP_PREFIXES[0])
-    bare = bare if bare in TLS_NAMES else name.upper().partition("_")[2]
-    return bare if bare in TLS_NAMES else name
+    upper = name.upper()
+    for prefix in (*OWN_PREFIXES, f"{upper.partition('_')[0]}_"):
+        if upper.startswith(prefix) and (bare := upper.removeprefix(prefix)) in TLS_NAMES:
+            return bare
+    return name
 
 
 def _scoped(prefix: str) -> Iterable[Setting]:
@@ -218,18 +151,22 @@ def _limits() -> Iterable[Setting]:
         yield Setting(each.setting, Kind.NUMBER, meaning, f"{int(each.default)}", bounds, source=OURS)
 
 
-def _for_http() -> Iterable[Setting]:
-    prefix, own = HTTP_PREFIXES[0], {"TLS_KEY_STORE_FILE": "key and certificate of HTTPS"}
-    for setting in _TLS:
-        if setting.name in SERVER_TLS_NAMES:
-            meaning = own.get(setting.name, setting.meaning)
-            name = prefix + setting.name
-            yield replace(setting, name=name, meaning=meaning, sections=_CONFIG, source=OURS)
+def _own_scopes() -> Iterable[Setting]:
+    own = {
+        f"{HTTP_PREFIXES[0]}TLS_KEY_STORE_FILE": "key and certificate of HTTPS",
+        f"{CLUSTER_PREFIXES[0]}TLS_KEY_STORE_FILE": "key and certificate for a Valkey that requires one",
+    }
+    for prefix, names in zip(OWN_PREFIXES, (SERVER_TLS_NAMES, CLUSTER_TLS_NAMES), strict=True):
+        for setting in _TLS:
+            if setting.name in names:
+                name = prefix + setting.name
+                meaning = own.get(name, setting.meaning)
+                yield replace(setting, name=name, meaning=meaning, sections=_CONFIG, source=OURS)
 
 
 INI_KEYS: tuple[Setting, ...] = (
     *(key for prefix in SCOPES for key in _scoped(prefix)),
-    *_for_http(),
+    *_own_scopes(),
     *group(
         "2.9",
         Setting(
@@ -371,8 +308,8 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "QUINTET_TRUSTED_PROXIES",
             Kind.LIST,
-            "networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; at the"
-            " Sametime port they must send a PROXY protocol header (version 2)",
+            "networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; they may send a"
+            " PROXY protocol header (version 2) at the HTTP port, and must at the Sametime port",
             security=True,
         ),
         Setting(
@@ -486,6 +423,33 @@ INI_KEYS: tuple[Setting, ...] = (
             "DNs of public groups, separated by ;, that fill a user's first list (clients drop their own)",
         ),
         Setting("QUINTET_NODE", Kind.TEXT, "name of this server; the machine's name if not set"),
+        Setting(
+            "QUINTET_CLUSTER",
+            Kind.CLUSTER,
+            "Valkey or Redis through which several servers are one community:"
+            " rediss://USER:PASSWORD@HOST:6379/0, redis:// without TLS, or through Sentinel"
+            " rediss+sentinel://USER:PASSWORD@HOST:26379,HOST:26379/NAME/0; a server on its own if not set",
+        ),
+        Setting(
+            "QUINTET_CLUSTER_KEY_FILE",
+            Kind.PATH,
+            "file with the keys of what the servers share, 32 random bytes in base64 a line: the first"
+            " encrypts, all decrypt",
+            security=True,
+        ),
+        Setting(
+            "QUINTET_COMMUNITY",
+            Kind.TEXT,
+            "name of the community in Valkey; communities that share a Valkey have different ones",
+            "quintet",
+        ),
+        Setting(
+            "QUINTET_ALLOW_UNENCRYPTED_CLUSTER",
+            Kind.FLAG,
+            "1 = the connections to a Valkey on another machine may be unencrypted",
+            "0",
+            security=True,
+        ),
         Setting(
             "QUINTET_BROWSE_PAGES",
             Kind.FLAG,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from quintet.config.cluster_settings import ClusterSettings
 from quintet.config.sametime_port import SametimePortSettings
 from quintet.config.schema import CARDS, COMMUNITY, KNOWN_INI
 from quintet.config.web_settings import WebSettings
@@ -210,4 +211,5 @@ class Settings:
     traces: TraceSettings
     web: WebSettings = field(default_factory=WebSettings)
     sametime: SametimePortSettings = field(default_factory=SametimePortSettings)
+    cluster: ClusterSettings | None = None
     problems: tuple[Diagnostic, ...] = field(default=(), compare=False)

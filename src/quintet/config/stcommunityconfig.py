@@ -11,7 +11,8 @@ from typing import final
 
 from quintet.config.accounts import read_account
 from quintet.config.parsers import SettingsReader, Value, attribute, has_wildcard, hosts, is_hook, unquoted
-from quintet.config.schema import COMMUNITY, Setting
+from quintet.config.schema import COMMUNITY
+from quintet.config.setting import Setting
 from quintet.config.settings import DirectorySettings, ServerSettings
 from quintet.config.xml_document import Element, read_root, settings_below, settings_of
 from quintet.config.xml_names import SERVERS, check_community_names

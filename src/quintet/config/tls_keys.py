@@ -4,7 +4,15 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from quintet.config.ini_values import IniValues
-from quintet.config.schema import HTTP_PREFIXES, INI, LDAP_PREFIXES, SERVER_TLS_NAMES
+from quintet.config.schema import (
+    CLUSTER_PREFIXES,
+    CLUSTER_TLS_NAMES,
+    HTTP_PREFIXES,
+    INI,
+    LDAP_PREFIXES,
+    SERVER_TLS_NAMES,
+    TLS_NAMES,
+)
 from quintet.diagnostics import CODES, Code, Diagnostics, Finding, Pitfall, Place, Severity
 from quintet.tls import Origin, SettingNames, StoreLocation, TlsProblem, TlsSettings, read_tls_settings
 
@@ -23,6 +31,12 @@ _KEY_CODES: dict[str, Code] = {
 }
 """The code of what makes a profile unusable, by the key at fault."""
 
+_KNOWN_NAMES: dict[tuple[str, ...], tuple[str, ...]] = {
+    HTTP_PREFIXES: SERVER_TLS_NAMES,
+    CLUSTER_PREFIXES: CLUSTER_TLS_NAMES,
+}
+"""The keys of scopes that don't have all."""
+
 
 def read_tls(
     values: IniValues,
@@ -39,7 +53,7 @@ def read_tls(
     """
 
     def value(name: str) -> tuple[str, Origin] | None:
-        if prefixes is HTTP_PREFIXES and name not in SERVER_TLS_NAMES:
+        if name not in _KNOWN_NAMES.get(prefixes, TLS_NAMES):
             return None
         if not trust_store and name.startswith("TLS_TRUST_STORE_"):
             return None

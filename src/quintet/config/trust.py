@@ -69,6 +69,9 @@ def check_stores(settings: Settings, findings: Diagnostics) -> None:
     for storage in settings.cards.storages if settings.cards else ():
         needed = any(s.ssl_enabled for s in storage.servers)
         checker.trust_store(storage.tls, needed=needed, unusable=Pitfall.D7 if ours else Pitfall.D4)
+    if settings.cluster is not None and settings.cluster.tls.trust_store is not None:
+        checker.trust_store(settings.cluster.tls, needed=True, unusable=Finding.Q154)
+        checker.key_store(settings.cluster.tls, needed=True, unusable=Finding.Q154)
     port = settings.sametime
     if port.port:
         checker.key_store(port.tls, needed=True, unusable=Finding.Q111)

@@ -7,7 +7,8 @@ from typing import final
 from quintet.config.accounts import read_account, read_encoded
 from quintet.config.card_fields import CardFieldsReader
 from quintet.config.parsers import SettingsReader, Value, hosts
-from quintet.config.schema import CARDS, Setting
+from quintet.config.schema import CARDS
+from quintet.config.setting import Setting
 from quintet.config.settings import Account, CardServer, CardSettings, CardStorage
 from quintet.config.stcommunityconfig import check_ports
 from quintet.config.tls_keys import locate

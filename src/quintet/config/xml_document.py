@@ -14,7 +14,7 @@ from typing import NoReturn, final
 from xml.parsers import expat
 
 from quintet.config.parsers import TYPOGRAPHIC, SettingsReader, Value, character_name
-from quintet.config.schema import Setting
+from quintet.config.setting import Setting
 from quintet.config.source import EditError, Lines, SourceText, by_mark, undecodable
 from quintet.diagnostics import Diagnostics, Finding, Place
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import final
 
-from quintet.config.schema import names_of, security_names
+from quintet.config.setting import names_of, security_names
 from quintet.config.xml_document import Element, holders
 from quintet.config.xml_schema import (
     ANONYMOUS_ACCESS,

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from quintet.config.schema import LONGEST_SECONDS, NO_JAVA, OURS, YEAR, Kind, Setting, group
+from quintet.config.schema import LONGEST_SECONDS, NO_JAVA, OURS, YEAR
+from quintet.config.setting import Kind, Setting, group
 
 Table = dict[str, Setting]
 

@@ -316,3 +316,26 @@ class Finding(Code):
     impact: browsers refuse a certificate that does not name the host of QUINTET_PUBLIC_URL
     fix: put a new key and certificate in the key store, and reload
     see: how-to/serve-https.md"""
+    # Several servers as one community.
+    Q150 = """error: The URL of Valkey or Redis cannot be used
+    impact: this server would be on its own, so Quintet does not start
+    fix: write rediss://USER:PASSWORD@HOST:6379/0, or rediss+sentinel://USER:PASSWORD@HOST:26379/NAME for
+    Sentinel; special characters of the password in percent-encoding; Redis Cluster is not supported
+    see: reference/settings.md"""
+    Q151 = """error: The key file of the cluster cannot be used
+    impact: what the servers share would be unprotected or unreadable, so Quintet does not start
+    fix: create one with quintet cluster key, give it mode 0600, and copy the same file to every server
+    see: reference/settings.md"""
+    Q152 = """error: The connections to Valkey are not encrypted
+    impact: a listener on the network can read its password, and can disturb what the servers share
+    fix: write rediss:// and let Valkey use TLS; QUINTET_ALLOW_UNENCRYPTED_CLUSTER=1 in [Config] accepts the
+    risk
+    see: reference/settings.md"""
+    Q153 = """error: A cluster needs PostgreSQL
+    impact: each server would have contact lists of its own, so Quintet does not start
+    fix: set QUINTET_DATABASE to postgresql://USER:PASSWORD@HOST/DATABASE, the same on every server
+    see: reference/settings.md"""
+    Q154 = """error: The certificate of Valkey cannot be verified
+    impact: no connection to Valkey is made, so this server would be on its own
+    fix: set QUINTET_CLUSTER_TLS_TRUST_STORE_FILE, _TYPE and _PASSWORD to a store with the CA certificate
+    see: how-to/import-the-certificate.md"""

@@ -1,0 +1,134 @@
+"""What nodes share is encrypted and authenticated: whoever can write to Valkey must not speak as a user.
+
+Theory of operation
+-------------------
+A sealed value is a version byte, a nonce of 12 random bytes, and AES-256-GCM's text and tag. The additional
+data are the purpose and the place of the value (the parts of its key, field or channel), each with its
+length: a value that was copied to another place, or is used for another purpose, does not open.
+
+The key ring has the keys of `QUINTET_CLUSTER_KEY_FILE`. The first one seals, all open, the one that opened
+last first. To change keys: add the new one as the last line on every node, then make it the first, then
+remove the old one. Nonces are random, so one key seals 2^32 values safely (NIST SP 800-38D 8.3); that is
+4,000 a second for 12 days. So a value is not sealed with the key of the file but with one derived from it
+for its purpose and the hour at which it was sealed, which stands beside the nonce.
+
+What does not open is `None` to the caller, who ignores it, and is counted.
+"""
+
+import hashlib
+import hmac
+import secrets
+import struct
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+VERSION: Final = 1
+_HEAD: Final = struct.Struct(">BI12s")  # version, hour, nonce
+_TAG: Final = 16
+OVERHEAD: Final = _HEAD.size + _TAG
+"""Bytes that a sealed value is longer than what is in it."""
+LARGEST: Final = 32 * 1024 * 1024
+"""Bytes of the largest value that is sealed or opened."""
+_MOST_CIPHERS: Final = 256
+_HOUR: Final = 3600
+
+
+@final
+class KeyRing:
+    """The keys of the cluster. `clock` gives seconds since 1970; only the hour counts, and need not be right.
+
+    `ignored` is called with the purpose of each value that does not open.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        *,
+        ignored: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if not keys or any(len(each) != 32 for each in keys):
+            raise ValueError("a key ring needs keys of 32 bytes")
+        self._keys = tuple(keys)
+        self._ignored = ignored
+        self._clock = clock
+        self._ciphers: dict[tuple[int, str, int], AESGCM] = {}
+        self._derived: dict[str, bytes] = {}  # purposes are constants of the code
+        self._latest = 0
+
+    def seal(self, purpose: str, place: Iterable[str], data: bytes) -> bytes:
+        """Encrypt data for one place. Raises ValueError for more than LARGEST bytes."""
+        if len(data) > LARGEST:
+            raise ValueError(f"{len(data)} bytes are too many to seal")
+        hour = int(self._clock()) // _HOUR & 0xFFFFFFFF
+        nonce = secrets.token_bytes(12)
+        head = _HEAD.pack(VERSION, hour, nonce)
+        return head + self._cipher(0, purpose, hour).encrypt(nonce, data, _bound(purpose, place))
+
+    def open(self, purpose: str, place: Iterable[str], sealed: bytes) -> bytes | None:
+        """What was sealed for this purpose and place; None for anything else, which is counted."""
+        found = self._open(purpose, place, sealed)
+        if found is None and self._ignored is not None:
+            self._ignored(purpose)
+        return found
+
+    def digest(self, purpose: str, *parts: str) -> str:
+        """A keyed hash for names in keys: 128 bits in hexadecimal.
+
+        Equal texts have equal hashes, and without the key they can't be guessed. While keys are being changed
+        nodes disagree for a moment: it is not for what must be found by all of them.
+        """
+        key = self.derived(f"digest {purpose}")
+        return hmac.digest(key, _lengths(parts), hashlib.sha256).hex()[:32]
+
+    def derived(self, purpose: str) -> bytes:
+        """32 bytes for another use, the same on all nodes with the same first key."""
+        found = self._derived.get(purpose)
+        if found is None:
+            found = self._derived[purpose] = _derive(self._keys[0], f"derived {purpose}")
+        return found
+
+    def _open(self, purpose: str, place: Iterable[str], sealed: bytes) -> bytes | None:
+        if not OVERHEAD <= len(sealed) <= LARGEST + OVERHEAD:
+            return None
+        version, hour, nonce = _HEAD.unpack_from(sealed)
+        if version != VERSION:
+            return None
+        bound = _bound(purpose, place)
+        order = sorted(range(len(self._keys)), key=lambda at: at != self._latest)
+        for at in order:
+            try:
+                data = self._cipher(at, purpose, hour).decrypt(nonce, memoryview(sealed)[_HEAD.size :], bound)
+            except InvalidTag:
+                continue
+            self._latest = at
+            return data
+        return None
+
+    def _cipher(self, at: int, purpose: str, hour: int) -> AESGCM:
+        found = self._ciphers.get((at, purpose, hour))
+        if found is None:
+            while len(self._ciphers) >= _MOST_CIPHERS:  # hours that garbage names
+                del self._ciphers[next(iter(self._ciphers))]
+            found = AESGCM(_derive(self._keys[at], f"seal {purpose} {hour}"))
+            self._ciphers[at, purpose, hour] = found
+        return found
+
+
+def _derive(key: bytes, purpose: str) -> bytes:
+    return HKDF(hashes.SHA256(), 32, None, f"quintet cluster {purpose}".encode()).derive(key)
+
+
+def _bound(purpose: str, place: Iterable[str]) -> bytes:
+    return bytes([VERSION]) + _lengths((purpose, *place))
+
+
+def _lengths(parts: Iterable[str]) -> bytes:
+    encoded = [each.encode("utf-8", "surrogatepass") for each in parts]
+    return b"".join(struct.pack(">I", len(each)) + each for each in encoded)
