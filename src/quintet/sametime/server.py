@@ -16,8 +16,8 @@ in one turn of the loop: a change that thousands see keeps no other client waiti
 """
 
 import asyncio
+import math
 import random
-import resource
 import secrets
 import ssl
 from collections import deque
@@ -26,7 +26,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, final
 
-from quintet.config import ServerLimits
 from quintet.directory import (
     DirectoryError,
     LocalAttempts,
@@ -40,15 +39,20 @@ from quintet.sametime.client import Client, ServiceHandler, StoredState
 from quintet.sametime.client_types import client_type_name
 from quintet.sametime.community import (
     Community,
-    ConferenceLimits,
     Node,
-    PresenceLimits,
     Refusal,
     SessionRecord,
 )
 from quintet.sametime.community.effects import Effect
 from quintet.sametime.context import ServerContext, task_failed
 from quintet.sametime.delivery import Delivery
+from quintet.sametime.derived_limits import (
+    abilities,
+    conference_limits,
+    presence_limits,
+    raise_file_limit,
+    session_limits,
+)
 from quintet.sametime.dispatch import Dispatcher
 from quintet.sametime.handlers.address_books import AddressBookHandler
 from quintet.sametime.handlers.aware import AwareHandler
@@ -57,7 +61,6 @@ from quintet.sametime.handlers.privacy import PrivacyHandler, stored_privacy
 from quintet.sametime.handlers.resolve import ResolveHandler
 from quintet.sametime.handlers.stored_values import LISTS, StoredValuesHandler
 from quintet.sametime.ids import id_key
-from quintet.sametime.limits import SessionLimits
 from quintet.sametime.name_cache import NameCache
 from quintet.sametime.neighbours import EndNamed, Neighbours, Order, Registered, ShowText, VersionedPrivacy
 from quintet.sametime.orders import carry_out, carry_out_everywhere, end_for_good
@@ -66,12 +69,11 @@ from quintet.sametime.port import ClientConnection
 from quintet.sametime.reason import ReasonCode, describe_reason
 from quintet.sametime.reception import Reception, Welcome, auth_type_name, ipv4_number
 from quintet.sametime.services.catalog import SERVICES, ServiceId
-from quintet.sametime.services.server_attributes import ServerAbilities
 from quintet.sametime.session import SametimeSession, SessionState
 from quintet.sametime.settings import LegacyClients, SametimeSettings
 from quintet.sametime.sign_in import Rejection, SignIn, TokenValidator
 from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, StorageLimits, VersionedValue
-from quintet.sametime.store_keeper import StoreKeeper
+from quintet.sametime.store_keeper import StoredChange, StoreKeeper
 from quintet.sametime.trace import (
     ClientSignedIn,
     ConnectionTurnedAway,
@@ -79,10 +81,12 @@ from quintet.sametime.trace import (
     SametimeTrace,
     SametimeTraceEvent,
     SessionClosed,
+    StorageState,
     TraceCounter,
     TurnedAway,
     UnencryptedClientsAllowed,
 )
+from quintet.sametime.viewers import PresenceChanged, PresenceViewer
 from quintet.sametime.watched_groups import WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
@@ -95,7 +99,6 @@ _RECHECKS_AT_ONCE: Final = 4
 _LONGEST_GUEST_NAME: Final = 64
 _LONGEST_NAME: Final = 1024
 _SERVER_TYPE: Final = 0x2000
-_FILES_BESIDE: Final = 200
 _RELOADED: Final = (
     "legacy_clients",
     "trusted_proxies",
@@ -152,11 +155,13 @@ class SametimeServer:
         self._trace = trace
         self._limits = limits = settings.limits
         self._community = Community(
-            Node.start(settings.node), settings.sign_ins, _presence_limits(limits), _conference_limits(limits)
+            Node.start(settings.node), settings.sign_ins, presence_limits(limits), conference_limits(limits)
         )
         self._context = context = ServerContext(settings, directory, self._community, self.tell)
         storage = StorageLimits(limits.value_size, limits.values)
-        self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back)
+        self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back, self._value_saved)
+        self.on_value_saved: Callable[[StoredChange], None] | None = None
+        """Is called with each change of a stored value, for other nodes: see `value_changed`."""
         listed = bool(settings.domains_allowed or settings.domains_denied)
         keep_names = 0.0 if listed else settings.refresh_interval
         self._names = NameCache(directory, limits.cached_names, keep_names, context.now)
@@ -166,7 +171,7 @@ class SametimeServer:
         self._privacy = PrivacyHandler(context, self._keeper)
         conferences = ConferenceHandler(context)
         hosted: dict[int, ServiceHandler] = {
-            int(ServiceId.AWARE): AwareHandler(context, _abilities(settings)),
+            int(ServiceId.AWARE): AwareHandler(context, abilities(settings)),
             int(ServiceId.RESOLVE): ResolveHandler(context, self._names),
             int(ServiceId.DIRECTORY): AddressBookHandler(context),
             int(ServiceId.STORAGE): self._values,
@@ -176,7 +181,7 @@ class SametimeServer:
         sign_in = SignIn(context, LocalAttempts() if attempts is None else attempts, validate_token)
         self._reception = Reception(context, sign_in, self._keeper, self._welcome)
         self._offered = frozenset(SERVICES) - (set() if settings.file_transfer else {ServiceId.FILE_TRANSFER})
-        self._session_limits = _session_limits(limits)
+        self._session_limits = session_limits(limits)
         name = settings.server_name
         self._server_login = LoginInfo(_new_login_id(), _SERVER_TYPE, name, name, server_id=name)
         self._connections: set[ClientConnection] = set()
@@ -246,7 +251,12 @@ class SametimeServer:
         return self._listener is not None and self._listener.is_serving()
 
     @property
+    def database_state(self) -> StorageState:
+        return self._keeper.state
+
+    @property
     def database_available(self) -> bool:
+        """Whether stored values can be loaded."""
         return self._keeper.available
 
     @property
@@ -265,22 +275,36 @@ class SametimeServer:
         self.settings = self._context.settings = replace(self.settings, **changed)
         return self.settings == settings
 
-    async def close(self) -> None:
-        """Stop listening, close all connections in random order over some seconds, and end.
+    async def drain(self) -> None:
+        """Stop listening, and close all connections in random order over some seconds.
 
         At other nodes the users are shown until they are there, or some time is over.
         """
         self._draining = self._joined
         if self._listener is not None:
             self._listener.close()
+        if self._connections:
+            seconds = self._close_slowly(list(self._connections))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds + 1):
+                    await self._all_lost.wait()
+
+    async def close(self) -> None:
+        """Drain, and end."""
+        await self.drain()
+        for connection in tuple(self._connections):
+            connection.abort()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             await asyncio.gather(self._housekeeping, return_exceptions=True)
-        await self._close_connections()
         self._groups.close()
         await self._context.close()
         await self._names.close()
         await self._keeper.close()
+
+    def view_presence(self, user_id: str, changed: PresenceChanged) -> PresenceViewer:
+        """What the user with this ID may see of others, for as long as it is not closed."""
+        return PresenceViewer(self._context, user_id, changed)
 
     # For administrators
 
@@ -295,6 +319,16 @@ class SametimeServer:
         How many there were, at all nodes.
         """
         return await carry_out_everywhere(self._context, EndNamed(name))
+
+    def let_go(self, share: float) -> int:
+        """Close a random share of the sessions over some seconds, and go on serving. How many.
+
+        Clients come back by themselves, to the node that a balancer chooses.
+        """
+        clients = tuple(self._context.clients.values())
+        chosen = random.sample(clients, math.ceil(len(clients) * share))
+        self._close_slowly([client.connection for client in chosen])
+        return len(chosen)
 
     async def broadcast(self, text: str) -> int:
         """Show a text to everybody who is signed in, at all nodes. How many sessions."""
@@ -365,12 +399,12 @@ class SametimeServer:
         person = welcome.person
         privacy: VersionedPrivacy | None = stored_privacy(None)
         lists = None
+        login, active = self._login(welcome), UserStatus(StatusCode.ACTIVE)
         if person is not None:
             stored = welcome.stored
-            privacy = None if stored is None else stored_privacy(stored.get(PRIVACY_LIST))
+            privacy = self._privacy_of(login.user_id, stored)
             lists = None if stored is None else {key: stored[key] for key in LISTS & stored.keys()}
         now = self._context.now()
-        login, active = self._login(welcome), UserStatus(StatusCode.ACTIVE)
         record = SessionRecord(self._community.node, login, welcome.request.name, now, now, active)
         self._context.neighbours.register(
             record, privacy, lambda answer: self._registered(welcome, record, lists, answer)
@@ -413,12 +447,22 @@ class SametimeServer:
         connection.session.accept_login(login, privacy or PrivacyInfo(deny=False), before or record.status)
         connection.wake()
         self._context.deliver(answer, None)
+        if privacy is None and self._keeper.available:
+            self._read_privacy(login.user_id)
         auth_type, address = auth_type_name(request), connection.address
         self.tell(
             ClientSignedIn(
                 connection.client_type, auth_type, connection.tls_version, address, welcome.seconds
             )
         )
+
+    def _privacy_of(
+        self, user_id: str, stored: Mapping[int, VersionedValue] | None
+    ) -> VersionedPrivacy | None:
+        """The privacy list that was read at sign-in; None without one, or if another was stored since."""
+        if stored is None or not self._privacy.is_current(user_id, stored.get(PRIVACY_LIST)):
+            return None
+        return stored_privacy(stored.get(PRIVACY_LIST))
 
     def _login(self, welcome: Welcome) -> LoginInfo:
         login_id = _new_login_id()
@@ -456,19 +500,17 @@ class SametimeServer:
         seconds = self._context.now() - client.signed_in_at
         self.tell(SessionClosed(describe_reason(reason), client.connection.client_type, seconds))
 
-    async def _close_connections(self) -> None:
+    def _close_slowly(self, connections: list[ClientConnection]) -> float:
+        """Close connections in random order. Over how many seconds.
+
+        Clients are given no reason, so they come back by themselves (P101).
+        """
         loop = asyncio.get_running_loop()
-        waiting = list(self._connections)
-        random.shuffle(waiting)
-        seconds = self._limits.shutdown_seconds
-        for nth, connection in enumerate(waiting):
-            loop.call_later(seconds * nth / len(waiting), connection.close)
-        if waiting:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds + 1):
-                    await self._all_lost.wait()
-        for connection in tuple(self._connections):
-            connection.abort()
+        random.shuffle(connections)
+        seconds = self._limits.closing_seconds(len(connections))
+        for nth, connection in enumerate(connections):
+            loop.call_later(seconds * nth / len(connections), connection.close)
+        return seconds
 
     # Looking after it
 
@@ -476,7 +518,29 @@ class SametimeServer:
         self._values.available_again()
         for client in tuple(self._context.clients.values()):
             if client.privacy is None:
-                self._context.spawn("read privacy", self._privacy.read_again(client))
+                self._read_privacy(client.login.user_id)
+
+    def _read_privacy(self, user_id: str) -> None:
+        self._context.spawn("read privacy", self._privacy.read_again(user_id))
+
+    def _value_saved(self, change: StoredChange) -> None:
+        """A session here stored a value."""
+        self._tell_sessions(change)
+        if self.on_value_saved is not None:
+            self.on_value_saved(change)
+
+    def value_changed(self, change: StoredChange) -> None:
+        """Another node stored a value: the sessions here go on with it."""
+        self._tell_sessions(change)
+        if change.key == PRIVACY_LIST:
+            self._read_privacy(change.user_id)
+
+    def _tell_sessions(self, change: StoredChange) -> None:
+        if change.key == PRIVACY_LIST:
+            self._privacy.saved(change.user_id, change.version)
+        for session in self._community.presence.sessions_of(change.user_id):
+            if session in self._context.clients:
+                self._values.changed(self._context.clients[session], change.key)
 
     async def _keep_house(self) -> None:
         """Show idle clients that the server is there, and find out whether users still may be."""
@@ -529,50 +593,6 @@ class SametimeServer:
         )
 
 
-def raise_file_limit(sessions: int) -> int | None:
-    """Raise the soft limit of open files to the hard one. How many sessions it allows, if that is too few."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    possible = soft - _FILES_BESIDE
-    return possible if soft != resource.RLIM_INFINITY and possible < sessions else None
-
-
 def _new_login_id() -> str:
     """Random: its beginning is an RC2/40 key (P63)."""
     return secrets.token_hex(8).upper()
-
-
-def _presence_limits(limits: ServerLimits) -> PresenceLimits:
-    return PresenceLimits(
-        limits.sessions_per_user,
-        limits.watched,
-        limits.watched_groups,
-        limits.attributes,
-        limits.attribute_size,
-    )
-
-
-def _conference_limits(limits: ServerLimits) -> ConferenceLimits:
-    return ConferenceLimits(limits.conferences, limits.conference_members)
-
-
-def _session_limits(limits: ServerLimits) -> SessionLimits:
-    return SessionLimits(
-        bytes_before_sign_in=limits.bytes_before_sign_in,
-        message_before_sign_in=limits.bytes_before_sign_in,
-        message_size=limits.message_size,
-        client_channels=limits.channels,
-        server_channels=limits.channels,
-    )
-
-
-def _abilities(settings: SametimeSettings) -> ServerAbilities:
-    return ServerAbilities(
-        browsing=settings.browse and settings.browse_pages,
-        largest_file=settings.largest_file_kb if settings.file_transfer else None,
-        domains_allowed=",".join(settings.domains_allowed) or None,
-        domains_denied=",".join(settings.domains_denied) or None,
-        user_info_url=settings.user_info_url,
-    )

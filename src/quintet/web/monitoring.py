@@ -150,6 +150,10 @@ class Metrics:
         """Requests are served from now on."""
         self.phase = Phase.READY
 
+    def is_stopping(self) -> None:
+        """No new requests are wanted from now on."""
+        self.phase = Phase.DRAINING
+
     @property
     def part_names(self) -> tuple[str, ...]:
         """Everything that may be away."""

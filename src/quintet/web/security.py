@@ -91,7 +91,12 @@ def client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
 
 def is_from_trusted_proxy(request: HTTPConnection, settings: WebSettings) -> bool:
     """Whether one of `QUINTET_TRUSTED_PROXIES` connects, so that what it adds to requests is believed."""
-    peer = _parsed(request.client.host) if request.client else None
+    return request.client is not None and is_trusted_proxy(request.client.host, settings)
+
+
+def is_trusted_proxy(address: str, settings: WebSettings) -> bool:
+    """Whether the address is one of `QUINTET_TRUSTED_PROXIES`."""
+    peer = _parsed(address)
     return peer is not None and _within(peer, settings.trusted_proxies)
 
 
