@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import ClassVar, final
 
-from quintet.cluster.exchange import Exchange
+from quintet.cluster.exchange import NodeExchange
 from quintet.cluster.lease import Lease
 from quintet.cluster.messages import NodeMessage, OrderDone
 from quintet.cluster.orders import NodeOrders
@@ -71,7 +71,7 @@ class ClusterNode:
             touch_seconds,
         )
         self._streams = NodeStreams(node, prefix, valkey, sealing, self)
-        self._exchange = Exchange(local, self._streams, valkey, prefix, self.find)
+        self._exchange = NodeExchange(local, self._streams, valkey, prefix, self.find)
         self._orders = NodeOrders(local, self._streams, valkey, prefix, sealing)
 
     # What the server asks
