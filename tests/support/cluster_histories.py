@@ -6,7 +6,7 @@ Then it is quiet, and the oracle compares what each client was told with the ses
 import random
 from collections.abc import Callable
 
-from quintet.cluster.presence import MOVING_SECONDS
+from quintet.cluster.views import MOVING_SECONDS
 from quintet.sametime.community import SignInRule
 from quintet.sametime.neighbours import VersionedPrivacy
 from quintet.sametime.wire.blocks import PrivacyInfo, UserItem, UserStatus

@@ -1,11 +1,12 @@
 """One node of a cluster: its lease and its presence as one, between `Valkey` and `Community`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import final
 
-from quintet.cluster.lease import Lease
-from quintet.cluster.presence import TOUCH_SECONDS, SharedPresence
+from quintet.cluster.lease import NodeLease
+from quintet.cluster.presence import SharedPresence
 from quintet.cluster.records import Sealing
+from quintet.cluster.registrations import TOUCH_SECONDS
 from quintet.cluster.valkey import Valkey
 from quintet.sametime.sharing import Community, Effect, Node, PresenceLimits, SignInRule
 
@@ -27,20 +28,20 @@ class ClusterNode:
         touch_seconds: float = TOUCH_SECONDS,
     ) -> None:
         self._now = 0.0
-        self.lease = Lease(
+        self.lease = NodeLease(
             valkey,
             prefix,
             Node.start(name),
-            lambda: self.presence.peers(),
-            lambda: self.presence.held(self._now),
-            lambda: self.presence.lost(),
-            lambda node: self.presence.gone(node),
+            self._peers,
+            self._held,
+            self._lost,
+            self._gone,
         )
         self.presence = SharedPresence(
             valkey, prefix, self.lease, sealing, community, deliver, rule, limits, touch_seconds
         )
 
-    def connected(self, server: str, now: float) -> None:
+    def connected(self, _server: str, now: float) -> None:
         self._at(now)
         self.lease.connected(now)
 
@@ -57,7 +58,7 @@ class ClusterNode:
         self._at(now)
         self.presence.published(channel, data, now)
 
-    def entry(self, stream: str, entry_id: str, data: bytes, now: float) -> None:
+    def entry(self, _stream: str, _entry_id: str, _data: bytes, now: float) -> None:
         self._at(now)
 
     def tick(self, now: float) -> None:
@@ -68,6 +69,18 @@ class ClusterNode:
     def close(self) -> None:
         """The node ends."""
         self.lease.release()
+
+    def _peers(self) -> Iterable[Node]:
+        return self.presence.peers()
+
+    def _held(self) -> None:
+        self.presence.held(self._now)
+
+    def _lost(self) -> None:
+        self.presence.lost()
+
+    def _gone(self, node: Node) -> None:
+        self.presence.gone(node)
 
     def _at(self, now: float) -> None:
         """Before anything that happens: is the lease over?"""

@@ -5,8 +5,8 @@ asked, the caller says what is to be done then: it is called once, within `ANSWE
 method returns if no node has to be asked. What it finds in the community holds at that moment, so it decides
 at once, and nothing comes between.
 
-The other way the server is a `LocalNode` to what speaks for the other nodes: what they do becomes calls of its
-community, whose effects it delivers, and orders.
+The other way the server is a `LocalNode` to what speaks for the other nodes: what they do becomes calls of
+its community, whose effects it delivers, and orders.
 """
 
 # ruff: noqa: ARG002  # a server alone needs to know nothing
@@ -90,7 +90,7 @@ class Neighbours(Protocol):
         """The status or an attribute of a session here has changed, in `Presence`."""
 
     def privacy_changed(self, user_id: str, privacy: VersionedPrivacy) -> PrivacyInfo:
-        """The list of a user with a session here was stored. The one that is in force: another may be later."""
+        """The list of a user with a session here was stored. The one that is in force: it may be another."""
 
     def removed(self, session: str, *, moving: bool = False) -> None:
         """A session here has ended; `moving` if its client is to come back at another node."""

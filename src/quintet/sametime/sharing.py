@@ -10,7 +10,7 @@ from quintet.sametime.community import (
     SignInRule,
 )
 from quintet.sametime.community.effects import Effect, EndSession, UnwatchUser, WatchUser
-from quintet.sametime.community.privacy import PrivacyRules
+from quintet.sametime.community.privacy import NOBODY, PrivacyRules
 from quintet.sametime.errors import MalformedMessageError
 from quintet.sametime.ids import id_digest
 from quintet.sametime.neighbours import Registered, VersionedPrivacy
@@ -19,6 +19,7 @@ from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, UserStatus
 from quintet.sametime.wire.codec import WireReader, string
 
 __all__ = [
+    "NOBODY",
     "Community",
     "Effect",
     "EndSession",
