@@ -6,7 +6,7 @@ Then it is quiet, and the oracle compares what each client was told with the ses
 import random
 from collections.abc import Callable
 
-from quintet.cluster.presence import MOVING_SECONDS
+from quintet.cluster.views import MOVING_SECONDS
 from quintet.sametime.community import SignInRule
 from quintet.sametime.neighbours import VersionedPrivacy
 from quintet.sametime.wire.blocks import PrivacyInfo, UserItem, UserStatus
@@ -22,6 +22,7 @@ class History:
     """One history of a world."""
 
     node: type[SimulatedNode] = SimulatedNode
+    busy = 1
 
     def __init__(self, seed: int, store: Store | None = None) -> None:
         self.random = random.Random(f"history {seed}")
@@ -44,7 +45,7 @@ class History:
         world.run(1.5)
         until = world.now + random_.choice((0.5, 4.0, 12.0, 30.0))
         faults = self._faults() if random_.random() < 0.7 else []
-        for _ in range(random_.randrange(4, 16)):
+        for _ in range(random_.randrange(4, 16) * self.busy):
             world.at(random_.uniform(world.now, until), random_.choice(self._actions()))
         for _ in range(min(len(faults), random_.choice((1, 1, 2, 3)))):
             world.at(random_.uniform(world.now, until), random_.choice(faults))

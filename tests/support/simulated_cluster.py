@@ -1,7 +1,7 @@
-"""Nodes of a cluster with a simulated Valkey, network and clock, and random histories that follow from a seed.
+"""Nodes of a cluster with a simulated Valkey, network and clock.
 
-The nodes are the shipping code; what is simulated is below `cluster.valkey.Valkey` and above `Community`. Time
-is a number; everything that happens is an event at a time. Other modules add what they test by `Part`s.
+The nodes are the shipping code; what is simulated is below `cluster.valkey.Valkey` and above `Community`.
+Time is a number; everything that happens is an event at a time.
 """
 
 import random
@@ -204,7 +204,10 @@ def _published(channel: str, data: bytes, events: ClusterNode, now: float) -> No
 
 
 class Link:
-    """The connections of one node: `Valkey` for it. Each way keeps its order; a break loses what is under way."""
+    """The connections of one node: `Valkey` for it.
+
+    Each way keeps its order; a break loses what is under way.
+    """
 
     def __init__(self, world: World, node: "SimulatedNode") -> None:
         self.world = world

@@ -1,7 +1,7 @@
 """A Valkey in memory, with a clock of its own: data, expiry, and what each Lua script does, in Python.
 
-`TWINS` has a function for each script, by its name; it is given the store, the keys, and the arguments as bytes. A
-property test runs both on the same histories. Other modules add the twins of their scripts.
+`TWINS` has a function for each script, by its name; it is given the store, the keys, and the arguments as
+bytes. A property test runs both on the same histories. Other modules add the twins of their scripts.
 """
 
 from collections.abc import Callable, Sequence
@@ -300,11 +300,7 @@ def _register(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Repl
     for _, field_ in others[: max(surplus, 0)]:
         ended.append(field_[1:])
         leaving.append(field_)
-    if (
-        privacy
-        and privacy != user.privacy
-        and (user.privacy is None or _version(privacy) >= _version(user.privacy))
-    ):
+    if privacy and (user.privacy is None or _version(privacy) > _version(user.privacy)):
         user.privacy = privacy
         items.append(_item(b"P", b"p", privacy))
     if not same or items or leaving:
@@ -386,8 +382,11 @@ def _hide(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
         return b"FENCED"
     _heal(store, keys[0])
     known = store.hash(keys[0]).get(b"p")
-    if known is not None and _version(args[3]) < _version(known):
-        return b"STALE"
+    if known is not None and args[5] != b"1":
+        if _version(known) > _version(args[3]):
+            return b"STALE"
+        if _version(known) == _version(args[3]):
+            return b"OK"
     before = _number(store.hash(keys[0]).get(b"#"))
     after = _advance(store, keys[0], before)
     store.hset(keys[0], b"p", args[3])
