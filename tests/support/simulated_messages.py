@@ -7,6 +7,7 @@ is not the next one has missed a line, or heard one twice.
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from quintet.cluster.exchange import CLAIM_NAME, RELEASE_NAME
 from quintet.cluster.orders import GIVE
@@ -27,7 +28,7 @@ from quintet.sametime.wire.blocks import IdBlock
 from quintet.sametime.wire.messages import ChannelAccept, ChannelCreate
 from support.cluster_histories import USERS, History
 from support.simulated_cluster import SimulatedNode, World
-from support.simulated_valkey import TWINS, SimulatedStore, _entry_id
+from support.simulated_valkey import TWINS, SimulatedStore, entry_id
 
 ACCEPT = ChannelAccept(9, ServiceId.IM, 0x1000, 3)
 
@@ -48,7 +49,7 @@ def _trim(store: SimulatedStore, keys: list[str], args: list[bytes]) -> bytes:
     known = store.data.get(keys[0])
     if isinstance(known, list):
         store.writes(grows=False)
-        known[:] = [each for each in known if _entry_id(each[0]) >= _entry_id(args[0])]
+        known[:] = [each for each in known if entry_id(each[0]) >= entry_id(args[0])]
         store.last(keys[0], args[1])
     return b"OK"
 
@@ -195,6 +196,10 @@ class TalkingNode(SimulatedNode):
             self.cluster.confer(session, conference, None)
         self.channels.pop(session, None)
 
+    def _soon(self, what: Callable[[], None]) -> None:
+        """The client answers."""
+        self.world.at(self.world.now, lambda: self.hear(what))
+
     # What clients are told
 
     def deliver(self, effects: list[e.Effect]) -> None:
@@ -203,9 +208,7 @@ class TalkingNode(SimulatedNode):
                 case e.OpenAt(session, link):
                     if session in self.clients:
                         self.channels[session][link] = Channel()
-                        self.world.at(
-                            self.world.now, lambda s=session, n=link: self.hear(lambda: self.accept(s, n))
-                        )  # type: ignore[misc]
+                        self._soon(partial(self.accept, session, link))
                     elif not self.cluster.take(effect):
                         self.deliver(self.community.router.closed(link, ReasonCode.USER_NOT_ONLINE))
                 case e.AcceptAt(session, link) | e.SendAt(session, link) | e.CloseAt(session, link):
@@ -223,10 +226,7 @@ class TalkingNode(SimulatedNode):
                 case e.InviteTo(session, conference):
                     if session in self.clients:
                         self.conferences[session][conference] = Membership()
-                        self.world.at(
-                            self.world.now,
-                            lambda s=session, c=conference: self.hear(lambda: self.join(s, c)),  # type: ignore[misc]
-                        )
+                        self._soon(partial(self.join, session, conference))
                     else:
                         self.cluster.take(effect)
                 case e.CloseConference(session, conference):
