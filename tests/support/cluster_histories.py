@@ -275,9 +275,9 @@ class History:
                 node.resume()
 
 
-def run_history(seed: int, store: Store | None = None) -> History:
+def run_history(seed: int, store: Store | None = None, kind: type[History] = History) -> History:
     """Run the history of a seed; a failure names it."""
-    history = History(seed, store)
+    history = kind(seed, store)
     try:
         history.run()
     except AssertionError as error:

@@ -107,11 +107,15 @@ class Membership:
 
 
 class TalkingNode(SimulatedNode):
-    """A node whose clients have channels and conferences, by the names of their ends and their keys."""
+    """A node whose clients have channels and conferences, by the names of their ends and their keys.
+
+    `heard` counts the lines that all of them heard.
+    """
 
     def __init__(self, world: World, name: str, skew: float = 0.0) -> None:
         self.channels: defaultdict[str, dict[str, Channel]] = defaultdict(dict)
         self.conferences: defaultdict[str, dict[str, Membership]] = defaultdict(dict)
+        self.heard = 0
         super().__init__(world, name, skew)
 
     # What clients do
@@ -251,6 +255,7 @@ class TalkingNode(SimulatedNode):
                 assert channel.open, f"{session} hears of a channel that is not open"
                 assert int(data) == channel.heard + 1, f"{session} hears {data!r} after {channel.heard}"
                 channel.heard += 1
+                self.heard += 1
 
     def _told(self, session: str, conference: str, notice: object) -> None:
         membership = self.conferences[session].get(conference)
@@ -264,6 +269,7 @@ class TalkingNode(SimulatedNode):
                 last = membership.heard.get(member)
                 assert last is None or int(text) == last + 1, f"{session} hears {text} after {last}"
                 membership.heard[member] = int(text)
+                self.heard += 1
 
 
 class TalkHistory(History):
@@ -276,6 +282,11 @@ class TalkHistory(History):
         talk = [self._open, self._send, self._send, self._send, self._close]
         confer = [self._begin, self._invite, self._invite, self._say, self._say, self._say, self._leave]
         return [self._sign_in, self._sign_in, self._sign_out, self._watch, *talk, *talk, *confer, *confer]
+
+    @property
+    def heard(self) -> int:
+        """How many lines were heard at the nodes that live."""
+        return sum(each.heard for each in self.world.living() if isinstance(each, TalkingNode))
 
     def check(self) -> None:
         """Both ends of a channel agree; whoever is in a conference is so at its home and at its client."""
