@@ -278,10 +278,46 @@ class TalkHistory(History):
     node = TalkingNode
     busy = 6
 
+    def run(self) -> None:
+        """First users sign in and begin to talk, so that there is something to lose."""
+        begin = [self._sign_in] * 2 + [self._open, self._begin, self._invite]
+        for nth in range(40):
+            self.world.at(1.5 + nth * 0.1, begin[nth % 5])
+        self.world.run(6.0)
+        super().run()
+
     def _actions(self) -> list[Callable[[], None]]:
         talk = [self._open, self._send, self._send, self._send, self._close]
         confer = [self._begin, self._invite, self._invite, self._say, self._say, self._say, self._leave]
-        return [self._sign_in, self._sign_in, self._sign_out, self._watch, *talk, *talk, *confer, *confer]
+        return [self._sign_in, self._sign_out, self._set_privacy, *talk * 4, *confer * 4]
+
+    def _faults(self) -> list[Callable[[], None]]:
+        return [*super()._faults(), self._lose_entries, self._lose_entries]
+
+    def _lose_entries(self) -> None:
+        """A node reads no stream for a while, and Valkey loses some of what was written meanwhile."""
+        node = self._node()
+        if node is None:
+            return
+        self.world.fault()
+        node.link.cut = True
+        node.link.break_off()
+        first = self.random.random() < 0.5
+        self._later(
+            self.random.uniform(0.2, 3),
+            lambda: self._lose_some(f"q:s:{node.cluster.lease.node.incarnation}", first=first),
+        )
+        self._later(3.0, lambda: setattr(node.link, "cut", False))
+
+    def _lose_some(self, stream: str, *, first: bool) -> None:
+        assert isinstance(self.world.store, SimulatedStore)
+        entries = self.world.store.data.get(stream)
+        if isinstance(entries, list) and entries:
+            lost = self.random.randint(1, len(entries))
+            if first:
+                del entries[:lost]
+            else:
+                del entries[-lost:]
 
     @property
     def heard(self) -> int:
