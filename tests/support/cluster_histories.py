@@ -21,6 +21,8 @@ STATUSES = tuple(RANK)
 class History:
     """One history of a world."""
 
+    node: type[SimulatedNode] = SimulatedNode
+
     def __init__(self, seed: int, store: Store | None = None) -> None:
         self.random = random.Random(f"history {seed}")
         slow = self.random.random() < 0.2
@@ -34,7 +36,7 @@ class History:
             self.world.privacy[user] = [(0.0, privacy)]
         for nth in range(self.random.choice((2, 2, 3, 4))):
             skew = self.random.choice((0.0, 0.0, 0.3, -300.0, 600.0))
-            SimulatedNode(self.world, f"n{nth}", skew)
+            self.node(self.world, f"n{nth}", skew)
 
     def run(self) -> None:
         """Let it happen, and let it become quiet. Raises AssertionError if an oracle does not hold."""
@@ -227,7 +229,7 @@ class History:
 
     def _restart(self, node: SimulatedNode) -> None:
         if self.world.nodes[node.name] is node and not node.alive:
-            SimulatedNode(self.world, node.name, node.skew)
+            self.node(self.world, node.name, node.skew)
 
     def _fail_over(self) -> None:
         """A replica takes over that lacks the last writes."""

@@ -6,12 +6,12 @@ were started here are ever stopped.
 
 import contextlib
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from support.certs import Issued
 from support.server_process import ServerError, ServerProcess, TemporaryServer, free_ports, program
+from support.waiting import wait_until
 
 _READY_WITHIN = 15.0
 PASSWORD: Final = "quintet-secret"
@@ -131,6 +131,16 @@ class Sentinel(TemporaryServer):
             connection.sendall(_packed(*command))
             return _read(connection.makefile("rb"))
 
+    def wait_for_replicas(self, count: int) -> None:
+        """Until it knows the replicas, so that it can choose one. Raises ServerError."""
+
+        def known() -> bool:
+            found = self.run("SENTINEL", "REPLICAS", "mymaster")
+            return isinstance(found, list) and len(found) == count and b"slave" in found[0]
+
+        if not wait_until(known, seconds=20.0):
+            raise ServerError("the sentinel knows no replica")
+
     def _prepare(self) -> None:
         watched = self._server_watched
         (self.folder / "sentinel.conf").write_text(
@@ -153,13 +163,6 @@ class Sentinel(TemporaryServer):
         with contextlib.suppress(OSError, ServerError):
             return self.run("PING") == b"PONG"
         return False
-
-
-@contextlib.contextmanager
-def redis_server(*options: str, **more: object) -> Iterator[RedisServer]:
-    """A running one."""
-    with RedisServer(*options, **more) as server:  # type: ignore[arg-type]
-        yield server
 
 
 def _packed(*command: str | bytes | int) -> bytes:

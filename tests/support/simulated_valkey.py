@@ -111,8 +111,34 @@ class SimulatedStore:
         if key in self.data:
             self.expires[key] = self.now + int(seconds) * unit
 
+    def stream(self, key: str) -> list[tuple[bytes, bytes]]:
+        value = self.data.get(key, [])
+        if not isinstance(value, list):
+            raise RefusedError
+        return value
+
+    def entries(self, stream: str, after: str) -> list[tuple[str, bytes]]:
+        """The entries behind an ID."""
+        value = self.data.get(stream)
+        found = value if isinstance(value, list) else []
+        return [(name.decode(), data) for name, data in found if _entry_id(name) > _entry_id(after.encode())]
+
+    def xadd(self, key: str, data: bytes, most: int) -> None:
+        self.writes(grows=True)
+        known = self.stream(key)
+        last = _entry_id(known[-1][0]) if known else (0, 0)
+        first = max((self.now // 1000, 0), (last[0], last[1] + 1))
+        known.append((b"%d-%d" % first, data))
+        del known[:-most]
+        self.data[key] = known
+
     def publish(self, channel: str, data: bytes) -> None:
         self.published.append((channel, data))
+
+
+def _entry_id(name: bytes) -> tuple[int, int]:
+    milliseconds, _, number = name.partition(b"-")
+    return int(milliseconds), int(number or 0)
 
 
 def as_bytes(value: Argument) -> bytes:

@@ -324,7 +324,7 @@ class Finding(Code):
     see: reference/settings.md"""
     Q151 = """error: The key file of the cluster cannot be used
     impact: what the servers share would be unprotected or unreadable, so Quintet does not start
-    fix: create one with quintet cluster key, give it mode 0600, and copy the same file to every server
+    fix: create one (umask 077; openssl rand -base64 32 >cluster.key), and copy the same file to every server
     see: reference/settings.md"""
     Q152 = """error: The connections to Valkey are not encrypted
     impact: a listener on the network can read its password, and can disturb what the servers share

@@ -1,6 +1,6 @@
 """What this server and the other nodes of its community are to each other. A server alone has none.
 
-`SametimeServer` has a `Neighbours`, whose methods do not wait, but for `order`. Where another node has to be
+`SametimeServer` has a `Neighbours`, whose methods do not wait. Where another node has to be
 asked, the caller says what is to be done then: it is called once, within `ANSWER_SECONDS`, and before the
 method returns if no node has to be asked. What it finds in the community holds at that moment, so it decides
 at once, and nothing comes between.
@@ -107,8 +107,8 @@ class Neighbours(Protocol):
     def claim_conference(self, name: str, then: Callable[[bool], None]) -> None:
         """A conference of this name is about to be opened here: whether there is none elsewhere."""
 
-    async def order(self, order: Order) -> int:
-        """Let all other nodes do it. With how many sessions, as far as they answer in time."""
+    def order(self, order: Order, then: Callable[[int], None]) -> None:
+        """Let all other nodes do it. `then` gets how many sessions it was, as far as they answer in time."""
 
 
 class LocalNode(Protocol):
@@ -120,8 +120,8 @@ class LocalNode(Protocol):
     def deliver(self, effects: list[Effect]) -> None:
         """Carry out what follows from what another node did."""
 
-    async def carry_out(self, order: Order) -> int:
-        """Do it with the sessions here. With how many."""
+    def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
+        """Do it with the sessions here. `then` gets how many, perhaps later."""
 
 
 @final
@@ -157,5 +157,5 @@ class Alone:
     def claim_conference(self, name: str, then: Callable[[bool], None]) -> None:
         then(True)
 
-    async def order(self, order: Order) -> int:
-        return 0
+    def order(self, order: Order, then: Callable[[int], None]) -> None:
+        then(0)

@@ -16,8 +16,9 @@ _SLICE: Final = 200
 
 async def carry_out_everywhere(context: ServerContext, order: Order) -> int:
     """Do it here and at all other nodes. With how many sessions."""
-    here, elsewhere = await asyncio.gather(carry_out(context, order), context.neighbours.order(order))
-    return here + elsewhere
+    elsewhere: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    context.neighbours.order(order, lambda count: None if elsewhere.done() else elsewhere.set_result(count))
+    return await carry_out(context, order) + await elsewhere
 
 
 async def carry_out(context: ServerContext, order: Order) -> int:

@@ -207,9 +207,13 @@ class SametimeServer:
         """Carry out what follows from what another node did."""
         self._context.deliver(effects, None)
 
-    async def carry_out(self, order: Order) -> int:
-        """Do it with the sessions here. With how many."""
-        return await carry_out(self._context, order)
+    def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
+        """Do it with the sessions here. `then` gets how many."""
+
+        async def work() -> None:
+            then(await carry_out(self._context, order))
+
+        self._context.spawn("order of another node", work())
 
     # Running
 

@@ -48,7 +48,7 @@ class Community:
     `presence`, `router` and `conferences` are its parts, for what concerns only one of them.
     """
 
-    __slots__ = ("conferences", "node", "presence", "router")
+    __slots__ = ("conferences", "limits", "node", "presence", "router", "rule")
 
     def __init__(
         self,
@@ -58,7 +58,9 @@ class Community:
         conferences: ConferenceLimits | None = None,
     ) -> None:
         self.node = node
-        self.presence = Presence(rule, presence)
+        self.rule = rule
+        self.limits = presence or PresenceLimits()
+        self.presence = Presence(rule, self.limits)
         self.router = Router(node)
         self.conferences = Conferences(node, conferences)
 
@@ -96,6 +98,10 @@ class Community:
             return []
         return [EndSession(record, reason), *self.sign_out(session)]
 
+    def begin_anew(self, node: Node) -> None:
+        """This node has another incarnation now."""
+        self.node = self.router.node = self.conferences.node = node
+
     def set_privacy(self, user_id: str, privacy: PrivacyInfo) -> list[Effect]:
         """The user's list has changed, and is stored. All the user's sessions get it."""
         before = self.presence.rules_of(user_id)
@@ -109,7 +115,7 @@ class Community:
         record = None if target is None else self.presence.record(target)
         if record is None:
             return Refusal(OFFLINE)
-        return Linked(*self.router.open(creator, create, record.login))
+        return Linked(*self.router.open(creator, create, record.login, record.node))
 
     def close_link(self, session: str, link: str, reason: int, data: bytes = b"") -> list[Effect]:
         """The channel at an end is gone. A client that knows not of the service is not asked again."""

@@ -17,6 +17,8 @@ from quintet.sametime.trace import ServiceRefused
 from quintet.sametime.wire.messages import Announce
 
 _MOST_GROUPS: Final = 20
+_USERS: Final = 1000
+"""Users in one order."""
 _SERVICE: Final = "ANNOUNCE"
 
 
@@ -44,9 +46,11 @@ class AnnouncementHandler:
             self._refuse(client)
             return
         users = await self._users(client, announce.recipients)
-        order = AnnounceTo(users, announce.text, announce.may_reply, client.login)
-        count = await carry_out_everywhere(self._context, order)
-        client.connection.charge(len(announce.text) * count)
+        for at in range(0, len(users), _USERS):
+            piece = users[at : at + _USERS]
+            order = AnnounceTo(piece, announce.text, announce.may_reply, client.login)
+            count = await carry_out_everywhere(self._context, order)
+            client.connection.charge(len(announce.text) * count)
 
     async def _users(self, client: Client, recipients: tuple[str, ...]) -> tuple[str, ...]:
         """The IDs of all recipients."""
