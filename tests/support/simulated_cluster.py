@@ -145,6 +145,7 @@ class World:
     def fail_over(self, replica: Store) -> None:
         """A replica takes over that lacks the last writes."""
         replica.server = self.store.server + "+"
+        replica.full = replica.read_only = False
         self.store = replica
         self.break_all()
 
