@@ -22,6 +22,7 @@ class History:
     """One history of a world."""
 
     node: type[SimulatedNode] = SimulatedNode
+    busy = 1
 
     def __init__(self, seed: int, store: Store | None = None) -> None:
         self.random = random.Random(f"history {seed}")
@@ -44,7 +45,7 @@ class History:
         world.run(1.5)
         until = world.now + random_.choice((0.5, 4.0, 12.0, 30.0))
         faults = self._faults() if random_.random() < 0.7 else []
-        for _ in range(random_.randrange(4, 16)):
+        for _ in range(random_.randrange(4, 16) * self.busy):
             world.at(random_.uniform(world.now, until), random_.choice(self._actions()))
         for _ in range(min(len(faults), random_.choice((1, 1, 2, 3)))):
             world.at(random_.uniform(world.now, until), random_.choice(faults))
@@ -275,9 +276,9 @@ class History:
                 node.resume()
 
 
-def run_history(seed: int, store: Store | None = None) -> History:
+def run_history(seed: int, store: Store | None = None, kind: type[History] = History) -> History:
     """Run the history of a seed; a failure names it."""
-    history = History(seed, store)
+    history = kind(seed, store)
     try:
         history.run()
     except AssertionError as error:

@@ -136,12 +136,12 @@ class SimulatedStore:
         """The entries behind an ID."""
         value = self.data.get(stream)
         found = value if isinstance(value, list) else []
-        return [(name.decode(), data) for name, data in found if _entry_id(name) > _entry_id(after.encode())]
+        return [(name.decode(), data) for name, data in found if entry_id(name) > entry_id(after.encode())]
 
     def xadd(self, key: str, data: bytes, most: int) -> None:
         self.writes(grows=True)
         known = self.stream(key)
-        last = _entry_id(known[-1][0]) if known else (0, 0)
+        last = entry_id(known[-1][0]) if known else (0, 0)
         first = max((self.now // 1000, 0), (last[0], last[1] + 1))
         known.append((b"%d-%d" % first, data))
         del known[:-most]
@@ -151,7 +151,7 @@ class SimulatedStore:
         self.published.append((channel, data))
 
 
-def _entry_id(name: bytes) -> tuple[int, int]:
+def entry_id(name: bytes) -> tuple[int, int]:
     milliseconds, _, number = name.partition(b"-")
     return int(milliseconds), int(number or 0)
 
