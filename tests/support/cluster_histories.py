@@ -51,6 +51,7 @@ class History:
             world.at(random_.uniform(world.now, until), random_.choice(faults))
         world.run(until)
         self._heal()
+        world.run(until + 2.5)  # a fail-over may be under way
         world.run(max(world.now + QUIET, self.moving_until))
         self.check()
 

@@ -31,12 +31,14 @@ class SimulatedStore:
     data: dict[str, Value] = field(default_factory=dict)
     expires: dict[str, int] = field(default_factory=dict)
     published: Published = field(default_factory=list)
+    dirty: bool = False
 
     def run(
         self, script: Script, keys: Sequence[str], args: Sequence[Argument]
     ) -> tuple[Reply | RefusedError, Published]:
         """Run a script: its answer, and what it published."""
         self.published = []
+        self.dirty = False
         self.expire()
         try:
             answer: Reply | RefusedError = TWINS[script.name](
@@ -67,11 +69,24 @@ class SimulatedStore:
             self.data.pop(key)
             self.expires.pop(key, None)
 
+    def put(self, key: str, value: Value | None) -> None:
+        """Something that no script has written; None: nothing."""
+        self.data.pop(key, None)
+        self.expires.pop(key, None)
+        if value is not None:
+            self.data[key] = deepcopy(value)
+
+    def dump(self) -> dict[str, tuple[Value, int | None]]:
+        """All keys: their values, and when they are over."""
+        return {key: (value, self.expires.get(key)) for key, value in sorted(self.data.items())}
+
     # Commands
 
     def writes(self, *, grows: bool) -> None:
-        if self.read_only or (self.full and grows):
+        """Whether a command may write. What a script has begun it may finish, though memory is used up."""
+        if self.read_only or (self.full and grows and not self.dirty):
             raise RefusedError
+        self.dirty = True
 
     def get(self, key: str) -> bytes | None:
         value = self.data.get(key)
@@ -367,11 +382,7 @@ def _remove(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
         _publish(store, key, before, after, [_item(b"S", me, value)])
         return b"OK"
     store.hdel(key, me)
-    after = before + 1 if before else store.now
-    try:
-        store.hset(key, b"#", _text(after))
-    except RefusedError:
-        before = after
+    after = _advance(store, key, before)
     store.last(key, args[5])
     _publish(store, key, before, after, [_item(b"R", me, b"")])
     return b"OK"

@@ -34,6 +34,7 @@ TOUCH_SECONDS: Final = 600.0
 _TICK_SECONDS: Final = 2.0
 _AT_ONCE: Final = 100
 _TOUCHED_AT_ONCE: Final = 50
+_MOST_UNWRITTEN: Final = 1000
 
 
 class _Mode(Enum):
@@ -97,6 +98,7 @@ class Registrations:
         self._registering = 0
         self._to_touch: deque[str] = deque()
         self._reconcile = False
+        self._unwritten: dict[str, VersionedPrivacy] = {}
 
     def __contains__(self, session: str) -> bool:
         return session in self._local
@@ -157,7 +159,7 @@ class Registrations:
         if view.privacy is not None and view.privacy.version > privacy.version:
             return view.privacy
         view.privacy = privacy
-        self.hide(view)
+        self._write_privacy(view.key, privacy)
         return privacy
 
     # What views find
@@ -175,16 +177,10 @@ class Registrations:
             if local.registered and not local.busy and local.sent < number:
                 self._register_again(local)
 
-    def hide(self, view: UserView, *, force: bool = False) -> None:
-        """Write the privacy list; `force` if another one is there that cannot be read."""
-        if view.privacy is not None and view.local and self._calls.up:
-            value = privacy_value(view.key, view.privacy, self._sealing)
-            self._calls.write(
-                scripts.HIDE,
-                [view.key],
-                [value, USER_SECONDS, int(force)],
-                lambda reply: self._was_hidden(view, reply),
-            )
+    def hide(self, view: UserView) -> None:
+        """The user's privacy list is not in Valkey, or one that cannot be read."""
+        if view.privacy is not None and view.local:
+            self._write_privacy(view.key, view.privacy, force=True)
 
     def remove(self, key: str, session: str, *, moving: bool = False) -> None:
         """A session that this node has written has ended."""
@@ -202,6 +198,7 @@ class Registrations:
         """Register everything again."""
         self._reconcile = False
         self._to_register = deque(self._local.values())
+        self._write_again()
         self._register_some()
         self._compare_index("0")
 
@@ -221,6 +218,7 @@ class Registrations:
             elif local.registered and (len(local.view.local) > 1 or local.view.foreign):
                 self._note_activity(local)
         if self._calls.up:
+            self._write_again()
             self._register_some()
             if self._reconcile:
                 self._reconcile = False
@@ -351,18 +349,24 @@ class Registrations:
                 local.registered = False
                 self._to_register.append(local)
 
-    def _was_hidden(self, view: UserView, reply: Reply | CallFailure) -> None:
-        match reply:
-            case b"OK":
-                pass
-            case b"STALE":
-                self._views.read(view)
-            case b"FENCED":
+    def _write_privacy(self, key: str, privacy: VersionedPrivacy, *, force: bool = False) -> None:
+        """Write a list, and again until it is written: the user may have no session here any more then."""
+        if len(self._unwritten) < _MOST_UNWRITTEN or key in self._unwritten:
+            self._unwritten[key] = privacy
+
+        def written(reply: Reply | CallFailure) -> None:
+            if reply == b"FENCED":
                 self._calls.lease.lose()
-            case _:  # with the list
-                for local in [self._local[each] for each in view.local]:
-                    local.registered = False
-                    self._to_register.append(local)
+            elif reply in (b"OK", b"STALE") and self._unwritten.get(key) == privacy:
+                del self._unwritten[key]
+
+        if self._calls.up:
+            value = privacy_value(key, privacy, self._sealing)
+            self._calls.write(scripts.HIDE, [key], [value, USER_SECONDS, int(force)], written)
+
+    def _write_again(self) -> None:
+        for key, privacy in tuple(self._unwritten.items()):
+            self._write_privacy(key, privacy)
 
     def _note_activity(self, local: _Local) -> None:
         """Other nodes have to know which session of several was active last, and what it does not support."""

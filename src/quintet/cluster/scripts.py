@@ -259,16 +259,15 @@ if user then
   publish(key, before, after, {item('S', me, value)})
 else
   redis.call('HDEL', key, me)
-  local after = before == 0 and clock() or before + 1
-  if type(redis.pcall('HSET', key, '#', text(after))) == 'table' then before = after end
+  local after = advance(key, before)
   redis.call('EXPIRE', key, ARGV[6])
   publish(key, before, after, {item('R', me, '')})
 end
 return 'OK'
 """,
 )
-"""A session of this incarnation has ended, or moves for some ms. It works even if Valkey is full: then
-a gap in the sequence makes all who listen read again.
+"""A session of this incarnation has ended, or moves for some ms. Its first write takes no memory, so it works
+even if Valkey is full.
 
 Keys: the user, the index. Arguments: the beginning of lease keys, name, incarnation, login id, for how many
 ms it moves, how long the user lasts in s."""

@@ -53,8 +53,8 @@ class OwnSessions(Protocol):
     def remove(self, key: str, session: str) -> None:
         """This node has written the session, which has ended."""
 
-    def hide(self, view: "UserView", *, force: bool) -> None:
-        """The user's privacy list is not there."""
+    def hide(self, view: "UserView") -> None:
+        """The user's privacy list is not in Valkey, or one that cannot be read."""
 
 
 @dataclass(slots=True, eq=False)
@@ -405,7 +405,7 @@ class Views:
             return
         self.unreadable += 1
         if view.local:
-            self.own.hide(view, force=True)
+            self.own.hide(view)
         else:  # it may be stricter than the one before
             view.privacy = None
             self._deliver(self._presence.set_privacy(view.user_id, NOBODY))

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 class ServerContext:
     """One for each server. `deliver` carries out effects; the server puts it in place.
 
-    `neighbours` are the other nodes, if there are any. `viewers` has what is called with the notices for each
-    viewer of presence, by its id.
+    `viewers` has what is called with the notices for each viewer of presence, by its id. `neighbours` are the
+    other nodes, if there are any.
+
     `messages` counts what was passed on from client to client.
     """
 

@@ -90,7 +90,7 @@ class Neighbours(Protocol):
         """The status or an attribute of a session here has changed, in `Presence`."""
 
     def privacy_changed(self, user_id: str, privacy: VersionedPrivacy) -> PrivacyInfo:
-        """The list of a user with a session here was stored. The one that is in force: it may be another."""
+        """The list of a user with a session here was stored. Which one is in force: another may be later."""
 
     def removed(self, session: str, *, moving: bool = False) -> None:
         """A session here has ended; `moving` if its client is to come back at another node."""

@@ -18,6 +18,7 @@ in one turn of the loop: a change that thousands see keeps no other client waiti
 import asyncio
 import math
 import random
+import resource
 import secrets
 import ssl
 from collections import deque
@@ -26,33 +27,26 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, final
 
+from quintet.config import ServerLimits
 from quintet.directory import (
-    DirectoryError,
     LocalAttempts,
-    Person,
     Service,
     SignInAttempts,
-    UnknownNameError,
 )
 from quintet.sametime import events
 from quintet.sametime.client import Client, ServiceHandler, StoredState
 from quintet.sametime.client_types import client_type_name
 from quintet.sametime.community import (
     Community,
+    ConferenceLimits,
     Node,
+    PresenceLimits,
     Refusal,
     SessionRecord,
 )
 from quintet.sametime.community.effects import Effect
 from quintet.sametime.context import ServerContext, task_failed
 from quintet.sametime.delivery import Delivery
-from quintet.sametime.derived_limits import (
-    abilities,
-    conference_limits,
-    presence_limits,
-    raise_file_limit,
-    session_limits,
-)
 from quintet.sametime.dispatch import Dispatcher
 from quintet.sametime.handlers.address_books import AddressBookHandler
 from quintet.sametime.handlers.aware import AwareHandler
@@ -60,15 +54,17 @@ from quintet.sametime.handlers.conference import ConferenceHandler
 from quintet.sametime.handlers.privacy import PrivacyHandler, stored_privacy
 from quintet.sametime.handlers.resolve import ResolveHandler
 from quintet.sametime.handlers.stored_values import LISTS, StoredValuesHandler
-from quintet.sametime.ids import id_key
+from quintet.sametime.housekeeping import keep_house
+from quintet.sametime.limits import SessionLimits
 from quintet.sametime.name_cache import NameCache
 from quintet.sametime.neighbours import EndNamed, Neighbours, Order, Registered, ShowText, VersionedPrivacy
-from quintet.sametime.orders import carry_out, carry_out_everywhere, end_for_good
+from quintet.sametime.orders import carry_out, carry_out_everywhere
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import ClientConnection
 from quintet.sametime.reason import ReasonCode, describe_reason
 from quintet.sametime.reception import Reception, Welcome, auth_type_name, ipv4_number
 from quintet.sametime.services.catalog import SERVICES, ServiceId
+from quintet.sametime.services.server_attributes import ServerAbilities
 from quintet.sametime.session import SametimeSession, SessionState
 from quintet.sametime.settings import LegacyClients, SametimeSettings
 from quintet.sametime.sign_in import Rejection, SignIn, TokenValidator
@@ -92,13 +88,11 @@ from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, Use
 from quintet.sametime.wire.codec import clip
 
 _BACKLOG: Final = 1024
-_TICK_SECONDS: Final = 5.0
 _TURN_SECONDS: Final = 0.004
-_SLICE: Final = 200
-_RECHECKS_AT_ONCE: Final = 4
 _LONGEST_GUEST_NAME: Final = 64
 _LONGEST_NAME: Final = 1024
 _SERVER_TYPE: Final = 0x2000
+_FILES_BESIDE: Final = 200
 _RELOADED: Final = (
     "legacy_clients",
     "trusted_proxies",
@@ -155,7 +149,7 @@ class SametimeServer:
         self._trace = trace
         self._limits = limits = settings.limits
         self._community = Community(
-            Node.start(settings.node), settings.sign_ins, presence_limits(limits), conference_limits(limits)
+            Node.start(settings.node), settings.sign_ins, _presence_limits(limits), _conference_limits(limits)
         )
         self._context = context = ServerContext(settings, directory, self._community, self.tell)
         storage = StorageLimits(limits.value_size, limits.values)
@@ -171,7 +165,7 @@ class SametimeServer:
         self._privacy = PrivacyHandler(context, self._keeper)
         conferences = ConferenceHandler(context)
         hosted: dict[int, ServiceHandler] = {
-            int(ServiceId.AWARE): AwareHandler(context, abilities(settings)),
+            int(ServiceId.AWARE): AwareHandler(context, _abilities(settings)),
             int(ServiceId.RESOLVE): ResolveHandler(context, self._names),
             int(ServiceId.DIRECTORY): AddressBookHandler(context),
             int(ServiceId.STORAGE): self._values,
@@ -181,7 +175,7 @@ class SametimeServer:
         sign_in = SignIn(context, LocalAttempts() if attempts is None else attempts, validate_token)
         self._reception = Reception(context, sign_in, self._keeper, self._welcome)
         self._offered = frozenset(SERVICES) - (set() if settings.file_transfer else {ServiceId.FILE_TRANSFER})
-        self._session_limits = session_limits(limits)
+        self._session_limits = SessionLimits.of(limits)
         name = settings.server_name
         self._server_login = LoginInfo(_new_login_id(), _SERVER_TYPE, name, name, server_id=name)
         self._connections: set[ClientConnection] = set()
@@ -237,7 +231,7 @@ class SametimeServer:
         except OSError:
             await self.close()
             raise
-        self._housekeeping = loop.create_task(self._keep_house())
+        self._housekeeping = loop.create_task(keep_house(self._context))
 
     @property
     def port(self) -> int:
@@ -396,15 +390,14 @@ class SametimeServer:
 
     def _welcome(self, welcome: Welcome) -> None:
         """Sign a user in: in the community first, with the stored privacy list, then the client."""
-        person = welcome.person
+        person, login = welcome.person, self._login(welcome)
         privacy: VersionedPrivacy | None = stored_privacy(None)
         lists = None
-        login, active = self._login(welcome), UserStatus(StatusCode.ACTIVE)
         if person is not None:
             stored = welcome.stored
             privacy = self._privacy_of(login.user_id, stored)
             lists = None if stored is None else {key: stored[key] for key in LISTS & stored.keys()}
-        now = self._context.now()
+        now, active = self._context.now(), UserStatus(StatusCode.ACTIVE)
         record = SessionRecord(self._community.node, login, welcome.request.name, now, now, active)
         self._context.neighbours.register(
             record, privacy, lambda answer: self._registered(welcome, record, lists, answer)
@@ -542,38 +535,6 @@ class SametimeServer:
             if session in self._context.clients:
                 self._values.changed(self._context.clients[session], change.key)
 
-    async def _keep_house(self) -> None:
-        """Show idle clients that the server is there, and find out whether users still may be."""
-        rechecks = asyncio.Semaphore(_RECHECKS_AT_ONCE)
-        loop = asyncio.get_running_loop()
-        tick = min(_TICK_SECONDS, self._limits.keep_alive_seconds / 2)
-        while True:
-            await asyncio.sleep(tick)
-            idle_since = loop.time() - self._limits.keep_alive_seconds
-            now = self._context.now()
-            for nth, client in enumerate(tuple(self._context.clients.values()), 1):
-                if client.connection.last_sent < idle_since and client.session.state is SessionState.ONLINE:
-                    client.session.keep_alive()
-                    client.connection.wake()
-                if client.recheck_at <= now and self.settings.recheck_minutes and client.person is not None:
-                    client.recheck_at = now + self.settings.recheck_minutes * 60
-                    self._context.spawn("recheck", self._recheck(client, client.person, rechecks))
-                if not nth % _SLICE:
-                    await asyncio.sleep(0)
-
-    async def _recheck(self, client: Client, person: Person, turns: asyncio.Semaphore) -> None:
-        """End the session of a user who is gone, disabled or not matched any more. A failure ends nothing."""
-        async with turns:
-            try:
-                found: Person | None = await self._context.directory.resolve_login(client.login_name)
-            except UnknownNameError:
-                found = None
-            except DirectoryError:
-                return
-            client.tasks[Service.RESOLVE_LOGIN] += 1
-            if found is None or id_key(found.id) != id_key(person.id):
-                end_for_good(self._context, client)
-
     def _info(self, client: Client) -> SessionInfo:
         presence = self._community.presence
         record = presence.record(client.id)
@@ -593,6 +554,40 @@ class SametimeServer:
         )
 
 
+def raise_file_limit(sessions: int) -> int | None:
+    """Raise the soft limit of open files to the hard one. How many sessions it allows, if that is too few."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    possible = soft - _FILES_BESIDE
+    return possible if soft != resource.RLIM_INFINITY and possible < sessions else None
+
+
 def _new_login_id() -> str:
     """Random: its beginning is an RC2/40 key (P63)."""
     return secrets.token_hex(8).upper()
+
+
+def _presence_limits(limits: ServerLimits) -> PresenceLimits:
+    return PresenceLimits(
+        limits.sessions_per_user,
+        limits.watched,
+        limits.watched_groups,
+        limits.attributes,
+        limits.attribute_size,
+    )
+
+
+def _conference_limits(limits: ServerLimits) -> ConferenceLimits:
+    return ConferenceLimits(limits.conferences, limits.conference_members)
+
+
+def _abilities(settings: SametimeSettings) -> ServerAbilities:
+    return ServerAbilities(
+        browsing=settings.browse and settings.browse_pages,
+        largest_file=settings.largest_file_kb if settings.file_transfer else None,
+        domains_allowed=",".join(settings.domains_allowed) or None,
+        domains_denied=",".join(settings.domains_denied) or None,
+        user_info_url=settings.user_info_url,
+    )

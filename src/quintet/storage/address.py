@@ -15,7 +15,7 @@ from typing import Final, Self
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from quintet.storage.errors import DatabaseUrlError
+from quintet.storage.errors import DatabaseUrlError, StorageUnavailableError
 
 DEFAULT_FILE: Final = "quintet.db"
 
@@ -41,8 +41,14 @@ class DatabaseTls:
     names_host: bool = True
 
     def context(self) -> ssl.SSLContext:
-        """Raises OSError (also as ssl.SSLError) for a file that cannot be used."""
-        context = ssl.create_default_context(cafile=self.roots)
+        """Raises StorageUnavailableError for a file that cannot be used."""
+        try:
+            context = ssl.create_default_context(cafile=self.roots)
+        except OSError as error:  # of a missing file, and of one that is not PEM
+            raise StorageUnavailableError(
+                f"{self.roots} cannot be used to verify the database server ({error.strerror})",
+                fix="sslrootcert names a PEM file with the CA certificate of the server",
+            ) from error
         context.check_hostname = self.names_host
         return context
 

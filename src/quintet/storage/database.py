@@ -18,11 +18,12 @@ alone.
 """
 
 import asyncio
+import errno
 import os
 import sqlite3
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self, final
 
@@ -142,10 +143,19 @@ class Database:
                 ) from error
 
     def _create_file(self) -> None:
+        """Make the file of SQLite, and leave one that exists alone.
+
+        To close any descriptor of a file gives up all locks that the process has on it. Without these another
+        process, whose last connection ends, takes SQLite's journal away, and the database is damaged.
+        """
         if self.address.kind is not DatabaseKind.SQLITE:
             return
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
         try:
-            os.close(os.open(self.address.location, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, PRIVATE))
+            with suppress(FileExistsError):
+                os.close(os.open(self.address.location, flags, PRIVATE))
+            if not os.access(self.address.location, os.R_OK | os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
             raise StorageUnavailableError(
                 f"{self.address.shown}: {error.strerror}",

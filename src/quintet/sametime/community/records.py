@@ -51,17 +51,6 @@ class SessionRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class PresenceLimits:
-    """Bounds for each session, and for each user's number of sessions. Sizes are in bytes."""
-
-    sessions_per_user: int = 10
-    watched: int = 2000
-    watched_groups: int = 100
-    attributes: int = 32
-    attribute_size: int = 1024
-
-
-@dataclass(frozen=True, slots=True)
 class SharedSession:
     """All that other nodes have to know of a session.
 
@@ -85,3 +74,14 @@ class SharedSession:
 def order_at(now: float) -> int:
     """The order of what happens at this time."""
     return int(now * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceLimits:
+    """Bounds for each session, and for each user's number of sessions. Sizes are in bytes."""
+
+    sessions_per_user: int = 10
+    watched: int = 2000
+    watched_groups: int = 100
+    attributes: int = 32
+    attribute_size: int = 1024

@@ -256,29 +256,32 @@ class ValueStore:
                 )
                 _check_found(found.rowcount, old_id)
                 return
+            row = await connection.execute(select(sametime_user).where(sametime_user.c.user_key == old))
+            _check_found(len(row.all()), old_id)
+            for user, spelling in sorted(((old, old_id), (new, new_id))):
+                await self._lock_user(connection, user, spelling)
             there = select(stored_value.c.key).where(stored_value.c.user_key == new).limit(1)
             if (await connection.execute(there)).first() is not None:
                 raise UserExistsError(
                     f"values are stored for {new_id} already", fix="Export them and delete them first"
                 )
             await connection.execute(delete(sametime_user).where(sametime_user.c.user_key == new))
-            found = await connection.execute(
+            await connection.execute(
                 update(sametime_user)
                 .where(sametime_user.c.user_key == old)
                 .values(user_key=new, user_id=new_id)
             )
-            _check_found(found.rowcount, old_id)
 
     async def delete(self, user_id: str) -> None:
         """Forget everything of a user. Raises UnknownUserError."""
         user = id_digest(user_id)
         async with self._database.writing() as connection:
             same = sametime_user.c.user_key == user
-            await connection.execute(select(sametime_user.c.user_key).where(same).with_for_update())
+            row = await connection.execute(select(sametime_user.c.user_key).where(same).with_for_update())
+            _check_found(len(row.all()), user_id)
             for table in (stored_value, stored_version):
                 await connection.execute(delete(table).where(table.c.user_key == user))
-            found = await connection.execute(delete(sametime_user).where(same))
-            _check_found(found.rowcount, user_id)
+            await connection.execute(delete(sametime_user).where(same))
 
     async def user_id(self, user_id: str) -> str | None:
         """The ID in the spelling in which it is stored, or None if nothing is."""
@@ -311,14 +314,17 @@ class ValueStore:
             rows = [(names[row.user_key], row.key, VersionedValue(row.value, row.version)) for row in found]
         return tuple(rows), max(names) if len(names) == size else None
 
+    async def _lock_user(self, connection: AsyncConnection, user: str, user_id: str) -> None:
+        """Lock the user's row, which is made if need be. An update of nothing locks all the same."""
+        row = self._upsert(sametime_user).values(user_key=user, user_id=user_id)
+        nothing = {"user_id": sametime_user.c.user_id}
+        await connection.execute(
+            row.on_conflict_do_update(index_elements=["user_key"], set_=nothing, where=false())
+        )
+
     async def _lock(self, connection: AsyncConnection, user: str, user_id: str, key: int) -> VersionedValue:
         """The current value, with its rows locked; version 0 and no bytes if it was never stored."""
-        there = self._upsert(sametime_user).values(user_key=user, user_id=user_id)
-        await connection.execute(  # an update of nothing, which locks the row all the same
-            there.on_conflict_do_update(
-                index_elements=["user_key"], set_={"user_id": sametime_user.c.user_id}, where=false()
-            )
-        )
+        await self._lock_user(connection, user, user_id)
         fresh = {"user_key": user, "key": key, "version": 0, "value": b"", "saved_at": 0}
         row = await connection.execute(self._upsert(stored_value).values(fresh).on_conflict_do_nothing())
         if row.rowcount:
