@@ -33,6 +33,7 @@ from quintet.runtime.status_socket import RequestHandler, Running, serve_status,
 from quintet.tls import StoreError, TlsSettingsError
 
 if TYPE_CHECKING:
+    from quintet.runtime.cluster import Cluster
     from quintet.runtime.sametime_port import SametimePort
     from quintet.runtime.tracing import Tracing
     from quintet.web.serving import Metrics
@@ -74,6 +75,7 @@ class Application:
         self._connections = Connections(self.settings, trace=self._tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
+        self.cluster: Cluster | None = None
         self.sametime: SametimePort | None = None
         self.rejection = ""
         """Why new settings are not in use; empty when none were rejected."""
@@ -201,7 +203,7 @@ async def serve(
     They are also reloaded every `config_refresh_interval`. `debug` logs every operation. `on_ready` is called
     once, when requests are served. Raises
     AlreadyRunningError, SettingsError, UnencryptedBindError, PortError, StoreError, TlsSettingsError,
-    DatabaseUrlError.
+    DatabaseUrlError, UnsuitableValkeyError, NodeNameError.
     """
     stop, reload = asyncio.Event(), asyncio.Event()
     received: list[signal.Signals] = []
@@ -221,6 +223,7 @@ async def serve(
             )
             if application is not None:
                 await stack.enter_async_context(_status_socket(application, environ))
+                await stack.enter_async_context(_cluster(application))
                 tracing = await stack.enter_async_context(_tracing(application, environ))
                 http = await stack.enter_async_context(_http(application, tracing))
                 await _first_attempt(application, stop)
@@ -349,6 +352,20 @@ async def _tracing(application: Application, environ: Mapping[str, str]) -> "Asy
 
 
 @asynccontextmanager
+async def _cluster(application: Application) -> AsyncIterator[None]:
+    """Connect to what this server shares with others, where it does. Raises what `Cluster.open` does."""
+    settings = application.settings.cluster
+    if settings is None:
+        yield
+        return
+    from quintet.runtime.cluster import Cluster  # noqa: PLC0415  # its libraries take time to import
+
+    async with Cluster.open(settings) as cluster:
+        application.cluster = cluster
+        yield
+
+
+@asynccontextmanager
 async def _http(application: Application, tracing: "Tracing | None") -> "AsyncIterator[Metrics | None]":
     """Serve HTTP where a port is set; yields the metrics, None without HTTP. Raises PortError."""
     web = application.settings.web
@@ -400,7 +417,7 @@ async def _sametime(application: Application, metrics: "Metrics | None") -> Asyn
     from quintet.runtime.sametime_port import SametimePort  # noqa: PLC0415  # SQL takes half a second to import
 
     port = await SametimePort.open(
-        settings, application.directory, application.attempts, SametimeEventLogger()
+        settings, application.directory, application.attempts, SametimeEventLogger(), application.cluster
     )
     server = port.server
     if metrics is not None:
