@@ -46,7 +46,6 @@ class Relay:
         self._doors: dict[tuple[Service | str, str, int], socket.socket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._flowing: asyncio.Event | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -94,6 +93,10 @@ class Relay:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
                 writer.transport.abort()
 
+    def in_its_thread(self, do: Callable[[], None]) -> None:
+        """Have one of these methods called, from another thread."""
+        self._loop.call_soon_threadsafe(do)
+
     def refuse(self) -> None:
         """Close new connections as soon as they come, until `restore`."""
         self.refusing = True
@@ -102,11 +105,6 @@ class Relay:
         """Let everything flow again; what was held back by `stall` goes on."""
         self.refusing = False
         self._gate.set()
-
-    def from_outside(self, action: Callable[[], None]) -> None:
-        """Do this in the relay's own loop, which runs in another thread."""
-        assert self._loop is not None, "the relay is not entered"
-        self._loop.call_soon_threadsafe(action)
 
     @property
     def _gate(self) -> asyncio.Event:
@@ -162,7 +160,7 @@ class Relay:
 def in_thread(port: int, host: str = "127.0.0.1") -> Iterator[tuple[Relay, int]]:
     """A relay with a loop of its own, for tests that run a command, and the port that leads to `port`.
 
-    Only its `connections` may be read from outside, and `from_outside` be called.
+    From outside only its `connections` may be read, and `in_its_thread` be called.
     """
     ready = threading.Event()
     relay = Relay()

@@ -149,12 +149,12 @@ async def test_while_a_node_is_cut_off_from_valkey_and_after(
     relay = community.relays[victim]
     async with talkers.load():
         await pause(1)
-        relay.from_outside(relay.stall)
+        relay.in_its_thread(relay.stall)
         await pause(random.uniform(0, 3))
     try:
         assert await talkers.agreed(others, (victim,), within=SOON) == []
     finally:
-        relay.from_outside(relay.restore)
+        relay.in_its_thread(relay.restore)
     async with talkers.load():
         await pause(2)
     await assert_whole(talkers, *NODES)
