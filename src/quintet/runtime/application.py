@@ -33,7 +33,9 @@ from quintet.runtime.status_socket import RequestHandler, Running, serve_status,
 from quintet.tls import StoreError, TlsSettingsError
 
 if TYPE_CHECKING:
+    from quintet.runtime.cluster import Cluster
     from quintet.runtime.sametime_port import SametimePort
+    from quintet.runtime.tracing import Tracing
     from quintet.web.serving import Metrics
 
 T = TypeVar("T")
@@ -45,6 +47,7 @@ RECONNECT_EVERY = 30.0
 """Seconds between two attempts to open connections that are down."""
 
 _FIRST_ATTEMPT = 10.0
+_TRACES_TO = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PORT = "sametime"
 
 
@@ -72,6 +75,7 @@ class Application:
         self._connections = Connections(self.settings, trace=self._tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
+        self.cluster: Cluster | None = None
         self.sametime: SametimePort | None = None
         self.rejection = ""
         """Why new settings are not in use; empty when none were rejected."""
@@ -199,7 +203,7 @@ async def serve(
     They are also reloaded every `config_refresh_interval`. `debug` logs every operation. `on_ready` is called
     once, when requests are served. Raises
     AlreadyRunningError, SettingsError, UnencryptedBindError, PortError, StoreError, TlsSettingsError,
-    DatabaseUrlError.
+    DatabaseUrlError, UnsuitableValkeyError, NodeNameError.
     """
     stop, reload = asyncio.Event(), asyncio.Event()
     received: list[signal.Signals] = []
@@ -219,7 +223,9 @@ async def serve(
             )
             if application is not None:
                 await stack.enter_async_context(_status_socket(application, environ))
-                http = await stack.enter_async_context(_http(application))
+                await stack.enter_async_context(_cluster(application))
+                tracing = await stack.enter_async_context(_tracing(application, environ))
+                http = await stack.enter_async_context(_http(application, tracing))
                 await _first_attempt(application, stop)
                 await stack.enter_async_context(_sametime(application, http))
                 if http is not None:
@@ -323,7 +329,44 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
 
 
 @asynccontextmanager
-async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
+async def _tracing(application: Application, environ: Mapping[str, str]) -> "AsyncIterator[Tracing | None]":
+    """Traces where an endpoint for them is set; nothing of them is imported where none is."""
+    if not any(map(environ.get, _TRACES_TO)) or environ.get("OTEL_SDK_DISABLED", "").casefold() == "true":
+        yield None
+        return
+    from quintet.runtime.tracing import TracingUnavailableError, open_tracing  # noqa: PLC0415  # an extra
+
+    try:
+        tracing = open_tracing()
+    except TracingUnavailableError as error:
+        application.events.log.warning(
+            "no traces: install quintet[otel], or unset the endpoint for traces", reason=str(error)
+        )
+        yield None
+        return
+    application.listeners.append(tracing)
+    try:
+        yield tracing
+    finally:
+        await asyncio.to_thread(tracing.close)
+
+
+@asynccontextmanager
+async def _cluster(application: Application) -> AsyncIterator[None]:
+    """Connect to what this server shares with others, where it does. Raises what `Cluster.open` does."""
+    settings = application.settings.cluster
+    if settings is None:
+        yield
+        return
+    from quintet.runtime.cluster import Cluster  # noqa: PLC0415  # its libraries take time to import
+
+    async with Cluster.open(settings) as cluster:
+        application.cluster = cluster
+        yield
+
+
+@asynccontextmanager
+async def _http(application: Application, tracing: "Tracing | None") -> "AsyncIterator[Metrics | None]":
     """Serve HTTP where a port is set; yields the metrics, None without HTTP. Raises PortError."""
     web = application.settings.web
     if not (web.port or web.metrics_port):
@@ -355,7 +398,7 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
     if application.settings.sametime.port:
         metrics.vital.add(_PORT)
         metrics.parts[_PORT] = lambda: "" if application.sametime else "not listening"
-    async with serving(site, metrics) as found:
+    async with serving(site, metrics, *((tracing.around,) if tracing else ())) as found:
         application.renewers.append(lambda settings: found.renew(settings.web))
         limits = application.settings.sametime.limits
         application.drains.append(lambda: found.drain(limits.closing_seconds))
@@ -374,7 +417,7 @@ async def _sametime(application: Application, metrics: "Metrics | None") -> Asyn
     from quintet.runtime.sametime_port import SametimePort  # noqa: PLC0415  # SQL takes half a second to import
 
     port = await SametimePort.open(
-        settings, application.directory, application.attempts, SametimeEventLogger()
+        settings, application.directory, application.attempts, SametimeEventLogger(), application.cluster
     )
     server = port.server
     if metrics is not None:

@@ -234,9 +234,17 @@ class _Pages:
         dn, token = request.query_params.get("dn", ""), request.query_params.get("page") or None
         page = await self._site.directory.browse(dn or None, page_size=_PAGE_SIZE, token=token)
         found = PageDocument.of(page)
+        servers = self._site.settings().servers
+        bases = [base for each in servers for base in (each.person_base, each.group_base)]
         presence = await self._presence(session, found.entries)
         return self._page(
-            "browse.html", session, here="browse", dn=dn, trail=_trail(dn), found=found, presence=presence
+            "browse.html",
+            session,
+            here="browse",
+            dn=dn,
+            trail=_trail(dn, bases),
+            found=found,
+            presence=presence,
         )
 
     async def person(self, request: Request, session: WebSession) -> Response:
@@ -381,18 +389,18 @@ def _tint(name: str) -> int:
 
 def _level_name(dn: str) -> str:
     """What a level is called whose entry has no other name than its DN."""
-    trail = _trail(dn)
+    trail = _trail(dn, [DN(())])
     return trail[-1][0] if trail else dn
 
 
-def _trail(dn: str) -> list[tuple[str, str]]:
-    """The levels above and with `dn`, from the top: name and DN of each."""
+def _trail(dn: str, bases: Iterable[DN]) -> list[tuple[str, str]]:
+    """The levels above and with `dn` that can be opened, from the top: name and DN of each."""
     try:
         rdns = DN.parse(dn).rdns
     except DNSyntaxError:
         return []
-    levels = [(str(rdns[nth][0][1]), str(DN(rdns[nth:]))) for nth in range(len(rdns))]
-    return levels[::-1]
+    levels = [DN(rdns[nth:]) for nth in reversed(range(len(rdns)))]
+    return [(str(each.rdn[0][1]), str(each)) for each in levels if any(each.is_under(base) for base in bases)]
 
 
 def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
