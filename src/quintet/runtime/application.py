@@ -33,6 +33,7 @@ from quintet.runtime.status_socket import RequestHandler, Running, serve_status,
 from quintet.tls import StoreError, TlsSettingsError
 
 if TYPE_CHECKING:
+    from quintet.runtime.cluster import Cluster
     from quintet.runtime.sametime_port import SametimePort
     from quintet.runtime.tracing import Tracing
     from quintet.web.serving import Metrics
@@ -74,8 +75,12 @@ class Application:
         self._connections = Connections(self.settings, trace=self._tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
+        self.cluster: Cluster | None = None
         self.sametime: SametimePort | None = None
+        self.rejection = ""
+        """Why new settings are not in use; empty when none were rejected."""
         self.requests: dict[str, RequestHandler] = {
+            "reload": self._reload,
             "limits": self._list_limits,
             "clear-limits": self._clear_limits,
         }
@@ -103,17 +108,20 @@ class Application:
                 settings = await asyncio.to_thread(load, self.folder, self._environ)
                 found = _fingerprints(settings)
                 if (settings, found) == (self.settings, self._fingerprints):
+                    self.rejection = ""
                     return True
                 for renew in self.renewers:
                     await asyncio.to_thread(renew, settings)
                 prepared = await self.sametime.prepare(settings) if self.sametime else None
                 await self._connections.reload(settings)
             except SettingsError as error:
+                self.rejection = str(error)
                 self.events.problems(error.problems)
                 self.events.settings_rejected("the new settings have errors")
                 return False
             except (UnencryptedBindError, StoreError, TlsSettingsError, OSError) as error:
-                self.events.settings_rejected(str(error))
+                self.rejection = str(error)
+                self.events.settings_rejected(self.rejection)
                 return False
             if _ports(settings) != _ports(self.settings):
                 self.events.log.warning("changed addresses and ports take effect after a restart")
@@ -121,7 +129,7 @@ class Application:
                 self.events.log.warning(
                     "some changed settings of Sametime clients take effect after a restart"
                 )
-            self.settings, self._fingerprints = settings, found
+            self.settings, self._fingerprints, self.rejection = settings, found, ""
             self._apply(settings)
             self.events.log.info("new settings", protection=self.directory.protection.name.lower())
             return True
@@ -134,6 +142,12 @@ class Application:
         protection = self.directory.protection.name.lower()
         sametime = self.sametime.status() if self.sametime else None
         return Running(os.getpid(), str(self.folder), protection, self.connections(), sametime)
+
+    async def _reload(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Reload, and open what is down."""
+        applied = await self.reload()
+        await self.connect()
+        return {"applied": applied, "reason": self.rejection}
 
     async def _list_limits(self, _: dict[str, Any]) -> list[dict[str, Any]]:
         """The failed sign-ins that count, for the status socket."""
@@ -189,7 +203,7 @@ async def serve(
     They are also reloaded every `config_refresh_interval`. `debug` logs every operation. `on_ready` is called
     once, when requests are served. Raises
     AlreadyRunningError, SettingsError, UnencryptedBindError, PortError, StoreError, TlsSettingsError,
-    DatabaseUrlError.
+    DatabaseUrlError, UnsuitableValkeyError, NodeNameError.
     """
     stop, reload = asyncio.Event(), asyncio.Event()
     received: list[signal.Signals] = []
@@ -209,6 +223,7 @@ async def serve(
             )
             if application is not None:
                 await stack.enter_async_context(_status_socket(application, environ))
+                await stack.enter_async_context(_cluster(application))
                 tracing = await stack.enter_async_context(_tracing(application, environ))
                 http = await stack.enter_async_context(_http(application, tracing))
                 await _first_attempt(application, stop)
@@ -337,6 +352,20 @@ async def _tracing(application: Application, environ: Mapping[str, str]) -> "Asy
 
 
 @asynccontextmanager
+async def _cluster(application: Application) -> AsyncIterator[None]:
+    """Connect to what this server shares with others, where it does. Raises what `Cluster.open` does."""
+    settings = application.settings.cluster
+    if settings is None:
+        yield
+        return
+    from quintet.runtime.cluster import Cluster  # noqa: PLC0415  # its libraries take time to import
+
+    async with Cluster.open(settings) as cluster:
+        application.cluster = cluster
+        yield
+
+
+@asynccontextmanager
 async def _http(application: Application, tracing: "Tracing | None") -> "AsyncIterator[Metrics | None]":
     """Serve HTTP where a port is set; yields the metrics, None without HTTP. Raises PortError."""
     web = application.settings.web
@@ -361,8 +390,11 @@ async def _http(application: Application, tracing: "Tracing | None") -> "AsyncIt
         tokens=Tokens(database),
         attempts=application.attempts,
         observe=metrics.observe,
+        requests=application.requests,
+        rejected=lambda: application.rejection,
         presence=lambda: application.sametime and CommunityPresence(application.sametime.server),
     )
+    application.listeners.append(site.activity)
     if application.settings.sametime.port:
         metrics.vital.add(_PORT)
         metrics.parts[_PORT] = lambda: "" if application.sametime else "not listening"
@@ -385,7 +417,7 @@ async def _sametime(application: Application, metrics: "Metrics | None") -> Asyn
     from quintet.runtime.sametime_port import SametimePort  # noqa: PLC0415  # SQL takes half a second to import
 
     port = await SametimePort.open(
-        settings, application.directory, application.attempts, SametimeEventLogger()
+        settings, application.directory, application.attempts, SametimeEventLogger(), application.cluster
     )
     server = port.server
     if metrics is not None:
