@@ -26,4 +26,4 @@ def test_channels_and_conferences_of_random_histories(piece: int) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_the_same_histories_hold_with_a_real_server(seed: int, shared_redis: RedisServer) -> None:
     with RedisStore(shared_redis.port) as store:
-        run_history(seed, store, TalkHistory)
+        assert run_history(seed, store, TalkHistory)
