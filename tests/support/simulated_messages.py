@@ -28,7 +28,7 @@ from quintet.sametime.wire.blocks import IdBlock
 from quintet.sametime.wire.messages import ChannelAccept, ChannelCreate
 from support.cluster_histories import USERS, History
 from support.simulated_cluster import SimulatedNode, World
-from support.simulated_valkey import TWINS, SimulatedStore, entry_id
+from support.simulated_valkey import TWINS, SimulatedStore, Twin, entry_id
 
 ACCEPT = ChannelAccept(9, ServiceId.IM, 0x1000, 3)
 
@@ -77,15 +77,14 @@ def _give(store: SimulatedStore, keys: list[str], args: list[bytes]) -> int:
     return 1
 
 
-TWINS.update(
-    {
-        APPEND.name: _append,
-        TRIM.name: _trim,
-        CLAIM_NAME.name: _claim_name,
-        RELEASE_NAME.name: _release_name,
-        GIVE.name: _give,
-    }
-)
+MESSAGE_TWINS: dict[str, Twin] = {
+    APPEND.name: _append,
+    TRIM.name: _trim,
+    CLAIM_NAME.name: _claim_name,
+    RELEASE_NAME.name: _release_name,
+    GIVE.name: _give,
+}
+TWINS.update(MESSAGE_TWINS)
 
 
 @dataclass(slots=True)
@@ -310,14 +309,10 @@ class TalkHistory(History):
         self._later(3.0, lambda: setattr(node.link, "cut", False))
 
     def _lose_some(self, stream: str, *, first: bool) -> None:
-        assert isinstance(self.world.store, SimulatedStore)
-        entries = self.world.store.data.get(stream)
-        if isinstance(entries, list) and entries:
-            lost = self.random.randint(1, len(entries))
-            if first:
-                del entries[:lost]
-            else:
-                del entries[-lost:]
+        names = [name for name, _ in self.world.store.entries(stream, "0")]
+        if names:
+            lost = self.random.randint(1, len(names))
+            self.world.store.forget(stream, names[:lost] if first else names[-lost:])
 
     @property
     def heard(self) -> int:
