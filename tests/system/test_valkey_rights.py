@@ -48,7 +48,8 @@ async def test_nodes_need_no_more_rights(redis: RedisServer, tmp_path: Path) -> 
         Postgres() as postgres,
         ClusterNodes(tmp_path, slapd, redis, postgres.new_database()) as nodes,
     ):
-        nodes.start("n0", "n1", QUINTET_CLUSTER=redis.url.replace("//", f"//quintet:{PASSWORD}@"))
+        url = redis.url.replace("//", f"//quintet:{PASSWORD}@")
+        nodes.start("n0", "n1", QUINTET_CLUSTER=url, QUINTET_COMMUNITY="quintet")
         talkers = Talkers(nodes.ports, 4)
         await talkers.sign_in(talkers.all)
         async with talkers.load():
@@ -68,10 +69,12 @@ async def test_nodes_need_no_more_rights(redis: RedisServer, tmp_path: Path) -> 
     [
         ("SET", "other", "1"),
         ("GET", "other"),
+        ("GET", "quintet:other:x"),
         ("PUBLISH", "other", "1"),
         ("FLUSHALL",),
         ("CONFIG", "SET", "maxmemory", "1"),
         ("KEYS", "*"),
+        ("EVAL", "return redis.call('FLUSHALL')", "0"),
         ("ACL", "LIST"),
     ],
     ids=" ".join,
