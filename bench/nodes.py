@@ -94,7 +94,9 @@ class Cluster:
         self.load.ask(work="target", port=self.nodes[node].port, ca=None, password_in_clear=False)
 
     def watch(self, users: Sequence[int], watched: int) -> None:
+        """Let them watch one more user, and wait until all of them see the user as online."""
         self.load.ask(work="watch", users=users, watched=watched)
+        time.sleep(_SETTLE)
 
     def leave(self) -> None:
         """All clients are gone, and so are their sessions."""
