@@ -13,6 +13,7 @@ from pathlib import Path
 from people import BASE, MEMBERS, dn, full_name, group, mail, password
 from worker import ATTRIBUTES, Client, Target, WrongAnswerError, expect, in_callers, serve
 
+from quintet.cards import AUTHENTICATED
 from quintet.cards.cards import Cards
 from quintet.config.load import load
 from quintet.directory.directory import Directory
@@ -66,6 +67,8 @@ class Tasks:
             "resolve": self._resolve,
             "group": self._group,
             "card": self._card,
+            "whole card": self._whole_card,
+            "photo": self._photo,
         }
         self.works = {name: in_callers(self._runner, each) for name, each in operations.items()}
 
@@ -93,6 +96,15 @@ class Tasks:
         card = await self._cards.card(mail(name))
         if card.dn != dn(name):
             raise WrongAnswerError(f"the card of {card.dn}; expected that of {dn(name)}")
+
+    async def _whole_card(self, name: str) -> None:
+        card = await self._cards.card(mail(name), set_id=AUTHENTICATED, authenticated=True)
+        expect(1, card.fields["MailAddress"].value, name)
+
+    async def _photo(self, name: str) -> None:
+        card = await self._cards.card(dn(name), only=("Photo",))
+        if not isinstance(card.fields["Photo"].value, bytes):
+            raise WrongAnswerError(f"no photo of {name}")
 
     def close(self) -> None:
         self._runner.run(self._directory.close())

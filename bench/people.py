@@ -3,6 +3,7 @@
 Everything about a person follows from the uid, so that a client can check each answer without a table.
 """
 
+import base64
 import random
 from collections.abc import Iterator
 
@@ -47,7 +48,13 @@ def group_dn(name: str) -> str:
     return f"cn={name},ou=groups,{BASE}"
 
 
-def ldif(count: int = PEOPLE) -> bytes:
+def photo(name: str) -> bytes:
+    """8 KiB that begin like a JPEG, and end with what only this person's has."""
+    end = f"{name}-end-of-photo".encode()
+    return b"\xff\xd8\xff\xe0" + bytes(8192 - 4 - len(end)) + end
+
+
+def ldif(count: int = PEOPLE, *, photos: bool = False) -> bytes:
     """The organisation, and the service account that may read it. Passwords are stored as they are."""
     entries = [
         f"dn: {BASE}\nobjectClass: organization\no: bench\n",
@@ -58,17 +65,20 @@ def ldif(count: int = PEOPLE) -> bytes:
             f"userPassword: {READER_PASSWORD}\n"
         ),
     ]
-    return "\n".join([*entries, *_people(count), *(_groups() if count == PEOPLE else ())]).encode()
+    return "\n".join(
+        [*entries, *_people(count, photos=photos), *(_groups() if count == PEOPLE else ())]
+    ).encode()
 
 
-def _people(count: int) -> Iterator[str]:
+def _people(count: int, *, photos: bool) -> Iterator[str]:
     for number in range(count):
         name = uid(number)
         given, last = full_name(name).split()
+        picture = f"jpegPhoto:: {base64.b64encode(photo(name)).decode()}\n" if photos else ""
         yield (
             f"dn: {dn(name)}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {given} {last}\n"
             f"givenName: {given}\nsn: {last}\nmail: {mail(name)}\ntelephoneNumber: +49 30 {number:05}\n"
-            f"title: Engineer\nuserPassword: {password(name)}\n"
+            f"title: Engineer\nuserPassword: {password(name)}\n{picture}"
         )
 
 

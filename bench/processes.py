@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -57,7 +56,7 @@ class Worker(OrderedProcess):
 
     def __init__(self, command: tuple[str, ...], target: Target) -> None:
         script, *arguments = command
-        super().__init__(script, json.dumps(asdict(target)), *arguments)
+        super().__init__(script, target.as_argument(), *arguments)
 
     def order(self, work: str, *, seed: int, seconds: float = 0.0, operations: int | None = None) -> Answer:
         """Let the client work for so many seconds, or until so many operations are done."""

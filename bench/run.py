@@ -12,6 +12,8 @@ import timing
 from refusals import TRIES
 from startup import RUNS, WANTED, measure_startup
 
+import web
+
 HERE = Path(__file__).parent
 
 
@@ -34,9 +36,13 @@ def main() -> None:
         options.json = options.json or HERE / "results-sametime.json"
         community.run(options)
         return
-    measurement = tasks if options.tasks else searches
+    measurement, name = searches, "results.json"
+    if options.tasks:
+        measurement, name = tasks, "results-tasks.json"
+    elif options.web:
+        measurement, name = web, "results-web.json"
     options.rounds = options.rounds or measurement.ROUNDS
-    options.json = options.json or HERE / ("results-tasks.json" if options.tasks else "results.json")
+    options.json = options.json or HERE / name
     measurement.run(options)
 
 
@@ -44,13 +50,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="script/bench",
         description="Compare Quintet's searches with its peers', with --tasks the tasks of a community, with"
-        " --sametime the server for clients.",
+        " --sametime the server for clients, with --web the HTTP front.",
     )
     parser.add_argument(
         "--tasks",
         action="store_true",
         help="measure sign-ins, resolves, groups and cards at the three protection levels",
     )
+    parser.add_argument("--web", action="store_true", help="measure the HTTP front beside the core alone")
     parser.add_argument(
         "--startup", action="store_true", help="measure only the start of quintet --help (--tasks does, too)"
     )
@@ -80,7 +87,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--rounds",
         type=_count,
-        help=f"how often each client has its turn ({searches.ROUNDS}; with --tasks {tasks.ROUNDS})",
+        help=f"how often each client has its turn ({searches.ROUNDS}; with --tasks and --web {tasks.ROUNDS})",
     )
     parser.add_argument("--seconds", type=float, default=0.5, help="how long a turn is (%(default)s)")
     parser.add_argument(
@@ -92,7 +99,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--json",
         type=Path,
-        help="where the result goes (bench/results.json, results-tasks.json, results-timing.json)",
+        help="where the result goes (bench/results.json, results-tasks.json, …)",
     )
     parser.add_argument(
         "--clients",

@@ -14,16 +14,16 @@ from support.folder import settings_folder
 from support.slapd import Slapd
 
 
-def bench_slapd(threads: int, *, monitor: bool = False) -> Slapd:
+def bench_slapd(threads: int, *, monitor: bool = False, photos: bool = False) -> Slapd:
     """A slapd that logs nothing, with equality and prefix searches indexed, and SCRAM for the account.
 
-    With `monitor` it counts its operations.
+    With `monitor` it counts its operations. With `photos` people have one.
 
     `conn_max_pending` stays at slapd's own 100 for anonymous connections and 1,000 for others: no client
     here has more than 64 requests in flight on a connection.
     """
     return Slapd(
-        ldif(),
+        ldif(photos=photos),
         base=BASE,
         stats=False,
         sasl=True,

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import cycle, islice, takewhile
 from typing import Literal, Protocol
 
@@ -44,6 +44,10 @@ class Target:
     user: str
     password: str
     folder: str = ""
+
+    def as_argument(self) -> str:
+        """For the command line of a process."""
+        return json.dumps(asdict(self))
 
     @property
     def tls(self) -> bool:
@@ -144,13 +148,14 @@ def in_callers(
     return lambda names, times: runner.run(work(names, times))
 
 
-def serve(connect: Callable[[Target], Client]) -> None:
+def serve(connect: Callable[[Target], Client], *, processor: int | None = None) -> None:
     """Obey orders until the input ends: {"work": w, "seed": n} with "seconds" or "operations".
 
-    The process keeps to one processor. Threads of one interpreter that meet at its lock across processors
-    spend up to twice the CPU time, which would make the peer that uses threads look slower than it can be.
+    The process keeps to one processor, the last one if none is given. Threads of one interpreter that meet at
+    its lock across processors spend up to twice the CPU time, which would make the peer that uses threads
+    look slower than it can be.
     """
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0)) if processor is None else processor})
     client = connect(Target(**json.loads(sys.argv[1])))
     try:
         print(json.dumps({"ready": True}), flush=True)

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -12,9 +13,11 @@ import structlog
 
 from quintet.embedded import sample
 from quintet.embedded.server import EmbeddedServer
+from quintet.storage import DatabaseAddress
 from support import certs, scheduling, small
 from support.certs import Issued
 from support.directories import small_entries
+from support.postgres import Postgres
 from support.relay import Relay
 from support.slapd import Slapd
 
@@ -67,6 +70,22 @@ def slapd(certificates: Certificates) -> Iterator[Slapd]:
     """The sample organisation of `quintet.embedded`; shared, so leave it as it is."""
     with Slapd(sample.ldif(), authority=certificates.ca, certificate=certificates.server) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Shared: each test has a database of its own, and leaves the server as it is."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> DatabaseAddress:
+    """An empty database, of each kind."""
+    if request.param == "sqlite":
+        return DatabaseAddress.parse("", tmp_path)
+    server: Postgres = request.getfixturevalue("postgres")
+    return DatabaseAddress.parse(server.new_database(), tmp_path)
 
 
 @pytest.fixture

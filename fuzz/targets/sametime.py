@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fuzz.target import Target, nothing_more, text_of
+from quintet.proxy_protocol import SIGNATURE, ProxyHeader, ProxyHeaderError, read_proxy_header
 from quintet.sametime.channel_table import ChannelState
 from quintet.sametime.errors import MalformedMessageError, UnencodableValueError, UnknownMessageTypeError
 from quintet.sametime.events import (
@@ -17,7 +18,6 @@ from quintet.sametime.events import (
     SessionEvent,
     SessionLeft,
 )
-from quintet.sametime.proxy_protocol import SIGNATURE, ProxyHeader, read_proxy_header
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services import aware, conference, directory, file_transfer, im, resolve, storage
 from quintet.sametime.services.catalog import SERVICES, ServiceId
@@ -342,7 +342,7 @@ TARGETS: Final = (
         "proxy-header",
         "PROXY protocol headers",
         read_proxy_header,
-        (MalformedMessageError,),
+        (ProxyHeaderError,),
         _check_header,
         lambda: _HEADERS,
         256,

@@ -61,7 +61,7 @@ CALLS: dict[tuple[str, ...], str] = {
 }
 """Calls of commands, and a DN that each must show."""
 
-ELSEWHERE = {"init", "cost", "contacts", "demo", "serve", "sessions", "broadcast", "limits", "token"}
+ELSEWHERE = {"init", "cost", "contacts", "demo", "serve", "sessions", "broadcast", "drain", "limits", "token"}
 """Commands that show no DNs but by functions that the others use, too."""
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from quintet.config.applications import ApplicationSettings, group_name
 from quintet.config.load import check, read
-from quintet.diagnostics import Finding
+from quintet.diagnostics import Finding, Severity
 
 ENCRYPTED = '<R><LDAP><Connection HostName="h" SSLEnabled="1"/></LDAP></R>'
 PLAIN = ENCRYPTED.replace('SSLEnabled="1"', 'SSLEnabled="0"')
+MIXED = ENCRYPTED.replace("</LDAP>", '<Connection HostName="i" SSLEnabled="0"/></LDAP>')
 WIKI = "[Application-wiki]\nQUINTET_REQUIRED_GROUPS="
 
 
@@ -76,11 +77,22 @@ def test_a_key_of_applications_elsewhere_is_misplaced(tmp_path: Path) -> None:
     assert codes(tmp_path, "[Config]\nQUINTET_BASIC_SIGN_IN=1\n") == {Finding.Q55.name}
 
 
-def test_check_says_that_nothing_is_granted_over_unencrypted_connections(tmp_path: Path) -> None:
-    admin = "[Config]\nQUINTET_ADMIN_GROUP=Admins\n"
-    assert Finding.Q140.name in codes(tmp_path, admin, PLAIN)
-    assert Finding.Q140.name not in codes(tmp_path, admin, ENCRYPTED)
-    assert Finding.Q140.name not in codes(tmp_path, f"{admin}QUINTET_ALLOW_UNENCRYPTED_GROUPS=1\n", PLAIN)
+@pytest.mark.parametrize("ini", ["[Config]\nQUINTET_ADMIN_GROUP=Admins\n", f"{WIKI}x\n"])
+def test_what_grants_something_stops_the_start_where_nothing_is_encrypted(tmp_path: Path, ini: str) -> None:
+    allowed = f"[Config]\nQUINTET_ALLOW_UNENCRYPTED_GROUPS=1\n{ini}"
+    only_passwords = f"[Directory]\nST_DB_LDAP_SSL_ONLY_FOR_PASSWORDS=1\n{ini}"
+    without_http = f"[Config]\nQUINTET_HTTP_PORT=0\n{ini}"
+    assert q140(tmp_path, ini, PLAIN) is Severity.ERROR
+    assert q140(tmp_path, ini, MIXED) is Severity.WARNING
+    assert q140(tmp_path, ini, ENCRYPTED) is None
+    for text in (allowed, only_passwords, without_http, "[Config]\n"):
+        assert q140(tmp_path, text, PLAIN) is None
+
+
+def q140(folder: Path, ini: str, xml: str) -> Severity | None:
+    files = {"sametime.ini": ini.encode(), "StCommunityConfig.xml": xml.encode()}
+    found = (each for each in check(folder, {}, overrides=files) if each.code is Finding.Q140)
+    return next((each.severity for each in found), None)
 
 
 @pytest.mark.parametrize(

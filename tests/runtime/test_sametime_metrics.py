@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from quintet.runtime.sametime_metrics import SametimeMetrics
-from quintet.sametime.serving import ClientSignedIn, ServiceRefused, SignInRefused
+from quintet.sametime.serving import ClientSignedIn, ServiceRefused, SignInRefused, ValueSaved
 from support.community_directory import FakeDirectory
 from support.pages import ROOT
 from support.sametime_server import running, signed_in
@@ -18,6 +18,8 @@ async def test_every_metric_is_in_the_reference_and_no_label_is_made_up_by_clien
         alice = await signed_in(server, "alice")
         server.tell(SignInRefused("INCORRECT_LOGIN", "0x9999", "RC2_128", "10.1.1.1", "why"))
         server.tell(ServiceRefused("made up", "0x9999", "x"))
+        server.tell(ValueSaved(0, "merged"))
+        server.tell(ValueSaved(0, "STORAGE-VALUES"))
         server.tell(ClientSignedIn("evil client", "RC2_128", None, "10.1.1.1", 0.1))
         registry = CollectorRegistry()
         registry.register(SametimeMetrics(server))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from quintet.proxy_protocol import SIGNATURE
 from quintet.sametime.credentials import AuthType
-from quintet.sametime.proxy_protocol import SIGNATURE
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.catalog import ServiceId

@@ -10,11 +10,13 @@ from quintet.storage import (
     Database,
     DatabaseAddress,
     DatabaseKind,
+    StorageReadOnlyError,
     StorageUnavailableError,
     TokenScope,
     TokenStore,
 )
 from quintet.storage.tokens import USED_EVERY, metadata
+from support.postgres import Postgres
 
 PEOPLE, ADMIN = TokenScope.PEOPLE, TokenScope.ADMIN
 HOUR = 3600.0
@@ -33,8 +35,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def tokens(tmp_path: Path, clock: Clock) -> AsyncIterator[TokenStore]:
-    address = DatabaseAddress(DatabaseKind.SQLITE, str(tmp_path / "quintet.db"))
+async def tokens(address: DatabaseAddress, clock: Clock) -> AsyncIterator[TokenStore]:
     store = TokenStore(await Database.open(address), clock)
     yield store
     await store.close()
@@ -48,15 +49,45 @@ def mode_of(file: Path) -> int:
     return file.stat().st_mode & 0o777
 
 
-async def test_a_token_is_found_by_its_text_and_the_file_does_not_have_it(
-    tokens: TokenStore, tmp_path: Path
-) -> None:
+async def test_a_token_is_found_by_its_text(tokens: TokenStore) -> None:
     text, made = await tokens.create("wiki", [PEOPLE, ADMIN, PEOPLE], seconds=HOUR)
     found = await tokens.find(text)
     assert found is not None
     assert (found.id, found.name, found.scopes) == (made.id, "wiki", frozenset({PEOPLE, ADMIN}))
+
+
+async def test_the_file_does_not_have_the_text_and_is_its_owners(tmp_path: Path) -> None:
+    tokens = await TokenStore.open(DatabaseAddress.parse("", tmp_path))
+    text, _ = await tokens.create("wiki", [PEOPLE], seconds=HOUR)
     assert not [each for each in files(tmp_path) if text[25:].encode() in each]
     assert mode_of(tmp_path / "quintet.db") == 0o600
+    await tokens.close()
+
+
+async def test_a_token_is_valid_at_all_nodes_until_it_is_revoked_at_one(
+    tokens: TokenStore, address: DatabaseAddress
+) -> None:
+    other = await TokenStore.open(address)
+    text, made = await tokens.create("wiki", [PEOPLE], seconds=9 * 365 * 24 * HOUR)
+    assert await other.find(text) is not None
+    assert await other.revoke(made.id)
+    assert await tokens.find(text) is None
+    await other.close()
+
+
+@pytest.mark.real
+async def test_a_token_is_known_while_nothing_can_be_stored(postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.new_owned_database()
+    name = url.rpartition("/")[2]
+    tokens = await TokenStore.open(DatabaseAddress.parse(url, tmp_path))
+    text, _ = await tokens.create("wiki", [PEOPLE], seconds=HOUR)
+    postgres.run_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    postgres.disconnect(name)
+    assert await tokens.find(text) is not None
+    assert (await tokens.all())[0].used is None
+    with pytest.raises(StorageReadOnlyError):
+        await tokens.create("other", [PEOPLE], seconds=HOUR)
+    await tokens.close()
 
 
 async def test_every_change_of_the_text_makes_it_unknown(tokens: TokenStore) -> None:

@@ -9,6 +9,7 @@ import pwd
 import shutil
 import signal
 
+from support.certs import Issued
 from support.server_process import ServerError, ServerProcess, TemporaryServer, free_ports, run
 
 _FOLDERS = ("/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/17/bin")
@@ -42,6 +43,32 @@ class Postgres(TemporaryServer):
         name = f"quintet{self._databases}"
         self.run_sql(f"CREATE DATABASE {name}")
         return f"postgresql://quintet:{PASSWORD}@{self.host}:{self.port}/{name}"
+
+    def new_owned_database(self) -> str:
+        """A new database of a role that may do nothing else, as our pages advise; its URL with the password.
+
+        The role has the name of the database.
+        """
+        self._databases += 1
+        name = f"quintet{self._databases}"
+        self.run_sql(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
+        self.run_sql(f"CREATE DATABASE {name} OWNER {name}")
+        return f"postgresql://{name}:{PASSWORD}@{self.host}:{self.port}/{name}"
+
+    def show_certificate(self, certificate: Issued) -> None:
+        """Accept TLS, with this certificate, for new connections."""
+        for path in certificate.write(self.folder / "data", "server"):
+            if (user := self._user()) is not None:
+                os.chown(path, user.pw_uid, user.pw_gid)
+        for name, value in (("ssl_cert_file", "server.pem"), ("ssl_key_file", "server.key"), ("ssl", "on")):
+            self.run_sql(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.run_sql("SELECT pg_reload_conf()")
+
+    def disconnect(self, user: str) -> None:
+        """End all connections of a role, and wait for their end."""
+        self.run_sql(
+            f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = '{user}'"
+        )
 
     def run_sql(self, statement: str, database: str = "postgres") -> str:
         """Run a statement as the superuser; what it prints, without headings. Raises ServerError."""
@@ -77,6 +104,10 @@ class Postgres(TemporaryServer):
             return True
         return False
 
+    def standby(self) -> "Standby":
+        """A second server, not yet entered, that follows this one and can only be read."""
+        return Standby(self)
+
     def _user(self) -> pwd.struct_passwd | None:
         """PostgreSQL refuses to run as root."""
         if os.geteuid():
@@ -85,3 +116,22 @@ class Postgres(TemporaryServer):
             with contextlib.suppress(KeyError):
                 return pwd.getpwnam(name)
         raise ServerError("no unprivileged user to run PostgreSQL as")
+
+
+class Standby(Postgres):
+    """A server that follows another one. `promote` makes it one that can be written."""
+
+    def __init__(self, primary: Postgres) -> None:
+        super().__init__()
+        self._primary = primary
+
+    def _prepare(self) -> None:
+        user = self._user()
+        if user is not None:
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+        server = ("-h", self._primary.host, "-p", str(self._primary.port), "-U", "quintet")
+        command = [_program("pg_basebackup"), "-D", "data", "-R", "--checkpoint=fast", *server]
+        run(command, cwd=self.folder, user=user, environ={"PGPASSWORD": PASSWORD})
+
+    def promote(self) -> None:
+        self.run_sql("SELECT pg_promote()")

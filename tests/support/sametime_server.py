@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from quintet.config import ServerLimits
+from quintet.proxy_protocol import SIGNATURE
 from quintet.sametime.people import CommunityDirectory
-from quintet.sametime.proxy_protocol import SIGNATURE
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.catalog import ServiceId

@@ -104,6 +104,13 @@ class Slapd(TemporaryServer):
         self.certificate = certificate
         self.certificate.write(self.folder, "server")
 
+    def modify(self, ldif: str) -> None:
+        """Change data as the administrator."""
+        changes = self.folder / "changes.ldif"
+        changes.write_text(ldif)
+        who = ("-D", self.admin_dn, "-w", self.admin_password)
+        run(["ldapmodify", "-x", "-e", "relax", "-H", self.url, *who, "-f", str(changes)])
+
     def _prepare(self) -> None:
         (self.folder / "db").mkdir()
         self.ca.write_bytes(self.authority.pem)

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from quintet.cli.exit_codes import ExitCode
 from quintet.config.applications import ApplicationSettings, group_name
 from quintet.config.load import load
+from quintet.diagnostics import Finding
 from quintet.directory import Directory, Service, VerifiedPerson
 from quintet.ldap.messages import SearchRequest
-from quintet.web.accounts import is_administrator
 from support import small
+from support.command import run_program
 from support.folder import settings_folder
 from support.scripted import entry, scripted, then_done
 from support.slapd import Slapd
@@ -69,24 +71,58 @@ async def test_who_is_added_to_a_group_on_the_network_is_not_in_it(folder: Path)
         assert names(await directory.recheck(alice, "alice", attributes=("uid",))) == {"engineers"}
 
 
-async def test_the_administrators_group_and_required_groups_are_safe_from_it(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("level", "signs_in", "granted"),
+    [("all", 503, False), ("passwords", 303, False), ("none", 303, True)],
+    ids=["all: the connection is refused", "passwords: the group is not believed", "none: as was allowed"],
+)
+async def test_the_administrators_group_and_required_groups_are_safe_from_it(
+    tmp_path: Path, small_slapd: Slapd, level: str, signs_in: int, granted: bool
+) -> None:
+    folder = settings_folder(tmp_path, small_slapd, level=level, account=None)
     async with attacked(folder, SALES, ENGINEERS) as directory, web_for(folder) as web:
         web.site = replace(web.site, directory=directory)
         web.app = web.make_app()
         sales, engineers = (
             ApplicationSettings(name, required=(group_name(name),)) for name in ("sales", "engineers")
         )
-        web.change(applications=(sales, engineers), admin_group=SALES)
+        web.change(
+            applications=(sales, engineers), admin_group=SALES, allow_unencrypted_groups=level == "none"
+        )
         async with web.browser() as browser:
-            form = {"name": "alice", "password": "alice-secret"}
-            answer = await post_sign_in(browser, form)
-            assert answer.headers["location"] == "/"
-            assert (await browser.get("/api/v1/sessions")).status_code == 403
-            for application, status in (("engineers", 200), ("sales", 403)):
-                answer = await browser.get(f"/auth/verify/nginx/{application}")
-                assert answer.status_code == status
-                assert answer.headers["remote-user"] == ("alice" if status == 200 else "")
-        assert not is_administrator(web.site.web, web.site.sessions.all()[0].verified)
+            answer = await post_sign_in(browser, {"name": "alice", "password": "alice-secret"})
+            assert answer.status_code == signs_in
+            administers = (await browser.get("/api/v1/sessions")).status_code == 200
+            enters = {
+                name: (await browser.get(f"/auth/verify/nginx/{name}")).status_code == 200
+                for name in ("sales", "engineers")
+            }
+        assert administers is granted
+        assert enters == {"sales": granted, "engineers": signs_in == 303}
+
+
+GRANTS = (
+    {"QUINTET_ADMIN_GROUP": SALES},
+    {"QUINTET_REQUIRED_GROUPS": "sales"},
+    {"QUINTET_BASIC_SIGN_IN": "0"},
+)
+
+
+@pytest.mark.parametrize("grant", GRANTS, ids=["administrators", "required groups", "Remote headers"])
+def test_where_nothing_is_encrypted_serve_refuses_what_grants_something(
+    tmp_path: Path, small_slapd: Slapd, grant: dict[str, str]
+) -> None:
+    folder = settings_folder(tmp_path, small_slapd, level="none", account=None)
+    section = "Config" if "QUINTET_ADMIN_GROUP" in grant else "Application-wiki"
+    variables = {f"STI__{section.replace('-', '_')}__{key}": value for key, value in grant.items()}
+    variables |= {"STI__Config__QUINTET_HTTP_PORT": "8080"}
+    for command in ("serve", "check"):
+        ran = run_program("--config", folder, command, environ=variables)
+        assert ran.code == ExitCode.USAGE
+        assert Finding.Q140.name in ran.out + ran.err
+    ran = run_program("--config", folder, "doctor", environ=variables)
+    assert ran.code != 0
+    assert Finding.Q140.name in ran.out
 
 
 async def test_without_an_attack_the_groups_are_those_of_the_directory(folder: Path) -> None:

@@ -154,8 +154,8 @@ async def test_what_is_not_tls_is_closed(tmp_path: Path) -> None:
         raise AssertionError
 
     context = RenewableContext(tls)
-    async with listening(Guard(never, WebSettings), "127.0.0.1", 0, "X", context.context) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with listening(Guard(never, WebSettings), "127.0.0.1", 0, "X", context.context) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
         writer.write(REQUEST)
         async with asyncio.timeout(10):
             assert b"HTTP" not in await reader.read()

@@ -1,17 +1,23 @@
 """The listener over real sockets: what is too large, too slow or no HTTP, and how it ends."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from conftest import Certificates
 from quintet.config.web_settings import WebSettings
+from quintet.proxy_protocol import SIGNATURE
 from quintet.web import PortError, server
 from quintet.web.problem import problem
 from quintet.web.security import LARGEST_BODY, Guard
+from support.sametime_server import proxy_header, server_context
 
 HEAD = b"GET / HTTP/1.1\r\nhost: localhost\r\n"
+CLOSING = HEAD + b"connection: close\r\n\r\n"
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -29,8 +35,20 @@ async def broken(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    async with server.listening(Guard(echo, WebSettings), "127.0.0.1", 0, "QUINTET_HTTP_PORT") as port:
-        yield port
+    async with server.listening(Guard(echo, WebSettings), "127.0.0.1", 0, "QUINTET_HTTP_PORT") as listener:
+        yield listener.port
+
+
+async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the address of the client and the scheme."""
+    await problem(418, f"{scope['client']} {scope['scheme']}")(scope, receive, send)
+
+
+@pytest.fixture
+async def behind_proxy() -> AsyncIterator[int]:
+    """The port of a listener that trusts all proxies."""
+    async with server.listening(tell, "127.0.0.1", 0, "X", trusted=lambda _: True) as listener:
+        yield listener.port
 
 
 async def exchange(port: int, *sent: bytes) -> bytes:
@@ -110,8 +128,8 @@ async def test_another_host_is_refused(port: int, hosts: bytes) -> None:
 
 
 async def test_a_fault_is_answered_without_its_text() -> None:
-    async with server.listening(Guard(broken, WebSettings), "127.0.0.1", 0, "X") as port:
-        answer = await exchange(port, HEAD + b"connection: close\r\n\r\n")
+    async with server.listening(Guard(broken, WebSettings), "127.0.0.1", 0, "X") as listener:
+        answer = await exchange(listener.port, HEAD + b"connection: close\r\n\r\n")
     assert status(answer) == 500
     assert b"password" not in answer
 
@@ -128,3 +146,107 @@ async def test_a_slow_client_does_not_keep_others_waiting(port: int) -> None:
     waiting.write(HEAD + b"content-length: 10\r\n\r\na")
     assert status(await exchange(port, HEAD + b"connection: close\r\n\r\n")) == 418
     waiting.close()
+
+
+# Behind a proxy
+
+
+@pytest.mark.parametrize("cut", [0, 1, 16, 20, 28])
+async def test_the_client_is_the_one_of_whom_a_trusted_proxy_tells(behind_proxy: int, cut: int) -> None:
+    sent = proxy_header("203.0.113.7", 4711) + CLOSING
+    answer = await exchange(behind_proxy, sent[:cut], sent[cut:])
+    assert b"('203.0.113.7', 4711) http" in answer
+
+
+async def test_a_proxy_that_checks_the_server_itself_is_the_client(behind_proxy: int) -> None:
+    answer = await exchange(behind_proxy, SIGNATURE + b"\x20\x00\x00\x00" + CLOSING)
+    assert b"('127.0.0.1', " in answer
+
+
+async def test_a_trusted_proxy_need_not_send_a_header(behind_proxy: int) -> None:
+    assert b"('127.0.0.1', " in await exchange(behind_proxy, CLOSING)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"\r\n" + CLOSING, SIGNATURE + b"\x21\x11\xff\xff" + bytes(70_000), SIGNATURE + b"\x21\x11\x00\x02ab"],
+    ids=["none", "huge", "short"],
+)
+async def test_a_malformed_header_closes_the_connection_without_an_answer(
+    behind_proxy: int, sent: bytes
+) -> None:
+    assert await exchange(behind_proxy, sent + CLOSING) == b""
+
+
+async def test_a_header_that_does_not_come_is_waited_for_a_while(
+    behind_proxy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HEAD_WITHIN", 0.05)
+    for sent in ((), (SIGNATURE[:5],), (proxy_header("203.0.113.7", 1)[:20],)):
+        assert await exchange(behind_proxy, *sent) == b""
+
+
+async def test_a_header_from_elsewhere_is_refused(port: int) -> None:
+    assert status(await exchange(port, proxy_header("203.0.113.7", 4711) + CLOSING)) == 400
+
+
+async def test_the_header_comes_before_tls(tmp_path: Path, certificates: Certificates) -> None:
+    trusting = ssl.create_default_context(cadata=certificates.ca.pem.decode())
+    shown = server_context(tmp_path, certificates.server)
+    async with server.listening(tell, "127.0.0.1", 0, "X", shown, lambda _: True) as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(proxy_header("2001:db8::7", 4711))
+        await writer.start_tls(trusting, server_hostname="localhost")
+        writer.write(CLOSING)
+        async with asyncio.timeout(10):
+            assert b"('2001:db8::7', 4711) https" in await reader.read()
+        writer.close()
+
+
+# The end
+
+
+async def test_a_drained_listener_refuses_connections_and_closes_those_that_are_open_one_by_one() -> None:
+    loop = asyncio.get_running_loop()
+    closed: list[float] = []
+
+    async def until_closed(reader: asyncio.StreamReader) -> None:
+        async with asyncio.timeout(10):
+            await reader.read()
+        closed.append(loop.time())
+
+    async with server.listening(tell, "127.0.0.1", 0, "X") as listener:
+        streams = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(4)]
+        for reader, writer in streams:
+            writer.write(HEAD + b"\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+        watching = [asyncio.create_task(until_closed(reader)) for reader, _ in streams]
+        began = loop.time()
+        await listener.drain(lambda count: count / 10)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", listener.port)
+        await asyncio.gather(*watching)
+        assert 0.2 < max(closed) - began < 5
+        for _, writer in streams:
+            writer.close()
+
+
+async def test_a_response_without_an_end_is_cut_off_some_seconds_after_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "DRAIN", 0.1)
+
+    async def stream(_: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"first", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with server.listening(stream, "127.0.0.1", 0, "X") as listener:
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(HEAD + b"\r\n")
+        await reader.readuntil(b"first")
+        await listener.drain(lambda _: 0)
+        async with asyncio.timeout(10):
+            await reader.read()
+        writer.close()

@@ -62,6 +62,7 @@ COMMANDS: Mapping[str, CommandEntry] = MappingProxyType(
         ),
         "sessions": CommandEntry("sessions", _RUNNING, "List who is signed in, and end sessions."),
         "broadcast": CommandEntry("broadcast", _RUNNING, "Show a text to all users who are signed in."),
+        "drain": CommandEntry("drain", _RUNNING, "Close a share of the sessions, which a balancer moves."),
         "serve": CommandEntry("serve", _RUNNING, "Run the server until it is stopped."),
         "demo": CommandEntry("demo", _RUNNING, "Try Quintet out on the bundled sample directory."),
     }
@@ -185,6 +186,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "sessions end": ("quintet sessions end jsmith",),
         "broadcast": ('quintet broadcast "The server restarts at 18:00."',),
+        "drain": ("quintet drain --share 25%",),
         "serve": ("quintet serve --config /etc/quintet",),
         "demo": (
             "quintet demo",

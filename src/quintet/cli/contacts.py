@@ -128,15 +128,19 @@ def show_history(
 ) -> None:
     """List the kept versions of a user's contact list, the newest first.
 
-    Exit code 1 when none is stored.
+    A version that lost was stored by one session while another, which had not seen it, changed the list too:
+    both are kept. Exit code 1 when none is stored.
     """
     versions = _with_store(context, database, lambda store: store.history(user, key))
-    rows = [(each.version, _time(each.saved_at), each.size, each.origin.value) for each in versions]
+    rows = [
+        (each.version, _time(each.saved_at), each.size, each.origin.value, each.lost) for each in versions
+    ]
     if as_json:
-        names = ("version", "saved_at", "size", "origin")
+        names = ("version", "saved_at", "size", "origin", "lost")
         print_json({"id": user, "key": key, "versions": [dict(zip(names, row, strict=True)) for row in rows]})
     elif rows:
-        print_table(("version", "saved", "bytes", "by"), rows)
+        shown = [(*row, "lost" if lost else "") for *row, lost in rows]
+        print_table(("version", "saved", "bytes", "by", "conflict"), shown)
     if not rows:
         say(text(f"Nothing is stored for {user}."))
         raise typer.Exit(ExitCode.NO)

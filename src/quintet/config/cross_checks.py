@@ -238,9 +238,12 @@ def _check_applications(settings: Settings, values: IniValues, findings: Diagnos
     if web.applications:
         key = f"[Application-{web.applications[0].name}]"
         place = values.applications()[web.applications[0].name]
-    if web.grants and not encrypts(settings) and not web.allow_unencrypted_groups:
-        message = f"{key} has no effect: the groups of people come over unencrypted connections"
-        findings.add(Finding.Q140, place, key, message)
+    plain = [] if settings.directory.only_passwords else [s for s in settings.servers if not s.ssl_enabled]
+    if web.port and web.grants and plain and not web.allow_unencrypted_groups:
+        servers = ", ".join(server.label for server in plain)
+        message = f"{key} grants by groups, and those of {servers} are read over unencrypted connections"
+        severity = Severity.ERROR if len(plain) == len(settings.servers) else Severity.WARNING
+        findings.add(Finding.Q140, place, key, message, severity=severity)
     if not web.applications:
         return
     if not web.public_url:

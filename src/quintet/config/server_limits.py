@@ -38,6 +38,7 @@ def _limit(default: Any, setting: str, unit: Unit, meaning: str, least: float, m
 
 _N, _B, _S, _R = Unit.NUMBER, Unit.BYTES, Unit.SECONDS, Unit.BYTES_PER_SECOND
 _KB, _MB = 1024, 1024 * 1024
+_CLOSED_PER_SECOND = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ class ServerLimits:
         3600,
     )
     shutdown_seconds: float = _limit(
-        10.0, "QUINTET_SHUTDOWN_SECONDS", _S, "Over how long connections are closed at shutdown", 0, 600
+        30.0, "QUINTET_SHUTDOWN_SECONDS", _S, "Over how long connections are closed at shutdown", 0, 600
     )
 
     def __post_init__(self) -> None:
@@ -196,6 +197,10 @@ class ServerLimits:
             value = getattr(self, info.name)
             if not info.least <= value <= info.most:
                 raise ValueError(f"{info.setting}: {value} is not between {info.least} and {info.most}")
+
+    def closing_seconds(self, connections: int) -> float:
+        """Over how many seconds so many connections are closed: a few are not spread over all the time."""
+        return min(self.shutdown_seconds, connections / _CLOSED_PER_SECOND)
 
 
 def limits_table() -> Iterator[LimitInfo]:

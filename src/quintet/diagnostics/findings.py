@@ -295,9 +295,10 @@ class Finding(Code):
     quintet protect all; then try quintet authenticate
     see: explanation/protection.md"""
     # Sign-in for other applications.
-    Q140 = """warning: Groups are not read over encrypted connections
-    impact: someone on the network could add a person to a group, so there are no administrators, and every
-    application is refused
+    Q140 = """error: Groups that grant something are read over unencrypted connections
+    impact: an attacker on the network can add a person to a group, and so become an administrator or enter
+    an application; Quintet does not start. Where only some of the servers are unencrypted, it starts, and
+    grants their people nothing
     fix: quintet protect all, or quintet protect passwords; QUINTET_ALLOW_UNENCRYPTED_GROUPS=1 in [Config]
     accepts the risk
     see: how-to/encrypt-everything.md"""

@@ -9,6 +9,7 @@ account does not see counts for nothing from the beginning, and not only until t
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from quintet.directory.authenticate import ConstantTimeRefusal, authenticate, resolve_login
 from quintet.directory.entries import ANY_ENTRY, identity, texts
@@ -26,6 +27,9 @@ _GROUPS, _LOOKUPS = Service.GROUP_CONTENT, Service.RESOLVE_LOGIN
 
 _CONTROL, _LOCKED_AT = "userAccountControl", "pwdAccountLockedTime"
 _SWITCHES = ("nsAccountLock", "loginDisabled")
+_EXPIRES, _ENDS = "accountExpires", "pwdEndTime"
+_UNIX_EPOCH = 116_444_736_000_000_000
+"""1970 in the unit of `accountExpires`, 100 ns since 1601 (S33)."""
 _FOR_EVER = "000001010000Z"
 """`pwdAccountLockedTime` of an account that an administrator locked (draft-behera, 5.3.3)."""
 
@@ -69,8 +73,8 @@ async def recheck(
 ) -> VerifiedPerson | None:
     """What holds now for a person who signed in with this name before; None when they may no longer.
 
-    That is so when the name is no longer that of the entry, or the account is disabled. A lock after wrong
-    passwords is no reason: anybody can bring it about.
+    That is so when the name is no longer that of the entry, or the account is disabled or expired. A lock
+    after wrong passwords is no reason: anybody can bring it about.
     """
     try:
         person = await resolve_login(snapshot, name)
@@ -79,7 +83,7 @@ async def recheck(
     server = server_of(snapshot, known.person)
     if server is None or identity(person.dn) != identity(known.person.dn):
         return None
-    if await _is_disabled(server, person):
+    if await _is_closed(server, person):
         return None
     logins_are_safer = server.pools[Service.AUTHENTICATE].endpoint.encrypted
     if _may_be_believed(server) or (unencrypted and not logins_are_safer):
@@ -140,14 +144,24 @@ def _without(known: VerifiedPerson, seen: Sequence[Group]) -> VerifiedPerson:
     return replace(known, groups=tuple(each for each in known.groups or () if identity(each.dn) in keys))
 
 
-async def _is_disabled(server: Server, person: Person) -> bool:
-    """Active Directory, 389 Directory Server and eDirectory, OpenLDAP: as far as the account may see it."""
-    entry = await _entry(server, person, (_CONTROL, _LOCKED_AT, *_SWITCHES))
+async def _is_closed(server: Server, person: Person) -> bool:
+    """Whether the account is disabled or has expired, as far as it may be seen.
+
+    Active Directory, 389 Directory Server and eDirectory, OpenLDAP.
+    """
+    entry = await _entry(server, person, (_CONTROL, _LOCKED_AT, _EXPIRES, _ENDS, *_SWITCHES))
     if entry is None:
         return True
-    control = (texts(entry, _CONTROL) or ["0"])[0]
-    if control.isdecimal() and len(control) < 11 and int(control) & int(ACCOUNT_DISABLED):
-        return True
-    if any(each.casefold() == "true" for name in _SWITCHES for each in texts(entry, name)):
-        return True
-    return _FOR_EVER in texts(entry, _LOCKED_AT)
+    now = datetime.now(UTC)
+    return (
+        bool(_number(entry, _CONTROL) & int(ACCOUNT_DISABLED))
+        or any(each.casefold() == "true" for name in _SWITCHES for each in texts(entry, name))
+        or _FOR_EVER in texts(entry, _LOCKED_AT)
+        or 0 < _number(entry, _EXPIRES) <= _UNIX_EPOCH + int(now.timestamp() * 10**7)
+        or any(each <= f"{now:%Y%m%d%H%M%S}" for each in texts(entry, _ENDS))
+    )
+
+
+def _number(entry: Entry, attribute: str) -> int:
+    text = (texts(entry, attribute) or ["0"])[0]
+    return int(text) if text.isdecimal() and len(text) <= 19 else 0

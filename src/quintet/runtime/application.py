@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -67,6 +67,8 @@ class Application:
         self.listeners: list[Trace] = [self.events]
         self.renewers: list[Callable[[Settings], None]] = []
         """Are told new settings before they are used, in a thread, and may refuse them."""
+        self.drains: list[Callable[[], Awaitable[None]]] = []
+        """Close a port, and its connections little by little, before everything else ends."""
         self._connections = Connections(self.settings, trace=self._tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
@@ -213,8 +215,11 @@ async def serve(
                 if on_ready is not None:
                     on_ready(application.running())
                 await _run(application, stop, reload)
-            systemd.stopping()
-            events.log.info("stopping")
+                systemd.stopping()
+                events.log.info("stopping")
+                if http is not None:
+                    http.is_stopping()  # before the ports close, so that a balancer looks elsewhere
+                await asyncio.gather(*(drain() for drain in application.drains))
     return next(each for each in received if each is not signal.SIGHUP)
 
 
@@ -313,6 +318,7 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
         yield None
         return
     # its libraries take half a second to import
+    from quintet.runtime.web_presence import CommunityPresence  # noqa: PLC0415
     from quintet.storage import DatabaseAddress  # noqa: PLC0415
     from quintet.web.serving import Metrics, Sessions, Site, Tokens, serving  # noqa: PLC0415
 
@@ -329,12 +335,15 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
         tokens=Tokens(database),
         attempts=application.attempts,
         observe=metrics.observe,
+        presence=lambda: application.sametime and CommunityPresence(application.sametime.server),
     )
     if application.settings.sametime.port:
         metrics.vital.add(_PORT)
         metrics.parts[_PORT] = lambda: "" if application.sametime else "not listening"
     async with serving(site, metrics) as found:
         application.renewers.append(lambda settings: found.renew(settings.web))
+        limits = application.settings.sametime.limits
+        application.drains.append(lambda: found.drain(limits.closing_seconds))
         application.events.log.info("listening", http=found.http, metrics=found.metrics)
         yield metrics
 
@@ -358,13 +367,15 @@ async def _sametime(application: Application, metrics: "Metrics | None") -> Asyn
 
         metrics.registry.register(SametimeMetrics(server))
         metrics.parts[_PORT] = lambda: "" if server.is_listening else "not listening"
-        metrics.parts["database"] = lambda: "" if server.database_available else "it does not answer"
+        metrics.parts["database"] = lambda: port.database_trouble
     application.sametime = port
     application.requests |= {
         "sessions": port.list_sessions,
         "end-sessions": port.end_sessions,
         "broadcast": port.broadcast,
+        "drain": port.let_go,
     }
+    application.drains.append(server.drain)
     application.events.log.info(
         "listening for Sametime clients",
         port=server.port,

@@ -18,6 +18,7 @@ from quintet.sametime.serving import (
     SignInRefused,
     SlowReader,
     StorageChanged,
+    StorageState,
     TaskFailed,
     TurnedAway,
     UnencryptedClientsAllowed,
@@ -60,11 +61,11 @@ class SametimeEventLogger:
             case ConnectionTurnedAway(cause, address, detail):
                 tell = log.debug if cause in _QUIET else log.info
                 tell("client turned away", cause=cause.value, address=address, detail=detail)
-            case StorageChanged(available, detail):
-                if available:
+            case StorageChanged(state, code, detail):
+                if state is StorageState.AVAILABLE:
                     log.info("database available")
                 else:
-                    log.error("database unavailable: contact lists can't be loaded or saved", code=detail)
+                    log.error("database trouble", effect=state.value, code=code, reason=detail)
             case TaskFailed(what, error, where):
                 log.error("a fault in Quintet", request=what, error=error, where=where)
             case FewOpenFiles(possible, wanted):

@@ -18,13 +18,17 @@ from quintet.sametime.serving import (
     ServiceRefused,
     SignInRefused,
     SlowReader,
+    StorageState,
     TaskFailed,
     TurnedAway,
+    ValueSaved,
 )
+from quintet.sametime.storage import SaveOutcome
 
 _OTHER = "other"
 _CLIENTS = frozenset(each.name.lower() for each in ClientType)
 _REASONS = frozenset(each.name.lower() for each in ReasonCode)
+_OUTCOMES = frozenset(each.value for each in SaveOutcome)
 _SERVICES = frozenset({"announce", *(each.name.lower() for each in ServiceId)})
 
 
@@ -67,7 +71,15 @@ class SametimeMetrics(Collector):
         by_service = self._by(ServiceRefused, "service", _SERVICES)
         for service in sorted(by_service):
             services.add_metric((service,), by_service[service])
-        yield from (sessions, sign_ins, away, services)
+        saves = CounterMetricFamily(
+            "quintet_sametime_values_saved",
+            "Values that clients saved. Merged, replaced: conflicts of two sessions. Other: refused.",
+            labels=("outcome",),
+        )
+        by_outcome = self._by(ValueSaved, "outcome", _OUTCOMES)
+        for outcome in sorted(by_outcome):
+            saves.add_metric((outcome,), by_outcome[outcome])
+        yield from (sessions, sign_ins, away, services, saves)
         yield CounterMetricFamily(
             "quintet_sametime_messages", "Messages passed on between clients.", server.messages
         )
@@ -82,7 +94,12 @@ class SametimeMetrics(Collector):
         yield GaugeMetricFamily(
             "quintet_sametime_database_available",
             "1 while the database of contact lists answers.",
-            float(server.database_available),
+            float(server.database_state is not StorageState.UNAVAILABLE),
+        )
+        yield GaugeMetricFamily(
+            "quintet_sametime_database_writable",
+            "1 while contact lists can be saved.",
+            float(server.database_state is StorageState.AVAILABLE),
         )
 
     def _count(self, kind: type[SametimeTraceEvent]) -> int:

@@ -11,7 +11,13 @@ from quintet.directory import Directory, FileFingerprint, SignInAttempts, finger
 from quintet.ldap import DN
 from quintet.runtime.sametime_events import SametimeEventLogger
 from quintet.runtime.status_socket import SametimeStatus
-from quintet.sametime.serving import LegacyClients, SametimeServer, SametimeSettings, SignInRule
+from quintet.sametime.serving import (
+    LegacyClients,
+    SametimeServer,
+    SametimeSettings,
+    SignInRule,
+    StorageState,
+)
 from quintet.sametime.storage import DatabaseAddress
 from quintet.tls import TlsSettings, make_server_context
 from quintet.web import PortError
@@ -83,6 +89,12 @@ class SametimePort:
             server.port, len(server.sessions()), server.tls_context is not None, server.database_available
         )
 
+    @property
+    def database_trouble(self) -> str:
+        """What the database can't do; empty while it does everything."""
+        state = self.server.database_state
+        return "" if state is StorageState.AVAILABLE else state.value
+
     async def list_sessions(self, _: dict[str, Any]) -> list[dict[str, Any]]:
         """The sessions, for the status socket."""
         return [asdict(each) for each in self.server.sessions()]
@@ -90,6 +102,11 @@ class SametimePort:
     async def end_sessions(self, request: dict[str, Any]) -> int:
         """How many sessions of `name` were ended."""
         return self.server.end_sessions(str(request.get("name", "")))
+
+    async def let_go(self, request: dict[str, Any]) -> dict[str, int]:
+        """Close a share of the sessions, `percent`: how many, and of how many."""
+        count = len(self.server.sessions())
+        return {"closing": self.server.let_go(float(request.get("percent", 0)) / 100), "sessions": count}
 
     async def broadcast(self, request: dict[str, Any]) -> int:
         """In how many sessions `text` is shown."""

@@ -5,7 +5,7 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from quintet.config import ServerLimits
 from quintet.sametime.client import Client
@@ -16,11 +16,15 @@ from quintet.sametime.port import Hold
 from quintet.sametime.settings import SametimeSettings
 from quintet.sametime.trace import SametimeTrace, TaskFailed
 
+if TYPE_CHECKING:
+    from quintet.sametime.services.aware import AwareNotice
+
 
 @final
 class ServerContext:
     """One for each server. `deliver` carries out effects; the server puts it in place.
 
+    `viewers` has what is called with the notices for each viewer of presence, by its id.
     `messages` counts what was passed on from client to client.
     """
 
@@ -36,6 +40,7 @@ class ServerContext:
         self.community = community
         self.tell = tell
         self.clients: dict[str, Client] = {}
+        self.viewers: dict[str, Callable[[AwareNotice], None]] = {}
         self.messages = 0
         self.deliver: Callable[[list[Effect], Client | None], None] = _nothing_to_deliver
         self._tasks: set[asyncio.Task[None]] = set()

@@ -96,6 +96,8 @@ class Delivery:
             if client is not None and client.aware_channel is not None:
                 client.session.channels.send(client.aware_channel, notice.TYPE, data)
                 client.connection.wake()
+            elif viewer := self._context.viewers.get(session):
+                viewer(notice)
         return len(sessions) * len(data)
 
     def _relay(self, effect: e.OpenAt | e.AcceptAt | e.SendAt | e.CloseAt, further: list[e.Effect]) -> int:

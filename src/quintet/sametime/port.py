@@ -34,10 +34,9 @@ from contextlib import suppress
 from enum import Enum, Flag, auto
 from typing import Any, Final, Protocol, final
 
+from quintet.proxy_protocol import ProxyHeaderError, read_proxy_header
 from quintet.sametime.admission import TokenBucket
-from quintet.sametime.errors import MalformedMessageError
 from quintet.sametime.events import SessionEvent
-from quintet.sametime.proxy_protocol import read_proxy_header
 from quintet.sametime.session import SametimeSession, SessionState
 from quintet.sametime.settings import SametimeSettings
 from quintet.sametime.tls_engine import TlsEngine
@@ -310,7 +309,7 @@ class ClientConnection(asyncio.Protocol):
         self._head += data
         try:
             header = read_proxy_header(self._head)
-        except MalformedMessageError as error:
+        except ProxyHeaderError as error:
             self.turn_away(TurnedAway.NO_PROXY_HEADER, str(error))
             return b""
         if header is None:

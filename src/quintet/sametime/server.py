@@ -16,11 +16,13 @@ in one turn of the loop: a change that thousands see keeps no other client waiti
 """
 
 import asyncio
+import math
 import random
 import resource
 import secrets
 import ssl
 from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, final
@@ -66,8 +68,8 @@ from quintet.sametime.services.server_attributes import ServerAbilities
 from quintet.sametime.session import SametimeSession, SessionState
 from quintet.sametime.settings import LegacyClients, SametimeSettings
 from quintet.sametime.sign_in import Rejection, SignIn, TokenValidator
-from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, StorageLimits
-from quintet.sametime.store_keeper import StoreKeeper
+from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, StorageLimits, VersionedValue
+from quintet.sametime.store_keeper import StoredChange, StoreKeeper
 from quintet.sametime.trace import (
     ClientSignedIn,
     ConnectionTurnedAway,
@@ -75,10 +77,12 @@ from quintet.sametime.trace import (
     SametimeTrace,
     SametimeTraceEvent,
     SessionClosed,
+    StorageState,
     TraceCounter,
     TurnedAway,
     UnencryptedClientsAllowed,
 )
+from quintet.sametime.viewers import PresenceChanged, PresenceViewer
 from quintet.sametime.watched_groups import WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
@@ -153,7 +157,9 @@ class SametimeServer:
         )
         self._context = context = ServerContext(settings, directory, self._community, self.tell)
         storage = StorageLimits(limits.value_size, limits.values)
-        self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back)
+        self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back, self._value_saved)
+        self.on_value_saved: Callable[[StoredChange], None] | None = None
+        """Is called with each change of a stored value, for other nodes: see `value_changed`."""
         listed = bool(settings.domains_allowed or settings.domains_denied)
         keep_names = 0.0 if listed else settings.refresh_interval
         self._names = NameCache(directory, limits.cached_names, keep_names, context.now)
@@ -219,7 +225,12 @@ class SametimeServer:
         return self._listener is not None and self._listener.is_serving()
 
     @property
+    def database_state(self) -> StorageState:
+        return self._keeper.state
+
+    @property
     def database_available(self) -> bool:
+        """Whether stored values can be loaded."""
         return self._keeper.available
 
     @property
@@ -238,18 +249,32 @@ class SametimeServer:
         self.settings = self._context.settings = replace(self.settings, **changed)
         return self.settings == settings
 
-    async def close(self) -> None:
-        """Stop listening, close all connections in random order over some seconds, and end."""
+    async def drain(self) -> None:
+        """Stop listening, and close all connections in random order over some seconds."""
         if self._listener is not None:
             self._listener.close()
+        if self._connections:
+            seconds = self._close_slowly(list(self._connections))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds + 1):
+                    await self._all_lost.wait()
+
+    async def close(self) -> None:
+        """Drain, and end."""
+        await self.drain()
+        for connection in tuple(self._connections):
+            connection.abort()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             await asyncio.gather(self._housekeeping, return_exceptions=True)
-        await self._close_connections()
         self._groups.close()
         await self._context.close()
         await self._names.close()
         await self._keeper.close()
+
+    def view_presence(self, user_id: str, changed: PresenceChanged) -> PresenceViewer:
+        """What the user with this ID may see of others, for as long as it is not closed."""
+        return PresenceViewer(self._context, user_id, changed)
 
     # For administrators
 
@@ -272,6 +297,16 @@ class SametimeServer:
         for client in found:
             self._end_for_good(client)
         return len(found)
+
+    def let_go(self, share: float) -> int:
+        """Close a random share of the sessions over some seconds, and go on serving. How many.
+
+        Clients come back by themselves, to the node that a balancer chooses.
+        """
+        clients = tuple(self._context.clients.values())
+        chosen = random.sample(clients, math.ceil(len(clients) * share))
+        self._close_slowly([client.connection for client in chosen])
+        return len(chosen)
 
     async def broadcast(self, text: str) -> int:
         """Show a text to everybody who is signed in. How many sessions."""
@@ -355,7 +390,7 @@ class SametimeServer:
         lists = None
         if person is not None:
             stored = welcome.stored
-            privacy = None if stored is None else stored_privacy(stored.get(PRIVACY_LIST))
+            privacy = self._privacy_of(login.user_id, stored)
             lists = None if stored is None else {key: stored[key] for key in LISTS & stored.keys()}
         record = SessionRecord(self._community.node, login, request.name, now, now, active)
         answer = self._community.sign_in(record, privacy)
@@ -374,12 +409,20 @@ class SametimeServer:
         connection.session.accept_login(login, privacy or PrivacyInfo(deny=False), before or active)
         connection.wake()
         self._context.deliver(answer, None)
+        if privacy is None and self._keeper.available:
+            self._read_privacy(login.user_id)
         auth_type, address = auth_type_name(request), connection.address
         self.tell(
             ClientSignedIn(
                 connection.client_type, auth_type, connection.tls_version, address, welcome.seconds
             )
         )
+
+    def _privacy_of(self, user_id: str, stored: Mapping[int, VersionedValue] | None) -> PrivacyInfo | None:
+        """The privacy list that was read at sign-in; None without one, or if another was stored since."""
+        if stored is None or not self._privacy.is_current(user_id, stored.get(PRIVACY_LIST)):
+            return None
+        return stored_privacy(stored.get(PRIVACY_LIST))
 
     def _login(self, welcome: Welcome) -> LoginInfo:
         login_id = _new_login_id()
@@ -416,19 +459,17 @@ class SametimeServer:
         seconds = self._context.now() - client.signed_in_at
         self.tell(SessionClosed(describe_reason(reason), client.connection.client_type, seconds))
 
-    async def _close_connections(self) -> None:
+    def _close_slowly(self, connections: list[ClientConnection]) -> float:
+        """Close connections in random order. Over how many seconds.
+
+        Clients are given no reason, so they come back by themselves (P101).
+        """
         loop = asyncio.get_running_loop()
-        waiting = list(self._connections)
-        random.shuffle(waiting)
-        seconds = self._limits.shutdown_seconds
-        for nth, connection in enumerate(waiting):
-            loop.call_later(seconds * nth / len(waiting), connection.close)
-        if waiting:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds + 1):
-                    await self._all_lost.wait()
-        for connection in tuple(self._connections):
-            connection.abort()
+        random.shuffle(connections)
+        seconds = self._limits.closing_seconds(len(connections))
+        for nth, connection in enumerate(connections):
+            loop.call_later(seconds * nth / len(connections), connection.close)
+        return seconds
 
     # Looking after it
 
@@ -436,7 +477,29 @@ class SametimeServer:
         self._values.available_again()
         for client in tuple(self._context.clients.values()):
             if client.privacy is None:
-                self._context.spawn("read privacy", self._privacy.read_again(client))
+                self._read_privacy(client.login.user_id)
+
+    def _read_privacy(self, user_id: str) -> None:
+        self._context.spawn("read privacy", self._privacy.read_again(user_id))
+
+    def _value_saved(self, change: StoredChange) -> None:
+        """A session here stored a value."""
+        self._tell_sessions(change)
+        if self.on_value_saved is not None:
+            self.on_value_saved(change)
+
+    def value_changed(self, change: StoredChange) -> None:
+        """Another node stored a value: the sessions here go on with it."""
+        self._tell_sessions(change)
+        if change.key == PRIVACY_LIST:
+            self._read_privacy(change.user_id)
+
+    def _tell_sessions(self, change: StoredChange) -> None:
+        if change.key == PRIVACY_LIST:
+            self._privacy.saved(change.user_id, change.version)
+        for session in self._community.presence.sessions_of(change.user_id):
+            if session in self._context.clients:
+                self._values.changed(self._context.clients[session], change.key)
 
     async def _keep_house(self) -> None:
         """Show idle clients that the server is there, and find out whether users still may be."""

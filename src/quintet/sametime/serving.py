@@ -23,11 +23,14 @@ from quintet.sametime.trace import (
     SignInRefused,
     SlowReader,
     StorageChanged,
+    StorageState,
     TaskFailed,
     TurnedAway,
     UnencryptedClientsAllowed,
     ValueSaved,
 )
+from quintet.sametime.viewers import PresenceViewer
+from quintet.sametime.wire.blocks import StatusCode, StatusFlag, UserStatus
 
 __all__ = [
     "ClientIgnored",
@@ -38,6 +41,7 @@ __all__ = [
     "FewOpenFiles",
     "GroupRead",
     "LegacyClients",
+    "PresenceViewer",
     "PrivacyKept",
     "ReasonCode",
     "SametimeServer",
@@ -50,9 +54,13 @@ __all__ = [
     "SignInRefused",
     "SignInRule",
     "SlowReader",
+    "StatusCode",
+    "StatusFlag",
     "StorageChanged",
+    "StorageState",
     "TaskFailed",
     "TurnedAway",
     "UnencryptedClientsAllowed",
+    "UserStatus",
     "ValueSaved",
 ]

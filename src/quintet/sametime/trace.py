@@ -87,11 +87,20 @@ class SlowReader:
     unsent: int
 
 
+class StorageState(Enum):
+    """What the database of stored values can do."""
+
+    AVAILABLE = "values can be loaded and saved"
+    READ_ONLY = "values can be loaded, but not saved"
+    UNAVAILABLE = "values can't be loaded or saved"
+
+
 @dataclass(frozen=True, slots=True)
 class StorageChanged:
-    """The database stopped or began to answer."""
+    """The database can do more or less than before. `code` and `detail` are those of the error."""
 
-    available: bool
+    state: StorageState
+    code: str = ""
     detail: str = ""
 
 
@@ -169,7 +178,7 @@ SametimeTraceEvent = (
 SametimeTrace = Callable[[SametimeTraceEvent], None]
 
 _COUNTED: Final = frozenset(
-    {"cause", "client_type", "auth_type", "tls", "reason", "service", "what", "outcome", "available"}
+    {"cause", "client_type", "auth_type", "tls", "reason", "service", "what", "outcome", "state"}
 )
 _MOST_KINDS: Final = 10_000
 

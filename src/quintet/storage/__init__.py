@@ -3,8 +3,17 @@
 `Database` connects; who keeps something there brings its own tables. `TokenStore` keeps bearer tokens.
 """
 
-from quintet.storage.database import DEFAULT_FILE, Database, DatabaseAddress, DatabaseKind
-from quintet.storage.errors import DatabaseUrlError, MigrationError, StorageError, StorageUnavailableError
+from quintet.storage.address import DEFAULT_FILE, DatabaseAddress, DatabaseKind, DatabaseTls
+from quintet.storage.database import Database
+from quintet.storage.errors import (
+    DatabaseUrlError,
+    MigrationError,
+    NewerSchemaError,
+    RejectedValueError,
+    StorageError,
+    StorageReadOnlyError,
+    StorageUnavailableError,
+)
 from quintet.storage.tokens import BearerToken, TokenScope, TokenStore
 
 __all__ = [
@@ -13,9 +22,13 @@ __all__ = [
     "Database",
     "DatabaseAddress",
     "DatabaseKind",
+    "DatabaseTls",
     "DatabaseUrlError",
     "MigrationError",
+    "NewerSchemaError",
+    "RejectedValueError",
     "StorageError",
+    "StorageReadOnlyError",
     "StorageUnavailableError",
     "TokenScope",
     "TokenStore",

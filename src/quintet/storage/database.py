@@ -1,19 +1,29 @@
-"""The connection to SQL: from a URL to an engine whose tables are up to date.
+"""The connection to SQL: from an address to an engine whose tables are up to date.
 
 SQLite needs no server and keeps everything in one file, which only its owner can read. PostgreSQL is for
 larger communities and for several nodes. Nothing above this module knows which of them it is.
 
-Every statement has a time limit, and every failure becomes a `StorageUnavailableError` without the
-statement's parameters, because these are what users keep.
+Theory of operation
+-------------------
+Transactions that write are READ COMMITTED on PostgreSQL, whatever the role's default is, so that a statement
+after a row lock sees what the other holder committed; on SQLite they hold the write lock from the beginning.
+Every statement has a time limit, and every failure becomes a `StorageError` without the statement's
+parameters, because these are what users keep. PostgreSQL ends the transaction of a node that stopped in the
+middle of it (`_IDLE_SECONDS`), so that its row locks stop no other node.
+
+Migrations are one transaction under a lock, so nodes that start together migrate once. They only add: the
+previous release goes on working with the tables of the next one. `schema_support` names the oldest revision
+whose program works with the tables; a program that meets tables newer than its own asks that, and leaves them
+alone.
 """
 
 import asyncio
+import errno
 import os
 import sqlite3
+import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from enum import Enum
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self, final
 
@@ -22,70 +32,40 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Connection, event, inspect, text
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from quintet.files import PRIVATE
-from quintet.storage.errors import DatabaseUrlError, MigrationError, StorageUnavailableError
-
-DEFAULT_FILE: Final = "quintet.db"
+from quintet.storage.address import DatabaseAddress, DatabaseKind
+from quintet.storage.errors import (
+    MigrationError,
+    NewerSchemaError,
+    RejectedValueError,
+    StorageError,
+    StorageReadOnlyError,
+    StorageUnavailableError,
+)
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK: Final = 0x5155494E544554  # of PostgreSQL, for all nodes of a community
-_POOL: Final = 8
+_READERS: Final = 2  # loads share queries
+_WRITERS: Final = 6
+_IDLE_SECONDS: Final = 10
 _STATEMENT_SECONDS: Final = 5.0
 _MIGRATION_SECONDS: Final = 300.0
+_NOTHING_STORED: Final = frozenset({"25006", "42501", "53100"})  # read-only, no right to, disk full
+_SQLITE_NOTHING_STORED: Final = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
 _FAILURES: Final = (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
-class DatabaseKind(Enum):
-    SQLITE = "sqlite"
-    POSTGRESQL = "postgresql"
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseAddress:
-    """Where values are kept. `location` is a file's path, or asyncpg's URL, which may hold a password."""
-
-    kind: DatabaseKind
-    location: str
-
-    @classmethod
-    def parse(cls, url: str, folder: Path) -> Self:
-        """The address in a URL; relative SQLite paths are below `folder`. Empty is a file there.
-
-        `sqlite:///FILE`, `postgresql://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full&sslrootcert=FILE`.
-        Raises DatabaseUrlError, which never shows the password.
-        """
-        if not url.strip():
-            return cls(DatabaseKind.SQLITE, str(folder / DEFAULT_FILE))
-        try:
-            parsed = make_url(url.strip())
-        except (ArgumentError, ValueError):
-            raise DatabaseUrlError("the database is not given as a URL", fix=_EXAMPLES) from None
-        name = parsed.drivername.partition("+")[0]
-        if name == "sqlite":
-            if not parsed.database or parsed.database == ":memory:":
-                raise DatabaseUrlError("the SQLite URL names no file", fix=_EXAMPLES)
-            return cls(DatabaseKind.SQLITE, str(folder / parsed.database))
-        if name in ("postgresql", "postgres"):
-            plain = parsed.set(drivername="postgresql")
-            return cls(DatabaseKind.POSTGRESQL, plain.render_as_string(hide_password=False))
-        raise DatabaseUrlError(f"databases of the kind {name!r} are not supported", fix=_EXAMPLES)
-
-    @property
-    def shown(self) -> str:
-        """The address for logs and messages, without the password."""
-        if self.kind is DatabaseKind.SQLITE:
-            return self.location
-        return make_url(self.location).render_as_string(hide_password=True)
-
-    def __repr__(self) -> str:
-        return f"DatabaseAddress({self.kind.name}, {self.shown!r})"
-
-
-_EXAMPLES: Final = "Use sqlite:///quintet.db or postgresql://USER:PASSWORD@HOST/DATABASE"
+_ISOLATION: Final[dict[DatabaseKind, dict[str, str]]] = {
+    DatabaseKind.SQLITE: {},
+    DatabaseKind.POSTGRESQL: {"isolation_level": "READ COMMITTED"},
+}
+_TLS_FIX: Final = (
+    "sslrootcert=FILE in the URL names the CA certificate of the server; sslmode=disable does not encrypt"
+)
 
 
 @final
@@ -94,8 +74,10 @@ class Database:
 
     def __init__(self, address: DatabaseAddress) -> None:
         self.address = address
-        self._writing = _engine(address)
-        self._reading = _engine(address, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+        self._writing = _engine(address, pool_size=_WRITERS, **_ISOLATION[address.kind])
+        self._reading = _engine(
+            address, pool_size=_READERS, isolation_level="AUTOCOMMIT", pool_reset_on_return=None
+        )
         if address.kind is DatabaseKind.SQLITE:
             event.listen(self._writing.sync_engine, "begin", _begin_immediate)
             for each in (self._writing, self._reading):
@@ -129,21 +111,31 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction, committed when the context ends without an error."""
-        async with self._translated(_STATEMENT_SECONDS), self._writing.begin() as connection:
-            yield connection
+        """A transaction, committed when the context ends without an error.
+
+        Raises StorageReadOnlyError too. Then the next connections are new ones: what was the primary server
+        may have become a standby, and the address lead to another one.
+        """
+        try:
+            async with self._translated(_STATEMENT_SECONDS), self._writing.begin() as connection:
+                yield connection
+        except StorageReadOnlyError:
+            await self.close()
+            raise
 
     async def migrate(self) -> None:
         """Bring the tables up to date, as one transaction under a lock. Newer tables are left alone.
 
-        A file is created with mode 0600. Raises StorageUnavailableError, MigrationError.
+        A file is created with mode 0600. Raises StorageUnavailableError; MigrationError, also as
+        NewerSchemaError.
         """
         self._create_file()
+        scripts = await asyncio.to_thread(_read_scripts)
         async with self._translated(_MIGRATION_SECONDS), self._writing.begin() as connection:
             if self.address.kind is DatabaseKind.POSTGRESQL:
                 await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
             try:
-                await connection.run_sync(_upgrade)
+                await connection.run_sync(_upgrade, scripts, self.address.shown)
             except (SQLAlchemyError, asyncpg.PostgresError) as error:
                 raise MigrationError(
                     f"the tables in {self.address.shown} could not be brought up to date ({_cause(error)})",
@@ -151,10 +143,19 @@ class Database:
                 ) from error
 
     def _create_file(self) -> None:
+        """Make the file of SQLite, and leave one that exists alone.
+
+        To close any descriptor of a file gives up all locks that the process has on it. Without these another
+        process, whose last connection ends, takes SQLite's journal away, and the database is damaged.
+        """
         if self.address.kind is not DatabaseKind.SQLITE:
             return
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
         try:
-            os.close(os.open(self.address.location, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, PRIVATE))
+            with suppress(FileExistsError):
+                os.close(os.open(self.address.location, flags, PRIVATE))
+            if not os.access(self.address.location, os.R_OK | os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
             raise StorageUnavailableError(
                 f"{self.address.shown}: {error.strerror}",
@@ -167,18 +168,26 @@ class Database:
             async with asyncio.timeout(seconds):
                 yield
         except _FAILURES as error:
-            why = _cause(error)
-            raise StorageUnavailableError(f"the database {self.address.shown} failed ({why})") from error
+            kind = _kind_of(error)
+            fix = _TLS_FIX if self.address.tls and isinstance(error, ConnectionError | ssl.SSLError) else None
+            raise kind(f"the database {self.address.shown} failed ({_cause(error)})", fix=fix) from error
 
 
 def _engine(address: DatabaseAddress, **options: Any) -> AsyncEngine:
-    options |= {"hide_parameters": True, "pool_size": _POOL, "max_overflow": 0, "pool_timeout": 4.0}
+    options |= {"hide_parameters": True, "max_overflow": 0, "pool_timeout": 4.0}
     if address.kind is DatabaseKind.SQLITE:
         url = f"sqlite+aiosqlite:///{address.location}"
         return create_async_engine(url, connect_args={"timeout": _STATEMENT_SECONDS}, **options)
 
     async def connect(*_: Any, **__: Any) -> Any:
-        return await asyncpg.connect(address.location, timeout=_STATEMENT_SECONDS)
+        connection = await asyncpg.connect(
+            address.location,
+            timeout=_STATEMENT_SECONDS,
+            ssl=address.tls.context() if address.tls else False,
+            server_settings={"application_name": "quintet"},
+        )
+        await connection.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+        return connection
 
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_pre_ping=True, **options)
 
@@ -194,15 +203,45 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _upgrade(connection: Connection) -> None:
+def _read_scripts() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["connection"] = connection
     scripts = ScriptDirectory.from_config(config)
-    known = {each.revision for each in scripts.walk_revisions()}
-    found = MigrationContext.configure(connection).get_current_heads()
-    if set(found) <= known:
+    for _ in scripts.walk_revisions():
+        pass  # it reads and imports them
+    return scripts
+
+
+def _upgrade(connection: Connection, scripts: ScriptDirectory, shown: str) -> None:
+    found = MigrationContext.configure(connection).get_current_revision()
+    head = scripts.get_current_head()
+    if found == head:
+        return
+    if found is None or found in {each.revision for each in scripts.walk_revisions()}:
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        return
+    oldest = None
+    if inspect(connection).has_table("schema_support"):
+        oldest = connection.execute(text("SELECT MAX(oldest_revision) FROM schema_support")).scalar()
+    if oldest is None or head is None or oldest > head:
+        raise NewerSchemaError(
+            f"the tables in {shown} are those of a newer release of Quintet (schema {found}), with which this"
+            f" one (schema {head}) does not work",
+            fix="Install the newer release here, or restore the backup that was made before it",
+        )
+
+
+def _kind_of(error: BaseException) -> type[StorageError]:
+    original = getattr(error, "orig", None) or error
+    sqlite = getattr(original, "sqlite_errorcode", 0) & 0xFF  # without the extended part
+    if getattr(original, "sqlstate", None) in _NOTHING_STORED or sqlite in _SQLITE_NOTHING_STORED:
+        return StorageReadOnlyError
+    if isinstance(error, DataError | IntegrityError):
+        return RejectedValueError
+    return StorageUnavailableError
 
 
 def _cause(error: BaseException) -> str:

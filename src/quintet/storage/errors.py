@@ -3,9 +3,12 @@
 ::
 
     StorageError
-    ├── DatabaseUrlError          the URL cannot be used
-    ├── MigrationError            the tables could not be brought up to date
-    └── StorageUnavailableError   the database gave no answer, or none that helps
+    ├── DatabaseUrlError               the URL cannot be used
+    ├── MigrationError                 the tables could not be brought up to date
+    │   └── NewerSchemaError           a newer release changed them so that this one cannot work with them
+    ├── RejectedValueError             the database does not take such a value
+    └── StorageUnavailableError        the database gave no answer, or none that helps
+        └── StorageReadOnlyError       it can be read, but nothing can be stored
 """
 
 from typing import ClassVar
@@ -37,7 +40,25 @@ class MigrationError(StorageError):
     code = "STORAGE-MIGRATION"
 
 
+class NewerSchemaError(MigrationError):
+    """The tables are those of a newer release, and have changed in more than additions."""
+
+    code = "STORAGE-NEWER"
+
+
+class RejectedValueError(StorageError):
+    """The database answers, but does not take this value or this ID."""
+
+    code = "STORAGE-REJECTED"
+
+
 class StorageUnavailableError(StorageError):
     """The database could not be asked. It may be asked again."""
 
     code = "STORAGE-UNAVAILABLE"
+
+
+class StorageReadOnlyError(StorageUnavailableError):
+    """The database answers, but stores nothing: a standby, a full disk, or missing rights."""
+
+    code = "STORAGE-READ-ONLY"

@@ -10,13 +10,16 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Self, final
 
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text, delete, insert, select, update
 
-from quintet.storage.database import Database, DatabaseAddress
+from quintet.storage.address import DatabaseAddress
+from quintet.storage.database import Database
+from quintet.storage.errors import StorageUnavailableError
 
 metadata = MetaData()
 
@@ -111,8 +114,9 @@ class TokenStore:
         if found["expires_at"] <= now:
             return None
         if found["used_at"] is None or now - found["used_at"] >= USED_EVERY:
-            async with self._database.writing() as connection:
-                await connection.execute(update(bearer_token).where(same).values(used_at=now))
+            with suppress(StorageUnavailableError):  # a standby still tells who may do what
+                async with self._database.writing() as connection:
+                    await connection.execute(update(bearer_token).where(same).values(used_at=now))
         return _token(found)
 
     async def all(self) -> tuple[BearerToken, ...]:

@@ -88,6 +88,11 @@ async def rechecked(site: Site, session: WebSession) -> WebSession | None:
     return session
 
 
+async def is_signed_in(site: Site, session: WebSession) -> bool:
+    """Whether a session goes on, for what lasts longer than a request. Asking is no use of the session."""
+    return not site.sessions.has_ended(session) and await rechecked(site, session) is not None
+
+
 def attributes_of(web: WebSettings) -> tuple[str, ...]:
     """The attributes of people that applications are told."""
     return tuple(dict.fromkeys(each.user_attribute for each in web.applications))

@@ -118,17 +118,17 @@ def make_api(site: Site) -> FastAPI:
             raise _ProblemError(problem(401, code="invalid-token", headers=headers))
         return token
 
-    async def reader(
-        request: Request, token: Annotated[BearerToken | None, Depends(program)]
-    ) -> WebSession | None:
+    async def reader(request: Request) -> WebSession | None:
         """A person with a session, or a program with the scope "people"."""
+        token = await program(request)
         if token is None:
             return await signed_in(request)
         _demand(token, TokenScope.PEOPLE)
         return None
 
-    async def administrator(request: Request, token: Annotated[BearerToken | None, Depends(program)]) -> None:
+    async def administrator(request: Request) -> None:
         """An administrator with a session, or a program with the scope "admin"."""
+        token = await program(request)
         if token is not None:
             _demand(token, TokenScope.ADMIN)
         elif not (await signed_in(request)).administrator:
@@ -190,10 +190,9 @@ def make_api(site: Site) -> FastAPI:
         return PersonDocument.of(found)
 
     @api.get("/people/{handle}/card")
-    async def card(
-        request: Request, handle: Handle, token: Annotated[BearerToken | None, Depends(program)]
-    ) -> CardDocument:
+    async def card(request: Request, handle: Handle) -> CardDocument:
         """The business card: set 1 for those who are signed in, set 0 for others."""
+        token = await program(request)
         ident = ident_of(handle)
         if ident is None:
             raise UnknownNameError("not a handle")

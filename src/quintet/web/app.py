@@ -6,8 +6,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quintet.web import forward_auth, photos, servlet, stwebapi
 from quintet.web.api import make_api
@@ -16,6 +16,7 @@ from quintet.web.problem import problem
 from quintet.web.security import Guard
 from quintet.web.site import Site
 
+API = "/api/v1"
 Handler = Callable[[Request, Site], Awaitable[Response]]
 
 
@@ -36,11 +37,19 @@ def make_app(site: Site) -> ASGIApp:
         get("/auth/denied", forward_auth.denied),
         get("/stwebapi/quickfind", stwebapi.quickfind),
         get("/stwebapi/userinfo", stwebapi.userinfo),
-        Mount("/api/v1", app=make_api(site)),
         *page_routes(site),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
-    app.router.redirect_slashes = False
+    pages = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+    pages.router.redirect_slashes = False
+    api = make_api(site)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """The API is mounted by hand: through a router, its requests would pass two stacks of middleware."""
+        if scope["path"].startswith(f"{API}/"):
+            await api({**scope, "root_path": f"{scope.get('root_path', '')}{API}"}, receive, send)
+        else:
+            await pages(scope, receive, send)
+
     return Guard(app, lambda: site.web, site.observe)
 
 

@@ -13,23 +13,28 @@ from quintet.storage import BearerToken, DatabaseAddress, TokenStore
 
 @final
 class Tokens:
-    """The tokens of a community, in the database at `address`, which is opened by the first use."""
+    """The tokens of a community, in the database at `address`, which is opened by the first use.
+
+    Requests that come while it is being opened wait for the same attempt, and share its failure.
+    """
 
     def __init__(self, address: DatabaseAddress) -> None:
         self._address = address
-        self._store: TokenStore | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[TokenStore] | None = None
 
     async def find(self, text: str) -> BearerToken | None:
         """The token with this text, if it is valid. Raises StorageError."""
-        async with self._opening:
-            if self._store is None:
-                self._store = await TokenStore.open(self._address)
-        return await self._store.find(text)
+        opening = self._opening
+        if opening is None or (opening.done() and (opening.cancelled() or opening.exception())):
+            opening = self._opening = asyncio.create_task(TokenStore.open(self._address))
+        return await (await asyncio.shield(opening)).find(text)
 
     async def close(self) -> None:
-        if self._store is not None:
-            await self._store.close()
+        if self._opening is not None:
+            self._opening.cancel()
+            (opened,) = await asyncio.gather(self._opening, return_exceptions=True)
+            if isinstance(opened, TokenStore):
+                await opened.close()
 
 
 def shown_token(request: Request) -> str | None:

@@ -102,6 +102,7 @@ class Metrics:
         )
         self._requests = counter("http_requests", "HTTP requests.", "route", "method", "status")
         self._request_seconds = histogram("http_request_seconds", "Seconds of an HTTP request.", "route")
+        self._of_requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         Gauge("quintet_web_sessions", "Sessions of browsers.", registry=self.registry).set_function(
             lambda: len(sessions)
         )
@@ -142,13 +143,22 @@ class Metrics:
 
     def observe(self, path: str, method: str, status: int, seconds: float) -> None:
         """Count an HTTP request that was answered."""
-        route = route_of(path)
-        self._requests.labels(route, _one_of(method, METHODS), f"{status // 100}xx").inc()
-        self._request_seconds.labels(route).observe(seconds)
+        labels = (route_of(path), _one_of(method, METHODS), status // 100)
+        if labels not in self._of_requests:
+            route, name, hundreds = labels
+            count = self._requests.labels(route, name, f"{hundreds}xx")
+            self._of_requests[labels] = (count, self._request_seconds.labels(route))
+        count, time = self._of_requests[labels]
+        count.inc()
+        time.observe(seconds)
 
     def is_ready(self) -> None:
         """Requests are served from now on."""
         self.phase = Phase.READY
+
+    def is_stopping(self) -> None:
+        """No new requests are wanted from now on."""
+        self.phase = Phase.DRAINING
 
     @property
     def part_names(self) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 import asyncio
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any, final
 from urllib.parse import parse_qs
@@ -33,8 +34,17 @@ from quintet.web.accounts import (
     ident_of,
     sign_in,
 )
-from quintet.web.documents import GroupDocument, MembersDocument, PageDocument, ResolutionDocument
+from quintet.web.documents import (
+    ContainerDocument,
+    GroupDocument,
+    MembersDocument,
+    PageDocument,
+    PersonDocument,
+    ResolutionDocument,
+)
 from quintet.web.links import mail_link, photo_path, telephone_link
+from quintet.web.live import presence_routes
+from quintet.web.presence import PresenceState, presence_now
 from quintet.web.problem import problem, retry_after
 from quintet.web.return_address import return_origin
 from quintet.web.security import (
@@ -52,9 +62,16 @@ from quintet.web.site import PICTURES, Site
 
 _PAGE_SIZE = 100
 _LONGEST_QUERY = 256
+_TINTS = 6
 _WRONG = "The name or the password is wrong."
 _LABELS = {"MailAddress": "Mail", "Telephone": "Telephone", "Title": "Title"}
-_STATIC = {"style.css": "text/css; charset=utf-8", "search.js": "text/javascript; charset=utf-8"}
+_SCRIPT = "text/javascript; charset=utf-8"
+_STATIC = {
+    "style.css": "text/css; charset=utf-8",
+    "search.js": _SCRIPT,
+    "presence.js": _SCRIPT,
+    "icon.svg": "image/svg+xml",
+}
 _NONE = ResolutionDocument(matches=[], exact=False, complete=True, truncated=False)
 
 Page = Callable[[Request, WebSession], Awaitable[Response]]
@@ -74,6 +91,7 @@ def page_routes(site: Site) -> list[BaseRoute]:
         Route("/sign-in", pages.sign_in, methods=["POST"]),
         Route("/sign-out", pages.sign_out, methods=["POST"]),
     ]
+    routes += presence_routes(site)
     return [*routes, *(Route(f"/static/{name}", _static(name, kind)) for name, kind in _STATIC.items())]
 
 
@@ -109,6 +127,7 @@ class _Pages:
         self._templates = Environment(
             loader=PackageLoader("quintet.web"), autoescape=True, undefined=StrictUndefined, auto_reload=False
         )
+        self._templates.filters |= {"initials": _initials, "tint": _tint, "level": _level_name}
 
     def guarded(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         """The page for those who are signed in; others are sent to sign in."""
@@ -202,26 +221,26 @@ class _Pages:
         return self._page("sessions.html", session, count=len(mine))
 
     async def search(self, request: Request, session: WebSession) -> Response:
-        query, found = await self._found(request)
-        return self._page("search.html", session, here="search", query=query, found=found)
+        return await self._found("search.html", request, session)
 
     async def results(self, request: Request, session: WebSession) -> Response:
-        query, found = await self._found(request)
-        return self._page("results.html", session, query=query, found=found)
+        return await self._found("results.html", request, session)
 
     async def browse(self, request: Request, session: WebSession) -> Response:
         dn, token = request.query_params.get("dn", ""), request.query_params.get("page") or None
         page = await self._site.directory.browse(dn or None, page_size=_PAGE_SIZE, token=token)
         found = PageDocument.of(page)
-        return self._page("browse.html", session, here="browse", dn=dn, trail=_trail(dn), found=found)
+        presence = await self._presence(session, found.entries)
+        return self._page(
+            "browse.html", session, here="browse", dn=dn, trail=_trail(dn), found=found, presence=presence
+        )
 
     async def person(self, request: Request, session: WebSession) -> Response:
-        ident = ident_of(request.path_params["handle"])
+        handle = request.path_params["handle"]
+        ident = ident_of(handle)
         if ident is None:
             raise UnknownNameError("not a handle")
-        person, card = await asyncio.gather(
-            find_person(self._site, request.path_params["handle"]), self._card(ident)
-        )
+        person, card = await asyncio.gather(find_person(self._site, handle), self._card(ident))
         if person is None and card is None:
             raise UnknownNameError("no person with this handle")
         fields = card.fields if card else {}
@@ -234,6 +253,8 @@ class _Pages:
             photo=photo_path(ident) if "Photo" in fields else None,
             rows=list(_rows(fields)),
             groups=[GroupDocument.of(each) for each in groups],
+            handle=handle,
+            presence=await self._presence(session, [PersonDocument.of(person)] if person else []),
         )
 
     async def group(self, request: Request, session: WebSession) -> Response:
@@ -241,15 +262,33 @@ class _Pages:
         if group is None:
             raise UnknownGroupError("no group with this handle")
         found = MembersDocument.of(await self._site.directory.members(group.dn))
-        return self._page("group.html", session, found=found)
+        presence = await self._presence(session, found.members)
+        return self._page("group.html", session, found=found, presence=presence)
 
     # Inside.
 
-    async def _found(self, request: Request) -> tuple[str, ResolutionDocument]:
+    async def _found(self, template: str, request: Request, session: WebSession) -> Response:
+        """What has the name `q`; without it, the reader."""
         query = request.query_params.get("q", "").strip()[:_LONGEST_QUERY]
-        if not query:
-            return query, _NONE
-        return query, ResolutionDocument.of(await self._site.directory.resolve(query))
+        me = PersonDocument.of(session.person)
+        found = ResolutionDocument.of(await self._site.directory.resolve(query)) if query else _NONE
+        return self._page(
+            template,
+            session,
+            here="search",
+            query=query,
+            found=found,
+            me=me,
+            presence=await self._presence(session, found.matches if query else [me]),
+        )
+
+    async def _presence(
+        self, session: WebSession, found: Iterable[PersonDocument | GroupDocument | ContainerDocument]
+    ) -> Mapping[str, PresenceState]:
+        """What the reader may see of the people among these, by handle; nothing without a community port."""
+        source = self._site.presence()
+        people = {each.handle: each.id for each in found if isinstance(each, PersonDocument)}
+        return await presence_now(source, session.person.id, people) if source else {}
 
     async def _card(self, ident: str) -> Card | None:
         """The business card; None where there is none, and while its directory can't be asked."""
@@ -299,7 +338,11 @@ class _Pages:
     ) -> Response:
         browsing = self._site.settings().directory.browse
         text = self._templates.get_template(template).render(
-            session=session, here=here, browsing=browsing, **values
+            session=session,
+            here=here,
+            browsing=browsing,
+            live=session is not None and self._site.presence() is not None,
+            **values,
         )
         return HTMLResponse(text, status, {"content-security-policy": PAGE_POLICY})
 
@@ -319,6 +362,23 @@ def _values(name: str, field: Field) -> list[tuple[str, str | None]]:
     if name == "Telephone":
         return [(each.strip(), telephone_link(each.strip())) for each in field.value.split(" / ")]
     return [(field.value, None)]
+
+
+def _initials(name: str) -> str:
+    """One or two characters that stand for a name where there is no photo."""
+    words = [each for each in name.split() if each[0].isalnum()] or [name]
+    return "".join(each[0] for each in dict.fromkeys((words[0], words[-1]))).upper()
+
+
+def _tint(name: str) -> int:
+    """Which of the tints in the style sheet a name has, always the same."""
+    return zlib.crc32(name.encode(errors="replace")) % _TINTS
+
+
+def _level_name(dn: str) -> str:
+    """What a level is called whose entry has no other name than its DN."""
+    trail = _trail(dn)
+    return trail[-1][0] if trail else dn
 
 
 def _trail(dn: str) -> list[tuple[str, str]]:

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from quintet.cards import Field
 from quintet.directory import AmbiguousNameError, DirectoryError, OutOfScopeError, UnknownNameError
+from quintet.web.accounts import current_session
 from quintet.web.problem import problem, problem_of
-from quintet.web.security import session_of
 from quintet.web.site import Site
 
 _LONGEST_ID = 1024
@@ -23,7 +23,7 @@ _PERSONAL = "private, no-cache"
 async def photo(request: Request, site: Site) -> Response:
     """The photo of the person with this ID, with the type that its first bytes tell."""
     public = site.shows_pictures(signed_in=False)
-    signed_in = session_of(request, site.sessions, site.web) is not None
+    signed_in = await current_session(site, request) is not None
     found: Field | None = None
     if public or (signed_in and site.shows_pictures(signed_in=True)):
         try:

@@ -7,6 +7,7 @@ plain answer.
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import socket
 import time
@@ -46,15 +47,13 @@ _USUAL = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
-_HSTS = "max-age=31536000"
-_TRACES_OF_PROXIES = (
-    "forwarded",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
+_RAW_USUAL = tuple((name.encode(), value.encode()) for name, value in _USUAL.items())
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+_TRACES_OF_PROXIES = frozenset(
+    (b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip")
 )
+_CLIENT = "quintet.client"
+"""Where a request's scope keeps who asks, beside the settings by which that was found out."""
 _log = structlog.get_logger()
 
 Observe = Callable[[str, str, int, float], None]
@@ -72,10 +71,18 @@ class HttpPeer:
 
 def client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
     """Who asks. `X-Forwarded-…` counts only when a trusted proxy connects."""
-    peer = _parsed(request.client.host) if request.client else None
-    secure = request.url.scheme == "https"
+    known = request.scope.get(_CLIENT)
+    if known is None or known[0] is not settings:
+        known = request.scope[_CLIENT] = (settings, _client_of(request, settings))
+    found: HttpPeer = known[1]
+    return found
+
+
+def _client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
+    peer = _peer_of(request)
+    secure = request.scope["scheme"] == "https"
     if peer is None or not _within(peer, settings.trusted_proxies):
-        relayed = any(name in request.headers for name in _TRACES_OF_PROXIES)
+        relayed = any(name in _TRACES_OF_PROXIES for name, _ in request.scope["headers"])
         return HttpPeer(peer, secure, local=peer is not None and peer.is_loopback and not relayed)
     # Each proxy adds the address that it saw at the end; what is before the first untrusted one is hearsay.
     for text in reversed(",".join(request.headers.getlist("x-forwarded-for")).split(",")):
@@ -91,7 +98,12 @@ def client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
 
 def is_from_trusted_proxy(request: HTTPConnection, settings: WebSettings) -> bool:
     """Whether one of `QUINTET_TRUSTED_PROXIES` connects, so that what it adds to requests is believed."""
-    peer = _parsed(request.client.host) if request.client else None
+    return request.client is not None and is_trusted_proxy(request.client.host, settings)
+
+
+def is_trusted_proxy(address: str, settings: WebSettings) -> bool:
+    """Whether the address is one of `QUINTET_TRUSTED_PROXIES`."""
+    peer = _parsed(address)
     return peer is not None and _within(peer, settings.trusted_proxies)
 
 
@@ -204,17 +216,18 @@ class Guard:
         request = HTTPConnection(scope)
         begun = False
         started = time.perf_counter()
-        secure = scope["scheme"] == "https" or client_of(request, settings).secure
+        secure = client_of(request, settings).secure
 
         async def dressed(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                headers = MutableHeaders(raw=message.setdefault("headers", []))
-                for name, value in _USUAL.items():
-                    headers.setdefault(name, value)
+                headers = list(message.get("headers", ()))
+                present = {name for name, _ in headers}
+                headers += (each for each in _RAW_USUAL if each[0] not in present)
                 if secure:
-                    headers["strict-transport-security"] = _HSTS
+                    headers.append(_HSTS)
+                message["headers"] = headers
                 if self._observe:
                     seconds = time.perf_counter() - started
                     self._observe(scope["path"], scope["method"], message["status"], seconds)
@@ -286,6 +299,12 @@ class _Body:
         return message
 
 
+def _peer_of(request: HTTPConnection) -> IpAddress | None:
+    address = request.scope.get("client")
+    return _parsed(address[0]) if address else None
+
+
+@functools.lru_cache(4096)
 def _parsed(text: str) -> IpAddress | None:
     try:
         found = ipaddress.ip_address(text.partition("%")[0])

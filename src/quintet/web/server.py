@@ -1,13 +1,19 @@
 """Uvicorn inside our own event loop, with bounds on what a client may send and how long it may take.
 
 Signals belong to the process: a server here ends when its context does, after the requests in flight.
+
+Connections are accepted here and not by uvicorn: before TLS and HTTP, a trusted proxy may say with a PROXY
+protocol header whose connection it passes on. Its first byte tells: neither TLS nor HTTP begins with it. The
+header is read to its last byte and no further, so what follows is as it would be without a proxy.
 """
 
 import asyncio
-import contextlib
+import errno
+import random
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, final
 
@@ -15,6 +21,13 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from quintet.proxy_protocol import (
+    FIXED_SIZE,
+    SIGNATURE,
+    ProxyHeaderError,
+    proxy_header_size,
+    read_proxy_header,
+)
 from quintet.web.errors import PortError
 from quintet.web.problem import problem
 
@@ -27,6 +40,11 @@ IDLE_AFTER = 30
 DRAIN = 5
 """Seconds that requests in flight have at the end."""
 MOST_CONNECTIONS = 2000
+
+_BACKLOG = 2048
+_PAUSE = 1.0
+_OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_Address = tuple[str, int]
 
 
 def _last_answer(status: int) -> bytes:
@@ -53,13 +71,18 @@ class _Protocol(HttpToolsProtocol):
     _fields = 0
     _reading_head = True
     _timer: asyncio.TimerHandle | None = None
+    _ending: asyncio.TimerHandle | None = None
+    client_behind_proxy: _Address | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.client = self.client_behind_proxy or self.client
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        if self._ending is not None:
+            self._ending.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -97,6 +120,12 @@ class _Protocol(HttpToolsProtocol):
         self.transport.write(_INVALID)
         self.transport.close()
 
+    def shutdown(self) -> None:
+        """Close the connection when the request in flight is answered, and in DRAIN seconds in any case."""
+        super().shutdown()
+        if self._ending is None and not self.transport.is_closing():
+            self._ending = self.loop.call_later(DRAIN, self.transport.close)
+
     def _count(self, *parts: bytes) -> None:
         self._fields += sum(map(len, parts))
         if self._fields > LARGEST_HEAD:
@@ -127,13 +156,128 @@ class _Server(uvicorn.Server):
         yield
 
 
-@asynccontextmanager
-async def listening(app: ASGIApp, address: str, port: int, key: str, ssl: Any = None) -> AsyncIterator[int]:
-    """Serve `app` while the context is open, and yield the port: a free one for port 0.
+@final
+class Listener:
+    """An open port. `trusted` says of an address whether a PROXY header from there counts."""
 
-    `key` is the setting of the port. `ssl` is a server's `SSLContext`. Raises PortError.
+    def __init__(
+        self,
+        server: uvicorn.Server,
+        sock: socket.socket,
+        tls: ssl.SSLContext | None,
+        trusted: Callable[[str], bool],
+    ) -> None:
+        self.port: int = sock.getsockname()[1]
+        self._server = server
+        self._socket = sock
+        self._tls = tls
+        self._trusted = trusted
+        self._loop = asyncio.get_running_loop()
+        self._beginning: set[asyncio.Task[None]] = set()
+        self._accepting = self._loop.create_task(self._accept())
+
+    async def drain(self, seconds: Callable[[int], float]) -> None:
+        """Accept no more connections, and close those that are open in random order.
+
+        `seconds` says over how long, by their number. A request in flight has DRAIN seconds more.
+        """
+        await self.close()
+        connections = list(self._server.server_state.connections)
+        random.shuffle(connections)
+        pause = seconds(len(connections)) / max(1, len(connections))
+        for each in connections:
+            each.shutdown()
+            await asyncio.sleep(pause)
+
+    async def close(self) -> None:
+        """Accept no more connections."""
+        tasks = (self._accepting, *self._beginning)
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._socket.close()
+
+    async def _accept(self) -> None:
+        while True:
+            try:
+                connection, peer = await self._loop.sock_accept(self._socket)
+            except OSError as error:
+                if error.errno in _OUT_OF_RESOURCES:
+                    await asyncio.sleep(_PAUSE)
+                continue
+            task = self._loop.create_task(self._begin(connection, peer[0]))
+            self._beginning.add(task)
+            task.add_done_callback(self._beginning.discard)
+
+    async def _begin(self, connection: socket.socket, peer: str) -> None:
+        """Serve a connection. One that does not begin as it should is closed without an answer."""
+        try:
+            client = None
+            if self._trusted(peer):
+                async with asyncio.timeout(HEAD_WITHIN):
+                    client = await self._read_proxy_header(connection)
+        except (OSError, TimeoutError, ProxyHeaderError):
+            connection.close()
+            return
+        except asyncio.CancelledError:
+            connection.close()
+            raise
+        with suppress(OSError):  # the handshake of TLS failed
+            await self._loop.connect_accepted_socket(
+                lambda: self._protocol(client),
+                connection,
+                ssl=self._tls,
+                ssl_handshake_timeout=HEAD_WITHIN if self._tls else None,
+            )
+
+    def _protocol(self, client: _Address | None) -> _Protocol:
+        protocol = _Protocol(self._server.config, self._server.server_state, {}, self._loop)
+        protocol.client_behind_proxy = client
+        return protocol
+
+    async def _read_proxy_header(self, connection: socket.socket) -> _Address | None:
+        """The address that a proxy names; None without a header, and for a check by the proxy itself."""
+        await self._until_readable(connection)
+        if connection.recv(1, socket.MSG_PEEK) != SIGNATURE[:1]:
+            return None
+        data = await self._read(connection, FIXED_SIZE)
+        data += await self._read(connection, (proxy_header_size(data) or FIXED_SIZE) - FIXED_SIZE)
+        header = read_proxy_header(data)
+        return (header.address, header.port) if header and header.address else None
+
+    async def _read(self, connection: socket.socket, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = await self._loop.sock_recv(connection, size - len(data))
+            if not more:
+                raise ConnectionResetError
+            data += more
+        return data
+
+    async def _until_readable(self, connection: socket.socket) -> None:
+        readable = asyncio.Event()
+        self._loop.add_reader(connection, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            self._loop.remove_reader(connection)
+
+
+@asynccontextmanager
+async def listening(
+    app: ASGIApp,
+    address: str,
+    port: int,
+    key: str,
+    tls: ssl.SSLContext | None = None,
+    trusted: Callable[[str], bool] = lambda _: False,
+) -> AsyncIterator[Listener]:
+    """Serve `app` while the context is open, at a free port for 0.
+
+    `key` is the setting of the port. `tls` is a server's context. A PROXY header is believed of the
+    addresses that are `trusted`. Raises PortError.
     """
-    listener = _listener(address, port, key)
+    sock = _bound(address, port, key)
     config = uvicorn.Config(
         app,
         http=_Protocol,
@@ -147,29 +291,32 @@ async def listening(app: ASGIApp, address: str, port: int, key: str, ssl: Any = 
         timeout_keep_alive=IDLE_AFTER,
         timeout_graceful_shutdown=DRAIN,
     )
-    config.load()
-    config.ssl = ssl
     server = _Server(config)
-    serving = asyncio.create_task(server.serve([listener]))
+    serving = asyncio.create_task(server.serve(sockets=[]))
     try:
         while not server.started and not serving.done():  # noqa: ASYNC110  # uvicorn sets no event
             await asyncio.sleep(0.005)
         if serving.done():
             await serving
-        yield listener.getsockname()[1]
+        listener = Listener(server, sock, tls, trusted)
+        try:
+            yield listener
+        finally:
+            await listener.close()
     finally:
         server.should_exit = True
-        with contextlib.suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError):
             await serving
-        listener.close()
+        sock.close()
 
 
-def _listener(address: str, port: int, key: str) -> socket.socket:
+def _bound(address: str, port: int, key: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
+        listener.listen(_BACKLOG)
         listener.setblocking(False)
     except OSError as error:
         listener.close()

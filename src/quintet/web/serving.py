@@ -1,7 +1,7 @@
 """The listeners of the HTTP front, as the settings say: the interface of the package for who starts it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,11 +10,24 @@ from quintet.tls import RenewableContext
 from quintet.web.app import make_app
 from quintet.web.bearer import Tokens
 from quintet.web.monitoring import Metrics, Phase, make_monitoring_app
-from quintet.web.server import listening
+from quintet.web.presence import Availability, PresenceState, PresenceView
+from quintet.web.security import is_trusted_proxy
+from quintet.web.server import Listener, listening
 from quintet.web.sessions import Sessions
 from quintet.web.site import Site
 
-__all__ = ["Listening", "Metrics", "Phase", "Sessions", "Site", "Tokens", "serving"]
+__all__ = [
+    "Availability",
+    "Listening",
+    "Metrics",
+    "Phase",
+    "PresenceState",
+    "PresenceView",
+    "Sessions",
+    "Site",
+    "Tokens",
+    "serving",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +37,17 @@ class Listening:
     http: str | None
     metrics: str | None
     tls: RenewableContext | None = None
+    listener: Listener | None = None
 
     def renew(self, settings: WebSettings) -> None:
         """Show new connections the key of these settings. Raises `StoreError`, `TlsSettingsError`."""
         if self.tls is not None and settings.tls is not None:
             self.tls.renew(settings.tls)
+
+    async def drain(self, seconds: Callable[[int], float]) -> None:
+        """Close the HTTP port, and its connections over so many seconds. Health checks are still answered."""
+        if self.listener is not None:
+            await self.listener.drain(seconds)
 
 
 @asynccontextmanager
@@ -40,23 +59,33 @@ async def serving(site: Site, metrics: Metrics) -> AsyncIterator[Listening]:
     """
     web = site.web
     async with AsyncExitStack() as stack:
-        http = health = tls = None
+        http = health = tls = listener = None
         if web.metrics_port:
             app = make_monitoring_app(metrics, lambda: site.web.ready_needs)
             key = "QUINTET_METRICS_PORT"
-            port = await stack.enter_async_context(listening(app, web.metrics_address, web.metrics_port, key))
-            health = f"http://{_host(web.metrics_address)}:{port}"
+            checks = await stack.enter_async_context(
+                listening(app, web.metrics_address, web.metrics_port, key)
+            )
+            health = f"http://{_host(web.metrics_address)}:{checks.port}"
         if web.port:
             if web.tls is not None:
                 tls = await asyncio.to_thread(RenewableContext, web.tls)
-            port = await stack.enter_async_context(
-                listening(make_app(site), web.address, web.port, "QUINTET_HTTP_PORT", tls and tls.context)
+            listener = await stack.enter_async_context(
+                listening(
+                    make_app(site),
+                    web.address,
+                    web.port,
+                    "QUINTET_HTTP_PORT",
+                    tls and tls.context,
+                    lambda address: is_trusted_proxy(address, site.web),
+                )
             )
-            http = web.public_url or f"{'https' if tls else 'http'}://{_host(web.address)}:{port}"
+            http = web.public_url or f"{'https' if tls else 'http'}://{_host(web.address)}:{listener.port}"
         try:
-            yield Listening(http, health, tls)
+            yield Listening(http, health, tls, listener)
         finally:
-            metrics.phase = Phase.DRAINING
+            metrics.is_stopping()
+            site.streams.close()
             if site.tokens is not None:
                 await site.tokens.close()
 

@@ -5,6 +5,7 @@ nothing of its reason, and its status is 200, since clients read the body.
 """
 
 import base64
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
@@ -14,7 +15,7 @@ from starlette.responses import Response
 
 from quintet.cards import ANONYMOUS, AUTHENTICATED, Card, Field
 from quintet.directory import DirectoryError
-from quintet.web.security import session_of
+from quintet.web.accounts import current_session
 from quintet.web.site import Site
 
 PATH = "/servlet/UserInfoServlet"
@@ -27,13 +28,16 @@ _LONGEST_USER = 1024
 """Bytes of `userId`, as of every name that users send."""
 
 _TYPE = "text/xml; charset=UTF-8"
-_NEW_LINES = ("\r\n", "\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
+_LINE_END = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What is none of the characters of XML 1.0 (2.2)."""
+_IN_ATTRIBUTES = {ord(each): f"&#{ord(each)};" for each in "\t\n\r\x85\u2028\u2029"} | {ord('"'): "&quot;"}
 _log = structlog.get_logger()
 
 
 async def servlet(request: Request, site: Site) -> Response:
     """Operations 1 (given details of a user), 2 (details in a set) and 3 (the values of a set for a user)."""
-    signed_in = session_of(request, site.sessions, site.web) is not None
+    signed_in = await current_session(site, request) is not None
     try:
         answer = await _answer(site, _parameters(request.scope["query_string"]), signed_in=signed_in)
     except (DirectoryError, ValueError) as error:
@@ -83,30 +87,16 @@ def _document(ident: str | None, fields: Iterable[tuple[str, Field]]) -> str:
 def _value(field: Field) -> str:
     if isinstance(field.value, bytes):
         return base64.b64encode(field.value).decode()
-    text = field.value
-    for each in _NEW_LINES:
-        text = text.replace(each, " ")
-    return _escaped(text)
+    return _escaped(_LINE_END.sub(" ", field.value))
 
 
 def _attribute(text: str) -> str:
     """Escaped so that a reader gets the very text: XML would make blanks of tabs and line breaks."""
-    text = _escaped(text).replace('"', "&quot;")
-    for each in "\t\n\r\x85\u2028\u2029":
-        text = text.replace(each, f"&#{ord(each)};")
-    return text
+    return _escaped(text).translate(_IN_ATTRIBUTES)
 
 
 def _escaped(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(each if _is_xml(each) else "\ufffd" for each in text)
-
-
-def _is_xml(char: str) -> bool:
-    """The characters of XML 1.0 (2.2)."""
-    return (
-        char in "\t\n\r" or "\x20" <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd" or char >= "\U00010000"
-    )
+    return _NOT_XML.sub("\ufffd", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def _parameters(query: bytes) -> dict[str, str]:

@@ -61,6 +61,8 @@ class Sessions:
         self._clock = clock
         self._by_key: dict[str, WebSession] = {}
         self._by_verify_key: dict[str, WebSession] = {}
+        self.on_end: Callable[[WebSession], None] = lambda _: None
+        """Is called with each session that has ended."""
 
     def begin(
         self, login: str, person: Person | VerifiedPerson, *, administrator: bool
@@ -106,6 +108,12 @@ class Sessions:
         session.used = now
         return session
 
+    def has_ended(self, session: WebSession) -> bool:
+        """Whether a session is over; asking is no use of it."""
+        if _is_over(session, self._clock()):
+            self._drop(session.key)
+        return session.key not in self._by_key
+
     def needs_check(self, session: WebSession) -> bool:
         """Whether the person was last seen in the directory too long ago."""
         return self._clock() - session.checked >= RECHECK
@@ -141,6 +149,7 @@ class Sessions:
         session = self._by_key.pop(key, None)
         if session is not None:
             del self._by_verify_key[session.verify_key]
+            self.on_end(session)
 
 
 def verify_id(ident: str) -> str:

@@ -12,6 +12,8 @@ from quintet.cards import ANONYMOUS, AUTHENTICATED, Cards, ids_in_set
 from quintet.config import CardSettings, Detail, Settings, WebSettings
 from quintet.directory import Directory, LocalAttempts, SignInAttempts
 from quintet.web.bearer import Tokens
+from quintet.web.event_stream import EventStreams
+from quintet.web.presence import PresenceSource
 from quintet.web.remembered import RememberedPairs
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
@@ -43,7 +45,7 @@ class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
     `attempts` limits failed sign-ins, together with those at other ports. `observe` gets path, method, status
-    and seconds of every request.
+    and seconds of every request. `presence` returns that of the community port, None while there is none.
     """
 
     directory: Directory
@@ -55,6 +57,11 @@ class Site:
     pairs: RememberedPairs = field(default_factory=RememberedPairs)
     tokens: Tokens | None = None
     observe: Observe | None = None
+    streams: EventStreams = field(default_factory=EventStreams)
+    presence: Callable[[], PresenceSource | None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self.sessions.on_end = self.streams.session_ended
 
     @property
     def web(self) -> WebSettings:

@@ -15,8 +15,8 @@ from quintet.directory import (
     Person,
     UnknownNameError,
 )
+from quintet.web.accounts import current_session
 from quintet.web.problem import problem, problem_of
-from quintet.web.security import session_of
 from quintet.web.site import Site
 
 _LONGEST = 1024
@@ -26,7 +26,7 @@ _WORDS = {"true": (True, False), "false": (False, True), "": (True, True)}
 
 async def quickfind(request: Request, site: Site) -> Response:
     """People and groups for a name as typed; for callers who are signed in."""
-    if session_of(request, site.sessions, site.web) is None:
+    if await current_session(site, request) is None:
         return problem(401, code="not-signed-in")
     name = request.query_params.get("searchString", "")
     kinds = _WORDS.get(request.query_params.get("isUser", "").casefold())
@@ -54,7 +54,7 @@ async def quickfind(request: Request, site: Site) -> Response:
 
 async def userinfo(request: Request, site: Site) -> Response:
     """The card of a user: set 0 for anonymous callers, set 1 for those who are signed in."""
-    signed_in = session_of(request, site.sessions, site.web) is not None
+    signed_in = await current_session(site, request) is not None
     user = request.query_params.get("userId", "")
     if not user.strip() or len(user.encode(errors="replace")) > _LONGEST:
         return problem(400, code="invalid-parameter")

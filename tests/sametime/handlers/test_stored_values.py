@@ -22,7 +22,7 @@ from quintet.sametime.services.storage import (
     value_of,
 )
 from quintet.sametime.storage import CONTACT_LIST, DatabaseAddress, ValueStore
-from quintet.sametime.trace import ServiceRefused, StorageChanged, ValueSaved
+from quintet.sametime.trace import ServiceRefused, StorageChanged, StorageState, ValueSaved
 from quintet.sametime.wire.messages import ChannelDestroy, SenseService
 from support.community_directory import FakeDirectory, user_id
 from support.postgres import Postgres
@@ -222,7 +222,7 @@ async def test_who_signs_in_while_the_database_is_away_is_refused_the_channel_an
     assert alice.client.ended is None, "the client comes back by itself"
     again, channel = await opened(server)
     assert (await load(again, channel, CONTACT_LIST)).values == (StoredValue(0, LIST),)
-    assert server.counter.count(StorageChanged, available=True) == 1
+    assert server.counter.count(StorageChanged, state=StorageState.AVAILABLE) == 1
     for each in (alice, again):
         await each.close()
 

@@ -18,7 +18,7 @@ from quintet.sametime.storage import (
     ValueStore,
 )
 from quintet.sametime.storage.schema import metadata
-from quintet.storage import Database
+from quintet.storage import Database, DatabaseTls
 from quintet.storage import database as database_module
 from support.postgres import PASSWORD, Postgres
 
@@ -46,7 +46,8 @@ def test_a_relative_sqlite_file_is_below_the_settings(url: str, location: str) -
 def test_a_postgresql_url_keeps_what_asyncpg_reads(scheme: str) -> None:
     address = DatabaseAddress.parse(f"{scheme}://u:p%40x@db:5433/lists?sslmode=verify-full", Path())
     assert address.kind is DatabaseKind.POSTGRESQL
-    assert address.location == "postgresql://u:p%40x@db:5433/lists?sslmode=verify-full"
+    assert address.location == "postgresql://u:p%40x@db:5433/lists"
+    assert address.tls == DatabaseTls()
 
 
 @pytest.mark.parametrize(

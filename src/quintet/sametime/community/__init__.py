@@ -2,8 +2,7 @@
 
 from quintet.sametime.community.community import Community, Linked, Refusal
 from quintet.sametime.community.conferences import ConferenceLimits
-from quintet.sametime.community.presence import PresenceLimits
-from quintet.sametime.community.records import Node, SessionRecord, SignInRule
+from quintet.sametime.community.records import Node, PresenceLimits, SessionRecord, SignInRule
 
 __all__ = [
     "Community",

@@ -12,9 +12,9 @@ from typing import Final, final
 
 from quintet.sametime.community.conferences import ConferenceLimits, Conferences
 from quintet.sametime.community.effects import Effect, EndSession, ShowOwnPrivacy
-from quintet.sametime.community.presence import Presence, PresenceLimits
+from quintet.sametime.community.presence import Presence
 from quintet.sametime.community.privacy import PrivacyRules
-from quintet.sametime.community.records import Node, SessionRecord, SignInRule
+from quintet.sametime.community.records import Node, PresenceLimits, SessionRecord, SignInRule
 from quintet.sametime.community.routing import OFFLINE, Router
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services.catalog import ServiceId

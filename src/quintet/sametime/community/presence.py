@@ -27,6 +27,8 @@ itself is told without the group.
 watch nothing here. `WatchUser` and `UnwatchUser` say of whom this node has to be told; each is said once,
 and they alternate for a user. The same holds for groups.
 
+**Viewers** watch users as their user's sessions would, but are none: no watcher ever sees a viewer.
+
 **Bounds.** `PresenceLimits` bounds what a session watches and sets. What goes beyond is answered as offline
 and not watched.
 """
@@ -47,7 +49,7 @@ from quintet.sametime.community.effects import (
     WatchUser,
 )
 from quintet.sametime.community.privacy import EVERYBODY, NOBODY, PrivacyRules
-from quintet.sametime.community.records import SessionRecord, SignInRule
+from quintet.sametime.community.records import PresenceLimits, SessionRecord, SignInRule
 from quintet.sametime.community.views import (
     NO_ATTRIBUTES,
     Shown,
@@ -66,17 +68,6 @@ from quintet.sametime.wire.blocks import AwareId, AwareType, UserStatus
 
 _FEW_SPELLINGS: Final = 4
 _NO_KEYS: Final[frozenset[int]] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class PresenceLimits:
-    """Bounds for each session, and for each user's number of sessions. Sizes are in bytes."""
-
-    sessions_per_user: int = 10
-    watched: int = 2000
-    watched_groups: int = 100
-    attributes: int = 32
-    attribute_size: int = 1024
 
 
 @dataclass(slots=True, eq=False)
@@ -155,12 +146,13 @@ class _Group:
 class Presence:
     """The presence of a community, as far as this node has to know it."""
 
-    __slots__ = ("_by_login_name", "_groups", "_limits", "_order", "_rule", "_sessions", "_users")
+    __slots__ = ("_by_login_name", "_groups", "_limits", "_order", "_rule", "_sessions", "_users", "_viewers")
 
     def __init__(self, rule: SignInRule = SignInRule.MANY, limits: PresenceLimits | None = None) -> None:
         self._rule = rule
         self._limits = limits or PresenceLimits()
         self._sessions: dict[str, _Session] = {}
+        self._viewers: dict[str, _Session] = {}
         self._users: dict[str, _User] = {}
         self._groups: dict[str, _Group] = {}
         self._by_login_name: dict[str, dict[str, None]] = {}
@@ -313,12 +305,22 @@ class Presence:
 
     # Watching
 
+    def add_viewer(self, viewer: SessionRecord) -> None:
+        """A viewer that may `watch`; to be removed by `remove_viewer`."""
+        user = _User(id_key(viewer.login.user_id), viewer.login.user_id, [], NOBODY, {}, {})
+        self._viewers[viewer.id] = _Session(viewer, user, viewer.status, 0, 0, {}, {})
+
+    def remove_viewer(self, viewer: str) -> list[Effect]:
+        effects = self.unwatch_all(viewer)
+        del self._viewers[viewer]
+        return effects
+
     def watch(self, session: str, ids: Iterable[AwareId]) -> list[Effect]:
         """Add users and groups to the watch list of a session. Each is answered, known or not.
 
         Other types and what goes beyond the limits look offline. Empty ids are dropped (P79).
         """
-        found = self._sessions.get(session)
+        found = self._watcher(session)
         if found is None:
             return []
         entries: list[PresenceEntry] = []
@@ -327,7 +329,7 @@ class Presence:
         for aware_id in dict.fromkeys(ids):
             if not aware_id.user:
                 continue
-            if aware_id.type == AwareType.GROUP:
+            if aware_id.type == AwareType.GROUP and session in self._sessions:
                 effects += self._watch_group(found, aware_id)
             elif aware_id.type != AwareType.USER or not self._may_watch(found, aware_id):
                 entries.append(PresenceEntry(aware_id))
@@ -342,14 +344,14 @@ class Presence:
 
     def unwatch(self, session: str, ids: Iterable[AwareId]) -> list[Effect]:
         """Remove users and groups from the watch list of a session."""
-        found = self._sessions.get(session)
+        found = self._watcher(session)
         if found is None:
             return []
         return [effect for aware_id in ids for effect in self._unwatch(found, aware_id)]
 
     def unwatch_all(self, session: str) -> list[Effect]:
         """The session has no watch list any more."""
-        found = self._sessions.get(session)
+        found = self._watcher(session)
         if found is None:
             return []
         found.keys = _NO_KEYS
@@ -371,7 +373,7 @@ class Presence:
 
     def watched(self, session: str) -> int:
         """How many users and groups a session watches."""
-        found = self._sessions.get(session)
+        found = self._watcher(session)
         return len(found.watching) if found else 0
 
     def group_content(self, group_id: str, members: Iterable[str]) -> list[Effect]:
@@ -464,6 +466,9 @@ class Presence:
         ]
 
     # Watching users, inside
+
+    def _watcher(self, session: str) -> _Session | None:
+        return self._sessions.get(session) or self._viewers.get(session)
 
     def _may_watch(self, session: _Session, aware_id: AwareId) -> bool:
         return aware_id in session.watching or len(session.watching) < self._limits.watched

@@ -1,4 +1,4 @@
-"""Who is there: nodes, sessions, and by which rule a user may have several."""
+"""Who is there: nodes and sessions, by which rule a user may have several, and what bounds them."""
 
 import secrets
 from dataclasses import dataclass
@@ -47,3 +47,14 @@ class SessionRecord:
     @property
     def id(self) -> str:
         return self.login.login_id
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceLimits:
+    """Bounds for each session, and for each user's number of sessions. Sizes are in bytes."""
+
+    sessions_per_user: int = 10
+    watched: int = 2000
+    watched_groups: int = 100
+    attributes: int = 32
+    attribute_size: int = 1024

@@ -3,9 +3,14 @@
 libmeanwhile sends "visible to all" at every sign-in, whatever is stored. That is the client's word, not the
 user's: as the first list of a session, shortly after sign-in, it does not replace a stricter one. A list that
 could not be read may be stricter, so nothing replaces it before it was read.
+
+Another session, here or at another node, may change the list after a sign-in read it and before the session
+begins. So the versions of lists that changed lately are remembered: a list that was read before is out of
+date, and is treated as one that could not be read until it is read again.
 """
 
 import asyncio
+from collections import OrderedDict
 from typing import Final, final
 from weakref import WeakValueDictionary
 
@@ -22,6 +27,7 @@ from quintet.sametime.wire.codec import WireReader
 from quintet.sametime.wire.messages import SetPrivacyDenied, SetPrivacyList
 
 _HABIT_SECONDS: Final = 15.0
+_REMEMBERED: Final = 1000
 
 
 def stored_privacy(value: VersionedValue | None) -> PrivacyInfo:
@@ -42,6 +48,7 @@ class PrivacyHandler:
         self._context = context
         self._keeper = keeper
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._versions: OrderedDict[str, int] = OrderedDict()
 
     def changed(self, client: Client, privacy: PrivacyInfo) -> None:
         """The client has sent a list."""
@@ -75,10 +82,27 @@ class PrivacyHandler:
                 return
             self._context.deliver(self._context.community.set_privacy(user_id, privacy), client)
 
-    async def read_again(self, client: Client) -> None:
-        """The database is back: the list that could not be read at sign-in is in force from now on."""
-        user_id = client.login.user_id
+    def saved(self, user_id: str, version: int) -> None:
+        """A list was stored, here or at another node; this is its version."""
+        user = id_key(user_id)
+        self._versions[user] = max(version, self._versions.get(user, 0))
+        self._versions.move_to_end(user)
+        if len(self._versions) > _REMEMBERED:
+            self._versions.popitem(last=False)
+
+    def is_current(self, user_id: str, value: VersionedValue | None) -> bool:
+        """Whether no other list was stored since this one was read."""
+        return (value.version if value else 0) >= self._versions.get(id_key(user_id), 0)
+
+    async def read_again(self, user_id: str) -> None:
+        """The stored list is in force from now on. If it can't be read, it is when the database is back."""
         async with self._locks.setdefault(id_key(user_id), asyncio.Lock()):
-            found = await self._keeper.load(user_id, (PRIVACY_LIST,))
+            try:
+                found = await self._keeper.load(user_id, (PRIVACY_LIST,))
+            except StorageUnavailableError:
+                for session in self._context.community.presence.sessions_of(user_id):
+                    if session in self._context.clients:
+                        self._context.clients[session].privacy = None
+                return
             privacy = stored_privacy(found.get(PRIVACY_LIST))
             self._context.deliver(self._context.community.set_privacy(user_id, privacy), None)

@@ -9,7 +9,8 @@ that fails on an accepted channel closes the connection without an answer. Only 
 "never stored" is answered as such.
 
 A contact list is taken only in a session whose load of it was answered. A save is answered after its commit;
-while the database is away it waits for some time. Requests of a session are worked on one after the other.
+while the database does not save it waits for some time. A list that was read at sign-in is read again if
+another session, here or at another node, saved since. Requests of a session are done one after the other.
 """
 
 import asyncio
@@ -79,6 +80,11 @@ class StoredValuesHandler:
     def may_be_sensed(self, client: Client) -> bool:
         """Whether the client may be told that the service is there: not if it was refused."""
         return client.person is not None and not client.stored.refused and self._keeper.available
+
+    def changed(self, client: Client, key: int) -> None:
+        """Another session of the user saved this value."""
+        if key in LISTS and client.stored.prefetched is not None:
+            client.stored.prefetched = None
 
     def available_again(self) -> None:
         """Close the sessions whose channel was refused: they come back by themselves and load their lists."""
@@ -159,6 +165,7 @@ class StoredValuesHandler:
 
     async def _save_one(self, client: Client, each: StoredValue) -> ReasonCode:
         versions = client.stored.versions
+        end = asyncio.get_running_loop().time() + _SAVE_WAITS
         if each.key in LISTS and each.key not in versions:
             self._context.tell(ValueSaved(each.key, "not loaded before"))
             return ReasonCode.INVALID_REQUEST
@@ -168,7 +175,7 @@ class StoredValuesHandler:
                     client.login.user_id, each.key, each.value, base=versions.get(each.key)
                 )
             except StorageUnavailableError as error:
-                if await self._keeper.wait(_SAVE_WAITS):
+                if await self._keeper.wait(end - asyncio.get_running_loop().time()):
                     continue
                 self._context.tell(ValueSaved(each.key, error.code))
                 return ReasonCode.SERVER_NOT_RESPONDING

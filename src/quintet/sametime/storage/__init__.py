@@ -10,6 +10,7 @@ from quintet.sametime.storage.errors import (
 )
 from quintet.sametime.storage.store import (
     CONTACT_LIST,
+    LOST_VERSIONS,
     PRIVACY_LIST,
     VERSIONS,
     Saved,
@@ -26,11 +27,13 @@ from quintet.storage import (
     DatabaseUrlError,
     MigrationError,
     StorageError,
+    StorageReadOnlyError,
     StorageUnavailableError,
 )
 
 __all__ = [
     "CONTACT_LIST",
+    "LOST_VERSIONS",
     "PRIVACY_LIST",
     "VERSIONS",
     "DatabaseAddress",
@@ -42,6 +45,7 @@ __all__ = [
     "Saved",
     "StorageError",
     "StorageLimits",
+    "StorageReadOnlyError",
     "StorageUnavailableError",
     "TooManyValuesError",
     "UnknownUserError",

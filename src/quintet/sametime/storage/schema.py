@@ -2,7 +2,8 @@
 
 A user's values are kept under the digest of the Sametime ID (`ids.id_digest`), which has the same length for
 every ID. `stored_value` has the current version of each value, which is what every sign-in reads;
-`stored_version` has the last versions, the current one included. Times are milliseconds since 1970, UTC.
+`stored_version` has the last versions, the current one included; `lost_at` is when another session's save was
+stored over this one without having seen it. Times are milliseconds since 1970, UTC.
 """
 
 from typing import Final
@@ -52,6 +53,7 @@ stored_version = Table(
     Column("value", LargeBinary, nullable=False),
     Column("saved_at", BigInteger, nullable=False),
     Column("origin", String(16), nullable=False),
+    Column("lost_at", BigInteger, nullable=True),
     ForeignKeyConstraint(
         ["user_key"], ["sametime_user.user_key"], name="stored_version_user", onupdate="CASCADE"
     ),

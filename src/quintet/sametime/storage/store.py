@@ -10,14 +10,20 @@ version is another one by then, another session saved meanwhile, and the save is
   one version and the merged one as the next; the session goes on with the former, since that is what it has.
 - Of all other values the last one wins.
 
-Nothing is lost: all versions that lost are among the last `VERSIONS`, from which an administrator restores.
-A save is one transaction, which locks the value's row first; `save` returns after its commit. A value that is
-saved unchanged makes no new version.
+Nothing is lost: both sides of a conflict are kept among the last `VERSIONS`, and for `LOST_DAYS` among the
+last `LOST_VERSIONS` that lost; an administrator restores from them. A save whose base is not kept any more
+removes nothing.
+
+A save is one transaction. It locks the user's row and then the value's, as all changes of a user's rows do:
+saves from any number of nodes follow one another and never wait for each other in a circle, and what a save
+reads after that is what the previous one committed. `save` returns after its commit. It may be repeated when
+it is unknown whether it was committed. A value that is saved unchanged makes no new version.
 
 Loads that come while the database is busy with another are answered together by the next query.
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping
 from copy import copy
@@ -25,7 +31,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Final, Self, final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, false, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -50,6 +56,13 @@ PRIVACY_LIST: Final = -1
 VERSIONS: Final = 10
 """How many versions of a value are kept, the current one included."""
 
+LOST_VERSIONS: Final = 10
+"""How many versions that lost a conflict are kept besides."""
+
+LOST_DAYS: Final = 30
+"""For how many days."""
+
+_DAY: Final = 86_400_000
 _MOST_LOADS_IN_QUERY: Final = 100
 _MOST_LINES: Final = 8000  # CR and LF each count; a list with more has lines too short for contacts
 
@@ -85,21 +98,26 @@ class VersionedValue:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """`version` is the one that the session has now, to be the base of its next save."""
+    """`version` is what the session has now, the base of its next save; `current` is what a load returns."""
 
     version: int
     outcome: SaveOutcome
+    current: int
 
 
 @dataclass(frozen=True, slots=True)
 class VersionInfo:
-    """One kept version. `saved_at` is in seconds since 1970, UTC."""
+    """One kept version. `saved_at` is in seconds since 1970, UTC.
+
+    `lost`: another session, which had not seen it, stored over it.
+    """
 
     version: int
     size: int
     saved_at: float
     origin: VersionOrigin
     current: bool
+    lost: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +155,13 @@ class ValueStore:
         """Raises StorageUnavailableError if the database does not answer."""
         await self._database.check()
 
+    async def check_saving(self) -> None:
+        """Raises StorageUnavailableError, also as StorageReadOnlyError, if nothing can be stored."""
+        async with self._database.writing() as connection:
+            probe = {"user_key": f"probe {secrets.token_hex(16)}", "user_id": ""}
+            await connection.execute(insert(sametime_user).values(probe))
+            await connection.rollback()
+
     async def load(self, user_id: str, keys: Collection[int]) -> Mapping[int, VersionedValue]:
         """The values of these keys, as far as they were ever stored."""
         return await self._loader.load(id_digest(user_id), frozenset(keys))
@@ -160,22 +185,26 @@ class ValueStore:
         async with self._database.writing() as connection:
             current = await self._lock(connection, user, user_id, key)
             if current.version and current.value == value:
-                return Saved(current.version, SaveOutcome.UNCHANGED)
-            version = current.version + 1
-            await self._write(connection, user, key, VersionedValue(value, version), origin)
-            if base is None or base == current.version:
-                return Saved(version, SaveOutcome.SAVED)
-            merged = None
-            if key == CONTACT_LIST:
-                old = await _version(connection, user, key, base)
-                merged = _merged(old.value if old else b"", current.value, value, self._limits.value_size)
-            if merged is None:
-                return Saved(version, SaveOutcome.REPLACED)
-            if merged != value:
-                await self._write(
-                    connection, user, key, VersionedValue(merged, version + 1), VersionOrigin.MERGED
-                )
-            return Saved(version, SaveOutcome.MERGED)
+                return Saved(current.version, SaveOutcome.UNCHANGED, current.version)
+            version = newest = current.version + 1
+            outcome, merged = SaveOutcome.SAVED, None
+            if base is not None and base != current.version:
+                outcome = SaveOutcome.REPLACED
+                if key == CONTACT_LIST:
+                    old = await _version(connection, user, key, base)
+                    limit = self._limits.value_size
+                    merged = _merged(old.value if old else b"", current.value, value, limit)
+                await _mark_lost(connection, user, key, current.version)
+            lost = merged is not None and merged != value
+            await self._write(connection, user, key, VersionedValue(value, version), origin, lost=lost)
+            if merged is not None:
+                outcome = SaveOutcome.MERGED
+            if merged is not None and lost:
+                newest = version + 1
+                row = VersionedValue(merged, newest)
+                await self._write(connection, user, key, row, VersionOrigin.MERGED)
+            await _prune(connection, user, key, newest)
+            return Saved(version, outcome, newest)
 
     async def history(self, user_id: str, key: int) -> tuple[VersionInfo, ...]:
         """The kept versions, the newest first; none if the value was never stored."""
@@ -186,6 +215,7 @@ class ValueStore:
                 func.length(stored_version.c.value),
                 stored_version.c.saved_at,
                 stored_version.c.origin,
+                stored_version.c.lost_at,
             )
             .where(stored_version.c.user_key == user, stored_version.c.key == key)
             .order_by(stored_version.c.version.desc())
@@ -194,8 +224,10 @@ class ValueStore:
             rows = (await connection.execute(query)).all()
         return tuple(
             [
-                VersionInfo(version, size, saved_at / 1000, VersionOrigin(origin), nth == 0)
-                for nth, (version, size, saved_at, origin) in enumerate(rows)
+                VersionInfo(
+                    version, size, saved_at / 1000, VersionOrigin(origin), nth == 0, lost_at is not None
+                )
+                for nth, (version, size, saved_at, origin, lost_at) in enumerate(rows)
             ]
         )
 
@@ -224,27 +256,32 @@ class ValueStore:
                 )
                 _check_found(found.rowcount, old_id)
                 return
+            row = await connection.execute(select(sametime_user).where(sametime_user.c.user_key == old))
+            _check_found(len(row.all()), old_id)
+            for user, spelling in sorted(((old, old_id), (new, new_id))):
+                await self._lock_user(connection, user, spelling)
             there = select(stored_value.c.key).where(stored_value.c.user_key == new).limit(1)
             if (await connection.execute(there)).first() is not None:
                 raise UserExistsError(
                     f"values are stored for {new_id} already", fix="Export them and delete them first"
                 )
             await connection.execute(delete(sametime_user).where(sametime_user.c.user_key == new))
-            found = await connection.execute(
+            await connection.execute(
                 update(sametime_user)
                 .where(sametime_user.c.user_key == old)
                 .values(user_key=new, user_id=new_id)
             )
-            _check_found(found.rowcount, old_id)
 
     async def delete(self, user_id: str) -> None:
         """Forget everything of a user. Raises UnknownUserError."""
         user = id_digest(user_id)
         async with self._database.writing() as connection:
+            same = sametime_user.c.user_key == user
+            row = await connection.execute(select(sametime_user.c.user_key).where(same).with_for_update())
+            _check_found(len(row.all()), user_id)
             for table in (stored_value, stored_version):
                 await connection.execute(delete(table).where(table.c.user_key == user))
-            found = await connection.execute(delete(sametime_user).where(sametime_user.c.user_key == user))
-            _check_found(found.rowcount, user_id)
+            await connection.execute(delete(sametime_user).where(same))
 
     async def user_id(self, user_id: str) -> str | None:
         """The ID in the spelling in which it is stored, or None if nothing is."""
@@ -277,11 +314,17 @@ class ValueStore:
             rows = [(names[row.user_key], row.key, VersionedValue(row.value, row.version)) for row in found]
         return tuple(rows), max(names) if len(names) == size else None
 
-    async def _lock(self, connection: AsyncConnection, user: str, user_id: str, key: int) -> VersionedValue:
-        """The current value, with its row locked; version 0 and no bytes if it was never stored."""
-        row = await connection.execute(
-            self._upsert(sametime_user).values(user_key=user, user_id=user_id).on_conflict_do_nothing()
+    async def _lock_user(self, connection: AsyncConnection, user: str, user_id: str) -> None:
+        """Lock the user's row, which is made if need be. An update of nothing locks all the same."""
+        row = self._upsert(sametime_user).values(user_key=user, user_id=user_id)
+        nothing = {"user_id": sametime_user.c.user_id}
+        await connection.execute(
+            row.on_conflict_do_update(index_elements=["user_key"], set_=nothing, where=false())
         )
+
+    async def _lock(self, connection: AsyncConnection, user: str, user_id: str, key: int) -> VersionedValue:
+        """The current value, with its rows locked; version 0 and no bytes if it was never stored."""
+        await self._lock_user(connection, user, user_id)
         fresh = {"user_key": user, "key": key, "version": 0, "value": b"", "saved_at": 0}
         row = await connection.execute(self._upsert(stored_value).values(fresh).on_conflict_do_nothing())
         if row.rowcount:
@@ -296,21 +339,44 @@ class ValueStore:
         return VersionedValue(*found.one())
 
     async def _write(
-        self, connection: AsyncConnection, user: str, key: int, value: VersionedValue, origin: VersionOrigin
+        self,
+        connection: AsyncConnection,
+        user: str,
+        key: int,
+        value: VersionedValue,
+        origin: VersionOrigin,
+        *,
+        lost: bool = False,
     ) -> None:
-        now = time.time_ns() // 1_000_000
-        row = {"version": value.version, "value": value.value, "saved_at": now}
+        now = _now()
+        row: dict[str, object] = {"version": value.version, "value": value.value, "saved_at": now}
         here = (stored_value.c.user_key == user, stored_value.c.key == key)
         await connection.execute(update(stored_value).where(*here).values(row))
-        row |= {"user_key": user, "key": key, "origin": origin.value}
+        row |= {"user_key": user, "key": key, "origin": origin.value, "lost_at": now if lost else None}
         await connection.execute(insert(stored_version).values(row))
-        await connection.execute(
-            delete(stored_version).where(
-                stored_version.c.user_key == user,
-                stored_version.c.key == key,
-                stored_version.c.version <= value.version - VERSIONS,
-            )
-        )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def _mark_lost(connection: AsyncConnection, user: str, key: int, version: int) -> None:
+    here = (stored_version.c.user_key == user, stored_version.c.key == key)
+    await connection.execute(
+        update(stored_version).where(*here, stored_version.c.version == version).values(lost_at=_now())
+    )
+
+
+async def _prune(connection: AsyncConnection, user: str, key: int, newest: int) -> None:
+    here = (stored_version.c.user_key == user, stored_version.c.key == key)
+    lost = (
+        select(stored_version.c.version)
+        .where(*here, stored_version.c.lost_at > _now() - LOST_DAYS * _DAY)
+        .order_by(stored_version.c.version.desc())
+        .limit(LOST_VERSIONS)
+    )
+    old = stored_version.c.version <= newest - VERSIONS
+    await connection.execute(delete(stored_version).where(*here, old, stored_version.c.version.not_in(lost)))
 
 
 def _check_found(count: int, user_id: str) -> None:

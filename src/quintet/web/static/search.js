@@ -18,6 +18,7 @@ async function search() {
     const text = await answer.text();
     if (own !== asking) return;
     results.innerHTML = text; // made by the server, which escapes every value
+    document.dispatchEvent(new Event("quintet:results"));
     history.replaceState(null, "", query ? `/?${search}` : "/");
   } catch (error) {
     if (error.name !== "AbortError") location.assign(`/?${search}`);

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quintet.sametime.errors import MalformedMessageError
-from quintet.sametime.proxy_protocol import SIGNATURE, ProxyHeader, read_proxy_header
+from quintet.proxy_protocol import SIGNATURE, ProxyHeader, ProxyHeaderError, read_proxy_header
 from support.sametime_server import proxy_header
 
 
@@ -47,7 +46,7 @@ def test_a_check_by_the_proxy_itself_has_no_address() -> None:
     ids=["none", "version 1", "version 0x1", "command", "unix", "datagram", "short", "short 6", "huge"],
 )
 def test_anything_else_is_malformed(data: bytes) -> None:
-    with pytest.raises(MalformedMessageError):
+    with pytest.raises(ProxyHeaderError):
         read_proxy_header(data)
 
 
@@ -56,6 +55,6 @@ def test_hostile_bytes_give_a_header_nothing_or_the_one_error(data: bytes) -> No
     for each in (data, SIGNATURE + data):
         try:
             header = read_proxy_header(each)
-        except MalformedMessageError:
+        except ProxyHeaderError:
             continue
         assert header is None or header.size <= len(each)
