@@ -59,7 +59,7 @@ class KeyRing:
         self._ignored = ignored
         self._clock = clock
         self._ciphers: dict[tuple[int, str, int], AESGCM] = {}
-        self._derived: dict[str, bytes] = {}  # purposes are constants of the code
+        self._derived: dict[str, tuple[bytes, ...]] = {}  # purposes are constants of the code
         self._latest = 0
 
     def seal(self, purpose: str, place: Iterable[str], data: bytes) -> bytes:
@@ -84,14 +84,19 @@ class KeyRing:
         Equal texts have equal hashes, and without the key they can't be guessed. While keys are being changed
         nodes disagree for a moment: it is not for what must be found by all of them.
         """
-        key = self.derived(f"digest {purpose}")
-        return hmac.digest(key, _lengths(parts), hashlib.sha256).hex()[:32]
+        return self.digests(purpose, *parts)[0]
 
-    def derived(self, purpose: str) -> bytes:
-        """32 bytes for another use, the same on all nodes with the same first key."""
+    def digests(self, purpose: str, *parts: str) -> tuple[str, ...]:
+        """The hashes under all keys, the first key's first: what a node may have used before."""
+        keys, data = self.derived(f"digest {purpose}"), _lengths(parts)
+        return tuple(hmac.digest(each, data, hashlib.sha256).hex()[:32] for each in keys)
+
+    def derived(self, purpose: str) -> tuple[bytes, ...]:
+        """32 bytes of each key for another use; those of the first key are to be used, all to be accepted."""
         found = self._derived.get(purpose)
         if found is None:
-            found = self._derived[purpose] = _derive(self._keys[0], f"derived {purpose}")
+            found = tuple(_derive(each, f"derived {purpose}") for each in self._keys)
+            self._derived[purpose] = found
         return found
 
     def _open(self, purpose: str, place: Iterable[str], sealed: bytes) -> bytes | None:

@@ -308,8 +308,8 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "QUINTET_TRUSTED_PROXIES",
             Kind.LIST,
-            "networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; they may send a"
-            " PROXY protocol header (version 2) at the HTTP port, and must at the Sametime port",
+            "networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; they may send"
+            " a PROXY protocol header (version 2) at the HTTP port, and must at the Sametime port",
             security=True,
         ),
         Setting(

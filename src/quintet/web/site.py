@@ -1,5 +1,6 @@
 """What every part of the HTTP front is given: the directory, the cards, the settings, the sessions."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import final
@@ -16,7 +17,7 @@ from quintet.web.event_stream import EventStreams
 from quintet.web.presence import PresenceSource
 from quintet.web.remembered import RememberedPairs
 from quintet.web.security import Observe
-from quintet.web.sessions import Sessions
+from quintet.web.sessions import Sessions, SessionStore
 
 PICTURES = ("Photo", "PhotoURL", "ImagePath")
 """The Detail Ids that show a picture (config 5.4)."""
@@ -45,18 +46,20 @@ class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
     `attempts` limits failed sign-ins, together with those at other ports. `observe` gets path, method, status
-    and seconds of every request. `presence` returns that of the community port, None while there is none.
+    and seconds of every request. `form_keys` are for forms of those without a session: the first signs, all
+    are accepted. `presence` returns that of the community port, None while there is none.
     """
 
     directory: Directory
     cards: Cards
     settings: Callable[[], Settings]
-    sessions: Sessions = field(default_factory=Sessions)
+    sessions: SessionStore = field(default_factory=Sessions)
     limits: RateLimits = field(default_factory=RateLimits)
     attempts: SignInAttempts = field(default_factory=LocalAttempts)
     pairs: RememberedPairs = field(default_factory=RememberedPairs)
     tokens: Tokens | None = None
     observe: Observe | None = None
+    form_keys: tuple[bytes, ...] = field(default_factory=lambda: (secrets.token_bytes(32),))
     streams: EventStreams = field(default_factory=EventStreams)
     presence: Callable[[], PresenceSource | None] = lambda: None
 
