@@ -44,14 +44,23 @@ class Running:
 
 
 @contextlib.contextmanager
-def quintet(slapd: Slapd, *, ldap_tls: bool = True, settings: Path | None = None) -> Iterator[Running]:
-    """Quintet's Sametime port, with a database of its own. `settings` is a folder with other settings."""
+def quintet(
+    slapd: Slapd,
+    *,
+    ldap_tls: bool = True,
+    settings: Path | None = None,
+    config: Mapping[str, str] | None = None,
+) -> Iterator[Running]:
+    """Quintet's Sametime port, with a database of its own.
+
+    `settings` is a folder with other settings, `config` has further keys of their section `[Config]`.
+    """
     with _folder("quintet") as folder:
         settings = settings or settings_folders(slapd)["all" if ldap_tls else "none"]
         shutil.copytree(settings, folder / "settings")  # with the database, which is new each time
         store = write_certificate(folder / "port.p12", slapd.certificate)
         (port,) = free_ports(1)
-        environ = port_environ(port, **certificate_keys(store))
+        environ = port_environ(port, **certificate_keys(store), **(config or {}))
         command = [str(PROGRAM), "--config", str(folder / "settings"), "serve"]
         with _started(command, environ, folder, (port,)) as process:
             yield Running(process, port, port)

@@ -47,6 +47,7 @@ class Load:
             "messages": self._messages,
             "presence": self._presence,
             "age": self._age,
+            "watch": self._watch,
             "leave": self._leave,
         }
         work = works[order.pop("work")]
@@ -156,6 +157,14 @@ class Load:
         for each in sessions:
             await each.until_received(updates)
         return _answer(sum(each.received for each in sessions), clock() - began, times)
+
+    async def _watch(self, users: Sequence[int], watched: int) -> Answer:
+        """Let these users watch one more user. They take notice of messages again."""
+        for each in users:
+            session: Any = self._sessions[each]
+            session.listen()
+            await session.greet([watched])
+        return {}
 
     async def _leave(self) -> Answer:
         for each in self._sessions.values():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import community
 import faults
+import nodes
 import searches
 import tasks
 import timing
@@ -32,6 +33,10 @@ def main() -> None:
     if options.faults:
         faults.run()
         return
+    if options.nodes:
+        options.json = options.json or HERE / "results-nodes.json"
+        nodes.run(options)
+        return
     if options.sametime:
         options.json = options.json or HERE / "results-sametime.json"
         community.run(options)
@@ -50,7 +55,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="script/bench",
         description="Compare Quintet's searches with its peers', with --tasks the tasks of a community, with"
-        " --sametime the server for clients, with --web the HTTP front.",
+        " --sametime the server for clients, with --web the HTTP front, with --nodes several nodes.",
     )
     parser.add_argument(
         "--tasks",
@@ -65,7 +70,12 @@ def _options() -> argparse.Namespace:
         "--sametime", action="store_true", help="measure Quintet's Sametime server beside ejabberd"
     )
     parser.add_argument(
-        "--quick", action="store_true", help="with --sametime: fewer users and rounds, in two minutes"
+        "--nodes", action="store_true", help="measure what it costs that several nodes are one community"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="with --sametime or --nodes: fewer users and rounds, in some minutes",
     )
     parser.add_argument(
         "--readme", action="store_true", help="with --sametime: write the tables into the README, too"

@@ -168,6 +168,17 @@ def test_d37_a_store_and_its_password_from_different_scopes_are_told(folder: Pat
     assert (Pitfall.D37, "ST_TLS_TRUST_STORE_PASSWORD") in {(p.code, p.key) for p in warnings(folder)}
 
 
+def test_d37_the_scope_of_https_in_a_file_and_in_the_environment_is_one(folder: Path) -> None:
+    keys = (
+        "QUINTET_HTTP_TLS=1",
+        "QUINTET_HTTP_TLS_KEY_STORE_TYPE=p12",
+        "QUINTET_HTTP_TLS_KEY_STORE_FILE=a.p12",
+    )
+    write(folder, INI, "\n".join(("[Config]", *keys)))
+    assert Pitfall.D37 not in codes(folder, STI__Config__QUINTET_HTTP_TLS_KEY_STORE_PASSWORD="x")
+    assert Pitfall.D37 in codes(folder, STI__Config__ST_TLS_KEY_STORE_PASSWORD="x")
+
+
 def test_d37_one_scope_partly_in_the_environment_is_no_mixture(folder: Path) -> None:
     write(folder, INI, "[Config]\nSTLDAP_TLS_TRUST_STORE_FILE=a.p12\n")
     assert Pitfall.D37 not in codes(folder, STI__Config__STLDAP_TLS_TRUST_STORE_PASSWORD="x")

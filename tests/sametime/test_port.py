@@ -11,6 +11,7 @@ import pytest
 
 from quintet.proxy_protocol import SIGNATURE
 from quintet.sametime.credentials import AuthType
+from quintet.sametime.housekeeping import keep_house
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.catalog import ServiceId
@@ -405,7 +406,7 @@ async def test_idle_clients_are_shown_that_the_server_is_there(people: FakeDirec
         (connection,) = server._connections
         connection.last_sent -= 10
         server._housekeeping.cancel()  # type: ignore[union-attr]
-        keeping = asyncio.create_task(server._keep_house())
+        keeping = asyncio.create_task(keep_house(server._context))
         async with asyncio.timeout(10):
             assert await alice.reader.read(10) == b"\x80"
         keeping.cancel()

@@ -19,6 +19,7 @@ from quintet.directory.errors import (
 from quintet.directory.records import Person
 from quintet.sametime.community import SignInRule
 from quintet.sametime.credentials import AuthType
+from quintet.sametime.housekeeping import recheck
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.catalog import ServiceId
@@ -294,13 +295,13 @@ async def test_a_user_who_is_gone_from_the_directory_is_signed_out(
     del people.people["alice"]
     people.people["bob"] = person("bobby")
     for client in server._context.clients.values():
-        await server._recheck(client, client.person, asyncio.Semaphore(1)) if client.person else None
+        await recheck(server._context, client, client.person, asyncio.Semaphore(1)) if client.person else None
         break
     await alice.until_closed()
     assert alice.client.ended is ReasonCode.USER_RESTRICTED
     (client,) = server._context.clients.values()
     assert client.person is not None
-    await server._recheck(client, client.person, asyncio.Semaphore(1))
+    await recheck(server._context, client, client.person, asyncio.Semaphore(1))
     await bob.until_closed()
     assert bob.client.ended is ReasonCode.USER_RESTRICTED
     for each in (alice, bob):
@@ -313,7 +314,7 @@ async def test_a_look_up_that_failed_ends_no_session(server: SametimeServer, peo
     assert client.person is not None
     for failure in (unavailable(UnreachableReason.REFUSED), AmbiguousNameError("x")):
         people.failure = failure
-        await server._recheck(client, client.person, asyncio.Semaphore(1))
+        await recheck(server._context, client, client.person, asyncio.Semaphore(1))
     assert len(server.sessions()) == 1
     await alice.close()
 
@@ -334,11 +335,11 @@ async def test_an_administrator_ends_sessions_by_name_user_id_or_session_id(
 ) -> None:
     alice, bob = await signed_in(server, "alice"), await signed_in(server, "bob")
     assert alice.client.login is not None
-    assert server.end_sessions(alice.client.login.login_id if name == "ID" else name) == 1
+    assert await server.end_sessions(alice.client.login.login_id if name == "ID" else name) == 1
     await alice.until_closed()
     assert alice.client.ended is ReasonCode.USER_RESTRICTED
     assert [each.user_id for each in server.sessions()] == [user_id("bob")]
-    assert server.end_sessions("nobody") == 0
+    assert await server.end_sessions("nobody") == 0
     for each in (alice, bob):
         await each.close()
 

@@ -670,9 +670,9 @@ class Connected:
                 each.sendall(client.data_to_send())
             each.close()
 
-    def connect(self, client: MeanwhileClient) -> None:
-        """Connect and begin to log in."""
-        connection = socket.create_connection((self._host, self._port), timeout=10)
+    def connect(self, client: MeanwhileClient, port: int | None = None) -> None:
+        """Connect, perhaps to another port, and begin to log in."""
+        connection = socket.create_connection((self._host, port or self._port), timeout=10)
         if self._context is not None:
             connection = self._context.wrap_socket(connection, server_hostname=self._host)
         self._sockets[client] = connection

@@ -198,6 +198,10 @@ class TemporaryServer(ABC):
             self._temporary.cleanup()
             self._temporary = None
 
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
     def start(self) -> None:
         """Start on the same address, with the same data."""
         self._start(self._server)

@@ -10,6 +10,7 @@ from quintet.cli.app import command
 from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.exit_codes import ExitCode
 from quintet.cli.report_error import EXITS
+from quintet.cluster import NodeNameError, UnsuitableValkeyError
 from quintet.runtime import AlreadyRunningError
 from quintet.runtime import serve as serve_folder
 from quintet.sametime.storage import DatabaseUrlError
@@ -18,6 +19,8 @@ from quintet.web import PortError
 
 EXITS[AlreadyRunningError] = ExitCode.USAGE
 EXITS[PortError] = ExitCode.USAGE
+EXITS[NodeNameError] = ExitCode.USAGE
+EXITS[UnsuitableValkeyError] = ExitCode.USAGE
 EXITS[DatabaseUrlError] = ExitCode.USAGE
 EXITS[TlsSettingsError] = ExitCode.USAGE
 

@@ -3,12 +3,14 @@
 import asyncio
 import socket
 import ssl
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from typing import Any, Self, final
 
 from quintet.config import Settings
 from quintet.directory import Directory, FileFingerprint, SignInAttempts, fingerprints
 from quintet.ldap import DN
+from quintet.runtime.cluster import Cluster
 from quintet.runtime.sametime_events import SametimeEventLogger
 from quintet.runtime.status_socket import SametimeStatus
 from quintet.sametime.serving import (
@@ -38,17 +40,19 @@ class PreparedSettings:
 class SametimePort:
     """A `SametimeServer` with the settings of a folder. Made by `open`."""
 
-    def __init__(self, server: SametimeServer, prepared: PreparedSettings) -> None:
+    def __init__(self, server: SametimeServer, prepared: PreparedSettings, shared: AsyncExitStack) -> None:
         self.server = server
         self._prepared = prepared
+        self._shared = shared
 
     @classmethod
     async def open(
         cls, settings: Settings, directory: Directory, attempts: SignInAttempts, events: SametimeEventLogger
     ) -> Self:
-        """Listen. `attempts` are those of all ports.
+        """Join the cluster, if there is one, and listen. `attempts` are those of all ports.
 
-        Raises PortError, DatabaseUrlError; StoreError or TlsSettingsError for the certificate.
+        Raises PortError, DatabaseUrlError; StoreError or TlsSettingsError for the certificate;
+        UnsuitableValkeyError, NodeNameError.
         """
         database = DatabaseAddress.parse(settings.sametime.database.reveal(), settings.folder)
         prepared = await _prepare(settings, None)
@@ -60,15 +64,21 @@ class SametimePort:
             trace=events,
             attempts=attempts,
         )
-        try:
-            await server.start()
-        except OSError as error:
-            port, key = settings.sametime.port, "VPMX_PORT"
-            raise PortError(settings.web.address, port, key, error, section="Debug") from error
-        return cls(server, prepared)
+        async with AsyncExitStack() as stack:
+            if settings.cluster is not None:
+                cluster = await stack.enter_async_context(Cluster.open(settings.cluster))
+                await stack.enter_async_context(cluster.joined(server))
+            try:
+                await server.start()
+            except OSError as error:
+                port, key = settings.sametime.port, "VPMX_PORT"
+                raise PortError(settings.web.address, port, key, error, section="Debug") from error
+            return cls(server, prepared, stack.pop_all())
+        raise AssertionError
 
     async def close(self) -> None:
         await self.server.close()
+        await self._shared.aclose()
 
     # New settings
 
@@ -101,7 +111,7 @@ class SametimePort:
 
     async def end_sessions(self, request: dict[str, Any]) -> int:
         """How many sessions of `name` were ended."""
-        return self.server.end_sessions(str(request.get("name", "")))
+        return await self.server.end_sessions(str(request.get("name", "")))
 
     async def let_go(self, request: dict[str, Any]) -> dict[str, int]:
         """Close a share of the sessions, `percent`: how many, and of how many."""

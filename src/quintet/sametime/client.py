@@ -36,8 +36,9 @@ class Client:
 
     `person` is None for anonymous users. `privacy` is the stored list, None if it could not be read.
     `hosted` has the handler of each channel that ends here, `links` and `conferences` the name of what each
-    other channel belongs to; the maps beside them lead back to the channel. `tasks` counts which LDAP
-    connections the client's requests used.
+    other channel belongs to; the maps beside them lead back to the channel. `awaited` has what opened a
+    channel about which other nodes are asked first. `tasks` counts which LDAP connections the client's
+    requests used.
     """
 
     connection: ClientConnection
@@ -53,6 +54,7 @@ class Client:
     link_channels: dict[str, int] = field(default_factory=dict)
     conferences: dict[int, str] = field(default_factory=dict)
     conference_channels: dict[str, int] = field(default_factory=dict)
+    awaited: dict[int, ChannelCreate] = field(default_factory=dict)
     aware_channel: int | None = None
     aware_keys: frozenset[int] = _NOTHING_WATCHED
     server_watched: AwareId | None = None
@@ -67,6 +69,13 @@ class Client:
     @property
     def session(self) -> SametimeSession:
         return self.connection.session
+
+    def still_wants(self, channel: int, create: ChannelCreate) -> bool:
+        """Whether the channel is still there that was awaited with this; not any more from now on."""
+        if self.awaited.get(channel) is not create:
+            return False
+        del self.awaited[channel]
+        return True
 
 
 class ServiceHandler(Protocol):

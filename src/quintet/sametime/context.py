@@ -11,6 +11,7 @@ from quintet.config import ServerLimits
 from quintet.sametime.client import Client
 from quintet.sametime.community import Community
 from quintet.sametime.community.effects import Effect
+from quintet.sametime.neighbours import Alone, Neighbours
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import Hold
 from quintet.sametime.settings import SametimeSettings
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 class ServerContext:
     """One for each server. `deliver` carries out effects; the server puts it in place.
 
-    `viewers` has what is called with the notices for each viewer of presence, by its id.
+    `viewers` has what is called with the notices for each viewer of presence, by its id. `neighbours` are the
+    other nodes, if there are any.
+
     `messages` counts what was passed on from client to client.
     """
 
@@ -42,6 +45,7 @@ class ServerContext:
         self.clients: dict[str, Client] = {}
         self.viewers: dict[str, Callable[[AwareNotice], None]] = {}
         self.messages = 0
+        self.neighbours: Neighbours = Alone()
         self.deliver: Callable[[list[Effect], Client | None], None] = _nothing_to_deliver
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -63,10 +67,19 @@ class ServerContext:
 
     def request(self, client: Client, what: str, work: Coroutine[Any, Any, None]) -> None:
         """Work on a client's request. With too many of them nothing more of the client is worked on."""
+        self.begin(client)
+        self.spawn(what, self._counted(client, work))
+
+    def begin(self, client: Client) -> None:
+        """A request is worked on, until `done`."""
         client.in_flight += 1
         if client.in_flight >= self.limits.requests_in_flight:
             client.connection.hold(Hold.BUSY)
-        self.spawn(what, self._counted(client, work))
+
+    def done(self, client: Client) -> None:
+        client.in_flight -= 1
+        client.connection.release(Hold.BUSY)
+        client.connection.wake()
 
     async def close(self) -> None:
         """End everything that is done beside."""
@@ -79,9 +92,7 @@ class ServerContext:
         try:
             await work
         finally:
-            client.in_flight -= 1
-            client.connection.release(Hold.BUSY)
-            client.connection.wake()
+            self.done(client)
 
     async def _guarded(self, what: str, work: Coroutine[Any, Any, None]) -> None:
         try:

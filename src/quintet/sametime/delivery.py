@@ -1,6 +1,10 @@
-"""From effects to what clients get: each effect of the community becomes messages on their connections."""
+"""From effects to what clients get: each effect of the community becomes messages on their connections.
+
+Those for sessions of other nodes go to the `Neighbours`.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, final
 
 from quintet.sametime.client import Client
@@ -77,12 +81,14 @@ class Delivery:
             case e.EndSession(record, reason):
                 if client := self._clients.get(record.id):
                     self._end(client, reason)
+                else:
+                    self._context.neighbours.take(effect)
             case e.WatchGroup(group_id):
                 self._watch_group(group_id)
             case e.UnwatchGroup(group_id):
                 self._unwatch_group(group_id)
             case e.WatchUser() | e.UnwatchUser():
-                pass  # for other nodes, of which there are none
+                self._context.neighbours.take(effect)
             case e.OpenAt() | e.AcceptAt() | e.SendAt() | e.CloseAt():
                 return self._relay(effect, further)
             case e.AcceptConference() | e.InviteTo() | e.TellConference() | e.CloseConference():
@@ -104,6 +110,8 @@ class Delivery:
         router = self._context.community.router
         client = self._clients.get(effect.session)
         if client is None:
+            if self._context.neighbours.take(effect):
+                return _size(effect)
             if not isinstance(effect, e.CloseAt):
                 further += router.closed(effect.link, ReasonCode.USER_NOT_ONLINE)
             return 0
@@ -116,7 +124,7 @@ class Delivery:
             client.links[channel] = effect.link
             client.link_channels[effect.link] = channel
             client.connection.wake()
-            return len(effect.create.additional)
+            return _size(effect)
         known = client.link_channels.get(effect.link)
         if known is None:
             return 0
@@ -147,21 +155,27 @@ class Delivery:
     ) -> int:
         if isinstance(effect, e.TellConference):
             data = effect.notice.encode()
+            elsewhere: list[str] = []
             for session in effect.sessions:
                 client = self._clients.get(session)
-                channel = client.conference_channels.get(effect.conference) if client else None
-                if client is not None and channel is not None:
+                if client is None:
+                    elsewhere.append(session)
+                elif (channel := client.conference_channels.get(effect.conference)) is not None:
                     client.session.channels.send(channel, effect.notice.TYPE, data)
                     client.connection.wake()
+            if elsewhere:
+                self._context.neighbours.take(replace(effect, sessions=tuple(elsewhere)))
             return len(effect.sessions) * len(data)
         client = self._clients.get(effect.session)
         if client is None:
+            self._context.neighbours.take(effect)
             return 0
         channels = client.session.channels
         client.connection.wake()
         if isinstance(effect, e.InviteTo):
             if not channels.can_open:
-                further += self._context.community.conferences.leave(effect.session, effect.conference)
+                if not self._context.neighbours.confer(effect.session, effect.conference, None):
+                    further += self._context.community.conferences.leave(effect.session, effect.conference)
                 return 0
             invitation = effect.invitation
             channel = channels.open(ServiceId.CONFERENCE, invitation.inviter, invitation.encode())
@@ -188,3 +202,8 @@ class Delivery:
         if conference is not None:
             client.conference_channels.pop(conference, None)
         return conference
+
+
+def _size(effect: e.OpenAt | e.AcceptAt | e.SendAt | e.CloseAt) -> int:
+    """What is charged for it to the client that caused it."""
+    return len(effect.create.additional) if isinstance(effect, e.OpenAt) else 0

@@ -68,6 +68,7 @@ class Dispatcher:
                 context = self._context
                 presence = context.community.presence
                 context.deliver(presence.set_status(client.id, status, context.now()), client)
+                context.neighbours.changed(client.id)
             case events.PrivacyChanged(privacy):
                 self._privacy.changed(client, privacy)
             case events.SenseRequested(service):
@@ -98,6 +99,7 @@ class Dispatcher:
             self._ignored(client, "service message", "MALFORMED")
 
     def _on_closed(self, client: Client, channel: int, reason: int, data: bytes) -> None:
+        client.awaited.pop(channel, None)
         handler = client.hosted.pop(channel, None)
         if handler is not None:
             handler.closed(client, channel)

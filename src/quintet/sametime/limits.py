@@ -1,6 +1,9 @@
 """How much a client may make a session hold or do."""
 
 from dataclasses import dataclass
+from typing import Self
+
+from quintet.config import ServerLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +37,14 @@ class SessionLimits:
 
     announcement_recipients: int = 1000
     """Recipients of one announcement; one with more is ignored and reported."""
+
+    @classmethod
+    def of(cls, limits: ServerLimits) -> Self:
+        """Those that an administrator has set."""
+        return cls(
+            bytes_before_sign_in=limits.bytes_before_sign_in,
+            message_before_sign_in=limits.bytes_before_sign_in,
+            message_size=limits.message_size,
+            client_channels=limits.channels,
+            server_channels=limits.channels,
+        )

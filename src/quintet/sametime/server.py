@@ -29,12 +29,9 @@ from typing import Final, final
 
 from quintet.config import ServerLimits
 from quintet.directory import (
-    DirectoryError,
     LocalAttempts,
-    Person,
     Service,
     SignInAttempts,
-    UnknownNameError,
 )
 from quintet.sametime import events
 from quintet.sametime.client import Client, ServiceHandler, StoredState
@@ -47,6 +44,7 @@ from quintet.sametime.community import (
     Refusal,
     SessionRecord,
 )
+from quintet.sametime.community.effects import Effect
 from quintet.sametime.context import ServerContext, task_failed
 from quintet.sametime.delivery import Delivery
 from quintet.sametime.dispatch import Dispatcher
@@ -56,9 +54,11 @@ from quintet.sametime.handlers.conference import ConferenceHandler
 from quintet.sametime.handlers.privacy import PrivacyHandler, stored_privacy
 from quintet.sametime.handlers.resolve import ResolveHandler
 from quintet.sametime.handlers.stored_values import LISTS, StoredValuesHandler
-from quintet.sametime.ids import id_key
+from quintet.sametime.housekeeping import keep_house
 from quintet.sametime.limits import SessionLimits
 from quintet.sametime.name_cache import NameCache
+from quintet.sametime.neighbours import EndNamed, Neighbours, Order, Registered, ShowText, VersionedPrivacy
+from quintet.sametime.orders import carry_out, carry_out_everywhere
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import ClientConnection
 from quintet.sametime.reason import ReasonCode, describe_reason
@@ -86,13 +86,9 @@ from quintet.sametime.viewers import PresenceChanged, PresenceViewer
 from quintet.sametime.watched_groups import WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
-from quintet.sametime.wire.messages import Admin
 
 _BACKLOG: Final = 1024
-_TICK_SECONDS: Final = 5.0
 _TURN_SECONDS: Final = 0.004
-_SLICE: Final = 200
-_RECHECKS_AT_ONCE: Final = 4
 _LONGEST_GUEST_NAME: Final = 64
 _LONGEST_NAME: Final = 1024
 _SERVER_TYPE: Final = 0x2000
@@ -179,15 +175,39 @@ class SametimeServer:
         sign_in = SignIn(context, LocalAttempts() if attempts is None else attempts, validate_token)
         self._reception = Reception(context, sign_in, self._keeper, self._welcome)
         self._offered = frozenset(SERVICES) - (set() if settings.file_transfer else {ServiceId.FILE_TRANSFER})
-        self._session_limits = _session_limits(limits)
+        self._session_limits = SessionLimits.of(limits)
         name = settings.server_name
         self._server_login = LoginInfo(_new_login_id(), _SERVER_TYPE, name, name, server_id=name)
         self._connections: set[ClientConnection] = set()
         self._all_lost = asyncio.Event()
         self._to_flush: deque[ClientConnection] = deque()
         self._flushing: asyncio.Handle | None = None
+        self._joined = self._draining = False
         self._listener: asyncio.Server | None = None
         self._housekeeping: asyncio.Task[None] | None = None
+
+    # Other nodes
+
+    @property
+    def community(self) -> Community:
+        return self._community
+
+    def join(self, neighbours: Neighbours) -> None:
+        """Be one of several nodes. To be called before `start`."""
+        self._context.neighbours = neighbours
+        self._joined = True
+
+    def deliver(self, effects: list[Effect]) -> None:
+        """Carry out what follows from what another node did."""
+        self._context.deliver(effects, None)
+
+    def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
+        """Do it with the sessions here. `then` gets how many."""
+
+        async def work() -> None:
+            then(await carry_out(self._context, order))
+
+        self._context.spawn("order of another node", work())
 
     # Running
 
@@ -211,7 +231,7 @@ class SametimeServer:
         except OSError:
             await self.close()
             raise
-        self._housekeeping = loop.create_task(self._keep_house())
+        self._housekeeping = loop.create_task(keep_house(self._context))
 
     @property
     def port(self) -> int:
@@ -250,7 +270,11 @@ class SametimeServer:
         return self.settings == settings
 
     async def drain(self) -> None:
-        """Stop listening, and close all connections in random order over some seconds."""
+        """Stop listening, and close all connections in random order over some seconds.
+
+        At other nodes the users are shown until they are there, or some time is over.
+        """
+        self._draining = self._joined
         if self._listener is not None:
             self._listener.close()
         if self._connections:
@@ -283,20 +307,12 @@ class SametimeServer:
         rows = [self._info(client) for client in self._context.clients.values()]
         return tuple(sorted(rows, key=lambda row: row.connected_at))
 
-    def end_sessions(self, name: str) -> int:
+    async def end_sessions(self, name: str) -> int:
         """End the sessions with this session id, user id or login name, so that they do not come back.
 
-        How many there were.
+        How many there were, at all nodes.
         """
-        key = id_key(name)
-        found = [
-            client
-            for client in self._context.clients.values()
-            if name == client.id or key in (id_key(client.login.user_id), id_key(client.login_name))
-        ]
-        for client in found:
-            self._end_for_good(client)
-        return len(found)
+        return await carry_out_everywhere(self._context, EndNamed(name))
 
     def let_go(self, share: float) -> int:
         """Close a random share of the sessions over some seconds, and go on serving. How many.
@@ -309,15 +325,8 @@ class SametimeServer:
         return len(chosen)
 
     async def broadcast(self, text: str) -> int:
-        """Show a text to everybody who is signed in. How many sessions."""
-        message = Admin(clip(text))
-        clients = tuple(self._context.clients.values())
-        for nth, client in enumerate(clients, 1):
-            client.session.notify(message)
-            client.connection.wake()
-            if not nth % _SLICE:
-                await asyncio.sleep(0)
-        return len(clients)
+        """Show a text to everybody who is signed in, at all nodes. How many sessions."""
+        return await carry_out_everywhere(self._context, ShowText(clip(text)))
 
     def tell(self, event: SametimeTraceEvent) -> None:
         """Count the event and pass it on."""
@@ -381,20 +390,42 @@ class SametimeServer:
 
     def _welcome(self, welcome: Welcome) -> None:
         """Sign a user in: in the community first, with the stored privacy list, then the client."""
-        connection, request, person = welcome.connection, welcome.request, welcome.person
-        now = self._context.now()
-        login = self._login(welcome)
-        before = self._community.presence.status_of(login.user_id)
-        active = UserStatus(StatusCode.ACTIVE)
-        privacy: PrivacyInfo | None = stored_privacy(None)
+        person, login = welcome.person, self._login(welcome)
+        privacy: VersionedPrivacy | None = stored_privacy(None)
         lists = None
         if person is not None:
             stored = welcome.stored
             privacy = self._privacy_of(login.user_id, stored)
             lists = None if stored is None else {key: stored[key] for key in LISTS & stored.keys()}
-        record = SessionRecord(self._community.node, login, request.name, now, now, active)
-        answer = self._community.sign_in(record, privacy)
+        now, active = self._context.now(), UserStatus(StatusCode.ACTIVE)
+        record = SessionRecord(self._community.node, login, welcome.request.name, now, now, active)
+        self._context.neighbours.register(
+            record, privacy, lambda answer: self._registered(welcome, record, lists, answer)
+        )
+
+    def _registered(
+        self,
+        welcome: Welcome,
+        record: SessionRecord,
+        lists: Mapping[int, VersionedValue] | None,
+        registered: Registered | Refusal,
+    ) -> None:
+        """The other nodes know the session, or there is a reason against it."""
+        connection, request, person = welcome.connection, welcome.request, welcome.person
+        login, now = record.login, record.connected_at
+        if connection.session.state is not SessionState.AUTHENTICATING:  # the client is gone
+            self._context.neighbours.removed(record.id)
+            return
+        before = self._community.presence.status_of(login.user_id)
+        privacy: PrivacyInfo | None = None
+        answer: list[Effect] | Refusal
+        if isinstance(registered, Registered):
+            privacy = registered.privacy
+            answer = self._community.sign_in(record, privacy, registered.ending)
+        else:
+            answer = registered
         if isinstance(answer, Refusal):
+            self._context.neighbours.removed(record.id)
             why = Rejection(answer.reason, "the user is signed in already")
             self._reception.reject(connection, request, why)
             return
@@ -406,7 +437,7 @@ class SametimeServer:
         self._context.clients[client.id] = client
         connection.client_type = client_type_name(request.client_type)
         connection.signed_in(client)
-        connection.session.accept_login(login, privacy or PrivacyInfo(deny=False), before or active)
+        connection.session.accept_login(login, privacy or PrivacyInfo(deny=False), before or record.status)
         connection.wake()
         self._context.deliver(answer, None)
         if privacy is None and self._keeper.available:
@@ -418,7 +449,9 @@ class SametimeServer:
             )
         )
 
-    def _privacy_of(self, user_id: str, stored: Mapping[int, VersionedValue] | None) -> PrivacyInfo | None:
+    def _privacy_of(
+        self, user_id: str, stored: Mapping[int, VersionedValue] | None
+    ) -> VersionedPrivacy | None:
         """The privacy list that was read at sign-in; None without one, or if another was stored since."""
         if stored is None or not self._privacy.is_current(user_id, stored.get(PRIVACY_LIST)):
             return None
@@ -438,10 +471,6 @@ class SametimeServer:
         server = self.settings.server_name
         return LoginInfo(login_id, request.client_type, user_id, name, address=address, server_id=server)
 
-    def _end_for_good(self, client: Client) -> None:
-        """End a session so that the client does not come back by itself."""
-        self._context.deliver(self._community.end(client.id, ReasonCode.USER_RESTRICTED), None)
-
     def _end(self, client: Client, reason: ReasonCode) -> None:
         """End a session that the community has forgotten already."""
         client.session.end(reason)
@@ -455,7 +484,12 @@ class SametimeServer:
         for channel, handler in tuple(client.hosted.items()):
             handler.closed(client, channel)
         client.hosted.clear()
-        self._context.deliver(self._community.sign_out(client.id), None)
+        client.awaited.clear()
+        community, moving = self._community, self._draining
+        self._context.deliver(community.move(client.id) if moving else community.sign_out(client.id), None)
+        for conference in tuple(client.conferences.values()):  # invitations that were not answered
+            self._context.neighbours.confer(client.id, conference, None)
+        self._context.neighbours.removed(client.id, moving=moving)
         seconds = self._context.now() - client.signed_in_at
         self.tell(SessionClosed(describe_reason(reason), client.connection.client_type, seconds))
 
@@ -500,38 +534,6 @@ class SametimeServer:
         for session in self._community.presence.sessions_of(change.user_id):
             if session in self._context.clients:
                 self._values.changed(self._context.clients[session], change.key)
-
-    async def _keep_house(self) -> None:
-        """Show idle clients that the server is there, and find out whether users still may be."""
-        rechecks = asyncio.Semaphore(_RECHECKS_AT_ONCE)
-        loop = asyncio.get_running_loop()
-        tick = min(_TICK_SECONDS, self._limits.keep_alive_seconds / 2)
-        while True:
-            await asyncio.sleep(tick)
-            idle_since = loop.time() - self._limits.keep_alive_seconds
-            now = self._context.now()
-            for nth, client in enumerate(tuple(self._context.clients.values()), 1):
-                if client.connection.last_sent < idle_since and client.session.state is SessionState.ONLINE:
-                    client.session.keep_alive()
-                    client.connection.wake()
-                if client.recheck_at <= now and self.settings.recheck_minutes and client.person is not None:
-                    client.recheck_at = now + self.settings.recheck_minutes * 60
-                    self._context.spawn("recheck", self._recheck(client, client.person, rechecks))
-                if not nth % _SLICE:
-                    await asyncio.sleep(0)
-
-    async def _recheck(self, client: Client, person: Person, turns: asyncio.Semaphore) -> None:
-        """End the session of a user who is gone, disabled or not matched any more. A failure ends nothing."""
-        async with turns:
-            try:
-                found: Person | None = await self._context.directory.resolve_login(client.login_name)
-            except UnknownNameError:
-                found = None
-            except DirectoryError:
-                return
-            client.tasks[Service.RESOLVE_LOGIN] += 1
-            if found is None or id_key(found.id) != id_key(person.id):
-                self._end_for_good(client)
 
     def _info(self, client: Client) -> SessionInfo:
         presence = self._community.presence
@@ -579,16 +581,6 @@ def _presence_limits(limits: ServerLimits) -> PresenceLimits:
 
 def _conference_limits(limits: ServerLimits) -> ConferenceLimits:
     return ConferenceLimits(limits.conferences, limits.conference_members)
-
-
-def _session_limits(limits: ServerLimits) -> SessionLimits:
-    return SessionLimits(
-        bytes_before_sign_in=limits.bytes_before_sign_in,
-        message_before_sign_in=limits.bytes_before_sign_in,
-        message_size=limits.message_size,
-        client_channels=limits.channels,
-        server_channels=limits.channels,
-    )
 
 
 def _abilities(settings: SametimeSettings) -> ServerAbilities:

@@ -145,7 +145,7 @@ _VERSIONS = {
 }
 _SSL_3 = 0x300
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9}")
-_SCOPE = re.compile(r"(ST[A-Z]*)_TLS_")
+_SCOPE = re.compile(r"(ST[A-Z]*|QUINTET_[A-Z]+)_TLS_")
 _MOST_TOLD = 20
 _FLAGS = {**dict.fromkeys(("1", "true", "yes"), True), **dict.fromkeys(("0", "false", "no"), False)}
 _PARTS = (("TYPE", "type"), ("PASSWORD", "password"), ("PASSWORD_STASH_FILE", "stash"))

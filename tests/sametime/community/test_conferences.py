@@ -28,7 +28,7 @@ from quintet.sametime.wire.blocks import LoginInfo
 
 NODE = Node("one", "1")
 OPENING = ConferenceOpening("name", "Title")
-KEY = "one/name"
+KEY = "1/name"
 
 
 def login(session: str) -> LoginInfo:
@@ -94,7 +94,7 @@ def test_only_members_invite() -> None:
     made.invite("alice", KEY, login("bob"), "")
     assert made.invite("bob", KEY, login("carol"), "") == []
     assert made.invite("mallory", KEY, login("carol"), "") == []
-    assert made.invite("alice", "one/other", login("carol"), "") == []
+    assert made.invite("alice", "1/other", login("carol"), "") == []
 
 
 def test_who_joins_is_welcomed_and_shown_to_the_others() -> None:
@@ -147,9 +147,9 @@ def test_conferences_and_guests_are_bounded() -> None:
     for name in ("a", "b"):
         made.open(login("alice"), ConferenceOpening(name, ""))
     assert made.open(login("alice"), ConferenceOpening("c", "")) is ReasonCode.OUT_OF_RESOURCES
-    assert made.invite("alice", "one/a", login("bob"), "")
-    assert made.invite("alice", "one/a", login("carol"), "")
-    assert made.invite("alice", "one/a", login("dave"), "") == []
+    assert made.invite("alice", "1/a", login("bob"), "")
+    assert made.invite("alice", "1/a", login("carol"), "")
+    assert made.invite("alice", "1/a", login("dave"), "") == []
 
 
 SESSIONS = ("alice", "bob", "carol")
@@ -183,7 +183,7 @@ def test_what_members_were_told_is_who_the_members_are(steps: list[tuple[str, st
                         assert member_id in seen[session, each.conference]
 
     for what, one, other, name in steps:
-        key = f"one/{name}"
+        key = f"1/{name}"
         match what:
             case "open":
                 answer = made.open(login(one), ConferenceOpening(name, ""))
@@ -199,9 +199,9 @@ def test_what_members_were_told_is_who_the_members_are(steps: list[tuple[str, st
                 apply(made.leave(one, key))
             case "gone":
                 for each in ("a", "b"):
-                    seen.pop((one, f"one/{each}"), None)
+                    seen.pop((one, f"1/{each}"), None)
                 apply(made.gone(one))
-        for each in ("one/a", "one/b"):
+        for each in ("1/a", "1/b"):
             there = made.members_of(each)
             assert {session for session, known in seen if known == each} == set(there)
             assert all(set(seen[session, each].values()) == set(there) for session in there)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from quintet.sametime.handlers.privacy import stored_privacy
+from quintet.sametime.neighbours import VersionedPrivacy
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.catalog import ServiceId
@@ -132,5 +133,5 @@ async def test_a_stored_list_that_is_damaged_hides_the_user(people: FakeDirector
 
 
 def test_what_was_never_stored_hides_nobody() -> None:
-    assert stored_privacy(None) == VISIBLE_TO_ALL
-    assert stored_privacy(VersionedValue(NOT_ALICE.encode(), 1)) == NOT_ALICE
+    assert stored_privacy(None) == VersionedPrivacy(0, VISIBLE_TO_ALL)
+    assert stored_privacy(VersionedValue(NOT_ALICE.encode(), 4)) == VersionedPrivacy(4, NOT_ALICE)

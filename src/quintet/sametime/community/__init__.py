@@ -2,7 +2,13 @@
 
 from quintet.sametime.community.community import Community, Linked, Refusal
 from quintet.sametime.community.conferences import ConferenceLimits
-from quintet.sametime.community.records import Node, PresenceLimits, SessionRecord, SignInRule
+from quintet.sametime.community.records import (
+    Node,
+    PresenceLimits,
+    SessionRecord,
+    SharedSession,
+    SignInRule,
+)
 
 __all__ = [
     "Community",
@@ -12,5 +18,6 @@ __all__ = [
     "PresenceLimits",
     "Refusal",
     "SessionRecord",
+    "SharedSession",
     "SignInRule",
 ]

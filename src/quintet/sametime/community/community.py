@@ -7,6 +7,7 @@ Whatever ends a session (the client, a rule, a limit) ends all that hangs on it,
 presence, its links and its part in conferences.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -47,7 +48,7 @@ class Community:
     `presence`, `router` and `conferences` are its parts, for what concerns only one of them.
     """
 
-    __slots__ = ("conferences", "node", "presence", "router")
+    __slots__ = ("conferences", "limits", "node", "presence", "router", "rule")
 
     def __init__(
         self,
@@ -57,22 +58,26 @@ class Community:
         conferences: ConferenceLimits | None = None,
     ) -> None:
         self.node = node
-        self.presence = Presence(rule, presence)
+        self.rule = rule
+        self.limits = presence or PresenceLimits()
+        self.presence = Presence(rule, self.limits)
         self.router = Router(node)
         self.conferences = Conferences(node, conferences)
 
-    def sign_in(self, record: SessionRecord, privacy: PrivacyInfo | None) -> list[Effect] | Refusal:
+    def sign_in(
+        self, record: SessionRecord, privacy: PrivacyInfo | None, ending: Collection[str] | None = None
+    ) -> list[Effect] | Refusal:
         """A user signs in. `privacy` is the stored list.
 
         It is None if it cannot be read: then no other user sees the user, unless other sessions have rules in
         force. A client that is refused must not come back by itself: two would throw each other out for ever
-        (P103).
+        (P103). `ending` are the sessions that end for it, if the nodes have decided that together.
         """
         user_id = record.login.user_id
-        if not self.presence.may_sign_in(user_id):
+        if ending is None and not self.presence.may_sign_in(user_id):
             return Refusal(_ANSWER_TO_SECOND)
         before = self.presence.rules_of(user_id)
-        effects = self.presence.sign_in(record, None if privacy is None else PrivacyRules.of(privacy))
+        effects = self.presence.sign_in(record, None if privacy is None else PrivacyRules.of(privacy), ending)
         for each in tuple(effects):
             if isinstance(each, EndSession):
                 effects += self._cut(each.record.id)
@@ -82,6 +87,10 @@ class Community:
         """A session has ended. Does nothing the second time."""
         return self._cut(session) + self.presence.sign_out(session)
 
+    def move(self, session: str) -> list[Effect]:
+        """The session has ended because this node shuts down: its client is to come back at another one."""
+        return self._cut(session) + self.presence.move(session)
+
     def end(self, session: str, reason: ReasonCode) -> list[Effect]:
         """End a session."""
         record = self.presence.record(session)
@@ -89,12 +98,16 @@ class Community:
             return []
         return [EndSession(record, reason), *self.sign_out(session)]
 
+    def begin_anew(self, node: Node) -> None:
+        """This node has another incarnation now."""
+        self.node = self.router.node = self.conferences.node = node
+
     def set_privacy(self, user_id: str, privacy: PrivacyInfo) -> list[Effect]:
         """The user's list has changed, and is stored. All the user's sessions get it."""
         before = self.presence.rules_of(user_id)
         effects = self.presence.set_privacy(user_id, PrivacyRules.of(privacy))
         effects += self._hide(user_id, before)
-        return effects + [ShowOwnPrivacy(each, privacy) for each in self.presence.sessions_of(user_id)]
+        return effects + [ShowOwnPrivacy(each, privacy) for each in self.presence.local_sessions_of(user_id)]
 
     def open_link(self, creator: LoginInfo, create: ChannelCreate) -> Linked | Refusal:
         """A client opens a channel to another user. Refused alike if that user is offline or hidden."""
@@ -102,7 +115,7 @@ class Community:
         record = None if target is None else self.presence.record(target)
         if record is None:
             return Refusal(OFFLINE)
-        return Linked(*self.router.open(creator, create, record.login))
+        return Linked(*self.router.open(creator, create, record.login, record.node))
 
     def close_link(self, session: str, link: str, reason: int, data: bytes = b"") -> list[Effect]:
         """The channel at an end is gone. A client that knows not of the service is not asked again."""

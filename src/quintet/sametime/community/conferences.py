@@ -8,8 +8,8 @@ moment on at which they were told `ConferenceWelcome`. A session leaves by closi
 the other members get a message. With the last member the conference ends: invitations that are open are
 closed.
 
-A conference's key is its home and the name that its creator's client made up, so nobody can open one of the
-same name while it lasts.
+A conference's key is its home's incarnation and the name that its creator's client made up. No other of this
+name can be opened here while it lasts. Members and guests may be elsewhere; only the home knows them all.
 """
 
 from dataclasses import dataclass, field
@@ -67,10 +67,11 @@ class _Conference:
 class Conferences:
     """The conferences at this node."""
 
-    __slots__ = ("_by_key", "_by_session", "_limits", "_node")
+    __slots__ = ("_by_key", "_by_session", "_limits", "names", "node")
 
     def __init__(self, node: Node, limits: ConferenceLimits | None = None) -> None:
-        self._node = node
+        self.node = node
+        self.names: set[str] = set()
         self._limits = limits or ConferenceLimits()
         self._by_key: dict[str, _Conference] = {}
         self._by_session: dict[str, dict[str, None]] = {}
@@ -88,17 +89,28 @@ class Conferences:
         found = self._by_key.get(key)
         return tuple(found.members) if found else ()
 
+    def member(self, key: str, session: str) -> LoginInfo | None:
+        """The login of a member."""
+        found = self._by_key.get(key)
+        member = found.members.get(session) if found else None
+        return member.login if member else None
+
+    def may_enter(self, session: str, elsewhere: int = 0) -> bool:
+        """Whether the session may take part in one more, besides so many `elsewhere`."""
+        return len(self._by_session.get(session, ())) + elsewhere < self._limits.per_session
+
     def open(self, creator: LoginInfo, opening: ConferenceOpening) -> tuple[str, list[Effect]] | ReasonCode:
         """A client opens a conference: its key and the effects, or why it is refused."""
         if not opening.name or len(opening.name) > _LONGEST_NAME or len(opening.title) > _LONGEST_TITLE:
             return ReasonCode.INVALID_REQUEST
-        key = f"{self._node.name}/{opening.name}"
-        if key in self._by_key:
+        key = f"{self.node.incarnation}/{opening.name}"
+        if opening.name in self.names:
             return ReasonCode.CHANNEL_EXISTS
-        if not self._may_enter(creator.login_id):
+        if not self.may_enter(creator.login_id):
             return ReasonCode.OUT_OF_RESOURCES
-        conference = _Conference(key, self._node, opening.name, opening.title)
+        conference = _Conference(key, self.node, opening.name, opening.title)
         self._by_key[key] = conference
+        self.names.add(opening.name)
         self._by_session.setdefault(creator.login_id, {})[key] = None
         effects: list[Effect] = [AcceptConference(creator.login_id, key)]
         return key, effects + self._enter(conference, creator)
@@ -113,7 +125,7 @@ class Conferences:
             return []
         if len(conference.members) + len(conference.invited) >= self._limits.members:
             return []
-        if not self._may_enter(session):
+        if not self.may_enter(session):
             return []
         conference.invited[session] = guest
         self._by_session.setdefault(session, {})[key] = None
@@ -167,14 +179,12 @@ class Conferences:
 
     def _end(self, conference: _Conference) -> list[Effect]:
         del self._by_key[conference.key]
+        self.names.remove(conference.name)
         effects: list[Effect] = []
         for session in conference.invited:
             self._forget(session, conference.key)
             effects.append(CloseConference(session, conference.key, ReasonCode.PARTY_LEFT))
         return effects
-
-    def _may_enter(self, session: str) -> bool:
-        return len(self._by_session.get(session, ())) < self._limits.per_session
 
     def _forget(self, session: str, key: str) -> None:
         keys = self._by_session[session]

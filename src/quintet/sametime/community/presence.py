@@ -16,16 +16,19 @@ not even by its time. A user always sees their own presence.
 
 **Several sessions of a user.** The most available status is shown; of equal ones the one that was set last.
 Attributes are those of all sessions, the value that was set last counts. Messages go to the session that was
-active last (`route`).
+active last (`route`). "Last" is a number that travels with the value and is greater than all that the node
+knew of the user when it was set (`_next_order`), so that nodes that know the same sessions show the same.
 
 **Groups.** Members are told with the group's id as the watcher wrote it, and with presence like anybody. No
 message is known that takes a member out of a watcher's group (P75): who has left the group is sent to those
 who knew the member, like before, and to no others. A watcher that watches a member under the same id
 itself is told without the group.
 
-**Nodes.** Sessions of other nodes come by `sign_in` and go by `sign_out`, as those of this node do; they
-watch nothing here. `WatchUser` and `UnwatchUser` say of whom this node has to be told; each is said once,
-and they alternate for a user. The same holds for groups.
+**Nodes.** Sessions of other nodes are `foreign`: they come and change by `show` and go by `sign_out`; they
+watch nothing here, and no effect is for them. A session that is `moving` is foreign too: its client left a
+node that shuts down, and is expected at another one. It is shown if the user has no other session, nothing is
+routed to it, and it goes when the user signs in. `WatchUser` and `UnwatchUser` say whom sessions of this node
+watch; each is said once, and they alternate for a user. The same holds for groups.
 
 **Viewers** watch users as their user's sessions would, but are none: no watcher ever sees a viewer.
 
@@ -33,8 +36,7 @@ and they alternate for a user. The same holds for groups.
 and not watched.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, final
 
 from quintet.sametime.community.effects import (
@@ -49,15 +51,19 @@ from quintet.sametime.community.effects import (
     WatchUser,
 )
 from quintet.sametime.community.privacy import EVERYBODY, NOBODY, PrivacyRules
-from quintet.sametime.community.records import PresenceLimits, SessionRecord, SignInRule
+from quintet.sametime.community.records import (
+    PresenceLimits,
+    SessionRecord,
+    SharedSession,
+    SignInRule,
+    order_at,
+)
+from quintet.sametime.community.state import NO_KEYS, GroupMember, KnownGroup, KnownSession, KnownUser
 from quintet.sametime.community.views import (
-    NO_ATTRIBUTES,
-    Shown,
     View,
     Watcher,
     all_attributes,
     attribute_changes,
-    availability,
     entry,
     updates,
 )
@@ -67,96 +73,22 @@ from quintet.sametime.services.aware import PresenceEntry
 from quintet.sametime.wire.blocks import AwareId, AwareType, UserStatus
 
 _FEW_SPELLINGS: Final = 4
-_NO_KEYS: Final[frozenset[int]] = frozenset()
-
-
-@dataclass(slots=True, eq=False)
-class _User:
-    key: str
-    id: str
-    sessions: "list[_Session]"
-    rules: PrivacyRules
-    watchers: "dict[AwareId, dict[str, _Session]]"
-    groups: "dict[str, _Group]"
-
-    @property
-    def watched(self) -> bool:
-        return bool(self.watchers or self.groups)
-
-    def view(self) -> View:
-        if not self.sessions:
-            return View(self.key, None, NO_ATTRIBUTES, self.rules)
-        best = min(self.sessions, key=lambda each: (availability(each.status), -each.status_order))
-        shown = Shown(best.status, best.record.login.user_name)
-        return View(self.key, shown, self._attributes(), self.rules)
-
-    def _attributes(self) -> Mapping[int, bytes]:
-        if len(self.sessions) == 1:
-            found = self.sessions[0].attributes
-            return {key: value for key, (_, value) in found.items()} if found else NO_ATTRIBUTES
-        latest: dict[int, tuple[int, bytes]] = {}
-        for each in self.sessions:
-            for key, value in each.attributes.items():
-                if key not in latest or latest[key] < value:
-                    latest[key] = value
-        return {key: value for key, (_, value) in latest.items()}
-
-
-@dataclass(slots=True, eq=False)
-class _Session:
-    record: SessionRecord
-    user: _User
-    status: UserStatus
-    status_order: int
-    last_active: float
-    attributes: dict[int, tuple[int, bytes]]
-    watching: "dict[AwareId, _User | _Group]"
-    keys: frozenset[int] = _NO_KEYS
-    unsupported: frozenset[int] = _NO_KEYS
-
-    @property
-    def id(self) -> str:
-        return self.record.login.login_id
-
-    def as_watcher(self) -> Watcher:
-        return Watcher(self.record.login.login_id, self.user.key, self.keys)
-
-
-@dataclass(slots=True, eq=False)
-class _Member:
-    """Of a group. `left` is the group's revision in which the member was not in it any more, or 0."""
-
-    user: _User
-    id: AwareId
-    left: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class _Group:
-    """`watchers` has the revision that each was told first; 0 while the content is not known."""
-
-    key: str
-    id: str
-    watchers: dict[AwareId, dict[str, int]]
-    members: dict[str, _Member]
-    revision: int = 0
 
 
 @final
 class Presence:
     """The presence of a community, as far as this node has to know it."""
 
-    __slots__ = ("_by_login_name", "_groups", "_limits", "_order", "_rule", "_sessions", "_users", "_viewers")
+    __slots__ = ("_by_login_name", "_groups", "_limits", "_rule", "_sessions", "_users", "_viewers")
 
     def __init__(self, rule: SignInRule = SignInRule.MANY, limits: PresenceLimits | None = None) -> None:
         self._rule = rule
         self._limits = limits or PresenceLimits()
-        self._sessions: dict[str, _Session] = {}
-        self._viewers: dict[str, _Session] = {}
-        self._users: dict[str, _User] = {}
-        self._groups: dict[str, _Group] = {}
+        self._sessions: dict[str, KnownSession] = {}
+        self._viewers: dict[str, KnownSession] = {}
+        self._users: dict[str, KnownUser] = {}
+        self._groups: dict[str, KnownGroup] = {}
         self._by_login_name: dict[str, dict[str, None]] = {}
-        self._order = 0
 
     # Sessions
 
@@ -168,16 +100,26 @@ class Presence:
 
     def records(self) -> Iterator[SessionRecord]:
         """All sessions as they are now."""
-        return map(_record, self._sessions.values())
+        return (each.as_record() for each in self._sessions.values())
 
     def record(self, session: str) -> SessionRecord | None:
         found = self._sessions.get(session)
-        return None if found is None else _record(found)
+        return None if found is None else found.as_record()
+
+    def shared(self, session: str) -> SharedSession | None:
+        """All that other nodes have to know of a session of this node."""
+        found = self._sessions.get(session)
+        return None if found is None or found.foreign else found.as_shared()
 
     def sessions_of(self, user_id: str) -> tuple[str, ...]:
         """The ids of the user's sessions, the one that was active last first."""
         user = self._users.get(id_key(user_id))
-        return tuple([each.id for each in _latest_first(user)]) if user else ()
+        return tuple([each.id for each in user.latest_first()]) if user else ()
+
+    def local_sessions_of(self, user_id: str) -> tuple[str, ...]:
+        """Those of them that are at this node."""
+        user = self._users.get(id_key(user_id))
+        return tuple([each.id for each in user.latest_first() if not each.foreign]) if user else ()
 
     def status_of(self, user_id: str) -> UserStatus | None:
         """The status that is shown of a user to those who may see it; None if there is no session."""
@@ -188,27 +130,30 @@ class Presence:
     def may_sign_in(self, user_id: str) -> bool:
         """Whether the rule about several sessions lets the user sign in once more."""
         user = self._users.get(id_key(user_id))
-        return self._rule is not SignInRule.OLDEST or user is None or not user.sessions
+        return self._rule is not SignInRule.OLDEST or user is None or not user.present
 
-    def sign_in(self, record: SessionRecord, rules: PrivacyRules | None) -> list[Effect]:
+    def sign_in(
+        self, record: SessionRecord, rules: PrivacyRules | None, ending: Collection[str] | None = None
+    ) -> list[Effect]:
         """A session begins. `rules` are the user's stored ones, None if they cannot be read.
 
         If they cannot be read, those that are in force for the user's other sessions stay so; without such a
         session no other user sees the user. Call it only if `may_sign_in`; which sessions end for the new one
-        is among the effects.
+        is among the effects. If that was decided for all nodes together already, they are in `ending`.
         """
         user = self._user(record.login.user_id)
         before = user.view()
-        leaving = self._leaving(user)
+        leaving = (
+            self._leaving(user) if ending is None else [each for each in user.present if each.id in ending]
+        )
+        leaving += [each for each in user.sessions if each.moving]
         if rules is None:
             rules = user.rules if user.sessions else NOBODY
         user.rules = rules
-        self._order += 1
-        session = _Session(record, user, record.status, self._order, record.last_active, {}, {})
-        self._sessions[record.id] = session
-        user.sessions.append(session)
-        self._by_login_name.setdefault(id_key(record.login_name), {})[record.id] = None
-        effects: list[Effect] = [EndSession(_record(each), ReasonCode.LOGGED_IN_TWICE) for each in leaving]
+        self._add(record, user, self._next_order(user, record.connected_at))
+        effects: list[Effect] = [
+            EndSession(each.as_record(), ReasonCode.LOGGED_IN_TWICE) for each in leaving if not each.foreign
+        ]
         for each in leaving:
             effects += self._remove(each)
         return effects + self._publish(user, before)
@@ -230,14 +175,8 @@ class Presence:
         if found is None:
             return []
         before = found.user.view()
-        self._order += 1
-        found.status, found.status_order, found.last_active = status, self._order, now
-        effects = self._publish(found.user, before)
-        shown = found.user.view().shown
-        if shown is not None and before.shown is not None and shown.status != before.shown.status:
-            others = [each for each in found.user.sessions if each is not found]
-            effects += [ShowOwnStatus(each.id, shown.status) for each in others]
-        return effects
+        found.status, found.status_order, found.last_active = status, self._next_order(found.user, now), now
+        return self._publish(found.user, before) + self._show_own(found, before)
 
     def set_attribute(self, session: str, key: int, value: bytes | None) -> list[Effect]:
         """The client has set, or with None unset, an attribute of its user (P76)."""
@@ -246,12 +185,11 @@ class Presence:
             return []
         before = found.user.view()
         if value is None:
-            found.attributes.pop(key, None)
+            found.attributes = {other: each for other, each in found.attributes.items() if other != key}
         elif len(value) <= self._limits.attribute_size and (
             key in found.attributes or len(found.attributes) < self._limits.attributes
         ):
-            self._order += 1
-            found.attributes[key] = (self._order, value)
+            found.attributes = {**found.attributes, key: (self._next_order(found.user), value)}
         return self._publish(found.user, before)
 
     def touch(self, session: str, now: float) -> None:
@@ -265,6 +203,40 @@ class Presence:
         found = self._sessions.get(session)
         if found is not None:
             found.unsupported |= {service}
+
+    # Sessions of other nodes
+
+    def show(self, session: SharedSession, rules: PrivacyRules | None) -> list[Effect]:
+        """A session of another node, as it is now. `rules` are those of its user, None if they are not known.
+
+        Then those that are in force stay so; without any, no other user sees the user.
+        """
+        record = session.record
+        found = self._sessions.get(record.id)
+        if found is not None and not found.foreign:
+            return []
+        effects: list[Effect] = []
+        user = self._user(record.login.user_id)
+        if found is not None and (found.user, found.record.login_name) != (user, record.login_name):
+            effects += self.sign_out(record.id)
+            found = None
+        before = user.view()
+        user.rules = rules or (user.rules if user.sessions else NOBODY)
+        known = found or self._add(record, user, session.order)
+        known.record, known.status, known.status_order = record, record.status, session.order
+        known.attributes, known.unsupported = session.attributes, session.unsupported
+        known.last_active, known.foreign, known.moving = record.last_active, True, session.moving
+        effects += self._publish(user, before)
+        return effects if found is None else effects + self._show_own(known, before)
+
+    def move(self, session: str) -> list[Effect]:
+        """The session has ended here because its client is to come back at another node."""
+        found = self._sessions.get(session)
+        if found is None:
+            return []
+        before = found.user.view()
+        found.foreign = found.moving = True
+        return self.unwatch_all(session) + self._publish(found.user, before)
 
     # Privacy
 
@@ -299,16 +271,16 @@ class Presence:
             user = session.user if session else self._user_by_login_name(target)
         if user is None or user.view().seen_by(id_key(viewer_id)) is None:
             return None
-        sessions = _latest_first(user)
-        able = [each for each in sessions if service not in each.unsupported]
-        return (able or sessions)[0].id
+        sessions = user.latest_first()
+        able = [each for each in sessions if service not in each.unsupported] or sessions
+        return able[0].id if able else None
 
     # Watching
 
     def add_viewer(self, viewer: SessionRecord) -> None:
         """A viewer that may `watch`; to be removed by `remove_viewer`."""
-        user = _User(id_key(viewer.login.user_id), viewer.login.user_id, [], NOBODY, {}, {})
-        self._viewers[viewer.id] = _Session(viewer, user, viewer.status, 0, 0, {}, {})
+        user = KnownUser(id_key(viewer.login.user_id), viewer.login.user_id, [], NOBODY, {}, {})
+        self._viewers[viewer.id] = KnownSession(viewer, user, viewer.status, 0, 0, {}, {})
 
     def remove_viewer(self, viewer: str) -> list[Effect]:
         effects = self.unwatch_all(viewer)
@@ -354,7 +326,7 @@ class Presence:
         found = self._watcher(session)
         if found is None:
             return []
-        found.keys = _NO_KEYS
+        found.keys = NO_KEYS
         return [effect for aware_id in tuple(found.watching) for effect in self._unwatch(found, aware_id)]
 
     def watch_attributes(self, session: str, keys: Iterable[int]) -> list[Effect]:
@@ -367,7 +339,7 @@ class Presence:
         return [
             effect
             for aware_id, user in found.watching.items()
-            if isinstance(user, _User)
+            if isinstance(user, KnownUser)
             for effect in all_attributes(aware_id, fresh, user.view())
         ]
 
@@ -383,8 +355,8 @@ class Presence:
             return []
         group.revision += 1
         effects: list[Effect] = []
-        current: dict[str, _Member] = {}
-        fresh: list[tuple[_Member, int]] = []
+        current: dict[str, GroupMember] = {}
+        fresh: list[tuple[GroupMember, int]] = []
         for member_id in members:
             key = id_key(member_id)
             if not member_id or key in current:
@@ -402,26 +374,38 @@ class Presence:
 
     # Sessions and users, inside
 
-    def _user(self, user_id: str) -> _User:
+    def _user(self, user_id: str) -> KnownUser:
         key = id_key(user_id)
         user = self._users.get(key)
         if user is None:
-            user = self._users[key] = _User(key, user_id, [], EVERYBODY, {}, {})
+            user = self._users[key] = KnownUser(key, user_id, [], EVERYBODY, {}, {})
         return user
 
-    def _forget(self, user: _User) -> None:
+    def _forget(self, user: KnownUser) -> None:
         if not user.sessions and not user.watched:
             self._users.pop(user.key, None)
 
-    def _leaving(self, user: _User) -> list[_Session]:
+    def _add(self, record: SessionRecord, user: KnownUser, order: int) -> KnownSession:
+        session = KnownSession(record, user, record.status, order, record.last_active, {}, {})
+        self._sessions[record.id] = session
+        user.sessions.append(session)
+        self._by_login_name.setdefault(id_key(record.login_name), {})[record.id] = None
+        return session
+
+    @staticmethod
+    def _next_order(user: KnownUser, now: float = 0.0) -> int:
+        """By the clock, but greater than all that is known of the user's sessions, at other nodes too."""
+        known = [each.status_order for each in user.sessions]
+        known += [order for each in user.sessions for order, _ in each.attributes.values()]
+        return max(order_at(now), 1 + max(known, default=-1))
+
+    def _leaving(self, user: KnownUser) -> list[KnownSession]:
         """The sessions that end because the user signs in once more."""
         if self._rule is SignInRule.NEWEST:
-            return list(user.sessions)
-        if len(user.sessions) < self._limits.sessions_per_user:
-            return []
-        return _latest_first(user)[self._limits.sessions_per_user - 1 :]
+            return user.present
+        return user.latest_first()[self._limits.sessions_per_user - 1 :]
 
-    def _remove(self, session: _Session) -> list[Effect]:
+    def _remove(self, session: KnownSession) -> list[Effect]:
         """Take a session out; what watchers see of its user is the caller's affair."""
         effects = self.unwatch_all(session.id)
         session.user.sessions.remove(session)
@@ -432,14 +416,14 @@ class Presence:
             del self._by_login_name[name]
         return effects
 
-    def _user_by_login_name(self, name: str) -> _User | None:
+    def _user_by_login_name(self, name: str) -> KnownUser | None:
         """The one user who signed in with this login name."""
         users = {self._sessions[each].user for each in self._by_login_name.get(id_key(name), ())}
         return users.pop() if len(users) == 1 else None
 
     # What watchers are sent
 
-    def _publish(self, user: _User, before: View) -> list[Effect]:
+    def _publish(self, user: KnownUser, before: View) -> list[Effect]:
         """Tell the watchers of a user who see another view than before."""
         after = user.view()
         if before == after:
@@ -456,7 +440,16 @@ class Presence:
                 effects += updates(member.id, told, before, after, group_id.user)
         return effects
 
-    def _told_by_group(self, member: _Member, since: Mapping[str, int]) -> list[Watcher]:
+    def _show_own(self, changed: KnownSession, before: View) -> list[Effect]:
+        """The other sessions of a user at this node get the status that others see, if it is another one."""
+        user = changed.user
+        shown = user.view().shown
+        if shown is None or before.shown is None or shown.status == before.shown.status:
+            return []
+        others = [each for each in user.sessions if each is not changed and not each.foreign]
+        return [ShowOwnStatus(each.id, shown.status) for each in others]
+
+    def _told_by_group(self, member: GroupMember, since: Mapping[str, int]) -> list[Watcher]:
         """The watchers of a group that know the member, and do not watch it under the same id themselves."""
         watching = member.user.watchers.get(member.id, {})
         return [
@@ -467,13 +460,13 @@ class Presence:
 
     # Watching users, inside
 
-    def _watcher(self, session: str) -> _Session | None:
+    def _watcher(self, session: str) -> KnownSession | None:
         return self._sessions.get(session) or self._viewers.get(session)
 
-    def _may_watch(self, session: _Session, aware_id: AwareId) -> bool:
+    def _may_watch(self, session: KnownSession, aware_id: AwareId) -> bool:
         return aware_id in session.watching or len(session.watching) < self._limits.watched
 
-    def _watch_user(self, session: _Session, aware_id: AwareId) -> list[Effect]:
+    def _watch_user(self, session: KnownSession, aware_id: AwareId) -> list[Effect]:
         if aware_id in session.watching:
             return []
         user = self._user(aware_id.user)
@@ -484,18 +477,18 @@ class Presence:
         session.watching[aware_id] = user
         return effects
 
-    def _unwatch(self, session: _Session, aware_id: AwareId) -> list[Effect]:
+    def _unwatch(self, session: KnownSession, aware_id: AwareId) -> list[Effect]:
         match session.watching.pop(aware_id, None):
-            case _User() as user:
+            case KnownUser() as user:
                 del user.watchers[aware_id][session.id]
                 if not user.watchers[aware_id]:
                     del user.watchers[aware_id]
                 return self._unwatched(user)
-            case _Group() as group:
+            case KnownGroup() as group:
                 return self._leave_group(session, aware_id, group)
         return []
 
-    def _unwatched(self, user: _User) -> list[Effect]:
+    def _unwatched(self, user: KnownUser) -> list[Effect]:
         """A reason to watch the user is gone, perhaps the last one."""
         if user.watched:
             return []
@@ -504,16 +497,16 @@ class Presence:
 
     # Watching groups, inside
 
-    def _watch_group(self, session: _Session, aware_id: AwareId) -> list[Effect]:
+    def _watch_group(self, session: KnownSession, aware_id: AwareId) -> list[Effect]:
         """A group that is watched already is just answered again (P70)."""
         group = self._groups.get(id_key(aware_id.user))
         if aware_id not in session.watching:
-            groups = sum(isinstance(each, _Group) for each in session.watching.values())
+            groups = sum(isinstance(each, KnownGroup) for each in session.watching.values())
             if groups >= self._limits.watched_groups or not self._may_watch(session, aware_id):
                 return [ShowSnapshot(session.id, (PresenceEntry(aware_id),))]
         effects: list[Effect] = [ShowGroup(session.id, aware_id)]
         if group is None:
-            group = _Group(id_key(aware_id.user), aware_id.user, {}, {})
+            group = KnownGroup(id_key(aware_id.user), aware_id.user, {}, {})
             self._groups[group.key] = group
             effects.append(WatchGroup(group.id))
         session.watching[aware_id] = group
@@ -522,7 +515,7 @@ class Presence:
             effects.append(self._members(group, aware_id, session))
         return effects
 
-    def _members(self, group: _Group, aware_id: AwareId, session: _Session) -> ShowSnapshot:
+    def _members(self, group: KnownGroup, aware_id: AwareId, session: KnownSession) -> ShowSnapshot:
         viewer = session.user.key
         entries = [
             entry(member.id, member.user.view().seen_by(viewer), aware_id.user)
@@ -531,7 +524,7 @@ class Presence:
         ]
         return ShowSnapshot(session.id, tuple(entries))
 
-    def _leave_group(self, session: _Session, aware_id: AwareId, group: _Group) -> list[Effect]:
+    def _leave_group(self, session: KnownSession, aware_id: AwareId, group: KnownGroup) -> list[Effect]:
         del group.watchers[aware_id][session.id]
         if not group.watchers[aware_id]:
             del group.watchers[aware_id]
@@ -544,14 +537,14 @@ class Presence:
             effects += self._unwatched(member.user)
         return effects
 
-    def _join(self, group: _Group, member_id: str) -> list[Effect]:
+    def _join(self, group: KnownGroup, member_id: str) -> list[Effect]:
         user = self._user(member_id)
         effects: list[Effect] = [] if user.watched else [WatchUser(user.id)]
         user.groups[group.key] = group
-        group.members[user.key] = _Member(user, AwareId(AwareType.USER, member_id))
+        group.members[user.key] = GroupMember(user, AwareId(AwareType.USER, member_id))
         return effects
 
-    def _show_members(self, group: _Group, fresh: list[tuple[_Member, int]]) -> list[Effect]:
+    def _show_members(self, group: KnownGroup, fresh: list[tuple[GroupMember, int]]) -> list[Effect]:
         """All members to those who wait for the content; to all others the new ones that they do not know.
 
         `fresh` has the revision in which the member left the group before, or 0.
@@ -571,7 +564,7 @@ class Presence:
                     effects.append(self._members(group, aware_id, self._sessions[session]))
         return effects
 
-    def _drop_forgotten_members(self, group: _Group) -> list[Effect]:
+    def _drop_forgotten_members(self, group: KnownGroup) -> list[Effect]:
         """Former members that no watcher was ever told of are not members of anything any more."""
         first = min([revision for since in group.watchers.values() for revision in since.values()])
         effects: list[Effect] = []
@@ -581,11 +574,3 @@ class Presence:
                 del member.user.groups[group.key]
                 effects += self._unwatched(member.user)
         return effects
-
-
-def _record(session: _Session) -> SessionRecord:
-    return replace(session.record, last_active=session.last_active, status=session.status)
-
-
-def _latest_first(user: _User) -> list[_Session]:
-    return sorted(user.sessions, key=lambda each: (each.last_active, each.status_order), reverse=True)

@@ -1,7 +1,8 @@
 """Who is there: nodes and sessions, by which rule a user may have several, and what bounds them."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Self
 
@@ -47,6 +48,32 @@ class SessionRecord:
     @property
     def id(self) -> str:
         return self.login.login_id
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSession:
+    """All that other nodes have to know of a session.
+
+    `order` is greater the later the status was set, `attributes` have the same before their value; numbers
+    of different nodes compare. `unsupported` are services that the client refused. A session is `moving`
+    while its client is expected at another node: it is shown, but nothing can be sent to it.
+    """
+
+    record: SessionRecord
+    order: int
+    attributes: Mapping[int, tuple[int, bytes]] = field(default_factory=dict)
+    unsupported: frozenset[int] = frozenset()
+    moving: bool = False
+
+    @classmethod
+    def begin(cls, record: SessionRecord) -> Self:
+        """A session that has just begun."""
+        return cls(record, order_at(record.connected_at))
+
+
+def order_at(now: float) -> int:
+    """The order of what happens at this time."""
+    return int(now * 1000)
 
 
 @dataclass(frozen=True, slots=True)

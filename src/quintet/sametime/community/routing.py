@@ -11,6 +11,11 @@ is said at an end of a link that is gone is dropped: both sides may close at onc
 A user who becomes hidden from another looks like one whose connection broke: the links between them close
 with the reason that offline users have. A link that the hidden user opens later is the user's own will, and
 stays.
+
+A link to a session of another node is at both nodes, under one name, which says where its ends are. Each node
+looks after its own end: what happens there goes to the other node as an effect, and is applied there as if it
+had happened here. What ends a link at both nodes at once is not sent back, since a link that is gone says
+nothing.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,6 +33,19 @@ OFFLINE: Final = ReasonCode.USER_NOT_ONLINE
 
 LINKS_BETWEEN: Final = 32
 """Links between two sessions; one more is refused."""
+
+
+def place_of(end: str) -> str:
+    """The incarnation of the node at which an end is. Raises ValueError for what is no name of an end."""
+    creator, acceptor, number = end.split("/")
+    if number[-1:] not in ("c", "a"):
+        raise ValueError("neither end of a link")
+    return creator if number[-1] == "c" else acceptor
+
+
+def other_end(end: str) -> str:
+    """The name of the end that talks with this one."""
+    return end[:-1] + ("a" if end[-1] == "c" else "c")
 
 
 @dataclass(slots=True, eq=False)
@@ -53,10 +71,10 @@ class _Link:
 class Router:
     """The links of this node's sessions."""
 
-    __slots__ = ("_by_session", "_ends", "_last", "_node")
+    __slots__ = ("_by_session", "_ends", "_last", "node")
 
     def __init__(self, node: Node) -> None:
-        self._node = node
+        self.node = node
         self._last = 0
         self._ends: dict[str, tuple[_Link, _End]] = {}
         self._by_session: dict[str, dict[str, None]] = {}
@@ -64,13 +82,25 @@ class Router:
     def __len__(self) -> int:
         return len(self._ends) // 2
 
-    def open(self, creator: LoginInfo, create: ChannelCreate, target: LoginInfo) -> tuple[str, list[Effect]]:
+    def open(
+        self, creator: LoginInfo, create: ChannelCreate, target: LoginInfo, node: Node | None = None
+    ) -> tuple[str, list[Effect]]:
         """Relay what the creator's session opens to the session `target`. The creator's end, and the effects.
 
-        With too many links between the two, the end is closed at once.
+        `node` is the target's, if it is not this one. With too many links between the two, the end is closed
+        at once.
         """
         self._last += 1
-        name = f"{self._node.incarnation}/{self._last}"
+        name = f"{self.node.incarnation}/{(node or self.node).incarnation}/{self._last}"
+        return self._link(name, creator, create, target)
+
+    def adopt(self, end: str, creator: LoginInfo, create: ChannelCreate, target: LoginInfo) -> list[Effect]:
+        """A session of another node opens a link to the session `target` here, whose end has this name."""
+        return [] if end in self._ends else self._link(end[:-1], creator, create, target)[1]
+
+    def _link(
+        self, name: str, creator: LoginInfo, create: ChannelCreate, target: LoginInfo
+    ) -> tuple[str, list[Effect]]:
         mine = _End(f"{name}c", creator.login_id, creator)
         theirs = _End(f"{name}a", target.login_id, target)
         if self._between(mine.session, theirs.session) >= LINKS_BETWEEN:
@@ -108,6 +138,20 @@ class Router:
         self._remove(link)
         other = link.other(end)
         return [CloseAt(other.session, other.name, reason, data)]
+
+    def session_of(self, name: str) -> str | None:
+        """The session at an end."""
+        found = self._ends.get(name)
+        return found[1].session if found else None
+
+    def cut(self, incarnation: str, reason: int) -> list[Effect]:
+        """Nothing can be passed on any more to or from another node: its links close at both ends."""
+        effects: list[Effect] = []
+        for name, (link, end) in tuple(self._ends.items()):
+            if end is link.creator and incarnation in name.split("/")[:2]:
+                self._remove(link)
+                effects += [CloseAt(each.session, each.name, reason) for each in (end, link.acceptor)]
+        return effects
 
     def service_of(self, name: str) -> int | None:
         """Which service a link is of."""

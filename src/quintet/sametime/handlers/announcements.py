@@ -4,19 +4,21 @@ Recipients are users (`@U ID`) and groups (`@G ID`); those who are signed in get
 Each is named to itself as the only recipient.
 """
 
-import asyncio
 from typing import Final, final
 
 from quintet.directory import DirectoryError, Person, Service
 from quintet.sametime.client import Client
 from quintet.sametime.context import ServerContext
 from quintet.sametime.ids import id_key
+from quintet.sametime.neighbours import AnnounceTo
+from quintet.sametime.orders import carry_out_everywhere
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.trace import ServiceRefused
 from quintet.sametime.wire.messages import Announce
 
 _MOST_GROUPS: Final = 20
-_SLICE: Final = 200
+_USERS: Final = 1000
+"""Users in one order."""
 _SERVICE: Final = "ANNOUNCE"
 
 
@@ -43,20 +45,15 @@ class AnnouncementHandler:
         if not await self._is_admin(client, person):
             self._refuse(client)
             return
-        sessions = await self._sessions(client, announce.recipients)
-        for nth, session in enumerate(sessions, 1):
-            found = self._context.clients.get(session)
-            if found is not None:
-                to = (f"@U {found.login.user_id}",)
-                found.session.notify(Announce(announce.text, to, announce.may_reply, client.login))
-                found.connection.wake()
-            if not nth % _SLICE:
-                await asyncio.sleep(0)
-        client.connection.charge(len(announce.text) * len(sessions))
+        users = await self._users(client, announce.recipients)
+        for at in range(0, len(users), _USERS):
+            piece = users[at : at + _USERS]
+            order = AnnounceTo(piece, announce.text, announce.may_reply, client.login)
+            count = await carry_out_everywhere(self._context, order)
+            client.connection.charge(len(announce.text) * count)
 
-    async def _sessions(self, client: Client, recipients: tuple[str, ...]) -> tuple[str, ...]:
-        """The sessions of all recipients, each once."""
-        presence = self._context.community.presence
+    async def _users(self, client: Client, recipients: tuple[str, ...]) -> tuple[str, ...]:
+        """The IDs of all recipients."""
         users: dict[str, None] = {}
         groups: list[str] = []
         for recipient in recipients:
@@ -72,7 +69,7 @@ class AnnouncementHandler:
             except DirectoryError:
                 continue
             users |= dict.fromkeys([each.id for each in content.members])
-        return tuple(dict.fromkeys([each for user in users for each in presence.sessions_of(user)]))
+        return tuple(users)
 
     async def _is_admin(self, client: Client, person: Person) -> bool:
         """Whether the user is in the group, asked again every `refresh_interval`."""

@@ -65,14 +65,18 @@ class AwareHandler:
                     client.server_watched = None
                 self._context.deliver(presence.unwatch(client.id, ids), client)
             case SetOwnAttribute(key, value):
-                self._context.deliver(presence.set_attribute(client.id, key, value), client)
+                self._set(client, key, value)
             case UnsetOwnAttribute(key):
-                self._context.deliver(presence.set_attribute(client.id, key, None), client)
+                self._set(client, key, None)
             case WatchAttributes(keys):
                 wanted = frozenset(keys[:_MOST_KEYS])
                 fresh, client.aware_keys = wanted - client.aware_keys, wanted
                 self._context.deliver(presence.watch_attributes(client.id, wanted), client)
                 self._tell_attributes(client, channel, fresh)
+
+    def _set(self, client: Client, key: int, value: bytes | None) -> None:
+        self._context.deliver(self._presence.set_attribute(client.id, key, value), client)
+        self._context.neighbours.changed(client.id)
 
     def _add(self, client: Client, channel: int, ids: tuple[AwareId, ...]) -> None:
         """Add a piece of the ids; nothing else of the client is worked on until all are added."""

@@ -33,9 +33,20 @@ class ConferenceHandler:
         except MalformedMessageError:
             client.session.channels.close(channel, ReasonCode.BAD_DATA)
             return
-        answer = self._conferences.open(client.login, opening)
+        client.awaited[channel] = create
+        self._context.neighbours.claim_conference(
+            opening.name, lambda free: self._begin(client, channel, create, opening, free)
+        )
+
+    def _begin(
+        self, client: Client, channel: int, create: ChannelCreate, opening: ConferenceOpening, free: bool
+    ) -> None:
+        if not client.still_wants(channel, create):
+            return
+        answer = self._conferences.open(client.login, opening) if free else ReasonCode.CHANNEL_EXISTS
         if isinstance(answer, ReasonCode):
             client.session.channels.close(channel, answer)
+            client.connection.wake()
             return
         conference, effects = answer
         client.hosted[channel] = self
@@ -52,19 +63,35 @@ class ConferenceHandler:
         if conference is None:
             return
         context = self._context
-        match decode_request(message_type, data):
+        request = decode_request(message_type, data)
+        if isinstance(request, ConferenceText | ConferenceTyping):
+            context.messages += 1
+            context.community.presence.touch(client.id, context.now())
+        if context.neighbours.confer(client.id, conference, request):
+            return
+        match request:
             case ConferenceInvite() as invite:
-                effects = context.community.invite(client.login, conference, invite)
+                self._invite(client, conference, invite)
+                return
             case ConferenceJoin():
                 effects = self._conferences.join(client.id, conference)
             case (ConferenceText() | ConferenceTyping()) as message:
-                context.messages += 1
-                context.community.presence.touch(client.id, context.now())
                 effects = self._conferences.say(client.id, conference, message)
         context.deliver(effects, client)
+
+    def _invite(self, client: Client, conference: str, invite: ConferenceInvite) -> None:
+        """Invite a user, when that is in view."""
+        context = self._context
+
+        def found() -> None:
+            context.done(client)
+            context.deliver(context.community.invite(client.login, conference, invite), client)
+
+        context.begin(client)
+        context.neighbours.find(invite.user.user, found)
 
     def closed(self, client: Client, channel: int) -> None:
         """The client left, or declined."""
         conference = Delivery.forget_conference(client, channel)
-        if conference is not None:
+        if conference is not None and not self._context.neighbours.confer(client.id, conference, None):
             self._context.deliver(self._conferences.leave(client.id, conference), client)

@@ -18,11 +18,12 @@ from quintet.sametime.client import Client
 from quintet.sametime.context import ServerContext
 from quintet.sametime.errors import MalformedMessageError
 from quintet.sametime.ids import id_key
+from quintet.sametime.neighbours import VersionedPrivacy
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.storage import PRIVACY_LIST, StorageError, StorageUnavailableError, VersionedValue
 from quintet.sametime.store_keeper import StoreKeeper
 from quintet.sametime.trace import PrivacyKept
-from quintet.sametime.wire.blocks import VISIBLE_TO_ALL, PrivacyInfo
+from quintet.sametime.wire.blocks import INVISIBLE, VISIBLE_TO_ALL, PrivacyInfo
 from quintet.sametime.wire.codec import WireReader
 from quintet.sametime.wire.messages import SetPrivacyDenied, SetPrivacyList
 
@@ -30,14 +31,14 @@ _HABIT_SECONDS: Final = 15.0
 _REMEMBERED: Final = 1000
 
 
-def stored_privacy(value: VersionedValue | None) -> PrivacyInfo:
+def stored_privacy(value: VersionedValue | None) -> VersionedPrivacy:
     """The list in a stored value; "visible to all" without one, "visible to none" if it is unreadable."""
     if value is None:
-        return VISIBLE_TO_ALL
+        return VersionedPrivacy(0, VISIBLE_TO_ALL)
     try:
-        return PrivacyInfo.read(WireReader(value.value))
+        return VersionedPrivacy(value.version, PrivacyInfo.read(WireReader(value.value)))
     except MalformedMessageError:
-        return PrivacyInfo(deny=False)
+        return VersionedPrivacy(value.version, INVISIBLE)
 
 
 @final
@@ -47,6 +48,7 @@ class PrivacyHandler:
     def __init__(self, context: ServerContext, keeper: StoreKeeper) -> None:
         self._context = context
         self._keeper = keeper
+        self._guest_lists = 0
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._versions: OrderedDict[str, int] = OrderedDict()
 
@@ -59,7 +61,8 @@ class PrivacyHandler:
             if client.privacy is not None:
                 client.session.notify(SetPrivacyList(client.privacy))
         elif client.person is None:
-            self._context.deliver(self._context.community.set_privacy(client.login.user_id, privacy), client)
+            self._guest_lists += 1
+            self._enforce(client.login.user_id, VersionedPrivacy(self._guest_lists, privacy), client)
         elif client.privacy is None:
             client.session.notify(SetPrivacyDenied(ReasonCode.SERVER_NOT_RESPONDING))
         else:
@@ -73,14 +76,14 @@ class PrivacyHandler:
             if privacy == client.privacy:
                 return
             try:
-                await self._keeper.save(user_id, PRIVACY_LIST, privacy.encode())
+                saved = await self._keeper.save(user_id, PRIVACY_LIST, privacy.encode())
             except StorageUnavailableError:
                 client.session.notify(SetPrivacyDenied(ReasonCode.SERVER_NOT_RESPONDING))
                 return
             except StorageError:
                 client.session.notify(SetPrivacyDenied(ReasonCode.OUT_OF_RESOURCES))
                 return
-            self._context.deliver(self._context.community.set_privacy(user_id, privacy), client)
+            self._enforce(user_id, VersionedPrivacy(saved.version, privacy), client)
 
     def saved(self, user_id: str, version: int) -> None:
         """A list was stored, here or at another node; this is its version."""
@@ -104,5 +107,9 @@ class PrivacyHandler:
                     if session in self._context.clients:
                         self._context.clients[session].privacy = None
                 return
-            privacy = stored_privacy(found.get(PRIVACY_LIST))
-            self._context.deliver(self._context.community.set_privacy(user_id, privacy), None)
+            self._enforce(user_id, stored_privacy(found.get(PRIVACY_LIST)), None)
+
+    def _enforce(self, user_id: str, stored: VersionedPrivacy, source: Client | None) -> None:
+        """The list is in force from now on, at all nodes."""
+        privacy = self._context.neighbours.privacy_changed(user_id, stored)
+        self._context.deliver(self._context.community.set_privacy(user_id, privacy), source)

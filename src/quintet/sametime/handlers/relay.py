@@ -27,7 +27,7 @@ class RelayHandler:
         self._context = context
 
     def open(self, client: Client, channel: int, create: ChannelCreate) -> None:
-        """Route the channel to a session of its target."""
+        """Route the channel to a session of its target, when that is in view."""
         context = self._context
         if (reason := self._refusal(create)) is not None:
             name = service_name(create.service)
@@ -35,9 +35,17 @@ class RelayHandler:
             client.session.channels.close(channel, reason)
             return
         context.community.presence.touch(client.id, context.now())
+        client.awaited[channel] = create
+        context.neighbours.find(create.target.user, lambda: self._route(client, channel, create))
+
+    def _route(self, client: Client, channel: int, create: ChannelCreate) -> None:
+        if not client.still_wants(channel, create):
+            return
+        context = self._context
         answer = context.community.open_link(client.login, create)
         if isinstance(answer, Refusal):
             client.session.channels.close(channel, answer.reason)
+            client.connection.wake()
             return
         client.links[channel] = answer.link
         client.link_channels[answer.link] = channel

@@ -1,0 +1,148 @@
+"""The tables of `script/bench --nodes`, in Markdown. It uses the standard library alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from figures import number, table
+
+MOST_RATIO = 3.0
+MOST_ROUND_TRIPS = 2.0
+MOST_MEMORY = 1024
+_KIB = 1024
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One goal, what was measured, and whether it is met."""
+
+    measure: str
+    measured: str
+    goal: str
+    met: bool
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return self.measure, self.measured, f"{self.goal} ({'met' if self.met else 'missed'})"
+
+
+def section(result: Row) -> str:
+    """The goals, what operations cost on 1, 2 and 4 nodes, and how it was measured."""
+    headings = ("measure", "measured", "goal")
+    return "\n\n".join(
+        (table(headings, (line.cells for line in goals(result))), _costs(result), _how(result))
+    )
+
+
+def goals(result: Row) -> list[Line]:
+    """Every goal of the cluster."""
+    two, four = result["nodes"]["2"], result["nodes"]["4"]
+    lines = [
+        _ratio(label, two[f"{key}_between"], two[f"{key}_within"])
+        for key, label in (
+            ("presence_1", "presence change for one watcher"),
+            ("presence_100", "presence change for 100 watchers"),
+            ("messages_1", "message, one at a time"),
+            ("messages_10", "message, ten at a time"),
+        )
+    ]
+    changes = four["fan_out"]["operations"]
+    published = four["fan_out"]["redis"].get("calls publish", 0) / changes
+    lines.append(
+        Line(
+            "publications for a change that 1,000 watchers on 4 nodes see, each of which a node gets once",
+            number(published),
+            "1",
+            published <= 1.05,
+        )
+    )
+    trips = round_trips(two)
+    lines.append(
+        Line(
+            "round trips to Redis for a sign-in",
+            number(trips),
+            f"at most {MOST_ROUND_TRIPS:g}",
+            trips <= 2.05,
+        )
+    )
+    memory = max(result["nodes"][count]["redis_memory"] for count in ("1", "2", "4"))
+    lines.append(
+        Line(
+            "memory in Redis for a session",
+            f"{memory / _KIB:.2f} KiB",
+            "at most 1 KiB",
+            memory <= MOST_MEMORY,
+        )
+    )
+    return lines
+
+
+def round_trips(found: Row) -> float:
+    """Times that Redis read for a sign-in, without those for leases.
+
+    A batch of commands that arrives at once is read at once, so it is one round trip.
+    """
+    sign_in = found["sign_in"]
+    reads = sign_in["redis"]["total_reads_processed"] - 1  # the question how many there were
+    idle = found["idle_reads_per_second"] * sign_in["seconds"]
+    return float((reads - idle) / sign_in["operations"])
+
+
+def _ratio(label: str, between: Row, within: Row) -> Line:
+    cpu = between["cpu_us"] / within["cpu_us"]
+    rate = within["per_second"] / between["per_second"]
+    measured = (
+        f"{number(cpu)} times the CPU ({between['cpu_us']:,.0f} to {within['cpu_us']:,.0f} µs),"
+        f" {number(rate)} times the time"
+    )
+    lost = between.get("lost", 0)
+    if lost:
+        measured += f", {lost} lost"
+    met = cpu <= MOST_RATIO and rate <= MOST_RATIO and not lost
+    return Line(f"{label}, between two nodes to within one", measured, f"at most {MOST_RATIO:g}", met)
+
+
+def _costs(result: Row) -> str:
+    rows = []
+    for count, found in result["nodes"].items():
+        cells = [
+            "on its own" if count == "0" else count,
+            f"{found['node_memory'] / _KIB:.1f}",
+            f"{found['redis_memory'] / _KIB:.2f}" if "redis_memory" in found else "",
+            *(
+                f"{found[key]['cpu_us']:,.0f}"
+                for key in (
+                    "sign_in",
+                    "messages_10_within",
+                    "messages_10_between",
+                    "presence_100_between",
+                    "fan_out",
+                )
+            ),
+        ]
+        rows.append(cells)
+    headings = (
+        "nodes",
+        "KiB a session in its node",
+        "KiB a session in Redis",
+        "CPU µs: sign-in",
+        "message within a node",
+        "message to another node",
+        "change, 100 watchers",
+        "change, 1,000 watchers",
+    )
+    return table(headings, rows)
+
+
+def _how(result: Row) -> str:
+    machine, size = result["machine"], result["size"]
+    software = ", ".join(f"{name} {version}" for name, version in result["software"].items())
+    return (
+        f"Measured on {result['measured']} with {machine['processors']} processors ({machine['system']},"
+        f" {machine['architecture']}; load average before the run {machine['load_average']:g}): {software}."
+        f" Unencrypted clients; {size['sessions']:,} sessions. Nodes, Redis, `slapd` and the load generator"
+        " share the processors. CPU is that of all nodes and of Redis for one operation."
+        " [How it is measured](bench/README.md)."
+    )

@@ -1,0 +1,261 @@
+"""What nodes write about sessions and users: from values to bytes and back. Bytes of others are only data.
+
+A session is a JSON object with short names, so that a later version can add some: names that are not known
+are ignored, and what is missing or has another type makes the record unreadable. A privacy list is what
+clients send. Both are sealed for the key and the field at which they stand. An unreadable value is None here;
+the caller counts it.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Protocol
+
+from quintet.cluster.valkey import Reply
+from quintet.sametime.sharing import (
+    LoginInfo,
+    MalformedMessageError,
+    Node,
+    PrivacyInfo,
+    SessionRecord,
+    SharedSession,
+    UserStatus,
+    VersionedPrivacy,
+    WireReader,
+    string,
+)
+
+LARGEST_VALUE: Final = 512 * 1024
+"""Bytes of a value, before it is opened."""
+
+_LARGEST_NUMBER: Final = 2**53
+_MOST_ATTRIBUTES: Final = 256
+_LONGEST_NODE: Final = 255
+
+
+class Sealing(Protocol):
+    """Encrypts what is written, so that only nodes can write it, and only for its place."""
+
+    def seal(self, data: bytes, context: bytes) -> bytes:
+        """Encrypt for a place."""
+
+    def open(self, blob: bytes, context: bytes) -> bytes | None:
+        """Decrypt; None if no node has written this for the place."""
+
+
+class Place(NamedTuple):
+    """A field of a user's hash. The context of what is sealed there."""
+
+    key: str
+    field: str
+
+    @property
+    def context(self) -> bytes:
+        return f"{self.key} {self.field}".encode("utf-8", "surrogatepass")
+
+
+class SessionValue(NamedTuple):
+    """The value of a session: what scripts read of it, and the sealed record.
+
+    `moving` is 0, or until when, in milliseconds of Valkey's clock, the session is shown.
+    """
+
+    node: Node
+    moving: int
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One item of a publication: a field of a user's hash that was written, or removed."""
+
+    kind: str
+    name: str
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What one script changed of a user: `before` is the sequence number that it found."""
+
+    before: int
+    after: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A user's hash. `now` is Valkey's time in milliseconds."""
+
+    seq: int
+    now: int
+    fields: Mapping[str, bytes] = field(repr=False)
+
+
+# Sessions
+
+
+def encode_session(session: SharedSession, node: Node) -> bytes:
+    """The record of a session that `node` writes, without what scripts know of it."""
+    record, login, status = session.record, session.record.login, session.record.status
+    values: dict[str, Any] = {
+        "n": list(node),
+        "i": login.login_id,
+        "c": login.client_type,
+        "u": login.user_id,
+        "d": login.user_name,
+        "o": login.community,
+        "x": login.description,
+        "a": login.address,
+        "v": login.server_id,
+        "l": record.login_name,
+        "t": [record.connected_at, record.last_active],
+        "s": [status.status, status.time, status.text, session.order],
+    }
+    if session.attributes:
+        values["k"] = [
+            [key, order, base64.b64encode(value).decode("ascii")]
+            for key, (order, value) in sorted(session.attributes.items())
+        ]
+    if session.unsupported:
+        values["w"] = sorted(session.unsupported)
+    return json.dumps(values, separators=(",", ":")).encode("ascii")
+
+
+def decode_session(data: bytes, *, moving: bool = False) -> SharedSession | None:
+    """The session of a record; None if it is not one."""
+    try:
+        values = json.loads(data)
+        name, incarnation = values["n"]
+        connected_at, last_active = values["t"]
+        status, time, text, order = values["s"]
+        login = LoginInfo(
+            _text(values["i"]),
+            _number(values["c"], 0xFFFF),
+            _text(values["u"]),
+            _text(values["d"]),
+            _text(values["o"]),
+            description=_text(values["x"]),
+            address=_number(values["a"], 0xFFFFFFFF),
+            server_id=_text(values["v"]),
+        )
+        login.check_fit_to_send()
+        record = SessionRecord(
+            Node(_text(name), _text(incarnation)),
+            login,
+            _text(values["l"]),
+            _seconds(connected_at),
+            _seconds(last_active),
+            UserStatus(_number(status, 0xFFFF), _number(time, 0xFFFFFFFF), _text(text)),
+        )
+        attributes = {
+            _number(key, 0xFFFFFFFF): (_number(since), base64.b64decode(_text(value), validate=True))
+            for key, since, value in values.get("k", ())[:_MOST_ATTRIBUTES]
+        }
+        unsupported = frozenset([_number(each, 0xFFFFFFFF) for each in values.get("w", ())])
+        return SharedSession(record, _number(order), attributes, unsupported, moving)
+    except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
+        return None
+
+
+def session_value(value: bytes) -> SessionValue | None:
+    """The parts of a session's value; None if it is none."""
+    if len(value) > LARGEST_VALUE:
+        return None
+    parts = value.split(b"|", 4)
+    if len(parts) < 5 or not parts[2].isdigit() or len(parts[2]) > 16 or len(parts[0]) > _LONGEST_NODE:
+        return None
+    try:
+        node = Node(parts[0].decode(), parts[1].decode())
+    except UnicodeDecodeError:
+        return None
+    return SessionValue(node, int(parts[2]), parts[4])
+
+
+# Privacy lists
+
+
+def privacy_value(place: Place, stored: VersionedPrivacy, sealing: Sealing) -> bytes:
+    """The value of a privacy list."""
+    return f"{stored.version}|".encode() + sealing.seal(stored.privacy.encode(), place.context)
+
+
+def open_privacy(place: Place, value: bytes, sealing: Sealing) -> VersionedPrivacy | None:
+    """The privacy list in a value; None if there is none."""
+    version, _, blob = value.partition(b"|")
+    if len(value) > LARGEST_VALUE or not version.isdigit() or len(version) > 16:
+        return None
+    data = sealing.open(blob, place.context)
+    if data is None:
+        return None
+    try:
+        return VersionedPrivacy(int(version), PrivacyInfo.read(WireReader(data)))
+    except MalformedMessageError:
+        return None
+
+
+# What scripts answer and publish
+
+
+def read_publication(data: bytes) -> Publication | None:
+    """A publication; None if it is none. Items of a kind that is not known are left to the caller."""
+    head, newline, rest = data.partition(b"\n")
+    numbers = head.split(b" ")
+    if not newline or len(numbers) != 2 or not all(each.isdigit() and len(each) < 17 for each in numbers):
+        return None
+    try:
+        changes = tuple(_changes(rest))
+    except (ValueError, IndexError):
+        return None
+    return Publication(int(numbers[0]), int(numbers[1]), changes)
+
+
+def read_snapshot(reply: Reply) -> Snapshot | None:
+    """What `READ` answers; None if it is something else."""
+    if not isinstance(reply, list) or len(reply) < 2 or len(reply) % 2:
+        return None
+    parts = [each for each in reply if isinstance(each, bytes)]
+    if len(parts) != len(reply) or not parts[0].isdigit() or not parts[1].isdigit():
+        return None
+    fields = {_field(name): value for name, value in zip(parts[2::2], parts[3::2], strict=True)}
+    return Snapshot(int(parts[0]), int(parts[1]), fields)
+
+
+def _changes(data: bytes) -> Iterator[Change]:
+    at = 0
+    while at < len(data):
+        first = data.index(b":", at, at + 12)
+        second = data.index(b":", first + 1, first + 12)
+        kind = chr(data[at])
+        middle = second + 1 + int(data[at + 1 : first])
+        at = middle + int(data[first + 1 : second])
+        if not second < middle <= at <= len(data):
+            raise ValueError
+        yield Change(kind, _field(data[second + 1 : middle]), data[middle:at])
+
+
+def _field(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    string(value)  # what cannot be sent to a client is refused here
+    return value
+
+
+def _number(value: object, most: int = _LARGEST_NUMBER) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError
+    return value
+
+
+def _seconds(value: object) -> float:
+    if type(value) not in (int, float):
+        raise TypeError
+    seconds = float(value)  # type: ignore[arg-type]
+    if not 0 <= seconds < _LARGEST_NUMBER:
+        raise ValueError
+    return seconds

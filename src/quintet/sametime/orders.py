@@ -1,0 +1,61 @@
+"""What is done with many sessions at once: by the administrator, and at every node (`neighbours.Order`)."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from quintet.sametime.client import Client
+from quintet.sametime.context import ServerContext
+from quintet.sametime.ids import id_key
+from quintet.sametime.neighbours import AnnounceTo, EndNamed, Order, ShowText
+from quintet.sametime.reason import ReasonCode
+from quintet.sametime.wire.messages import Admin, Announce
+
+_SLICE: Final = 200
+
+
+async def carry_out_everywhere(context: ServerContext, order: Order) -> int:
+    """Do it here and at all other nodes. With how many sessions."""
+    elsewhere: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    context.neighbours.order(order, lambda count: None if elsewhere.done() else elsewhere.set_result(count))
+    return await carry_out(context, order) + await elsewhere
+
+
+async def carry_out(context: ServerContext, order: Order) -> int:
+    """Do it with the sessions here. With how many."""
+    clients = context.clients
+    match order:
+        case ShowText(text):
+            return await _notify(clients.values(), lambda _: Admin(text))
+        case EndNamed(name):
+            named = [each for each in clients.values() if _is_named(each, name)]
+            for client in named:
+                end_for_good(context, client)
+            return len(named)
+        case AnnounceTo(users, text, may_reply, sender):
+            sessions = [each for user in users for each in context.community.presence.sessions_of(user)]
+            found = [clients[each] for each in dict.fromkeys(sessions) if each in clients]
+            return await _notify(
+                found, lambda client: Announce(text, (f"@U {client.login.user_id}",), may_reply, sender)
+            )
+
+
+def end_for_good(context: ServerContext, client: Client) -> None:
+    """End a session so that the client does not come back by itself."""
+    context.deliver(context.community.end(client.id, ReasonCode.USER_RESTRICTED), None)
+
+
+def _is_named(client: Client, name: str) -> bool:
+    """Whether this is its session id, user id or login name."""
+    return name == client.id or id_key(name) in (id_key(client.login.user_id), id_key(client.login_name))
+
+
+async def _notify(clients: Iterable[Client], notice: Callable[[Client], Admin | Announce]) -> int:
+    """Show it, in slices. In how many sessions."""
+    chosen = tuple(clients)
+    for nth, client in enumerate(chosen, 1):
+        client.session.notify(notice(client))
+        client.connection.wake()
+        if not nth % _SLICE:
+            await asyncio.sleep(0)
+    return len(chosen)

@@ -1,0 +1,532 @@
+"""Nodes of a cluster with a simulated Valkey, network and clock, and random histories that follow from a seed.
+
+The nodes are the shipping code; what is simulated is below `cluster.valkey.Valkey` and above `Community`. Time
+is a number; everything that happens is an event at a time. Other modules add what they test by `Part`s.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from heapq import heappop, heappush
+from typing import Protocol
+
+from quintet.cluster.node import ClusterNode
+from quintet.cluster.valkey import Answer, Argument, CallFailure, Reply, Script
+from quintet.sametime.community import Community, Node, PresenceLimits, Refusal, SessionRecord, SignInRule
+from quintet.sametime.community import effects as e
+from quintet.sametime.neighbours import Registered, VersionedPrivacy
+from quintet.sametime.reason import ReasonCode
+from quintet.sametime.services.aware import PresenceEntry
+from quintet.sametime.wire.blocks import AwareId, AwareType, LoginInfo, PrivacyInfo, UserStatus
+from support.simulated_valkey import Published, RefusedError, SimulatedStore
+
+PREFIX = "q"
+EPOCH = 1_700_000_000.0
+TICK = 2.0
+
+Seen = tuple[UserStatus, str] | None
+
+
+class Store(Protocol):
+    """What answers: in memory, or a real server whose clock is set."""
+
+    now: int
+    server: str
+    full: bool
+    read_only: bool
+
+    def run(
+        self, script: Script, keys: Sequence[str], args: Sequence[Argument]
+    ) -> tuple[Reply | RefusedError, Published]: ...
+
+    def copy(self) -> "Store": ...
+
+    def flush(self) -> None: ...
+
+    def lose(self, chance: random.Random) -> None: ...
+
+
+class PlainSealing:
+    """Shows what is sealed, and opens it only for its place."""
+
+    def seal(self, data: bytes, context: bytes) -> bytes:
+        return b"%d:%s%s" % (len(context), context, data)
+
+    def open(self, blob: bytes, context: bytes) -> bytes | None:
+        head = b"%d:%s" % (len(context), context)
+        return blob[len(head) :] if blob.startswith(head) else None
+
+
+@dataclass(slots=True)
+class Network:
+    """How it is between nodes and Valkey. Times are in seconds."""
+
+    delay: float = 0.002
+    jitter: float = 0.01
+    reconnect: float = 1.0
+
+
+class World:
+    """The clock, Valkey, and the nodes."""
+
+    def __init__(
+        self,
+        seed: int,
+        store: Store | None = None,
+        rule: SignInRule = SignInRule.MANY,
+        network: Network | None = None,
+    ) -> None:
+        self.random = random.Random(seed)
+        self.now = 0.0
+        self.store: Store = store or SimulatedStore()
+        self.start = self.store.now
+        self.rule = rule
+        self.limits = PresenceLimits(sessions_per_user=3)
+        self.network = network or Network()
+        self.available = True
+        self.nodes: dict[str, SimulatedNode] = {}
+        self.links: list[Link] = []
+        self.stored: dict[str, VersionedPrivacy] = {}
+        self.privacy: dict[str, list[tuple[float, PrivacyInfo]]] = {}
+        self.log: list[str] = []
+        self.faulty_since = 0.0
+        self.quiet_since = 0.0
+        self.sessions = 0
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._number = 0
+
+    # The clock
+
+    def at(self, when: float, what: Callable[[], None]) -> None:
+        self._number += 1
+        heappush(self._events, (when, self._number, what))
+
+    def run(self, until: float) -> None:
+        """Let everything happen until then."""
+        events = self._events
+        while events and events[0][0] <= until:
+            self.now, _, what = heappop(events)
+            what()
+        self.now = until
+
+    def latency(self) -> float:
+        network = self.network
+        return network.delay + network.jitter * self.random.random() ** 4
+
+    # Valkey
+
+    def execute(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Reply | CallFailure:
+        """Run a script now, and send what it publishes on its way."""
+        self.store.now = self.start + int(self.now * 1_000_000)
+        answer, published = self.store.run(script, keys, args)
+        for channel, data in published:
+            self.publish(channel, data)
+        return CallFailure.REFUSED if isinstance(answer, RefusedError) else answer
+
+    def publish(self, channel: str, data: bytes) -> None:
+        for link in self.links:
+            if channel in link.subscribed:
+                link.push(partial(_published, channel, data))
+
+    def stop_valkey(self, *, keep: bool) -> None:
+        """Valkey goes away; it comes back with its data or without."""
+        self.available = False
+        self.store.server += "'"
+        if not keep:
+            self.store.flush()
+        self.break_all()
+
+    def fail_over(self, replica: Store) -> None:
+        """A replica takes over that lacks the last writes."""
+        replica.server = self.store.server + "+"
+        self.store = replica
+        self.break_all()
+
+    def break_all(self) -> None:
+        for link in tuple(self.links):
+            link.break_off()
+
+    # Oracles
+
+    def fault(self) -> None:
+        """Something is wrong from now on, until `healed`."""
+        if self.quiet_since <= self.now - 20:
+            self.faulty_since = self.now
+        self.quiet_since = float("inf")
+
+    def healed(self) -> None:
+        self.quiet_since = self.now
+
+    def may_be_shown(self, user: str, viewer: str) -> bool:
+        """Whether a list that was in force a short time ago let `viewer` see the user."""
+        since = self.now - 3 if self.quiet_since <= self.now - 20 else self.faulty_since - 3
+        history = self.privacy.get(user, [])
+        for nth, (_, privacy) in enumerate(history):
+            ended = history[nth + 1][0] if nth + 1 < len(history) else float("inf")
+            if ended >= since and _allows(privacy, user, viewer):
+                return True
+        return False
+
+    def truth(self, user: str, viewer: str) -> set[tuple[int, str]] | None:
+        """What `viewer` may see of a user: one of these; None is offline."""
+        clients = [each for node in self.living() for each in node.clients.values() if each.user == user]
+        if not clients or not _allows(self.stored[user].privacy, user, viewer):
+            return None
+        best = min(RANK[each.status.status] for each in clients)
+        return {
+            (each.status.status, each.status.text) for each in clients if RANK[each.status.status] == best
+        }
+
+    def living(self) -> "list[SimulatedNode]":
+        return [each for each in self.nodes.values() if each.alive]
+
+
+RANK = {0x20: 0, 0x40: 1, 0x60: 2, 0x08: 3, 0x80: 4}
+
+
+def _allows(privacy: PrivacyInfo, user: str, viewer: str) -> bool:
+    listed = viewer in {each.user for each in privacy.users}
+    return viewer == user or listed is not privacy.deny
+
+
+def _published(channel: str, data: bytes, events: ClusterNode, now: float) -> None:
+    events.published(channel, data, now)
+
+
+class Link:
+    """The connections of one node: `Valkey` for it. Each way keeps its order; a break loses what is under way."""
+
+    def __init__(self, world: World, node: "SimulatedNode") -> None:
+        self.world = world
+        self.node = node
+        self.up = False
+        self.cut = False
+        self.subscribed: set[str] = set()
+        self.generation = 0
+        self.pending: dict[int, Answer | None] = {}
+        self._number = 0
+        self._sent = self._answered = self._pushed = 0.0
+        world.links.append(self)
+        self.reconnect()
+
+    # Valkey
+
+    def call(
+        self, script: Script, keys: Sequence[str], args: Sequence[Argument], answer: Answer | None = None
+    ) -> None:
+        world = self.world
+        if not self.up:
+            if answer is not None:
+                world.at(world.now, lambda: self.node.hear(lambda: answer(CallFailure.AWAY)))
+            return
+        self._number += 1
+        number, generation = self._number, self.generation
+        self.pending[number] = answer
+        keys, args = tuple(keys), tuple(args)
+
+        def arrive() -> None:
+            if generation == self.generation:
+                reply = world.execute(script, keys, args)
+                self._answered = max(self._answered, world.now + world.latency())
+                world.at(self._answered, lambda: come_back(reply))
+
+        def come_back(reply: Reply | CallFailure) -> None:
+            if generation == self.generation:
+                known = self.pending.pop(number)
+                if known is not None:
+                    self.node.hear(lambda: known(reply))
+
+        self._send(arrive)
+
+    def subscribe(self, channel: str) -> None:
+        self._subscribe(channel, wanted=True)
+
+    def unsubscribe(self, channel: str) -> None:
+        self._subscribe(channel, wanted=False)
+
+    def read_stream(self, key: str) -> None:
+        """Nothing here reads streams."""
+
+    # The network
+
+    def push(self, what: Callable[[ClusterNode, float], None]) -> None:
+        """Something comes without being asked for."""
+        generation = self.generation
+        self._pushed = max(self._pushed, self.world.now + self.world.latency())
+
+        def come() -> None:
+            if generation == self.generation:
+                self.node.hear(lambda: what(self.node.cluster, self.world.now))
+
+        self.world.at(self._pushed, come)
+
+    def break_off(self) -> None:
+        """The connection is lost; another one is tried after a while."""
+        if not self.up:
+            return
+        self.generation += 1
+        self.up = False
+        self.subscribed = set()
+        pending, self.pending = self.pending, {}
+        for answer in pending.values():
+            if answer is not None:
+                self.node.hear(partial(answer, CallFailure.UNKNOWN))
+        self.node.hear(lambda: self.node.cluster.disconnected(self.world.now))
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        generation = self.generation
+
+        def attempt() -> None:
+            if generation != self.generation or not self.node.alive:
+                return
+            if self.cut or not self.world.available or self.node.paused:
+                self.world.at(self.world.now + self.world.network.reconnect, attempt)
+                return
+            self.up = True
+            self._sent = self._answered = self._pushed = self.world.now
+            server = self.world.store.server
+            self.node.hear(lambda: self.node.cluster.connected(server, self.world.now))
+
+        self.world.at(self.world.now + self.world.random.random() * self.world.network.reconnect, attempt)
+
+    def end(self) -> None:
+        """The process is gone, and its connections with it."""
+        self.generation += 1
+        self.up = False
+        self.subscribed = set()
+        self.world.links.remove(self)
+
+    def _send(self, arrive: Callable[[], None]) -> None:
+        self._sent = max(self._sent, self.world.now + self.world.latency())
+        self.world.at(self._sent, arrive)
+
+    def _subscribe(self, channel: str, *, wanted: bool) -> None:
+        if not self.up:
+            return
+        generation = self.generation
+
+        def arrive() -> None:
+            if generation != self.generation:
+                return
+            if wanted:
+                self.subscribed.add(channel)
+                self.push(lambda events, now: events.confirmed(channel, now))
+            else:
+                self.subscribed.discard(channel)
+
+        self._send(arrive)
+
+
+@dataclass(slots=True, eq=False)
+class SimulatedClient:
+    """A session, and what its client was told."""
+
+    id: str
+    user: str
+    status: UserStatus
+    watched: set[str] = field(default_factory=set)
+    seen: dict[str, Seen] = field(default_factory=dict)
+    flaps: int = 0
+
+    def show(self, entry: PresenceEntry) -> None:
+        self.seen[entry.id.user] = None if entry.status is None else (entry.status, entry.name)
+
+
+class SimulatedNode:
+    """A process: what `SametimeServer` is to `Community`, in small. `skew` is how wrong its clock is."""
+
+    def __init__(self, world: World, name: str, skew: float = 0.0) -> None:
+        self.world = world
+        self.name = name
+        self.skew = skew
+        self.alive = True
+        self.paused = False
+        self.draining = False
+        self.clients: dict[str, SimulatedClient] = {}
+        self.ended_by_rule: list[tuple[float, str]] = []
+        self._waiting: deque[Callable[[], None]] = deque()
+        self.community = Community(Node(name, "local"), world.rule, world.limits)
+        self.link = Link(world, self)
+        self.cluster = ClusterNode(
+            self.link,
+            PREFIX,
+            name,
+            PlainSealing(),
+            self.community,
+            self.deliver,
+            world.rule,
+            world.limits,
+            10.0,
+        )
+        world.nodes[name] = self
+        self._tick(first=True)
+
+    @property
+    def clock(self) -> float:
+        return EPOCH + self.world.now + self.skew
+
+    def hear(self, what: Callable[[], None]) -> None:
+        """Something reaches the process; a paused one hears it later."""
+        if self.paused:
+            self._waiting.append(what)
+        elif self.alive:
+            what()
+
+    def _tick(self, *, first: bool = False) -> None:
+        if not self.alive:
+            return
+        if not first and not self.paused:
+            self.cluster.tick(self.world.now)
+        self.world.at(self.world.now + TICK * (self.world.random.random() if first else 1), self._tick)
+
+    # What becomes of the process
+
+    def kill(self) -> None:
+        self.alive = False
+        self.clients.clear()
+        self.link.end()
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        """A tick is due first, or something that came meanwhile."""
+        self.paused = False
+        if self.world.random.random() < 0.5:
+            self.cluster.tick(self.world.now)
+        while self._waiting and not self.paused:
+            self._waiting.popleft()()
+
+    def drain(self) -> None:
+        """Shut down in an orderly way."""
+        self.draining = True
+        for each in tuple(self.clients):
+            self.sign_out(each)
+        self.cluster.close()
+        self.world.at(self.world.now + 0.2, self.kill)
+
+    # What clients do
+
+    def sign_in(
+        self, user: str, status: UserStatus, then: "Callable[[SimulatedClient], None] | None" = None
+    ) -> None:
+        world = self.world
+        world.sessions += 1
+        session = f"login{world.sessions:04}"
+        login = LoginInfo(session, 0x1700, user, user.title())
+        record = SessionRecord(self.community.node, login, user[4:], self.clock, self.clock, status)
+        stored = world.stored[user] if world.random.random() < 0.95 else None
+
+        def decided(answer: Registered | Refusal) -> None:
+            gone = world.random.random() < 0.05
+            effects: list[e.Effect] | Refusal = (
+                Refusal(ReasonCode.USER_NOT_ONLINE)
+                if gone
+                else answer
+                if isinstance(answer, Refusal)
+                else self.community.sign_in(record, answer.privacy, answer.ending)
+            )
+            if isinstance(effects, Refusal):
+                self.cluster.presence.removed(session)
+                return
+            client = self.clients[session] = SimulatedClient(session, user, status)
+            self.deliver(effects)
+            if stored is None and isinstance(answer, Registered) and answer.privacy is None:
+                world.at(world.now + 3, lambda: self.hear(lambda: self._read_privacy(session)))
+            if then is not None:
+                then(client)
+
+        self.cluster.presence.register(record, stored, decided)
+
+    def _read_privacy(self, session: str) -> None:
+        """The database is back."""
+        client = self.clients.get(session)
+        if client is not None:
+            self._enforce(client.user, self.world.stored[client.user])
+
+    def sign_out(self, session: str) -> None:
+        if self.clients.pop(session, None) is None:
+            return
+        if self.draining:
+            self.deliver(self.community.move(session))
+        else:
+            self.deliver(self.community.sign_out(session))
+        self.cluster.presence.removed(session, moving=self.draining)
+
+    def set_status(self, session: str, status: UserStatus) -> None:
+        client = self.clients.get(session)
+        if client is not None:
+            client.status = status
+            self.deliver(self.community.presence.set_status(session, status, self.clock))
+            self.cluster.presence.changed(session)
+
+    def set_privacy(self, session: str, privacy: PrivacyInfo) -> None:
+        client = self.clients.get(session)
+        if client is None:
+            return
+        world = self.world
+        stored = VersionedPrivacy(world.stored[client.user].version + 1, privacy)
+        world.stored[client.user] = stored
+        world.privacy[client.user].append((world.now, privacy))
+        world.at(
+            world.now + world.random.random() * 0.01,
+            lambda: self.hear(lambda: self._enforce(client.user, stored)),
+        )
+
+    def _enforce(self, user: str, stored: VersionedPrivacy) -> None:
+        privacy = self.cluster.presence.privacy_changed(user, stored)
+        self.deliver(self.community.set_privacy(user, privacy.privacy))
+
+    def watch(self, session: str, users: Sequence[str]) -> None:
+        client = self.clients.get(session)
+        if client is not None:
+            client.watched |= set(users)
+            self.deliver(
+                self.community.presence.watch(session, [AwareId(AwareType.USER, each) for each in users])
+            )
+
+    def unwatch(self, session: str, users: Sequence[str]) -> None:
+        client = self.clients.get(session)
+        if client is not None:
+            client.watched -= set(users)
+            for each in users:
+                client.seen.pop(each, None)
+            self.deliver(
+                self.community.presence.unwatch(session, [AwareId(AwareType.USER, each) for each in users])
+            )
+
+    # What clients are told
+
+    def deliver(self, effects: list[e.Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case e.ShowSnapshot(session, entries):
+                    for entry in entries:
+                        self._show(session, entry)
+                case e.ShowUpdate(entry, sessions):
+                    for session in sessions:
+                        self._show(session, entry)
+                case e.EndSession(record):
+                    if self.clients.pop(record.id, None) is not None:
+                        self.ended_by_rule.append((self.world.now, record.login.user_id))
+                        self.cluster.presence.removed(record.id)
+                case e.WatchUser(user):
+                    self.cluster.presence.watch(user)
+                case e.UnwatchUser(user):
+                    self.cluster.presence.unwatch(user)
+                case _:
+                    pass
+
+    def _show(self, session: str, entry: PresenceEntry) -> None:
+        client = self.clients.get(session)
+        if client is None:
+            return
+        user = entry.id.user
+        if entry.status is not None:
+            assert self.world.may_be_shown(user, client.user), f"{user} is hidden from {client.user}"
+        elif client.seen.get(user) is not None:
+            client.flaps += 1
+        client.show(entry)

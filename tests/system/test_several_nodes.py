@@ -1,0 +1,221 @@
+"""Three `quintet serve` are one community: libmeanwhile clients at different nodes see, talk, confer, keep lists."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quintet.sametime.reason import ReasonCode
+from support import meanwhile_abi as abi
+from support import small
+from support.cluster_nodes import ClusterNodes
+from support.command import run_program
+from support.meanwhile import Connected, ImKind, MeanwhileClient
+from support.postgres import Postgres
+from support.redis_server import RedisServer
+from support.slapd import Slapd
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not abi.is_installed(), reason="needs Debian's libmeanwhile1"),
+]
+
+ALICE, BOB, CAROL = map(small.person_dn, ("alice", "bob", "carol"))
+NODES = ("n0", "n1", "n2")
+SEEN_WITHIN = 10.0
+"""Seconds after which the end of a node must be seen."""
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nodes(
+    tmp_path_factory: pytest.TempPathFactory, small_slapd: Slapd, postgres: Postgres
+) -> Iterator[ClusterNodes]:
+    """Three nodes that tests leave running, with nobody signed in."""
+    folder = tmp_path_factory.mktemp("nodes")
+    with RedisServer() as redis, ClusterNodes(folder, small_slapd, redis, postgres.new_database()) as made:
+        made.start(*NODES)
+        yield made
+
+
+@pytest.fixture
+def line(nodes: ClusterNodes) -> Iterator[Connected]:
+    with Connected("127.0.0.1", nodes.ports["n0"]) as made:
+        yield made
+
+
+def shows(watcher: MeanwhileClient, user: str, *, online: bool) -> bool:
+    told = watcher.presence(user)
+    return told is not None and told.online is online
+
+
+def test_users_at_different_nodes_see_each_other_come_change_and_go(
+    nodes: ClusterNodes, line: Connected
+) -> None:
+    (alice,) = nodes.sign_in(line, alice="n0")
+    alice.watch(BOB)
+    line.pump(lambda: shows(alice, BOB, online=False))
+    (bob,) = nodes.sign_in(line, bob="n1")
+    line.pump(lambda: shows(alice, BOB, online=True))
+    alice.watch_attributes(6)
+    bob.set_flag(6)
+    bob.set_status(0x60, "at lunch")
+    line.pump(lambda: alice.presence(BOB).text == "at lunch" and (BOB, 6) in alice.attributes)  # type: ignore[union-attr]
+    bob.set_privacy(True, ALICE)
+    line.pump(lambda: shows(alice, BOB, online=False))
+    bob.set_privacy(True)
+    line.pump(lambda: shows(alice, BOB, online=True))
+    bob.stop()
+    line.pump(lambda: shows(alice, BOB, online=False))
+
+
+@pytest.mark.parametrize("ciphers", [True, False], ids=["encrypted", "unencrypted"])
+def test_users_at_different_nodes_talk(nodes: ClusterNodes, line: Connected, ciphers: bool) -> None:
+    alice, bob = (MeanwhileClient(each, f"{each}-secret", ciphers=ciphers) for each in ("alice", "bob"))
+    for client, node in ((alice, "n0"), (bob, "n1")):
+        line.connect(client, nodes.ports[node])
+    line.pump(lambda: alice.is_started and bob.is_started)
+    conversation = alice.open_conversation(BOB)
+    line.pump(lambda: bool(conversation.opened))
+    alice.say_typing(BOB, True)
+    alice.say(BOB, "héllo")
+    alice.say(BOB, "<b>" + "x" * 5000 + "</b>", ImKind.HTML)
+    line.pump(lambda: ALICE in bob.conversations and len(bob.conversations[ALICE].received) == 3)
+    assert bob.conversations[ALICE].received[:2] == [(ImKind.TYPING, True), (ImKind.TEXT, "héllo")]
+    for nth in range(200):
+        bob.say(ALICE, f"answer {nth}")
+    line.pump(lambda: len(conversation.texts) == 200)
+    assert conversation.texts == [f"answer {nth}" for nth in range(200)]
+    alice.close_conversation(BOB)
+    line.pump(lambda: bool(bob.conversations[ALICE].closed))
+
+
+def test_a_user_whom_no_session_of_the_node_watches_is_found_and_one_who_is_offline_is_not(
+    nodes: ClusterNodes, line: Connected
+) -> None:
+    alice, _ = nodes.sign_in(line, alice="n0", bob="n2")
+    for target in (BOB, "bob"):
+        found = alice.open_conversation(target)
+        line.pump(lambda found=found: bool(found.opened))  # type: ignore[misc]
+        alice.close_conversation(target)
+    offline = alice.open_conversation(CAROL)
+    line.pump(lambda: offline.closed == [ReasonCode.USER_NOT_ONLINE])
+
+
+def test_a_file_passes_between_nodes(nodes: ClusterNodes, line: Connected) -> None:
+    alice, bob = nodes.sign_in(line, alice="n0", bob="n1")
+    data = bytes(range(256)) * 1000
+    transfer = alice.offer_file(BOB, "report.bin", data)
+    line.pump(lambda: "report.bin" in bob.files)
+    received = bob.files["report.bin"]
+    bob.accept_file(received)
+    line.pump(lambda: len(received.received) == len(data))
+    assert bytes(received.received) == data
+    assert transfer.opened
+
+
+def test_a_conference_of_three_at_three_nodes(nodes: ClusterNodes, line: Connected) -> None:
+    alice, bob, carol = nodes.sign_in(line, alice="n0", bob="n1", carol="n2")
+    conference = alice.open_conference("Lunch")
+    line.pump(lambda: conference.opened)
+    alice.invite(conference, BOB, "come")
+    line.pump(lambda: bool(bob.conferences))
+    (bobs,) = bob.conferences.values()
+    assert (bobs.invited_by, bobs.invitation, bobs.title) == (ALICE, "come", "Lunch")
+    bob.accept_invitation(bobs)
+    line.pump(lambda: bobs.opened)
+    bob.invite(bobs, CAROL, "you too")
+    line.pump(lambda: bool(carol.conferences))
+    (carols,) = carol.conferences.values()
+    assert carols.invited_by == BOB
+    carol.accept_invitation(carols)
+    line.pump(lambda: carols.opened)
+    assert set(carols.members) == {ALICE, BOB, CAROL}
+    bob.confer(bobs, "pizza?")
+    line.pump(lambda: conference.texts == [(BOB, "pizza?")] and carols.texts == [(BOB, "pizza?")])
+    alice.leave(conference)
+    line.pump(lambda: bobs.parted == [ALICE] and carols.parted == [ALICE])
+    carol.confer(carols, "still here")
+    line.pump(lambda: bobs.texts == [(CAROL, "still here")])
+
+
+def test_a_list_that_is_stored_at_one_node_is_there_at_the_others(
+    nodes: ClusterNodes, line: Connected
+) -> None:
+    for at, node in enumerate(NODES):
+        (alice,) = nodes.sign_in(line, alice=node)
+        alice.load(0)
+        line.pump(lambda alice=alice: bool(alice.loaded))  # type: ignore[misc]
+        if at:
+            assert f"Work{at - 1}".encode() in alice.loaded[0][2]
+        alice.save(0, f"Version=3.1.3\nG Work{at} Work{at} O\n")
+        line.pump(lambda alice=alice: bool(alice.saved))  # type: ignore[misc]
+        alice.stop()
+
+
+def test_what_an_administrator_does_at_one_node_reaches_the_sessions_of_all(
+    nodes: ClusterNodes, line: Connected
+) -> None:
+    alice, bob, carol = nodes.sign_in(line, alice="n0", bob="n1", carol="n2")
+    folder = nodes.folder("n0")
+    sent = run_program("--config", folder, "broadcast", "Restart at 18:00")
+    assert (sent.code, sent.err) == (0, "Sent to 3 sessions.\n")
+    everybody = (alice, bob, carol)
+    line.pump(lambda: all(each.admin_texts == ["Restart at 18:00"] for each in everybody))
+    assert run_program("--config", folder, "sessions", "end", "BOB").code == 0
+    line.pump(lambda: bob.reason is not None)
+    assert bob.reason == ReasonCode.USER_RESTRICTED
+    assert run_program("--config", folder, "sessions", "end", "bob").code == 1
+
+
+def test_the_end_of_a_node_is_seen_and_ends_what_its_users_had_with_others(
+    nodes: ClusterNodes, line: Connected
+) -> None:
+    alice, bob, carol = nodes.sign_in(line, alice="n0", bob="n1", carol="n2")
+    for each in (alice, carol):
+        each.watch(BOB)
+    line.pump(lambda: shows(alice, BOB, online=True) and shows(carol, BOB, online=True))
+    conversation = alice.open_conversation(BOB)
+    theirs = bob.open_conference("Bob's")
+    ours = alice.open_conference("Alice's")
+    line.pump(lambda: bool(conversation.opened) and theirs.opened and ours.opened)
+    bob.invite(theirs, CAROL)
+    alice.invite(ours, BOB)
+    line.pump(lambda: bool(carol.conferences) and len(bob.conferences) == 2)
+    (carols,) = carol.conferences.values()
+    (bobs,) = [each for each in bob.conferences.values() if each is not theirs]
+    carol.accept_invitation(carols)
+    bob.accept_invitation(bobs)
+    line.pump(lambda: carols.opened and bobs.opened and ours.joined == [BOB])
+    nodes.kill("n1")
+    line.pump(
+        lambda: (
+            shows(alice, BOB, online=False)
+            and shows(carol, BOB, online=False)
+            and bool(conversation.closed)
+            and bool(carols.closed)
+            and ours.parted == [BOB]
+        ),
+        SEEN_WITHIN,
+    )
+    assert conversation.closed == [ReasonCode.USER_NOT_ONLINE]
+    again = alice.open_conversation(BOB)
+    line.pump(lambda: again.closed[-1:] == [ReasonCode.USER_NOT_ONLINE])
+    nodes.start("n1")
+    (bob,) = nodes.sign_in(line, bob="n1")
+    line.pump(lambda: shows(alice, BOB, online=True) and shows(carol, BOB, online=True))
+
+
+def test_a_second_server_of_the_same_name_does_not_start(
+    nodes: ClusterNodes, line: Connected, tmp_path: Path
+) -> None:
+    second = nodes.second("n0", tmp_path / "second")
+    assert second.end(None) == 2
+    assert "NODE-NAME" in second.text
+    (alice,) = nodes.sign_in(line, alice="n0")
+    assert alice.is_started
