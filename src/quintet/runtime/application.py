@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, final
@@ -33,6 +33,8 @@ from quintet.runtime.status_socket import RequestHandler, Running, serve_status,
 from quintet.tls import StoreError, TlsSettingsError
 
 if TYPE_CHECKING:
+    from quintet.cluster import SharedAttempts
+    from quintet.runtime.cluster import Cluster
     from quintet.runtime.sametime_port import SametimePort
     from quintet.web.serving import Metrics
 
@@ -61,7 +63,7 @@ class Application:
         self._environ = environ
         self._changing = asyncio.Lock()
         self.settings = load(self.folder, environ)
-        self.attempts = LocalAttempts(trace=self._tell)
+        self.attempts: LocalAttempts | SharedAttempts = LocalAttempts(trace=self.tell)
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
         self.listeners: list[Trace] = [self.events]
@@ -69,7 +71,7 @@ class Application:
         """Are told new settings before they are used, in a thread, and may refuse them."""
         self.drains: list[Callable[[], Awaitable[None]]] = []
         """Close a port, and its connections little by little, before everything else ends."""
-        self._connections = Connections(self.settings, trace=self._tell)
+        self._connections = Connections(self.settings, trace=self.tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
         self.sametime: SametimePort | None = None
@@ -114,7 +116,9 @@ class Application:
                 self.events.settings_rejected(str(error))
                 return False
             if _ports(settings) != _ports(self.settings):
-                self.events.log.warning("changed addresses and ports take effect after a restart")
+                self.events.log.warning(
+                    "changed addresses, ports and cluster settings take effect after a restart"
+                )
             if self.sametime and prepared and not self.sametime.apply(prepared):
                 self.events.log.warning(
                     "some changed settings of Sametime clients take effect after a restart"
@@ -148,7 +152,8 @@ class Application:
         working = sum(each.state is ConnectionState.CONNECTED for each in found)
         return f"protection {self.directory.protection.name.lower()}, {working} of {len(found)} connections"
 
-    def _tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Pass an event on to all listeners."""
         for each in self.listeners:
             each(event)
 
@@ -166,10 +171,10 @@ def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
     return tuple(each for tls in found for each in fingerprints(tls))
 
 
-def _ports(settings: Settings) -> tuple[str | int, ...]:
+def _ports(settings: Settings) -> tuple[object, ...]:
     web = settings.web
     ports = (web.address, web.port, web.metrics_address, web.metrics_port, settings.sametime.port)
-    return (*ports, web.tls is not None)
+    return (*ports, web.tls is not None, settings.cluster)
 
 
 # The process around it.
@@ -187,7 +192,7 @@ async def serve(
     They are also reloaded every `config_refresh_interval`. `debug` logs every operation. `on_ready` is called
     once, when requests are served. Raises
     AlreadyRunningError, SettingsError, UnencryptedBindError, PortError, StoreError, TlsSettingsError,
-    DatabaseUrlError.
+    DatabaseUrlError, UnsuitableValkeyError, NodeNameError.
     """
     stop, reload = asyncio.Event(), asyncio.Event()
     received: list[signal.Signals] = []
@@ -206,10 +211,11 @@ async def serve(
                 stop, stack.enter_async_context(Application(folder, environ, debug=debug))
             )
             if application is not None:
+                cluster = await stack.enter_async_context(_cluster(application))
                 await stack.enter_async_context(_status_socket(application, environ))
-                http = await stack.enter_async_context(_http(application))
+                http = await stack.enter_async_context(_http(application, cluster))
                 await _first_attempt(application, stop)
-                await stack.enter_async_context(_sametime(application, http))
+                await stack.enter_async_context(_sametime(application, http, cluster))
                 if http is not None:
                     http.is_ready()
                 if on_ready is not None:
@@ -311,7 +317,22 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
 
 
 @asynccontextmanager
-async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
+async def _cluster(application: Application) -> AsyncIterator["Cluster | None"]:
+    """Share with other nodes what they have in common. Raises UnsuitableValkeyError."""
+    settings = application.settings.cluster
+    if settings is None:
+        yield None
+        return
+    from quintet.runtime.cluster import Cluster  # noqa: PLC0415  # as below
+
+    async with Cluster.open(settings) as cluster:
+        assert isinstance(application.attempts, LocalAttempts), "it is the first one"
+        application.attempts = cluster.attempts(application.attempts, application.tell)
+        yield cluster
+
+
+@asynccontextmanager
+async def _http(application: Application, cluster: "Cluster | None") -> "AsyncIterator[Metrics | None]":
     """Serve HTTP where a port is set; yields the metrics, None without HTTP. Raises PortError."""
     web = application.settings.web
     if not (web.port or web.metrics_port):
@@ -324,7 +345,7 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
 
     url = application.settings.sametime.database.reveal()
     database = DatabaseAddress.parse(url, application.folder)
-    sessions = Sessions()
+    sessions = cluster.web_sessions() if cluster else Sessions()
     metrics = Metrics(application.connections, sessions)
     application.listeners.append(metrics)
     site = Site(
@@ -337,6 +358,12 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
         observe=metrics.observe,
         presence=lambda: application.sametime and CommunityPresence(application.sametime.server),
     )
+    if cluster is not None:
+        from quintet.runtime.cluster_metrics import ClusterMetrics  # noqa: PLC0415
+
+        site = replace(site, form_keys=cluster.form_keys)
+        metrics.registry.register(ClusterMetrics(cluster.valkey.counts))
+        metrics.parts["cluster"] = lambda: cluster.valkey.reason
     if application.settings.sametime.port:
         metrics.vital.add(_PORT)
         metrics.parts[_PORT] = lambda: "" if application.sametime else "not listening"
@@ -349,7 +376,9 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
 
 
 @asynccontextmanager
-async def _sametime(application: Application, metrics: "Metrics | None") -> AsyncIterator[None]:
+async def _sametime(
+    application: Application, metrics: "Metrics | None", cluster: "Cluster | None"
+) -> AsyncIterator[None]:
     """Serve Sametime clients where a port is set. Raises what `SametimePort.open` does."""
     settings = application.settings
     if not settings.sametime.port:
@@ -359,7 +388,7 @@ async def _sametime(application: Application, metrics: "Metrics | None") -> Asyn
     from quintet.runtime.sametime_port import SametimePort  # noqa: PLC0415  # SQL takes half a second to import
 
     port = await SametimePort.open(
-        settings, application.directory, application.attempts, SametimeEventLogger()
+        settings, application.directory, application.attempts, SametimeEventLogger(), cluster
     )
     server = port.server
     if metrics is not None:

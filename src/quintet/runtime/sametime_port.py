@@ -47,12 +47,17 @@ class SametimePort:
 
     @classmethod
     async def open(
-        cls, settings: Settings, directory: Directory, attempts: SignInAttempts, events: SametimeEventLogger
+        cls,
+        settings: Settings,
+        directory: Directory,
+        attempts: SignInAttempts,
+        events: SametimeEventLogger,
+        cluster: Cluster | None = None,
     ) -> Self:
         """Join the cluster, if there is one, and listen. `attempts` are those of all ports.
 
         Raises PortError, DatabaseUrlError; StoreError or TlsSettingsError for the certificate;
-        UnsuitableValkeyError, NodeNameError.
+        NodeNameError.
         """
         database = DatabaseAddress.parse(settings.sametime.database.reveal(), settings.folder)
         prepared = await _prepare(settings, None)
@@ -63,10 +68,10 @@ class SametimePort:
             tls_context=prepared.context,
             trace=events,
             attempts=attempts,
+            groups=cluster and cluster.group_contents(directory, settings.directory.refresh_interval),
         )
         async with AsyncExitStack() as stack:
-            if settings.cluster is not None:
-                cluster = await stack.enter_async_context(Cluster.open(settings.cluster))
+            if cluster is not None:
                 await stack.enter_async_context(cluster.joined(server))
             try:
                 await server.start()
