@@ -67,7 +67,7 @@ ARROWS: dict[str, set[str]] = {
         "files",
         "diagnostics",
     },
-    "admin": {"cards", "directory", "config", "ldap", "tls", "secret", "files", "diagnostics"},
+    "admin": {"cluster", "cards", "directory", "config", "ldap", "tls", "secret", "files", "diagnostics"},
     "runtime": {
         "admin",
         "cluster",

@@ -15,6 +15,7 @@ from quintet.cluster.group_contents import SharedGroupContents
 from quintet.cluster.link import UnsuitableValkeyError
 from quintet.cluster.node import ClusterNode, NodeNameError
 from quintet.cluster.sealing import KeyRing
+from quintet.cluster.server_checks import acl_rules, examine_valkey
 from quintet.cluster.valkey import CallFailure
 
 __all__ = [
@@ -33,4 +34,6 @@ __all__ = [
     "ValkeyDown",
     "ValkeyUp",
     "ValuesIgnored",
+    "acl_rules",
+    "examine_valkey",
 ]

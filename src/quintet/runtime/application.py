@@ -323,11 +323,14 @@ async def _cluster(application: Application) -> AsyncIterator["Cluster | None"]:
     if settings is None:
         yield None
         return
-    from quintet.runtime.cluster import Cluster  # noqa: PLC0415  # as below
+    from quintet.cluster import examine_valkey  # noqa: PLC0415  # as below
+    from quintet.runtime.cluster import Cluster  # noqa: PLC0415
 
     async with Cluster.open(settings) as cluster:
         assert isinstance(application.attempts, LocalAttempts), "it is the first one"
         application.attempts = cluster.attempts(application.attempts, application.tell)
+        if cluster.valkey.up:
+            application.events.problems(await examine_valkey(settings))
         yield cluster
 
 

@@ -16,7 +16,7 @@ from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
 from quintet.admin.doctor.people import Examined
 from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
 from quintet.admin.doctor.sites import DirectorySite, sites_of
-from quintet.config import Settings, read
+from quintet.config import ClusterSettings, Settings, read
 from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
 from quintet.directory import BIND_REQUIRED, BoundConnection, Endpoint, sametime_id
 
@@ -69,6 +69,8 @@ async def _examine(
 ) -> None:
     at_stores, online = checks.of(CheckArea.STORES), checks.of(CheckArea.CONNECTIONS)
     at_stores.run_now("the stores", lambda: stores.examine(settings, at_stores, for_sametime=for_sametime))
+    if settings.cluster is not None and checks.wants(CheckArea.CLUSTER):
+        await _cluster(settings.cluster, checks.of(CheckArea.CLUSTER))
     if not checks.wants(*_ONLINE):
         return
     sites = tuple(sites_of(settings))
@@ -86,6 +88,16 @@ async def _examine(
         await online.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, online))
     if checks.wants(CheckArea.ACCOUNTS, *_BOUND):
         await _directories(_usable(sites, good, damaged, checks), settings, checks)
+
+
+async def _cluster(settings: ClusterSettings, checks: Checks) -> None:
+    from quintet.cluster import examine_valkey  # noqa: PLC0415  # only few have one, and it imports much
+
+    async def look() -> None:
+        for each in await examine_valkey(settings):
+            checks.include(each)
+
+    await checks.run(f"Valkey at {settings.address}", look)
 
 
 def _include(problems: Iterable[Diagnostic], checks: Checks) -> None:
