@@ -43,8 +43,10 @@ ARROWS: dict[str, set[str]] = {
         "proxy_protocol",
         "diagnostics",
     },
+    "admin": {"cards", "directory", "config", "ldap", "tls", "secret", "files", "diagnostics"},
     "web": {
         "storage",
+        "admin",
         "cards",
         "directory",
         "config",
@@ -67,7 +69,6 @@ ARROWS: dict[str, set[str]] = {
         "files",
         "diagnostics",
     },
-    "admin": {"cluster", "cards", "directory", "config", "ldap", "tls", "secret", "files", "diagnostics"},
     "runtime": {
         "admin",
         "cluster",
@@ -97,6 +98,7 @@ FURTHER_INTERFACES = {
     "quintet.ldap.dn": "the keys by which attribute types and values are compared",
     "quintet.ldap.ldif": "the format, which quintet.ldap exports as a module",
     "quintet.sametime.serving": "the server; its libraries take half a second to import",
+    "quintet.sametime.sharing": "what speaks for other nodes: it shares the values of the community",
     "quintet.sametime.storage": "what users keep, with SQL below it: commands use it without the protocol",
     "quintet.sametime.storage.admin": "the work of `quintet contacts`, which no server needs",
     "quintet.cluster.web_sessions": "sessions of browsers, with the web's libraries below it",

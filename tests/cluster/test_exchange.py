@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from quintet.cluster.exchange import CLAIM_NAME, LOST, Exchange
+from quintet.cluster.exchange import CLAIM_NAME, LOST, NodeExchange
 from quintet.cluster.messages import InConference, NodeMessage
 from quintet.cluster.streams import APPEND, NodeStreams
 from quintet.cluster.valkey import Answer, Argument, Script
@@ -94,7 +94,7 @@ class Member:
         self.seen: list[e.Effect] = []
         self.community = Community(Node(name, f"{name}{name}"), conferences=limits)
         self.streams = NodeStreams(self.community.node, "q", self, Plain(), self)
-        self.exchange = Exchange(self, self.streams, self, "q", lambda _, then: then())
+        self.exchange = NodeExchange(self, self.streams, self, "q", lambda _, then: then())
         self.streams.connected()
 
     def call(

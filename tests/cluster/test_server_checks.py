@@ -81,6 +81,11 @@ def test_every_command_of_a_script_is_allowed() -> None:
     assert used <= set(COMMANDS)
 
 
+def test_the_documentation_has_the_rules_of_the_user() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "run-several-nodes.md"
+    assert acl_rules("quintet") in " ".join(page.read_text().split())
+
+
 class Directory:
     async def members(self, group: str) -> Membership:
         return Membership(Group("cn=g", "cn=g", "G", "one"), (ADA,), (), (), truncated=False, limit=10)

@@ -184,7 +184,7 @@ async def two_nodes(folder: Path, slapd: Slapd, redis: RedisServer) -> AsyncIter
             assert await valkey.first_attempt(5)
             web = await stack.enter_async_context(web_for(folder))
             shared = SharedSessions(valkey, RING, "quintet")
-            web.site = replace(web.site, sessions=shared, form_keys=RING.derived("forms"))
+            web.site = replace(web.site, sessions=shared, form_keys=lambda: RING.derived("forms"))
             web.app = web.make_app()
             nodes.append(web)
         yield nodes[0], nodes[1]

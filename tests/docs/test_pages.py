@@ -31,8 +31,10 @@ SCENES = {
     "docs/how-to/tls-scopes.md": "encrypted",
     "docs/how-to/stash-the-store-password.md": "encrypted",
     "docs/how-to/several-servers.md": "two_servers",
+    "docs/how-to/keep-data-in-postgresql.md": "lists_to_move",
     "docs/how-to/find-what-is-wrong.md": "encrypted",
     "docs/how-to/run-as-a-service.md": "encrypted",
+    "docs/how-to/run-several-nodes.md": "two_nodes",
     "docs/explanation/cost.md": "encrypted",
     "docs/tutorial/from-unencrypted-to-encrypted.md": "empty",
 }

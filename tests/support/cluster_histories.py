@@ -6,7 +6,7 @@ Then it is quiet, and the oracle compares what each client was told with the ses
 import random
 from collections.abc import Callable
 
-from quintet.cluster.presence import MOVING_SECONDS
+from quintet.cluster.views import MOVING_SECONDS
 from quintet.sametime.community import SignInRule
 from quintet.sametime.neighbours import VersionedPrivacy
 from quintet.sametime.wire.blocks import PrivacyInfo, UserItem, UserStatus
@@ -21,6 +21,9 @@ STATUSES = tuple(RANK)
 class History:
     """One history of a world."""
 
+    node: type[SimulatedNode] = SimulatedNode
+    busy = 1
+
     def __init__(self, seed: int, store: Store | None = None) -> None:
         self.random = random.Random(f"history {seed}")
         slow = self.random.random() < 0.2
@@ -34,20 +37,21 @@ class History:
             self.world.privacy[user] = [(0.0, privacy)]
         for nth in range(self.random.choice((2, 2, 3, 4))):
             skew = self.random.choice((0.0, 0.0, 0.3, -300.0, 600.0))
-            SimulatedNode(self.world, f"n{nth}", skew)
+            self.node(self.world, f"n{nth}", skew)
 
     def run(self) -> None:
         """Let it happen, and let it become quiet. Raises AssertionError if an oracle does not hold."""
         random_, world = self.random, self.world
-        world.run(1.5)
+        world.run(max(world.now, 1.5))
         until = world.now + random_.choice((0.5, 4.0, 12.0, 30.0))
         faults = self._faults() if random_.random() < 0.7 else []
-        for _ in range(random_.randrange(4, 16)):
+        for _ in range(random_.randrange(4, 16) * self.busy):
             world.at(random_.uniform(world.now, until), random_.choice(self._actions()))
         for _ in range(min(len(faults), random_.choice((1, 1, 2, 3)))):
             world.at(random_.uniform(world.now, until), random_.choice(faults))
         world.run(until)
         self._heal()
+        world.run(until + 2.5)  # a fail-over may be under way
         world.run(max(world.now + QUIET, self.moving_until))
         self.check()
 
@@ -227,7 +231,7 @@ class History:
 
     def _restart(self, node: SimulatedNode) -> None:
         if self.world.nodes[node.name] is node and not node.alive:
-            SimulatedNode(self.world, node.name, node.skew)
+            self.node(self.world, node.name, node.skew)
 
     def _fail_over(self) -> None:
         """A replica takes over that lacks the last writes."""
@@ -272,9 +276,9 @@ class History:
                 node.resume()
 
 
-def run_history(seed: int, store: Store | None = None) -> History:
+def run_history(seed: int, store: Store | None = None, kind: type[History] = History) -> History:
     """Run the history of a seed; a failure names it."""
-    history = History(seed, store)
+    history = kind(seed, store)
     try:
         history.run()
     except AssertionError as error:

@@ -59,8 +59,9 @@ class ClusterNodes:
         self.running.pop(name).end(signal.SIGKILL)
 
     def _serve(self, name: str, folder: Path, port: int, config: dict[str, str]) -> Serving:
-        settings_folder(folder, self._slapd)
-        return Serving(folder, **port_environ(port, QUINTET_NODE=name, **self._environ, **config))
+        if not folder.exists():
+            settings_folder(folder, self._slapd)
+        return Serving(folder, **port_environ(port, QUINTET_NODE=name, **(self._environ | config)))
 
     def folder(self, name: str) -> Path:
         """Its settings."""

@@ -1,7 +1,7 @@
-"""Nodes of a cluster with a simulated Valkey, network and clock, and random histories that follow from a seed.
+"""Nodes of a cluster with a simulated Valkey, network and clock.
 
-The nodes are the shipping code; what is simulated is below `cluster.valkey.Valkey` and above `Community`. Time
-is a number; everything that happens is an event at a time. Other modules add what they test by `Part`s.
+The nodes are the shipping code; what is simulated is below `cluster.valkey.Valkey` and above `Community`.
+Time is a number; everything that happens is an event at a time.
 """
 
 import random
@@ -16,7 +16,7 @@ from quintet.cluster.node import ClusterNode
 from quintet.cluster.valkey import Answer, Argument, CallFailure, Reply, Script
 from quintet.sametime.community import Community, Node, PresenceLimits, Refusal, SessionRecord, SignInRule
 from quintet.sametime.community import effects as e
-from quintet.sametime.neighbours import Registered, VersionedPrivacy
+from quintet.sametime.neighbours import Order, Registered, VersionedPrivacy
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services.aware import PresenceEntry
 from quintet.sametime.wire.blocks import AwareId, AwareType, LoginInfo, PrivacyInfo, UserStatus
@@ -40,6 +40,10 @@ class Store(Protocol):
     def run(
         self, script: Script, keys: Sequence[str], args: Sequence[Argument]
     ) -> tuple[Reply | RefusedError, Published]: ...
+
+    def entries(self, stream: str, after: str) -> list[tuple[str, bytes]]: ...
+
+    def forget(self, stream: str, names: Sequence[str]) -> None: ...
 
     def copy(self) -> "Store": ...
 
@@ -123,6 +127,8 @@ class World:
         answer, published = self.store.run(script, keys, args)
         for channel, data in published:
             self.publish(channel, data)
+        for link in self.links:
+            link.pull()
         return CallFailure.REFUSED if isinstance(answer, RefusedError) else answer
 
     def publish(self, channel: str, data: bytes) -> None:
@@ -141,6 +147,7 @@ class World:
     def fail_over(self, replica: Store) -> None:
         """A replica takes over that lacks the last writes."""
         replica.server = self.store.server + "+"
+        replica.full = replica.read_only = False
         self.store = replica
         self.break_all()
 
@@ -191,12 +198,19 @@ def _allows(privacy: PrivacyInfo, user: str, viewer: str) -> bool:
     return viewer == user or listed is not privacy.deny
 
 
+def _entry(stream: str, entry_id: str, data: bytes, events: ClusterNode, now: float) -> None:
+    events.entry(stream, entry_id, data, now)
+
+
 def _published(channel: str, data: bytes, events: ClusterNode, now: float) -> None:
     events.published(channel, data, now)
 
 
 class Link:
-    """The connections of one node: `Valkey` for it. Each way keeps its order; a break loses what is under way."""
+    """The connections of one node: `Valkey` for it.
+
+    Each way keeps its order; a break loses what is under way.
+    """
 
     def __init__(self, world: World, node: "SimulatedNode") -> None:
         self.world = world
@@ -206,6 +220,8 @@ class Link:
         self.subscribed: set[str] = set()
         self.generation = 0
         self.pending: dict[int, Answer | None] = {}
+        self.reading = ""
+        self.read = ""
         self._number = 0
         self._sent = self._answered = self._pushed = 0.0
         world.links.append(self)
@@ -247,9 +263,18 @@ class Link:
         self._subscribe(channel, wanted=False)
 
     def read_stream(self, key: str) -> None:
-        """Nothing here reads streams."""
+        if self.up:
+            self.reading, self.read = key, "0"
+            self.pull()
 
     # The network
+
+    def pull(self) -> None:
+        """Pass on what is new in the stream."""
+        if self.up and self.reading:
+            for entry_id, data in self.world.store.entries(self.reading, self.read):
+                self.read = entry_id
+                self.push(partial(_entry, self.reading, entry_id, data))
 
     def push(self, what: Callable[[ClusterNode, float], None]) -> None:
         """Something comes without being asked for."""
@@ -268,6 +293,7 @@ class Link:
             return
         self.generation += 1
         self.up = False
+        self.reading = ""
         self.subscribed = set()
         pending, self.pending = self.pending, {}
         for answer in pending.values():
@@ -350,17 +376,7 @@ class SimulatedNode:
         self._waiting: deque[Callable[[], None]] = deque()
         self.community = Community(Node(name, "local"), world.rule, world.limits)
         self.link = Link(world, self)
-        self.cluster = ClusterNode(
-            self.link,
-            PREFIX,
-            name,
-            PlainSealing(),
-            self.community,
-            self.deliver,
-            world.rule,
-            world.limits,
-            10.0,
-        )
+        self.cluster = ClusterNode(self.link, PREFIX, PlainSealing(), self, touch_seconds=10.0)
         world.nodes[name] = self
         self._tick(first=True)
 
@@ -381,6 +397,9 @@ class SimulatedNode:
         if not first and not self.paused:
             self.cluster.tick(self.world.now)
         self.world.at(self.world.now + TICK * (self.world.random.random() if first else 1), self._tick)
+
+    def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
+        """It has nothing to say to clients here."""
 
     # What becomes of the process
 

@@ -1,7 +1,7 @@
 """A Valkey in memory, with a clock of its own: data, expiry, and what each Lua script does, in Python.
 
-`TWINS` has a function for each script, by its name; it is given the store, the keys, and the arguments as bytes. A
-property test runs both on the same histories. Other modules add the twins of their scripts.
+`TWINS` has a function for each script, by its name; it is given the store, the keys, and the arguments as
+bytes. A property test runs both on the same histories. Other modules add the twins of their scripts.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,12 +31,14 @@ class SimulatedStore:
     data: dict[str, Value] = field(default_factory=dict)
     expires: dict[str, int] = field(default_factory=dict)
     published: Published = field(default_factory=list)
+    dirty: bool = False
 
     def run(
         self, script: Script, keys: Sequence[str], args: Sequence[Argument]
     ) -> tuple[Reply | RefusedError, Published]:
         """Run a script: its answer, and what it published."""
         self.published = []
+        self.dirty = False
         self.expire()
         try:
             answer: Reply | RefusedError = TWINS[script.name](
@@ -67,11 +69,24 @@ class SimulatedStore:
             self.data.pop(key)
             self.expires.pop(key, None)
 
+    def put(self, key: str, value: Value | None) -> None:
+        """Something that no script has written; None: nothing."""
+        self.data.pop(key, None)
+        self.expires.pop(key, None)
+        if value is not None:
+            self.data[key] = deepcopy(value)
+
+    def dump(self) -> dict[str, tuple[Value, int | None]]:
+        """All keys: their values, and when they are over."""
+        return {key: (value, self.expires.get(key)) for key, value in sorted(self.data.items())}
+
     # Commands
 
     def writes(self, *, grows: bool) -> None:
-        if self.read_only or (self.full and grows):
+        """Whether a command may write. What a script has begun it may finish, though memory is used up."""
+        if self.read_only or (self.full and grows and not self.dirty):
             raise RefusedError
+        self.dirty = True
 
     def get(self, key: str) -> bytes | None:
         value = self.data.get(key)
@@ -111,8 +126,39 @@ class SimulatedStore:
         if key in self.data:
             self.expires[key] = self.now + int(seconds) * unit
 
+    def stream(self, key: str) -> list[tuple[bytes, bytes]]:
+        value = self.data.get(key, [])
+        if not isinstance(value, list):
+            raise RefusedError
+        return value
+
+    def entries(self, stream: str, after: str) -> list[tuple[str, bytes]]:
+        """The entries behind an ID."""
+        value = self.data.get(stream)
+        found = value if isinstance(value, list) else []
+        return [(name.decode(), data) for name, data in found if entry_id(name) > entry_id(after.encode())]
+
+    def forget(self, stream: str, names: Sequence[str]) -> None:
+        """Entries are gone."""
+        known = self.stream(stream)
+        known[:] = [each for each in known if each[0].decode() not in names]
+
+    def xadd(self, key: str, data: bytes, most: int) -> None:
+        self.writes(grows=True)
+        known = self.stream(key)
+        last = entry_id(known[-1][0]) if known else (0, 0)
+        first = max((self.now // 1000, 0), (last[0], last[1] + 1))
+        known.append((b"%d-%d" % first, data))
+        del known[:-most]
+        self.data[key] = known
+
     def publish(self, channel: str, data: bytes) -> None:
         self.published.append((channel, data))
+
+
+def entry_id(name: bytes) -> tuple[int, int]:
+    milliseconds, _, number = name.partition(b"-")
+    return int(milliseconds), int(number or 0)
 
 
 def as_bytes(value: Argument) -> bytes:
@@ -274,11 +320,7 @@ def _register(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Repl
     for _, field_ in others[: max(surplus, 0)]:
         ended.append(field_[1:])
         leaving.append(field_)
-    if (
-        privacy
-        and privacy != user.privacy
-        and (user.privacy is None or _version(privacy) >= _version(user.privacy))
-    ):
+    if privacy and (user.privacy is None or _version(privacy) > _version(user.privacy)):
         user.privacy = privacy
         items.append(_item(b"P", b"p", privacy))
     if not same or items or leaving:
@@ -345,11 +387,7 @@ def _remove(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
         _publish(store, key, before, after, [_item(b"S", me, value)])
         return b"OK"
     store.hdel(key, me)
-    after = before + 1 if before else store.now
-    try:
-        store.hset(key, b"#", _text(after))
-    except RefusedError:
-        before = after
+    after = _advance(store, key, before)
     store.last(key, args[5])
     _publish(store, key, before, after, [_item(b"R", me, b"")])
     return b"OK"
@@ -360,8 +398,11 @@ def _hide(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
         return b"FENCED"
     _heal(store, keys[0])
     known = store.hash(keys[0]).get(b"p")
-    if known is not None and _version(args[3]) < _version(known):
-        return b"STALE"
+    if known is not None and args[5] != b"1":
+        if _version(known) > _version(args[3]):
+            return b"STALE"
+        if _version(known) == _version(args[3]):
+            return b"OK"
     before = _number(store.hash(keys[0]).get(b"#"))
     after = _advance(store, keys[0], before)
     store.hset(keys[0], b"p", args[3])

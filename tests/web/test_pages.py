@@ -8,10 +8,12 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from starlette.routing import Route
 
 from quintet.embedded import sample
 from quintet.web.accounts import handle_of
 from quintet.web.links import mail_link, telephone_link
+from quintet.web.pages import page_routes
 from support import small
 from support.folder import settings_folder
 from support.slapd import Slapd
@@ -111,6 +113,24 @@ async def test_the_tree_is_browsed_level_by_level(browser: httpx.AsyncClient) ->
     assert link(below, "Jürgen Groß").startswith("/people/")
     assert list(below.links)[-1] != "Top"
     assert below.links["people"].startswith("/browse?dn=")
+
+
+async def test_every_level_above_can_be_opened(folder: Path) -> None:
+    """Also where the bases are below the root of the tree."""
+    community = folder / "StCommunityConfig.xml"
+    text = community.read_text().replace(
+        'PersonResolveBase="o=example"', 'PersonResolveBase="ou=people,o=example"'
+    )
+    community.write_text(
+        text.replace('GroupResolveBase="o=example"', 'GroupResolveBase="ou=groups,o=example"')
+    )
+    async with web_for(folder) as web, web.signed_in("jgross") as browser:
+        top = await shown(browser, "/browse")
+        level = await shown(browser, link(await shown(browser, link(top, "people")), "Sales"))
+        trail = [each for each in level.links if each in ("Top", "example", "people", "Sales")]
+        for each in trail:
+            await shown(browser, level.links[each])
+    assert trail == ["Top", "people", "Sales"]
 
 
 async def test_signing_out_needs_the_forms_token(web: Web, browser: httpx.AsyncClient) -> None:
@@ -217,8 +237,19 @@ async def test_unknown_entries_are_pages_that_say_so(web: Web, browser: httpx.As
 
 
 async def test_the_pages_can_be_switched_off(web: Web) -> None:
+    """Every one of them, also for those who are signed in."""
+    routes = [each for each in page_routes(web.site) if isinstance(each, Route)]
+    paths = {
+        each.path.replace("{handle}", "YQ")
+        for each in routes
+        if "GET" in (each.methods or ()) and not each.path.startswith(("/static", "/connections"))
+    }
+    assert {"/", "/sign-in", "/browse", "/people/YQ", "/presence"} <= paths
     web.change(people_pages=False)
-    assert {(await web.client.get(path)).status_code for path in ("/", "/sign-in", "/browse")} == {404}
+    async with web.signed_in("jgross") as browser:
+        answers = {path: (await browser.get(path)).status_code for path in paths}
+        answers |= {path: (await web.client.get(path)).status_code for path in paths}
+    assert set(answers.values()) == {404}
 
 
 @pytest.mark.parametrize(

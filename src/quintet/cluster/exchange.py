@@ -83,7 +83,7 @@ LOST: Final = ReasonCode.CONNECTION_BROKEN
 
 
 @final
-class Exchange:
+class NodeExchange:
     """What the sessions here have to do with those of other nodes. `find` brings a user into view."""
 
     def __init__(

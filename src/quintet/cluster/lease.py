@@ -24,12 +24,13 @@ INDEX_SECONDS: Final = 600
 
 
 @final
-class Lease:
+class NodeLease:
     """The lease of one node.
 
-    `peers` says whose leases are asked for. `on_held` is called when the lease is confirmed for the first time
-    since it was claimed or since the connection came up, `on_lost` when it is lost, `on_gone` with the peers
-    that are gone. `taken_since` is when another one was first seen under this name, None if there is none.
+    `peers` says whose leases are asked for. `on_held` is called when the lease is confirmed for the first
+    time since it was claimed or since the connection came up, `on_lost` when it is lost, `on_gone` with each
+    peer that is gone. `taken_since` is when another node was first seen under this name, None if there is
+    none.
     """
 
     def __init__(

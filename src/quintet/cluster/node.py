@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 from typing import ClassVar, final
 
-from quintet.cluster.exchange import Exchange
-from quintet.cluster.lease import Lease
+from quintet.cluster.exchange import NodeExchange
+from quintet.cluster.lease import NodeLease
 from quintet.cluster.messages import NodeMessage, OrderDone
 from quintet.cluster.orders import NodeOrders
-from quintet.cluster.presence import TOUCH_SECONDS, SharedPresence
+from quintet.cluster.presence import SharedPresence
 from quintet.cluster.records import Sealing
+from quintet.cluster.registrations import TOUCH_SECONDS
 from quintet.cluster.streams import NodeStreams
 from quintet.cluster.valkey import Valkey
 from quintet.sametime.sharing import (
@@ -58,7 +59,7 @@ class ClusterNode:
         self._community = local.community
         node = Node.start(local.community.node.name)
         self._community.begin_anew(node)
-        self.lease = Lease(valkey, prefix, node, self._peers, self._held, self._lost, self._gone)
+        self.lease = NodeLease(valkey, prefix, node, self._peers, self._held, self._lost, self._gone)
         self.presence = SharedPresence(
             valkey,
             prefix,
@@ -71,7 +72,7 @@ class ClusterNode:
             touch_seconds,
         )
         self._streams = NodeStreams(node, prefix, valkey, sealing, self)
-        self._exchange = Exchange(local, self._streams, valkey, prefix, self.find)
+        self._exchange = NodeExchange(local, self._streams, valkey, prefix, self.find)
         self._orders = NodeOrders(local, self._streams, valkey, prefix, sealing)
 
     # What the server asks

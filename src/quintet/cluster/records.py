@@ -44,7 +44,7 @@ class Sealing(Protocol):
         """Decrypt; None if no node has written this for the place."""
 
 
-class Place(NamedTuple):
+class UserField(NamedTuple):
     """A field of a user's hash. The context of what is sealed there."""
 
     key: str
@@ -67,7 +67,7 @@ class SessionValue(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class UserChange:
     """One item of a publication: a field of a user's hash that was written, or removed."""
 
     kind: str
@@ -81,11 +81,11 @@ class Publication:
 
     before: int
     after: int
-    changes: tuple[Change, ...]
+    changes: tuple[UserChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class UserSnapshot:
     """A user's hash. `now` is Valkey's time in milliseconds."""
 
     seq: int
@@ -176,17 +176,18 @@ def session_value(value: bytes) -> SessionValue | None:
 # Privacy lists
 
 
-def privacy_value(place: Place, stored: VersionedPrivacy, sealing: Sealing) -> bytes:
-    """The value of a privacy list."""
+def privacy_value(key: str, stored: VersionedPrivacy, sealing: Sealing) -> bytes:
+    """The value of the privacy list of the user with this key."""
+    place = UserField(key, f"p{stored.version}")
     return f"{stored.version}|".encode() + sealing.seal(stored.privacy.encode(), place.context)
 
 
-def open_privacy(place: Place, value: bytes, sealing: Sealing) -> VersionedPrivacy | None:
+def open_privacy(key: str, value: bytes, sealing: Sealing) -> VersionedPrivacy | None:
     """The privacy list in a value; None if there is none."""
     version, _, blob = value.partition(b"|")
     if len(value) > LARGEST_VALUE or not version.isdigit() or len(version) > 16:
         return None
-    data = sealing.open(blob, place.context)
+    data = sealing.open(blob, UserField(key, f"p{int(version)}").context)
     if data is None:
         return None
     try:
@@ -211,7 +212,7 @@ def read_publication(data: bytes) -> Publication | None:
     return Publication(int(numbers[0]), int(numbers[1]), changes)
 
 
-def read_snapshot(reply: Reply) -> Snapshot | None:
+def read_snapshot(reply: Reply) -> UserSnapshot | None:
     """What `READ` answers; None if it is something else."""
     if not isinstance(reply, list) or len(reply) < 2 or len(reply) % 2:
         return None
@@ -219,10 +220,10 @@ def read_snapshot(reply: Reply) -> Snapshot | None:
     if len(parts) != len(reply) or not parts[0].isdigit() or not parts[1].isdigit():
         return None
     fields = {_field(name): value for name, value in zip(parts[2::2], parts[3::2], strict=True)}
-    return Snapshot(int(parts[0]), int(parts[1]), fields)
+    return UserSnapshot(int(parts[0]), int(parts[1]), fields)
 
 
-def _changes(data: bytes) -> Iterator[Change]:
+def _changes(data: bytes) -> Iterator[UserChange]:
     at = 0
     while at < len(data):
         first = data.index(b":", at, at + 12)
@@ -232,7 +233,7 @@ def _changes(data: bytes) -> Iterator[Change]:
         at = middle + int(data[first + 1 : second])
         if not second < middle <= at <= len(data):
             raise ValueError
-        yield Change(kind, _field(data[second + 1 : middle]), data[middle:at])
+        yield UserChange(kind, _field(data[second + 1 : middle]), data[middle:at])
 
 
 def _field(name: bytes) -> str:

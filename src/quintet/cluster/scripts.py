@@ -37,6 +37,7 @@ local function number(text)
   if type(text) == 'string' and #text < 17 and string.match(text, '^%d+$') then return tonumber(text) end
   return 0
 end
+local function version(privacy) return number(string.match(privacy, '^%d+')) end
 local function text(n) return string.format('%.0f', n) end
 local function parts(value)
   return string.match(value or '', '^([^|]+)|([^|]+)|(%d+)|(%d+)|(.*)$')
@@ -108,7 +109,8 @@ if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 'HELD' e
 return 'TAKEN'
 """,
 )
-"""Keys: the lease. Arguments: the incarnation, how long in ms, this node's incarnation before. HELD or TAKEN."""
+"""Keys: the lease. Arguments: the incarnation, how long in ms, this node's incarnation before. HELD or
+TAKEN."""
 
 RENEW: Final = Script(
     "renew",
@@ -167,8 +169,7 @@ for i = 1, surplus do
   ended[i] = string.sub(others[i][2], 2)
   leaving[#leaving + 1] = others[i][2]
 end
-if privacy ~= '' and privacy ~= user.privacy and
-    (not user.privacy or number(string.match(privacy, '^%d+')) >= number(string.match(user.privacy, '^%d+'))) then
+if privacy ~= '' and (not user.privacy or version(privacy) > version(user.privacy)) then
   user.privacy = privacy
   items[1] = item('P', 'p', privacy)
 end
@@ -205,11 +206,11 @@ return {'OK', ended, shown(user)}
 )
 """Write a session, if the rule about several sessions lets it, and remove those that end for it.
 
-Keys: the user, the index, the login name. Arguments: the beginning of lease keys, name, incarnation, login id,
-blob, privacy list or nothing, rule, most sessions, mode, digest, how long user and index last in s. A session
-that is `new` keeps to the rule; one that began while Valkey was `away` ends those that were there before;
-one that is `returning` ends itself if there are others. FENCED; or REFUSED; or OK, login ids of those that end, and what
-`READ` answers."""
+Keys: the user, the index, the login name. Arguments: the beginning of lease keys, name, incarnation, login
+id, blob, privacy list or nothing, rule, most sessions, mode, digest, how long user and index last in s. A
+session that is `new` keeps to the rule; one that began while Valkey was `away` ends those that were there
+before; one that is `returning` ends itself if there are others. FENCED; or REFUSED; or OK, login ids of those
+that end, and what `READ` answers."""
 
 WRITE: Final = _script(
     "write",
@@ -228,8 +229,9 @@ publish(key, before, after, {item('S', me, value)})
 return 'OK'
 """,
 )
-"""Write a registered session. Keys: the user. Arguments: the beginning of lease keys, name, incarnation, login
-id, blob, how long the user lasts in s. OK, FENCED, or GONE if the session is not registered any more."""
+"""Write a registered session. Keys: the user. Arguments: the beginning of lease keys, name,
+incarnation, login id, blob, how long the user lasts in s. OK, FENCED, or GONE if the session is not
+registered any more."""
 
 REMOVE: Final = _script(
     "remove",
@@ -257,19 +259,18 @@ if user then
   publish(key, before, after, {item('S', me, value)})
 else
   redis.call('HDEL', key, me)
-  local after = before == 0 and clock() or before + 1
-  if type(redis.pcall('HSET', key, '#', text(after))) == 'table' then before = after end
+  local after = advance(key, before)
   redis.call('EXPIRE', key, ARGV[6])
   publish(key, before, after, {item('R', me, '')})
 end
 return 'OK'
 """,
 )
-"""A session of this incarnation has ended, or moves for some ms. It works even if Valkey is full: then a gap in
-the sequence makes all who listen read again.
+"""A session of this incarnation has ended, or moves for some ms. Its first write takes no memory, so it works
+even if Valkey is full.
 
-Keys: the user, the index. Arguments: the beginning of lease keys, name, incarnation, login id, for how many ms
-it moves, how long the user lasts in s."""
+Keys: the user, the index. Arguments: the beginning of lease keys, name, incarnation, login id, for how many
+ms it moves, how long the user lasts in s."""
 
 HIDE: Final = _script(
     "hide",
@@ -277,7 +278,10 @@ HIDE: Final = _script(
 if not holds(ARGV[2], ARGV[3]) then return 'FENCED' end
 heal(KEYS[1])
 local known = redis.call('HGET', KEYS[1], 'p')
-if known and number(string.match(ARGV[4], '^%d+')) < number(string.match(known, '^%d+')) then return 'STALE' end
+if known and ARGV[6] ~= '1' then
+  if version(known) > version(ARGV[4]) then return 'STALE' end
+  if version(known) == version(ARGV[4]) then return 'OK' end
+end
 local before = number(redis.call('HGET', KEYS[1], '#'))
 local after = advance(KEYS[1], before)
 redis.call('HSET', KEYS[1], 'p', ARGV[4])
@@ -286,11 +290,13 @@ publish(KEYS[1], before, after, {item('P', 'p', ARGV[4])})
 return 'OK'
 """,
 )
-"""Write a privacy list. Keys: the user. Arguments: the beginning of lease keys, name, incarnation, the list, how
-long the user lasts in s. OK, FENCED, or STALE if a later version is there."""
+"""Write a privacy list. Keys: the user. Arguments: the beginning of lease keys, name, incarnation, the
+list, how long the user lasts in s, 1 if it does not matter what is there. OK, FENCED, or STALE if that is
+later."""
 
 READ: Final = _script("read", "return shown(visit(KEYS[1]))")
-"""Keys: the user. Arguments: the beginning of lease keys. Sequence number, time in ms, then fields and values."""
+"""Keys: the user. Arguments: the beginning of
+lease keys. Sequence number, time in ms, then fields and values."""
 
 TOUCH: Final = Script(
     "touch",
@@ -304,16 +310,16 @@ end
 return missing
 """,
 )
-"""Keys: user and login name of each session. Arguments: how long they last in s, and the field of each session.
-The positions, from 1, of sessions that are not there."""
+"""Keys: user and login name of each session. Arguments: how long they last in s, and the field of each
+session. The positions, from 1, of sessions that are not there."""
 
 WRITTEN: Final = Script(
     "written",
     "if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return {'0', {}} end "
     "return redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 300)",
 )
-"""A part of what a node has written. Keys: the index. Arguments: where to go on. Where to go on, or 0, and login
-ids and digests."""
+"""A part of what a node has written. Keys: the index. Arguments: where to go on. Where to go on, or 0, and
+login ids and digests."""
 
 NAMED: Final = Script("named", "local d = redis.pcall('GET', KEYS[1]) return type(d) == 'string' and d")
 """Keys: the login name. The digest of the user, or nothing."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from quintet.cluster import SharedAttempts
     from quintet.runtime.cluster import Cluster
     from quintet.runtime.sametime_port import SametimePort
+    from quintet.runtime.tracing import Tracing
     from quintet.web.serving import Metrics
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ RECONNECT_EVERY = 30.0
 """Seconds between two attempts to open connections that are down."""
 
 _FIRST_ATTEMPT = 10.0
+_TRACES_TO = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PORT = "sametime"
 
 
@@ -74,8 +76,12 @@ class Application:
         self._connections = Connections(self.settings, trace=self.tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
+        self.cluster: Cluster | None = None
         self.sametime: SametimePort | None = None
+        self.rejection = ""
+        """Why new settings are not in use; empty when none were rejected."""
         self.requests: dict[str, RequestHandler] = {
+            "reload": self._reload,
             "limits": self._list_limits,
             "clear-limits": self._clear_limits,
         }
@@ -103,17 +109,20 @@ class Application:
                 settings = await asyncio.to_thread(load, self.folder, self._environ)
                 found = _fingerprints(settings)
                 if (settings, found) == (self.settings, self._fingerprints):
+                    self.rejection = ""
                     return True
                 for renew in self.renewers:
                     await asyncio.to_thread(renew, settings)
                 prepared = await self.sametime.prepare(settings) if self.sametime else None
                 await self._connections.reload(settings)
             except SettingsError as error:
+                self.rejection = str(error)
                 self.events.problems(error.problems)
                 self.events.settings_rejected("the new settings have errors")
                 return False
             except (UnencryptedBindError, StoreError, TlsSettingsError, OSError) as error:
-                self.events.settings_rejected(str(error))
+                self.rejection = str(error)
+                self.events.settings_rejected(self.rejection)
                 return False
             if _ports(settings) != _ports(self.settings):
                 self.events.log.warning(
@@ -123,8 +132,10 @@ class Application:
                 self.events.log.warning(
                     "some changed settings of Sametime clients take effect after a restart"
                 )
-            self.settings, self._fingerprints = settings, found
+            self.settings, self._fingerprints, self.rejection = settings, found, ""
             self._apply(settings)
+            if self.cluster and settings.cluster:
+                self.cluster.renew(settings.cluster)
             self.events.log.info("new settings", protection=self.directory.protection.name.lower())
             return True
 
@@ -136,6 +147,12 @@ class Application:
         protection = self.directory.protection.name.lower()
         sametime = self.sametime.status() if self.sametime else None
         return Running(os.getpid(), str(self.folder), protection, self.connections(), sametime)
+
+    async def _reload(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Reload, and open what is down."""
+        applied = await self.reload()
+        await self.connect()
+        return {"applied": applied, "reason": self.rejection}
 
     async def _list_limits(self, _: dict[str, Any]) -> list[dict[str, Any]]:
         """The failed sign-ins that count, for the status socket."""
@@ -174,7 +191,7 @@ def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
 def _ports(settings: Settings) -> tuple[object, ...]:
     web = settings.web
     ports = (web.address, web.port, web.metrics_address, web.metrics_port, settings.sametime.port)
-    return (*ports, web.tls is not None, settings.cluster)
+    return (*ports, web.tls is not None, settings.cluster and replace(settings.cluster, keys=()))
 
 
 # The process around it.
@@ -211,11 +228,12 @@ async def serve(
                 stop, stack.enter_async_context(Application(folder, environ, debug=debug))
             )
             if application is not None:
-                cluster = await stack.enter_async_context(_cluster(application))
                 await stack.enter_async_context(_status_socket(application, environ))
-                http = await stack.enter_async_context(_http(application, cluster))
+                await stack.enter_async_context(_cluster(application))
+                tracing = await stack.enter_async_context(_tracing(application, environ))
+                http = await stack.enter_async_context(_http(application, tracing))
                 await _first_attempt(application, stop)
-                await stack.enter_async_context(_sametime(application, http, cluster))
+                await stack.enter_async_context(_sametime(application, http))
                 if http is not None:
                     http.is_ready()
                 if on_ready is not None:
@@ -317,25 +335,49 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
 
 
 @asynccontextmanager
-async def _cluster(application: Application) -> AsyncIterator["Cluster | None"]:
-    """Share with other nodes what they have in common. Raises UnsuitableValkeyError."""
-    settings = application.settings.cluster
-    if settings is None:
+async def _tracing(application: Application, environ: Mapping[str, str]) -> "AsyncIterator[Tracing | None]":
+    """Traces where an endpoint for them is set; nothing of them is imported where none is."""
+    if not any(map(environ.get, _TRACES_TO)) or environ.get("OTEL_SDK_DISABLED", "").casefold() == "true":
         yield None
         return
-    from quintet.cluster import examine_valkey  # noqa: PLC0415  # as below
+    from quintet.runtime.tracing import TracingUnavailableError, open_tracing  # noqa: PLC0415  # an extra
+
+    try:
+        tracing = open_tracing()
+    except TracingUnavailableError as error:
+        application.events.log.warning(
+            "no traces: install quintet[otel], or unset the endpoint for traces", reason=str(error)
+        )
+        yield None
+        return
+    application.listeners.append(tracing)
+    try:
+        yield tracing
+    finally:
+        await asyncio.to_thread(tracing.close)
+
+
+@asynccontextmanager
+async def _cluster(application: Application) -> AsyncIterator[None]:
+    """Connect to what this server shares with others, where it does. Raises what `Cluster.open` does."""
+    settings = application.settings.cluster
+    if settings is None:
+        yield
+        return
+    from quintet.cluster import examine_valkey  # noqa: PLC0415  # its libraries take time to import
     from quintet.runtime.cluster import Cluster  # noqa: PLC0415
 
     async with Cluster.open(settings) as cluster:
+        application.cluster = cluster
         assert isinstance(application.attempts, LocalAttempts), "it is the first one"
         application.attempts = cluster.attempts(application.attempts, application.tell)
         if cluster.valkey.up:
             application.events.problems(await examine_valkey(settings))
-        yield cluster
+        yield
 
 
 @asynccontextmanager
-async def _http(application: Application, cluster: "Cluster | None") -> "AsyncIterator[Metrics | None]":
+async def _http(application: Application, tracing: "Tracing | None") -> "AsyncIterator[Metrics | None]":
     """Serve HTTP where a port is set; yields the metrics, None without HTTP. Raises PortError."""
     web = application.settings.web
     if not (web.port or web.metrics_port):
@@ -348,6 +390,7 @@ async def _http(application: Application, cluster: "Cluster | None") -> "AsyncIt
 
     url = application.settings.sametime.database.reveal()
     database = DatabaseAddress.parse(url, application.folder)
+    cluster = application.cluster
     sessions = cluster.web_sessions() if cluster else Sessions()
     metrics = Metrics(application.connections, sessions)
     application.listeners.append(metrics)
@@ -359,18 +402,21 @@ async def _http(application: Application, cluster: "Cluster | None") -> "AsyncIt
         tokens=Tokens(database),
         attempts=application.attempts,
         observe=metrics.observe,
+        requests=application.requests,
+        rejected=lambda: application.rejection,
         presence=lambda: application.sametime and CommunityPresence(application.sametime.server),
     )
     if cluster is not None:
         from quintet.runtime.cluster_metrics import ClusterMetrics  # noqa: PLC0415
 
-        site = replace(site, form_keys=cluster.form_keys)
+        site = replace(site, form_keys=lambda: cluster.form_keys)
         metrics.registry.register(ClusterMetrics(cluster.valkey.counts))
         metrics.parts["cluster"] = lambda: cluster.valkey.reason
+    application.listeners.append(site.activity)
     if application.settings.sametime.port:
         metrics.vital.add(_PORT)
         metrics.parts[_PORT] = lambda: "" if application.sametime else "not listening"
-    async with serving(site, metrics) as found:
+    async with serving(site, metrics, *((tracing.around,) if tracing else ())) as found:
         application.renewers.append(lambda settings: found.renew(settings.web))
         limits = application.settings.sametime.limits
         application.drains.append(lambda: found.drain(limits.closing_seconds))
@@ -379,9 +425,7 @@ async def _http(application: Application, cluster: "Cluster | None") -> "AsyncIt
 
 
 @asynccontextmanager
-async def _sametime(
-    application: Application, metrics: "Metrics | None", cluster: "Cluster | None"
-) -> AsyncIterator[None]:
+async def _sametime(application: Application, metrics: "Metrics | None") -> AsyncIterator[None]:
     """Serve Sametime clients where a port is set. Raises what `SametimePort.open` does."""
     settings = application.settings
     if not settings.sametime.port:
@@ -391,7 +435,7 @@ async def _sametime(
     from quintet.runtime.sametime_port import SametimePort  # noqa: PLC0415  # SQL takes half a second to import
 
     port = await SametimePort.open(
-        settings, application.directory, application.attempts, SametimeEventLogger(), cluster
+        settings, application.directory, application.attempts, SametimeEventLogger(), application.cluster
     )
     server = port.server
     if metrics is not None:

@@ -59,8 +59,7 @@ class Cluster:
         self.log: Any = structlog.get_logger()
         self.prefix = f"quintet:{settings.community}"
         self.valkey = ValkeyConnection(settings.address, settings.tls, trace=self._tell)
-        keys = [base64.b64decode(each.reveal()) for each in settings.keys]
-        self.keys = KeyRing(keys, ignored=lambda _: self.valkey.ignore(Ignored.UNSEALED))
+        self.keys = KeyRing(_keys(settings), ignored=lambda _: self.valkey.ignore(Ignored.UNSEALED))
 
     @classmethod
     @asynccontextmanager
@@ -70,6 +69,10 @@ class Cluster:
         async with cluster.valkey:
             await cluster.valkey.first_attempt(_FIRST_ATTEMPT)
             yield cluster
+
+    def renew(self, settings: ClusterSettings) -> None:
+        """Use the keys of new settings."""
+        self.keys.renew(_keys(settings))
 
     def attempts(self, local: LocalAttempts, trace: Trace) -> SharedAttempts:
         """Failed sign-ins as all nodes count them; `local` decides while Valkey is away."""
@@ -130,3 +133,7 @@ class Cluster:
                 self.log.warning("values in Valkey ignored", reason=reason.value, count=count)
             case CallRefused(script, error):
                 self.log.error("Valkey refused a call", script=script, error=error)
+
+
+def _keys(settings: ClusterSettings) -> list[bytes]:
+    return [base64.b64decode(each.reveal()) for each in settings.keys]

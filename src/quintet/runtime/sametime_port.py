@@ -56,8 +56,7 @@ class SametimePort:
     ) -> Self:
         """Join the cluster, if there is one, and listen. `attempts` are those of all ports.
 
-        Raises PortError, DatabaseUrlError; StoreError or TlsSettingsError for the certificate;
-        NodeNameError.
+        Raises PortError, DatabaseUrlError, NodeNameError; StoreError or TlsSettingsError for the certificate.
         """
         database = DatabaseAddress.parse(settings.sametime.database.reveal(), settings.folder)
         prepared = await _prepare(settings, None)

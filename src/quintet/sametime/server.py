@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, final
 
 from quintet.config import ServerLimits
@@ -82,7 +83,7 @@ from quintet.sametime.trace import (
     TurnedAway,
     UnencryptedClientsAllowed,
 )
-from quintet.sametime.viewers import PresenceChanged, PresenceViewer
+from quintet.sametime.viewers import PresenceViewer
 from quintet.sametime.watched_groups import GroupContents, WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
@@ -153,6 +154,8 @@ class SametimeServer:
             Node.start(settings.node), settings.sign_ins, _presence_limits(limits), _conference_limits(limits)
         )
         self._context = context = ServerContext(settings, directory, self._community, self.tell)
+        self.view_presence = partial(PresenceViewer, context)
+        """What the user with an ID may see of others."""
         storage = StorageLimits(limits.value_size, limits.values)
         self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back, self._value_saved)
         self.on_value_saved: Callable[[StoredChange], None] | None = None
@@ -183,7 +186,7 @@ class SametimeServer:
         self._all_lost = asyncio.Event()
         self._to_flush: deque[ClientConnection] = deque()
         self._flushing: asyncio.Handle | None = None
-        self._joined = self._draining = False
+        self._joined = False
         self._listener: asyncio.Server | None = None
         self._housekeeping: asyncio.Task[None] | None = None
 
@@ -271,11 +274,7 @@ class SametimeServer:
         return self.settings == settings
 
     async def drain(self) -> None:
-        """Stop listening, and close all connections in random order over some seconds.
-
-        At other nodes the users are shown until they are there, or some time is over.
-        """
-        self._draining = self._joined
+        """Stop listening, and let all clients go in random order over some seconds."""
         if self._listener is not None:
             self._listener.close()
         if self._connections:
@@ -288,6 +287,7 @@ class SametimeServer:
         """Drain, and end."""
         await self.drain()
         for connection in tuple(self._connections):
+            self._let_go(connection)
             connection.abort()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
@@ -296,10 +296,6 @@ class SametimeServer:
         await self._context.close()
         await self._names.close()
         await self._keeper.close()
-
-    def view_presence(self, user_id: str, changed: PresenceChanged) -> PresenceViewer:
-        """What the user with this ID may see of others, for as long as it is not closed."""
-        return PresenceViewer(self._context, user_id, changed)
 
     # For administrators
 
@@ -316,10 +312,7 @@ class SametimeServer:
         return await carry_out_everywhere(self._context, EndNamed(name))
 
     def let_go(self, share: float) -> int:
-        """Close a random share of the sessions over some seconds, and go on serving. How many.
-
-        Clients come back by themselves, to the node that a balancer chooses.
-        """
+        """Let a random share of the clients go over some seconds, and go on serving. How many."""
         clients = tuple(self._context.clients.values())
         chosen = random.sample(clients, math.ceil(len(clients) * share))
         self._close_slowly([client.connection for client in chosen])
@@ -486,7 +479,7 @@ class SametimeServer:
             handler.closed(client, channel)
         client.hosted.clear()
         client.awaited.clear()
-        community, moving = self._community, self._draining
+        community, moving = self._community, client.is_moving
         self._context.deliver(community.move(client.id) if moving else community.sign_out(client.id), None)
         for conference in tuple(client.conferences.values()):  # invitations that were not answered
             self._context.neighbours.confer(client.id, conference, None)
@@ -495,16 +488,23 @@ class SametimeServer:
         self.tell(SessionClosed(describe_reason(reason), client.connection.client_type, seconds))
 
     def _close_slowly(self, connections: list[ClientConnection]) -> float:
-        """Close connections in random order. Over how many seconds.
-
-        Clients are given no reason, so they come back by themselves (P101).
-        """
+        """Let clients go in random order. Over how many seconds."""
         loop = asyncio.get_running_loop()
         random.shuffle(connections)
         seconds = self._limits.closing_seconds(len(connections))
         for nth, connection in enumerate(connections):
-            loop.call_later(seconds * nth / len(connections), connection.close)
+            loop.call_later(seconds * nth / len(connections), self._let_go, connection)
         return seconds
+
+    def _let_go(self, connection: ClientConnection) -> None:
+        """Close a connection without giving the client a reason, so it comes back by itself (P101).
+
+        Where there are other nodes, the user is shown until then, or until some time is over.
+        """
+        client: Client | None = connection.client
+        if client is not None:
+            client.is_moving = self._joined
+        connection.close()
 
     # Looking after it
 

@@ -22,7 +22,7 @@ from quintet.sametime.community.effects import (
     UnwatchUser,
     WatchUser,
 )
-from quintet.sametime.community.privacy import PrivacyRules
+from quintet.sametime.community.privacy import NOBODY, PrivacyRules
 from quintet.sametime.community.routing import OFFLINE, other_end, place_of
 from quintet.sametime.errors import MalformedMessageError, UnencodableValueError, UnknownMessageTypeError
 from quintet.sametime.ids import id_digest
@@ -52,6 +52,7 @@ from quintet.sametime.wire.header import Header
 from quintet.sametime.wire.messages import ChannelAccept, ChannelCreate
 
 __all__ = [
+    "NOBODY",
     "OFFLINE",
     "AcceptAt",
     "AnnounceTo",

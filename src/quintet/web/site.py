@@ -1,9 +1,9 @@
 """What every part of the HTTP front is given: the directory, the cards, the settings, the sessions."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
 from limits import parse
 from limits.aio.storage import MemoryStorage
@@ -12,12 +12,15 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from quintet.cards import ANONYMOUS, AUTHENTICATED, Cards, ids_in_set
 from quintet.config import CardSettings, Detail, Settings, WebSettings
 from quintet.directory import Directory, LocalAttempts, SignInAttempts
+from quintet.web.activity import Activity
 from quintet.web.bearer import Tokens
 from quintet.web.event_stream import EventStreams
 from quintet.web.presence import PresenceSource
 from quintet.web.remembered import RememberedPairs
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions, SessionStore
+
+RequestHandler = Callable[[dict[str, Any]], Awaitable[Any]]
 
 PICTURES = ("Photo", "PhotoURL", "ImagePath")
 """The Detail Ids that show a picture (config 5.4)."""
@@ -46,8 +49,11 @@ class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
     `attempts` limits failed sign-ins, together with those at other ports. `observe` gets path, method, status
-    and seconds of every request. `form_keys` are for forms of those without a session: the first signs, all
-    are accepted. `presence` returns that of the community port, None while there is none.
+    and seconds of every request. `activity` counts LDAP operations, where it is told them. `requests` are
+    what the running server does for administrators, as at its status socket; `rejected` says why new settings
+    are not in use. `form_keys` returns keys for forms of those without a session: the first signs,
+    all are accepted.
+    `presence` returns that of the community port, None while there is none.
     """
 
     directory: Directory
@@ -59,7 +65,10 @@ class Site:
     pairs: RememberedPairs = field(default_factory=RememberedPairs)
     tokens: Tokens | None = None
     observe: Observe | None = None
-    form_keys: tuple[bytes, ...] = field(default_factory=lambda: (secrets.token_bytes(32),))
+    form_keys: Callable[[], Sequence[bytes]] = field(default_factory=lambda: [secrets.token_bytes(32)].copy)
+    activity: Activity = field(default_factory=Activity)
+    requests: Mapping[str, RequestHandler] = field(default_factory=dict)
+    rejected: Callable[[], str] = str
     streams: EventStreams = field(default_factory=EventStreams)
     presence: Callable[[], PresenceSource | None] = lambda: None
 

@@ -1,7 +1,7 @@
 """All checks, one after the other where one needs the other, else side by side. Nothing is changed."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ from quintet.directory import BIND_REQUIRED, BoundConnection, Endpoint, sametime
 if TYPE_CHECKING:
     from quintet.ldap import Entry
 
+ClusterExaminer = Callable[[ClusterSettings], Awaitable[Iterable[Diagnostic]]]
+
 _LONG = 60.0
 _BOUND = (CheckArea.SERVERS, CheckArea.PEOPLE, CheckArea.GROUPS, CheckArea.CARDS)
 """The parts that ask a server as its account."""
@@ -33,13 +35,19 @@ _REQUESTED = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
 
 
 async def examine(
-    folder: Path, environ: Mapping[str, str], *, for_sametime: bool = False, checks: Checks | None = None
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    for_sametime: bool = False,
+    checks: Checks | None = None,
+    examine_cluster: ClusterExaminer | None = None,
 ) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the settings in `folder` and the directories that they name.
 
     Errors come first; a folder without problems gives none. `for_sametime` also tells what only Sametime
     itself cannot do. The load on a directory is bounded: each search has limits of size and time. `checks`
     chooses the parts, tells meanwhile what is being waited for, and has the tally afterwards.
+    `examine_cluster` says what is wrong with the server that several nodes share.
     """
     checks = Checks() if checks is None else checks
     settings: Settings | None = None
@@ -57,6 +65,14 @@ async def examine(
     else:
         chosen = settings
 
+        async def look_at_cluster() -> None:
+            if chosen.cluster is not None and examine_cluster is not None:
+                for each in await examine_cluster(chosen.cluster):
+                    checks.of(CheckArea.CLUSTER).include(each)
+
+        if chosen.cluster is not None and checks.wants(CheckArea.CLUSTER):
+            await checks.run("Valkey or Redis", look_at_cluster)
+
         async def examine_all() -> None:
             await _examine(chosen, damaged, checks, for_sametime=for_sametime)
 
@@ -69,8 +85,6 @@ async def _examine(
 ) -> None:
     at_stores, online = checks.of(CheckArea.STORES), checks.of(CheckArea.CONNECTIONS)
     at_stores.run_now("the stores", lambda: stores.examine(settings, at_stores, for_sametime=for_sametime))
-    if settings.cluster is not None and checks.wants(CheckArea.CLUSTER):
-        await _cluster(settings.cluster, checks.of(CheckArea.CLUSTER))
     if not checks.wants(*_ONLINE):
         return
     sites = tuple(sites_of(settings))
@@ -88,16 +102,6 @@ async def _examine(
         await online.run("handshakes as Sametime", lambda: try_as_sametime(sites, good, online))
     if checks.wants(CheckArea.ACCOUNTS, *_BOUND):
         await _directories(_usable(sites, good, damaged, checks), settings, checks)
-
-
-async def _cluster(settings: ClusterSettings, checks: Checks) -> None:
-    from quintet.cluster import examine_valkey  # noqa: PLC0415  # only few have one, and it imports much
-
-    async def look() -> None:
-        for each in await examine_valkey(settings):
-            checks.include(each)
-
-    await checks.run(f"Valkey at {settings.address}", look)
 
 
 def _include(problems: Iterable[Diagnostic], checks: Checks) -> None:

@@ -400,10 +400,10 @@ class Presence:
         return max(order_at(now), 1 + max(known, default=-1))
 
     def _leaving(self, user: KnownUser) -> list[KnownSession]:
-        """The sessions that end because the user signs in once more."""
-        if self._rule is SignInRule.NEWEST:
-            return user.present
-        return user.latest_first()[self._limits.sessions_per_user - 1 :]
+        """The sessions of this node that end because the user signs in once more."""
+        newest = self._rule is SignInRule.NEWEST
+        leaving = user.latest_first()[0 if newest else self._limits.sessions_per_user - 1 :]
+        return [each for each in leaving if not each.foreign]
 
     def _remove(self, session: KnownSession) -> list[Effect]:
         """Take a session out; what watchers see of its user is the caller's affair."""

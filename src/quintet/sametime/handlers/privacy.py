@@ -83,7 +83,7 @@ class PrivacyHandler:
             except StorageError:
                 client.session.notify(SetPrivacyDenied(ReasonCode.OUT_OF_RESOURCES))
                 return
-            self._enforce(user_id, VersionedPrivacy(saved.version, privacy), client)
+            self._enforce(user_id, VersionedPrivacy(saved.current, privacy), client)
 
     def saved(self, user_id: str, version: int) -> None:
         """A list was stored, here or at another node; this is its version."""

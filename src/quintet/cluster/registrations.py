@@ -1,0 +1,430 @@
+"""Sessions of this node, as they are written for the others. See `presence` for how it works."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, final
+
+from quintet.cluster import scripts
+from quintet.cluster.calls import FencedCalls
+from quintet.cluster.lease import INDEX_SECONDS
+from quintet.cluster.records import Sealing, UserField, encode_session, privacy_value, read_snapshot
+from quintet.cluster.valkey import CallFailure, Reply
+from quintet.cluster.views import MOVING_SECONDS, WAIT_SECONDS, UserView, Views
+from quintet.sametime.sharing import (
+    Community,
+    Effect,
+    Node,
+    ReasonCode,
+    Refusal,
+    Registered,
+    SessionRecord,
+    SharedSession,
+    SignInRule,
+    VersionedPrivacy,
+    id_digest,
+)
+
+USER_SECONDS: Final = 3600
+TOUCH_SECONDS: Final = 600.0
+"""Within this time each session's key is made to last again."""
+
+_TICK_SECONDS: Final = 2.0
+_AT_ONCE: Final = 100
+_TOUCHED_AT_ONCE: Final = 50
+_MOST_UNWRITTEN: Final = 1000
+
+
+class _Mode(Enum):
+    """How a session is registered: see `scripts.REGISTER`."""
+
+    NEW = "new"
+    AWAY = "away"
+    RETURNING = "returning"
+
+
+@dataclass(slots=True, eq=False)
+class _Local:
+    """A session of this node. `then` is there while its sign-in waits, from `asked_at` on.
+
+    `busy` is whether a call for it is under way, `sent` the number of its last registration. `missing` is
+    that it was removed while a call was under way.
+    """
+
+    id: str
+    login_name: str
+    view: UserView
+    begun: SharedSession
+    asked_at: float
+    then: Callable[[Registered | Refusal], None] | None
+    mode: _Mode = _Mode.NEW
+    registered: bool = False
+    busy: bool = False
+    missing: bool = False
+    sent: int = 0
+    written: SharedSession | None = None
+    sealed_by: Node | None = None
+    blob: bytes = b""
+
+
+@final
+class Registrations:
+    """The sessions of one node. `most` is how many a user may have, where the rule allows several."""
+
+    def __init__(
+        self,
+        calls: FencedCalls,
+        sealing: Sealing,
+        community: Community,
+        deliver: Callable[[list[Effect]], None],
+        views: Views,
+        rule: SignInRule,
+        most: int,
+        touch_seconds: float,
+    ) -> None:
+        self._calls = calls
+        self._sealing = sealing
+        self._community = community
+        self._presence = community.presence
+        self._deliver = deliver
+        self._views = views
+        self._rule = rule
+        self._most = most
+        self._touch_seconds = touch_seconds
+        self._local: dict[str, _Local] = {}
+        self._to_register: deque[_Local] = deque()
+        self._registering = 0
+        self._to_touch: deque[str] = deque()
+        self._reconcile = False
+        self._unwritten: dict[str, VersionedPrivacy] = {}
+
+    def __contains__(self, session: str) -> bool:
+        return session in self._local
+
+    def register(
+        self,
+        record: SessionRecord,
+        privacy: VersionedPrivacy | None,
+        then: Callable[[Registered | Refusal], None],
+    ) -> None:
+        """A user is about to sign in here: see `Neighbours`."""
+        view = self._views.of(record.login.user_id)
+        local = _Local(record.id, record.login_name, view, SharedSession.begin(record), self._calls.now, then)
+        self._local[local.id] = local
+        view.local.add(local.id)
+        view.signing_in += 1
+        if privacy is not None:
+            self._views.enforce(view, privacy)
+        if self._calls.up:
+            self._send_registration(local)
+        else:
+            self._admit(local, None)
+
+    def changed(self, session: str) -> None:
+        """Something that other nodes have to know of a session has changed."""
+        local = self._local.get(session)
+        if local is None or not local.registered or local.busy or not self._calls.up:
+            return
+        shared = self._presence.shared(session)
+        if shared is None or shared == local.written:
+            return
+        self._seal(local, shared)
+        local.busy = True
+        self._calls.write(
+            scripts.WRITE,
+            [local.view.key],
+            [session, local.blob, USER_SECONDS],
+            lambda reply: self._was_written(local, reply),
+        )
+
+    def removed(self, session: str, *, moving: bool = False) -> None:
+        """A session has ended; `moving` if its client is to come back at another node."""
+        local = self._forget(session)
+        if local is None:
+            return
+        view = local.view
+        if moving:
+            self._views.moved(view, session)
+        if self._calls.up and (local.registered or local.busy):
+            self.remove(view.key, session, moving=moving)
+        self._views.release(view)
+
+    def privacy_changed(self, user_id: str, privacy: VersionedPrivacy) -> VersionedPrivacy:
+        """A user's list was stored. The one that is in force: a later one may have come from another node."""
+        view = self._views.known(user_id)
+        if view is None:
+            return privacy
+        if view.privacy is not None and view.privacy.version > privacy.version:
+            return view.privacy
+        view.privacy = privacy
+        self._write_privacy(view.key, privacy)
+        return privacy
+
+    # What views find
+
+    def missing(self, session: str) -> None:
+        """The session is not in Valkey, and should be."""
+        local = self._local.get(session)
+        if local is not None:
+            self._register_again(local)
+
+    def compare(self, view: UserView, number: int, known: Collection[str]) -> None:
+        """These sessions were in Valkey at the call with this number."""
+        for session in tuple(view.local - set(known)):
+            local = self._local[session]
+            if local.registered and not local.busy and local.sent < number:
+                self._register_again(local)
+
+    def hide(self, view: UserView) -> None:
+        """The user's privacy list is not in Valkey, or one that cannot be read."""
+        if view.privacy is not None and view.local:
+            self._write_privacy(view.key, view.privacy, force=True)
+
+    def remove(self, key: str, session: str, *, moving: bool = False) -> None:
+        """A session that this node has written has ended."""
+        milliseconds = int(MOVING_SECONDS * 1000) if moving else 0
+        self._calls.write(
+            scripts.REMOVE,
+            [key, self._calls.lease.index],
+            [session, milliseconds, USER_SECONDS],
+            self._was_removed,
+        )
+
+    # What happens to this node
+
+    def held(self) -> None:
+        """Register everything again."""
+        self._reconcile = False
+        self._to_register = deque(self._local.values())
+        self._write_again()
+        self._register_some()
+        self._compare_index("0")
+
+    def let_go(self) -> None:
+        """There is no answer to wait for any more, and nothing may be known to other nodes."""
+        self._registering = 0
+        for local in tuple(self._local.values()):
+            local.registered = local.busy = False
+            if local.then is not None:
+                self._admit(local, None)
+
+    def tick(self, now: float) -> None:
+        """Time passes."""
+        for local in tuple(self._local.values()):
+            if local.then is not None and now - local.asked_at >= WAIT_SECONDS:
+                self._admit(local, None)
+            elif local.registered and (len(local.view.local) > 1 or local.view.foreign):
+                self._note_activity(local)
+        if self._calls.up:
+            self._write_again()
+            self._register_some()
+            if self._reconcile:
+                self._reconcile = False
+                self._compare_index("0")
+            self._touch()
+
+    # Registering
+
+    def _send_registration(self, local: _Local) -> None:
+        view, privacy = local.view, local.view.privacy
+        self._seal(local, self._presence.shared(local.id) or local.begun)
+        local.busy, local.missing = True, False
+        self._registering += 1
+        local.sent = self._calls.write(
+            scripts.REGISTER,
+            [view.key, self._calls.lease.index, self._calls.key("a", id_digest(local.login_name))],
+            [
+                local.id,
+                local.blob,
+                privacy_value(view.key, privacy, self._sealing) if privacy else b"",
+                self._rule.value,
+                self._most,
+                local.mode.value,
+                view.digest,
+                USER_SECONDS,
+                INDEX_SECONDS,
+            ],
+            lambda reply: self._was_registered(local, reply),
+        )
+
+    def _seal(self, local: _Local, shared: SharedSession) -> None:
+        """Keep what is written: sealed once more it would look changed."""
+        if shared != local.written or local.sealed_by != self._calls.lease.node:
+            place = UserField(local.view.key, f"s{local.id}")
+            local.blob = self._sealing.seal(encode_session(shared, self._calls.lease.node), place.context)
+            local.written, local.sealed_by = shared, self._calls.lease.node
+
+    def _was_registered(self, local: _Local, reply: Reply | CallFailure) -> None:
+        self._registering -= 1
+        if self._local.get(local.id) is not local:
+            return
+        local.busy = False
+        view = local.view
+        match reply:
+            case [b"OK", list() as ended, snapshot]:
+                local.registered, local.mode = True, _Mode.RETURNING
+                if view.seq is None and (found := read_snapshot(snapshot)) is not None:
+                    self._views.show_snapshot(view, found)
+                if local.then is not None:
+                    names = [each.decode("utf-8", "replace") for each in ended if isinstance(each, bytes)]
+                    self._admit(local, frozenset(names))
+                else:
+                    self._follow_up(local)
+                self._register_some()
+            case [b"REFUSED"]:
+                then = local.then
+                self._forget(local.id)
+                if then is not None:
+                    then(Refusal(ReasonCode.LOGGED_IN_TWICE))
+                else:
+                    self._deliver(self._community.end(local.id, ReasonCode.LOGGED_IN_TWICE))
+                self._views.release(view)
+                self._register_some()
+            case [b"FENCED"]:
+                self._calls.lease.lose()
+            case _:
+                self._to_register.append(local)
+                if local.then is not None:
+                    self._admit(local, None)
+
+    def _admit(self, local: _Local, ending: frozenset[str] | None) -> None:
+        """The user may sign in; `ending` is None if other nodes do not know of it."""
+        then, local.then = local.then, None
+        assert then is not None
+        if ending is None:
+            local.mode = _Mode.AWAY
+        view = local.view
+        then(Registered(view.privacy.privacy if view.privacy else None, ending))
+        self._views.decided(view)
+        if self._local.get(local.id) is local:
+            self._follow_up(local)
+
+    def _follow_up(self, local: _Local) -> None:
+        """Nothing is under way for the session: what has happened meanwhile?"""
+        if local.missing:
+            self._register_again(local)
+        else:
+            self.changed(local.id)
+
+    def _register_again(self, local: _Local) -> None:
+        """A session is not where it should be."""
+        if local.busy or local.then is not None:
+            local.missing = True
+        elif self._calls.up:
+            local.registered = False
+            self._send_registration(local)
+
+    def _register_some(self) -> None:
+        while self._to_register and self._registering < _AT_ONCE:
+            local = self._to_register.popleft()
+            known = self._local.get(local.id) is local
+            if known and not local.registered and not local.busy and local.then is None:
+                self._send_registration(local)
+
+    def _forget(self, session: str) -> _Local | None:
+        local = self._local.pop(session, None)
+        if local is not None:
+            local.view.local.discard(session)
+            if local.then is not None:
+                local.then = None
+                self._views.decided(local.view)
+        return local
+
+    # Writing
+
+    def _was_written(self, local: _Local, reply: Reply | CallFailure) -> None:
+        if self._local.get(local.id) is not local:
+            return
+        local.busy = False
+        match reply:
+            case b"OK":
+                self._follow_up(local)
+            case b"GONE":
+                self._register_again(local)
+            case b"FENCED":
+                self._calls.lease.lose()
+            case _:
+                local.registered = False
+                self._to_register.append(local)
+
+    def _write_privacy(self, key: str, privacy: VersionedPrivacy, *, force: bool = False) -> None:
+        """Write a list, and again until it is written: the user may have no session here any more then."""
+        if len(self._unwritten) < _MOST_UNWRITTEN or key in self._unwritten:
+            self._unwritten[key] = privacy
+
+        def written(reply: Reply | CallFailure) -> None:
+            if reply == b"FENCED":
+                self._calls.lease.lose()
+            elif reply in (b"OK", b"STALE") and self._unwritten.get(key) == privacy:
+                del self._unwritten[key]
+
+        if self._calls.up:
+            value = privacy_value(key, privacy, self._sealing)
+            self._calls.write(scripts.HIDE, [key], [value, USER_SECONDS, int(force)], written)
+
+    def _write_again(self) -> None:
+        for key, privacy in tuple(self._unwritten.items()):
+            self._write_privacy(key, privacy)
+
+    def _note_activity(self, local: _Local) -> None:
+        """Other nodes have to know which session of several was active last, and what it does not support."""
+        view = local.view
+        latest = self._presence.sessions_of(view.user_id)[:1] == (local.id,)
+        shared = self._presence.shared(local.id)
+        unsupported = shared and local.written and shared.unsupported != local.written.unsupported
+        if (latest and view.latest != local.id) or unsupported:
+            self.changed(local.id)
+        if latest:
+            view.latest = local.id
+
+    # Keeping
+
+    def _was_removed(self, reply: Reply | CallFailure) -> None:
+        if reply != b"OK":
+            self._reconcile = True
+
+    def _compare_index(self, cursor: str) -> None:
+        """Remove what this incarnation has written of sessions that are not here any more."""
+
+        def compare(reply: Reply | CallFailure) -> None:
+            match reply:
+                case [bytes(following), list(pairs)]:
+                    names = [each.decode("utf-8", "replace") for each in pairs if isinstance(each, bytes)]
+                    for session, digest in zip(names[::2], names[1::2], strict=False):
+                        if session not in self._local:
+                            self.remove(self._calls.key("u", digest), session)
+                    if following != b"0":
+                        self._compare_index(following.decode("ascii", "replace"))
+                case _:
+                    self._reconcile = True
+
+        self._calls.ask(scripts.WRITTEN, [self._calls.lease.index], [cursor], compare)
+
+    def _touch(self) -> None:
+        """Make a part of the keys last again."""
+        share = math.ceil(len(self._local) * _TICK_SECONDS / self._touch_seconds)
+        if not self._to_touch:
+            self._to_touch.extend(self._local)
+        chosen = [self._local.get(self._to_touch.popleft()) for _ in range(min(share, len(self._to_touch)))]
+        known = [each for each in chosen if each is not None and each.registered]
+        for at in range(0, len(known), _TOUCHED_AT_ONCE):
+            self._touch_some(known[at : at + _TOUCHED_AT_ONCE])
+
+    def _touch_some(self, sessions: list[_Local]) -> None:
+        keys = [
+            key
+            for each in sessions
+            for key in (each.view.key, self._calls.key("a", id_digest(each.login_name)))
+        ]
+
+        def touched(reply: Reply | CallFailure) -> None:
+            if isinstance(reply, list):
+                for position in reply:
+                    if isinstance(position, int) and 0 < position <= len(sessions):
+                        local = sessions[position - 1]
+                        if self._local.get(local.id) is local:
+                            self._register_again(local)
+
+        self._calls.ask(scripts.TOUCH, keys, [USER_SECONDS, *[f"s{each.id}" for each in sessions]], touched)
