@@ -147,7 +147,7 @@ class Registrations:
         view = local.view
         if moving:
             self._views.moved(view, session)
-        if self._calls.up and (local.registered or local.busy):
+        if self._calls.up and local.sent:
             self.remove(view.key, session, moving=moving)
         self._views.release(view)
 
