@@ -6,9 +6,11 @@ client_http.py TARGET. Every answer is checked. It is made to be cheap, and runs
 import asyncio
 import base64
 import importlib
+import itertools
 import json
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from server_web import SESSIONS
 from worker import Target, WrongAnswerError, in_callers, serve
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
+_KEPT = 10.0
 _LOOP: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
 
 
@@ -28,7 +31,13 @@ class _Connection(asyncio.Protocol):
         self._received = b""
         self._waiting: asyncio.Future[bytes] | None = None
         self._transport: Any = None
-        self.open = True
+        self._used = time.monotonic()
+        self._open = True
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is open, and was used so lately that the server does not close it now."""
+        return self._open and time.monotonic() < self._used + _KEPT
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -43,14 +52,18 @@ class _Connection(asyncio.Protocol):
             waiting.set_result(head + blank + body)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.open = False
+        self._open = False
         if self._waiting is not None:
             self._waiting.set_exception(error or ConnectionResetError())
 
     async def ask(self, request: bytes) -> bytes:
+        self._used = time.monotonic()
         self._waiting = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._waiting
+
+    def close(self) -> None:
+        self._transport.close()
 
 
 class Http:
@@ -58,29 +71,30 @@ class Http:
 
     def __init__(self, target: Target) -> None:
         found = json.loads((Path(target.folder) / SESSIONS).read_text(encoding="ascii"))
-        self._ports, self._cookies = found["ports"], found["cookies"]
+        self._ports, self._cookies = found["ports"], itertools.cycle(found["cookies"])
         self._runner = asyncio.Runner(loop_factory=_LOOP)
         self._free: dict[str, list[_Connection]] = {name: [] for name in self._ports}
         self.works = {name: in_callers(self._runner, getattr(self, f"_{name}")) for name in WORKS}
 
     async def _servlet(self, name: str) -> None:
         path = f"/servlet/UserInfoServlet?operation=3&userId={mail(name)}&setid=1"
-        await self._get("quintet", path, self._cookie(name), f">{mail(name)}<")
+        await self._get("quintet", path, self._cookie(), f">{mail(name)}<")
 
     async def _photo(self, name: str) -> None:
-        await self._get("quintet", f"/photos/{dn(name)}", self._cookie(name), f"{name}-end-of-photo")
+        await self._get("quintet", f"/photos/{dn(name)}", self._cookie(), f"{name}-end-of-photo")
 
-    async def _verify(self, name: str) -> None:
-        cookie = f"quintet-verify={self._cookies[name][1]}"
-        await self._get("quintet", "/auth/verify/nginx/wiki", cookie, f"remote-user: {name}")
+    async def _verify(self, _: str) -> None:
+        user, _, ident = next(self._cookies)
+        path = "/auth/verify/nginx/wiki"
+        await self._get("quintet", path, f"quintet-verify={ident}", f"remote-user: {user}")
 
     async def _resolve(self, name: str) -> None:
         path = f"/api/v1/resolve?name={full_name(name).replace(' ', '%20')}"
-        await self._get("quintet", path, self._cookie(name), f'"{mail(name)}"')
+        await self._get("quintet", path, self._cookie(), f'"{mail(name)}"')
 
     async def _card(self, name: str) -> None:
         handle = base64.urlsafe_b64encode(dn(name).encode()).decode().rstrip("=")
-        await self._get("quintet", f"/api/v1/people/{handle}/card", self._cookie(name), f'"{mail(name)}"')
+        await self._get("quintet", f"/api/v1/people/{handle}/card", self._cookie(), f'"{mail(name)}"')
 
     async def _starlette(self, _: str) -> None:
         await self._get("starlette", "/empty", "", "")
@@ -88,13 +102,14 @@ class Http:
     async def _fastapi(self, _: str) -> None:
         await self._get("fastapi", "/empty", "", "{}")
 
-    def _cookie(self, name: str) -> str:
-        return f"quintet={self._cookies[name][0]}"
+    def _cookie(self) -> str:
+        """Of one session after another, since each has its limit."""
+        return f"quintet={next(self._cookies)[1]}"
 
     async def _get(self, server: str, path: str, cookie: str, expected: str) -> None:
         free = self._free[server]
-        while free and not free[-1].open:  # the server closes what is not used for long
-            free.pop()
+        while free and not free[-1].usable:
+            free.pop().close()
         connection = free.pop() if free else await self._connected(self._ports[server])
         head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\nAccept: */*\r\n\r\n"
         answer = await connection.ask(head.encode())

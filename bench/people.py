@@ -49,9 +49,9 @@ def group_dn(name: str) -> str:
 
 
 def photo(name: str) -> bytes:
-    """8 KiB that begin like a JPEG, and end with what only this person's has."""
+    """2 KiB that begin like a JPEG, and end with what only this person's has."""
     end = f"{name}-end-of-photo".encode()
-    return b"\xff\xd8\xff\xe0" + bytes(8192 - 4 - len(end)) + end
+    return b"\xff\xd8\xff\xe0" + bytes(2048 - 4 - len(end)) + end
 
 
 def ldif(count: int = PEOPLE, *, photos: bool = False) -> bytes:

@@ -1,7 +1,7 @@
 """Quintet's HTTP front and two empty applications beside it, in one process: server_web.py TARGET.
 
-Every person of the organisation has a session. Answers each order with what the process has used of its
-processor, in seconds.
+Some people have sessions, in which all the others are asked about. Answers each order with what the process
+has used of its processor, in seconds.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fastapi import FastAPI
-from people import GROUPS, PEOPLE, group, group_dn, uid
+from people import GROUPS, group, group_dn, uid
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,7 +34,8 @@ from quintet.web.sessions import Sessions, verify_id
 from quintet.web.site import Site
 
 SESSIONS = "sessions.json"
-"""Beside the settings: the ports by name, and the two cookies of each person by uid."""
+"""Beside the settings: the ports by name, and for each session the uid of its person and the two cookies."""
+_SESSIONS = 500
 
 
 def starlette_app() -> Starlette:
@@ -66,7 +67,7 @@ async def main() -> None:
         sessions = Sessions(lambda: 0.0)  # no session ends, and none is due to be checked again
         metrics = Metrics(lambda: (), sessions)
         site = Site(directory, cards, lambda: settings, sessions, observe=metrics.observe)
-        cookies = {uid(number): await _session(directory, sessions, uid(number)) for number in range(PEOPLE)}
+        cookies = [await _session(directory, sessions, uid(number)) for number in range(_SESSIONS)]
         apps = {"quintet": make_app(site), "starlette": starlette_app(), "fastapi": fastapi_app()}
         ports = {
             name: (await stack.enter_async_context(listening(app, "127.0.0.1", 0, name))).port
@@ -89,12 +90,12 @@ def _with_application(settings: Settings) -> Settings:
     return replace(settings, web=replace(settings.web, applications=(application,)))
 
 
-async def _session(directory: Directory, sessions: Sessions, name: str) -> tuple[str, str]:
+async def _session(directory: Directory, sessions: Sessions, name: str) -> tuple[str, str, str]:
     person = await directory.resolve_login(name)
     own = Group(group_dn(group(name)), group_dn(group(name)), group(name), person.server)
     verified = VerifiedPerson(person, (own,), {"uid": (name,)})
     ident, _ = sessions.begin(name, verified, administrator=False)
-    return ident, verify_id(ident)
+    return name, ident, verify_id(ident)
 
 
 if __name__ == "__main__":

@@ -43,8 +43,10 @@ ARROWS: dict[str, set[str]] = {
         "proxy_protocol",
         "diagnostics",
     },
+    "admin": {"cards", "directory", "config", "ldap", "tls", "secret", "files", "diagnostics"},
     "web": {
         "storage",
+        "admin",
         "cards",
         "directory",
         "config",
@@ -67,7 +69,6 @@ ARROWS: dict[str, set[str]] = {
         "files",
         "diagnostics",
     },
-    "admin": {"cards", "directory", "config", "ldap", "tls", "secret", "files", "diagnostics"},
     "runtime": {
         "admin",
         "cluster",

@@ -2,9 +2,11 @@
 """Records what commands show in a terminal of 80 columns: each as text without colour, and as a picture.
 
 A real `slapd` with the sample organisation runs meanwhile. Nothing is drawn by hand: the terminal is tmux's,
-and a file is what was on its screen. Arguments are the names of recordings; without any, all are made anew.
+and a file is what was on its screen. `record_pages` does the same with pages in a browser. Arguments are the
+names of recordings and pages; without any, all are made anew.
 """
 
+import asyncio
 import io
 import re
 import shlex
@@ -17,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import record_pages
 from cryptography import x509
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
@@ -187,9 +190,14 @@ def picture(name: str, coloured: str) -> None:
 
 
 def main() -> None:
-    with Slapd(sample.ldif()) as server:
-        for name in sys.argv[1:] or RECORDINGS:
-            record(name, RECORDINGS[name], server)
+    names = sys.argv[1:] or [*RECORDINGS, *record_pages.SHOTS]
+    pages = [name for name in names if name in record_pages.SHOTS]
+    if terminals := [name for name in names if name not in pages]:
+        with Slapd(sample.ldif()) as server:
+            for name in terminals:
+                record(name, RECORDINGS[name], server)
+    if pages:
+        asyncio.run(record_pages.record(pages))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """`quintet contacts` on a database of its own."""
 
+import asyncio
 import stat
 from pathlib import Path
 
 import pytest
 
+from quintet.sametime.storage import CONTACT_LIST, DatabaseAddress, ValueStore
 from support.command import Quintet
+from support.list_saver import encode
 
 ALICE = "uid=alice,dc=org"
 LIST = "Version=3.1.3\r\nG Work2 Work O\r\nU uid=bob,dc=org1:: Bob,\r\n"
@@ -88,3 +91,44 @@ def test_a_database_that_does_not_answer_is_3(quintet: Quintet) -> None:
     assert ran.code == 3
     assert "geheim" not in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_without_an_option_the_database_of_the_settings_is_used(quintet: Quintet, stored: Path) -> None:
+    lines = quintet("contacts", "export").out
+    (stored / "sametime.ini").write_text("[Config]\nQUINTET_DATABASE=sqlite:///other.db\n", encoding="utf-8")
+    assert quintet("contacts", "export").out == ""
+    assert quintet("contacts", "import", "-", typed=lines).code == 0
+    assert (stored / "other.db").exists()
+    assert quintet("token", "create", "wiki", "--scope", "people").code == 0
+    assert (
+        quintet("token", "list", "--database", "sqlite:///quintet.db").err.strip() == "There are no tokens."
+    )
+
+
+def test_a_database_of_the_settings_that_can_not_be_used_is_2_and_no_other_is_used(
+    quintet: Quintet, tmp_path: Path
+) -> None:
+    for url in ("mysql://u:geheim@h/d", "postgresql://u:geheim@db.example.org/d?sslmode=require"):
+        (tmp_path / "sametime.ini").write_text(f"[Config]\nQUINTET_DATABASE={url}\n", encoding="utf-8")
+        ran = quintet("contacts", "export")
+        assert (ran.code, ran.out) == (2, "")
+        assert "geheim" not in ran.err
+    assert not (tmp_path / "quintet.db").exists()
+
+
+def test_a_version_that_lost_a_conflict_is_marked(quintet: Quintet, tmp_path: Path) -> None:
+    asyncio.run(_conflict(tmp_path))
+    listed = quintet("contacts", "history", ALICE, "--json").document["versions"]
+    assert [(each["version"], each["lost"]) for each in listed] == [
+        (3, False),
+        (2, True),
+        (1, True),
+    ]
+    assert quintet("contacts", "history", ALICE).out.count("lost") == 2
+
+
+async def _conflict(folder: Path) -> None:
+    store = await ValueStore.open(DatabaseAddress.parse("", folder))
+    for name in ("bob", "carol"):
+        await store.save(ALICE, CONTACT_LIST, encode([name]), base=0)
+    await store.close()

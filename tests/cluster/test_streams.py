@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quintet.cluster.messages import NodeMessage, OrderDone
-from quintet.cluster.streams import APPEND, MOST_WAITING, NodeStreams
+from quintet.cluster.streams import APPEND, MOST_WAITING, SYNCS, NodeStreams
 from quintet.cluster.valkey import Answer, Argument, CallFailure, Script
 from quintet.sametime.community import Node
 from quintet.sametime.community.effects import SendAt
@@ -182,6 +182,16 @@ def test_a_lost_last_message_is_noticed_after_a_tick() -> None:
     one.carry_out_all()
     two.read()
     assert two.heard == [*said(1), "lost"]
+
+
+def test_a_sender_that_is_silent_for_some_time_says_nothing_more() -> None:
+    one, _ = pair()
+    say(one, 1)
+    for _ in range(SYNCS):
+        one.carry_out_all()
+        one.streams.tick()
+        assert one.link.calls
+    one.carry_out_all()
     one.streams.tick()
     assert not one.link.calls
 

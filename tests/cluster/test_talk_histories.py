@@ -5,6 +5,8 @@ import os
 import pytest
 
 from support.cluster_histories import run_history
+from support.redis_server import RedisServer
+from support.redis_store import RedisStore
 from support.simulated_messages import TalkHistory
 
 SEEDS = int(os.environ.get("QUINTET_SEEDS", "200"))
@@ -19,3 +21,9 @@ def test_channels_and_conferences_of_random_histories(piece: int) -> None:
         assert isinstance(history, TalkHistory)
         heard += history.heard
     assert heard > SEEDS / PIECES
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_same_histories_hold_with_a_real_server(seed: int, shared_redis: RedisServer) -> None:
+    with RedisStore(shared_redis.port) as store:
+        assert run_history(seed, store, TalkHistory)

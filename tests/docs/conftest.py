@@ -1,8 +1,9 @@
 """Scenes in which the pages of the documentation are run."""
 
+import asyncio
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 from cryptography import x509
 
 from quintet.embedded import sample
+from quintet.sametime.storage import CONTACT_LIST, DatabaseAddress, ValueStore
 from quintet.tls import new_store, save_store
-from support import keytool
+from support import certs, keytool
 from support.folder import settings_folder
+from support.list_saver import encode
 from support.pages import Scene
+from support.postgres import Postgres
 from support.slapd import Slapd
 
 STORE = "ldaptruststore.p12"
@@ -115,6 +119,29 @@ def two_servers(make_scene: MakeScene, make_slapd: Callable[..., Slapd], tmp_pat
         "sub.example:389": f"127.0.0.1:{second.port}",
     }
     return replace(scene, stands_for={**scene.stands_for, **names})
+
+
+@pytest.fixture
+def lists_to_move(tmp_path: Path) -> Iterator[Scene]:
+    """A contact list in SQLite, and settings that name an empty PostgreSQL, which shows a certificate."""
+    authority = certs.authority()
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    (folder / "database-ca.pem").write_bytes(authority.pem)
+    asyncio.run(_store_a_list(folder))
+    with Postgres() as server:
+        server.show_certificate(certs.leaf(authority, "localhost"))
+        server.trust("sametime")
+        database = f"localhost:{server.port}/sametime?sslmode=verify-full&sslrootcert=database-ca.pem"
+        ini = f"[Config]\nQUINTET_DATABASE=postgresql://sametime:any@{database}\n"
+        (folder / "sametime.ini").write_text(ini, encoding="utf-8")
+        yield Scene(folder, {FOLDER: str(folder)}, server.environ)
+
+
+async def _store_a_list(folder: Path) -> None:
+    store = await ValueStore.open(DatabaseAddress.parse("", folder))
+    await store.save("uid=ann,ou=people,o=example", CONTACT_LIST, encode(["uid=bob,ou=people,o=example"]))
+    await store.close()
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ SCENES = {
     "docs/how-to/tls-scopes.md": "encrypted",
     "docs/how-to/stash-the-store-password.md": "encrypted",
     "docs/how-to/several-servers.md": "two_servers",
+    "docs/how-to/keep-data-in-postgresql.md": "lists_to_move",
     "docs/how-to/find-what-is-wrong.md": "encrypted",
     "docs/how-to/run-as-a-service.md": "encrypted",
     "docs/explanation/cost.md": "encrypted",

@@ -35,6 +35,8 @@ HOST = "postgresql://u:geheim@db.example.org/lists"
         ("postgresql://u:geheim@[::1]:5433/lists", None),
         ("postgresql://u@/lists?host=/run/postgresql", None),
         ("postgresql://u@/lists?host=/run/postgresql,db.example.org", DatabaseTls()),
+        ("postgresql://u@/lists?host=127.0.0.1:5432,[::1]:5433,localhost:5434", None),
+        ("postgresql://u@/lists?host=127.0.0.1.example.org:5432", DatabaseTls()),
         ("postgresql://u@/lists", DatabaseTls()),
         ("postgresql://u:geheim@localhost/lists?sslmode=verify-full", DatabaseTls()),
         (f"{HOST}?sslmode=disable", None),
@@ -114,6 +116,20 @@ async def test_a_server_without_tls_is_not_used_unencrypted(postgres: Postgres, 
     with pytest.raises(StorageUnavailableError) as raised:
         await connect(f"{postgres.new_database()}?sslmode=verify-full", tmp_path)
     assert raised.value.fix
+
+
+@pytest.mark.real
+async def test_of_several_servers_the_primary_is_used(postgres: Postgres, tmp_path: Path) -> None:
+    name = postgres.new_database().rpartition("/")[2]
+    with postgres.standby() as standby:
+        hosts = f"{standby.host}:{standby.port},{postgres.host}:{postgres.port}"
+        query = f"host={hosts}&target_session_attrs=read-write"
+        url = f"postgresql://quintet:{PASSWORD}@/{name}?{query}"
+        database = await Database.open(DatabaseAddress.parse(url, tmp_path))
+        async with database.reading() as connection:
+            found = (await connection.execute(text("SELECT inet_server_port()"))).scalar_one()
+        await database.close()
+    assert found == postgres.port
 
 
 @pytest.mark.real

@@ -46,7 +46,7 @@ class History:
     def run(self) -> None:
         """Let it happen, and let it become quiet. Raises AssertionError if an oracle does not hold."""
         random_, world = self.random, self.world
-        world.run(1.5)
+        world.run(max(world.now, 1.5))
         until = world.now + random_.choice((0.5, 4.0, 12.0, 30.0))
         faults = self._faults() if random_.random() < 0.7 else []
         for _ in range(random_.randrange(4, 16) * self.busy):

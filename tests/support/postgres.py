@@ -64,6 +64,18 @@ class Postgres(TemporaryServer):
             self.run_sql(f"ALTER SYSTEM SET {name} = '{value}'")
         self.run_sql("SELECT pg_reload_conf()")
 
+    def trust(self, user: str) -> None:
+        """Ask a role, which need not exist yet, for no password."""
+        file = self.folder / "data" / "pg_hba.conf"
+        file.write_text(f"host all {user} {self.host}/32 trust\n{file.read_text()}")
+        self.run_sql("SELECT pg_reload_conf()")
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What makes PostgreSQL's own programs ask this server, as its superuser."""
+        address = {"PGHOST": self.host, "PGPORT": str(self.port), "PGDATABASE": "postgres"}
+        return {**address, "PGUSER": "quintet", "PGPASSWORD": PASSWORD}
+
     def disconnect(self, user: str) -> None:
         """End all connections of a role, and wait for their end."""
         self.run_sql(

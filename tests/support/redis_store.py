@@ -121,12 +121,20 @@ class RedisStore:
         found = self._client.xrange(stream, f"({after}" if after != "0" else "-")
         return [(name.decode(), next(iter(values.values()))) for name, values in found]
 
+    def forget(self, stream: str, names: Sequence[str]) -> None:
+        """Entries are gone."""
+        self._client.xdel(stream, *names)
+
     def dump(self) -> dict[str, tuple[Any, int | None]]:
         """All keys: their values, and when they are over."""
         found: dict[str, tuple[Any, int | None]] = {}
         for key in self._keys():
             kind = self._client.type(key)
-            value = self._client.hgetall(key) if kind == b"hash" else self._client.get(key)
+            value: Any = None
+            if kind == b"hash":
+                value = self._client.hgetall(key)
+            elif kind == b"string":
+                value = self._client.get(key)
             found[key] = (value, self._expires.get(key))
         return found
 

@@ -9,7 +9,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -48,6 +48,7 @@ class Relay:
         self._flowing: asyncio.Event | None = None
 
     async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
         self._flowing = asyncio.Event()
         self._flowing.set()
         return self
@@ -91,6 +92,10 @@ class Relay:
                 connection = writer.get_extra_info("socket")
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
                 writer.transport.abort()
+
+    def in_its_thread(self, do: Callable[[], None]) -> None:
+        """Have one of these methods called, from another thread."""
+        self._loop.call_soon_threadsafe(do)
 
     def refuse(self) -> None:
         """Close new connections as soon as they come, until `restore`."""
@@ -155,7 +160,7 @@ class Relay:
 def in_thread(port: int, host: str = "127.0.0.1") -> Iterator[tuple[Relay, int]]:
     """A relay with a loop of its own, for tests that run a command, and the port that leads to `port`.
 
-    Only its `connections` may be read from outside.
+    From outside only its `connections` may be read, and `in_its_thread` be called.
     """
     ready = threading.Event()
     relay = Relay()

@@ -28,7 +28,7 @@ from quintet.sametime.wire.blocks import IdBlock
 from quintet.sametime.wire.messages import ChannelAccept, ChannelCreate
 from support.cluster_histories import USERS, History
 from support.simulated_cluster import SimulatedNode, World
-from support.simulated_valkey import TWINS, SimulatedStore, entry_id
+from support.simulated_valkey import TWINS, SimulatedStore, Twin, entry_id
 
 ACCEPT = ChannelAccept(9, ServiceId.IM, 0x1000, 3)
 
@@ -77,15 +77,14 @@ def _give(store: SimulatedStore, keys: list[str], args: list[bytes]) -> int:
     return 1
 
 
-TWINS.update(
-    {
-        APPEND.name: _append,
-        TRIM.name: _trim,
-        CLAIM_NAME.name: _claim_name,
-        RELEASE_NAME.name: _release_name,
-        GIVE.name: _give,
-    }
-)
+MESSAGE_TWINS: dict[str, Twin] = {
+    APPEND.name: _append,
+    TRIM.name: _trim,
+    CLAIM_NAME.name: _claim_name,
+    RELEASE_NAME.name: _release_name,
+    GIVE.name: _give,
+}
+TWINS.update(MESSAGE_TWINS)
 
 
 @dataclass(slots=True)
@@ -278,10 +277,42 @@ class TalkHistory(History):
     node = TalkingNode
     busy = 6
 
+    def run(self) -> None:
+        """First users sign in and begin to talk, so that there is something to lose."""
+        begin = [self._sign_in] * 2 + [self._open, self._begin, self._invite]
+        for nth in range(40):
+            self.world.at(1.5 + nth * 0.1, begin[nth % 5])
+        self.world.run(6.0)
+        super().run()
+
     def _actions(self) -> list[Callable[[], None]]:
         talk = [self._open, self._send, self._send, self._send, self._close]
         confer = [self._begin, self._invite, self._invite, self._say, self._say, self._say, self._leave]
-        return [self._sign_in, self._sign_in, self._sign_out, self._watch, *talk, *talk, *confer, *confer]
+        return [self._sign_in, self._sign_out, self._set_privacy, *talk * 4, *confer * 4]
+
+    def _faults(self) -> list[Callable[[], None]]:
+        return [*super()._faults(), self._lose_entries, self._lose_entries]
+
+    def _lose_entries(self) -> None:
+        """A node reads no stream for a while, and Valkey loses some of what was written meanwhile."""
+        node = self._node()
+        if node is None:
+            return
+        self.world.fault()
+        node.link.cut = True
+        node.link.break_off()
+        first = self.random.random() < 0.5
+        self._later(
+            self.random.uniform(0.2, 3),
+            lambda: self._lose_some(f"q:s:{node.cluster.lease.node.incarnation}", first=first),
+        )
+        self._later(3.0, lambda: setattr(node.link, "cut", False))
+
+    def _lose_some(self, stream: str, *, first: bool) -> None:
+        names = [name for name, _ in self.world.store.entries(stream, "0")]
+        if names:
+            lost = self.random.randint(1, len(names))
+            self.world.store.forget(stream, names[:lost] if first else names[-lost:])
 
     @property
     def heard(self) -> int:

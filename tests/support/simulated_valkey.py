@@ -138,6 +138,11 @@ class SimulatedStore:
         found = value if isinstance(value, list) else []
         return [(name.decode(), data) for name, data in found if entry_id(name) > entry_id(after.encode())]
 
+    def forget(self, stream: str, names: Sequence[str]) -> None:
+        """Entries are gone."""
+        known = self.stream(stream)
+        known[:] = [each for each in known if each[0].decode() not in names]
+
     def xadd(self, key: str, data: bytes, most: int) -> None:
         self.writes(grows=True)
         known = self.stream(key)

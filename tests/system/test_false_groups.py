@@ -12,14 +12,14 @@ from quintet.cli.exit_codes import ExitCode
 from quintet.config.applications import ApplicationSettings, group_name
 from quintet.config.load import load
 from quintet.diagnostics import Finding
-from quintet.directory import Directory, Service, VerifiedPerson
+from quintet.directory import Directory, Person, Service, VerifiedPerson
 from quintet.ldap.messages import SearchRequest
 from support import small
 from support.command import run_program
 from support.folder import settings_folder
 from support.scripted import entry, scripted, then_done
 from support.slapd import Slapd
-from support.web_site import post_sign_in, web_for
+from support.web_site import URL, post_sign_in, web_for
 
 pytestmark = pytest.mark.real
 
@@ -123,6 +123,32 @@ def test_where_nothing_is_encrypted_serve_refuses_what_grants_something(
     ran = run_program("--config", folder, "doctor", environ=variables)
     assert ran.code != 0
     assert Finding.Q140.name in ran.out
+
+
+async def test_a_trial_by_an_administrator_says_that_such_groups_count_for_nothing(folder: Path) -> None:
+    async with attacked(folder, SALES, ENGINEERS) as directory, web_for(folder) as web:
+        web.site = replace(web.site, directory=directory)
+        web.app = web.make_app()
+        applications = (
+            ApplicationSettings(name, required=(group_name(name),)) for name in ("sales", "engineers")
+        )
+        web.change(applications=tuple(applications), admin_group=SALES)
+        ident, _ = web.site.sessions.begin(
+            "bob", Person("bob", "uid=bob", "Bob", None, "x"), administrator=True
+        )
+        async with web.browser(cookies={"quintet": ident}) as browser:
+            given = {"name": "alice", "password": "alice-secret"}
+            answer = await browser.post("/api/v1/explain", json=given, headers={"origin": URL})
+    found = answer.json()
+    groups = {each["group"]["dn"]: each["counts"] for each in found["groups"]}
+    assert groups == {SALES: False, ENGINEERS: True}
+    assert found["administrator"] is False
+    assert {each["name"]: each["status"] for each in found["applications"]} == {
+        "sales": 403,
+        "engineers": 200,
+    }
+    values = {each["name"]: each["value"] for each in found["values"]}
+    assert (values["uid"], values["Mail address"]) == ("alice", "alice@example.com")
 
 
 async def test_without_an_attack_the_groups_are_those_of_the_directory(folder: Path) -> None:

@@ -33,12 +33,18 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def nodes(
-    tmp_path_factory: pytest.TempPathFactory, small_slapd: Slapd, postgres: Postgres
+    tmp_path_factory: pytest.TempPathFactory, small_slapd: Slapd, postgres: Postgres, redis: RedisServer
 ) -> Iterator[ClusterNodes]:
     """Three nodes that tests leave running, with nobody signed in."""
     folder = tmp_path_factory.mktemp("nodes")
-    with RedisServer() as redis, ClusterNodes(folder, small_slapd, redis, postgres.new_database()) as made:
+    with ClusterNodes(folder, small_slapd, redis, postgres.new_database()) as made:
         made.start(*NODES)
         yield made
 
@@ -72,6 +78,7 @@ def test_users_at_different_nodes_see_each_other_come_change_and_go(
     line.pump(lambda: shows(alice, BOB, online=True))
     bob.stop()
     line.pump(lambda: shows(alice, BOB, online=False))
+    assert (BOB, 6) in alice.attributes
 
 
 @pytest.mark.parametrize("ciphers", [True, False], ids=["encrypted", "unencrypted"])
@@ -104,7 +111,8 @@ def test_a_user_whom_no_session_of_the_node_watches_is_found_and_one_who_is_offl
         line.pump(lambda found=found: bool(found.opened))  # type: ignore[misc]
         alice.close_conversation(target)
     offline = alice.open_conversation(CAROL)
-    line.pump(lambda: offline.closed == [ReasonCode.USER_NOT_ONLINE])
+    line.pump(lambda: bool(offline.closed))
+    assert offline.closed == [ReasonCode.USER_NOT_ONLINE]
 
 
 def test_a_file_passes_between_nodes(nodes: ClusterNodes, line: Connected) -> None:
@@ -209,6 +217,32 @@ def test_the_end_of_a_node_is_seen_and_ends_what_its_users_had_with_others(
     nodes.start("n1")
     (bob,) = nodes.sign_in(line, bob="n1")
     line.pump(lambda: shows(alice, BOB, online=True) and shows(carol, BOB, online=True))
+
+
+def test_without_valkey_users_of_one_node_go_on_and_those_of_others_are_offline_until_it_is_back(
+    nodes: ClusterNodes, line: Connected, redis: RedisServer
+) -> None:
+    alice, bob, carol = nodes.sign_in(line, alice="n0", bob="n1", carol="n0")
+    alice.watch(BOB, CAROL)
+    line.pump(lambda: shows(alice, BOB, online=True) and shows(alice, CAROL, online=True))
+    near, far = alice.open_conversation(CAROL), alice.open_conversation(BOB)
+    line.pump(lambda: bool(near.opened and far.opened))
+    redis.stop()
+    line.pump(lambda: shows(alice, BOB, online=False) and bool(far.closed), 2 * SEEN_WITHIN)
+    refused = alice.open_conversation(BOB)
+    alice.say(CAROL, "still here")
+    line.pump(lambda: carol.conversations[ALICE].texts == ["still here"] and len(refused.closed) > 1)
+    assert shows(alice, CAROL, online=True)
+    (dave,) = nodes.sign_in(line, dave="n0")
+    alice.watch(small.person_dn("dave"))
+    line.pump(lambda: shows(alice, small.person_dn("dave"), online=True))
+    redis.start()
+    line.pump(lambda: shows(alice, BOB, online=True), 2 * SEEN_WITHIN)
+    bob.watch(small.person_dn("dave"))
+    line.pump(lambda: shows(bob, small.person_dn("dave"), online=True))
+    again = bob.open_conversation(ALICE)
+    line.pump(lambda: bool(again.opened))
+    assert dave.is_started
 
 
 def test_a_second_server_of_the_same_name_does_not_start(

@@ -1,9 +1,11 @@
 """The application in front of a real slapd with the sample organisation."""
 
-from collections.abc import AsyncIterator, Callable
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from support.folder import settings_folder
 from support.slapd import Slapd
@@ -30,3 +32,15 @@ def show_in_set_0(folder: Path) -> Callable[[str], None]:
         path.write_text(path.read_text().replace('SetId="0" params="Name"', f'SetId="0" params="{params}"'))
 
     return change
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

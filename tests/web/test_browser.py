@@ -1,23 +1,19 @@
 """The people pages in a real browser: Debian's Chromium, against `quintet serve` and a real slapd."""
 
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from quintet.embedded import sample
+from support.browser import sign_in
 from support.folder import settings_folder
 from support.serving import free_port, serve
 from support.slapd import Slapd
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [pytest.mark.real, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
+pytestmark = pytest.mark.real
 
 PHONE = {"width": 360, "height": 740}
-SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
@@ -28,31 +24,12 @@ def url(tmp_path_factory: pytest.TempPathFactory, slapd: Slapd) -> Iterator[str]
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def state(chromium: Browser, url: str) -> Iterator[BrowserContext]:
     """A browser that is signed in; what its pages complain about fails the tests."""
     context = chromium.new_context(base_url=url)
     sign_in(context.new_page())
     yield context
     context.close()
-
-
-def sign_in(page: Page) -> None:
-    """By keyboard alone."""
-    page.goto("/sign-in")
-    expect(page.get_by_label("Name")).to_be_focused()
-    page.keyboard.type("jgross")
-    page.keyboard.press("Tab")
-    page.keyboard.type(sample.password_of("jgross"))
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Find people and groups")).to_be_visible()
 
 
 @pytest.fixture
@@ -97,21 +74,6 @@ def test_a_nested_group_is_opened_by_keyboard(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Product")).to_be_visible()
     expect(page.get_by_role("heading", name="Groups inside")).to_be_visible()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/?q=Chess", "/browse", "/?q=zz-none", "/people/%s"])
-def test_axe_finds_nothing_serious(page: Page, path: str, scheme: str) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.goto("/?q=helpdesk@example.com")
-    if "%s" in path:
-        page.get_by_role("link", name="#1 Help Desk").click()
-        page.wait_for_load_state()
-    else:
-        page.goto(path)
-    # axe-core is put into the page by the debugger, which the page's policy does not bind.
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS] == []
 
 
 def test_nothing_is_wider_than_a_phone(page: Page) -> None:

@@ -160,6 +160,19 @@ async def test_a_stream_is_no_use_of_its_session(scene: Scene, monkeypatch: pyte
     assert len(scene.sessions) == 0
 
 
+async def test_a_stream_that_is_never_quiet_ends_with_its_session_too(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "KEEP_ALIVE", 0.01)
+    async with scene.reading(scene.session()) as reader:
+        await reader.event()
+        scene.now = IDLE
+        while not reader.ended.is_set():
+            scene.source.change()
+            await asyncio.wait((asyncio.ensure_future(reader.ended.wait()),), timeout=0.001)
+    assert len(scene.sessions) == 0
+
+
 async def test_sessions_and_accounts_have_a_limited_number_of_streams(scene: Scene) -> None:
     session, other = scene.session(), scene.session("bob")
     async with asyncio.TaskGroup() as group:

@@ -166,15 +166,27 @@ def test_promtool_accepts_the_alerts() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("name", ["prometheus-rules.yml", "grafana-dashboard.json"])
-def test_alerts_and_dashboard_use_metrics_of_the_reference_alone(name: str) -> None:
+def metrics_of(file: str) -> set[str]:
+    """The metrics that a file in deploy/ names."""
+    found = re.findall(r"\bquintet_[a-z_]+", (ROOT / "deploy" / file).read_text())
+    return {each.removesuffix("_bucket") for each in found}
+
+
+def metrics_of_the_reference() -> set[str]:
     page = (ROOT / "docs/reference/metrics.md").read_text()
-    known = set(re.findall(r"^\| `(quintet_\w+)`", page, re.MULTILINE))
-    used = set(re.findall(r"\bquintet_[a-z_]+", (ROOT / "deploy" / name).read_text()))
-    assert used
-    assert {each.removesuffix("_bucket") for each in used} <= known
+    return set(re.findall(r"^\| `(quintet_\w+)`", page, re.MULTILINE))
 
 
-def test_the_dashboard_is_a_document_with_panels() -> None:
-    board = json.loads((ROOT / "deploy/grafana-dashboard.json").read_text())
-    assert len({each["id"] for each in board["panels"]}) == len(board["panels"]) >= 10
+def test_alerts_use_metrics_of_the_reference_alone() -> None:
+    assert metrics_of("prometheus-rules.yml")
+    assert metrics_of("prometheus-rules.yml") <= metrics_of_the_reference()
+
+
+def test_the_dashboard_shows_every_metric_of_the_reference_and_no_other() -> None:
+    assert metrics_of("grafana-dashboard.json") == metrics_of_the_reference()
+
+
+def test_the_panels_of_the_dashboard_have_their_own_places() -> None:
+    panels = json.loads((ROOT / "deploy/grafana-dashboard.json").read_text())["panels"]
+    places = {(each["gridPos"]["x"], each["gridPos"]["y"]) for each in panels}
+    assert len({each["id"] for each in panels}) == len(places) == len(panels) >= 10

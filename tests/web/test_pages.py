@@ -113,6 +113,24 @@ async def test_the_tree_is_browsed_level_by_level(browser: httpx.AsyncClient) ->
     assert below.links["people"].startswith("/browse?dn=")
 
 
+async def test_every_level_above_can_be_opened(folder: Path) -> None:
+    """Also where the bases are below the root of the tree."""
+    community = folder / "StCommunityConfig.xml"
+    text = community.read_text().replace(
+        'PersonResolveBase="o=example"', 'PersonResolveBase="ou=people,o=example"'
+    )
+    community.write_text(
+        text.replace('GroupResolveBase="o=example"', 'GroupResolveBase="ou=groups,o=example"')
+    )
+    async with web_for(folder) as web, web.signed_in("jgross") as browser:
+        top = await shown(browser, "/browse")
+        level = await shown(browser, link(await shown(browser, link(top, "people")), "Sales"))
+        trail = [each for each in level.links if each in ("Top", "example", "people", "Sales")]
+        for each in trail:
+            await shown(browser, level.links[each])
+    assert trail == ["Top", "people", "Sales"]
+
+
 async def test_signing_out_needs_the_forms_token(web: Web, browser: httpx.AsyncClient) -> None:
     token = (await shown(browser, "/")).fields["token"]
     assert (await browser.post("/sign-out", data={"token": "x"}, headers=HERE)).status_code == 403

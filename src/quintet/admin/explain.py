@@ -5,12 +5,11 @@ and `Cards.card` themselves, told by `quintet.directory.steps` while they run, s
 differ from what happens. What this module adds is the meaning. No step has the password.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Literal
 
 from quintet.cards import Card, Cards
-from quintet.config import Settings
 from quintet.directory import (
     AccountState,
     AuthenticationError,
@@ -24,10 +23,13 @@ from quintet.directory import (
     watch,
 )
 from quintet.directory import Step as Told
-from quintet.ldap import ClientLimitError, ResultError, Scope, SizeLimitExceeded, printable
-from quintet.secret import Secret
+from quintet.ldap import ClientLimitError, Present, ResultError, Scope, SizeLimitExceeded, printable
 
 _SHOWN = 3
+_ANY = str(Present("objectClass"))
+
+SignIn = Callable[[], Awaitable[Person]]
+"""Signs a user in with a password. Raises as `Directory.authenticate`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,47 +51,87 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class SignInExplanation:
-    """A sign-in that was tried.
+    """A sign-in that was tried, or only the lookup of its name.
 
-    `person` is the user that the name stands for, also if the password is refused. `state` is what the server
-    says about the account, None if none was asked. `failure` is the error that a user would have got, None if
-    the user is signed in.
+    `tried`: there was a password. `person` is the user that the name stands for, also if the password is
+    refused. `failure` is the error that a user would have got, None if there was none. `told` is what the
+    servers were asked.
     """
 
+    tried: bool
     person: Person | None
-    state: AccountState | None
     failure: DirectoryError | None
-    steps: tuple[Step, ...]
+    told: tuple[Told, ...]
     groups: tuple[GroupLevel, ...] = ()
     card: Card | None = None
 
     @property
     def signed_in(self) -> bool:
-        return self.failure is None
+        return self.tried and self.failure is None
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What was asked, in words."""
+        known = self._found()
+        return tuple(
+            _of_search(step) if isinstance(step, Searched) else _of_bind(step, known=step.dn in known)
+            for step in self.told
+        )
+
+    @property
+    def state(self) -> AccountState | None:
+        """What the server says about the account; None if none was asked."""
+        known = self._found()
+        binds = [step for step in self.told if isinstance(step, Bound) and step.dn in known]
+        return binds[-1].state if binds else None
+
+    @property
+    def verdict(self) -> Literal["succeeded", "failed", "not-tried"]:
+        """Whether the sign-in succeeded; a lookup that found the user is no sign-in."""
+        if self.failure is not None:
+            return "failed"
+        return "succeeded" if self.tried else "not-tried"
+
+    @property
+    def outcome(self) -> str:
+        """What it comes to, in words for an administrator."""
+        state = self.state
+        if state is not None and (self.failure is None or not state.signs_in):
+            allowed = self.signed_in and not state.signs_in
+            return state.meaning + (" (QUINTET_ALLOW_EXPIRED_PASSWORDS=1)" if allowed else "")
+        reason = getattr(self.failure, "reason", "")
+        if self.failure is not None:
+            return reason or str(self.failure)
+        return AccountState.ACTIVE.meaning if self.tried else "no password was given, so no sign-in was tried"
+
+    def _found(self) -> set[str]:
+        return {dn for step in self.told if isinstance(step, Searched) for dn in step.entries}
 
 
-async def explain(settings: Settings, name: str, password: Secret) -> SignInExplanation:
-    """Sign in with this name and password, and tell each step; then the user's groups and card.
+async def explain(
+    directory: Directory, cards: Cards, name: str, sign_in: SignIn | None = None
+) -> SignInExplanation:
+    """Sign in as `sign_in` does, and tell each step; then the user's groups and card.
 
-    It is a real attempt: a wrong password counts at the server as any other does.
+    It is a real attempt: a wrong password counts at the server as any other does. Without `sign_in` the name
+    is looked up as for one.
     """
-    told = _Told()
-    async with Directory(settings) as directory:
-        person, failure = None, None
-        with watch(told.add):
-            try:
-                person = await directory.authenticate(name, password.reveal())
-            except DirectoryError as error:
-                failure = error
-        if person is None and isinstance(failure, AuthenticationError):
-            person = await _known(directory, name)
-        state = told.state
-        groups: tuple[GroupLevel, ...] = ()
-        if person is not None:
-            with watch(told.add):
-                groups = await _groups(directory, person)
-    card = await _card(settings, person, told) if person is not None else None
-    return SignInExplanation(person, state, failure, told.explained(), groups, card)
+    told: list[Told] = []
+    person, failure = None, None
+    groups: tuple[GroupLevel, ...] = ()
+    with watch(told.append):
+        try:
+            person = await (sign_in() if sign_in else directory.resolve_login(name))
+        except DirectoryError as error:
+            failure = error
+    if person is None and isinstance(failure, AuthenticationError):
+        person = await _known(directory, name)
+    card = None
+    if person is not None:
+        with watch(told.append):
+            groups = await _groups(directory, person)
+            card = await _card(cards, person)
+    return SignInExplanation(sign_in is not None, person, failure, tuple(told), groups, card)
 
 
 async def _known(directory: Directory, name: str) -> Person | None:
@@ -107,41 +149,11 @@ async def _groups(directory: Directory, person: Person) -> tuple[GroupLevel, ...
         return ()  # the step says why
 
 
-async def _card(settings: Settings, person: Person, told: "_Told") -> Card | None:
-    if settings.cards is None:
-        return None
+async def _card(cards: Cards, person: Person) -> Card | None:
     try:
-        async with Cards(settings) as cards:
-            with watch(told.add):
-                return await cards.card(person.id)
+        return await cards.card(person.id)
     except DirectoryError:
         return None  # the step says why
-
-
-@final
-class _Told:
-    """The steps as they happened."""
-
-    def __init__(self) -> None:
-        self._steps: list[Told] = []
-
-    def add(self, step: Told) -> None:
-        self._steps.append(step)
-
-    @property
-    def state(self) -> AccountState | None:
-        """What the last bind for an entry that was found said."""
-        binds = [step for step in self._steps if isinstance(step, Bound) and step.dn in self._found()]
-        return binds[-1].state if binds else None
-
-    def explained(self) -> tuple[Step, ...]:
-        return tuple(
-            _of_search(step) if isinstance(step, Searched) else _of_bind(step, known=step.dn in self._found())
-            for step in self._steps
-        )
-
-    def _found(self) -> set[str]:
-        return {dn for step in self._steps if isinstance(step, Searched) for dn in step.entries}
 
 
 def _of_bind(step: Bound, *, known: bool) -> Step:
@@ -155,6 +167,8 @@ def _of_bind(step: Bound, *, known: bool) -> Step:
 def _of_search(step: Searched) -> Step:
     at_base = step.scope == Scope.BASE
     asked = f"{step.filter} {'at' if at_base else 'below'} {step.base or 'the root'}"
+    if step.over is not None:
+        asked += f" (over the connection of {step.over.value})"
     count = len(step.entries)
     limited = isinstance(step.error, SizeLimitExceeded | ClientLimitError)
     if step.error is not None and not limited:
@@ -172,6 +186,11 @@ def _dns(entries: Sequence[str]) -> str:
 def _meaning(step: Searched, *, more: bool) -> str:
     count = len(step.entries)
     match step.service:
+        case Service.AUTHENTICATE:
+            if step.filter == _ANY:
+                return "the entry is there" if count else "the user may not read the entry"
+            has = "has" if count else "does not show that it has"
+            return f"the entry, read over the encrypted connection of the bind, {has} this login name"
         case Service.RESOLVE_LOGIN:
             if count > 1 or more:
                 return "several entries have this login name, so it is refused"

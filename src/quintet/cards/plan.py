@@ -8,7 +8,7 @@ import structlog
 from quintet.cards.fields import CardFields
 from quintet.cards.lookup import Question, person_filter
 from quintet.config import CardServer, CardSettings, CardStorage
-from quintet.directory import AmbiguousNameError, Service, ServicePool, unavailable
+from quintet.directory import AmbiguousNameError, Service, ServicePool, tell_search, unavailable
 from quintet.ldap import (
     ClientLimitError,
     Entry,
@@ -77,7 +77,8 @@ class Repository:
         asked = dict.fromkeys((*self.fields.attributes, *self.link.attributes, *own))
         attributes = tuple(asked) or _NO_ATTRIBUTES
         self._pool = pool
-        self._read = PreparedRead(person_filter(server), attributes)
+        self._read_filter: bytes = person_filter(server).encode()
+        self._read = PreparedRead(self._read_filter, attributes)
         self._search = PreparedSearch(str(server.base), server.scope, attributes, limit=_ENOUGH_TO_DOUBT)
 
     async def find(self, question: Question) -> Entry | None:
@@ -87,11 +88,13 @@ class Repository:
         UnencryptedBindError when there is no answer.
         """
         if question.reads:
+            tree = self._read_filter
             query = self._read.query(question.base)
         else:
-            tree = question.filter
-            query = self._search.query(tree if isinstance(tree, bytes) else tree.encode())
+            tree = question.filter if isinstance(question.filter, bytes) else question.filter.encode()
+            query = self._search.query(tree)
         (outcome,) = await self._pool.find_all((query,))
+        tell_search(Service.BUSINESS_CARD, self.server.host, question.base, question.scope, tree, outcome)
         if type(outcome) is SearchResult:
             if len(outcome.entries) > 1:
                 raise self._several()

@@ -189,8 +189,7 @@ def _invite(folder: Path, directory: DemoDirectory, ports: DemoPorts, _: Running
     """What to try, once everything runs."""
     listening = f"{directory.port} (LDAP) and {directory.tls_port} (LDAPS)"
     print_line(f"A directory of {_headcount()} people listens on ports {listening} of localhost.")
-    print_line(f"Sametime clients sign in at localhost, port {ports.sametime}; browsers at")
-    print_line((f"http://localhost:{ports.http}", "cyan"), ", with one of these names:")
+    print_line(f"Sametime clients sign in at localhost, port {ports.sametime}, with one of these names:")
     print_table(("name", "password"), [(each, sample.password_of(each)) for each in USERS])
     print_line("In Pidgin or Finch, add an account: protocol Sametime, server localhost,")
     print_line(
@@ -199,6 +198,8 @@ def _invite(folder: Path, directory: DemoDirectory, ports: DemoPorts, _: Running
     print_line("In a second terminal, try:")
     for line in _invitation(folder):
         print_line((f"  {line}", "cyan"))
+    print_line("In a browser, open ", (f"http://localhost:{ports.http}", "cyan"))
+    print_line(f"and sign in as {LOGIN} with the password {sample.password_of(LOGIN)}")
     print_line("Ctrl-C stops it.")
 
 

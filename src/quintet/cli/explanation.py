@@ -6,7 +6,6 @@ from quintet.admin.explain import SignInExplanation, Step
 from quintet.cli.documents import person_or_group
 from quintet.cli.groups import level_document, print_levels
 from quintet.cli.show import print_line, print_table, printable
-from quintet.directory import AccountState
 
 
 def explanation_document(found: SignInExplanation) -> dict[str, Any]:
@@ -16,7 +15,7 @@ def explanation_document(found: SignInExplanation) -> dict[str, Any]:
         "person": person_or_group(signed_in) if signed_in else None,
         "found": person_or_group(found.person) if found.person else None,
         "state": found.state.value if found.state else None,
-        "meaning": _outcome(found),
+        "meaning": found.outcome,
         "steps": [_step_document(step) for step in found.steps],
         "groups": [level_document(each) for each in found.groups],
         "card": list(found.card.fields) if found.card else None,
@@ -43,15 +42,7 @@ def print_explanation(found: SignInExplanation) -> None:
         print_line(f"Business card: {fields}")
     style = "green" if found.signed_in else "red"
     outcome = "succeeded" if found.signed_in else "failed"
-    print_line((f"Authentication {outcome}: ", style), printable(_outcome(found)))
-
-
-def _outcome(found: SignInExplanation) -> str:
-    if found.state is not None and (found.failure is None or not found.state.signs_in):
-        allowed = found.signed_in and not found.state.signs_in
-        return found.state.meaning + (" (QUINTET_ALLOW_EXPIRED_PASSWORDS=1)" if allowed else "")
-    reason = getattr(found.failure, "reason", "")
-    return reason or (str(found.failure) if found.failure else AccountState.ACTIVE.meaning)
+    print_line((f"Authentication {outcome}: ", style), printable(found.outcome))
 
 
 def _step_document(step: Step) -> dict[str, Any]:

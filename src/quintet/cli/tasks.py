@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from quintet.admin.explain import explain
+from quintet.admin.explain import SignInExplanation, explain
+from quintet.cards import Cards
 from quintet.cli.app import command
 from quintet.cli.context import run, settings_of
 from quintet.cli.documents import Document, kind_of, person_or_group
@@ -175,7 +176,7 @@ def members(
 
 
 def _explain(settings: Settings, name: str, password: Secret, *, as_json: bool) -> None:
-    found = run(explain(settings, name, password))
+    found = run(_explained(settings, name, password))
     if as_json:
         print_json(explanation_document(found))
     else:
@@ -184,6 +185,11 @@ def _explain(settings: Settings, name: str, password: Secret, *, as_json: bool) 
         raise typer.Exit(ExitCode.NO)
     if found.failure is not None:
         raise found.failure
+
+
+async def _explained(settings: Settings, name: str, password: Secret) -> SignInExplanation:
+    async with Directory(settings) as directory, Cards(settings) as cards:
+        return await explain(directory, cards, name, lambda: directory.authenticate(name, password.reveal()))
 
 
 async def _authenticate(settings: Settings, name: str, password: Secret) -> Person:

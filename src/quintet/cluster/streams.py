@@ -13,11 +13,11 @@ connection is up. It is sent as often as it takes, so the sender knows of a loss
 if too much waits.
 
 **Noticing.** What comes after a loss shows it. For the last message `SYNC` does: a sender tells how many
-messages it has sent, after a tick without any, and after each new connection. It has no number of its own,
-and is told again until Valkey has confirmed it.
+messages it has sent, at each tick for some time after the last one, and after each new connection. A reader
+that stood still for longer than that has lost its lease. It has no number of its own, so it may be lost.
 
-**After a loss**, `lost` is called, and everything that the two nodes share ends, at both. The sender leaves
-out a number so that the receiver notices, too. Then they go on. `gone` says that the other incarnation has
+**After a loss**, `lost` is called, and everything that the two nodes share ends, at both: a receiver that
+notices answers with an empty message, and a sender that knows leaves out a number. Then they go on. `gone` says that the other incarnation has
 no lease: nothing reaches it. If it has only lost it for a moment, the number that is left out tells it.
 
 **A new incarnation** of this node has a new stream, and has never talked with anyone.
@@ -78,6 +78,9 @@ MOST_WAITING: Final = 2_000
 MOST_PEERS: Final = 10_000
 """Incarnations whose numbers are remembered."""
 
+SYNCS: Final = 6
+"""Ticks for which a sender tells how many messages it has sent."""
+
 _MESSAGE: Final = b"\x01"
 _SYNC: Final = b"\x02"
 
@@ -97,15 +100,15 @@ class StreamEvents(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Peer:
-    """An incarnation of another node. Numbers count messages: `confirmed` by SYNC, `received` by this node.
+    """An incarnation of another node. Numbers count messages. `syncs` is how many SYNC are due.
 
     `shared` is whether there may be something to lose: anything was sent or received since it was gone.
     """
 
     node: Node
     sent: int = 0
-    confirmed: int = 0
     received: int = 0
+    syncs: int = 0
     shared: bool = True
     stalled: bool = False
     waiting: deque[tuple[int, bytes]] = field(default_factory=deque)
@@ -144,12 +147,7 @@ class NodeStreams:
         except UnencodableValueError:  # what this node made of what clients said
             self._lose(peer)
             return
-        peer.sent += 1
-        peer.waiting.append((peer.sent, body))
-        if len(peer.waiting) > MOST_WAITING:
-            self._lose(peer)
-        elif self._up and not peer.stalled:
-            self._append(peer, peer.sent, body)
+        self._put(peer, body)
 
     def gone(self, node: Node) -> None:
         """An incarnation has no lease any more."""
@@ -176,6 +174,7 @@ class NodeStreams:
         self._valkey.read_stream(self._stream(self._node))
         for peer in self._peers.values():
             if peer.shared:
+                peer.syncs = SYNCS
                 self._append_again(peer)
                 self._sync(peer)
 
@@ -190,7 +189,7 @@ class NodeStreams:
         for peer in self._peers.values():
             if peer.stalled:
                 self._append_again(peer)
-            if peer.shared and peer.confirmed != peer.sent and not peer.waiting:
+            if peer.shared and peer.syncs and not peer.waiting:
                 self._sync(peer)
 
     def entry(self, stream: str, entry_id: str, data: bytes) -> None:
@@ -213,22 +212,39 @@ class NodeStreams:
         if kind == _SYNC:
             if number > peer.received:
                 peer.received = number
-                self._events.lost(sender, gone=False)
+                self._notice(peer)
         elif number > peer.received:
             before, peer.received = peer.received, number
             if number > before + 1:
-                self._events.lost(sender, gone=False)
-            self._apply(sender, reader.rest())
+                self._notice(peer)
+            self._apply(peer, reader.rest())
 
-    def _apply(self, sender: Node, body: bytes) -> None:
+    def _apply(self, peer: _Peer, body: bytes) -> None:
+        if not body:
+            self._events.lost(peer.node, gone=False)
+            return
         try:
             message = decode_message(body)
         except (MalformedMessageError, UnknownMessageTypeError):  # of another version: it is as good as lost
-            self._events.lost(sender, gone=False)
+            self._notice(peer)
             return
-        self._events.arrived(sender, message)
+        self._events.arrived(peer.node, message)
+
+    def _notice(self, peer: _Peer) -> None:
+        """Something did not arrive."""
+        self._events.lost(peer.node, gone=False)
+        self._put(peer, b"")
 
     # What goes to Valkey
+
+    def _put(self, peer: _Peer, body: bytes) -> None:
+        peer.sent += 1
+        peer.syncs = SYNCS
+        peer.waiting.append((peer.sent, body))
+        if len(peer.waiting) > MOST_WAITING:
+            self._lose(peer)
+        elif self._up and not peer.stalled:
+            self._append(peer, peer.sent, body)
 
     def _append(self, peer: _Peer, number: int, body: bytes) -> None:
         self._call(peer, _MESSAGE, number, body, partial(self._appended, peer, number))
@@ -252,13 +268,13 @@ class NodeStreams:
             self._append(peer, number, body)
 
     def _sync(self, peer: _Peer) -> None:
-        self._call(peer, _SYNC, peer.sent, b"", partial(self._synced, peer, peer.sent))
+        self._call(peer, _SYNC, peer.sent, b"", partial(self._synced, peer))
 
-    def _synced(self, peer: _Peer, sent: int, reply: Reply | CallFailure) -> None:
+    def _synced(self, peer: _Peer, reply: Reply | CallFailure) -> None:
         if self._peers.get(peer.node.incarnation) is not peer:
             return
         if reply == b"OK":
-            peer.confirmed = max(peer.confirmed, sent)
+            peer.syncs = max(0, peer.syncs - 1)
         else:
             self._refused(peer, reply)
 
@@ -273,6 +289,7 @@ class NodeStreams:
         peer.waiting.clear()
         peer.stalled = False
         peer.sent += 1
+        peer.syncs = SYNCS
         self._events.lost(peer.node, gone=False)
 
     def _call(

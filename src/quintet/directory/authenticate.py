@@ -36,7 +36,7 @@ from quintet.directory.records import Person
 from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import Service
 from quintet.directory.snapshot import Server, Snapshot
-from quintet.directory.steps import tell_bind
+from quintet.directory.steps import tell_bind, tell_search
 from quintet.ldap import (
     DN,
     Connection,
@@ -241,10 +241,14 @@ async def _bind_and_read_back(
         return _suspicious(server, "the entry found is not below the base")
 
     async def read(connection: Connection, tree: bytes) -> Entry | None:
-        with suppress(NoSuchObject, InsufficientAccessRights):
-            asked = connection.search(found.dn, Scope.BASE, tree, person_attributes(settings), max_entries=1)
-            return next(iter((await asked).entries), None)
-        return None
+        asked = connection.search(found.dn, Scope.BASE, tree, person_attributes(settings), max_entries=1)
+        try:
+            answer = await asked
+        except (NoSuchObject, InsufficientAccessRights) as error:
+            tell_search(Service.AUTHENTICATE, server.label, found.dn, Scope.BASE, tree, error)
+            return None
+        tell_search(Service.AUTHENTICATE, server.label, found.dn, Scope.BASE, tree, answer)
+        return next(iter(answer.entries), None)
 
     async def read_back(connection: Connection, controls: tuple[Control, ...]) -> Person | AccountState | str:
         state = tell_bind(server.label, found.dn, controls)

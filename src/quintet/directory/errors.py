@@ -56,6 +56,11 @@ class DirectoryError(Exception):
         told = f"{place}: {self.message}" if place else self.message
         return f"{told}. {self.fix}" if self.fix else told
 
+    @property
+    def cause(self) -> str:
+        """The reason as one word of a closed set, for programs and for reports without names."""
+        return type(self).__name__
+
     def renewed(self) -> Self:
         """The same again: an exception that several callers get must not be one object."""
         return copy.copy(self)
@@ -134,6 +139,10 @@ class DirectoryUnavailableError(DirectoryError):
     why: UnreachableReason = UnreachableReason.NETWORK
     retry_in: float | None = None
 
+    @property
+    def cause(self) -> str:
+        return self.why.name
+
     @classmethod
     def because(
         cls,
@@ -159,6 +168,10 @@ class UntrustedServerError(DirectoryError):
     """No TLS connection that can be trusted. `explanation` tells the reason and the certificate at fault."""
 
     explanation: "Explanation | None" = None
+
+    @property
+    def cause(self) -> str:
+        return self.explanation.code if self.explanation else super().cause
 
 
 class UnencryptedBindError(DirectoryError):

@@ -118,7 +118,8 @@ class ConnectionStatus:
     """One connection, as an administrator asks about it.
 
     `reconnects` counts the connections that took the place of broken ones. `error` is why there is none, or
-    that a preferred host is down. `note` is what an administrator should know of one that serves.
+    that a preferred host is down; `cause` is its kind, a word of a closed set. `note` is what an
+    administrator should know of one that serves.
     """
 
     service: Service
@@ -135,6 +136,7 @@ class ConnectionStatus:
     reconnects: int
     error: str | None
     note: str | None = None
+    cause: str | None = None
 
     @property
     def failed(self) -> bool:

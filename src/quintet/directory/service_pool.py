@@ -129,6 +129,7 @@ class ServicePool:
             reconnects=status.reconnects,
             error=_told(error),
             note=bound.note if isinstance(bound, BoundConnection) else None,
+            cause=error.cause if error else None,
         )
 
 

@@ -90,6 +90,7 @@ class Server:
         self.person_base_key = canonical(settings.person_base)
         self._trace = trace
         self._told: set[str] = set()
+        self._over: Service | None = None
         self._group_classes = frozenset(name.lower().encode() for name in listed(settings.group_class))
         person_base, group_base = str(settings.person_base), str(settings.group_base)
         person_scope, group_scope = settings.person_scope, settings.group_scope
@@ -114,7 +115,7 @@ class Server:
         """
         outcomes = await self._searchers[service].find_all([search.query(tree) for search, tree in asked])
         for (search, tree), outcome in zip(asked, outcomes, strict=True):
-            tell_search(service, self.label, search.base, search.scope, tree, outcome)
+            tell_search(service, self.label, search.base, search.scope, tree, outcome, self._over)
         return [
             FoundEntries(outcome.entries)
             if type(outcome) is SearchResult
@@ -160,7 +161,7 @@ class Server:
             (PreparedRead(filter, attributes).query(str(dn)),)
         )
         tree = filter if isinstance(filter, bytes) else filter.encode()
-        tell_search(service, self.label, str(dn), Scope.BASE, tree, outcome)
+        tell_search(service, self.label, str(dn), Scope.BASE, tree, outcome, self._over)
         return _entry_or_raise(outcome)
 
     async def read_each(self, service: Service, read: PreparedRead, dns: Sequence[str]) -> list[Entry | None]:
@@ -168,10 +169,11 @@ class Server:
         outcomes = await self._searchers[service].find_all([read.query(dn) for dn in dns])
         return [None if _is_refusal(outcome) else _entry_or_raise(outcome) for outcome in outcomes]
 
-    def over(self, service: Service, searcher: Searcher) -> "Server":
-        """This server, with the searches of the service sent through something else than its pool."""
+    def over(self, service: Service, searcher: Searcher, connection: Service) -> "Server":
+        """This server, with the searches of the service sent over a connection of another service."""
         other = copy.copy(self)
         other._searchers = {service: searcher}  # noqa: SLF001  # a copy of our own
+        other._over = connection  # noqa: SLF001
         return other
 
     def is_group_entry(self, entry: Entry) -> bool:

@@ -20,7 +20,8 @@ from quintet.ldap.messages import decode_filter
 class Searched:
     """A search. `entries` are the DNs that it found; `error` is why there is no answer, or not all of it.
 
-    `scope` is LDAP's number (RFC 4511 section 4.5.1.2).
+    `scope` is LDAP's number (RFC 4511 section 4.5.1.2). `over` is the service whose connection was used, None
+    for the service's own.
     """
 
     service: Service
@@ -30,6 +31,7 @@ class Searched:
     filter: str
     entries: tuple[str, ...] = ()
     error: LdapError | None = None
+    over: Service | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,13 @@ def watch(watcher: Watcher) -> Iterator[None]:
 
 
 def tell_search(
-    service: Service, server: str, base: str, scope: int, tree: bytes, outcome: SearchResult | LdapError
+    service: Service,
+    server: str,
+    base: str,
+    scope: int,
+    tree: bytes,
+    outcome: SearchResult | LdapError,
+    over: Service | None = None,
 ) -> None:
     """A search was answered, or was not. `tree` is the filter in BER."""
     if (watcher := _watcher.get()) is None:
@@ -69,7 +77,7 @@ def tell_search(
     error = outcome if isinstance(outcome, LdapError) else None
     result = getattr(outcome, "partial", None) if error is not None else outcome
     dns = tuple(entry.dn for entry in result.entries) if isinstance(result, SearchResult) else ()
-    watcher(Searched(service, server, base, scope, _text(tree), dns, error))
+    watcher(Searched(service, server, base, scope, _text(tree), dns, error, over))
 
 
 def tell_bind(server: str, dn: str, answer: ResultError | Sequence[Control]) -> AccountState:

@@ -124,10 +124,11 @@ async def _read_as(
     """Groups and attributes as the person sees them; nothing where the server refuses."""
     try:
         searcher = ConnectionSearcher(connection)
-        groups = await levels_at(server.over(_GROUPS, searcher), person.dn)
+        groups = await levels_at(server.over(_GROUPS, searcher, Service.AUTHENTICATE), person.dn)
         entry = None
         if attributes:
-            entry = await server.over(_LOOKUPS, searcher).read(_LOOKUPS, person.dn, ANY_ENTRY, attributes)
+            bound = server.over(_LOOKUPS, searcher, Service.AUTHENTICATE)
+            entry = await bound.read(_LOOKUPS, person.dn, ANY_ENTRY, attributes)
     except (ResultError, ClientLimitError) as error:
         server.warn_once(Service.AUTHENTICATE, f"users may not read their own groups: {error}")
         return []

@@ -35,6 +35,7 @@ from quintet.tls import StoreError, TlsSettingsError
 if TYPE_CHECKING:
     from quintet.runtime.cluster import Cluster
     from quintet.runtime.sametime_port import SametimePort
+    from quintet.runtime.tracing import Tracing
     from quintet.web.serving import Metrics
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ RECONNECT_EVERY = 30.0
 """Seconds between two attempts to open connections that are down."""
 
 _FIRST_ATTEMPT = 10.0
+_TRACES_TO = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PORT = "sametime"
 
 
@@ -75,7 +77,10 @@ class Application:
         self.cards = Cards(self._connections)
         self.cluster: Cluster | None = None
         self.sametime: SametimePort | None = None
+        self.rejection = ""
+        """Why new settings are not in use; empty when none were rejected."""
         self.requests: dict[str, RequestHandler] = {
+            "reload": self._reload,
             "limits": self._list_limits,
             "clear-limits": self._clear_limits,
         }
@@ -103,17 +108,20 @@ class Application:
                 settings = await asyncio.to_thread(load, self.folder, self._environ)
                 found = _fingerprints(settings)
                 if (settings, found) == (self.settings, self._fingerprints):
+                    self.rejection = ""
                     return True
                 for renew in self.renewers:
                     await asyncio.to_thread(renew, settings)
                 prepared = await self.sametime.prepare(settings) if self.sametime else None
                 await self._connections.reload(settings)
             except SettingsError as error:
+                self.rejection = str(error)
                 self.events.problems(error.problems)
                 self.events.settings_rejected("the new settings have errors")
                 return False
             except (UnencryptedBindError, StoreError, TlsSettingsError, OSError) as error:
-                self.events.settings_rejected(str(error))
+                self.rejection = str(error)
+                self.events.settings_rejected(self.rejection)
                 return False
             if _ports(settings) != _ports(self.settings):
                 self.events.log.warning("changed addresses and ports take effect after a restart")
@@ -121,7 +129,7 @@ class Application:
                 self.events.log.warning(
                     "some changed settings of Sametime clients take effect after a restart"
                 )
-            self.settings, self._fingerprints = settings, found
+            self.settings, self._fingerprints, self.rejection = settings, found, ""
             self._apply(settings)
             self.events.log.info("new settings", protection=self.directory.protection.name.lower())
             return True
@@ -134,6 +142,12 @@ class Application:
         protection = self.directory.protection.name.lower()
         sametime = self.sametime.status() if self.sametime else None
         return Running(os.getpid(), str(self.folder), protection, self.connections(), sametime)
+
+    async def _reload(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Reload, and open what is down."""
+        applied = await self.reload()
+        await self.connect()
+        return {"applied": applied, "reason": self.rejection}
 
     async def _list_limits(self, _: dict[str, Any]) -> list[dict[str, Any]]:
         """The failed sign-ins that count, for the status socket."""
@@ -210,7 +224,8 @@ async def serve(
             if application is not None:
                 await stack.enter_async_context(_status_socket(application, environ))
                 await stack.enter_async_context(_cluster(application))
-                http = await stack.enter_async_context(_http(application))
+                tracing = await stack.enter_async_context(_tracing(application, environ))
+                http = await stack.enter_async_context(_http(application, tracing))
                 await _first_attempt(application, stop)
                 await stack.enter_async_context(_sametime(application, http))
                 if http is not None:
@@ -314,6 +329,29 @@ async def _status_socket(application: Application, environ: Mapping[str, str]) -
 
 
 @asynccontextmanager
+async def _tracing(application: Application, environ: Mapping[str, str]) -> "AsyncIterator[Tracing | None]":
+    """Traces where an endpoint for them is set; nothing of them is imported where none is."""
+    if not any(map(environ.get, _TRACES_TO)) or environ.get("OTEL_SDK_DISABLED", "").casefold() == "true":
+        yield None
+        return
+    from quintet.runtime.tracing import TracingUnavailableError, open_tracing  # noqa: PLC0415  # an extra
+
+    try:
+        tracing = open_tracing()
+    except TracingUnavailableError as error:
+        application.events.log.warning(
+            "no traces: install quintet[otel], or unset the endpoint for traces", reason=str(error)
+        )
+        yield None
+        return
+    application.listeners.append(tracing)
+    try:
+        yield tracing
+    finally:
+        await asyncio.to_thread(tracing.close)
+
+
+@asynccontextmanager
 async def _cluster(application: Application) -> AsyncIterator[None]:
     """Connect to what this server shares with others, where it does. Raises what `Cluster.open` does."""
     settings = application.settings.cluster
@@ -328,7 +366,7 @@ async def _cluster(application: Application) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
+async def _http(application: Application, tracing: "Tracing | None") -> "AsyncIterator[Metrics | None]":
     """Serve HTTP where a port is set; yields the metrics, None without HTTP. Raises PortError."""
     web = application.settings.web
     if not (web.port or web.metrics_port):
@@ -352,12 +390,15 @@ async def _http(application: Application) -> "AsyncIterator[Metrics | None]":
         tokens=Tokens(database),
         attempts=application.attempts,
         observe=metrics.observe,
+        requests=application.requests,
+        rejected=lambda: application.rejection,
         presence=lambda: application.sametime and CommunityPresence(application.sametime.server),
     )
+    application.listeners.append(site.activity)
     if application.settings.sametime.port:
         metrics.vital.add(_PORT)
         metrics.parts[_PORT] = lambda: "" if application.sametime else "not listening"
-    async with serving(site, metrics) as found:
+    async with serving(site, metrics, *((tracing.around,) if tracing else ())) as found:
         application.renewers.append(lambda settings: found.renew(settings.web))
         limits = application.settings.sametime.limits
         application.drains.append(lambda: found.drain(limits.closing_seconds))

@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, final
 
 from quintet.config import ServerLimits
@@ -82,7 +83,7 @@ from quintet.sametime.trace import (
     TurnedAway,
     UnencryptedClientsAllowed,
 )
-from quintet.sametime.viewers import PresenceChanged, PresenceViewer
+from quintet.sametime.viewers import PresenceViewer
 from quintet.sametime.watched_groups import WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
@@ -152,6 +153,8 @@ class SametimeServer:
             Node.start(settings.node), settings.sign_ins, _presence_limits(limits), _conference_limits(limits)
         )
         self._context = context = ServerContext(settings, directory, self._community, self.tell)
+        self.view_presence = partial(PresenceViewer, context)
+        """What the user with an ID may see of others."""
         storage = StorageLimits(limits.value_size, limits.values)
         self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back, self._value_saved)
         self.on_value_saved: Callable[[StoredChange], None] | None = None
@@ -295,10 +298,6 @@ class SametimeServer:
         await self._context.close()
         await self._names.close()
         await self._keeper.close()
-
-    def view_presence(self, user_id: str, changed: PresenceChanged) -> PresenceViewer:
-        """What the user with this ID may see of others, for as long as it is not closed."""
-        return PresenceViewer(self._context, user_id, changed)
 
     # For administrators
 

@@ -128,11 +128,16 @@ def _postgresql(url: URL, folder: Path) -> tuple[URL, DatabaseTls | None]:
 
 def _are_here(hosts: Sequence[str]) -> bool:
     """Whether all hosts are Unix sockets or loopback addresses."""
-    return all(each.startswith("/") or each == "localhost" or _is_loopback(each) for each in hosts)
+    return all(each.startswith("/") or _is_loopback(each) for each in hosts)
 
 
 def _is_loopback(host: str) -> bool:
+    """`host` may have a port: 127.0.0.1:5432, [::1]:5432."""
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
     try:
-        return ip_address(host).is_loopback
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

@@ -55,6 +55,7 @@ _IDLE_SECONDS: Final = 10
 _STATEMENT_SECONDS: Final = 5.0
 _MIGRATION_SECONDS: Final = 300.0
 _NOTHING_STORED: Final = frozenset({"25006", "42501", "53100"})  # read-only, no right to, disk full
+_REJECTED: Final = frozenset({"22", "23"})  # classes: data exception, integrity constraint violation
 _SQLITE_NOTHING_STORED: Final = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
 _FAILURES: Final = (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -180,10 +181,12 @@ def _engine(address: DatabaseAddress, **options: Any) -> AsyncEngine:
         return create_async_engine(url, connect_args={"timeout": _STATEMENT_SECONDS}, **options)
 
     async def connect(*_: Any, **__: Any) -> Any:
+        # In a thread: to read all CA certificates of a system takes a tenth of a second.
+        context = await asyncio.to_thread(address.tls.context) if address.tls else False
         connection = await asyncpg.connect(
             address.location,
             timeout=_STATEMENT_SECONDS,
-            ssl=address.tls.context() if address.tls else False,
+            ssl=context,
             server_settings={"application_name": "quintet"},
         )
         await connection.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
@@ -237,9 +240,10 @@ def _upgrade(connection: Connection, scripts: ScriptDirectory, shown: str) -> No
 def _kind_of(error: BaseException) -> type[StorageError]:
     original = getattr(error, "orig", None) or error
     sqlite = getattr(original, "sqlite_errorcode", 0) & 0xFF  # without the extended part
-    if getattr(original, "sqlstate", None) in _NOTHING_STORED or sqlite in _SQLITE_NOTHING_STORED:
+    state = getattr(original, "sqlstate", None) or ""
+    if state in _NOTHING_STORED or sqlite in _SQLITE_NOTHING_STORED:
         return StorageReadOnlyError
-    if isinstance(error, DataError | IntegrityError):
+    if isinstance(error, DataError | IntegrityError) or state[:2] in _REJECTED:
         return RejectedValueError
     return StorageUnavailableError
 

@@ -4,13 +4,11 @@ Callers sign in with `POST /session` and keep its cookie; programs show a bearer
 that changes something must come from our own origin. Everything but a public business card needs one of them.
 """
 
-import time
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -26,16 +24,13 @@ from quintet.web.accounts import (
     ident_of,
     sign_in,
 )
+from quintet.web.admin_api import add_administration
 from quintet.web.bearer import shown_token
 from quintet.web.documents import (
     CardDocument,
-    ConnectionDocument,
-    ConnectionsDocument,
     GroupDocument,
     GroupsDocument,
     MembersDocument,
-    OpenSessionDocument,
-    OpenSessionsDocument,
     PageDocument,
     PersonDocument,
     ProblemDocument,
@@ -43,7 +38,7 @@ from quintet.web.documents import (
     SessionDocument,
     SignInDocument,
 )
-from quintet.web.problem import MEDIA_TYPE, problem, problem_of
+from quintet.web.problem import MEDIA_TYPE, ProblemError, problem, problem_of
 from quintet.web.security import client_of, is_same_origin, may_sign_in_here, set_session_cookies
 from quintet.web.sessions import WebSession
 from quintet.web.site import Site
@@ -54,18 +49,10 @@ Handle = Annotated[str, Path(min_length=1, max_length=LONGEST_HANDLE, pattern=r"
 Name = Annotated[str, Query(min_length=1, max_length=LONGEST_NAME)]
 
 
-class _ProblemError(Exception):
-    """Ends a request with this answer."""
-
-    def __init__(self, answer: JSONResponse) -> None:
-        super().__init__(answer.status_code)
-        self.answer = answer
-
-
 def _demand(token: BearerToken, scope: TokenScope) -> None:
     if scope not in token.scopes:
         headers = {"www-authenticate": f'Bearer error="insufficient_scope", scope="{scope.value}"'}
-        raise _ProblemError(problem(403, code="insufficient-scope", headers=headers))
+        raise ProblemError(problem(403, code="insufficient-scope", headers=headers))
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -88,12 +75,12 @@ def make_api(site: Site) -> FastAPI:
 
     async def within_limits(caller: str) -> None:
         if not await site.limits.may_ask(caller):
-            raise _ProblemError(problem(429, code="too-many-requests", headers={"retry-after": "60"}))
+            raise ProblemError(problem(429, code="too-many-requests", headers={"retry-after": "60"}))
 
     async def signed_in(request: Request) -> WebSession:
         session = await current_session(site, request)
         if session is None:
-            raise _ProblemError(problem(401, code="not-signed-in"))
+            raise ProblemError(problem(401, code="not-signed-in"))
         await within_limits(session.key)
         return session
 
@@ -104,7 +91,7 @@ def make_api(site: Site) -> FastAPI:
             return None
         client = client_of(request, site.web)
         if not may_sign_in_here(client, site.web):
-            raise _ProblemError(
+            raise ProblemError(
                 problem(403, "tokens are accepted over HTTPS only", code="unencrypted-connection")
             )
         await within_limits(f"bearer {network_of(client.address)}")
@@ -112,10 +99,10 @@ def make_api(site: Site) -> FastAPI:
             token = await site.tokens.find(text)
         except StorageError:
             detail = "the database can't be reached at the moment"
-            raise _ProblemError(problem(503, detail, code="database-unavailable")) from None
+            raise ProblemError(problem(503, detail, code="database-unavailable")) from None
         if token is None:
             headers = {"www-authenticate": 'Bearer error="invalid_token"'}
-            raise _ProblemError(problem(401, code="invalid-token", headers=headers))
+            raise ProblemError(problem(401, code="invalid-token", headers=headers))
         return token
 
     async def reader(request: Request) -> WebSession | None:
@@ -132,23 +119,22 @@ def make_api(site: Site) -> FastAPI:
         if token is not None:
             _demand(token, TokenScope.ADMIN)
         elif not (await signed_in(request)).administrator:
-            raise _ProblemError(problem(403, code="not-an-administrator"))
+            raise ProblemError(problem(403, code="not-an-administrator"))
 
     async def from_here(request: Request) -> None:
         if not is_same_origin(request, site.web):
-            raise _ProblemError(
+            raise ProblemError(
                 problem(403, "send the header Origin with the URL of this server", code="cross-site")
             )
 
     by_user = [Depends(reader)]
-    by_administrator = [Depends(administrator)]
 
     @api.post("/session", status_code=201, dependencies=[Depends(from_here)])
     async def begin_session(request: Request, response: Response, given: SignInDocument) -> SessionDocument:
         """Sign in. The answer sets the session's cookie."""
         client = client_of(request, site.web)
         if not may_sign_in_here(client, site.web):
-            raise _ProblemError(
+            raise ProblemError(
                 problem(403, "passwords are accepted over HTTPS only", code="unencrypted-connection")
             )
         ident, session = await sign_in(site, request, given.name, given.password.get_secret_value())
@@ -229,37 +215,13 @@ def make_api(site: Site) -> FastAPI:
         """One page of the level below `dn`, or of the top."""
         return PageDocument.of(await site.directory.browse(dn, page_size=_PAGE_SIZE, token=page))
 
-    @api.get("/connections", dependencies=by_administrator)
-    async def connections() -> ConnectionsDocument:
-        """The connections to the directory, for administrators."""
-        rows = (*site.directory.status(), *site.cards.status())
-        return ConnectionsDocument(
-            protection=site.directory.protection.name.lower(),
-            connections=[ConnectionDocument.of(row) for row in rows],
-        )
-
-    @api.get("/sessions", dependencies=by_administrator)
-    async def sessions() -> OpenSessionsDocument:
-        """Who is signed in over HTTP, for administrators."""
-        now = time.monotonic()
-        return OpenSessionsDocument(
-            sessions=[
-                OpenSessionDocument(
-                    person=PersonDocument.of(each.person),
-                    administrator=each.administrator,
-                    began=now - each.began,
-                    used=now - each.used,
-                )
-                for each in site.sessions.all()
-            ]
-        )
-
+    add_administration(api, site, administrator=administrator, from_here=from_here, program=program)
     return _documented(api)
 
 
 def _add_handlers(api: FastAPI) -> None:
-    @api.exception_handler(_ProblemError)
-    async def _(_: Request, error: _ProblemError) -> Response:
+    @api.exception_handler(ProblemError)
+    async def _(_: Request, error: ProblemError) -> Response:
         return error.answer
 
     @api.exception_handler(DirectoryError)

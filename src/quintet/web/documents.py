@@ -5,15 +5,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from quintet.cards import Card
-from quintet.directory import ConnectionStatus, Container, Group, Membership, Page, Person, Resolution
+from quintet.directory import Container, Group, Membership, Page, Person, Resolution
 from quintet.web.accounts import LONGEST_NAME, handle_of
 from quintet.web.links import photo_path
 from quintet.web.sessions import WebSession
 
-_LONGEST_PASSWORD = 4096
+LONGEST_PASSWORD = 4096
 
 
-class _Document(BaseModel):
+class Document(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -27,12 +27,12 @@ class ProblemDocument(BaseModel):
     detail: str | None = None
 
 
-class SignInDocument(_Document):
+class SignInDocument(Document):
     name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
-    password: Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST_PASSWORD)]
+    password: Annotated[SecretStr, Field(min_length=1, max_length=LONGEST_PASSWORD)]
 
 
-class PersonDocument(_Document):
+class PersonDocument(Document):
     kind: Literal["person"] = "person"
     handle: str
     id: str
@@ -53,7 +53,7 @@ class PersonDocument(_Document):
         )
 
 
-class GroupDocument(_Document):
+class GroupDocument(Document):
     kind: Literal["group"] = "group"
     handle: str
     id: str
@@ -66,7 +66,7 @@ class GroupDocument(_Document):
         return cls(handle=handle_of(group.id), id=group.id, dn=group.dn, name=group.name, server=group.server)
 
 
-class ContainerDocument(_Document):
+class ContainerDocument(Document):
     """A level to browse: its `dn` is the `dn` of the next request."""
 
     kind: Literal["container"] = "container"
@@ -89,7 +89,7 @@ def record_of(record: Person | Group | Container) -> PersonDocument | GroupDocum
             return ContainerDocument(dn=record.dn, name=record.name, server=record.server)
 
 
-class SessionDocument(_Document):
+class SessionDocument(Document):
     person: PersonDocument
     administrator: bool
 
@@ -98,7 +98,7 @@ class SessionDocument(_Document):
         return cls(person=PersonDocument.of(session.person), administrator=session.administrator)
 
 
-class ResolutionDocument(_Document):
+class ResolutionDocument(Document):
     """`complete` is false when a server could not be asked or the list was cut (`truncated`)."""
 
     matches: list[Match]
@@ -115,7 +115,7 @@ class ResolutionDocument(_Document):
         return cls(matches=matches, exact=found.exact, complete=found.complete, truncated=found.truncated)
 
 
-class CardDocument(_Document):
+class CardDocument(Document):
     """`fields` by Detail Id; a photo is fetched from the path `photo`."""
 
     handle: str
@@ -133,11 +133,11 @@ class CardDocument(_Document):
         )
 
 
-class GroupsDocument(_Document):
+class GroupsDocument(Document):
     groups: list[GroupDocument]
 
 
-class PageDocument(_Document):
+class PageDocument(Document):
     """One page of one level. `next` is the `page` of the request for the page after it."""
 
     entries: list[Record]
@@ -149,7 +149,7 @@ class PageDocument(_Document):
         return cls(entries=[record_of(each) for each in page.entries], next=page.next, complete=page.complete)
 
 
-class MembersDocument(_Document):
+class MembersDocument(Document):
     """People in the group and in the groups inside it. `missing` are members that the directory lacks."""
 
     group: GroupDocument
@@ -167,57 +167,3 @@ class MembersDocument(_Document):
             missing=list(found.missing),
             truncated=found.truncated,
         )
-
-
-class ConnectionDocument(_Document):
-    """One connection, as `quintet connections` prints it."""
-
-    task: str
-    server: str
-    address: str
-    encrypted: bool
-    tls_version: str | None
-    cipher: str | None
-    certificate_expires: str | None
-    bound_as: str | None
-    state: str
-    operations: int
-    in_flight: int
-    reconnects: int
-    error: str | None
-
-    @classmethod
-    def of(cls, row: ConnectionStatus) -> "ConnectionDocument":
-        return cls(
-            task=row.service.value,
-            server=row.server,
-            address=row.address,
-            encrypted=row.encrypted,
-            tls_version=row.tls_version,
-            cipher=row.cipher,
-            certificate_expires=row.certificate.expires if row.certificate else None,
-            bound_as=row.bound_as,
-            state=row.state.value,
-            operations=row.operations,
-            in_flight=row.in_flight,
-            reconnects=row.reconnects,
-            error=row.error,
-        )
-
-
-class ConnectionsDocument(_Document):
-    protection: str
-    connections: list[ConnectionDocument]
-
-
-class OpenSessionDocument(_Document):
-    """Times are seconds before now."""
-
-    person: PersonDocument
-    administrator: bool
-    began: float
-    used: float
-
-
-class OpenSessionsDocument(_Document):
-    sessions: list[OpenSessionDocument]

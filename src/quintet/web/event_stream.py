@@ -100,8 +100,15 @@ class EventStream(EventSourceResponse):
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         yield format_sse_event(retry=random.randint(*_RECONNECT))  # noqa: S311  # spreads load, no secret
+        now = asyncio.get_running_loop().time
+        check_at = now() + KEEP_ALIVE
         while not self._ended:
-            if self._snapshot_due:
+            if now() >= check_at:  # also where events never cease
+                if not await self._may_go_on():
+                    return
+                check_at = now() + KEEP_ALIVE
+                yield KEEPALIVE_COMMENT
+            elif self._snapshot_due:
                 self._snapshot_due = False
                 yield _encoded("snapshot", self._snapshot())
             elif self._waiting:
@@ -109,12 +116,8 @@ class EventStream(EventSourceResponse):
             else:
                 self._wake.clear()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(KEEP_ALIVE):
+                    async with asyncio.timeout_at(check_at):
                         await self._wake.wait()
-                        continue
-                if not await self._may_go_on():
-                    return
-                yield KEEPALIVE_COMMENT
 
 
 Subscribe = Callable[[EventStream], AbstractContextManager[object]]

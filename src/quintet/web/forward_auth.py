@@ -66,7 +66,7 @@ _POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancest
 _log = structlog.get_logger()
 
 
-class _RefusedError(Exception):
+class AccessRefusedError(Exception):
     """The person may not use the application. `reason` is for the log, `message` for the person."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -115,7 +115,7 @@ async def _judged(request: Request, site: Site) -> Response | None:
     try:
         person = await _person(request, site, application)
         return None if person is None else _accepted(application, person)
-    except _RefusedError as error:
+    except AccessRefusedError as error:
         _log.warning("access refused", application=application.name, reason=error.reason)
         return _refusal(site, error.message)
 
@@ -136,7 +136,7 @@ async def _basic(request: Request, site: Site, header: str) -> VerifiedPerson | 
         return None
     client = client_of(request, site.web)
     if not may_sign_in_here(client, site.web):
-        raise _RefusedError("a password came over an unencrypted connection", _FAULT)
+        raise AccessRefusedError("a password came over an unencrypted connection", _FAULT)
     try:
         return await site.pairs.check(
             *pair,
@@ -147,11 +147,11 @@ async def _basic(request: Request, site: Site, header: str) -> VerifiedPerson | 
     except AuthenticationError:
         return None
     except TooManyAttemptsError:
-        raise _RefusedError(
+        raise AccessRefusedError(
             "too many attempts to sign in", "Too many attempts. Wait a few minutes."
         ) from None
     except DirectoryError:
-        raise _RefusedError("the directory can't be reached", _FAULT) from None
+        raise AccessRefusedError("the directory can't be reached", _FAULT) from None
 
 
 def _pair(header: str) -> tuple[str, str] | None:
@@ -168,32 +168,47 @@ def _pair(header: str) -> tuple[str, str] | None:
 
 def _accepted(application: ApplicationSettings, verified: VerifiedPerson) -> Response | None:
     """200 with the headers, for somebody who may use the application; None for who must sign in again."""
+    headers = remote_headers(application, verified)
+    if headers is None:
+        return None
+    answer = Response()
+    answer.raw_headers += headers
+    return answer
+
+
+def remote_headers(
+    application: ApplicationSettings, verified: VerifiedPerson
+) -> list[tuple[bytes, bytes]] | None:
+    """What the application is told of the person; None for who must sign in again.
+
+    Raises AccessRefusedError.
+    """
     if verified.groups is None:
-        raise _RefusedError(
+        raise AccessRefusedError(
             "groups and attributes did not come over an encrypted connection, so nothing is granted by them"
             " (QUINTET_ALLOW_UNENCRYPTED_GROUPS)",
             _FAULT,
         )
     if application.required and not any(_in(each, application.required) for each in verified.groups):
-        raise _RefusedError("the person is in none of the required groups", _NOT_A_MEMBER)
+        raise AccessRefusedError("the person is in none of the required groups", _NOT_A_MEMBER)
     values = verified.attributes.get(application.user_attribute)
     if values is None:  # the settings were changed after this sign-in
         return None
     headers = _headers(application, verified, _user(application, values))
     if sum(len(name) + len(value) for name, value in headers) > LARGEST:
-        raise _RefusedError(f"the Remote headers have more than {LARGEST} bytes", _FAULT)
-    answer = Response()
-    answer.raw_headers += headers
-    return answer
+        raise AccessRefusedError(f"the Remote headers have more than {LARGEST} bytes", _FAULT)
+    return headers
 
 
 def _user(application: ApplicationSettings, values: Sequence[str]) -> str:
     """The value of `Remote-User`: one, and one that arrives as it is. Else two people could become one."""
     attribute = application.user_attribute
     if len(values) != 1:
-        raise _RefusedError(f"the entry has {len(values)} values of {attribute}, and must have one", _FAULT)
+        raise AccessRefusedError(
+            f"the entry has {len(values)} values of {attribute}, and must have one", _FAULT
+        )
     if not values[0] or values[0] != _clean(values[0]) or "\ufffd" in values[0]:
-        raise _RefusedError(f"{attribute} has characters or blanks that no header can have", _FAULT)
+        raise AccessRefusedError(f"{attribute} has characters or blanks that no header can have", _FAULT)
     return values[0]
 
 

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any, final
-from urllib.parse import parse_qs
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -34,6 +33,7 @@ from quintet.web.accounts import (
     ident_of,
     sign_in,
 )
+from quintet.web.connections_page import connection_routes
 from quintet.web.documents import (
     ContainerDocument,
     GroupDocument,
@@ -53,7 +53,9 @@ from quintet.web.security import (
     cookie_of,
     form_cookie,
     form_cookie_name,
+    form_fields,
     is_same_origin,
+    is_same_secret,
     may_sign_in_here,
     set_session_cookies,
 )
@@ -65,9 +67,11 @@ _LONGEST_QUERY = 256
 _TINTS = 6
 _WRONG = "The name or the password is wrong."
 _LABELS = {"MailAddress": "Mail", "Telephone": "Telephone", "Title": "Title"}
-_SCRIPT = "text/javascript; charset=utf-8"
+_STYLE, _SCRIPT = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 _STATIC = {
-    "style.css": "text/css; charset=utf-8",
+    "style.css": _STYLE,
+    "connections.css": _STYLE,
+    "connections.js": _SCRIPT,
     "search.js": _SCRIPT,
     "presence.js": _SCRIPT,
     "icon.svg": "image/svg+xml",
@@ -92,6 +96,7 @@ def page_routes(site: Site) -> list[BaseRoute]:
         Route("/sign-out", pages.sign_out, methods=["POST"]),
     ]
     routes += presence_routes(site)
+    routes += pages.for_administrators()
     return [*routes, *(Route(f"/static/{name}", _static(name, kind)) for name, kind in _STATIC.items())]
 
 
@@ -109,12 +114,7 @@ class _FormTokens:
         return hmac.digest(self._secret, cookie.encode(errors="replace"), "sha256").hex()
 
     def is_good(self, token: str, cookie: str) -> bool:
-        return bool(cookie) and _same(token, self.token_for(cookie))
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two secrets are equal, in a time that does not say where they differ."""
-    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
+        return bool(cookie) and is_same_secret(token, self.token_for(cookie))
 
 
 @final
@@ -129,11 +129,14 @@ class _Pages:
         )
         self._templates.filters |= {"initials": _initials, "tint": _tint, "level": _level_name}
 
-    def guarded(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    def for_administrators(self) -> list[BaseRoute]:
+        return connection_routes(self._site, self.guarded, self._page, self._message)
+
+    def guarded(self, page: Page, *, of_people: bool = True) -> Callable[[Request], Awaitable[Response]]:
         """The page for those who are signed in; others are sent to sign in."""
 
         async def endpoint(request: Request) -> Response:
-            if not self._site.web.people_pages:
+            if of_people and not self._site.web.people_pages:
                 return problem(404)
             session = await current_session(self._site, request)
             if session is None:
@@ -172,7 +175,7 @@ class _Pages:
             return problem(404)
         if not is_same_origin(request, web) or not may_sign_in_here(client, web):
             return self._sign_in_page(request, 403, message="The form was sent from another page. Try again.")
-        form = await _form(request)
+        form = await form_fields(request)
         if not self._form_tokens.is_good(form.get("token", ""), self._form_cookie(request)):
             return self._sign_in_page(request, 403, message="The form is too old. Try again.")
         name, password, back = (form.get(each, "") for each in ("name", "password", "return"))
@@ -180,7 +183,7 @@ class _Pages:
         if not name.strip() or len(name.encode(errors="replace")) > LONGEST_NAME:
             return self._sign_in_page(request, 401, message=_WRONG, back=back)
         try:
-            ident, _ = await sign_in(self._site, request, name, password)
+            ident, session = await sign_in(self._site, request, name, password)
         except AuthenticationError:
             return self._sign_in_page(request, 401, name, _WRONG, back)
         except TooManyAttemptsError as error:
@@ -191,7 +194,8 @@ class _Pages:
             return self._sign_in_page(
                 request, 503, name, "The directory can’t be reached. Try again later.", back
             )
-        answer = RedirectResponse(back or "/", 303)
+        home = "/connections" if session.administrator and not web.people_pages else "/"
+        answer = RedirectResponse(back or home, 303)
         set_session_cookies(answer.headers, ident, web, secure=client.secure)
         return answer
 
@@ -199,8 +203,8 @@ class _Pages:
         web = self._site.web
         session = await current_session(self._site, request)
         if session is not None:
-            form = await _form(request)
-            good = _same(form.get("token", ""), session.form_token)
+            form = await form_fields(request)
+            good = is_same_secret(form.get("token", ""), session.form_token)
             if not (good and is_same_origin(request, web)):
                 return self._message(session, 403, "Not signed out", "Use the button of this page.")
             if form.get("everywhere"):
@@ -230,9 +234,17 @@ class _Pages:
         dn, token = request.query_params.get("dn", ""), request.query_params.get("page") or None
         page = await self._site.directory.browse(dn or None, page_size=_PAGE_SIZE, token=token)
         found = PageDocument.of(page)
+        servers = self._site.settings().servers
+        bases = [base for each in servers for base in (each.person_base, each.group_base)]
         presence = await self._presence(session, found.entries)
         return self._page(
-            "browse.html", session, here="browse", dn=dn, trail=_trail(dn), found=found, presence=presence
+            "browse.html",
+            session,
+            here="browse",
+            dn=dn,
+            trail=_trail(dn, bases),
+            found=found,
+            presence=presence,
         )
 
     async def person(self, request: Request, session: WebSession) -> Response:
@@ -299,8 +311,8 @@ class _Pages:
 
     @property
     def _may_sign_in(self) -> bool:
-        """Whether there is a page for signing in: for the people pages, or for other applications."""
-        return self._site.web.people_pages or bool(self._site.web.applications)
+        """Whether there is a page for signing in: for people, administrators, or other applications."""
+        return self._site.web.people_pages or self._site.web.grants
 
     def _sign_in_page(
         self, request: Request, status: int, name: str = "", message: str = "", back: str = ""
@@ -377,18 +389,18 @@ def _tint(name: str) -> int:
 
 def _level_name(dn: str) -> str:
     """What a level is called whose entry has no other name than its DN."""
-    trail = _trail(dn)
+    trail = _trail(dn, [DN(())])
     return trail[-1][0] if trail else dn
 
 
-def _trail(dn: str) -> list[tuple[str, str]]:
-    """The levels above and with `dn`, from the top: name and DN of each."""
+def _trail(dn: str, bases: Iterable[DN]) -> list[tuple[str, str]]:
+    """The levels above and with `dn` that can be opened, from the top: name and DN of each."""
     try:
         rdns = DN.parse(dn).rdns
     except DNSyntaxError:
         return []
-    levels = [(str(rdns[nth][0][1]), str(DN(rdns[nth:]))) for nth in range(len(rdns))]
-    return levels[::-1]
+    levels = [DN(rdns[nth:]) for nth in reversed(range(len(rdns)))]
+    return [(str(each.rdn[0][1]), str(each)) for each in levels if any(each.is_under(base) for base in bases)]
 
 
 def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
@@ -398,13 +410,3 @@ def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
         return Response(content, headers={"content-type": kind, "cache-control": "public, max-age=3600"})
 
     return endpoint
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of an HTML form, the first of repeated ones; the guard bounds the body."""
-    body = (await request.body()).decode("latin-1")
-    try:
-        fields = parse_qs(body, keep_blank_values=True, errors="strict", max_num_fields=10)
-    except ValueError:
-        return {}
-    return {name: values[0] for name, values in fields.items()}

@@ -30,6 +30,14 @@ _OF_ERRORS: dict[type[DirectoryError], tuple[int, str, str]] = {
 }
 
 
+class ProblemError(Exception):
+    """Ends a request with this answer."""
+
+    def __init__(self, answer: JSONResponse) -> None:
+        super().__init__(answer.status_code)
+        self.answer = answer
+
+
 def problem(
     status: int, detail: str | None = None, *, code: str = "", headers: dict[str, str] | None = None
 ) -> JSONResponse:

@@ -8,16 +8,18 @@ plain answer.
 import asyncio
 import contextlib
 import functools
+import hmac
 import ipaddress
 import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import final
+from urllib.parse import parse_qs
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet.config import Network, WebSettings
@@ -129,6 +131,24 @@ def is_same_origin(request: HTTPConnection, settings: WebSettings) -> bool:
     if site is not None:
         return site == "same-origin"
     return len(origins) == 1 and origins[0].casefold() == origin_of(request, settings)
+
+
+# Forms.
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """The fields of an HTML form, the first of repeated ones; the guard bounds the body."""
+    body = (await request.body()).decode("latin-1")
+    try:
+        fields = parse_qs(body, keep_blank_values=True, errors="strict", max_num_fields=10)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in fields.items()}
+
+
+def is_same_secret(one: str, other: str) -> bool:
+    """Whether two secrets are equal, in a time that does not say where they differ."""
+    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
 
 
 # The session's cookie.

@@ -1,15 +1,18 @@
 """The listeners of the HTTP front, as the settings say: the interface of the package for who starts it."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+
+from starlette.types import ASGIApp
 
 from quintet.config import WebSettings
 from quintet.tls import RenewableContext
 from quintet.web.app import make_app
 from quintet.web.bearer import Tokens
-from quintet.web.monitoring import Metrics, Phase, make_monitoring_app
+from quintet.web.monitoring import METHODS, Metrics, Phase, make_monitoring_app, route_of
 from quintet.web.presence import Availability, PresenceState, PresenceView
 from quintet.web.security import is_trusted_proxy
 from quintet.web.server import Listener, listening
@@ -17,6 +20,7 @@ from quintet.web.sessions import Sessions
 from quintet.web.site import Site
 
 __all__ = [
+    "METHODS",
     "Availability",
     "Listening",
     "Metrics",
@@ -26,8 +30,12 @@ __all__ = [
     "Sessions",
     "Site",
     "Tokens",
+    "route_of",
     "serving",
 ]
+
+
+Around = Callable[[ASGIApp], ASGIApp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +59,10 @@ class Listening:
 
 
 @asynccontextmanager
-async def serving(site: Site, metrics: Metrics) -> AsyncIterator[Listening]:
-    """Serve while the context is open. Raises PortError; `StoreError` and `TlsSettingsError` for HTTPS.
+async def serving(site: Site, metrics: Metrics, *around: Around) -> AsyncIterator[Listening]:
+    """Serve while the context is open, with what stands `around` the application.
+
+    Raises PortError; `StoreError` and `TlsSettingsError` for HTTPS.
 
     Health checks answer from the beginning to the very end, and are red until the caller says otherwise in
     `metrics.phase`, and again as soon as the context ends.
@@ -72,7 +82,7 @@ async def serving(site: Site, metrics: Metrics) -> AsyncIterator[Listening]:
                 tls = await asyncio.to_thread(RenewableContext, web.tls)
             listener = await stack.enter_async_context(
                 listening(
-                    make_app(site),
+                    functools.reduce(lambda app, each: each(app), around, make_app(site)),
                     web.address,
                     web.port,
                     "QUINTET_HTTP_PORT",

@@ -52,6 +52,11 @@ class WebSession:
     def person(self) -> Person:
         return self.verified.person
 
+    @property
+    def public_id(self) -> str:
+        """What administrators name the session by. Neither the ID nor `key` can be told from it."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:24]
+
 
 @final
 class Sessions:

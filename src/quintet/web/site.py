@@ -1,8 +1,8 @@
 """What every part of the HTTP front is given: the directory, the cards, the settings, the sessions."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
 from limits import parse
 from limits.aio.storage import MemoryStorage
@@ -11,12 +11,15 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from quintet.cards import ANONYMOUS, AUTHENTICATED, Cards, ids_in_set
 from quintet.config import CardSettings, Detail, Settings, WebSettings
 from quintet.directory import Directory, LocalAttempts, SignInAttempts
+from quintet.web.activity import Activity
 from quintet.web.bearer import Tokens
 from quintet.web.event_stream import EventStreams
 from quintet.web.presence import PresenceSource
 from quintet.web.remembered import RememberedPairs
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions
+
+RequestHandler = Callable[[dict[str, Any]], Awaitable[Any]]
 
 PICTURES = ("Photo", "PhotoURL", "ImagePath")
 """The Detail Ids that show a picture (config 5.4)."""
@@ -45,7 +48,9 @@ class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
     `attempts` limits failed sign-ins, together with those at other ports. `observe` gets path, method, status
-    and seconds of every request. `presence` returns that of the community port, None while there is none.
+    and seconds of every request. `activity` counts LDAP operations, where it is told them. `requests` are
+    what the running server does for administrators, as at its status socket; `rejected` says why new settings
+    are not in use. `presence` returns that of the community port, None while there is none.
     """
 
     directory: Directory
@@ -57,6 +62,9 @@ class Site:
     pairs: RememberedPairs = field(default_factory=RememberedPairs)
     tokens: Tokens | None = None
     observe: Observe | None = None
+    activity: Activity = field(default_factory=Activity)
+    requests: Mapping[str, RequestHandler] = field(default_factory=dict)
+    rejected: Callable[[], str] = str
     streams: EventStreams = field(default_factory=EventStreams)
     presence: Callable[[], PresenceSource | None] = lambda: None
 

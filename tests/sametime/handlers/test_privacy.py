@@ -1,6 +1,8 @@
 """Privacy lists: stored, in force before LOGIN_ACK, and not weakened by what clients send at sign-in."""
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.services.im import ImOpening
 from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, ValueStore, VersionedValue
+from quintet.sametime.store_keeper import StoredChange, StoreKeeper
 from quintet.sametime.trace import PrivacyKept
 from quintet.sametime.wire.blocks import VISIBLE_TO_ALL, PrivacyInfo, UserItem
 from quintet.sametime.wire.messages import LoginAck, SetPrivacyDenied, SetPrivacyList
@@ -135,3 +138,40 @@ async def test_a_stored_list_that_is_damaged_hides_the_user(people: FakeDirector
 def test_what_was_never_stored_hides_nobody() -> None:
     assert stored_privacy(None) == VersionedPrivacy(0, VISIBLE_TO_ALL)
     assert stored_privacy(VersionedValue(NOT_ALICE.encode(), 4)) == VersionedPrivacy(4, NOT_ALICE)
+
+
+async def test_a_list_that_is_stored_at_another_node_is_in_force_here(
+    people: FakeDirectory, tmp_path: Path
+) -> None:
+    async with running(people, tmp_path) as one, running(people, tmp_path) as other:
+        one.on_value_saved = other.value_changed
+        first, second = await signed_in(one, "bob"), await signed_in(other, "bob")
+        await set_privacy(first, NOT_ALICE)
+        await second.until(lambda: second.messages(SetPrivacyList))
+        assert second.messages(SetPrivacyList) == [SetPrivacyList(NOT_ALICE)]
+        assert not other._community.presence.can_see(user_id("alice"), user_id("bob"))
+        for each in (first, second):
+            await each.close()
+
+
+async def test_a_list_that_changes_during_a_sign_in_is_in_force_from_its_beginning(
+    people: FakeDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sign-in read it, then another node stored a stricter one and said so, then the session begins."""
+    async with running(people, tmp_path) as server:
+        store = await ValueStore.open(DatabaseAddress.parse("", tmp_path))
+        saved = await store.save(user_id("bob"), PRIVACY_LIST, NOT_ALICE.encode())
+        await store.close()
+        read = StoreKeeper.load
+
+        async def read_too_early(keeper: StoreKeeper, name: str, keys: Collection[int]) -> Any:
+            found = await read(keeper, name, keys)
+            return found if tuple(keys) == (PRIVACY_LIST,) else {}
+
+        monkeypatch.setattr(StoreKeeper, "load", read_too_early)
+        server.value_changed(StoredChange(user_id("bob"), PRIVACY_LIST, saved.version))
+        bob = await signed_in(server, "bob")
+        assert not server._community.presence.can_see(user_id("alice"), user_id("bob"))
+        await bob.until(lambda: bob.messages(SetPrivacyList))
+        assert bob.messages(SetPrivacyList) == [SetPrivacyList(NOT_ALICE)]
+        await bob.close()

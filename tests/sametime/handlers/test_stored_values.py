@@ -21,7 +21,8 @@ from quintet.sametime.services.storage import (
     decode_response,
     value_of,
 )
-from quintet.sametime.storage import CONTACT_LIST, DatabaseAddress, ValueStore
+from quintet.sametime.storage import CONTACT_LIST, DatabaseAddress, StorageUnavailableError, ValueStore
+from quintet.sametime.store_keeper import StoredChange
 from quintet.sametime.trace import ServiceRefused, StorageChanged, StorageState, ValueSaved
 from quintet.sametime.wire.messages import ChannelDestroy, SenseService
 from support.community_directory import FakeDirectory, user_id
@@ -294,4 +295,102 @@ async def test_people_who_are_signed_in_stay_so_while_the_database_is_away(
     await alice.settle()
     assert [each.user_id for each in server.sessions()] == [user_id("alice")]
     for each in (alice, bob):
+        await each.close()
+
+
+@pytest.mark.real
+async def test_a_standby_shows_lists_and_a_save_waits_until_it_is_the_primary(
+    people: FakeDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres
+) -> None:
+    monkeypatch.setattr("quintet.sametime.store_keeper._CHECK_EVERY", 0.1)
+    url = postgres.new_database()
+    await store_list(DatabaseAddress.parse(url, tmp_path))
+    with postgres.standby() as standby:
+        address = DatabaseAddress.parse(url.replace(f":{postgres.port}/", f":{standby.port}/"), tmp_path)
+        async with running(people, tmp_path, database=address) as server:
+            assert server.database_state is StorageState.READ_ONLY
+            alice, channel = await opened(server)
+            assert (await load(alice, channel, CONTACT_LIST)).values == (StoredValue(0, LIST),)
+            request = SaveValues(4, (StoredValue(CONTACT_LIST, OTHER),))
+            before = len(alice.sent(channel))
+            alice.client.send(channel, request.TYPE, request.encode())
+            await alice.settle()
+            assert len(alice.sent(channel)) == before
+            await asyncio.to_thread(standby.promote)
+            await alice.until(lambda: len(alice.sent(channel)) > before)
+            answer = alice.sent(channel)[-1]
+            assert decode_response(answer.type, answer.data) == ValuesSaved(4)
+            assert server.counter.count(StorageChanged, state=StorageState.UNAVAILABLE) == 0
+            await alice.close()
+        assert await stored_list(address) == OTHER
+
+
+@pytest.mark.real
+async def test_a_server_that_hangs_at_the_start_keeps_nothing_but_storage_from_working(
+    people: FakeDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quintet.sametime.store_keeper._START_WAITS", 0.1)
+    monkeypatch.setattr("quintet.sametime.store_keeper._CHECK_EVERY", 0.1)
+    with Postgres() as postgres:
+        address = DatabaseAddress.parse(postgres.new_database(), tmp_path)
+        with postgres.frozen():
+            server_of_the_test = running(people, tmp_path, database=address)
+            server = await server_of_the_test.__aenter__()
+            alice = await signed_in(server, "alice")
+            assert await refused(alice) == ReasonCode.SERVICE_NOT_SUPPORTED
+        await alice.until_closed()
+        again, channel = await opened(server)
+        assert (await load(again, channel, CONTACT_LIST)).code == ReasonCode.NO_SUCH_ELEMENT
+        for each in (alice, again):
+            await each.close()
+        await server_of_the_test.__aexit__(None, None, None)
+
+
+@pytest.mark.real
+async def test_a_save_that_never_succeeds_is_given_up_however_often_the_database_seems_to_be_back(
+    people: FakeDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quintet.sametime.store_keeper._CHECK_EVERY", 0.01)
+    monkeypatch.setattr("quintet.sametime.handlers.stored_values._SAVE_WAITS", 0.3)
+
+    async def fail(*_: object, **__: object) -> None:
+        raise StorageUnavailableError("this value alone fails")
+
+    async with running(people, tmp_path) as server:
+        alice, channel = await opened(server)
+        await load(alice, channel, CONTACT_LIST)
+        monkeypatch.setattr(ValueStore, "save", fail)
+        assert await save(alice, channel, CONTACT_LIST, LIST) == ReasonCode.SERVER_NOT_RESPONDING
+        await alice.close()
+
+
+# Other nodes
+
+
+async def test_a_save_at_another_node_reaches_the_sessions_that_did_not_load_yet(
+    people: FakeDirectory, tmp_path: Path
+) -> None:
+    async with running(people, tmp_path) as one, running(people, tmp_path) as other:
+        one.on_value_saved = other.value_changed
+        first, channel = await opened(one)
+        await load(first, channel, CONTACT_LIST)
+        second, late = await opened(other)
+        await save(first, channel, CONTACT_LIST, LIST)
+        assert (await load(second, late, CONTACT_LIST)).values == (StoredValue(0, LIST),)
+        for each in (first, second):
+            await each.close()
+
+
+async def test_each_change_is_told_to_other_nodes_with_the_current_version(server: SametimeServer) -> None:
+    told = list[StoredChange]()
+    server.on_value_saved = told.append
+    alice, channel = await opened(server)
+    second, other = await opened(server)
+    for client, number in ((alice, channel), (second, other)):
+        await load(client, number, CONTACT_LIST)
+    for client, number, value in ((alice, channel, OTHER), (alice, channel, OTHER), (second, other, THIRD)):
+        await save(client, number, CONTACT_LIST, value)
+    assert [each.version for each in told] == [1, 3]
+    assert {(each.user_id, each.key) for each in told} == {(user_id("alice"), CONTACT_LIST)}
+    for each in (alice, second):
         await each.close()

@@ -85,6 +85,53 @@ def test_any_text_is_merged_to_what_merges_to_itself(base: str, theirs: str, min
     assert merge_contact_lists(merged, merged, merged) == merged
 
 
+def lines(contact_list: str) -> set[tuple[str, str]]:
+    """Each contact's line, by its group."""
+    return {(group, contact) for group, contacts in parsed(contact_list).items() for contact in contacts}
+
+
+@given(groups, groups, groups)
+def test_a_line_that_either_side_added_is_never_lost_and_one_that_was_removed_is_gone(
+    base: Groups, theirs: Groups, mine: Groups
+) -> None:
+    old, stored, new = (lines(text(each)) for each in (base, theirs, mine))
+    merged = lines(merge_contact_lists(text(base), text(theirs), text(mine)))
+    assert (stored - old) | (new - old) <= merged
+    untouched = {
+        (group, contact)
+        for group, contact in old
+        if base[group][contact] == theirs.get(group, {}).get(contact)
+    }
+    assert not (untouched - new) & merged, "one side removed it, the other did not touch it"
+    assert merged <= old | stored | new
+
+
+@given(groups, groups, groups)
+def test_what_both_sides_did_not_both_change_is_the_same_in_either_order(
+    base: Groups, theirs: Groups, mine: Groups
+) -> None:
+    one = parsed(merge_contact_lists(text(base), text(theirs), text(mine)))
+    other = parsed(merge_contact_lists(text(base), text(mine), text(theirs)))
+    assert one.keys() == other.keys()
+    for group, contacts in one.items():
+        assert contacts.keys() == other[group].keys()
+        for contact, name in contacts.items():
+            old, stored, new = (each.get(group, {}).get(contact) for each in (base, theirs, mine))
+            if old in (stored, new) or stored == new:
+                assert name == other[group][contact]
+
+
+@given(groups, groups, groups)
+def test_a_merge_that_is_made_again_changes_nothing(base: Groups, theirs: Groups, mine: Groups) -> None:
+    merged = merge_contact_lists(text(base), text(theirs), text(mine))
+    assert merge_contact_lists(text(mine), merged, text(mine)) == merged
+    assert merge_contact_lists(text(theirs), text(theirs), merged) == merged or parsed(merged) == parsed(
+        merge_contact_lists(text(theirs), text(theirs), merged)
+    )
+    again = merge_contact_lists(text(base), merged, text(mine))
+    assert parsed(again) == parsed(merged)
+
+
 def test_an_alias_and_the_state_of_a_group_are_changed_by_either_side() -> None:
     base = "G Work2 Work O\r\nU uid=a1:: A,\r\nU uid=b1:: B,\r\n"
     theirs = base.replace("A,", "A,boss")

@@ -1,6 +1,7 @@
 """Values with versions, on SQLite and on PostgreSQL."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -19,6 +20,7 @@ from quintet.sametime.storage import (
     VersionedValue,
     VersionOrigin,
 )
+from quintet.storage import RejectedValueError
 
 ALICE = "uid=alice,ou=people,dc=example,dc=org"
 BOB = "uid=bob,ou=people,dc=example,dc=org"
@@ -277,6 +279,14 @@ async def test_two_nodes_share_one_database(store: ValueStore, address: Database
         assert await current(other, ALICE) == contact_list("bob", "carol", "dave")
     finally:
         await other.close()
+
+
+async def test_an_id_that_the_database_does_not_take_does_not_make_it_unavailable(store: ValueStore) -> None:
+    """PostgreSQL takes no NUL. What one user can't store must not keep all others from storing."""
+    with suppress(RejectedValueError):
+        await store.save("uid=a\0b", TEXTS, b"x")
+    await store.check_saving()
+    assert await store.user_id(ALICE) is None, "the check leaves nothing"
 
 
 async def test_ids_of_any_length_and_bytes_are_kept(store: ValueStore) -> None:

@@ -68,18 +68,19 @@ function hear({ live, people, ask, signedOut, tab, shows }) {
   if (people) update(people);
   if (shows) stream?.show(tab, shows);
   if (ask) tell();
-  if (live !== undefined) {
+  if (live === false) warning ??= setTimeout(() => notice.replaceChildren("Presence is not up to date. Connecting…"), PATIENCE);
+  else if (live || signedOut) {
     clearTimeout(warning);
-    if (live) notice.replaceChildren();
-    else warning = setTimeout(() => notice.replaceChildren("Presence is not up to date. Connecting…"), PATIENCE);
+    warning = undefined;
+    notice.replaceChildren(...(signedOut ? ["You are signed out. ", signIn()] : []));
   }
-  if (signedOut) {
-    clearTimeout(warning);
-    const link = document.createElement("a");
-    link.href = "/sign-in";
-    link.textContent = "Sign in";
-    notice.replaceChildren("You are signed out. ", link);
-  }
+}
+
+function signIn() {
+  const link = document.createElement("a");
+  link.href = "/sign-in";
+  link.textContent = "Sign in";
+  return link;
 }
 
 function update(people) {

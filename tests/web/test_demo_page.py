@@ -1,0 +1,66 @@
+"""The page with which `quintet demo` ends: a newcomer opens it, signs in, and finds people quickly."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from support.command import at_terminal
+
+pytestmark = pytest.mark.real
+
+WITHIN = 150  # milliseconds, from the request for results to results on the screen
+_SHOWN_AFTER = """async (query) => {
+  const input = document.querySelector("#q"), original = window.fetch;
+  let asked;
+  window.fetch = (...given) => {
+    if (given[0].startsWith("/results")) asked = performance.now();
+    return original(...given);
+  };
+  const shown = new Promise((resolve) =>
+    document.addEventListener("quintet:results", () => requestAnimationFrame(resolve), { once: true }));
+  input.value = query;
+  input.dispatchEvent(new Event("input"));
+  await shown;
+  window.fetch = original;
+  return performance.now() - asked;
+}"""
+_INVITATION = re.compile(r"open (\S+)\s+and sign in as (\w+) with the password (\S+)\s+Ctrl-C stops it\.$")
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Browser) -> Iterator[Page]:
+    """Signed in with what the demo prints last."""
+    with at_terminal("demo") as terminal:
+        terminal.until("Ctrl-C stops it.", 60)
+        last = "\n".join(line.strip() for line in terminal.lines if line.strip())
+        told = re.search(
+            r"open (\S+)\s+and sign in as (\w+) with the password (\S+)\s+Ctrl-C stops it\.$", last
+        )
+        assert told, last
+        url, name, password = told.groups()
+        context = chromium.new_context(base_url=url)
+        page = context.new_page()
+        page.goto("/")
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        yield page
+        context.close()
+        terminal.interrupt()
+        assert terminal.end() == 130
+
+
+def test_a_newcomer_signs_in_and_sees_a_card(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Find people and groups")).to_be_visible()
+    page.get_by_role("searchbox").press_sequentially("jj")
+    page.get_by_role("link", name="Jones").first.click()
+    expect(page.get_by_role("article")).to_contain_text("Offline")
+
+
+def test_results_are_on_the_screen_within_150_ms(page: Page) -> None:
+    """The fastest of a few, since other tests use the same processors."""
+    page.goto("/")
+    took = [page.evaluate(_SHOWN_AFTER, query) for query in ("jo", "ma", "sc", "team", "an", "li", "john")]
+    assert min(took) <= WITHIN
