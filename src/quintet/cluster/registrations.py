@@ -172,7 +172,7 @@ class Registrations:
 
     def compare(self, view: UserView, number: int, known: Collection[str]) -> None:
         """These sessions were in Valkey at the call with this number."""
-        for session in tuple(view.local - set(known)):
+        for session in sorted(view.local - set(known)):
             local = self._local[session]
             if local.registered and not local.busy and local.sent < number:
                 self._register_again(local)

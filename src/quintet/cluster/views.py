@@ -194,7 +194,7 @@ class Views:
         """A sign-in of the user does not wait any more."""
         view.signing_in -= 1
         if not view.signing_in:
-            for session in tuple(view.leaving):
+            for session in sorted(view.leaving):
                 self._hide(view, session)
 
     # What happens to this node
