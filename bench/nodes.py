@@ -24,6 +24,7 @@ from processes import OrderedProcess
 from rich.console import Console
 from server import bench_slapd, process_seconds
 
+from support.postgres import Postgres
 from support.redis_server import RedisServer
 from support.slapd import Slapd
 
@@ -165,7 +166,7 @@ def _measure(cluster: Cluster, size: Size, tell: Callable[[str], None]) -> dict[
     if held:
         found["redis_memory"] = (cluster.info()["used_memory"] - held["used_memory"]) / size.sessions
 
-    for where, node in {"within": 0, "between": other}.items():
+    for where, node in (("within", 0), *((("between", other),) if other else ())):
         own, its = slices[0], slices[node]
         pairs = [(own[each], its[PAIRS + each]) for each in range(PAIRS)]
         for in_a_turn in (1, BURST):
@@ -212,11 +213,16 @@ def _counts(key: str) -> bool:
 def _cluster(slapd: Slapd, count: int) -> Iterator[Cluster]:
     """So many nodes; for 0 a server on its own."""
     with contextlib.ExitStack() as stack:
-        redis, pid, config = None, 0, {}
+        redis, pid = None, 0
+        config = {"QUINTET_HTTP_PORT": "0", "QUINTET_METRICS_PORT": "0"}
         if count:
             redis = stack.enter_context(RedisServer())
             pid = redis.pid
-            config = {"QUINTET_CLUSTER": redis.url, "QUINTET_CLUSTER_KEY_FILE": str(_key_file(redis.folder))}
+            config |= {
+                "QUINTET_CLUSTER": redis.url,
+                "QUINTET_CLUSTER_KEY_FILE": str(_key_file(redis.folder)),
+                "QUINTET_DATABASE": stack.enter_context(Postgres()).new_database(),
+            }
         names: list[Mapping[str, str]] = [
             config | {"QUINTET_NODE": f"node-{nth}"} for nth in range(max(1, count))
         ]

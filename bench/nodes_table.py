@@ -112,7 +112,7 @@ def _costs(result: Row) -> str:
             f"{found['node_memory'] / _KIB:.1f}",
             f"{found['redis_memory'] / _KIB:.2f}" if "redis_memory" in found else "",
             *(
-                f"{found[key]['cpu_us']:,.0f}"
+                f"{found[key]['cpu_us']:,.0f}" if key in found else ""
                 for key in (
                     "sign_in",
                     "messages_10_within",

@@ -96,6 +96,7 @@ class _Parties:
             done = self._core.order(work, seconds=seconds, seed=seed)
             used = done.cpu
         else:
+            self._load.order(work, operations=2 * CALLERS, seed=seed)  # so that all connections are open
             used = self._web.ask()["cpu"]
             done = self._load.order(work, seconds=seconds, seed=seed)
             used = self._web.ask()["cpu"] - used

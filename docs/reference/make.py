@@ -28,6 +28,7 @@ FOLDER = Path(__file__).parent
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent.parent / "bench")]
 command_pages = import_module("command_pages")
 task_figures = import_module("figures")
+web_table = import_module("web_table")
 _MADE = "<!-- Made by script/docs from the code. Changes belong there. -->\n"
 
 
@@ -261,7 +262,8 @@ def readme() -> str:
     """The README, with the figures that `script/bench` measured last."""
     made = _figures(json.loads(MEASURED.read_text(encoding="utf-8")))
     text = _FIGURES.sub(lambda _: f"\n{made}\n\n", README.read_text(encoding="utf-8"))
-    return str(task_figures.fill(text, json.loads(TASKS.read_text(encoding="utf-8"))))
+    text = str(task_figures.fill(text, json.loads(TASKS.read_text(encoding="utf-8"))))
+    return str(web_table.fill(text, json.loads(WEB.read_text(encoding="utf-8"))))
 
 
 def _figures(result: dict[str, Any]) -> str:
@@ -296,7 +298,7 @@ def _ratios(name: str, result: dict[str, Any]) -> tuple[str, str]:
 
 ROOT = FOLDER.parent.parent
 README, MEASURED = ROOT / "README.md", ROOT / "bench" / "results.json"
-TASKS = ROOT / "bench" / "results-tasks.json"
+TASKS, WEB = (ROOT / "bench" / f"results-{name}.json" for name in ("tasks", "web"))
 PAGES: dict[Path, Callable[[], str]] = {
     FOLDER / "settings.md": settings,
     FOLDER / "commands.md": commands,

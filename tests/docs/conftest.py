@@ -14,10 +14,14 @@ from quintet.embedded import sample
 from quintet.sametime.storage import CONTACT_LIST, DatabaseAddress, ValueStore
 from quintet.tls import new_store, save_store
 from support import certs, keytool
+from support.balancer import NodePorts, configuration
 from support.folder import settings_folder
 from support.list_saver import encode
 from support.pages import Scene
 from support.postgres import Postgres
+from support.redis_server import RedisServer
+from support.server_process import free_ports
+from support.serving import free_port
 from support.slapd import Slapd
 
 STORE = "ldaptruststore.p12"
@@ -119,6 +123,38 @@ def two_servers(make_scene: MakeScene, make_slapd: Callable[..., Slapd], tmp_pat
         "sub.example:389": f"127.0.0.1:{second.port}",
     }
     return replace(scene, stands_for={**scene.stands_for, **names})
+
+
+@pytest.fixture
+def two_nodes(make_scene: MakeScene, tmp_path: Path) -> Iterator[Scene]:
+    """All is encrypted. There are Redis and PostgreSQL, and a second machine, which is a folder here."""
+    scene = make_scene("all", cards=True)
+    balanced = [NodePorts(*free_ports(3)) for _ in range(2)]
+    text = configuration((free_port(), free_port()), balanced)
+    (scene.folder / "haproxy.cfg").write_text(text, encoding="utf-8")
+    ports = (
+        "STI__Config__QUINTET_NODE=node-2",
+        f"STI__Debug__VPMX_PORT={balanced[1].sametime}",
+        f"STI__Config__QUINTET_HTTP_PORT={balanced[1].http}",
+        f"STI__Config__QUINTET_METRICS_PORT={balanced[1].metrics}",
+    )
+    environ = {
+        "STI__Debug__VPMX_PORT": str(balanced[0].sametime),
+        "STI__Config__QUINTET_HTTP_PORT": str(balanced[0].http),
+        "STI__Config__QUINTET_METRICS_PORT": str(balanced[0].metrics),
+        "STI__Config__QUINTET_ADDRESS": "127.0.0.1",
+        "STI__Config__QUINTET_NODE": "node-1",
+    }
+    with RedisServer() as redis, Postgres() as postgres:
+        here = {
+            "valkey-cli": f"redis-cli -p {redis.port}",
+            "127.0.0.1:6379": f"127.0.0.1:{redis.port}",
+            "postgresql://quintet:PASSWORD@127.0.0.1/quintet": postgres.new_database(),
+            "METRICS_ADDRESS=0.0.0.0": "METRICS_ADDRESS=127.0.0.1",
+            "scp -pr /etc/quintet node-2:/etc/quintet": f"cp -pr {scene.folder} {tmp_path}/node-2",
+            "ssh node-2 quintet": f"env {' '.join(ports)} quintet --config {tmp_path}/node-2",
+        }
+        yield replace(scene, stands_for={**scene.stands_for, **here}, environ=environ)
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ SCENES = {
     "docs/how-to/keep-data-in-postgresql.md": "lists_to_move",
     "docs/how-to/find-what-is-wrong.md": "encrypted",
     "docs/how-to/run-as-a-service.md": "encrypted",
+    "docs/how-to/run-several-nodes.md": "two_nodes",
     "docs/explanation/cost.md": "encrypted",
     "docs/tutorial/from-unencrypted-to-encrypted.md": "empty",
 }

@@ -61,7 +61,7 @@ class ClusterNodes:
     def _serve(self, name: str, folder: Path, port: int, config: dict[str, str]) -> Serving:
         if not folder.exists():
             settings_folder(folder, self._slapd)
-        return Serving(folder, **port_environ(port, QUINTET_NODE=name, **self._environ, **config))
+        return Serving(folder, **port_environ(port, QUINTET_NODE=name, **(self._environ | config)))
 
     def folder(self, name: str) -> Path:
         """Its settings."""

@@ -189,7 +189,7 @@ async def test_the_id_that_names_a_session_signs_nobody_in(web: Web, admin: http
 
 
 async def test_sessions_of_sametime_clients_are_listed_and_ended(web: Web) -> None:
-    ended = []
+    ended = list[str]()
     row = {
         "id": "s-1",
         "user_id": web.people["jgross"].id,

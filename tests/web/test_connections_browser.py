@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
@@ -62,7 +63,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def administrator(chromium: Browser, url: str, **options: object) -> Iterator[Page]:
+def administrator(chromium: Browser, url: str, **options: Any) -> Iterator[Page]:
     """The connections page of who has signed in; what the browser complains about fails the test."""
     context = chromium.new_context(base_url=url, **options)
     page = context.new_page()

@@ -230,7 +230,7 @@ class _Streamed:
             "client": ("127.0.0.1", 50_000),
             "server": ("127.0.0.1", 8080),
         }
-        self.task = asyncio.create_task(web.app(self.scope, self._receive, self._send))
+        self.task = asyncio.ensure_future(web.app(self.scope, self._receive, self._send))
 
     async def _receive(self) -> dict[str, object]:
         await self.gone.wait()

@@ -8,10 +8,12 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from starlette.routing import Route
 
 from quintet.embedded import sample
 from quintet.web.accounts import handle_of
 from quintet.web.links import mail_link, telephone_link
+from quintet.web.pages import page_routes
 from support import small
 from support.folder import settings_folder
 from support.slapd import Slapd
@@ -235,8 +237,19 @@ async def test_unknown_entries_are_pages_that_say_so(web: Web, browser: httpx.As
 
 
 async def test_the_pages_can_be_switched_off(web: Web) -> None:
+    """Every one of them, also for those who are signed in."""
+    routes = [each for each in page_routes(web.site) if isinstance(each, Route)]
+    paths = {
+        each.path.replace("{handle}", "YQ")
+        for each in routes
+        if "GET" in (each.methods or ()) and not each.path.startswith(("/static", "/connections"))
+    }
+    assert {"/", "/sign-in", "/browse", "/people/YQ", "/presence"} <= paths
     web.change(people_pages=False)
-    assert {(await web.client.get(path)).status_code for path in ("/", "/sign-in", "/browse")} == {404}
+    async with web.signed_in("jgross") as browser:
+        answers = {path: (await browser.get(path)).status_code for path in paths}
+        answers |= {path: (await web.client.get(path)).status_code for path in paths}
+    assert set(answers.values()) == {404}
 
 
 @pytest.mark.parametrize(

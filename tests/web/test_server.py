@@ -82,6 +82,28 @@ async def test_a_request_is_answered_with_the_headers_of_every_answer(port: int)
     assert b"server:" not in answer
 
 
+SMUGGLED = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"content-length: 5\r\ntransfer-encoding: chunked\r\n",
+        b"transfer-encoding: chunked\r\ncontent-length: 5\r\n",
+        b"content-length: 5\r\ncontent-length: 6\r\n",
+        b"content-length: +5\r\n",
+        b"content-length: 5, 5\r\n",
+        b"transfer-encoding: chunked, identity\r\n",
+        b"transfer-encoding : chunked\r\n",
+        b"transfer-encoding:\x0bchunked\r\n",
+    ],
+)
+async def test_a_body_whose_end_is_doubtful_is_refused_and_hides_no_request(port: int, lines: bytes) -> None:
+    answer = await exchange(port, b"POST / HTTP/1.1\r\nhost: localhost\r\n" + lines + b"\r\n" + SMUGGLED)
+    assert status(answer) == 400
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 async def test_a_head_without_an_end_is_refused_by_its_size(port: int) -> None:
     answer = await exchange(port, HEAD, *(b"a: " + b"b" * 8192 + b"\r\n" for _ in range(5)))
     assert status(answer) in (400, 431)

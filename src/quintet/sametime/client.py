@@ -37,7 +37,8 @@ class Client:
     `person` is None for anonymous users. `privacy` is the stored list, None if it could not be read.
     `hosted` has the handler of each channel that ends here, `links` and `conferences` the name of what each
     other channel belongs to; the maps beside them lead back to the channel. `awaited` has what opened a
-    channel about which other nodes are asked first. `tasks` counts which LDAP connections the client's
+    channel about which other nodes are asked first. A client that `is_moving` is to come back at another
+    node. `tasks` counts which LDAP connections the client's
     requests used.
     """
 
@@ -59,6 +60,7 @@ class Client:
     aware_keys: frozenset[int] = _NOTHING_WATCHED
     server_watched: AwareId | None = None
     privacy_was_set: bool = False
+    is_moving: bool = False
     in_flight: int = 0
     tasks: Counter[Service] = field(default_factory=Counter)
 

@@ -185,7 +185,7 @@ class SametimeServer:
         self._all_lost = asyncio.Event()
         self._to_flush: deque[ClientConnection] = deque()
         self._flushing: asyncio.Handle | None = None
-        self._joined = self._draining = False
+        self._joined = False
         self._listener: asyncio.Server | None = None
         self._housekeeping: asyncio.Task[None] | None = None
 
@@ -273,11 +273,7 @@ class SametimeServer:
         return self.settings == settings
 
     async def drain(self) -> None:
-        """Stop listening, and close all connections in random order over some seconds.
-
-        At other nodes the users are shown until they are there, or some time is over.
-        """
-        self._draining = self._joined
+        """Stop listening, and let all clients go in random order over some seconds."""
         if self._listener is not None:
             self._listener.close()
         if self._connections:
@@ -290,6 +286,7 @@ class SametimeServer:
         """Drain, and end."""
         await self.drain()
         for connection in tuple(self._connections):
+            self._let_go(connection)
             connection.abort()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
@@ -314,10 +311,7 @@ class SametimeServer:
         return await carry_out_everywhere(self._context, EndNamed(name))
 
     def let_go(self, share: float) -> int:
-        """Close a random share of the sessions over some seconds, and go on serving. How many.
-
-        Clients come back by themselves, to the node that a balancer chooses.
-        """
+        """Let a random share of the clients go over some seconds, and go on serving. How many."""
         clients = tuple(self._context.clients.values())
         chosen = random.sample(clients, math.ceil(len(clients) * share))
         self._close_slowly([client.connection for client in chosen])
@@ -484,7 +478,7 @@ class SametimeServer:
             handler.closed(client, channel)
         client.hosted.clear()
         client.awaited.clear()
-        community, moving = self._community, self._draining
+        community, moving = self._community, client.is_moving
         self._context.deliver(community.move(client.id) if moving else community.sign_out(client.id), None)
         for conference in tuple(client.conferences.values()):  # invitations that were not answered
             self._context.neighbours.confer(client.id, conference, None)
@@ -493,16 +487,23 @@ class SametimeServer:
         self.tell(SessionClosed(describe_reason(reason), client.connection.client_type, seconds))
 
     def _close_slowly(self, connections: list[ClientConnection]) -> float:
-        """Close connections in random order. Over how many seconds.
-
-        Clients are given no reason, so they come back by themselves (P101).
-        """
+        """Let clients go in random order. Over how many seconds."""
         loop = asyncio.get_running_loop()
         random.shuffle(connections)
         seconds = self._limits.closing_seconds(len(connections))
         for nth, connection in enumerate(connections):
-            loop.call_later(seconds * nth / len(connections), connection.close)
+            loop.call_later(seconds * nth / len(connections), self._let_go, connection)
         return seconds
+
+    def _let_go(self, connection: ClientConnection) -> None:
+        """Close a connection without giving the client a reason, so it comes back by itself (P101).
+
+        Where there are other nodes, the user is shown until then, or until some time is over.
+        """
+        client: Client | None = connection.client
+        if client is not None:
+            client.is_moving = self._joined
+        connection.close()
 
     # Looking after it
 

@@ -199,8 +199,11 @@ def verify_cookie_name(*, secure: bool) -> str:
 def set_session_cookies(headers: MutableHeaders, ident: str, settings: WebSettings, *, secure: bool) -> None:
     """Keep a session in the browser; with an empty ID, remove it.
 
-    The second cookie goes to other applications, which can do nothing with it but ask `/auth/verify`.
+    The second cookie goes to other applications, which can do nothing with it but ask `/auth/verify`. With
+    the cookies go the pages that the browser keeps; other cookies of the domain are not ours to clear.
     """
+    if not ident:
+        headers["clear-site-data"] = '"cache", "storage"'
     end = ("; Secure" if secure else "") + ("" if ident else "; Max-Age=0")
     usual = f"; Path=/; HttpOnly; SameSite=Lax{end}"
     domain = f"; Domain={settings.cookie_domain}" if settings.cookie_domain else ""
