@@ -78,7 +78,9 @@ def _options() -> argparse.Namespace:
         help="with --sametime or --nodes: fewer users and rounds, in some minutes",
     )
     parser.add_argument(
-        "--readme", action="store_true", help="with --sametime: write the tables into the README, too"
+        "--readme",
+        action="store_true",
+        help="with --sametime: write the tables into the README, too (with --nodes into scaling.md)",
     )
     parser.add_argument(
         "--faults",
