@@ -94,7 +94,7 @@ async def _session(directory: Directory, sessions: Sessions, name: str) -> tuple
     person = await directory.resolve_login(name)
     own = Group(group_dn(group(name)), group_dn(group(name)), group(name), person.server)
     verified = VerifiedPerson(person, (own,), {"uid": (name,)})
-    ident, _ = sessions.begin(name, verified, administrator=False)
+    ident, _ = await sessions.begin(name, verified, administrator=False)
     return name, ident, verify_id(ident)
 
 
