@@ -3,6 +3,7 @@
 import argparse
 import os
 from pathlib import Path
+from types import ModuleType
 
 import community
 import faults
@@ -41,11 +42,14 @@ def main() -> None:
         options.json = options.json or HERE / "results-sametime.json"
         community.run(options)
         return
-    measurement, name = searches, "results.json"
+    measurement: ModuleType = searches
+    name = "results.json"
     if options.tasks:
-        measurement, name = tasks, "results-tasks.json"
+        measurement = tasks
+        name = "results-tasks.json"
     elif options.web:
-        measurement, name = web, "results-web.json"
+        measurement = web
+        name = "results-web.json"
     options.rounds = options.rounds or measurement.ROUNDS
     options.json = options.json or HERE / name
     measurement.run(options)

@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from worker import Target
 
 from quintet.cards.cards import Cards
@@ -68,7 +69,11 @@ async def main() -> None:
         metrics = Metrics(lambda: (), sessions)
         site = Site(directory, cards, lambda: settings, sessions, observe=metrics.observe)
         cookies = [await _session(directory, sessions, uid(number)) for number in range(_SESSIONS)]
-        apps = {"quintet": make_app(site), "starlette": starlette_app(), "fastapi": fastapi_app()}
+        apps: dict[str, ASGIApp] = {
+            "quintet": make_app(site),
+            "starlette": starlette_app(),
+            "fastapi": fastapi_app(),
+        }
         ports = {
             name: (await stack.enter_async_context(listening(app, "127.0.0.1", 0, name))).port
             for name, app in apps.items()
