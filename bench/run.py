@@ -3,7 +3,7 @@
 import argparse
 import os
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import community
 import faults
@@ -15,6 +15,9 @@ from refusals import TRIES
 from startup import RUNS, WANTED, measure_startup
 
 import web
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 HERE = Path(__file__).parent
 

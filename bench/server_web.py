@@ -12,6 +12,7 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from people import GROUPS, group, group_dn, uid
@@ -19,7 +20,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 from worker import Target
 
 from quintet.cards.cards import Cards
@@ -33,6 +33,9 @@ from quintet.web.monitoring import Metrics
 from quintet.web.server import listening
 from quintet.web.sessions import Sessions, verify_id
 from quintet.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 SESSIONS = "sessions.json"
 """Beside the settings: the ports by name, and for each session the uid of its person and the two cookies."""
