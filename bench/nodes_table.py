@@ -83,7 +83,7 @@ def goals(result: Row) -> list[Line]:
     trips = round_trips(two)
     lines.append(
         Line(
-            "round trips to Redis for a sign-in",
+            "round trips to Redis for a sign-in, the first view and the first status included",
             number(trips),
             f"at most {MOST_ROUND_TRIPS:g}",
             trips <= 2.05,
