@@ -109,12 +109,6 @@ def test_the_settings_of_the_nodes_have_no_problems(compose: Path) -> None:
     assert {each["code"] for each in problems if each["severity"] != "note"} == set()
 
 
-@pytest.mark.real
-def test_the_rights_of_the_user_in_valkey_are_valid(compose: Path) -> None:
-    acl = (compose / "secrets" / "valkey.acl").read_text()
-    assert re.fullmatch(r"user default off\nuser quintet on >[0-9a-f]{48} .*~quintet:\* .*\n", acl)
-
-
 def test_images_have_exact_versions() -> None:
     images = [service["image"] for service in SERVICES.values()]
     images += [each["image"] for spec in pods().values() for each in spec["containers"]]

@@ -14,7 +14,7 @@ import pytest
 
 from quintet.runtime import ask_running
 from quintet.sametime.reason import ReasonCode
-from support.balancer import Balancer, NodePorts, balancer, load, configuration
+from support.balancer import Balancer, NodePorts, balancer, configuration, load
 from support.command import run_program
 from support.folder import settings_folder
 from support.sametime_client import SametimeClient

@@ -1,4 +1,4 @@
-"""Three `quintet serve` are one community, whichever of them clients of libmeanwhile are connected to."""
+"""Three `quintet serve` are one community: clients at different nodes see, talk, confer, keep their lists."""
 
 from collections.abc import Iterator
 from pathlib import Path
