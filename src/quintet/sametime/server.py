@@ -159,7 +159,10 @@ class SametimeServer:
         self._trace = trace
         self._limits = limits = settings.limits
         self._community = Community(
-            Node.start(settings.node), settings.sign_ins, _presence_limits(limits), _conference_limits(limits)
+            Node.start(settings.node),
+            settings.sign_ins,
+            _presence_limits(limits),
+            ConferenceLimits(limits.conferences, limits.conference_members),
         )
         self._context = context = ServerContext(settings, directory, self._community, self.tell)
         self.view_presence = partial(PresenceViewer, context)
@@ -586,10 +589,6 @@ def _presence_limits(limits: ServerLimits) -> PresenceLimits:
         limits.attributes,
         limits.attribute_size,
     )
-
-
-def _conference_limits(limits: ServerLimits) -> ConferenceLimits:
-    return ConferenceLimits(limits.conferences, limits.conference_members)
 
 
 def _abilities(settings: SametimeSettings) -> ServerAbilities:
