@@ -1,4 +1,4 @@
-"""Three `quintet serve` are one community: libmeanwhile clients at different nodes see, talk, confer, keep lists."""
+"""Three `quintet serve` are one community: clients at different nodes see, talk, confer, keep their lists."""
 
 import asyncio
 import re

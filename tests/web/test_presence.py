@@ -206,7 +206,7 @@ async def test_signing_out_ends_the_stream_and_no_other_opens(web: Web, communit
     async with web.signed_in("jgross") as browser:
         async with live(web, browser) as reader:
             await reader.event()
-            web.site.sessions.end_all_of(web.people["jgross"])
+            await web.site.sessions.end_all_of(web.people["jgross"])
             await reader.ended.wait()
         assert (await browser.get("/presence")).status_code == 401
         assert (await browser.head("/presence")).status_code == 401

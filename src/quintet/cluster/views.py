@@ -91,7 +91,7 @@ class UserView:
 
     `local` are the user's sessions here, `signing_in` how many of them wait: until that is decided, sessions
     that they may replace stay in view; they are `leaving`. `again` is whether to read once more when what is
-    being read is there. `latest` is the session that was active last, as other nodes know it.
+    being read is there.
     """
 
     digest: str
@@ -109,7 +109,6 @@ class UserView:
     buffer: list[Publication] = field(default_factory=list)
     foreign: dict[str, _Foreign] = field(default_factory=dict)
     leaving: set[str] = field(default_factory=set)
-    latest: str = ""
     privacy: VersionedPrivacy | None = None
     waiting: list[_Waits] = field(default_factory=list)
 
@@ -195,7 +194,7 @@ class Views:
         """A sign-in of the user does not wait any more."""
         view.signing_in -= 1
         if not view.signing_in:
-            for session in tuple(view.leaving):
+            for session in sorted(view.leaving):
                 self._hide(view, session)
 
     # What happens to this node

@@ -84,7 +84,7 @@ from quintet.sametime.trace import (
     UnencryptedClientsAllowed,
 )
 from quintet.sametime.viewers import PresenceViewer, find_users
-from quintet.sametime.watched_groups import WatchedGroups
+from quintet.sametime.watched_groups import GroupContents, WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
 
@@ -143,6 +143,7 @@ class SametimeServer:
         trace: SametimeTrace | None = None,
         attempts: SignInAttempts | None = None,
         validate_token: TokenValidator | None = None,
+        groups: GroupContents | None = None,
     ) -> None:
         self.settings = settings
         self.tls_context = tls_context
@@ -163,7 +164,7 @@ class SametimeServer:
         listed = bool(settings.domains_allowed or settings.domains_denied)
         keep_names = 0.0 if listed else settings.refresh_interval
         self._names = NameCache(directory, limits.cached_names, keep_names, context.now)
-        self._groups = WatchedGroups(context, self._names)
+        self._groups = WatchedGroups(context, self._names, groups or directory)
         context.deliver = Delivery(context, self._end, self._groups.watch, self._groups.unwatch).deliver
         self._values = StoredValuesHandler(context, self._keeper)
         self._privacy = PrivacyHandler(context, self._keeper)

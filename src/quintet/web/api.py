@@ -38,9 +38,9 @@ from quintet.web.documents import (
     SessionDocument,
     SignInDocument,
 )
-from quintet.web.problem import MEDIA_TYPE, ProblemError, problem, problem_of
+from quintet.web.problem import MEDIA_TYPE, ProblemError, problem, problem_of, sessions_unavailable
 from quintet.web.security import client_of, is_same_origin, may_sign_in_here, set_session_cookies
-from quintet.web.sessions import WebSession
+from quintet.web.sessions import SessionsUnavailableError, WebSession
 from quintet.web.site import Site
 
 _PAGE_SIZE = 100
@@ -155,8 +155,8 @@ def make_api(site: Site) -> FastAPI:
     ) -> None:
         """Sign out here, or `everywhere`."""
         if everywhere:
-            site.sessions.end_all_of(session.person)
-        site.sessions.end(session)
+            await site.sessions.end_all_of(session.person)
+        await site.sessions.end(session)
         set_session_cookies(response.headers, "", site.web, secure=client_of(request, site.web).secure)
 
     @api.get("/resolve", dependencies=by_user)
@@ -223,6 +223,10 @@ def _add_handlers(api: FastAPI) -> None:
     @api.exception_handler(ProblemError)
     async def _(_: Request, error: ProblemError) -> Response:
         return error.answer
+
+    @api.exception_handler(SessionsUnavailableError)
+    async def _(_: Request, __: SessionsUnavailableError) -> Response:
+        return sessions_unavailable()
 
     @api.exception_handler(DirectoryError)
     async def _(_: Request, error: DirectoryError) -> Response:

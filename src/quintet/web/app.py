@@ -12,8 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quintet.web import forward_auth, photos, servlet, stwebapi
 from quintet.web.api import make_api
 from quintet.web.pages import page_routes
-from quintet.web.problem import problem
+from quintet.web.problem import problem, sessions_unavailable
 from quintet.web.security import Guard
+from quintet.web.sessions import SessionsUnavailableError
 from quintet.web.site import Site
 
 API = "/api/v1"
@@ -39,7 +40,9 @@ def make_app(site: Site) -> ASGIApp:
         get("/stwebapi/userinfo", stwebapi.userinfo),
         *page_routes(site),
     ]
-    pages = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+    pages = Starlette(
+        routes=routes, exception_handlers={HTTPException: _refused, SessionsUnavailableError: _unavailable}
+    )
     pages.router.redirect_slashes = False
     api = make_api(site)
 
@@ -51,6 +54,10 @@ def make_app(site: Site) -> ASGIApp:
             await pages(scope, receive, send)
 
     return Guard(app, lambda: site.web, site.observe)
+
+
+async def _unavailable(_: Request, __: Exception) -> Response:
+    return sessions_unavailable()
 
 
 async def _refused(_: Request, error: Exception) -> Response:

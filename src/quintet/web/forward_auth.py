@@ -121,7 +121,7 @@ async def _judged(request: Request, site: Site) -> Response | None:
 
 
 async def _person(request: Request, site: Site, application: ApplicationSettings) -> VerifiedPerson | None:
-    session = verified_session_of(request, site.sessions, site.web)
+    session = await verified_session_of(request, site.sessions, site.web)
     if session is not None:
         session = await rechecked(site, session)
     if session is not None:
