@@ -91,7 +91,7 @@ from quintet.sametime.trace import (
     TurnedAway,
     UnencryptedClientsAllowed,
 )
-from quintet.sametime.viewers import PresenceViewer
+from quintet.sametime.viewers import PresenceViewer, find_users
 from quintet.sametime.watched_groups import GroupContents, WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
@@ -167,6 +167,7 @@ class SametimeServer:
         self._context = context = ServerContext(settings, directory, self._community, self.tell)
         self.view_presence = partial(PresenceViewer, context)
         """What the user with an ID may see of others."""
+        self.find_users = partial(find_users, context)
         storage = StorageLimits(limits.value_size, limits.values)
         self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back, self._value_saved)
         listed = bool(settings.domains_allowed or settings.domains_denied)
