@@ -28,7 +28,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, final
 
-from quintet.config import ServerLimits
 from quintet.directory import (
     LocalAttempts,
     Service,
@@ -161,7 +160,7 @@ class SametimeServer:
         self._community = Community(
             Node.start(settings.node),
             settings.sign_ins,
-            _presence_limits(limits),
+            PresenceLimits.of(limits),
             ConferenceLimits(limits.conferences, limits.conference_members),
         )
         self._context = context = ServerContext(settings, directory, self._community, self.tell)
@@ -580,16 +579,6 @@ def raise_file_limit(sessions: int) -> int | None:
 def _new_login_id() -> str:
     """Random: its beginning is an RC2/40 key (P63)."""
     return secrets.token_hex(8).upper()
-
-
-def _presence_limits(limits: ServerLimits) -> PresenceLimits:
-    return PresenceLimits(
-        limits.sessions_per_user,
-        limits.watched,
-        limits.watched_groups,
-        limits.attributes,
-        limits.attribute_size,
-    )
 
 
 def _abilities(settings: SametimeSettings) -> ServerAbilities:
