@@ -19,8 +19,9 @@ ACTIVE, AWAY, BUSY = UserStatus(0x20), UserStatus(0x60, 0, "lunch"), UserStatus(
 NOT_BOB = PrivacyInfo(deny=True, users=(UserItem(BOB),))
 
 
-def world(nodes: int = 2, rule: SignInRule = SignInRule.MANY) -> World:
+def world(nodes: int = 2, rule: SignInRule = SignInRule.MANY, touch: float = float("inf")) -> World:
     made = World(1, rule=rule, network=Network(jitter=0.0))
+    made.touch_seconds = touch
     for user in (ALICE, BOB, CAROL):
         keep(made, user, VISIBLE_TO_ALL)
     for nth in range(nodes):
@@ -128,6 +129,24 @@ def test_the_most_available_status_is_shown_and_the_own_other_session_gets_it() 
     one.set_status(first.id, ACTIVE)
     passed(made, 0.1)
     assert [shown(each) for each in watchers] == [ACTIVE, ACTIVE]
+
+
+def test_of_equal_statuses_the_one_that_was_set_last_is_shown_whatever_the_clocks_say() -> None:
+    made = world(1)
+    (one,) = made.nodes.values()
+    ahead = SimulatedNode(made, "ahead", skew=600)
+    passed(made, 3)
+    first, second = sign_in(ahead, ALICE), sign_in(one, ALICE)
+    watchers = [sign_in(node, user, ACTIVE, ALICE) for node, user in ((one, BOB), (ahead, CAROL))]
+    for node, session, text in (
+        (ahead, first, "a"),
+        (one, second, "b"),
+        (ahead, first, "c"),
+        (one, second, "d"),
+    ):
+        node.set_status(session.id, UserStatus(0x20, 0, text))
+        passed(made, 0.1)
+        assert [shown(each) for each in watchers] == [UserStatus(0x20, 0, text)] * 2
 
 
 def test_messages_go_to_the_session_that_was_active_last_from_every_node() -> None:
@@ -294,9 +313,10 @@ def test_without_valkey_users_of_other_nodes_look_offline_and_those_of_the_node_
 
 
 @pytest.mark.parametrize("rule", [SignInRule.NEWEST, SignInRule.OLDEST])
+@pytest.mark.parametrize("first_back", [True, False])
 @pytest.mark.parametrize("keep_data", [True, False])
 def test_of_several_sessions_the_one_that_began_while_valkey_was_away_stays(
-    rule: SignInRule, keep_data: bool
+    rule: SignInRule, keep_data: bool, first_back: bool
 ) -> None:
     made = world(2, rule)
     one, two = made.nodes.values()
@@ -306,7 +326,12 @@ def test_of_several_sessions_the_one_that_began_while_valkey_was_away_stays(
     during = sign_in(two, ALICE)
     assert before.id in one.clients
     assert during.id in two.clients
+    first, second = (one, two) if first_back else (two, one)
+    second.link.cut = True
     made.available = True
+    passed(made, 4)
+    assert first.cluster.lease.held
+    second.link.cut = False
     passed(made, 6)
     assert before.id not in one.clients
     assert during.id in two.clients
@@ -373,7 +398,7 @@ def test_a_lost_publication_is_noticed_at_the_next_one() -> None:
 
 
 def test_a_key_that_is_gone_is_written_again() -> None:
-    made = world()
+    made = world(touch=10)
     one, two = made.nodes.values()
     sign_in(one, ALICE)
     made.store.put(f"{PREFIX}:u:{id_digest(ALICE)}", None)

@@ -33,6 +33,9 @@ class History:
         slow = self.random.random() < 0.2
         network = Network(jitter=0.5 if slow else 0.01, reconnect=self.random.choice((0.2, 1.0, 3.0)))
         self.world = World(seed, store, self.random.choice(RULES), network)
+        self.faults = self._faults() if self.random.random() < 0.7 else []
+        if self._lose_key in self.faults:  # what repairs that would hide that something else does not repair
+            self.world.touch_seconds = 10.0
         self.serial = 0
         self.moving_until = 0.0
         for user in USERS:
@@ -48,7 +51,7 @@ class History:
         random_, world = self.random, self.world
         world.run(max(world.now, 1.5))
         until = world.now + random_.choice((0.5, 4.0, 12.0, 30.0))
-        faults = self._faults() if random_.random() < 0.7 else []
+        faults = self.faults
         for _ in range(random_.randrange(4, 16) * self.busy):
             world.at(random_.uniform(world.now, until), random_.choice(self._actions()))
         for _ in range(min(len(faults), random_.choice((1, 1, 2, 3)))):

@@ -96,6 +96,7 @@ class World:
         self.network = network or Network()
         self.available = True
         self.refusing = False
+        self.touch_seconds = float("inf")
         self.moving: set[str] = set()
         self.last_there: dict[str, float] = {}
         self.nodes: dict[str, SimulatedNode] = {}
@@ -405,7 +406,7 @@ class SimulatedNode:
         self._waiting: deque[Callable[[], None]] = deque()
         self.community = Community(Node(name, "local"), world.rule, world.limits)
         self.link = Link(world, self)
-        self.cluster = ClusterNode(self.link, PREFIX, PlainSealing(), self, touch_seconds=10.0)
+        self.cluster = ClusterNode(self.link, PREFIX, PlainSealing(), self, touch_seconds=world.touch_seconds)
         world.nodes[name] = self
         self._tick(first=True)
 

@@ -115,8 +115,8 @@ class Registrations:
         self._local[local.id] = local
         view.local.add(local.id)
         view.signing_in += 1
-        if privacy is not None:
-            self._views.enforce(view, privacy)
+        if privacy is not None and self._views.enforce(view, privacy) and len(view.local) > 1:
+            self._write_privacy(view.key, privacy)  # the sign-in may be refused
         if self._calls.up:
             self._send_registration(local)
         else:

@@ -409,14 +409,15 @@ class Views:
             view.privacy = None
             self._deliver(self._presence.set_privacy(view.user_id, NOBODY))
 
-    def enforce(self, view: UserView, privacy: VersionedPrivacy) -> None:
-        """A list is in force, if it is not older than the one that is known."""
+    def enforce(self, view: UserView, privacy: VersionedPrivacy) -> bool:
+        """A list is in force, if it is not older than the one that is known. Whether it is another one."""
         known = view.privacy
         if privacy == known or (known is not None and known.version > privacy.version):
-            return
+            return False
         view.privacy = privacy
         if view.user_id:
             self._deliver(self._community.set_privacy(view.user_id, privacy.privacy))
+        return True
 
     def _show(self, view: UserView, session: str, value: bytes, now: int | None) -> None:
         """Show a session of another node.

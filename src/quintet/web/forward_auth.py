@@ -107,7 +107,7 @@ async def denied(_: Request, site: Site) -> Response:
 
 
 async def _judged(request: Request, site: Site) -> Response | None:
-    """The answer for somebody who is known; None for others."""
+    """The answer for a user who is known; None for others."""
     application = site.web.application(application_name(request.path_params["application"]))
     if application is None:
         _log.warning("access refused", reason="there is no such section [Application-NAME]")
@@ -167,7 +167,7 @@ def _pair(header: str) -> tuple[str, str] | None:
 
 
 def _accepted(application: ApplicationSettings, verified: VerifiedPerson) -> Response | None:
-    """200 with the headers, for somebody who may use the application; None for who must sign in again."""
+    """200 with the headers, for a user who may use the application; None for who must sign in again."""
     headers = remote_headers(application, verified)
     if headers is None:
         return None
@@ -179,7 +179,7 @@ def _accepted(application: ApplicationSettings, verified: VerifiedPerson) -> Res
 def remote_headers(
     application: ApplicationSettings, verified: VerifiedPerson
 ) -> list[tuple[bytes, bytes]] | None:
-    """What the application is told of the person; None for who must sign in again.
+    """What the application learns of the person; None for who must sign in again.
 
     Raises AccessRefusedError.
     """
@@ -250,7 +250,7 @@ def _in(group: Group, names: Iterable[GroupName]) -> bool:
 
 
 def _unknown(request: Request, site: Site, status: int, address: str | None) -> Response:
-    """For somebody who is not signed in: the page for that, which leads back to `address` if it may."""
+    """For a user who is not signed in: the page for that, which leads back to `address` if it may."""
     application = site.web.application(application_name(request.path_params["application"]))
     answer = Response(status_code=status)
     if site.web.public_url:

@@ -49,7 +49,7 @@ class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
     `attempts` limits failed sign-ins, together with those at other ports. `observe` gets path, method, status
-    and seconds of every request. `activity` counts LDAP operations, where it is told them. `requests` are
+    and seconds of every request. `activity` counts LDAP operations, where it learns of them. `requests` are
     what the running server does for administrators, as at its status socket; `rejected` says why new settings
     are not in use. `form_keys` returns keys for forms of those without a session: the first signs,
     all are accepted.
