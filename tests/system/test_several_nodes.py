@@ -87,6 +87,18 @@ def test_users_at_different_nodes_see_each_other_come_change_and_go(
     assert (BOB, 6) in alice.attributes
 
 
+def test_users_who_are_online_at_other_nodes_are_never_shown_as_offline_first(
+    nodes: ClusterNodes, line: Connected
+) -> None:
+    there = nodes.sign_in(line, bob="n1", carol="n2")
+    (alice,) = nodes.sign_in(line, alice="n0")
+    alice.watch(BOB, CAROL)
+    line.pump(lambda: len(alice.presence_log) == 2)
+    assert {(each.user, each.online) for each in alice.presence_log} == {(BOB, True), (CAROL, True)}
+    for each in there:
+        each.stop()
+
+
 @pytest.mark.parametrize("ciphers", [True, False], ids=["encrypted", "unencrypted"])
 def test_users_at_different_nodes_talk(nodes: ClusterNodes, line: Connected, ciphers: bool) -> None:
     alice, bob = (MeanwhileClient(each, f"{each}-secret", ciphers=ciphers) for each in ("alice", "bob"))
