@@ -141,7 +141,7 @@ class _Pages:
             session = await current_session(self._site, request)
             if session is None:
                 return RedirectResponse("/sign-in", 303)
-            if not await self._site.limits.may_ask(session.key):
+            if not self._site.limits.may_ask(session.key):
                 return self._message(session, 429, "Too many requests", "Wait a minute and try again.")
             try:
                 return await page(request, session)
