@@ -19,7 +19,7 @@ from typing import Any
 
 from community_servers import Running, quintet
 from environment import environment
-from nodes_table import section
+from nodes_table import MANY_WATCHERS, fill, section
 from processes import OrderedProcess
 from rich.console import Console
 from server import bench_slapd, process_seconds
@@ -32,7 +32,8 @@ CALLERS = 20
 PAIRS = 50
 BURST = 10
 WATCHERS = (1, 100)
-MANY_WATCHERS = 1000
+
+_PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "scaling.md"
 _SETTLE = 3.0
 _IDLE = 6.0
 """Seconds in which is counted what nodes ask of Redis without any user's doing."""
@@ -68,6 +69,8 @@ def run(options: argparse.Namespace) -> None:
                 result["software"].update(cluster.versions())
                 result["nodes"][str(count)] = _measure(cluster, size, status.update)
     print(section(result))
+    if options.readme:
+        _PAGE.write_text(fill(_PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
@@ -91,7 +94,9 @@ class Cluster:
         self.load.ask(work="target", port=self.nodes[node].port, ca=None, password_in_clear=False)
 
     def watch(self, users: Sequence[int], watched: int) -> None:
+        """Let them watch one more user, and wait until all of them see the user as online."""
         self.load.ask(work="watch", users=users, watched=watched)
+        time.sleep(_SETTLE)
 
     def leave(self) -> None:
         """All clients are gone, and so are their sessions."""
@@ -100,8 +105,10 @@ class Cluster:
 
     def cpu(self) -> float:
         """Of the nodes and of Redis, in seconds."""
-        found = sum(each.cpu() for each in self.nodes)
-        return found + (process_seconds(self.redis_pid) if self.redis_pid else 0.0)
+        return sum(each.cpu() for each in self.nodes) + self.redis_cpu()
+
+    def redis_cpu(self) -> float:
+        return process_seconds(self.redis_pid) if self.redis_pid else 0.0
 
     def info(self) -> dict[str, float]:
         """The numbers that Redis tells of itself; what it counted of a command is `calls NAME`."""
@@ -121,9 +128,9 @@ class Cluster:
 
     def measure(self, work: str, **order: Any) -> dict[str, Any]:
         """The rate, the times in ms, the CPU of an operation in µs, and what Redis counted for one."""
-        before, used = self.info(), self.cpu()
+        before, used, shared = self.info(), self.cpu(), self.redis_cpu()
         answer = self.load.ask(work=work, **order)
-        used = self.cpu() - used
+        used, shared = self.cpu() - used, self.redis_cpu() - shared
         after = self.info()
         count = answer["operations"]
         return {
@@ -132,6 +139,7 @@ class Cluster:
             "p50_ms": round(answer["p50"] * 1e3, 3),
             "p99_ms": round(answer["p99"] * 1e3, 3),
             "cpu_us": round(used / count * 1e6, 1),
+            "redis_cpu_us": round(shared / count * 1e6, 1),
             "load_cpu_us": round(answer["cpu"] / count * 1e6, 1),
             "seconds": round(answer["seconds"], 2),
             "redis": {key: after[key] - before.get(key, 0) for key in sorted(after) if _counts(key)},
@@ -166,6 +174,9 @@ def _measure(cluster: Cluster, size: Size, tell: Callable[[str], None]) -> dict[
     if held:
         found["redis_memory"] = (cluster.info()["used_memory"] - held["used_memory"]) / size.sessions
 
+    shared = cluster.redis_cpu()
+    time.sleep(_IDLE)
+    found["idle_redis_cpu"] = (cluster.redis_cpu() - shared) / _IDLE
     for where, node in (("within", 0), *((("between", other),) if other else ())):
         own, its = slices[0], slices[node]
         pairs = [(own[each], its[PAIRS + each]) for each in range(PAIRS)]

@@ -3,6 +3,7 @@
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import community
 import faults
@@ -14,6 +15,9 @@ from refusals import TRIES
 from startup import RUNS, WANTED, measure_startup
 
 import web
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 HERE = Path(__file__).parent
 
@@ -41,11 +45,14 @@ def main() -> None:
         options.json = options.json or HERE / "results-sametime.json"
         community.run(options)
         return
-    measurement, name = searches, "results.json"
+    measurement: ModuleType = searches
+    name = "results.json"
     if options.tasks:
-        measurement, name = tasks, "results-tasks.json"
+        measurement = tasks
+        name = "results-tasks.json"
     elif options.web:
-        measurement, name = web, "results-web.json"
+        measurement = web
+        name = "results-web.json"
     options.rounds = options.rounds or measurement.ROUNDS
     options.json = options.json or HERE / name
     measurement.run(options)
@@ -78,7 +85,9 @@ def _options() -> argparse.Namespace:
         help="with --sametime or --nodes: fewer users and rounds, in some minutes",
     )
     parser.add_argument(
-        "--readme", action="store_true", help="with --sametime: write the tables into the README, too"
+        "--readme",
+        action="store_true",
+        help="with --sametime: write the tables into the README, too (with --nodes into scaling.md)",
     )
     parser.add_argument(
         "--faults",

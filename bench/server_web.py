@@ -12,6 +12,7 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from people import GROUPS, group, group_dn, uid
@@ -32,6 +33,9 @@ from quintet.web.monitoring import Metrics
 from quintet.web.server import listening
 from quintet.web.sessions import Sessions, verify_id
 from quintet.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 SESSIONS = "sessions.json"
 """Beside the settings: the ports by name, and for each session the uid of its person and the two cookies."""
@@ -68,7 +72,11 @@ async def main() -> None:
         metrics = Metrics(lambda: (), sessions)
         site = Site(directory, cards, lambda: settings, sessions, observe=metrics.observe)
         cookies = [await _session(directory, sessions, uid(number)) for number in range(_SESSIONS)]
-        apps = {"quintet": make_app(site), "starlette": starlette_app(), "fastapi": fastapi_app()}
+        apps: dict[str, ASGIApp] = {
+            "quintet": make_app(site),
+            "starlette": starlette_app(),
+            "fastapi": fastapi_app(),
+        }
         ports = {
             name: (await stack.enter_async_context(listening(app, "127.0.0.1", 0, name))).port
             for name, app in apps.items()
@@ -94,7 +102,7 @@ async def _session(directory: Directory, sessions: Sessions, name: str) -> tuple
     person = await directory.resolve_login(name)
     own = Group(group_dn(group(name)), group_dn(group(name)), group(name), person.server)
     verified = VerifiedPerson(person, (own,), {"uid": (name,)})
-    ident, _ = sessions.begin(name, verified, administrator=False)
+    ident, _ = await sessions.begin(name, verified, administrator=False)
     return name, ident, verify_id(ident)
 
 

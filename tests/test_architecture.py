@@ -101,6 +101,7 @@ FURTHER_INTERFACES = {
     "quintet.sametime.sharing": "what speaks for other nodes: it shares the values of the community",
     "quintet.sametime.storage": "what users keep, with SQL below it: commands use it without the protocol",
     "quintet.sametime.storage.admin": "the work of `quintet contacts`, which no server needs",
+    "quintet.cluster.web_sessions": "sessions of browsers, with the web's libraries below it",
     "quintet.web.serving": "starts the front; its libraries take half a second to import",
 }
 # Each module or package of admin is the interface of its command.

@@ -17,7 +17,7 @@ from quintet.cluster.messages import (
 )
 from quintet.sametime.community import effects as e
 from quintet.sametime.errors import MalformedMessageError, UnknownMessageTypeError
-from quintet.sametime.neighbours import AnnounceTo, EndNamed, ShowText
+from quintet.sametime.neighbours import AnnounceTo, EndNamed, ShowText, StoredChange
 from quintet.sametime.services.conference import ConferenceInvitation
 from support.sametime_values import MESSAGES, PAYLOADS, datas, logins, texts, tuples_of, u16s, u32s
 
@@ -40,6 +40,7 @@ ORDERS: dict[str, st.SearchStrategy[Any]] = {
     "ShowText": st.builds(ShowText, texts),
     "EndNamed": st.builds(EndNamed, texts),
     "AnnounceTo": st.builds(AnnounceTo, tuples_of(texts), texts, st.booleans(), logins),
+    "StoredChange": st.builds(StoredChange, texts, u32s, u32s),
 }
 
 

@@ -71,6 +71,18 @@ def test_keys_are_changed_while_all_nodes_go_on() -> None:
         assert one.open("x", (), other.seal("x", (), b"data")) == b"data"
 
 
+def test_a_running_node_takes_other_keys() -> None:
+    ring, other = KeyRing([ONE]), KeyRing([TWO, ONE])
+    before = ring.seal("x", (), b"data")
+    ring.renew([ONE, TWO])
+    assert ring.open("x", (), other.seal("x", (), b"data")) == b"data"
+    ring.renew([TWO])
+    assert ring.open("x", (), before) is None
+    assert ring.digest("x", "a") == KeyRing([TWO]).digest("x", "a")
+    with pytest.raises(ValueError, match="32 bytes"):
+        ring.renew([])
+
+
 def test_a_key_that_was_removed_opens_nothing() -> None:
     assert KeyRing([TWO]).open("x", (), KeyRing([ONE]).seal("x", (), b"data")) is None
 

@@ -48,7 +48,7 @@ def configuration(ports: tuple[int, int], nodes: Sequence[NodePorts]) -> str:
     return re.sub(r"quintet-(\d):(\d+) check port 9533", local, text)
 
 
-def check(path: Path) -> None:
+def load(path: Path) -> None:
     """Raises ServerError when HAProxy does not accept the file."""
     run([program("haproxy"), "-c", "-f", str(path)])
 
@@ -60,7 +60,7 @@ def balancer(*nodes: NodePorts) -> Iterator[Balancer]:
     with tempfile.TemporaryDirectory(prefix="quintet-haproxy-") as folder:
         path, log = Path(folder) / "haproxy.cfg", Path(folder) / "log"
         path.write_text(configuration((ports[0], ports[1]), nodes), encoding="utf-8")
-        check(path)
+        load(path)
         process = ServerProcess(log)
         command = [program("haproxy"), "-db", "-f", str(path)]
         process.start(command, ready=lambda: _listens(ports[0]), within=_READY_WITHIN)

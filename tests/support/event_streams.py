@@ -43,9 +43,12 @@ class Reader:
     async def reads(self, app: ASGIApp, method: str = "GET", **scope: Any) -> AsyncIterator[None]:
         """Reads while the context is open, and closes the connection then."""
         async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-            group.create_task(app(SCOPE | {"method": method} | scope, self.receive, self.send))
+            group.create_task(self._answered(app, SCOPE | {"method": method} | scope))
             yield
             self.gone.set()
+
+    async def _answered(self, app: ASGIApp, scope: dict[str, Any]) -> None:
+        await app(scope, self.receive, self.send)
 
     async def chunk(self) -> str:
         async with asyncio.timeout(5):

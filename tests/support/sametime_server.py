@@ -10,9 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from unittest.mock import Mock
 
 from quintet.config import ServerLimits
 from quintet.proxy_protocol import SIGNATURE
+from quintet.sametime.neighbours import Order, StoredChange
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
@@ -230,3 +232,21 @@ async def refused(server: SametimeServer, name: str, **options: Any) -> ReasonCo
     await live.until_closed()
     await live.close()
     return live.client.ended
+
+
+def let_hear_of_saves(server: SametimeServer, heard: Callable[[StoredChange], None]) -> None:
+    """Give the server a neighbour that is told what its sessions store."""
+    alone = server._context.neighbours
+
+    def order(order: Order, then: Callable[[int], None]) -> None:
+        if isinstance(order, StoredChange):
+            heard(order)
+        then(0)
+
+    neighbours = Mock(wraps=alone)
+    neighbours.order = order
+    server._context.neighbours = neighbours
+
+
+def no_answer(_: int) -> None:
+    """It makes no difference with how many sessions an order was carried out."""

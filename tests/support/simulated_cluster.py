@@ -6,7 +6,7 @@ Time is a number; everything that happens is an event at a time.
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
@@ -20,11 +20,12 @@ from quintet.sametime.neighbours import Order, Registered, VersionedPrivacy
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services.aware import PresenceEntry
 from quintet.sametime.wire.blocks import AwareId, AwareType, LoginInfo, PrivacyInfo, UserStatus
-from support.simulated_valkey import Published, RefusedError, SimulatedStore
+from support.simulated_valkey import Published, RefusedError, SimulatedStore, Value
 
 PREFIX = "q"
 EPOCH = 1_700_000_000.0
 TICK = 2.0
+ATTRIBUTE = 1
 
 Seen = tuple[UserStatus, str] | None
 
@@ -50,6 +51,10 @@ class Store(Protocol):
     def flush(self) -> None: ...
 
     def lose(self, chance: random.Random) -> None: ...
+
+    def put(self, key: str, value: Value | None) -> None: ...
+
+    def dump(self) -> Mapping[str, tuple[Value, int | None]]: ...
 
 
 class PlainSealing:
@@ -90,6 +95,10 @@ class World:
         self.limits = PresenceLimits(sessions_per_user=3)
         self.network = network or Network()
         self.available = True
+        self.refusing = False
+        self.touch_seconds = float("inf")
+        self.moving: set[str] = set()
+        self.last_there: dict[str, float] = {}
         self.nodes: dict[str, SimulatedNode] = {}
         self.links: list[Link] = []
         self.stored: dict[str, VersionedPrivacy] = {}
@@ -123,6 +132,8 @@ class World:
 
     def execute(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Reply | CallFailure:
         """Run a script now, and send what it publishes on its way."""
+        if self.refusing:
+            return CallFailure.REFUSED
         self.store.now = self.start + int(self.now * 1_000_000)
         answer, published = self.store.run(script, keys, args)
         for channel, data in published:
@@ -186,6 +197,16 @@ class World:
             (each.status.status, each.status.text) for each in clients if RANK[each.status.status] == best
         }
 
+    def note_who_is_there(self) -> None:
+        for node in self.living():
+            for client in node.clients.values():
+                self.last_there[client.user] = self.now
+
+    def attributes(self, user: str) -> set[bytes]:
+        """What the user's sessions have set."""
+        clients = [each for node in self.living() for each in node.clients.values() if each.user == user]
+        return {each.attribute for each in clients if each.attribute is not None}
+
     def living(self) -> "list[SimulatedNode]":
         return [each for each in self.nodes.values() if each.alive]
 
@@ -238,7 +259,7 @@ class Link:
                 world.at(world.now, lambda: self.node.hear(lambda: answer(CallFailure.AWAY)))
             return
         self._number += 1
-        number, generation = self._number, self.generation
+        number, generation, sent = self._number, self.generation, world.now
         self.pending[number] = answer
         keys, args = tuple(keys), tuple(args)
 
@@ -251,6 +272,8 @@ class Link:
         def come_back(reply: Reply | CallFailure) -> None:
             if generation == self.generation:
                 known = self.pending.pop(number)
+                if not isinstance(reply, CallFailure):
+                    self.node.reached = sent
                 if known is not None:
                     self.node.hear(lambda: known(reply))
 
@@ -355,10 +378,16 @@ class SimulatedClient:
     status: UserStatus
     watched: set[str] = field(default_factory=set)
     seen: dict[str, Seen] = field(default_factory=dict)
+    attribute: bytes | None = None
+    told: dict[str, bytes] = field(default_factory=dict)
     flaps: int = 0
 
     def show(self, entry: PresenceEntry) -> None:
-        self.seen[entry.id.user] = None if entry.status is None else (entry.status, entry.name)
+        user = entry.id.user
+        if entry.status is None:
+            self.flaps += self.seen.get(user) is not None
+            self.told.pop(user, None)
+        self.seen[user] = None if entry.status is None else (entry.status, entry.name)
 
 
 class SimulatedNode:
@@ -371,12 +400,13 @@ class SimulatedNode:
         self.alive = True
         self.paused = False
         self.draining = False
+        self.reached = world.now
         self.clients: dict[str, SimulatedClient] = {}
         self.ended_by_rule: list[tuple[float, str]] = []
         self._waiting: deque[Callable[[], None]] = deque()
         self.community = Community(Node(name, "local"), world.rule, world.limits)
         self.link = Link(world, self)
-        self.cluster = ClusterNode(self.link, PREFIX, PlainSealing(), self, touch_seconds=10.0)
+        self.cluster = ClusterNode(self.link, PREFIX, PlainSealing(), self, touch_seconds=world.touch_seconds)
         world.nodes[name] = self
         self._tick(first=True)
 
@@ -482,6 +512,17 @@ class SimulatedNode:
             self.deliver(self.community.presence.set_status(session, status, self.clock))
             self.cluster.presence.changed(session)
 
+    def set_attribute(self, session: str, value: bytes | None) -> None:
+        client = self.clients.get(session)
+        if client is not None:
+            client.attribute = value
+            self.deliver(self.community.presence.set_attribute(session, ATTRIBUTE, value))
+            self.cluster.presence.changed(session)
+
+    def touch(self, session: str) -> None:
+        """The user does something that other nodes need not know."""
+        self.community.presence.touch(session, self.clock)
+
     def set_privacy(self, session: str, privacy: PrivacyInfo) -> None:
         client = self.clients.get(session)
         if client is None:
@@ -503,6 +544,9 @@ class SimulatedNode:
         client = self.clients.get(session)
         if client is not None:
             client.watched |= set(users)
+            self.deliver(self.community.presence.watch_attributes(session, [ATTRIBUTE]))
+            for each in users:
+                client.told.pop(each, None)  # it is told again
             self.deliver(
                 self.community.presence.watch(session, [AwareId(AwareType.USER, each) for each in users])
             )
@@ -513,6 +557,7 @@ class SimulatedNode:
             client.watched -= set(users)
             for each in users:
                 client.seen.pop(each, None)
+                client.told.pop(each, None)
             self.deliver(
                 self.community.presence.unwatch(session, [AwareId(AwareType.USER, each) for each in users])
             )
@@ -528,6 +573,10 @@ class SimulatedNode:
                 case e.ShowUpdate(entry, sessions):
                     for session in sessions:
                         self._show(session, entry)
+                case e.ShowAttribute(aware_id, _, value, sessions):
+                    for session in sessions:
+                        if session in self.clients:
+                            self._tell(self.clients[session], aware_id.user, value)
                 case e.EndSession(record):
                     if self.clients.pop(record.id, None) is not None:
                         self.ended_by_rule.append((self.world.now, record.login.user_id))
@@ -539,6 +588,13 @@ class SimulatedNode:
                 case _:
                     pass
 
+    def _tell(self, client: SimulatedClient, user: str, value: bytes | None) -> None:
+        assert self.world.may_be_shown(user, client.user), f"{user} is hidden from {client.user}"
+        if value is None:
+            client.told.pop(user, None)
+        else:
+            client.told[user] = value
+
     def _show(self, session: str, entry: PresenceEntry) -> None:
         client = self.clients.get(session)
         if client is None:
@@ -546,6 +602,4 @@ class SimulatedNode:
         user = entry.id.user
         if entry.status is not None:
             assert self.world.may_be_shown(user, client.user), f"{user} is hidden from {client.user}"
-        elif client.seen.get(user) is not None:
-            client.flaps += 1
         client.show(entry)

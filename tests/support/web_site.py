@@ -44,11 +44,15 @@ class Web:
     def change(self, **web: Any) -> None:
         self.settings = replace(self.settings, web=replace(self.settings.web, **web))
 
-    def signed_in(self, uid: str, address: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
+    @asynccontextmanager
+    async def signed_in(
+        self, uid: str, address: str = "127.0.0.1", **options: Any
+    ) -> AsyncIterator[httpx.AsyncClient]:
         """A browser with a session of the sample person with this `uid`, made without a password."""
         person = self.people[uid]
-        ident, _ = self.site.sessions.begin(uid, person, administrator=False)
-        return self.browser(address, cookies={"quintet": ident}, **options)
+        ident, _ = await self.site.sessions.begin(uid, person, administrator=False)
+        async with self.browser(address, cookies={"quintet": ident}, **options) as browser:
+            yield browser
 
 
 async def post_sign_in(

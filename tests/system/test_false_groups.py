@@ -133,7 +133,7 @@ async def test_a_trial_by_an_administrator_says_that_such_groups_count_for_nothi
             ApplicationSettings(name, required=(group_name(name),)) for name in ("sales", "engineers")
         )
         web.change(applications=tuple(applications), admin_group=SALES)
-        ident, _ = web.site.sessions.begin(
+        ident, _ = await web.site.sessions.begin(
             "bob", Person("bob", "uid=bob", "Bob", None, "x"), administrator=True
         )
         async with web.browser(cookies={"quintet": ident}) as browser:

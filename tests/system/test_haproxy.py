@@ -14,7 +14,7 @@ import pytest
 
 from quintet.runtime import ask_running
 from quintet.sametime.reason import ReasonCode
-from support.balancer import Balancer, NodePorts, balancer, check, configuration
+from support.balancer import Balancer, NodePorts, balancer, configuration, load
 from support.command import run_program
 from support.folder import settings_folder
 from support.sametime_client import SametimeClient
@@ -265,7 +265,7 @@ def test_a_file_that_haproxy_does_not_accept_is_found(tmp_path: Path) -> None:
     path = tmp_path / "haproxy.cfg"
     nodes = [NodePorts(1, 2, 3), NodePorts(4, 5, 6)]
     path.write_text(configuration((7, 8), nodes))
-    check(path)
+    load(path)
     path.write_text(configuration((7, 8), nodes).replace("balance leastconn", "balance fairly"))
     with pytest.raises(ServerError):
-        check(path)
+        load(path)

@@ -16,6 +16,7 @@ import pytest
 
 from support import relay as relays
 from support.cluster_nodes import ClusterNodes
+from support.command import run_program
 from support.postgres import Postgres
 from support.redis_server import RedisServer
 from support.relay import Relay
@@ -171,7 +172,24 @@ async def test_a_rolling_restart_loses_no_line_and_shows_no_user_as_offline(
             await pause(1)
             running = community.nodes.running.pop(leaving)
             assert await asyncio.to_thread(running.end) == 0
+            async with asyncio.timeout(60):
+                while talkers.at(leaving):
+                    await pause(0.1)
         assert sum(each.reconnects for each in talkers.all) - before == there
         await assert_whole(talkers, *staying)
         await asyncio.to_thread(community.start, leaving)
+    assert [each.went_offline for each in talkers.all] == [[]] * len(talkers.all)
+
+
+async def test_users_of_whom_a_share_is_let_go_are_shown_all_the_time(
+    community: Community, talkers: Talkers
+) -> None:
+    there = len(talkers.at("n0"))
+    async with talkers.load(statuses=False), talkers.coming_back("n1", "n2"):
+        folder = community.nodes.folder("n0")
+        ran = await asyncio.to_thread(run_program, "--config", folder, "drain", "--share", "50%")
+        assert ran.err == f"Closing {-(-there // 2)} of {there} sessions.\n"
+        await pause(3)
+    await assert_whole(talkers, *NODES)
+    assert sum(each.reconnects for each in talkers.all) == -(-there // 2)
     assert [each.went_offline for each in talkers.all] == [[]] * len(talkers.all)

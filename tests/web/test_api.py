@@ -107,7 +107,7 @@ async def test_two_cookies_of_the_name_are_no_session(client: httpx.AsyncClient)
 async def test_a_session_ends_when_the_person_is_no_longer_there(
     web: Web, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (session,) = web.site.sessions.all()
+    (session,) = await web.site.sessions.all()
     session.checked -= RECHECK
     assert (await client.get(f"{API}/session")).status_code == 200
     session.checked -= RECHECK
@@ -117,7 +117,7 @@ async def test_a_session_ends_when_the_person_is_no_longer_there(
 
 
 async def test_a_session_ends_after_its_longest_time(web: Web, client: httpx.AsyncClient) -> None:
-    (session,) = web.site.sessions.all()
+    (session,) = await web.site.sessions.all()
     session.began -= LONGEST
     assert (await client.get(f"{API}/session")).status_code == 401
 

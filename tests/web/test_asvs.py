@@ -129,9 +129,9 @@ def test_scripts_keep_nothing_in_the_browser_and_make_no_code_of_text() -> None:
 # Random values, hashes and readers
 
 
-def test_the_id_of_a_session_has_256_random_bits_and_is_not_kept() -> None:
+async def test_the_id_of_a_session_has_256_random_bits_and_is_not_kept() -> None:
     kept, person = Sessions(), SimpleNamespace(dn="cn=x")
-    begun = [kept.begin("x", SimpleNamespace(person=person), administrator=False) for _ in range(10)]  # type: ignore[arg-type]
+    begun = [await kept.begin("x", SimpleNamespace(person=person), administrator=False) for _ in range(10)]  # type: ignore[arg-type]
     assert len({ident for ident, _ in begun}) == 10
     for ident, session in begun:
         assert len(base64.urlsafe_b64decode(ident + "=")) * 8 == 256

@@ -102,7 +102,7 @@ async def test_the_page_is_for_administrators(web: Web) -> None:
 
 async def test_forms_need_their_token_and_our_origin(web: Web, admin: httpx.AsyncClient) -> None:
     token = token_of(await admin.get("/connections"))
-    (session,) = web.site.sessions.all()
+    (session,) = await web.site.sessions.all()
     for path, form in (("try", {"name": "jgross"}), ("end", {"session": session.public_id})):
         for given, headers in (
             ("x", HERE),
@@ -135,7 +135,7 @@ async def test_sessions_are_ended_from_the_page(web: Web, admin: httpx.AsyncClie
         page = await admin.get("/connections")
         (first, *_) = re.findall(r'aria-label="End this session of Jürgen Groß"', page.text)
         assert first
-        session = next(each for each in web.site.sessions.all() if not each.administrator)
+        session = next(each for each in await web.site.sessions.all() if not each.administrator)
         answer = await post(admin, "end", {"session": session.public_id})
         assert answer.headers["location"] == "/connections#sessions"
         assert [(await each.get("/")).status_code for each in (one, two)] == [303, 200]
@@ -178,7 +178,7 @@ async def test_values_of_the_directory_are_never_markup(
 ) -> None:
     folder = settings_folder(tmp_path / "s", make_slapd(small.LDIF + SCRIPT), level="none", account=None)
     async with web_for(folder, login="script") as web:
-        ident, _ = web.site.sessions.begin("script", web.people["script"], administrator=True)
+        ident, _ = await web.site.sessions.begin("script", web.people["script"], administrator=True)
         async with web.browser(cookies={"quintet": ident}) as client:
             page = await client.get("/connections")
             form = {"name": "script", "password": "script-secret"}
@@ -281,7 +281,7 @@ async def test_a_stream_ends_when_the_person_is_no_administrator_any_more(
     monkeypatch.setattr("quintet.web.event_stream.KEEP_ALIVE", 0.01)
     streamed = _Streamed(web, admin.cookies["quintet"])
     await streamed.snapshot()
-    (session,) = web.site.sessions.all()
+    (session,) = await web.site.sessions.all()
     session.administrator = False
     ended, _ = await asyncio.wait((streamed.task,), timeout=10)
     assert ended == {streamed.task}

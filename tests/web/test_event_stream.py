@@ -1,7 +1,7 @@
 """Event streams as an ASGI server sees them, and in the running server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -51,13 +51,13 @@ class Scene:
         self.sessions = Sessions(lambda: self.now)
         self.sessions.on_end = self.streams.session_ended
 
-    def session(self, name: str = "ada") -> WebSession:
+    async def session(self, name: str = "ada") -> WebSession:
         person = Person(f"cn={name},o=example", f"cn={name},o=example", name, None, "one")
-        return self.sessions.begin(name, person, administrator=False)[1]
+        return (await self.sessions.begin(name, person, administrator=False))[1]
 
     def response(self, session: WebSession) -> Any:
         async def may_go_on() -> bool:
-            return not self.sessions.has_ended(session)
+            return not await self.sessions.has_ended(session)
 
         return self.streams.open(
             session,
@@ -80,7 +80,7 @@ def scene() -> Scene:
 
 
 async def test_a_snapshot_comes_first_and_then_changes(scene: Scene) -> None:
-    async with scene.reading(scene.session()) as reader:
+    async with scene.reading(await scene.session()) as reader:
         first = await reader.event()
         scene.source.change()
         scene.source.change()
@@ -95,7 +95,7 @@ async def test_a_snapshot_comes_first_and_then_changes(scene: Scene) -> None:
 
 
 async def test_a_browser_that_reads_slowly_gets_a_new_snapshot_and_no_backlog(scene: Scene) -> None:
-    async with scene.reading(scene.session()) as reader:
+    async with scene.reading(await scene.session()) as reader:
         await reader.event()
         reader.reading.clear()
         for _ in range(10 * MOST_WAITING):
@@ -116,7 +116,7 @@ async def test_a_browser_that_stops_reading_is_cut_off(scene: Scene, monkeypatch
     reader = Reader()
     reader.reading.clear()
     with pytest.raises(TimeoutError):
-        await scene.response(scene.session())(SCOPE, reader.receive, reader.send)
+        await scene.response(await scene.session())(SCOPE, reader.receive, reader.send)
     assert (scene.source.subscribed, len(scene.streams)) == ([], 0)
 
 
@@ -124,11 +124,15 @@ async def test_a_quiet_stream_has_comments_that_keep_it_open(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "KEEP_ALIVE", 0.01)
-    async with scene.reading(scene.session()) as reader:
+    async with scene.reading(await scene.session()) as reader:
         await reader.event()
         assert (await reader.chunk()).startswith(":")
         scene.source.change()
         assert await reader.event() == ("change", 1)
+
+
+async def close(scene: Scene, _: WebSession) -> None:
+    scene.streams.close()
 
 
 @pytest.mark.parametrize(
@@ -136,24 +140,24 @@ async def test_a_quiet_stream_has_comments_that_keep_it_open(
     [
         lambda scene, session: scene.sessions.end(session),
         lambda scene, session: scene.sessions.end_all_of(session.person),
-        lambda scene, _: scene.streams.close(),
+        close,
     ],
     ids=["signed out", "signed out everywhere", "drained"],
 )
 async def test_a_stream_ends_at_once_with_its_session_and_with_the_server(
-    scene: Scene, end: Callable[[Scene, WebSession], None]
+    scene: Scene, end: Callable[[Scene, WebSession], Awaitable[object]]
 ) -> None:
-    session = scene.session()
+    session = await scene.session()
     async with scene.reading(session) as reader:
         await reader.event()
-        end(scene, session)
+        await end(scene, session)
         await reader.ended.wait()
         assert not reader.gone.is_set()
 
 
 async def test_a_stream_is_no_use_of_its_session(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_stream, "KEEP_ALIVE", 0.001)
-    async with scene.reading(scene.session()) as reader:
+    async with scene.reading(await scene.session()) as reader:
         await reader.event()
         scene.now = IDLE
         await reader.ended.wait()
@@ -164,7 +168,7 @@ async def test_a_stream_that_is_never_quiet_ends_with_its_session_too(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "KEEP_ALIVE", 0.01)
-    async with scene.reading(scene.session()) as reader:
+    async with scene.reading(await scene.session()) as reader:
         await reader.event()
         scene.now = IDLE
         while not reader.ended.is_set():
@@ -174,7 +178,7 @@ async def test_a_stream_that_is_never_quiet_ends_with_its_session_too(
 
 
 async def test_sessions_and_accounts_have_a_limited_number_of_streams(scene: Scene) -> None:
-    session, other = scene.session(), scene.session("bob")
+    session, other = await scene.session(), await scene.session("bob")
     async with asyncio.TaskGroup() as group:
         readers, tasks = [], []
         for _ in range(MOST_PER_ACCOUNT // MOST_PER_SESSION):
@@ -185,7 +189,7 @@ async def test_sessions_and_accounts_have_a_limited_number_of_streams(scene: Sce
                 tasks.append(group.create_task(response(SCOPE, reader.receive, reader.send)))
                 await reader.event()
             assert scene.response(session).status_code == 429
-            session = scene.session()
+            session = await scene.session()
         assert scene.response(session).status_code == 429
         assert scene.response(other).status_code == 200
         readers[0].gone.set()
@@ -196,6 +200,6 @@ async def test_sessions_and_accounts_have_a_limited_number_of_streams(scene: Sce
 
 
 async def test_head_has_headers_and_no_stream(scene: Scene) -> None:
-    async with scene.reading(scene.session(), "HEAD") as reader:
+    async with scene.reading(await scene.session(), "HEAD") as reader:
         await reader.ended.wait()
         assert (reader.status, scene.source.subscribed) == (200, [])

@@ -16,7 +16,7 @@ from quintet.config.applications import ApplicationSettings, group_name
 from quintet.directory.attempts import AttemptRules
 from quintet.directory.records import Group, Person, VerifiedPerson
 from quintet.web import remembered
-from quintet.web.sessions import IDLE, RECHECK, verify_id
+from quintet.web.sessions import IDLE, RECHECK, Sessions, verify_id
 from support import small
 from support.folder import settings_folder
 from support.slapd import Slapd
@@ -64,10 +64,12 @@ def remote(answer: httpx.Response) -> list[bytes | None]:
     return [raw.get(name.encode()) for name in REMOTE]
 
 
-def with_cookie(web: Web, verified: VerifiedPerson) -> httpx.AsyncClient:
+@asynccontextmanager
+async def with_cookie(web: Web, verified: VerifiedPerson) -> AsyncIterator[httpx.AsyncClient]:
     """A browser with a session of this person, and the cookie for applications alone."""
-    ident, _ = web.site.sessions.begin("alice", verified, administrator=False)
-    return web.browser(cookies={"quintet-verify": verify_id(ident)})
+    ident, _ = await web.site.sessions.begin("alice", verified, administrator=False)
+    async with web.browser(cookies={"quintet-verify": verify_id(ident)}) as browser:
+        yield browser
 
 
 def someone(web: Web, *groups: str, uid: tuple[str, ...] = ("alice",), name: str = "A") -> VerifiedPerson:
@@ -238,7 +240,8 @@ async def test_signing_out_ends_both(web: Web) -> None:
 
 async def test_a_session_ends_when_it_is_idle(web: Web) -> None:
     now = 0.0
-    web.site.sessions._clock = lambda: now
+    web.site = replace(web.site, sessions=Sessions(lambda: now))
+    web.app = web.make_app()
     async with with_cookie(web, someone(web)) as browser:
         for seconds, status in ((IDLE - 1, 200), (IDLE - 1, 200), (IDLE, 401)):
             now += seconds
@@ -248,7 +251,8 @@ async def test_a_session_ends_when_it_is_idle(web: Web) -> None:
 async def test_who_left_the_group_or_the_directory_is_refused_within_five_minutes(web: Web) -> None:
     assert RECHECK < 5 * 60
     now = 0.0
-    web.site.sessions._clock = lambda: now
+    web.site = replace(web.site, sessions=Sessions(lambda: now))
+    web.app = web.make_app()
     web.change(applications=(replace(WIKI, required=(group_name("sales"),)),))
     async with with_cookie(web, someone(web, "sales")) as browser:
         assert (await browser.get(NGINX)).status_code == 200
@@ -270,7 +274,7 @@ async def test_the_requests_of_traefik_as_documented(web: Web) -> None:
     assert (await web.client.get(FORWARD, headers=asked | {"x-forwarded-method": "POST"})).status_code == 401
     for name, status in (("alice", 200), ("carol", 403)):
         verified = await web.site.directory.verify(name, f"{name}-secret", attributes=("uid",))
-        ident, _ = web.site.sessions.begin(name, verified, administrator=False)
+        ident, _ = await web.site.sessions.begin(name, verified, administrator=False)
         cookie = {"cookie": f"theme=dark; __Secure-quintet-verify={verify_id(ident)}"}
         answer = await web.client.get(FORWARD, headers=asked | cookie)
         assert answer.status_code == status

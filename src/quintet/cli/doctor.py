@@ -16,6 +16,7 @@ from quintet.cli.context import environ_of, folder_of, run
 from quintet.cli.exit_codes import ExitCode, UsageError
 from quintet.cli.progress import waiting_for
 from quintet.cli.show import AsJson, out, print_fields, print_json, print_line, text
+from quintet.config import ClusterSettings
 from quintet.diagnostics import Diagnostic, Severity
 
 _HEADINGS = {
@@ -62,7 +63,13 @@ def doctor(
     if list_checks:
         _print_parts(as_json=as_json)
         return
-    examination = examine(folder_of(context), environ_of(context), for_sametime=for_sametime, checks=checks)
+    examination = examine(
+        folder_of(context),
+        environ_of(context),
+        for_sametime=for_sametime,
+        checks=checks,
+        examine_cluster=_examine_cluster,
+    )
     found = run(waiting_for(examination, lambda: "; ".join(checks.running), "the settings"))
     if as_json:
         print_json({"findings": [finding_document(each) for each in found], "checks": asdict(checks.tally)})
@@ -70,6 +77,12 @@ def doctor(
         print_findings(found, checks.tally)
     if is_bad(found, checks.tally, fail_on.severities):
         raise typer.Exit(ExitCode.NO)
+
+
+async def _examine_cluster(settings: ClusterSettings) -> Iterable[Diagnostic]:
+    from quintet.cluster import examine_valkey  # noqa: PLC0415  # few have one, and it imports much
+
+    return await examine_valkey(settings)
 
 
 def is_bad(

@@ -5,12 +5,12 @@ Theory of operation
 There is a link for scripts, one for subscriptions, and one that reads a stream. They are up or down together:
 `_run` opens all three, tells `connected`, and when one fails, closes all, answers what was under way, tells
 `disconnected`, waits (longer each time, by chance within bounds) and begins anew. While they are down
-`_links` is None, the queue is empty, and calls are answered with `AWAY`.
+`_links` is None, the queues are empty, and calls are answered with `AWAY`.
 
-**Scripts.** `call` puts a call in `_queue`. In the next turn of the loop `_flush` sends the whole queue as
-one write; `_sent` holds what was sent in the order of the answers. A script is loaded on each connection
-before its first call. When Valkey has lost it all the same (SCRIPT FLUSH), nothing new is sent until all
-answers have come; then what was not carried out is sent again, before what was asked since.
+**Scripts.** `call` puts a call in `_queue`, `call_lazily` in `_lazy`. In the next turn of the loop `_flush`
+sends both as one write; `_sent` holds what was sent in the order of the answers. A script is loaded on each
+connection before its first call. When Valkey has lost it all the same (SCRIPT FLUSH), nothing new is sent
+until all answers have come; then what was not carried out is sent again, before what was asked since.
 
 **Life.** Every 2 seconds the links for scripts and for subscriptions are asked for a sign of life: the first
 for its role, so that a master that has become a replica is left. A link that owes an answer for ANSWER
@@ -71,6 +71,8 @@ TICK: Final = 2.0
 """Seconds between two ticks, and between two signs of life."""
 ANSWER: Final = 3.0
 """Seconds that an answer may take."""
+LAZY: Final = 0.05
+"""Seconds that a lazy call waits for others."""
 LARGEST: Final = 2 * 1024 * 1024
 """Bytes of the largest value that is read, if not told otherwise."""
 _LOOK: Final = 0.5
@@ -141,6 +143,7 @@ class ValkeyConnection:
         self._opener = LinkOpener(address, self._tls, largest=largest)
         self._links: _Links | None = None
         self._queue: list[_Call] = []
+        self._lazy: list[_Call] = []
         self._again: list[_Call] = []
         self._sent: deque[_Sent] = deque()
         self._loaded: set[str] = set()
@@ -208,6 +211,18 @@ class ValkeyConnection:
         self._queue.append(call)
         self._schedule()
 
+    def call_lazily(
+        self, script: Script, keys: Sequence[str], args: Sequence[Argument], answer: Answer | None = None
+    ) -> None:
+        """As `call`, with what is asked next, at the latest after LAZY seconds."""
+        if self._links is None:
+            self.call(script, keys, args, answer)
+            return
+        self.counts.calls += 1
+        if not self._lazy:
+            asyncio.get_running_loop().call_later(LAZY, self._schedule)
+        self._lazy.append(_Call(script, keys, args, answer))
+
     def subscribe(self, channel: str) -> None:
         self._want("SUBSCRIBE", channel)
 
@@ -239,6 +254,8 @@ class ValkeyConnection:
         if self._wanted:
             self._links.channels.write(_grouped(self._wanted))
             self._wanted = []
+        if self._lazy:
+            self._queue, self._lazy = [*self._lazy, *self._queue], []
         if self._queue and not self._again:
             calls, self._queue = self._queue[:_MOST_AT_ONCE], self._queue[_MOST_AT_ONCE:]
             self._send(self._links.scripts, calls)
@@ -305,9 +322,9 @@ class ValkeyConnection:
         self.counts.up = False
         self.counts.losses += 1
         unknown = [each.call for each in self._sent if each.call is not None]
-        away = [*self._again, *self._queue]
+        away = [*self._again, *self._lazy, *self._queue]
         self._sent.clear()
-        self._again, self._queue, self._wanted = [], [], []
+        self._again, self._lazy, self._queue, self._wanted = [], [], [], []
         for call in unknown:
             self._answer(call, CallFailure.UNKNOWN)
         for call in away:

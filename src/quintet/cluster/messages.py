@@ -27,6 +27,7 @@ from quintet.sametime.sharing import (
     Order,
     SendAt,
     ShowText,
+    StoredChange,
     TellConference,
     WireReader,
     boolean,
@@ -117,6 +118,8 @@ def encode_order(order: Order) -> bytes:
             return b"\x02" + string(name)
         case AnnounceTo(users, text, may_reply, sender):
             return b"\x03" + _strings(users) + string(text) + boolean(may_reply) + sender.encode()
+        case StoredChange(user_id, key, version):
+            return b"\x04" + string(user_id) + u32(key) + u32(version)
 
 
 def decode_order(data: bytes) -> Order:
@@ -180,4 +183,5 @@ _ORDERS: Final[dict[int, Callable[[WireReader], Order]]] = {
     3: lambda reader: AnnounceTo(
         _read_strings(reader), reader.string(), reader.boolean(), LoginInfo.read(reader)
     ),
+    4: lambda reader: StoredChange(reader.string(), reader.u32(), reader.u32()),
 }

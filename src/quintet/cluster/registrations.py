@@ -115,8 +115,8 @@ class Registrations:
         self._local[local.id] = local
         view.local.add(local.id)
         view.signing_in += 1
-        if privacy is not None:
-            self._views.enforce(view, privacy)
+        if privacy is not None and self._views.enforce(view, privacy) and len(view.local) > 1:
+            self._write_privacy(view.key, privacy)  # the sign-in may be refused
         if self._calls.up:
             self._send_registration(local)
         else:
@@ -147,7 +147,7 @@ class Registrations:
         view = local.view
         if moving:
             self._views.moved(view, session)
-        if self._calls.up and (local.registered or local.busy):
+        if self._calls.up and local.sent:
             self.remove(view.key, session, moving=moving)
         self._views.release(view)
 
@@ -172,7 +172,7 @@ class Registrations:
 
     def compare(self, view: UserView, number: int, known: Collection[str]) -> None:
         """These sessions were in Valkey at the call with this number."""
-        for session in tuple(view.local - set(known)):
+        for session in sorted(view.local - set(known)):
             local = self._local[session]
             if local.registered and not local.busy and local.sent < number:
                 self._register_again(local)
@@ -370,14 +370,15 @@ class Registrations:
 
     def _note_activity(self, local: _Local) -> None:
         """Other nodes have to know which session of several was active last, and what it does not support."""
-        view = local.view
-        latest = self._presence.sessions_of(view.user_id)[:1] == (local.id,)
-        shared = self._presence.shared(local.id)
-        unsupported = shared and local.written and shared.unsupported != local.written.unsupported
-        if (latest and view.latest != local.id) or unsupported:
+        shared, written = self._presence.shared(local.id), local.written
+        if shared is None or written is None:
+            return
+        sessions = self._presence.sessions_of(local.view.user_id)
+        records = [self._presence.record(each) for each in sessions if each != local.id]
+        others = max([each.last_active for each in records if each is not None], default=0.0)
+        overtook = written.record.last_active <= others < shared.record.last_active
+        if overtook or shared.unsupported != written.unsupported:
             self.changed(local.id)
-        if latest:
-            view.latest = local.id
 
     # Keeping
 

@@ -1,4 +1,4 @@
-"""What nodes share is encrypted and authenticated: whoever can write to Valkey must not speak as a user.
+"""What nodes share is encrypted and authenticated: who can write to Valkey must not speak as a user.
 
 Theory of operation
 -------------------
@@ -8,9 +8,10 @@ length: a value that was copied to another place, or is used for another purpose
 
 The key ring has the keys of `QUINTET_CLUSTER_KEY_FILE`. The first one seals, all open, the one that opened
 last first. To change keys: add the new one as the last line on every node, then make it the first, then
-remove the old one. Nonces are random, so one key seals 2^32 values safely (NIST SP 800-38D 8.3); that is
-4,000 a second for 12 days. So a value is not sealed with the key of the file but with one derived from it
-for its purpose and the hour at which it was sealed, which stands beside the nonce.
+remove the old one; each time `renew` is told of it. Nonces are random, so one key seals 2^32 values safely
+(NIST SP 800-38D 8.3); that is 4,000 a second for 12 days. So a value is not sealed with the key of the file
+but with one derived from it for its purpose and the hour at which it was sealed, which stands before the
+nonce.
 
 What does not open is `None` to the caller, who ignores it, and is counted.
 """
@@ -53,14 +54,16 @@ class KeyRing:
         ignored: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not keys or any(len(each) != 32 for each in keys):
-            raise ValueError("a key ring needs keys of 32 bytes")
-        self._keys = tuple(keys)
+        self._keys = _checked(keys)
         self._ignored = ignored
         self._clock = clock
-        self._ciphers: dict[tuple[int, str, int], AESGCM] = {}
-        self._derived: dict[str, bytes] = {}  # purposes are constants of the code
-        self._latest = 0
+        self._ciphers: dict[tuple[bytes, str, int], AESGCM] = {}
+        self._derived: dict[tuple[bytes, str], bytes] = {}  # purposes are constants of the code
+        self._latest = self._keys[0]
+
+    def renew(self, keys: Sequence[bytes]) -> None:
+        """Use these keys from now on."""
+        self._keys = _checked(keys)
 
     def seal(self, purpose: str, place: Iterable[str], data: bytes) -> bytes:
         """Encrypt data for one place. Raises ValueError for more than LARGEST bytes."""
@@ -69,7 +72,7 @@ class KeyRing:
         hour = int(self._clock()) // _HOUR & 0xFFFFFFFF
         nonce = secrets.token_bytes(12)
         head = _HEAD.pack(VERSION, hour, nonce)
-        return head + self._cipher(0, purpose, hour).encrypt(nonce, data, _bound(purpose, place))
+        return head + self._cipher(self._keys[0], purpose, hour).encrypt(nonce, data, _bound(purpose, place))
 
     def open(self, purpose: str, place: Iterable[str], sealed: bytes) -> bytes | None:
         """What was sealed for this purpose and place; None for anything else, which is counted."""
@@ -84,15 +87,19 @@ class KeyRing:
         Equal texts have equal hashes, and without the key they can't be guessed. While keys are being changed
         nodes disagree for a moment: it is not for what must be found by all of them.
         """
-        key = self.derived(f"digest {purpose}")
-        return hmac.digest(key, _lengths(parts), hashlib.sha256).hex()[:32]
+        return self.digests(purpose, *parts)[0]
 
-    def derived(self, purpose: str) -> bytes:
-        """32 bytes for another use, the same on all nodes with the same first key."""
-        found = self._derived.get(purpose)
-        if found is None:
-            found = self._derived[purpose] = _derive(self._keys[0], f"derived {purpose}")
-        return found
+    def digests(self, purpose: str, *parts: str) -> tuple[str, ...]:
+        """The hashes under all keys, the first key's first: what a node may have used before."""
+        keys, data = self.derived(f"digest {purpose}"), _lengths(parts)
+        return tuple(hmac.digest(each, data, hashlib.sha256).hex()[:32] for each in keys)
+
+    def derived(self, purpose: str) -> tuple[bytes, ...]:
+        """32 bytes of each key for another use; those of the first key are to be used, all to be accepted."""
+        for each in self._keys:
+            if (each, purpose) not in self._derived:
+                self._derived[each, purpose] = _derive(each, f"derived {purpose}")
+        return tuple(self._derived[each, purpose] for each in self._keys)
 
     def _open(self, purpose: str, place: Iterable[str], sealed: bytes) -> bytes | None:
         if not OVERHEAD <= len(sealed) <= LARGEST + OVERHEAD:
@@ -101,24 +108,31 @@ class KeyRing:
         if version != VERSION:
             return None
         bound = _bound(purpose, place)
-        order = sorted(range(len(self._keys)), key=lambda at: at != self._latest)
-        for at in order:
+        for key in sorted(self._keys, key=lambda each: each != self._latest):
             try:
-                data = self._cipher(at, purpose, hour).decrypt(nonce, memoryview(sealed)[_HEAD.size :], bound)
+                data = self._cipher(key, purpose, hour).decrypt(
+                    nonce, memoryview(sealed)[_HEAD.size :], bound
+                )
             except InvalidTag:
                 continue
-            self._latest = at
+            self._latest = key
             return data
         return None
 
-    def _cipher(self, at: int, purpose: str, hour: int) -> AESGCM:
-        found = self._ciphers.get((at, purpose, hour))
+    def _cipher(self, key: bytes, purpose: str, hour: int) -> AESGCM:
+        found = self._ciphers.get((key, purpose, hour))
         if found is None:
             while len(self._ciphers) >= _MOST_CIPHERS:  # hours that garbage names
                 del self._ciphers[next(iter(self._ciphers))]
-            found = AESGCM(_derive(self._keys[at], f"seal {purpose} {hour}"))
-            self._ciphers[at, purpose, hour] = found
+            found = AESGCM(_derive(key, f"seal {purpose} {hour}"))
+            self._ciphers[key, purpose, hour] = found
         return found
+
+
+def _checked(keys: Sequence[bytes]) -> tuple[bytes, ...]:
+    if not keys or any(len(each) != 32 for each in keys):
+        raise ValueError("a key ring needs keys of 32 bytes")
+    return tuple(keys)
 
 
 def _derive(key: bytes, purpose: str) -> bytes:

@@ -17,10 +17,11 @@ messages it has sent, at each tick for some time after the last one, and after e
 that stood still for longer than that has lost its lease. It has no number of its own, so it may be lost.
 
 **After a loss**, `lost` is called, and everything that the two nodes share ends, at both: a receiver that
-notices answers with an empty message, and a sender that knows leaves out a number. Then they go on. `gone` says that the other incarnation has
-no lease: nothing reaches it. If it has only lost it for a moment, the number that is left out tells it.
+notices answers with an empty message, and a sender that knows leaves out a number. Then they go on. `gone`
+says that the other incarnation has no lease: nothing reaches it. If it has only lost it for a moment, the
+number that is left out tells it.
 
-**A new incarnation** of this node has a new stream, and has never talked with anyone.
+**A new incarnation** of this node has a new stream, and has never talked with any.
 """
 
 from collections import deque

@@ -91,7 +91,7 @@ class UserView:
 
     `local` are the user's sessions here, `signing_in` how many of them wait: until that is decided, sessions
     that they may replace stay in view; they are `leaving`. `again` is whether to read once more when what is
-    being read is there. `latest` is the session that was active last, as other nodes know it.
+    being read is there.
     """
 
     digest: str
@@ -109,7 +109,6 @@ class UserView:
     buffer: list[Publication] = field(default_factory=list)
     foreign: dict[str, _Foreign] = field(default_factory=dict)
     leaving: set[str] = field(default_factory=set)
-    latest: str = ""
     privacy: VersionedPrivacy | None = None
     waiting: list[_Waits] = field(default_factory=list)
 
@@ -195,7 +194,7 @@ class Views:
         """A sign-in of the user does not wait any more."""
         view.signing_in -= 1
         if not view.signing_in:
-            for session in tuple(view.leaving):
+            for session in sorted(view.leaving):
                 self._hide(view, session)
 
     # What happens to this node
@@ -410,14 +409,15 @@ class Views:
             view.privacy = None
             self._deliver(self._presence.set_privacy(view.user_id, NOBODY))
 
-    def enforce(self, view: UserView, privacy: VersionedPrivacy) -> None:
-        """A list is in force, if it is not older than the one that is known."""
+    def enforce(self, view: UserView, privacy: VersionedPrivacy) -> bool:
+        """A list is in force, if it is not older than the one that is known. Whether it is another one."""
         known = view.privacy
         if privacy == known or (known is not None and known.version > privacy.version):
-            return
+            return False
         view.privacy = privacy
         if view.user_id:
             self._deliver(self._community.set_privacy(view.user_id, privacy.privacy))
+        return True
 
     def _show(self, view: UserView, session: str, value: bytes, now: int | None) -> None:
         """Show a session of another node.

@@ -16,7 +16,7 @@ class Finding(Code):
     fix: quintet trust fetch HOST:PORT
     see: how-to/import-the-certificate.md"""
     Q11 = """error: The certificate is for another name
-    impact: anyone with a certificate of that issuer could impersonate the server, so the connection is
+    impact: an attacker with a certificate of that issuer could impersonate the server, so the connection is
     refused
     fix: set HostName to a name in the certificate"""
     Q12 = """error: The server requires a client certificate
@@ -303,11 +303,11 @@ class Finding(Code):
     accepts the risk
     see: how-to/encrypt-everything.md"""
     Q141 = """warning: Applications can't lead to the page for signing in
-    impact: without QUINTET_PUBLIC_URL nobody who is not signed in gets there
+    impact: without QUINTET_PUBLIC_URL users who are not signed in do not get there
     fix: set QUINTET_PUBLIC_URL in [Config] to the URL under which browsers reach Quintet"""
     Q142 = """warning: The cookie for applications does not reach one of them
     impact: browsers send it to QUINTET_COOKIE_DOMAIN and below, or to the host of QUINTET_PUBLIC_URL alone;
-    whoever signs in for another host is asked to sign in again and again
+    users who sign in for another host are asked to sign in again and again
     fix: set QUINTET_COOKIE_DOMAIN to the domain that Quintet and its applications have in common"""
     Q143 = """error: HTTPS has no usable key
     impact: QUINTET_HTTP_TLS=1 asks for HTTPS, and it cannot be served without a key and its certificate
@@ -322,21 +322,38 @@ class Finding(Code):
     impact: this server would be on its own, so Quintet does not start
     fix: write rediss://USER:PASSWORD@HOST:6379/0, or rediss+sentinel://USER:PASSWORD@HOST:26379/NAME for
     Sentinel; special characters of the password in percent-encoding; Redis Cluster is not supported
-    see: reference/settings.md"""
+    see: how-to/run-several-nodes.md"""
     Q151 = """error: The key file of the cluster cannot be used
     impact: what the servers share would be unprotected or unreadable, so Quintet does not start
     fix: create one (umask 077; openssl rand -base64 32 >cluster.key), and copy the same file to every server
-    see: reference/settings.md"""
+    see: how-to/run-several-nodes.md"""
     Q152 = """error: The connections to Valkey are not encrypted
     impact: a listener on the network can read its password, and can disturb what the servers share
     fix: write rediss:// and let Valkey use TLS; QUINTET_ALLOW_UNENCRYPTED_CLUSTER=1 in [Config] accepts the
     risk
-    see: reference/settings.md"""
+    see: how-to/run-several-nodes.md"""
     Q153 = """error: A cluster needs PostgreSQL
     impact: each server would have contact lists of its own, so Quintet does not start
     fix: set QUINTET_DATABASE to postgresql://USER:PASSWORD@HOST/DATABASE, the same on every server
-    see: reference/settings.md"""
+    see: how-to/run-several-nodes.md"""
     Q154 = """error: The certificate of Valkey cannot be verified
     impact: no connection to Valkey is made, so this server would be on its own
     fix: set QUINTET_CLUSTER_TLS_TRUST_STORE_FILE, _TYPE and _PASSWORD to a store with the CA certificate
     see: how-to/import-the-certificate.md"""
+    Q155 = """error: Valkey or Redis cannot be used
+    impact: users of other servers look offline, and web sign-ins are refused, until it can be used
+    fix: start it, and correct QUINTET_CLUSTER; it must be Redis 6.2 or Valkey 7.2 or later, and not run in
+    cluster mode
+    see: how-to/run-several-nodes.md"""
+    Q156 = """warning: Valkey may remove what the servers share
+    impact: when its memory is full it removes sessions, locks and limits that are in use, and users flicker
+    fix: set maxmemory-policy noeviction, and give it the memory that it needs
+    see: how-to/run-several-nodes.md"""
+    Q157 = """warning: Valkey closes the connections of servers that lag for a moment
+    impact: a burst of presence changes makes a server lose its connection, and start over
+    fix: set client-output-buffer-limit pubsub 33554432 8388608 60, or more
+    see: how-to/run-several-nodes.md"""
+    Q158 = """note: A setting of Valkey is unknown
+    impact: it may be right; a managed service hides it, or the user may not read it
+    fix: look it up at the service, or allow the user config|get
+    see: how-to/run-several-nodes.md"""

@@ -12,13 +12,17 @@
 from quintet.directory.account_state import AccountState
 from quintet.directory.anonymous import BIND_REQUIRED
 from quintet.directory.attempts import (
+    Attempt,
     AttemptCount,
     AttemptOutcome,
     AttemptRules,
+    AttemptScope,
     IpAddress,
     LocalAttempts,
     SignInAttempts,
     limited_sign_in,
+    name_key,
+    network_in,
     network_of,
 )
 from quintet.directory.browse import LARGEST_PAGE
@@ -106,9 +110,11 @@ __all__ = [
     "USER_ACCOUNT",
     "AccountState",
     "AmbiguousNameError",
+    "Attempt",
     "AttemptCount",
     "AttemptOutcome",
     "AttemptRules",
+    "AttemptScope",
     "AuthenticationError",
     "BindMethod",
     "Bound",
@@ -169,6 +175,8 @@ __all__ = [
     "limited_sign_in",
     "listed",
     "may_be_resolved",
+    "name_key",
+    "network_in",
     "network_of",
     "of_group_class",
     "of_person_class",

@@ -304,7 +304,7 @@ class LocalAttempts:
         return tuple(sorted(rows, key=lambda row: (not row.blocked, -row.failures, row.name, row.network)))
 
     async def clear(self, wanted: str | None = None) -> int:
-        network = None if wanted is None else _network(wanted)
+        network = None if wanted is None else network_in(wanted)
         who = None if wanted is None or network is not None else self._digest(name_key(wanted), "")
         count = 0
         for table in self._tables.values():
@@ -442,11 +442,11 @@ def _bare(name: str) -> str:
 
 def network_of(address: IpAddress | str | None) -> str:
     """What an address is counted as: itself, and of IPv6 the /64, which one machine has as a whole."""
-    found = _network(address) if isinstance(address, str) else address and _text_of(address)
+    found = network_in(address) if isinstance(address, str) else address and _text_of(address)
     return found or _UNKNOWN
 
 
-def _network(text: str) -> str | None:
+def network_in(text: str) -> str | None:
     """The network of an address with or without brackets, port, prefix and zone; None for other texts."""
     bare = text.strip().partition("/")[0].partition("%")[0]
     host, _, port = bare.rpartition(":")

@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, final
@@ -33,6 +33,7 @@ from quintet.runtime.status_socket import RequestHandler, Running, serve_status,
 from quintet.tls import StoreError, TlsSettingsError
 
 if TYPE_CHECKING:
+    from quintet.cluster import SharedAttempts
     from quintet.runtime.cluster import Cluster
     from quintet.runtime.sametime_port import SametimePort
     from quintet.runtime.tracing import Tracing
@@ -64,15 +65,15 @@ class Application:
         self._environ = environ
         self._changing = asyncio.Lock()
         self.settings = load(self.folder, environ)
-        self.attempts = LocalAttempts(trace=self._tell)
+        self.attempts: LocalAttempts | SharedAttempts = LocalAttempts(trace=self.tell)
         self._fingerprints = _fingerprints(self.settings)
         self._apply(self.settings)
         self.listeners: list[Trace] = [self.events]
         self.renewers: list[Callable[[Settings], None]] = []
-        """Are told new settings before they are used, in a thread, and may refuse them."""
+        """Get new settings before they are used, in a thread, and may refuse them."""
         self.drains: list[Callable[[], Awaitable[None]]] = []
         """Close a port, and its connections little by little, before everything else ends."""
-        self._connections = Connections(self.settings, trace=self._tell)
+        self._connections = Connections(self.settings, trace=self.tell)
         self.directory = Directory(self._connections)
         self.cards = Cards(self._connections)
         self.cluster: Cluster | None = None
@@ -124,13 +125,17 @@ class Application:
                 self.events.settings_rejected(self.rejection)
                 return False
             if _ports(settings) != _ports(self.settings):
-                self.events.log.warning("changed addresses and ports take effect after a restart")
+                self.events.log.warning(
+                    "changed addresses, ports and cluster settings take effect after a restart"
+                )
             if self.sametime and prepared and not self.sametime.apply(prepared):
                 self.events.log.warning(
                     "some changed settings of Sametime clients take effect after a restart"
                 )
             self.settings, self._fingerprints, self.rejection = settings, found, ""
             self._apply(settings)
+            if self.cluster and settings.cluster:
+                self.cluster.renew(settings.cluster)
             self.events.log.info("new settings", protection=self.directory.protection.name.lower())
             return True
 
@@ -164,7 +169,8 @@ class Application:
         working = sum(each.state is ConnectionState.CONNECTED for each in found)
         return f"protection {self.directory.protection.name.lower()}, {working} of {len(found)} connections"
 
-    def _tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Pass an event on to all listeners."""
         for each in self.listeners:
             each(event)
 
@@ -182,10 +188,10 @@ def _fingerprints(settings: Settings) -> tuple[FileFingerprint, ...]:
     return tuple(each for tls in found for each in fingerprints(tls))
 
 
-def _ports(settings: Settings) -> tuple[str | int, ...]:
+def _ports(settings: Settings) -> tuple[object, ...]:
     web = settings.web
     ports = (web.address, web.port, web.metrics_address, web.metrics_port, settings.sametime.port)
-    return (*ports, web.tls is not None)
+    return (*ports, web.tls is not None, settings.cluster and replace(settings.cluster, keys=()))
 
 
 # The process around it.
@@ -358,10 +364,15 @@ async def _cluster(application: Application) -> AsyncIterator[None]:
     if settings is None:
         yield
         return
-    from quintet.runtime.cluster import Cluster  # noqa: PLC0415  # its libraries take time to import
+    from quintet.cluster import examine_valkey  # noqa: PLC0415  # its libraries take time to import
+    from quintet.runtime.cluster import Cluster  # noqa: PLC0415
 
     async with Cluster.open(settings) as cluster:
         application.cluster = cluster
+        assert isinstance(application.attempts, LocalAttempts), "it is the first one"
+        application.attempts = cluster.attempts(application.attempts, application.tell)
+        if cluster.valkey.up:
+            application.events.problems(await examine_valkey(settings))
         yield
 
 
@@ -379,7 +390,8 @@ async def _http(application: Application, tracing: "Tracing | None") -> "AsyncIt
 
     url = application.settings.sametime.database.reveal()
     database = DatabaseAddress.parse(url, application.folder)
-    sessions = Sessions()
+    cluster = application.cluster
+    sessions = cluster.web_sessions() if cluster else Sessions()
     metrics = Metrics(application.connections, sessions)
     application.listeners.append(metrics)
     site = Site(
@@ -394,6 +406,12 @@ async def _http(application: Application, tracing: "Tracing | None") -> "AsyncIt
         rejected=lambda: application.rejection,
         presence=lambda: application.sametime and CommunityPresence(application.sametime.server),
     )
+    if cluster is not None:
+        from quintet.runtime.cluster_metrics import ClusterMetrics  # noqa: PLC0415
+
+        site = replace(site, form_keys=lambda: cluster.form_keys)
+        metrics.registry.register(ClusterMetrics(cluster.valkey.counts))
+        metrics.parts["cluster"] = lambda: cluster.valkey.reason
     application.listeners.append(site.activity)
     if application.settings.sametime.port:
         metrics.vital.add(_PORT)

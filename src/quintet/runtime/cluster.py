@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, Self, final
+from typing import TYPE_CHECKING, Any, Final, Self, final
 
 import structlog
 
@@ -15,13 +15,19 @@ from quintet.cluster import (
     Ignored,
     KeyRing,
     NodeNameError,
+    SharedAttempts,
+    SharedGroupContents,
     ValkeyConnection,
     ValkeyDown,
     ValkeyUp,
     ValuesIgnored,
 )
 from quintet.config import ClusterSettings
+from quintet.directory import Directory, LocalAttempts, Trace
 from quintet.sametime.serving import SametimeServer
+
+if TYPE_CHECKING:
+    from quintet.cluster.web_sessions import SharedSessions
 
 _FIRST_ATTEMPT: Final = 5.0
 _CLAIM_SECONDS: Final = 15.0
@@ -53,8 +59,7 @@ class Cluster:
         self.log: Any = structlog.get_logger()
         self.prefix = f"quintet:{settings.community}"
         self.valkey = ValkeyConnection(settings.address, settings.tls, trace=self._tell)
-        keys = [base64.b64decode(each.reveal()) for each in settings.keys]
-        self.keys = KeyRing(keys, ignored=lambda _: self.valkey.ignore(Ignored.UNSEALED))
+        self.keys = KeyRing(_keys(settings), ignored=lambda _: self.valkey.ignore(Ignored.UNSEALED))
 
     @classmethod
     @asynccontextmanager
@@ -64,6 +69,29 @@ class Cluster:
         async with cluster.valkey:
             await cluster.valkey.first_attempt(_FIRST_ATTEMPT)
             yield cluster
+
+    def renew(self, settings: ClusterSettings) -> None:
+        """Use the keys of new settings."""
+        self.keys.renew(_keys(settings))
+
+    def attempts(self, local: LocalAttempts, trace: Trace) -> SharedAttempts:
+        """Failed sign-ins as all nodes count them; `local` decides while Valkey is away."""
+        return SharedAttempts(self.valkey, self.keys, self.prefix, local, trace=trace)
+
+    def group_contents(self, directory: Directory, seconds: float) -> SharedGroupContents:
+        """Public groups, read again once for all nodes."""
+        return SharedGroupContents(self.valkey, self.keys, self.prefix, directory, seconds)
+
+    def web_sessions(self) -> "SharedSessions":
+        """The sessions of browsers that hold on every node."""
+        from quintet.cluster.web_sessions import SharedSessions  # noqa: PLC0415  # with the web's libraries
+
+        return SharedSessions(self.valkey, self.keys, self.prefix)
+
+    @property
+    def form_keys(self) -> tuple[bytes, ...]:
+        """For the forms of browsers without a session: they are good on every node."""
+        return self.keys.derived("forms")
 
     @asynccontextmanager
     async def joined(self, server: SametimeServer) -> AsyncIterator[ClusterNode]:
@@ -105,3 +133,7 @@ class Cluster:
                 self.log.warning("values in Valkey ignored", reason=reason.value, count=count)
             case CallRefused(script, error):
                 self.log.error("Valkey refused a call", script=script, error=error)
+
+
+def _keys(settings: ClusterSettings) -> list[bytes]:
+    return [base64.b64decode(each.reveal()) for each in settings.keys]

@@ -67,6 +67,7 @@ class SametimePort:
             tls_context=prepared.context,
             trace=events,
             attempts=attempts,
+            groups=cluster and cluster.group_contents(directory, settings.directory.refresh_interval),
         )
         async with AsyncExitStack() as stack:
             if cluster is not None:

@@ -48,7 +48,19 @@ class AnnounceTo:
     sender: LoginInfo
 
 
-Order = ShowText | EndNamed | AnnounceTo
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """A value of a user was saved; `version` is the current one now. Sessions of the user go on with it."""
+
+    user_id: str
+    key: int
+    version: int
+
+
+SessionOrder = ShowText | EndNamed | AnnounceTo
+"""What is done with sessions, here and at every other node."""
+
+Order = SessionOrder | StoredChange
 """What every node does for its own sessions."""
 
 

@@ -7,21 +7,21 @@ from typing import Final
 from quintet.sametime.client import Client
 from quintet.sametime.context import ServerContext
 from quintet.sametime.ids import id_key
-from quintet.sametime.neighbours import AnnounceTo, EndNamed, Order, ShowText
+from quintet.sametime.neighbours import AnnounceTo, EndNamed, SessionOrder, ShowText
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.wire.messages import Admin, Announce
 
 _SLICE: Final = 200
 
 
-async def carry_out_everywhere(context: ServerContext, order: Order) -> int:
+async def carry_out_everywhere(context: ServerContext, order: SessionOrder) -> int:
     """Do it here and at all other nodes. With how many sessions."""
     elsewhere: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     context.neighbours.order(order, lambda count: None if elsewhere.done() else elsewhere.set_result(count))
     return await carry_out(context, order) + await elsewhere
 
 
-async def carry_out(context: ServerContext, order: Order) -> int:
+async def carry_out(context: ServerContext, order: SessionOrder) -> int:
     """Do it with the sessions here. With how many."""
     clients = context.clients
     match order:

@@ -28,7 +28,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, final
 
-from quintet.config import ServerLimits
 from quintet.directory import (
     LocalAttempts,
     Service,
@@ -58,7 +57,15 @@ from quintet.sametime.handlers.stored_values import LISTS, StoredValuesHandler
 from quintet.sametime.housekeeping import keep_house
 from quintet.sametime.limits import SessionLimits
 from quintet.sametime.name_cache import NameCache
-from quintet.sametime.neighbours import EndNamed, Neighbours, Order, Registered, ShowText, VersionedPrivacy
+from quintet.sametime.neighbours import (
+    EndNamed,
+    Neighbours,
+    Order,
+    Registered,
+    ShowText,
+    StoredChange,
+    VersionedPrivacy,
+)
 from quintet.sametime.orders import carry_out, carry_out_everywhere
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import ClientConnection
@@ -70,7 +77,7 @@ from quintet.sametime.session import SametimeSession, SessionState
 from quintet.sametime.settings import LegacyClients, SametimeSettings
 from quintet.sametime.sign_in import Rejection, SignIn, TokenValidator
 from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, StorageLimits, VersionedValue
-from quintet.sametime.store_keeper import StoredChange, StoreKeeper
+from quintet.sametime.store_keeper import StoreKeeper
 from quintet.sametime.trace import (
     ClientSignedIn,
     ConnectionTurnedAway,
@@ -83,8 +90,8 @@ from quintet.sametime.trace import (
     TurnedAway,
     UnencryptedClientsAllowed,
 )
-from quintet.sametime.viewers import PresenceViewer
-from quintet.sametime.watched_groups import WatchedGroups
+from quintet.sametime.viewers import PresenceViewer, find_users
+from quintet.sametime.watched_groups import GroupContents, WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
 
@@ -143,6 +150,7 @@ class SametimeServer:
         trace: SametimeTrace | None = None,
         attempts: SignInAttempts | None = None,
         validate_token: TokenValidator | None = None,
+        groups: GroupContents | None = None,
     ) -> None:
         self.settings = settings
         self.tls_context = tls_context
@@ -150,19 +158,21 @@ class SametimeServer:
         self._trace = trace
         self._limits = limits = settings.limits
         self._community = Community(
-            Node.start(settings.node), settings.sign_ins, _presence_limits(limits), _conference_limits(limits)
+            Node.start(settings.node),
+            settings.sign_ins,
+            PresenceLimits.of(limits),
+            ConferenceLimits(limits.conferences, limits.conference_members),
         )
         self._context = context = ServerContext(settings, directory, self._community, self.tell)
         self.view_presence = partial(PresenceViewer, context)
         """What the user with an ID may see of others."""
+        self.find_users = partial(find_users, context)
         storage = StorageLimits(limits.value_size, limits.values)
         self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back, self._value_saved)
-        self.on_value_saved: Callable[[StoredChange], None] | None = None
-        """Is called with each change of a stored value, for other nodes: see `value_changed`."""
         listed = bool(settings.domains_allowed or settings.domains_denied)
         keep_names = 0.0 if listed else settings.refresh_interval
         self._names = NameCache(directory, limits.cached_names, keep_names, context.now)
-        self._groups = WatchedGroups(context, self._names)
+        self._groups = WatchedGroups(context, self._names, groups or directory)
         context.deliver = Delivery(context, self._end, self._groups.watch, self._groups.unwatch).deliver
         self._values = StoredValuesHandler(context, self._keeper)
         self._privacy = PrivacyHandler(context, self._keeper)
@@ -206,6 +216,12 @@ class SametimeServer:
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
         """Do it with the sessions here. `then` gets how many."""
+        if isinstance(order, StoredChange):
+            count = self._tell_sessions(order)
+            if count and order.key == PRIVACY_LIST:
+                self._read_privacy(order.user_id)
+            then(count)
+            return
 
         async def work() -> None:
             then(await carry_out(self._context, order))
@@ -519,21 +535,17 @@ class SametimeServer:
     def _value_saved(self, change: StoredChange) -> None:
         """A session here stored a value."""
         self._tell_sessions(change)
-        if self.on_value_saved is not None:
-            self.on_value_saved(change)
+        self._context.neighbours.order(change, lambda _: None)
 
-    def value_changed(self, change: StoredChange) -> None:
-        """Another node stored a value: the sessions here go on with it."""
-        self._tell_sessions(change)
-        if change.key == PRIVACY_LIST:
-            self._read_privacy(change.user_id)
-
-    def _tell_sessions(self, change: StoredChange) -> None:
+    def _tell_sessions(self, change: StoredChange) -> int:
+        """The sessions here go on with the value. How many."""
         if change.key == PRIVACY_LIST:
             self._privacy.saved(change.user_id, change.version)
-        for session in self._community.presence.sessions_of(change.user_id):
-            if session in self._context.clients:
-                self._values.changed(self._context.clients[session], change.key)
+        sessions = self._community.presence.sessions_of(change.user_id)
+        clients = [self._context.clients[each] for each in sessions if each in self._context.clients]
+        for client in clients:
+            self._values.changed(client, change.key)
+        return len(clients)
 
     def _info(self, client: Client) -> SessionInfo:
         presence = self._community.presence
@@ -567,20 +579,6 @@ def raise_file_limit(sessions: int) -> int | None:
 def _new_login_id() -> str:
     """Random: its beginning is an RC2/40 key (P63)."""
     return secrets.token_hex(8).upper()
-
-
-def _presence_limits(limits: ServerLimits) -> PresenceLimits:
-    return PresenceLimits(
-        limits.sessions_per_user,
-        limits.watched,
-        limits.watched_groups,
-        limits.attributes,
-        limits.attribute_size,
-    )
-
-
-def _conference_limits(limits: ServerLimits) -> ConferenceLimits:
-    return ConferenceLimits(limits.conferences, limits.conference_members)
 
 
 def _abilities(settings: SametimeSettings) -> ServerAbilities:

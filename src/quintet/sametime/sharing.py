@@ -33,6 +33,7 @@ from quintet.sametime.neighbours import (
     Order,
     Registered,
     ShowText,
+    StoredChange,
     VersionedPrivacy,
 )
 from quintet.sametime.reason import ReasonCode
@@ -89,6 +90,7 @@ __all__ = [
     "SharedSession",
     "ShowText",
     "SignInRule",
+    "StoredChange",
     "TellConference",
     "UnencodableValueError",
     "UnknownMessageTypeError",

@@ -13,9 +13,9 @@ Each save that changed something is reported to `on_saved`, for the other sessio
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Final, final
 
+from quintet.sametime.neighbours import StoredChange
 from quintet.sametime.storage import (
     DatabaseAddress,
     Saved,
@@ -32,15 +32,6 @@ from quintet.sametime.trace import SametimeTrace, StorageChanged, StorageState
 
 _CHECK_EVERY: Final = 2.0
 _START_WAITS: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class StoredChange:
-    """A value of a user was saved; `version` is the current one now."""
-
-    user_id: str
-    key: int
-    version: int
 
 
 @final

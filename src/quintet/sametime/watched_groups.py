@@ -8,9 +8,9 @@ import asyncio
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, Protocol, final
 
-from quintet.directory import AmbiguousNameError, DirectoryError, Group, Person, UnknownGroupError
+from quintet.directory import AmbiguousNameError, DirectoryError, Group, Membership, Person, UnknownGroupError
 from quintet.sametime.context import ServerContext
 from quintet.sametime.ids import id_key
 from quintet.sametime.name_cache import NameCache
@@ -20,6 +20,13 @@ _AT_ONCE: Final = 8
 _FIRST_RETRY: Final = 5.0
 _LONGEST_RETRY: Final = 300.0
 _JITTER: Final = 0.1
+
+
+class GroupContents(Protocol):
+    """Where the content of groups comes from: the directory, or what another node has read of it."""
+
+    async def members(self, group: str) -> Membership:
+        """The content of a group. Raises DirectoryError."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,9 +40,10 @@ class _Watched:
 class WatchedGroups:
     """The groups that sessions of this server watch."""
 
-    def __init__(self, context: ServerContext, names: NameCache) -> None:
+    def __init__(self, context: ServerContext, names: NameCache, contents: GroupContents) -> None:
         self._context = context
         self._names = names
+        self._contents = contents
         self._groups: dict[str, _Watched] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -67,7 +75,7 @@ class WatchedGroups:
             if not self._is_current(watched):
                 return
             try:
-                content = await self._context.directory.members(watched.id)
+                content = await self._contents.members(watched.id)
             except (UnknownGroupError, AmbiguousNameError) as error:
                 self._take(watched, (), error=type(error).__name__)
             except DirectoryError as error:

@@ -18,7 +18,7 @@ from quintet.directory import (
 )
 from quintet.ldap import DN, DNSyntaxError
 from quintet.web.security import client_of, session_of
-from quintet.web.sessions import WebSession
+from quintet.web.sessions import SessionsUnavailableError, WebSession
 from quintet.web.site import Site
 
 LONGEST_NAME = 1024
@@ -32,10 +32,10 @@ async def sign_in(site: Site, request: Request, name: str, password: str) -> tup
     Raises as `check_password`.
     """
     verified = await check_password(site, request, name, password)
-    old = session_of(request, site.sessions, site.web)
+    old = await session_of(request, site.sessions, site.web)
     if old is not None:
-        site.sessions.end(old)
-    return site.sessions.begin(name, verified, administrator=is_administrator(site.web, verified))
+        await site.sessions.end(old)
+    return await site.sessions.begin(name, verified, administrator=is_administrator(site.web, verified))
 
 
 async def check_password(site: Site, request: Request, name: str, password: str) -> VerifiedPerson:
@@ -58,7 +58,7 @@ async def check_password(site: Site, request: Request, name: str, password: str)
 
 async def current_session(site: Site, request: Request) -> WebSession | None:
     """The session of a request. It ends here when its person may no longer sign in."""
-    session = session_of(request, site.sessions, site.web)
+    session = await session_of(request, site.sessions, site.web)
     return session and await rechecked(site, session)
 
 
@@ -82,19 +82,23 @@ async def rechecked(site: Site, session: WebSession) -> WebSession | None:
         session.checked = before
         return session
     if verified is None:
-        site.sessions.end(session)
+        await site.sessions.end(session)
         return None
     session.verified, session.administrator = verified, is_administrator(web, verified)
+    await site.sessions.keep_check(session)
     return session
 
 
 async def is_signed_in(site: Site, session: WebSession) -> bool:
     """Whether a session goes on, for what lasts longer than a request. Asking is no use of the session."""
-    return not site.sessions.has_ended(session) and await rechecked(site, session) is not None
+    try:
+        return not await site.sessions.has_ended(session) and await rechecked(site, session) is not None
+    except SessionsUnavailableError:
+        return False
 
 
 def attributes_of(web: WebSettings) -> tuple[str, ...]:
-    """The attributes of people that applications are told."""
+    """The attributes of people that applications learn."""
     return tuple(dict.fromkeys(each.user_attribute for each in web.applications))
 
 

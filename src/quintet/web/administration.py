@@ -44,16 +44,16 @@ def diagnostics(site: Site) -> DiagnosticsDocument:
 async def open_sessions(site: Site) -> OpenSessionsDocument:
     """Who is signed in, over HTTP and with a Sametime client."""
     return OpenSessionsDocument(
-        sessions=[OpenSessionDocument.of(each) for each in site.sessions.all()],
+        sessions=[OpenSessionDocument.of(each) for each in await site.sessions.all()],
         sametime=[SametimeSessionDocument.of(each) for each in await _ask(site, "sessions") or ()],
     )
 
 
 async def end_session(site: Site, ident: str) -> int:
     """End the session with this public ID, of either kind. How many there were."""
-    for session in site.sessions.all():
+    for session in await site.sessions.all():
         if session.public_id == ident:
-            site.sessions.end(session)
+            await site.sessions.end(session)
             return 1
     if ident in {each["id"] for each in await _ask(site, "sessions") or ()}:
         return int(await _ask(site, "end-sessions", name=ident) or 0)
@@ -62,9 +62,9 @@ async def end_session(site: Site, ident: str) -> int:
 
 async def end_sessions_of(site: Site, ident: str) -> int:
     """End all sessions of the person with this Sametime ID, of both kinds. How many there were."""
-    found = [each for each in site.sessions.all() if _is_same(each.person.id, ident)]
+    found = [each for each in await site.sessions.all() if _is_same(each.person.id, ident)]
     for session in found:
-        site.sessions.end(session)
+        await site.sessions.end(session)
     return len(found) + int(await _ask(site, "end-sessions", name=ident) or 0)
 
 

@@ -42,13 +42,14 @@ from quintet.web.documents import (
     SessionDocument,
     SignInDocument,
 )
-from quintet.web.problem import MEDIA_TYPE, ProblemError, problem, problem_of
+from quintet.web.problem import MEDIA_TYPE, ProblemError, problem, problem_of, sessions_unavailable
 from quintet.web.security import client_of, is_same_origin, may_sign_in_here, set_session_cookies
-from quintet.web.sessions import WebSession
+from quintet.web.sessions import SessionsUnavailableError, WebSession
 from quintet.web.site import Site
 
 _PAGE_SIZE = 100
 _JSON = "application/json"
+_REFUSALS = (ProblemError, SessionsUnavailableError, DirectoryError)
 
 Handle = Annotated[str, Path(min_length=1, max_length=LONGEST_HANDLE, pattern=r"^[A-Za-z0-9_-]+$")]
 _HANDLE: TypeAdapter[str] = TypeAdapter(Handle)
@@ -170,8 +171,8 @@ def make_api(site: Site) -> ASGIApp:
     ) -> None:
         """Sign out here, or `everywhere`."""
         if everywhere:
-            site.sessions.end_all_of(session.person)
-        site.sessions.end(session)
+            await site.sessions.end_all_of(session.person)
+        await site.sessions.end(session)
         set_session_cookies(response.headers, "", site.web, secure=client_of(request, site.web).secure)
 
     @api.get("/resolve", dependencies=by_user)
@@ -248,7 +249,7 @@ def make_api(site: Site) -> ASGIApp:
         if scope["method"] == "GET":
             try:
                 document = await answer_directly(Request(scope, receive), path.split("/")[1:])
-            except (ProblemError, DirectoryError) as error:
+            except _REFUSALS as error:
                 await _answer_to(error)(scope, receive, send)
                 return
         if document is None:
@@ -277,17 +278,23 @@ def _is_handle(text: str) -> bool:
     return True
 
 
-def _answer_to(error: ProblemError | DirectoryError) -> Response:
-    return error.answer if isinstance(error, ProblemError) else problem_of(error)
+def _answer_to(error: Exception) -> Response:
+    """The answer for one of _REFUSALS."""
+    match error:
+        case ProblemError():
+            return error.answer
+        case DirectoryError():
+            return problem_of(error)
+        case _:
+            return sessions_unavailable()
 
 
 def _add_handlers(api: FastAPI) -> None:
     async def refuse(_: Request, error: Exception) -> Response:
-        assert isinstance(error, ProblemError | DirectoryError)
         return _answer_to(error)
 
-    api.add_exception_handler(ProblemError, refuse)
-    api.add_exception_handler(DirectoryError, refuse)
+    for kind in _REFUSALS:
+        api.add_exception_handler(kind, refuse)
 
     @api.exception_handler(RequestValidationError)
     async def _(_: Request, error: RequestValidationError) -> Response:

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quintet.web import forward_auth, photos, servlet, stwebapi
 from quintet.web.api import make_api
 from quintet.web.pages import page_routes
-from quintet.web.problem import problem
+from quintet.web.problem import problem, sessions_unavailable
 from quintet.web.security import Guard
+from quintet.web.sessions import SessionsUnavailableError
 from quintet.web.site import Site
 
 API = "/api/v1"
@@ -38,7 +39,10 @@ _METHODS = ("GET", "HEAD")
 
 def make_app(site: Site) -> ASGIApp:
     """The application for one community."""
-    pages = Starlette(routes=page_routes(site), exception_handlers={HTTPException: _refused})
+    pages = Starlette(
+        routes=page_routes(site),
+        exception_handlers={HTTPException: _refused, SessionsUnavailableError: _unavailable},
+    )
     pages.router.redirect_slashes = False
     api = make_api(site)
 
@@ -46,11 +50,7 @@ def make_app(site: Site) -> ASGIApp:
         path = scope["path"]
         handler = _handler(path)
         if handler is not None:
-            answer = (
-                await handler(Request(scope, receive), site)
-                if scope["method"] in _METHODS
-                else problem(405, headers={"allow": ", ".join(_METHODS)})
-            )
+            answer = await _answered(handler, Request(scope, receive), site)
             await answer(scope, receive, send)
         elif path.startswith(f"{API}/"):
             await api({**scope, "root_path": f"{scope.get('root_path', '')}{API}"}, receive, send)
@@ -67,6 +67,19 @@ def _handler(path: str) -> Handler | None:
         if path.startswith(below):
             return handler
     return None
+
+
+async def _answered(handler: Handler, request: Request, site: Site) -> Response:
+    if request.method not in _METHODS:
+        return problem(405, headers={"allow": ", ".join(_METHODS)})
+    try:
+        return await handler(request, site)
+    except SessionsUnavailableError:
+        return sessions_unavailable()
+
+
+async def _unavailable(_: Request, __: Exception) -> Response:
+    return sessions_unavailable()
 
 
 async def _refused(_: Request, error: Exception) -> Response:

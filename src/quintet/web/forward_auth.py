@@ -115,7 +115,7 @@ def _application(request: Request, site: Site) -> ApplicationSettings | None:
 
 
 async def _judged(request: Request, site: Site) -> Response | None:
-    """The answer for somebody who is known; None for others."""
+    """The answer for a user who is known; None for others."""
     application = _application(request, site)
     if application is None:
         _log.warning("access refused", reason="there is no such section [Application-NAME]")
@@ -129,7 +129,7 @@ async def _judged(request: Request, site: Site) -> Response | None:
 
 
 async def _person(request: Request, site: Site, application: ApplicationSettings) -> VerifiedPerson | None:
-    session = verified_session_of(request, site.sessions, site.web)
+    session = await verified_session_of(request, site.sessions, site.web)
     if session is not None:
         session = await rechecked(site, session)
     if session is not None:
@@ -175,7 +175,7 @@ def _pair(header: str) -> tuple[str, str] | None:
 
 
 def _accepted(application: ApplicationSettings, verified: VerifiedPerson) -> Response | None:
-    """200 with the headers, for somebody who may use the application; None for who must sign in again."""
+    """200 with the headers, for a user who may use the application; None for who must sign in again."""
     headers = remote_headers(application, verified)
     if headers is None:
         return None
@@ -187,7 +187,7 @@ def _accepted(application: ApplicationSettings, verified: VerifiedPerson) -> Res
 def remote_headers(
     application: ApplicationSettings, verified: VerifiedPerson
 ) -> list[tuple[bytes, bytes]] | None:
-    """What the application is told of the person; None for who must sign in again.
+    """What the application learns of the person; None for who must sign in again.
 
     Raises AccessRefusedError.
     """
@@ -258,7 +258,7 @@ def _in(group: Group, names: Iterable[GroupName]) -> bool:
 
 
 def _unknown(request: Request, site: Site, status: int, address: str | None) -> Response:
-    """For somebody who is not signed in: the page for that, which leads back to `address` if it may."""
+    """For a user who is not signed in: the page for that, which leads back to `address` if it may."""
     application = _application(request, site)
     answer = Response(status_code=status)
     if site.web.public_url:

@@ -37,7 +37,7 @@ from quintet.ldap import (
     OperationRepeated,
     PoolEvent,
 )
-from quintet.web.sessions import Sessions
+from quintet.web.sessions import SessionStore
 
 CARDS = Service.BUSINESS_CARD.value
 SERVICES = tuple(each.value for each in Service)
@@ -68,7 +68,7 @@ class Metrics:
     the parts of `vital` the server is never ready.
     """
 
-    def __init__(self, rows: Rows, sessions: Sessions) -> None:
+    def __init__(self, rows: Rows, sessions: SessionStore) -> None:
         self.registry = CollectorRegistry()
         self.phase = Phase.STARTING
         self.rows = rows

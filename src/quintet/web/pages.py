@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import secrets
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, final
 
@@ -59,12 +59,13 @@ from quintet.web.security import (
     may_sign_in_here,
     set_session_cookies,
 )
-from quintet.web.sessions import WebSession
+from quintet.web.sessions import SessionsUnavailableError, WebSession
 from quintet.web.site import PICTURES, Site
 
 _PAGE_SIZE = 100
 _LONGEST_QUERY = 256
 _TINTS = 6
+_UNAVAILABLE = "Signing in is not possible at the moment. Try again in a minute."
 _WRONG = "The name or the password is wrong."
 _LABELS = {"MailAddress": "Mail", "Telephone": "Telephone", "Title": "Title"}
 _STYLE, _SCRIPT = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
@@ -107,14 +108,18 @@ class _FormTokens:
     The cookie's name binds it to our host, so that another site can set neither (`__Host-`, under TLS).
     """
 
-    def __init__(self) -> None:
-        self._secret = secrets.token_bytes(32)
+    def __init__(self, keys: Callable[[], Sequence[bytes]]) -> None:
+        self._keys = keys
 
     def token_for(self, cookie: str) -> str:
-        return hmac.digest(self._secret, cookie.encode(errors="replace"), "sha256").hex()
+        return self._tokens(cookie)[0]
 
     def is_good(self, token: str, cookie: str) -> bool:
-        return bool(cookie) and is_same_secret(token, self.token_for(cookie))
+        return bool(cookie) and any([is_same_secret(token, each) for each in self._tokens(cookie)])  # noqa: C419  (all)
+
+    def _tokens(self, cookie: str) -> list[str]:
+        data = cookie.encode(errors="replace")
+        return [hmac.digest(key, data, "sha256").hex() for key in self._keys()]
 
 
 @final
@@ -123,7 +128,7 @@ class _Pages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._form_tokens = _FormTokens()
+        self._form_tokens = _FormTokens(site.form_keys)
         self._templates = Environment(
             loader=PackageLoader("quintet.web"), autoescape=True, undefined=StrictUndefined, auto_reload=False
         )
@@ -138,7 +143,10 @@ class _Pages:
         async def endpoint(request: Request) -> Response:
             if of_people and not self._site.web.people_pages:
                 return problem(404)
-            session = await current_session(self._site, request)
+            try:
+                session = await current_session(self._site, request)
+            except SessionsUnavailableError:
+                return self._sign_in_page(request, 503, message=_UNAVAILABLE)
             if session is None:
                 return RedirectResponse("/sign-in", 303)
             if not self._site.limits.may_ask(session.key):
@@ -190,6 +198,8 @@ class _Pages:
             page = self._sign_in_page(request, 429, name, "Too many attempts. Wait a few minutes.", back)
             page.headers["retry-after"] = retry_after(error)
             return page
+        except SessionsUnavailableError:
+            return self._sign_in_page(request, 503, name, _UNAVAILABLE, back)
         except DirectoryError:
             return self._sign_in_page(
                 request, 503, name, "The directory can’t be reached. Try again later.", back
@@ -208,8 +218,8 @@ class _Pages:
             if not (good and is_same_origin(request, web)):
                 return self._message(session, 403, "Not signed out", "Use the button of this page.")
             if form.get("everywhere"):
-                self._site.sessions.end_all_of(session.person)
-            self._site.sessions.end(session)
+                await self._site.sessions.end_all_of(session.person)
+            await self._site.sessions.end(session)
         answer = RedirectResponse("/sign-in", 303)
         set_session_cookies(answer.headers, "", web, secure=client_of(request, web).secure)
         return answer
@@ -221,7 +231,7 @@ class _Pages:
     # For those who are signed in.
 
     async def sessions(self, _: Request, session: WebSession) -> Response:
-        mine = [each for each in self._site.sessions.all() if each.person.dn == session.person.dn]
+        mine = [each for each in await self._site.sessions.all() if each.person.dn == session.person.dn]
         return self._page("sessions.html", session, count=len(mine))
 
     async def search(self, request: Request, session: WebSession) -> Response:

@@ -55,6 +55,12 @@ def retry_after(error: TooManyAttemptsError) -> str:
     return str(math.ceil(error.retry_after))
 
 
+def sessions_unavailable() -> JSONResponse:
+    """For a request that can't be judged, because it is unknown who is signed in."""
+    detail = "it can't be looked up who is signed in at the moment"
+    return problem(503, detail, code="sessions-unavailable", headers={"retry-after": "5"})
+
+
 def problem_of(error: DirectoryError) -> JSONResponse:
     """What a caller is sent for an error of the directory: nothing about servers and accounts."""
     if isinstance(error, TooManyAttemptsError):

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from quintet.config import Network, WebSettings
 from quintet.directory import IpAddress
 from quintet.web.problem import problem
-from quintet.web.sessions import Sessions, WebSession, verify_id
+from quintet.web.sessions import SessionStore, WebSession, verify_id
 
 LARGEST_BODY = 64 * 1024
 """Bytes. No form and no document that Quintet reads is near that."""
@@ -159,18 +159,20 @@ def cookie_name(*, secure: bool) -> str:
     return "__Host-quintet" if secure else "quintet"
 
 
-def session_of(request: HTTPConnection, sessions: Sessions, settings: WebSettings) -> WebSession | None:
+async def session_of(
+    request: HTTPConnection, sessions: SessionStore, settings: WebSettings
+) -> WebSession | None:
     """The session of the cookie. Two cookies of its name are none: another site set one of them."""
     ident = cookie_of(request, cookie_name(secure=client_of(request, settings).secure))
-    return None if ident is None else sessions.find(ident)
+    return None if ident is None else await sessions.find(ident)
 
 
-def verified_session_of(
-    request: HTTPConnection, sessions: Sessions, settings: WebSettings
+async def verified_session_of(
+    request: HTTPConnection, sessions: SessionStore, settings: WebSettings
 ) -> WebSession | None:
     """The session of the cookie for `/auth/verify`."""
     ident = cookie_of(request, verify_cookie_name(secure=client_of(request, settings).secure))
-    return None if ident is None else sessions.find_verified(ident)
+    return None if ident is None else await sessions.find_verified(ident)
 
 
 def cookie_of(request: HTTPConnection, name: str) -> str | None:

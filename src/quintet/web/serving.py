@@ -16,20 +16,42 @@ from quintet.web.monitoring import METHODS, Metrics, Phase, make_monitoring_app,
 from quintet.web.presence import Availability, PresenceState, PresenceView
 from quintet.web.security import is_trusted_proxy
 from quintet.web.server import Listener, listening
-from quintet.web.sessions import Sessions
+from quintet.web.sessions import (
+    IDLE,
+    LONGEST,
+    MOST,
+    MOST_PER_PERSON,
+    RECHECK,
+    Sessions,
+    SessionStore,
+    SessionsUnavailableError,
+    WebSession,
+    hashed,
+    new_session,
+)
 from quintet.web.site import Site
 
 __all__ = [
+    "IDLE",
+    "LONGEST",
     "METHODS",
+    "MOST",
+    "MOST_PER_PERSON",
+    "RECHECK",
     "Availability",
     "Listening",
     "Metrics",
     "Phase",
     "PresenceState",
     "PresenceView",
+    "SessionStore",
     "Sessions",
+    "SessionsUnavailableError",
     "Site",
     "Tokens",
+    "WebSession",
+    "hashed",
+    "new_session",
     "route_of",
     "serving",
 ]

@@ -7,7 +7,7 @@ case, (d) when a recheck finds the person gone, (e) as the oldest of its person 
 many. `_by_key` holds the sessions in the order of their beginning; only `begin` and `_drop` change it.
 
 From its ID another one is derived (`verify_id`), for a cookie that browsers send to other applications. It
-finds the session in `find_verified` only, which `/auth/verify` asks; nobody can tell the first from it.
+finds the session in `find_verified` only, which `/auth/verify` asks; the first does not follow from it.
 """
 
 import base64
@@ -17,7 +17,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 from quintet.directory import Person, VerifiedPerson
 
@@ -58,50 +58,94 @@ class WebSession:
         return hashlib.sha256(self.key.encode()).hexdigest()[:24]
 
 
+class SessionsUnavailableError(Exception):
+    """It is unknown who is signed in: what knows it does not answer."""
+
+
+class SessionStore(Protocol):
+    """All sessions: here in memory, elsewhere for all nodes of a community.
+
+    Where it is unknown whether there is a session, methods raise SessionsUnavailableError.
+    """
+
+    on_end: Callable[[WebSession], None]
+    """Is called with each session of this process that has ended."""
+
+    async def begin(
+        self, login: str, person: Person | VerifiedPerson, *, administrator: bool
+    ) -> tuple[str, WebSession]:
+        """Sign a person in. Returns the ID for the cookie, which is kept nowhere else, and the session."""
+
+    async def find(self, ident: str) -> WebSession | None:
+        """The session with this ID, which counts as used; None when it has ended."""
+
+    async def find_verified(self, ident: str) -> WebSession | None:
+        """The session with this ID for `/auth/verify`, which counts as used; None when it has ended."""
+
+    async def has_ended(self, session: WebSession) -> bool:
+        """Whether a session is over; asking is no use of it."""
+
+    def needs_check(self, session: WebSession) -> bool:
+        """Whether the person was last seen in the directory too long ago."""
+
+    def begin_check(self, session: WebSession) -> float:
+        """The directory is being asked, so no other request need ask. Returns when it was asked before."""
+
+    async def keep_check(self, session: WebSession) -> None:
+        """What the directory said is now in the session; remember it."""
+
+    async def end(self, session: WebSession) -> None:
+        """Sign out here."""
+
+    async def end_all_of(self, person: Person) -> int:
+        """Sign a person out everywhere. Returns how many sessions ended."""
+
+    async def all(self) -> tuple[WebSession, ...]:
+        """The sessions that have not ended, the oldest first."""
+
+    def __len__(self) -> int: ...
+
+
+def new_session(
+    login: str, person: Person | VerifiedPerson, *, administrator: bool, now: float
+) -> tuple[str, WebSession]:
+    """A session that begins now, and its ID."""
+    ident = secrets.token_urlsafe(32)
+    verified = VerifiedPerson(person) if isinstance(person, Person) else person
+    form_token = secrets.token_urlsafe(32)
+    keys = (hashed(ident), hashed(verify_id(ident)))
+    return ident, WebSession(*keys, login, verified, administrator, form_token, now, now, now)
+
+
 @final
 class Sessions:
-    """All sessions. `clock` tells seconds that only go forward."""
+    """The sessions of one process. `clock` tells seconds that only go forward."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._by_key: dict[str, WebSession] = {}
         self._by_verify_key: dict[str, WebSession] = {}
         self.on_end: Callable[[WebSession], None] = lambda _: None
-        """Is called with each session that has ended."""
 
-    def begin(
+    async def begin(
         self, login: str, person: Person | VerifiedPerson, *, administrator: bool
     ) -> tuple[str, WebSession]:
-        """Sign a person in. Returns the ID for the cookie, which is kept nowhere else, and the session."""
-        verified = VerifiedPerson(person) if isinstance(person, Person) else person
-        ident, now = secrets.token_urlsafe(32), self._clock()
+        now = self._clock()
+        ident, session = new_session(login, person, administrator=administrator, now=now)
         self._expire(now)
-        same = [each for each in self._by_key.values() if each.person.dn == verified.person.dn]
+        same = [each for each in self._by_key.values() if each.person.dn == session.person.dn]
         for each in same[: len(same) - MOST_PER_PERSON + 1]:
             self._drop(each.key)
         while len(self._by_key) >= MOST:
             self._drop(next(iter(self._by_key)))
-        session = WebSession(
-            _hashed(ident),
-            _hashed(verify_id(ident)),
-            login,
-            verified,
-            administrator,
-            secrets.token_urlsafe(32),
-            now,
-            now,
-            now,
-        )
         self._by_key[session.key] = self._by_verify_key[session.verify_key] = session
         return ident, session
 
-    def find(self, ident: str) -> WebSession | None:
-        """The session with this ID, which counts as used; None when it has ended."""
-        return self._used(self._by_key.get(_hashed(ident)))
+    async def find(self, ident: str) -> WebSession | None:
+        return self._used(self._by_key.get(hashed(ident)))
 
-    def find_verified(self, ident: str) -> WebSession | None:
-        """The session with this ID for `/auth/verify`, which counts as used; None when it has ended."""
-        return self._used(self._by_verify_key.get(_hashed(ident)))
+    async def find_verified(self, ident: str) -> WebSession | None:
+        return self._used(self._by_verify_key.get(hashed(ident)))
 
     def _used(self, session: WebSession | None) -> WebSession | None:
         now = self._clock()
@@ -113,33 +157,31 @@ class Sessions:
         session.used = now
         return session
 
-    def has_ended(self, session: WebSession) -> bool:
-        """Whether a session is over; asking is no use of it."""
+    async def has_ended(self, session: WebSession) -> bool:
         if _is_over(session, self._clock()):
             self._drop(session.key)
         return session.key not in self._by_key
 
     def needs_check(self, session: WebSession) -> bool:
-        """Whether the person was last seen in the directory too long ago."""
         return self._clock() - session.checked >= RECHECK
 
     def begin_check(self, session: WebSession) -> float:
-        """The directory is being asked, so that nobody else need ask. Returns when it was asked before."""
         before, session.checked = session.checked, self._clock()
         return before
 
-    def end(self, session: WebSession) -> None:
+    async def keep_check(self, session: WebSession) -> None:
+        """The session is where it was changed."""
+
+    async def end(self, session: WebSession) -> None:
         self._drop(session.key)
 
-    def end_all_of(self, person: Person) -> int:
-        """Sign a person out everywhere. Returns how many sessions ended."""
+    async def end_all_of(self, person: Person) -> int:
         keys = [key for key, each in self._by_key.items() if each.person.dn == person.dn]
         for key in keys:
             self._drop(key)
         return len(keys)
 
-    def all(self) -> tuple[WebSession, ...]:
-        """The sessions that have not ended, the oldest first."""
+    async def all(self) -> tuple[WebSession, ...]:
         self._expire(self._clock())
         return tuple(self._by_key.values())
 
@@ -167,5 +209,6 @@ def _is_over(session: WebSession, now: float) -> bool:
     return now - session.used >= IDLE or now - session.began >= LONGEST
 
 
-def _hashed(ident: str) -> str:
+def hashed(ident: str) -> str:
+    """What is kept of an ID."""
     return hashlib.sha256(ident.encode(errors="replace")).hexdigest()

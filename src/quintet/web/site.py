@@ -1,7 +1,8 @@
 """What every part of the HTTP front is given: the directory, the cards, the settings, the sessions."""
 
+import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -14,7 +15,7 @@ from quintet.web.event_stream import EventStreams
 from quintet.web.presence import PresenceSource
 from quintet.web.remembered import RememberedPairs
 from quintet.web.security import Observe
-from quintet.web.sessions import Sessions
+from quintet.web.sessions import Sessions, SessionStore
 
 RequestHandler = Callable[[dict[str, Any]], Awaitable[Any]]
 
@@ -83,20 +84,23 @@ class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
     `attempts` limits failed sign-ins, together with those at other ports. `observe` gets path, method, status
-    and seconds of every request. `activity` counts LDAP operations, where it is told them. `requests` are
+    and seconds of every request. `activity` counts LDAP operations, where it learns of them. `requests` are
     what the running server does for administrators, as at its status socket; `rejected` says why new settings
-    are not in use. `presence` returns that of the community port, None while there is none.
+    are not in use. `form_keys` returns keys for forms of those without a session: the first signs,
+    all are accepted.
+    `presence` returns that of the community port, None while there is none.
     """
 
     directory: Directory
     cards: Cards
     settings: Callable[[], Settings]
-    sessions: Sessions = field(default_factory=Sessions)
+    sessions: SessionStore = field(default_factory=Sessions)
     limits: RateLimits = field(default_factory=RateLimits)
     attempts: SignInAttempts = field(default_factory=LocalAttempts)
     pairs: RememberedPairs = field(default_factory=RememberedPairs)
     tokens: Tokens | None = None
     observe: Observe | None = None
+    form_keys: Callable[[], Sequence[bytes]] = field(default_factory=lambda: [secrets.token_bytes(32)].copy)
     activity: Activity = field(default_factory=Activity)
     requests: Mapping[str, RequestHandler] = field(default_factory=dict)
     rejected: Callable[[], str] = str

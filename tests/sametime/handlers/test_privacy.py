@@ -7,18 +7,25 @@ from typing import Any
 import pytest
 
 from quintet.sametime.handlers.privacy import stored_privacy
-from quintet.sametime.neighbours import VersionedPrivacy
+from quintet.sametime.neighbours import StoredChange, VersionedPrivacy
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.services.im import ImOpening
 from quintet.sametime.storage import PRIVACY_LIST, DatabaseAddress, ValueStore, VersionedValue
-from quintet.sametime.store_keeper import StoredChange, StoreKeeper
+from quintet.sametime.store_keeper import StoreKeeper
 from quintet.sametime.trace import PrivacyKept
 from quintet.sametime.wire.blocks import VISIBLE_TO_ALL, PrivacyInfo, UserItem
 from quintet.sametime.wire.messages import LoginAck, SetPrivacyDenied, SetPrivacyList
 from support.community_directory import FakeDirectory, user_id
-from support.sametime_server import LiveClient, running, signed_in, with_limits
+from support.sametime_server import (
+    LiveClient,
+    let_hear_of_saves,
+    no_answer,
+    running,
+    signed_in,
+    with_limits,
+)
 
 NOT_ALICE = PrivacyInfo(deny=True, users=(UserItem(user_id("alice")),))
 
@@ -144,7 +151,7 @@ async def test_a_list_that_is_stored_at_another_node_is_in_force_here(
     people: FakeDirectory, tmp_path: Path
 ) -> None:
     async with running(people, tmp_path) as one, running(people, tmp_path) as other:
-        one.on_value_saved = other.value_changed
+        let_hear_of_saves(one, lambda change: other.carry_out(change, no_answer))
         first, second = await signed_in(one, "bob"), await signed_in(other, "bob")
         await set_privacy(first, NOT_ALICE)
         await second.until(lambda: second.messages(SetPrivacyList))
@@ -169,7 +176,7 @@ async def test_a_list_that_changes_during_a_sign_in_is_in_force_from_its_beginni
             return found if tuple(keys) == (PRIVACY_LIST,) else {}
 
         monkeypatch.setattr(StoreKeeper, "load", read_too_early)
-        server.value_changed(StoredChange(user_id("bob"), PRIVACY_LIST, saved.version))
+        server.carry_out(StoredChange(user_id("bob"), PRIVACY_LIST, saved.version), no_answer)
         bob = await signed_in(server, "bob")
         assert not server._community.presence.can_see(user_id("alice"), user_id("bob"))
         await bob.until(lambda: bob.messages(SetPrivacyList))

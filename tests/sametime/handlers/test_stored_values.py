@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from quintet.sametime.neighbours import StoredChange
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.catalog import ServiceId
@@ -22,12 +23,19 @@ from quintet.sametime.services.storage import (
     value_of,
 )
 from quintet.sametime.storage import CONTACT_LIST, DatabaseAddress, StorageUnavailableError, ValueStore
-from quintet.sametime.store_keeper import StoredChange
 from quintet.sametime.trace import ServiceRefused, StorageChanged, StorageState, ValueSaved
 from quintet.sametime.wire.messages import ChannelDestroy, SenseService
 from support.community_directory import FakeDirectory, user_id
 from support.postgres import Postgres
-from support.sametime_server import SETTINGS, LiveClient, running, signed_in, with_limits
+from support.sametime_server import (
+    SETTINGS,
+    LiveClient,
+    let_hear_of_saves,
+    no_answer,
+    running,
+    signed_in,
+    with_limits,
+)
 
 LIST = value_of("Version=3.1.3\r\nG Work2 Work O\r\nU uid=bob1:: Bob,\r\n")
 OTHER = value_of("Version=3.1.3\r\nG Work2 Work O\r\nU uid=bob1:: Bob,\r\nU uid=carol1:: Carol,\r\n")
@@ -371,7 +379,7 @@ async def test_a_save_at_another_node_reaches_the_sessions_that_did_not_load_yet
     people: FakeDirectory, tmp_path: Path
 ) -> None:
     async with running(people, tmp_path) as one, running(people, tmp_path) as other:
-        one.on_value_saved = other.value_changed
+        let_hear_of_saves(one, lambda change: other.carry_out(change, no_answer))
         first, channel = await opened(one)
         await load(first, channel, CONTACT_LIST)
         second, late = await opened(other)
@@ -383,7 +391,7 @@ async def test_a_save_at_another_node_reaches_the_sessions_that_did_not_load_yet
 
 async def test_each_change_is_told_to_other_nodes_with_the_current_version(server: SametimeServer) -> None:
     told = list[StoredChange]()
-    server.on_value_saved = told.append
+    let_hear_of_saves(server, told.append)
     alice, channel = await opened(server)
     second, other = await opened(server)
     for client, number in ((alice, channel), (second, other)):

@@ -22,6 +22,7 @@ class CheckArea(Enum):
 
     SETTINGS = "the three files and the variables, as quintet check reads them"
     STORES = "trust and key stores: certificates, dates, encoding, stash files"
+    CLUSTER = "Valkey or Redis, if several servers are one community: connection, version, role, limits"
     CONNECTIONS = "host names, ports, TLS handshakes, certificates of the servers"
     ACCOUNTS = "whether the servers accept the accounts"
     SERVERS = "kind of server, naming contexts, replicas"
@@ -42,6 +43,7 @@ class CheckArea(Enum):
 _BOUND = (CheckArea.SETTINGS, CheckArea.CONNECTIONS, CheckArea.ACCOUNTS)
 _NEEDS = {
     CheckArea.STORES: (CheckArea.SETTINGS,),
+    CheckArea.CLUSTER: (CheckArea.SETTINGS,),
     CheckArea.CONNECTIONS: (CheckArea.SETTINGS,),
     CheckArea.ACCOUNTS: (CheckArea.SETTINGS, CheckArea.CONNECTIONS),
     CheckArea.SERVERS: _BOUND,

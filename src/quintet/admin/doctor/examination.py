@@ -1,7 +1,7 @@
 """All checks, one after the other where one needs the other, else side by side. Nothing is changed."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +16,14 @@ from quintet.admin.doctor.mail_shortcut import check_mail_shortcut
 from quintet.admin.doctor.people import Examined
 from quintet.admin.doctor.roots import Root, check_kind, compare, read_root
 from quintet.admin.doctor.sites import DirectorySite, sites_of
-from quintet.config import Settings, read
+from quintet.config import ClusterSettings, Settings, read
 from quintet.diagnostics import Diagnostic, Finding, Pitfall, Severity
 from quintet.directory import BIND_REQUIRED, BoundConnection, Endpoint, sametime_id
 
 if TYPE_CHECKING:
     from quintet.ldap import Entry
+
+ClusterExaminer = Callable[[ClusterSettings], Awaitable[Iterable[Diagnostic]]]
 
 _LONG = 60.0
 _BOUND = (CheckArea.SERVERS, CheckArea.PEOPLE, CheckArea.GROUPS, CheckArea.CARDS)
@@ -33,13 +35,19 @@ _REQUESTED = "USE_SEPARATE_FILTER_FOR_MAIL_SEARCHES"
 
 
 async def examine(
-    folder: Path, environ: Mapping[str, str], *, for_sametime: bool = False, checks: Checks | None = None
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    for_sametime: bool = False,
+    checks: Checks | None = None,
+    examine_cluster: ClusterExaminer | None = None,
 ) -> tuple[Diagnostic, ...]:
     """Everything that is wrong with the settings in `folder` and the directories that they name.
 
     Errors come first; a folder without problems gives none. `for_sametime` also tells what only Sametime
     itself cannot do. The load on a directory is bounded: each search has limits of size and time. `checks`
     chooses the parts, tells meanwhile what is being waited for, and has the tally afterwards.
+    `examine_cluster` says what is wrong with the server that several nodes share.
     """
     checks = Checks() if checks is None else checks
     settings: Settings | None = None
@@ -56,6 +64,14 @@ async def examine(
         checks.skip("stores, connections, accounts and searches", "the settings can't be used")
     else:
         chosen = settings
+
+        async def look_at_cluster() -> None:
+            if chosen.cluster is not None and examine_cluster is not None:
+                for each in await examine_cluster(chosen.cluster):
+                    checks.of(CheckArea.CLUSTER).include(each)
+
+        if chosen.cluster is not None and checks.wants(CheckArea.CLUSTER):
+            await checks.run("Valkey or Redis", look_at_cluster)
 
         async def examine_all() -> None:
             await _examine(chosen, damaged, checks, for_sametime=for_sametime)

@@ -143,9 +143,7 @@ class Presence:
         """
         user = self._user(record.login.user_id)
         before = user.view()
-        leaving = (
-            self._leaving(user) if ending is None else [each for each in user.present if each.id in ending]
-        )
+        leaving = self._leaving(user, ending)
         leaving += [each for each in user.sessions if each.moving]
         if rules is None:
             rules = user.rules if user.sessions else NOBODY
@@ -399,10 +397,13 @@ class Presence:
         known += [order for each in user.sessions for order, _ in each.attributes.values()]
         return max(order_at(now), 1 + max(known, default=-1))
 
-    def _leaving(self, user: KnownUser) -> list[KnownSession]:
+    def _leaving(self, user: KnownUser, ending: Collection[str] | None) -> list[KnownSession]:
         """The sessions of this node that end because the user signs in once more."""
-        newest = self._rule is SignInRule.NEWEST
-        leaving = user.latest_first()[0 if newest else self._limits.sessions_per_user - 1 :]
+        leaving = user.latest_first()
+        if ending is not None:
+            leaving = [each for each in leaving if each.id in ending]
+        elif self._rule is not SignInRule.NEWEST:
+            leaving = leaving[self._limits.sessions_per_user - 1 :]
         return [each for each in leaving if not each.foreign]
 
     def _remove(self, session: KnownSession) -> list[Effect]:
