@@ -36,6 +36,10 @@ from quintet.web.return_address import return_origin
 from quintet.web.security import client_of, is_from_trusted_proxy, may_sign_in_here, verified_session_of
 from quintet.web.site import Site
 
+NGINX = "/auth/verify/nginx/"
+FORWARD = "/auth/verify/forward/"
+"""Below them is the application's name."""
+
 LARGEST = 3 * 1024
 """Bytes of the four headers. Proxies and applications give all headers of a request 4 or 8 KiB."""
 
@@ -106,9 +110,13 @@ async def denied(_: Request, site: Site) -> Response:
     return _refusal(site, _NOT_A_MEMBER)
 
 
+def _application(request: Request, site: Site) -> ApplicationSettings | None:
+    return site.web.application(application_name(request.scope["path"].split("/", 4)[4]))
+
+
 async def _judged(request: Request, site: Site) -> Response | None:
     """The answer for a user who is known; None for others."""
-    application = site.web.application(application_name(request.path_params["application"]))
+    application = _application(request, site)
     if application is None:
         _log.warning("access refused", reason="there is no such section [Application-NAME]")
         return _refusal(site, _FAULT)
@@ -251,7 +259,7 @@ def _in(group: Group, names: Iterable[GroupName]) -> bool:
 
 def _unknown(request: Request, site: Site, status: int, address: str | None) -> Response:
     """For a user who is not signed in: the page for that, which leads back to `address` if it may."""
-    application = site.web.application(application_name(request.path_params["application"]))
+    application = _application(request, site)
     answer = Response(status_code=status)
     if site.web.public_url:
         believed = address if address and is_from_trusted_proxy(request, site.web) else ""
