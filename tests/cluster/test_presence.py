@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from quintet.cluster import scripts
+from quintet.cluster.records import user_digest
 from quintet.cluster.valkey import Script
 from quintet.sametime.community import SignInRule
-from quintet.sametime.ids import id_digest
 from quintet.sametime.neighbours import VersionedPrivacy
 from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.wire.blocks import INVISIBLE, VISIBLE_TO_ALL, PrivacyInfo, UserItem, UserStatus
@@ -185,7 +185,7 @@ def test_a_list_that_is_not_known_hides_the_user_until_it_is() -> None:
     bob = sign_in(two, BOB, ACTIVE, ALICE)
     alice = sign_in(one, ALICE)
     passed(made, 1)
-    key = f"{PREFIX}:u:{id_digest(ALICE)}"
+    key = f"{PREFIX}:u:{user_digest(ALICE)}"
     value = made.store.dump()[key][0]
     assert isinstance(value, dict)
     made.store.put(key, {**value, b"p": b"9|forged"})
@@ -401,7 +401,7 @@ def test_a_key_that_is_gone_is_written_again() -> None:
     made = world(touch=10)
     one, two = made.nodes.values()
     sign_in(one, ALICE)
-    made.store.put(f"{PREFIX}:u:{id_digest(ALICE)}", None)
+    made.store.put(f"{PREFIX}:u:{user_digest(ALICE)}", None)
     bob = sign_in(two, BOB, ACTIVE, ALICE)
     assert shown(bob) is None
     passed(made, 15)
@@ -435,7 +435,7 @@ def test_garbage_on_a_channel_changes_nothing(data: bytes) -> None:
     made = world()
     one, two = made.nodes.values()
     alice, bob = sign_in(one, ALICE), sign_in(two, BOB, ACTIVE, ALICE)
-    made.publish(f"{PREFIX}:u:{id_digest(ALICE)}", data)
+    made.publish(f"{PREFIX}:u:{user_digest(ALICE)}", data)
     passed(made, 1)
     assert shown(bob) == ACTIVE
     one.set_status(alice.id, AWAY)
@@ -448,8 +448,8 @@ def test_a_record_that_was_copied_to_another_user_is_not_shown() -> None:
     made = world()
     one, two = made.nodes.values()
     sign_in(one, ALICE)
-    value = made.store.dump()[f"{PREFIX}:u:{id_digest(ALICE)}"][0]
-    made.store.put(f"{PREFIX}:u:{id_digest(CAROL)}", value)
+    value = made.store.dump()[f"{PREFIX}:u:{user_digest(ALICE)}"][0]
+    made.store.put(f"{PREFIX}:u:{user_digest(CAROL)}", value)
     bob = sign_in(two, BOB, ACTIVE, CAROL)
     passed(made, 1)
     assert shown(bob, CAROL) is None
@@ -459,7 +459,7 @@ def test_a_record_that_was_copied_to_another_user_is_not_shown() -> None:
 def test_what_another_version_wrote_is_left_alone() -> None:
     made = world()
     one, two = made.nodes.values()
-    key = f"{PREFIX}:u:{id_digest(ALICE)}"
+    key = f"{PREFIX}:u:{user_digest(ALICE)}"
     made.store.put(key, {b"z": b"of a later release", b"#": b"7"})
     alice, bob = sign_in(one, ALICE), sign_in(two, BOB, ACTIVE, ALICE)
     made.publish(key, b"0 9999999999999999\nZ1:1:ab")
@@ -525,7 +525,7 @@ def test_a_node_hears_of_a_user_only_while_that_is_of_interest() -> None:
     one, two = made.nodes.values()
     sign_in(one, ALICE)
     bob = sign_in(two, BOB, ACTIVE, ALICE)
-    channel = f"{PREFIX}:u:{id_digest(ALICE)}"
+    channel = f"{PREFIX}:u:{user_digest(ALICE)}"
     assert channel in two.link.subscribed
     two.unwatch(bob.id, [ALICE])
     passed(made, 0.1)

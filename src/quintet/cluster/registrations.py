@@ -10,7 +10,14 @@ from typing import Final, final
 from quintet.cluster import scripts
 from quintet.cluster.calls import FencedCalls
 from quintet.cluster.lease import INDEX_SECONDS
-from quintet.cluster.records import Sealing, UserField, encode_session, privacy_value, read_snapshot
+from quintet.cluster.records import (
+    Sealing,
+    UserField,
+    encode_session,
+    privacy_value,
+    read_snapshot,
+    user_digest,
+)
 from quintet.cluster.valkey import CallFailure, Reply
 from quintet.cluster.views import MOVING_SECONDS, WAIT_SECONDS, UserView, Views
 from quintet.sametime.sharing import (
@@ -24,7 +31,6 @@ from quintet.sametime.sharing import (
     SharedSession,
     SignInRule,
     VersionedPrivacy,
-    id_digest,
 )
 
 USER_SECONDS: Final = 3600
@@ -234,7 +240,7 @@ class Registrations:
         self._registering += 1
         local.sent = self._calls.write(
             scripts.REGISTER,
-            [view.key, self._calls.lease.index, self._calls.key("a", id_digest(local.login_name))],
+            [view.key, self._calls.lease.index, self._calls.key("a", user_digest(local.login_name))],
             [
                 local.id,
                 local.blob,
@@ -251,10 +257,11 @@ class Registrations:
 
     def _seal(self, local: _Local, shared: SharedSession) -> None:
         """Keep what is written: sealed once more it would look changed."""
-        if shared != local.written or local.sealed_by != self._calls.lease.node:
-            place = UserField(local.view.key, f"s{local.id}")
-            local.blob = self._sealing.seal(encode_session(shared, self._calls.lease.node), place.context)
-            local.written, local.sealed_by = shared, self._calls.lease.node
+        node = self._calls.lease.node
+        if shared != local.written or local.sealed_by != node:
+            place = UserField(local.view.key, f"s{local.id}", node)
+            local.blob = self._sealing.seal(encode_session(shared, node), place.context)
+            local.written, local.sealed_by = shared, node
 
     def _was_registered(self, local: _Local, reply: Reply | CallFailure) -> None:
         self._registering -= 1
@@ -417,7 +424,7 @@ class Registrations:
         keys = [
             key
             for each in sessions
-            for key in (each.view.key, self._calls.key("a", id_digest(each.login_name)))
+            for key in (each.view.key, self._calls.key("a", user_digest(each.login_name)))
         ]
 
         def touched(reply: Reply | CallFailure) -> None:

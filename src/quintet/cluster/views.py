@@ -1,6 +1,5 @@
 """Users in view: what this node knows of the sessions of others. See `presence` for how it works."""
 
-import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol, final
@@ -8,6 +7,7 @@ from typing import Final, Protocol, final
 from quintet.cluster import scripts
 from quintet.cluster.calls import FencedCalls
 from quintet.cluster.records import (
+    DIGEST,
     Publication,
     Sealing,
     UserField,
@@ -17,6 +17,7 @@ from quintet.cluster.records import (
     read_publication,
     read_snapshot,
     session_value,
+    user_digest,
 )
 from quintet.cluster.valkey import CallFailure, Reply
 from quintet.sametime.sharing import (
@@ -26,7 +27,6 @@ from quintet.sametime.sharing import (
     Node,
     PrivacyRules,
     VersionedPrivacy,
-    id_digest,
 )
 
 MOVING_SECONDS: Final = 45.0
@@ -34,7 +34,6 @@ FOUND_SECONDS: Final = 60.0
 WAIT_SECONDS: Final = 2.5
 """How long a client waits for an answer at most, until the next tick."""
 
-_DIGEST: Final = re.compile(rb"[0-9a-f]{64}")
 _MOST_FOUND: Final = 5000
 _MOST_BUFFERED: Final = 1000
 
@@ -144,13 +143,13 @@ class Views:
 
     def of(self, user_id: str) -> UserView:
         """The view of a user, who comes into view by that. It is to be released."""
-        view = self._of(id_digest(user_id))
+        view = self._of(user_digest(user_id))
         view.user_id = view.user_id or user_id
         return view
 
     def known(self, user_id: str) -> UserView | None:
         """The view of a user who is in view."""
-        return self._views.get(id_digest(user_id))
+        return self._views.get(user_digest(user_id))
 
     def watch(self, user_id: str) -> None:
         """Sessions of this node watch the user."""
@@ -158,7 +157,7 @@ class Views:
 
     def unwatch(self, user_id: str) -> None:
         """No session of this node watches the user any more."""
-        view = self._views.get(id_digest(user_id))
+        view = self._views.get(user_digest(user_id))
         if view is not None:
             view.watched = False
             self.release(view)
@@ -168,7 +167,7 @@ class Views:
         if not self._calls.up or target in self._presence:
             then()
             return
-        view = self._views.get(id_digest(target))
+        view = self._views.get(user_digest(target))
         if view is not None and view.seq is not None and (view.foreign or view.local):
             then()
             return
@@ -178,7 +177,7 @@ class Views:
         waits = _Waits(then, self._calls.now)
         self._waits.append(waits)
         self._look_for(self.of(target), waits)
-        name = self._calls.key("a", id_digest(target))
+        name = self._calls.key("a", user_digest(target))
         self._calls.ask(scripts.NAMED, [name], [], lambda reply: self._named(reply, waits))
 
     def peers(self) -> Iterable[Node]:
@@ -300,7 +299,7 @@ class Views:
 
     def _named(self, reply: Reply | CallFailure, waits: _Waits) -> None:
         """By the login name it is this user."""
-        if isinstance(reply, bytes) and self._calls.up and _DIGEST.fullmatch(reply):
+        if isinstance(reply, bytes) and self._calls.up and DIGEST.fullmatch(reply):
             self._look_for(self._of(reply.decode()), waits)
         waits.done()
 
@@ -438,14 +437,10 @@ class Views:
             if now is not None:  # it ended while Valkey did not answer
                 self.own.remove(view.key, session)
             return
-        data = self._sealing.open(parts.blob, UserField(view.key, f"s{session}").context)
-        shared = None if data is None else decode_session(data, moving=bool(parts.moving))
-        if (
-            shared is None
-            or shared.record.id != session
-            or shared.record.node != parts.node
-            or id_digest(shared.record.login.user_id) != view.digest
-        ):
+        data = self._sealing.open(parts.blob, UserField(view.key, f"s{session}", parts.node).context)
+        moving = bool(parts.moving)
+        shared = None if data is None else decode_session(data, parts.node, session, moving=moving)
+        if shared is None or user_digest(shared.record.login.user_id) != view.digest:
             self.unreadable += 1
             return
         self._drop(view, session)
