@@ -23,9 +23,10 @@ from support.sametime_client import SametimeClient
 from support.sametime_server import LiveClient
 
 HERE = Path(__file__).parent
+PROGRAM = Path(sys.executable).with_name("quintet")
 READER = "jsmith"
-DESK, PHONE = (960, 640), (360, 640)
-LARGEST = 80 * 1024  # bytes of one picture
+DESK, WIDE, PHONE = (960, 640), (1000, 900), (360, 640)
+LARGEST = 128 * 1024  # bytes of one picture
 
 THERE = {
     "jsmith": UserStatus(StatusCode.ACTIVE),
@@ -38,11 +39,16 @@ THERE = {
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A page: its path, the links to follow from there, and what has to be on the screen then."""
+    """A page: its path, the links to follow from there, and what has to be on the screen then.
+
+    `tries` is whom the form of the page tries. `level` is the protection level of the server.
+    """
 
     path: str
     links: tuple[str, ...] = ()
     shows: str = ""
+    tries: str = ""
+    level: str = "all"
     size: tuple[int, int] = DESK
     signed_in: bool = True
 
@@ -54,17 +60,23 @@ SHOTS = {
     "group": Shot("/?q=Circle+East", ("Circle East",), "Available"),
     "browse": Shot("/browse", ("people", "Sales"), "Americas"),
     "search-phone": Shot("/?q=jo", shows="Joaquín", size=PHONE),
+    "connections": Shot("/connections", shows="Protection: passwords", level="passwords", size=WIDE),
+    "connections-phone": Shot(
+        "/connections#drawing", shows="Protection: passwords", level="passwords", size=PHONE
+    ),
+    "try": Shot("/connections", tries="jjones", shows="Authentication succeeded", size=WIDE),
 }
 
 
 async def record(names: Iterable[str]) -> None:
     """Make the pictures with these names anew."""
     async with AsyncExitStack() as stack:
-        url, sametime = await stack.enter_async_context(_demo())
+        url, sametime, folder = await stack.enter_async_context(_demo())
         for name, status in THERE.items():
             stack.push_async_callback((await _arrive(sametime, name, status)).close)
         browser = await stack.enter_async_context(_chromium())
-        for name in names:
+        for name in sorted(names, key=lambda name: SHOTS[name].level):
+            await _protect(folder, SHOTS[name].level)
             for scheme in ("light", "dark"):
                 picture = await _shoot(browser, url, SHOTS[name], scheme)
                 assert len(picture) <= LARGEST, f"{name}: {len(picture)} bytes"
@@ -72,22 +84,30 @@ async def record(names: Iterable[str]) -> None:
 
 
 @asynccontextmanager
-async def _demo() -> AsyncIterator[tuple[str, int]]:
-    """The URL of the pages, and the port for Sametime clients."""
-    with tempfile.TemporaryDirectory(prefix="quintet-pictures-") as folder:
+async def _demo() -> AsyncIterator[tuple[str, int, Path]]:
+    """The URL of the pages, the port for Sametime clients, and the folder of the settings."""
+    with tempfile.TemporaryDirectory(prefix="quintet-pictures-") as name:
+        folder = Path(name) / "demo"
         process = await asyncio.create_subprocess_exec(
-            Path(sys.executable).with_name("quintet"),
-            *("demo", "--keep", Path(folder) / "demo"),
+            *(PROGRAM, "demo", "--keep", folder),
             stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout is not None
         try:
             async with asyncio.timeout(60):
                 told = (await process.stdout.readuntil(b"Ctrl-C stops it.")).decode()
-            yield re.findall(r"http://localhost:\d+", told)[0], int(re.findall(r"port (\d+)", told)[0])
+            url, port = re.findall(r"http://localhost:\d+", told)[0], re.findall(r"port (\d+)", told)[0]
+            yield url, int(port), folder
         finally:
             process.terminate()
             await process.wait()
+
+
+async def _protect(folder: Path, level: str) -> None:
+    """Change the level of the running server; pages that are open follow."""
+    arguments = ("--config", folder, "protect", level, "--yes")
+    process = await asyncio.create_subprocess_exec(PROGRAM, *arguments, stdout=asyncio.subprocess.DEVNULL)
+    assert await process.wait() == 0
 
 
 async def _arrive(port: int, name: str, status: UserStatus) -> LiveClient:
@@ -122,6 +142,10 @@ async def _shoot(browser: Browser, url: str, shot: Shot, scheme: str) -> bytes:
     await page.goto(shot.path)
     for name in shot.links:
         await page.get_by_role("main").get_by_role("link", name=name).first.click()
+    if shot.tries:
+        await page.get_by_label("Login name").fill(shot.tries)
+        await page.get_by_label("Password").fill(sample.password_of(shot.tries))
+        await page.get_by_role("button", name="Try").click()
     await page.get_by_text(shot.shows).first.wait_for(state="attached")
     await page.evaluate("document.fonts.ready")
     picture = await page.screenshot(caret="hide")

@@ -217,7 +217,8 @@ async def test_while_valkey_is_away_no_request_is_judged(
         for each in (browser, other):
             answer = await each.get("/api/v1/session")
             assert (answer.status_code, answer.json()["code"]) == (503, "sessions-unavailable")
-            assert (await each.get("/")).status_code == 503
+            for path in ("/", "/api/v1/resolve?name=a", "/servlet/UserInfoServlet?operation=2"):
+                assert (await each.get(path)).status_code == 503
             assert (await each.delete("/api/v1/session", headers={"origin": URL})).status_code == 503
         form = {"name": "jgross", "password": sample.password_of("jgross")}
         async with one.browser() as stranger:

@@ -1,10 +1,13 @@
 """Viewers of presence: they see what a client of the same user sees, and no client sees them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from quintet.sametime.neighbours import Neighbours
 from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.aware import AddToWatchList, PresenceSnapshot, PresenceUpdate, decode_notice
 from quintet.sametime.services.catalog import ServiceId
@@ -150,3 +153,43 @@ async def test_any_reader_may_be_named(server: SametimeServer, reader: str) -> N
     viewer = server.view_presence(reader, lambda *_: None)
     viewer.watch([BOB])
     assert viewer.seen == {BOB: OFFLINE}
+
+
+@pytest.fixture
+def asked(server: SametimeServer) -> dict[str, Callable[[], None]]:
+    """What the other nodes were asked about: they answer when the test says so."""
+    asked: dict[str, Callable[[], None]] = {}
+    neighbours = Mock(spec=Neighbours)
+    neighbours.find.side_effect = asked.__setitem__
+    server.join(neighbours)
+    return asked
+
+
+async def test_other_nodes_are_asked_about_all_users_at_once(
+    server: SametimeServer, asked: dict[str, Callable[[], None]]
+) -> None:
+    users = [user_id(f"u{nth}") for nth in range(120)]
+    finding = asyncio.create_task(server.find_users([*users, BOB, BOB, "", "cn=\0"], 60))
+    await until(lambda: len(asked) == len(users) + 1)
+    *most, last = asked.values()
+    for then in most:
+        then()
+    await asyncio.sleep(0)
+    assert not finding.done()
+    last()
+    await finding
+    assert asked.keys() == {*users, BOB}
+
+
+async def test_a_node_that_does_not_answer_is_not_waited_for_and_may_answer_late(
+    server: SametimeServer, asked: dict[str, Callable[[], None]]
+) -> None:
+    await server.find_users([BOB], 0.01)
+    asked[BOB]()
+    assert asked.keys() == {BOB}
+
+
+async def test_a_server_alone_does_not_wait(server: SametimeServer) -> None:
+    finding = asyncio.create_task(server.find_users([BOB, BOB], 60))
+    await asyncio.sleep(0)
+    assert finding.done()

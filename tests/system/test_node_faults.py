@@ -172,6 +172,9 @@ async def test_a_rolling_restart_loses_no_line_and_shows_no_user_as_offline(
             await pause(1)
             running = community.nodes.running.pop(leaving)
             assert await asyncio.to_thread(running.end) == 0
+            async with asyncio.timeout(60):
+                while talkers.at(leaving):
+                    await pause(0.1)
         assert sum(each.reconnects for each in talkers.all) - before == there
         await assert_whole(talkers, *staying)
         await asyncio.to_thread(community.start, leaving)

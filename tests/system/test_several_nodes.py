@@ -1,11 +1,15 @@
 """Three `quintet serve` are one community, whichever of them clients of libmeanwhile are connected to."""
 
+import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from quintet.sametime.reason import ReasonCode
+from quintet.sametime.wire.blocks import StatusCode
 from support import meanwhile_abi as abi
 from support import small
 from support.cluster_nodes import ClusterNodes
@@ -13,7 +17,9 @@ from support.command import run_program
 from support.meanwhile import Connected, ImKind, MeanwhileClient
 from support.postgres import Postgres
 from support.redis_server import RedisServer
+from support.serving import free_port
 from support.slapd import Slapd
+from support.web_site import post_sign_in
 
 pytestmark = [
     pytest.mark.real,
@@ -100,6 +106,28 @@ def test_users_at_different_nodes_talk(nodes: ClusterNodes, line: Connected, cip
     assert conversation.texts == [f"answer {nth}" for nth in range(200)]
     alice.close_conversation(BOB)
     line.pump(lambda: bool(bob.conversations[ALICE].closed))
+
+
+def test_a_page_of_one_node_shows_who_is_signed_in_at_another_when_it_is_loaded(
+    nodes: ClusterNodes, line: Connected
+) -> None:
+    url = f"http://localhost:{(port := free_port())}"
+    nodes.start("web", QUINTET_HTTP_PORT=str(port))
+    (bob,) = nodes.sign_in(line, bob="n1")
+    bob.set_status(StatusCode.AWAY, "at lunch")
+    (carol,) = nodes.sign_in(line, carol="n2")
+    carol.watch(BOB)
+    line.pump(lambda: carol.presence(BOB) is not None and carol.presence(BOB).text == "at lunch")  # type: ignore[union-attr]
+    page = asyncio.run(results(url, "Bob Brown"))
+    assert re.findall(r'data-state="(\w+)"', page) == ["away"]
+    bob.stop()
+
+
+async def results(url: str, query: str) -> str:
+    """The page of results, as alice gets it without JavaScript."""
+    async with httpx.AsyncClient(base_url=url, timeout=20) as browser:
+        await post_sign_in(browser, {"name": "alice", "password": "alice-secret"}, origin=url)
+        return (await browser.get("/", params={"q": query})).text
 
 
 def test_a_user_whom_no_session_of_the_node_watches_is_found_and_one_who_is_offline_is_not(

@@ -311,3 +311,43 @@ async def test_administrators_see_connections_and_sessions_and_others_do_not(
 
 async def test_without_an_administrators_group_there_are_no_administrators(web: Web) -> None:
     assert not accounts.is_administrator(web.site.web, VerifiedPerson(web.people["jgross"]))
+
+
+# What is answered without FastAPI
+
+
+@pytest.mark.parametrize("path", ["resolve?name=R", "resolve?name=R&kind=group", "people/{}/card"])
+async def test_the_answer_is_the_same_with_a_parameter_that_only_fastapi_ignores(web: Web, path: str) -> None:
+    path = path.format(handle_of(web.people["jgross"].dn))
+    async with web.signed_in("jgross") as client:
+        direct = await client.get(f"{API}/{path}")
+        other = await client.get(f"{API}/{path}{'&' if '?' in path else '?'}unknown=1")
+    assert direct.status_code == 200
+    assert direct.json() == other.json()
+    assert direct.headers == other.headers
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "name=", "name=a&kind=dog", "kind=person", f"name={'a' * 1025}", "name=a&name=", "n=a&k=b&c=d"],
+)
+async def test_parameters_that_are_not_valid_are_refused_after_the_session_is_checked(
+    web: Web, query: str
+) -> None:
+    async with web.signed_in("jgross") as client:
+        assert problem(await client.get(f"{API}/resolve?{query}")) == (422, "invalid-parameter")
+    assert problem(await web.client.get(f"{API}/resolve?{query}"))[0] == 401
+
+
+async def test_of_a_repeated_parameter_the_last_counts(web: Web) -> None:
+    async with web.signed_in("jgross") as client:
+        once = await client.get(f"{API}/resolve?name=R")
+        twice = await client.get(f"{API}/resolve?name=nothing&name=R")
+    assert once.json() == twice.json()
+
+
+@pytest.mark.parametrize("path", ["resolve?name=R", "people/eA/card"])
+async def test_other_methods_are_refused(web: Web, path: str) -> None:
+    async with web.signed_in("jgross") as client:
+        for method in ("HEAD", "POST", "DELETE"):
+            assert (await client.request(method, f"{API}/{path}", headers=HERE)).status_code == 405

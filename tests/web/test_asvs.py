@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from limits import parse
 
 from quintet.directory import AttemptRules, AuthenticationError
 from quintet.web import security, server, sessions, site
@@ -30,7 +29,9 @@ SECRET = "jgross-secret-of-the-test"
 
 
 async def test_a_session_that_asks_too_often_waits(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site, "PER_SESSION", parse("3 per minute"))
+    monkeypatch.setattr(site, "PER_MINUTE", 3)
+    web.site = replace(web.site, limits=site.RateLimits(lambda: 0.0))
+    web.app = web.make_app()
     async with web.signed_in("jgross") as browser, web.signed_in("jgross") as other:
         answers = [await browser.get(f"{API}/session") for _ in range(5)]
         assert (await other.get(f"{API}/session")).status_code == 200
@@ -47,7 +48,7 @@ def test_limits_and_lifetimes_are_as_the_reference_says() -> None:
         f"{sessions.IDLE / 60:g} minutes without a request",
         f"{sessions.LONGEST / 3600:g} hours in any case",
         f"every {sessions.RECHECK / 60:g} minutes",
-        f"{site.PER_SESSION.amount} times a minute",
+        f"{site.PER_MINUTE} times a minute",
         f"{server.LARGEST_HEAD // 1024} KiB of head",
         f"{security.LARGEST_BODY // 1024} KiB of body",
         f"| a name from one network | {rules.limit} |",

@@ -26,7 +26,7 @@ _SHOWN_AFTER = """async (query) => {
   window.fetch = original;
   return performance.now() - asked;
 }"""
-_INVITATION = re.compile(r"open (\S+)\s+and sign in as (\w+) with the password (\S+)\s+Ctrl-C stops it\.$")
+_INVITATION = re.compile(r"open (\S+)\s+and sign in as (\w+) with the password (\S+)\n.*\nCtrl-C stops it\.$")
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     with at_terminal("demo") as terminal:
         terminal.until("Ctrl-C stops it.", 60)
         last = "\n".join(line.strip() for line in terminal.lines if line.strip())
-        told = re.search(
-            r"open (\S+)\s+and sign in as (\w+) with the password (\S+)\s+Ctrl-C stops it\.$", last
-        )
+        told = _INVITATION.search(last)
         assert told, last
         url, name, password = told.groups()
         context = chromium.new_context(base_url=url)
@@ -57,6 +55,13 @@ def test_a_newcomer_signs_in_and_sees_a_card(page: Page) -> None:
     page.get_by_role("searchbox").press_sequentially("jj")
     page.get_by_role("link", name="Jones").first.click()
     expect(page.get_by_role("article")).to_contain_text("Offline")
+
+
+def test_a_newcomer_sees_the_connections(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Connections").click()
+    expect(page.get_by_role("heading", name="Protection: all")).to_be_visible()
+    expect(page.locator(".wire.encrypted")).to_have_count(6)
 
 
 def test_results_are_on_the_screen_within_150_ms(page: Page) -> None:

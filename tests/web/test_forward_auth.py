@@ -353,3 +353,18 @@ async def test_attempts_by_basic_are_limited_like_all_others(web: Web) -> None:
     assert answers == [401, 401, 401, 403]
     form = {"name": "bob", "password": "bob-secret"}
     assert (await post_sign_in(web.client, form)).status_code == 429
+
+
+@pytest.mark.parametrize("kind", ["nginx", "forward"])
+@pytest.mark.parametrize("name", ["", "wiki/", "x/wiki", "/wiki", "nginx/wiki", "wiki%2F"])
+async def test_what_is_not_the_name_of_an_application_is_refused(web: Web, kind: str, name: str) -> None:
+    async with with_cookie(web, someone(web, "engineers")) as browser:
+        answer = await browser.get(f"/auth/verify/{kind}/{name}")
+    assert answer.status_code == 403
+    assert remote(answer) == [b""] * 4
+
+
+async def test_only_gets_are_judged(web: Web) -> None:
+    answer = await web.client.post(NGINX)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, HEAD"

@@ -26,16 +26,23 @@ AWAY = PresenceState(Availability.AWAY, "<b>lunch</b>\u202e")
 
 @final
 class Community:
-    """States by ID, except of those who are hidden from a reader."""
+    """States by ID, except of those who are hidden from a reader.
+
+    Those `elsewhere` are seen when other nodes were asked.
+    """
 
     def __init__(self) -> None:
         self.states: dict[str, PresenceState] = {}
+        self.elsewhere: dict[str, PresenceState] = {}
         self.hidden: set[tuple[str, str]] = set()
         self.views: list[View] = []
 
     def view(self, reader: str, changed: Callable[[str, PresenceState], None]) -> "View":
         self.views.append(View(self, reader, changed))
         return self.views[-1]
+
+    async def find(self, ids: Iterable[str]) -> None:
+        self.states |= {each: self.elsewhere[each] for each in ids if each in self.elsewhere}
 
     def set(self, ident: str, state: PresenceState) -> None:
         self.states[ident] = state
@@ -123,6 +130,16 @@ async def test_states_at_page_load_are_text(web: Web, community: Community, me: 
     assert re.search(r'data-state="away"><span class="label">Away</span></span>', row)
     assert '<span class="words">&lt;b&gt;lunch&lt;/b&gt;</span>' in card
     assert community.views == []
+
+
+@pytest.mark.parametrize("path", ["/", "/?q=jgross", "/results?q=jgross", "/people/{}"])
+async def test_a_page_asks_other_nodes_before_it_shows_states(
+    web: Web, community: Community, me: Person, path: str
+) -> None:
+    community.elsewhere[me.id] = AWAY
+    async with web.signed_in("jgross") as browser:
+        page = (await browser.get(path.format(handle_of(me.id)))).text
+    assert ('data-state="away"' in page, 'data-state="offline"' in page) == (True, False)
 
 
 async def test_a_page_shows_no_more_than_its_reader_may_see(

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -272,3 +273,45 @@ async def test_a_response_without_an_end_is_cut_off_some_seconds_after_its_turn(
         async with asyncio.timeout(10):
             assert b"0\r\n\r\n" not in await reader.read()
         writer.close()
+
+
+# How answers are written
+
+
+class Written(asyncio.Transport):
+    """Notes what is written at once, and that it was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+
+    def write(self, data: Any) -> None:
+        self.pieces.append(bytes(data))
+
+    def close(self) -> None:
+        self.pieces.append(b"(closed)")
+
+
+async def test_head_and_body_of_an_answer_are_written_together_and_nothing_waits_for_long() -> None:
+    under = Written()
+    transport = server._JoinedWrites(under, asyncio.get_running_loop())
+    transport.write(b"head,")
+    transport.write(b"body")
+    assert under.pieces == [b"head,body"]
+    transport.write(b"head of a stream")
+    assert under.pieces[1:] == []
+    await asyncio.sleep(0)
+    assert under.pieces[1:] == [b"head of a stream"]
+    transport.write(b"last")
+    transport.close()
+    await asyncio.sleep(0)
+    assert under.pieces[2:] == [b"last", b"(closed)"]
+
+
+async def test_each_of_several_requests_that_come_together_is_answered_in_order(port: int) -> None:
+    bodies = (b"a" * 3, b"b" * 20, b"")
+    heads = (HEAD + b"content-length: %d\r\n\r\n" % len(each) + each for each in bodies)
+    answer = await exchange(port, b"".join(heads) + CLOSING)
+    found = [answer.index(b'"detail":"%d"' % len(each)) for each in bodies]
+    assert found == sorted(found)
+    assert answer.count(b"HTTP/1.1 418 ") == 4

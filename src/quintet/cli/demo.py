@@ -200,6 +200,7 @@ def _invite(folder: Path, directory: DemoDirectory, ports: DemoPorts, _: Running
         print_line((f"  {line}", "cyan"))
     print_line("In a browser, open ", (f"http://localhost:{ports.http}", "cyan"))
     print_line(f"and sign in as {LOGIN} with the password {sample.password_of(LOGIN)}")
+    print_line(f"As an administrator, {LOGIN} sees the connections to the directory there, too.")
     print_line("Ctrl-C stops it.")
 
 

@@ -38,6 +38,8 @@ from quintet.tls import new_store, save_store
 STORE = "ldaptruststore.p12"
 HOST = "localhost"
 LOOPBACK = "127.0.0.1"
+ADMINISTRATORS = "Finance Team"
+"""The group of the first user whom `quintet demo` names, and not of the second."""
 _VALID_DAYS = 90
 
 
@@ -111,6 +113,9 @@ def _ini(level: Protection, password: str, ports: DemoPorts | None) -> str:
     if ports is not None:
         keys |= {
             "QUINTET_ADDRESS": LOOPBACK,
+            "QUINTET_ADMIN_GROUP": ADMINISTRATORS,
+            # So that the connections page can be seen at each level: all of it is on this machine.
+            "QUINTET_ALLOW_UNENCRYPTED_GROUPS": "1",
             "QUINTET_HTTP_PORT": str(ports.http),
             "QUINTET_METRICS_PORT": "0",
             "QUINTET_MAX_SESSIONS": "1000",

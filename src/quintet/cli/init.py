@@ -282,7 +282,7 @@ class _Examined:
 
 
 def _exported(path: Path) -> Sequence[ExportedServer]:
-    """What the export says; that it is untested is told, and what can't be used."""
+    """What the export says; that it is untested, and what can't be used."""
     export = read_export(path)
     warn("--from-dxl was never tried on a real export: compare the settings with the document")
     report_problems(export.problems)

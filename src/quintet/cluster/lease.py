@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-A lease is `held`, or it is not. Valkey alone decides: a claim succeeds if nobody has the name, a renewal if
+A lease is `held`, or it is not. Valkey alone decides: a claim succeeds if no node has the name, a renewal if
 the key still holds this incarnation. Between answers the node counts from the moment at which the last
 renewal that was answered was *sent*, on its own monotonic clock, so it never believes longer than Valkey
 does that it lives. An incarnation whose lease was lost never comes back: the node takes a new one before it

@@ -24,7 +24,7 @@ sessions of the user end; nothing else decides that while Valkey answers. Then i
 one call at a time, so that several changes become one. A session that is missing where it should be (a
 snapshot, a publication that removes it, a write that does not find it) is registered again as "returning":
 it was lost, and is there again; or it ended for another session, then the script refuses, and it is ended
-here. So a session that loses under a one-sign-in rule is ended by its own node, whoever decided it.
+here. So a session that loses under a one-sign-in rule is ended by its own node, wherever that was decided.
 
 **Doubt.** After a new connection, or a lost lease, everything is registered again, every view is read again,
 and the index of this incarnation is compared with what is here. Nothing else repairs. Sessions that began

@@ -1,4 +1,4 @@
-"""What nodes share is encrypted and authenticated: whoever can write to Valkey must not speak as a user.
+"""What nodes share is encrypted and authenticated: who can write to Valkey must not speak as a user.
 
 Theory of operation
 -------------------

@@ -21,7 +21,7 @@ notices answers with an empty message, and a sender that knows leaves out a numb
 says that the other incarnation has no lease: nothing reaches it. If it has only lost it for a moment, the
 number that is left out tells it.
 
-**A new incarnation** of this node has a new stream, and has never talked with anyone.
+**A new incarnation** of this node has a new stream, and has never talked with any.
 """
 
 from collections import deque

@@ -11,7 +11,7 @@ ended with it. Below `w:` there are, K being the hash of a session's ID and P a 
 - `w:p:P` and `w:all`, the Ks of a person and all of them by their beginning, for the bounds.
 
 Each request asks for its session, in one round trip. While Valkey is away it is unknown who is signed in, and
-that is what callers are told. `data` is sealed for K: it can't be moved to another session, and an ID alone
+that is what callers get. `data` is sealed for K: it can't be moved to another session, and an ID alone
 makes no session. What stands beside it is not: so `data` has its beginning by a node's clock, too, and each
 node asks the directory itself whether a person may still sign in, first when it sees the session.
 """

@@ -30,8 +30,8 @@ class GroupName:
 class ApplicationSettings:
     """One application. `name` is that of its section, and the last part of the URL that its proxy asks.
 
-    `required` are the groups of which a member may use it, empty for everybody. `sent` are the groups that it
-    is told of. `percent`: values are percent-encoded, not UTF-8. `basic`: HTTP Basic is accepted.
+    `required` are the groups of which a member may use it, empty for all users. `sent` are the groups that it
+    learns of. `percent`: values are percent-encoded, not UTF-8. `basic`: HTTP Basic is accepted.
     """
 
     name: str

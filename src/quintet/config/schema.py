@@ -466,7 +466,7 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "QUINTET_REQUIRED_GROUPS",
             Kind.GROUPS,
-            "groups whose members may use the application; not set, everybody who signs in may",
+            "groups whose members may use the application; not set, all users who sign in may",
             security=True,
         ),
         Setting("QUINTET_SENT_GROUPS", Kind.GROUPS, "groups that Remote-Groups may name", security=True),

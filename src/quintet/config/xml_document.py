@@ -176,7 +176,7 @@ class _Reader:
         parser.StartDoctypeDeclHandler = self._refuse_doctype
 
     def document(self) -> XmlDocument:
-        # No XML has a NUL. With one at the beginning, expat takes the text for UTF-16, whatever it is told.
+        # No XML has a NUL. With one at the beginning, expat takes the text for UTF-16 in any case.
         nul = self._text.find("\0")
         if nul >= 0:
             raise self._malformed(nul, _CODES[expat.errors.XML_ERROR_INVALID_TOKEN])

@@ -16,7 +16,7 @@ class Finding(Code):
     fix: quintet trust fetch HOST:PORT
     see: how-to/import-the-certificate.md"""
     Q11 = """error: The certificate is for another name
-    impact: anyone with a certificate of that issuer could impersonate the server, so the connection is
+    impact: an attacker with a certificate of that issuer could impersonate the server, so the connection is
     refused
     fix: set HostName to a name in the certificate"""
     Q12 = """error: The server requires a client certificate
@@ -303,11 +303,11 @@ class Finding(Code):
     accepts the risk
     see: how-to/encrypt-everything.md"""
     Q141 = """warning: Applications can't lead to the page for signing in
-    impact: without QUINTET_PUBLIC_URL nobody who is not signed in gets there
+    impact: without QUINTET_PUBLIC_URL users who are not signed in do not get there
     fix: set QUINTET_PUBLIC_URL in [Config] to the URL under which browsers reach Quintet"""
     Q142 = """warning: The cookie for applications does not reach one of them
     impact: browsers send it to QUINTET_COOKIE_DOMAIN and below, or to the host of QUINTET_PUBLIC_URL alone;
-    whoever signs in for another host is asked to sign in again and again
+    users who sign in for another host are asked to sign in again and again
     fix: set QUINTET_COOKIE_DOMAIN to the domain that Quintet and its applications have in common"""
     Q143 = """error: HTTPS has no usable key
     impact: QUINTET_HTTP_TLS=1 asks for HTTPS, and it cannot be served without a key and its certificate

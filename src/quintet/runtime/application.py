@@ -70,7 +70,7 @@ class Application:
         self._apply(self.settings)
         self.listeners: list[Trace] = [self.events]
         self.renewers: list[Callable[[Settings], None]] = []
-        """Are told new settings before they are used, in a thread, and may refuse them."""
+        """Get new settings before they are used, in a thread, and may refuse them."""
         self.drains: list[Callable[[], Awaitable[None]]] = []
         """Close a port, and its connections little by little, before everything else ends."""
         self._connections = Connections(self.settings, trace=self.tell)

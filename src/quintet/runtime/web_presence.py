@@ -15,6 +15,9 @@ _AVAILABILITY = {
     int(StatusCode.DO_NOT_DISTURB): Availability.BUSY,
 }
 
+_FIND_SECONDS = 1.0
+"""The longest that a page waits for other nodes."""
+
 
 @final
 class CommunityPresence:
@@ -27,6 +30,9 @@ class CommunityPresence:
         return _View(
             self._server.view_presence(reader, lambda ident, status: changed(ident, state_of(status)))
         )
+
+    async def find(self, ids: Iterable[str]) -> None:
+        await self._server.find_users(ids, _FIND_SECONDS)
 
 
 @final

@@ -28,7 +28,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, final
 
-from quintet.config import ServerLimits
 from quintet.directory import (
     LocalAttempts,
     Service,
@@ -91,7 +90,7 @@ from quintet.sametime.trace import (
     TurnedAway,
     UnencryptedClientsAllowed,
 )
-from quintet.sametime.viewers import PresenceViewer
+from quintet.sametime.viewers import PresenceViewer, find_users
 from quintet.sametime.watched_groups import GroupContents, WatchedGroups
 from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, UserStatus
 from quintet.sametime.wire.codec import clip
@@ -161,12 +160,13 @@ class SametimeServer:
         self._community = Community(
             Node.start(settings.node),
             settings.sign_ins,
-            _presence_limits(limits),
+            PresenceLimits.of(limits),
             ConferenceLimits(limits.conferences, limits.conference_members),
         )
         self._context = context = ServerContext(settings, directory, self._community, self.tell)
         self.view_presence = partial(PresenceViewer, context)
         """What the user with an ID may see of others."""
+        self.find_users = partial(find_users, context)
         storage = StorageLimits(limits.value_size, limits.values)
         self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back, self._value_saved)
         listed = bool(settings.domains_allowed or settings.domains_denied)
@@ -579,16 +579,6 @@ def raise_file_limit(sessions: int) -> int | None:
 def _new_login_id() -> str:
     """Random: its beginning is an RC2/40 key (P63)."""
     return secrets.token_hex(8).upper()
-
-
-def _presence_limits(limits: ServerLimits) -> PresenceLimits:
-    return PresenceLimits(
-        limits.sessions_per_user,
-        limits.watched,
-        limits.watched_groups,
-        limits.attributes,
-        limits.attribute_size,
-    )
 
 
 def _abilities(settings: SametimeSettings) -> ServerAbilities:

@@ -1,7 +1,10 @@
 """Viewers of presence: what one user may see of others, for pages. A viewer is no session, and never seen."""
 
+import asyncio
 import secrets
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import final
 
 from quintet.sametime.community import SessionRecord
@@ -12,6 +15,32 @@ from quintet.sametime.wire.codec import clip
 
 PresenceChanged = Callable[[str, UserStatus], None]
 """Gets a user ID as it was watched, and the status that is to be seen: `UserStatus()` for "offline"."""
+
+_PIECE = 50
+"""Users for whom other nodes are asked in one turn of the event loop."""
+
+
+async def find_users(context: ServerContext, ids: Iterable[str], seconds: float) -> None:
+    """Bring users of other nodes into view, so that what a viewer sees at once is their status.
+
+    It returns after `seconds` at the latest: users who are not found by then are offline for now.
+    """
+    missing = dict.fromkeys(filter(_can_be_sent, ids))
+    complete = asyncio.Event()
+
+    def found(user_id: str) -> None:
+        del missing[user_id]
+        if not missing:
+            complete.set()
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            for nth, each in enumerate(tuple(missing), 1):
+                context.neighbours.find(each, partial(found, each))
+                if nth % _PIECE == 0:
+                    await asyncio.sleep(0)
+            if missing:
+                await complete.wait()
 
 
 @final
@@ -34,7 +63,7 @@ class PresenceViewer:
 
     def watch(self, ids: Iterable[str]) -> None:
         """Watch these users in place of those before; an ID that no client could send is passed over."""
-        wanted = dict.fromkeys(each for each in ids if each and "\0" not in each)
+        wanted = dict.fromkeys(filter(_can_be_sent, ids))
         gone = [each for each in self.seen if each not in wanted]
         for each in gone:
             del self.seen[each]
@@ -54,6 +83,11 @@ class PresenceViewer:
             case PresenceUpdate(entry):
                 self.seen[entry.id.user] = status = _status(entry)
                 self._changed(entry.id.user, status)
+
+
+def _can_be_sent(user_id: str) -> bool:
+    """Whether a client could send it."""
+    return bool(user_id) and "\0" not in user_id
 
 
 def _aware(user_id: str) -> AwareId:

@@ -98,7 +98,7 @@ async def is_signed_in(site: Site, session: WebSession) -> bool:
 
 
 def attributes_of(web: WebSettings) -> tuple[str, ...]:
-    """The attributes of people that applications are told."""
+    """The attributes of people that applications learn."""
     return tuple(dict.fromkeys(each.user_attribute for each in web.applications))
 
 

@@ -46,7 +46,7 @@ def add_administration(
 ) -> None:
     """Add the operations.
 
-    `administrator` refuses everyone else, `from_here` what another site sends, and `program` knows tokens.
+    `administrator` refuses all others, `from_here` what another site sends, and `program` knows tokens.
     """
 
     async def is_ours(request: Request, token: Annotated[BearerToken | None, Depends(program)]) -> None:

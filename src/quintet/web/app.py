@@ -1,4 +1,8 @@
-"""All paths of the HTTP front, put together."""
+"""All paths of the HTTP front, put together.
+
+What programs ask for is found by the beginning of the path and answered by a function; only the pages go
+through a router, and only the API through FastAPI: their layers cost more than a business card.
+"""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,7 +10,6 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quintet.web import forward_auth, photos, servlet, stwebapi
@@ -20,40 +23,59 @@ from quintet.web.site import Site
 API = "/api/v1"
 Handler = Callable[[Request, Site], Awaitable[Response]]
 
+_EXACTLY: dict[str, Handler] = {
+    servlet.PATH: servlet.servlet,
+    "/auth/denied": forward_auth.denied,
+    "/stwebapi/quickfind": stwebapi.quickfind,
+    "/stwebapi/userinfo": stwebapi.userinfo,
+}
+_BELOW: tuple[tuple[str, Handler], ...] = (
+    (photos.BELOW, photos.photo),
+    (forward_auth.NGINX, forward_auth.verify_nginx),
+    (forward_auth.FORWARD, forward_auth.verify_forward),
+)
+_METHODS = ("GET", "HEAD")
+
 
 def make_app(site: Site) -> ASGIApp:
     """The application for one community."""
-
-    def get(path: str, handler: Handler) -> Route:
-        async def endpoint(request: Request) -> Response:
-            return await handler(request, site)
-
-        return Route(path, endpoint, methods=["GET"])
-
-    routes: list[BaseRoute] = [
-        get(servlet.PATH, servlet.servlet),
-        get("/photos/{ident:path}", photos.photo),
-        get("/auth/verify/nginx/{application}", forward_auth.verify_nginx),
-        get("/auth/verify/forward/{application}", forward_auth.verify_forward),
-        get("/auth/denied", forward_auth.denied),
-        get("/stwebapi/quickfind", stwebapi.quickfind),
-        get("/stwebapi/userinfo", stwebapi.userinfo),
-        *page_routes(site),
-    ]
     pages = Starlette(
-        routes=routes, exception_handlers={HTTPException: _refused, SessionsUnavailableError: _unavailable}
+        routes=page_routes(site),
+        exception_handlers={HTTPException: _refused, SessionsUnavailableError: _unavailable},
     )
     pages.router.redirect_slashes = False
     api = make_api(site)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        """The API is mounted by hand: through a router, its requests would pass two stacks of middleware."""
-        if scope["path"].startswith(f"{API}/"):
+        path = scope["path"]
+        handler = _handler(path)
+        if handler is not None:
+            answer = await _answered(handler, Request(scope, receive), site)
+            await answer(scope, receive, send)
+        elif path.startswith(f"{API}/"):
             await api({**scope, "root_path": f"{scope.get('root_path', '')}{API}"}, receive, send)
         else:
             await pages(scope, receive, send)
 
     return Guard(app, lambda: site.web, site.observe)
+
+
+def _handler(path: str) -> Handler | None:
+    if path in _EXACTLY:
+        return _EXACTLY[path]
+    for below, handler in _BELOW:
+        if path.startswith(below):
+            return handler
+    return None
+
+
+async def _answered(handler: Handler, request: Request, site: Site) -> Response:
+    if request.method not in _METHODS:
+        return problem(405, headers={"allow": ", ".join(_METHODS)})
+    try:
+        return await handler(request, site)
+    except SessionsUnavailableError:
+        return sessions_unavailable()
 
 
 async def _unavailable(_: Request, __: Exception) -> Response:

@@ -36,6 +36,10 @@ from quintet.web.return_address import return_origin
 from quintet.web.security import client_of, is_from_trusted_proxy, may_sign_in_here, verified_session_of
 from quintet.web.site import Site
 
+NGINX = "/auth/verify/nginx/"
+FORWARD = "/auth/verify/forward/"
+"""Below them is the application's name."""
+
 LARGEST = 3 * 1024
 """Bytes of the four headers. Proxies and applications give all headers of a request 4 or 8 KiB."""
 
@@ -106,9 +110,13 @@ async def denied(_: Request, site: Site) -> Response:
     return _refusal(site, _NOT_A_MEMBER)
 
 
+def _application(request: Request, site: Site) -> ApplicationSettings | None:
+    return site.web.application(application_name(request.scope["path"].split("/", 4)[4]))
+
+
 async def _judged(request: Request, site: Site) -> Response | None:
-    """The answer for somebody who is known; None for others."""
-    application = site.web.application(application_name(request.path_params["application"]))
+    """The answer for a user who is known; None for others."""
+    application = _application(request, site)
     if application is None:
         _log.warning("access refused", reason="there is no such section [Application-NAME]")
         return _refusal(site, _FAULT)
@@ -167,7 +175,7 @@ def _pair(header: str) -> tuple[str, str] | None:
 
 
 def _accepted(application: ApplicationSettings, verified: VerifiedPerson) -> Response | None:
-    """200 with the headers, for somebody who may use the application; None for who must sign in again."""
+    """200 with the headers, for a user who may use the application; None for who must sign in again."""
     headers = remote_headers(application, verified)
     if headers is None:
         return None
@@ -179,7 +187,7 @@ def _accepted(application: ApplicationSettings, verified: VerifiedPerson) -> Res
 def remote_headers(
     application: ApplicationSettings, verified: VerifiedPerson
 ) -> list[tuple[bytes, bytes]] | None:
-    """What the application is told of the person; None for who must sign in again.
+    """What the application learns of the person; None for who must sign in again.
 
     Raises AccessRefusedError.
     """
@@ -250,8 +258,8 @@ def _in(group: Group, names: Iterable[GroupName]) -> bool:
 
 
 def _unknown(request: Request, site: Site, status: int, address: str | None) -> Response:
-    """For somebody who is not signed in: the page for that, which leads back to `address` if it may."""
-    application = site.web.application(application_name(request.path_params["application"]))
+    """For a user who is not signed in: the page for that, which leads back to `address` if it may."""
+    application = _application(request, site)
     answer = Response(status_code=status)
     if site.web.public_url:
         believed = address if address and is_from_trusted_proxy(request, site.web) else ""

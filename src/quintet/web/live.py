@@ -89,7 +89,7 @@ class _Live:
         session = await current_session(self._site, request)
         if session is None:
             return problem(401)
-        return session if await self._site.limits.may_ask(session.key) else problem(429)
+        return session if self._site.limits.may_ask(session.key) else problem(429)
 
 
 @final

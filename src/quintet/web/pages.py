@@ -149,7 +149,7 @@ class _Pages:
                 return self._sign_in_page(request, 503, message=_UNAVAILABLE)
             if session is None:
                 return RedirectResponse("/sign-in", 303)
-            if not await self._site.limits.may_ask(session.key):
+            if not self._site.limits.may_ask(session.key):
                 return self._message(session, 429, "Too many requests", "Wait a minute and try again.")
             try:
                 return await page(request, session)

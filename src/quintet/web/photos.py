@@ -15,6 +15,8 @@ from quintet.web.accounts import current_session
 from quintet.web.problem import problem, problem_of
 from quintet.web.site import Site
 
+BELOW = "/photos/"
+
 _LONGEST_ID = 1024
 _SHARED = "public, max-age=3600"
 _PERSONAL = "private, no-cache"
@@ -27,12 +29,12 @@ async def photo(request: Request, site: Site) -> Response:
     found: Field | None = None
     if public or (signed_in and site.shows_pictures(signed_in=True)):
         try:
-            found = await _photo(site, request.path_params["ident"])
+            found = await _photo(site, request.scope["path"].removeprefix(BELOW))
         except DirectoryError as error:
             return problem_of(error)
     if found is None or not isinstance(found.value, bytes):
         return problem(404)
-    tag = f'"{hashlib.sha256(found.value).hexdigest()[:32]}"'
+    tag = f'"{hashlib.blake2b(found.value, digest_size=16).hexdigest()}"'
     headers = {
         "etag": tag,
         "cache-control": _SHARED if public else _PERSONAL,

@@ -73,6 +73,9 @@ class PresenceSource(Protocol):
         `changed` gets the ID and the state of a watched person after each change.
         """
 
+    async def find(self, ids: Iterable[str]) -> None:
+        """Ask the other nodes of the community about these people: views show them at once from then on."""
+
 
 async def presence_now(
     source: PresenceSource, reader: str, people: Mapping[str, str]
@@ -80,6 +83,7 @@ async def presence_now(
     """The states by handle, of people whose IDs `people` has by handle."""
     found: dict[str, PresenceState] = {}
     handles = list(people)
+    await source.find(people.values())
     for at in range(0, len(handles), _PIECE):
         view = source.view(reader, lambda *_: None)
         view.watch(people[each] for each in handles[at : at + _PIECE])

@@ -18,7 +18,7 @@ from typing import final
 from urllib.parse import parse_qs
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -177,9 +177,10 @@ async def verified_session_of(
 
 def cookie_of(request: HTTPConnection, name: str) -> str | None:
     """The value of the one cookie of this name."""
-    pairs = (part.strip().partition("=") for part in ";".join(request.headers.getlist("cookie")).split(";"))
-    values = [value for key, _, value in pairs if key == name]
-    return values[0] if len(values) == 1 else None
+    cookies = b";".join([value for header, value in request.scope["headers"] if header == b"cookie"])
+    start = f"{name}=".encode()
+    values = [part for each in cookies.split(b";") if (part := each.strip()).startswith(start)]
+    return values[0][len(start) :].decode("latin-1") if len(values) == 1 else None
 
 
 def form_cookie_name(*, secure: bool) -> str:
@@ -238,10 +239,10 @@ class Guard:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         settings = self._settings()
-        request = HTTPConnection(scope)
         begun = False
         started = time.perf_counter()
-        secure = client_of(request, settings).secure
+        secure = client_of(HTTPConnection(scope), settings).secure
+        head = _Head(scope["headers"])
 
         async def dressed(message: Message) -> None:
             nonlocal begun
@@ -258,12 +259,12 @@ class Guard:
                     self._observe(scope["path"], scope["method"], message["status"], seconds)
             await send(message)
 
-        refusal = self._refusal(request, settings)
+        refusal = self._refusal(scope["path"], head, settings)
         if refusal is not None:
             await refusal(scope, receive, dressed)
             return
         try:
-            await self._app(scope, _Body(receive, request.headers), dressed)
+            await self._app(scope, _Body(receive, has_body=head.has_body), dressed)
         except (_BodyTooLargeError, TimeoutError) as error:
             status = 413 if isinstance(error, _BodyTooLargeError) else 408
             if not begun:
@@ -276,14 +277,13 @@ class Guard:
                 raise
             await problem(500)(scope, receive, dressed)
 
-    def _refusal(self, request: HTTPConnection, settings: WebSettings) -> ASGIApp | None:
-        hosts = request.headers.getlist("host")
-        if not request.scope["path"].startswith(ANY_HOST) and not (
-            len(hosts) == 1 and self._is_ours(hosts[0], settings)
+    def _refusal(self, path: str, head: "_Head", settings: WebSettings) -> ASGIApp | None:
+        hosts = head.hosts
+        if not path.startswith(ANY_HOST) and not (
+            len(hosts) == 1 and self._is_ours(hosts[0].decode("latin-1"), settings)
         ):
             return problem(421, "this server is not known under that host name")
-        length = request.headers.get("content-length", "0")
-        if not length.isdecimal() or len(length) > 10 or int(length) > LARGEST_BODY:
+        if not head.length.isdigit() or len(head.length) > 10 or int(head.length) > LARGEST_BODY:
             return problem(413)
         return None
 
@@ -303,13 +303,32 @@ class Guard:
 
 
 @final
+class _Head:
+    """What the guard looks at, found in one pass over the headers."""
+
+    __slots__ = ("has_body", "hosts", "length")
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.hosts: list[bytes] = []
+        self.length = b"0"
+        chunked = False
+        for name, value in headers:
+            if name == b"host":
+                self.hosts.append(value)
+            elif name == b"content-length":
+                self.length = value
+            elif name == b"transfer-encoding":
+                chunked = True
+        self.has_body = chunked or self.length != b"0"
+
+
+@final
 class _Body:
     """`receive` of a request, with bounds on size and time."""
 
-    def __init__(self, receive: Receive, headers: Headers) -> None:
+    def __init__(self, receive: Receive, *, has_body: bool) -> None:
         self._receive = receive
         self._size = 0
-        has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
         self._until = asyncio.get_running_loop().time() + BODY_WITHIN if has_body else None
 
     async def __call__(self) -> Message:

@@ -59,6 +59,50 @@ _INVALID, _TOO_SLOW, _TOO_LARGE = _last_answer(400), _last_answer(408), _last_an
 
 
 @final
+class _JoinedWrites(asyncio.Transport):
+    """A transport that holds the first piece of an answer, its head, for the next one or the end of the turn.
+
+    Uvicorn writes head and body apart; together they are one system call and one TLS record. No more than one
+    piece is held, so that flow control works as without it.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def write(self, data: Any) -> None:
+        if self._held:
+            self._held, held = b"", self._held
+            self._transport.write(held + data)
+        else:
+            self._held = data
+            self._loop.call_soon(self._flush)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._held:
+            self._held, held = b"", self._held
+            self._transport.write(held)
+
+
+@final
 class _Protocol(HttpToolsProtocol):
     """HTTP/1.1 with a bound on the size of a head and on the time that it takes.
 
@@ -75,7 +119,7 @@ class _Protocol(HttpToolsProtocol):
     client_behind_proxy: _Address | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(_JoinedWrites(transport, self.loop))
         self.client = self.client_behind_proxy or self.client
         self._start_timer()
 
@@ -88,22 +132,23 @@ class _Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._reading_head:
             self._head += len(data)
-            if self._timer is None:
-                self._start_timer()
         super().data_received(data)
-        if self._reading_head and self._head > LARGEST_HEAD:
-            self._refuse(_TOO_LARGE)
+        if self._reading_head and self._head:
+            if self._head > LARGEST_HEAD:
+                self._refuse(_TOO_LARGE)
+            elif self._timer is None and not self.transport.is_closing():
+                self._start_timer()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._reading_head, self._fields = True, 0
 
     def on_url(self, url: bytes) -> None:
-        self._count(url)
+        self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(name, value)
+        self._count(len(name) + len(value))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -126,8 +171,8 @@ class _Protocol(HttpToolsProtocol):
         if self._ending is None and not self.transport.is_closing():
             self._ending = self.loop.call_later(DRAIN, self.transport.close)
 
-    def _count(self, *parts: bytes) -> None:
-        self._fields += sum(map(len, parts))
+    def _count(self, size: int) -> None:
+        self._fields += size
         if self._fields > LARGEST_HEAD:
             raise ValueError("the head is too large")  # the parser's caller answers with 400
 

@@ -5,6 +5,7 @@ nothing of its reason, and its status is 200, since clients read the body.
 """
 
 import base64
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
@@ -28,6 +29,7 @@ _LONGEST_USER = 1024
 """Bytes of `userId`, as of every name that users send."""
 
 _TYPE = "text/xml; charset=UTF-8"
+_HEADERS = {"vary": "Cookie"}
 _LINE_END = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What is none of the characters of XML 1.0 (2.2)."""
@@ -43,7 +45,7 @@ async def servlet(request: Request, site: Site) -> Response:
     except (DirectoryError, ValueError) as error:
         _log.debug("no user info", kind=type(error).__name__)
         answer = FAILURE
-    return Response(answer.encode(), media_type=_TYPE, headers={"vary": "Cookie"})
+    return Response(answer.encode(), media_type=_TYPE, headers=_HEADERS)
 
 
 async def _answer(site: Site, given: Mapping[str, str], *, signed_in: bool) -> str:
@@ -77,17 +79,20 @@ def _document(ident: str | None, fields: Iterable[tuple[str, Field]]) -> str:
     lines = ["<userinfo>"]
     if ident is not None:
         lines.append(f'<user id="{_attribute(ident)}"/>')
-    lines += (
-        f'<field name="{_attribute(name)}" type="{_attribute(field.type)}">{_value(field)}</field>'
-        for name, field in fields
-    )
+    lines += (f"{_start_tag(name, field.type)}{_value(field)}</field>" for name, field in fields)
     return HEAD + "\n".join(lines) + "\n</userinfo>\n"
+
+
+@functools.lru_cache(256)
+def _start_tag(name: str, kind: str) -> str:
+    """Names and types are those of the settings."""
+    return f'<field name="{_attribute(name)}" type="{_attribute(kind)}">'
 
 
 def _value(field: Field) -> str:
     if isinstance(field.value, bytes):
         return base64.b64encode(field.value).decode()
-    return _escaped(_LINE_END.sub(" ", field.value))
+    return _escaped(field.value if field.value.isprintable() else _LINE_END.sub(" ", field.value))
 
 
 def _attribute(text: str) -> str:
@@ -96,7 +101,9 @@ def _attribute(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    """Printable text has neither line ends nor characters that XML lacks."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped if escaped.isprintable() else _NOT_XML.sub("\ufffd", escaped)
 
 
 def _parameters(query: bytes) -> dict[str, str]:

@@ -7,7 +7,7 @@ case, (d) when a recheck finds the person gone, (e) as the oldest of its person 
 many. `_by_key` holds the sessions in the order of their beginning; only `begin` and `_drop` change it.
 
 From its ID another one is derived (`verify_id`), for a cookie that browsers send to other applications. It
-finds the session in `find_verified` only, which `/auth/verify` asks; nobody can tell the first from it.
+finds the session in `find_verified` only, which `/auth/verify` asks; the first does not follow from it.
 """
 
 import base64
@@ -89,7 +89,7 @@ class SessionStore(Protocol):
         """Whether the person was last seen in the directory too long ago."""
 
     def begin_check(self, session: WebSession) -> float:
-        """The directory is being asked, so that nobody else need ask. Returns when it was asked before."""
+        """The directory is being asked, so no other request need ask. Returns when it was asked before."""
 
     async def keep_check(self, session: WebSession) -> None:
         """What the directory said is now in the session; remember it."""

@@ -1,13 +1,10 @@
 """What every part of the HTTP front is given: the directory, the cards, the settings, the sessions."""
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
-
-from limits import parse
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from quintet.cards import ANONYMOUS, AUTHENTICATED, Cards, ids_in_set
 from quintet.config import CardSettings, Detail, Settings, WebSettings
@@ -28,20 +25,58 @@ PICTURES = ("Photo", "PhotoURL", "ImagePath")
 _NO_CARDS = CardSettings(storages=(), sets={})
 
 
-PER_SESSION = parse("600 per minute")
-"""Requests of one session to the API and the pages."""
+PER_MINUTE = 600
+"""Requests of one caller to the API and the pages."""
 
 
 @final
 class RateLimits:
-    """The counters. Their size is fixed, whatever is sent."""
+    """Counters of each caller's requests in this minute of the clock and the one before.
+
+    The limit is for a sliding minute: of the minute before counts the part that lies within it, as if its
+    requests had come evenly. `clock` tells seconds that only go forward.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._minute = 0.0
+        self._before: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
+
+    def may_ask(self, caller: str) -> bool:
+        """Whether this caller may ask, which is counted then; what is refused is not."""
+        minute, second = divmod(self._clock(), 60)
+        if minute != self._minute:
+            self._before = self._counts if minute == self._minute + 1 else {}
+            self._minute, self._counts = minute, {}
+        count = self._counts.get(caller, 0) + 1
+        if count + int(self._before.get(caller, 0) * (1 - second / 60)) > PER_MINUTE:
+            return False
+        self._counts[caller] = count
+        return True
+
+    def __len__(self) -> int:
+        """The callers that are remembered."""
+        return len(self._before.keys() | self._counts.keys())
+
+
+@final
+class _Pictures:
+    """The sets that list a picture, found once for the settings in use."""
 
     def __init__(self) -> None:
-        self._windows = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._settings: CardSettings | None = None
+        self._sets: frozenset[int] = frozenset()
 
-    async def may_ask(self, session: str) -> bool:
-        """Count a request of this session, and say whether it is within the limit."""
-        return await self._windows.hit(PER_SESSION, "session", session)
+    def sets(self, settings: CardSettings) -> frozenset[int]:
+        if settings is not self._settings:
+            self._settings = settings
+            self._sets = frozenset(
+                number
+                for number in (ANONYMOUS, AUTHENTICATED)
+                if not {*PICTURES}.isdisjoint(ids_in_set(settings, number))
+            )
+        return self._sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +84,7 @@ class Site:
     """One community over HTTP. `settings` returns those in use, which a reload replaces.
 
     `attempts` limits failed sign-ins, together with those at other ports. `observe` gets path, method, status
-    and seconds of every request. `activity` counts LDAP operations, where it is told them. `requests` are
+    and seconds of every request. `activity` counts LDAP operations, where it learns of them. `requests` are
     what the running server does for administrators, as at its status socket; `rejected` says why new settings
     are not in use. `form_keys` returns keys for forms of those without a session: the first signs,
     all are accepted.
@@ -71,6 +106,7 @@ class Site:
     rejected: Callable[[], str] = str
     streams: EventStreams = field(default_factory=EventStreams)
     presence: Callable[[], PresenceSource | None] = lambda: None
+    _pictures: _Pictures = field(default_factory=_Pictures)
 
     def __post_init__(self) -> None:
         self.sessions.on_end = self.streams.session_ended
@@ -87,9 +123,8 @@ class Site:
 
     def shows_pictures(self, *, signed_in: bool) -> bool:
         """Whether a caller may see a photo: a set of theirs must list a picture (config 5.4)."""
-        settings = self._card_settings()
-        sets = (ANONYMOUS, AUTHENTICATED) if signed_in else (ANONYMOUS,)
-        return any(each in PICTURES for number in sets for each in ids_in_set(settings, number))
+        sets = self._pictures.sets(self._card_settings())
+        return ANONYMOUS in sets or (signed_in and AUTHENTICATED in sets)
 
     def _card_settings(self) -> CardSettings:
         return self.settings().cards or _NO_CARDS

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Self
 
+from quintet.config import ServerLimits
 from quintet.sametime.wire.blocks import LoginInfo, UserStatus
 
 
@@ -85,3 +86,14 @@ class PresenceLimits:
     watched_groups: int = 100
     attributes: int = 32
     attribute_size: int = 1024
+
+    @classmethod
+    def of(cls, limits: ServerLimits) -> Self:
+        """Those that an administrator has set."""
+        return cls(
+            limits.sessions_per_user,
+            limits.watched,
+            limits.watched_groups,
+            limits.attributes,
+            limits.attribute_size,
+        )
