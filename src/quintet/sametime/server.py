@@ -22,7 +22,7 @@ import resource
 import secrets
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -213,6 +213,19 @@ class SametimeServer:
     def deliver(self, effects: list[Effect]) -> None:
         """Carry out what follows from what another node did."""
         self._context.deliver(effects, None)
+
+    def in_slices(self, steps: Iterator[None]) -> None:
+        """Take steps that may be many, in a task of its own."""
+
+        async def work() -> None:
+            loop = asyncio.get_running_loop()
+            end = loop.time() + _TURN_SECONDS
+            for _ in steps:
+                if loop.time() >= end:
+                    await asyncio.sleep(0)
+                    end = loop.time() + _TURN_SECONDS
+
+        self._context.spawn("steps for another node", work())
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
         """Do it with the sessions here. `then` gets how many."""
