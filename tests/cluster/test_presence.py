@@ -278,7 +278,11 @@ def test_thousands_of_sessions_leave_one_after_the_other_and_one_that_is_shown_a
     sessions = [sign_in(one, user) for user in (ALICE, ALICE, CAROL, CAROL)]
     bob = sign_in(two, BOB, ACTIVE, ALICE, CAROL)
     steps: list[Iterator[None]] = []
-    two.cluster.presence._views._in_slices = steps.append
+
+    def in_slices(more: Iterator[None]) -> None:
+        steps.append(more)
+
+    two.cluster.presence._views._in_slices = in_slices  # type: ignore[assignment]
     two.cluster.presence.gone(one.community.node)
     assert [shown(bob, user) for user in (ALICE, CAROL)] == [ACTIVE, ACTIVE]
     next(steps[0])
