@@ -1,7 +1,7 @@
 """Presence across nodes: who is seen, hidden, replaced, moved and lost, and what it costs."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -272,6 +272,28 @@ def test_a_node_that_stood_still_begins_anew_and_what_it_says_late_is_not_taken(
     assert second.id in two.clients
 
 
+def test_thousands_of_sessions_leave_one_after_the_other_and_one_that_is_shown_anew_stays() -> None:
+    made = world(2)
+    one, two = made.nodes.values()
+    sessions = [sign_in(one, user) for user in (ALICE, ALICE, CAROL, CAROL)]
+    bob = sign_in(two, BOB, ACTIVE, ALICE, CAROL)
+    steps: list[Iterator[None]] = []
+
+    def in_slices(more: Iterator[None]) -> None:
+        steps.append(more)
+
+    two.cluster.presence._views._in_slices = in_slices  # type: ignore[assignment]
+    two.cluster.presence.gone(one.community.node)
+    assert [shown(bob, user) for user in (ALICE, CAROL)] == [ACTIVE, ACTIVE]
+    next(steps[0])
+    assert sum(each.id in two.community.presence for each in sessions) == 3
+    one.set_status(sessions[3].id, AWAY)
+    passed(made, 1)
+    deque(steps[0], maxlen=0)
+    assert [each.id in two.community.presence for each in sessions] == [False, False, False, True]
+    assert [shown(bob, user) for user in (ALICE, CAROL)] == [None, AWAY]
+
+
 def test_a_second_holder_of_a_name_gets_no_lease() -> None:
     made = world(1)
     (one,) = made.nodes.values()
@@ -395,6 +417,20 @@ def test_a_lost_publication_is_noticed_at_the_next_one() -> None:
     passed(made, 0.1)
     assert shown(bob) == AWAY
     assert bob.told == {ALICE: b"lost"}
+
+
+def test_a_late_confirmation_of_a_subscription_that_was_given_up_confirms_no_other() -> None:
+    made = world()
+    one, two = made.nodes.values()
+    alice, bob = sign_in(one, ALICE), sign_in(two, BOB)
+    two.watch(bob.id, [ALICE])
+    two.cluster.lease.lose()
+    two.cluster.presence.unwatch(ALICE)
+    two.cluster.presence.watch(ALICE)
+    passed(made, 5)
+    one.set_status(alice.id, AWAY)
+    passed(made, 0.1)
+    assert shown(bob) == AWAY
 
 
 def test_a_key_that_is_gone_is_written_again() -> None:

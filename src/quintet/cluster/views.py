@@ -1,6 +1,6 @@
 """Users in view: what this node knows of the sessions of others. See `presence` for how it works."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol, final
 
@@ -22,8 +22,7 @@ from quintet.cluster.records import (
 from quintet.cluster.valkey import CallFailure, Reply
 from quintet.sametime.sharing import (
     NOBODY,
-    Community,
-    Effect,
+    LocalNode,
     Node,
     PrivacyRules,
     VersionedPrivacy,
@@ -125,19 +124,20 @@ class Views:
         self,
         calls: FencedCalls,
         sealing: Sealing,
-        community: Community,
-        deliver: Callable[[list[Effect]], None],
+        local: LocalNode,
     ) -> None:
         self.unreadable = 0
         self._calls = calls
         self._sealing = sealing
-        self._community = community
-        self._presence = community.presence
-        self._deliver = deliver
+        self._community = local.community
+        self._presence = local.community.presence
+        self._deliver = local.deliver
+        self._in_slices = local.in_slices
         self._views: dict[str, UserView] = {}
         self._peers: dict[Node, dict[str, UserView]] = {}
         self._found: dict[str, UserView] = {}
         self._moving: dict[str, UserView] = {}
+        self._ending: dict[str, UserView] = {}
         self._doubtful: dict[str, UserView] = {}
         self._waits: list[_Waits] = []
 
@@ -215,16 +215,14 @@ class Views:
     def lost(self) -> None:
         """What other nodes do is not known any more."""
         self._let_go()
-        for view in tuple(self._views.values()):
-            for session, foreign in tuple(view.foreign.items()):
-                if foreign.until is None:
-                    self._hide(view, session)
+        for sessions in self._peers.values():
+            self._ending |= sessions
+        self._in_slices(self._end())
 
     def gone(self, node: Node) -> None:
         """The lease of another node is over."""
-        for session, view in tuple(self._peers.get(node, {}).items()):
-            self._hide(view, session)
-        self._peers.pop(node, None)
+        self._ending |= self._peers.get(node, {})
+        self._in_slices(self._end())
 
     def confirmed(self, channel: str) -> None:
         """A subscription holds."""
@@ -265,6 +263,13 @@ class Views:
             for view in doubtful.values():
                 self.read(view)
 
+    def _end(self) -> Iterator[None]:
+        """Hide sessions, which may be thousands, unless they are shown anew meanwhile."""
+        while self._ending:
+            session = next(iter(self._ending))
+            self._hide(self._ending.pop(session), session)
+            yield
+
     # Looking for users
 
     def _let_go(self) -> None:
@@ -286,8 +291,8 @@ class Views:
         view = self._views.get(digest)
         if view is None:
             view = self._views[digest] = UserView(digest, self._calls.key("u", digest), "")
-            if self._calls.up:
-                self._calls.valkey.subscribe(view.key)
+            # Without a lease, too: a late confirmation may be that of an earlier view of the user.
+            self._calls.valkey.subscribe(view.key)
         return view
 
     def _look_for(self, view: UserView, waits: _Waits) -> None:
@@ -427,6 +432,7 @@ class Views:
             return
         known = view.foreign.get(session)
         view.leaving.discard(session)
+        self._ending.pop(session, None)
         if known is not None and known.value == value and session in self._presence:
             return
         parts = session_value(value)
@@ -474,6 +480,7 @@ class Views:
         if known is None:
             return False
         self._moving.pop(session, None)
+        self._ending.pop(session, None)
         of_node = self._peers.get(known.node)
         if of_node is not None:
             of_node.pop(session, None)
