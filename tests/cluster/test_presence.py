@@ -597,3 +597,66 @@ def test_a_name_that_is_no_one_s_is_answered_too() -> None:
     two.cluster.find("uid=unknown", lambda: found.append(True))
     passed(made, 0.5)
     assert found == [True]
+
+
+# Users who are about to be watched
+
+
+def test_a_user_who_is_online_elsewhere_is_never_shown_as_offline_to_a_new_watcher() -> None:
+    made = world()
+    one, two = made.nodes.values()
+    for user in (ALICE, CAROL):
+        sign_in(one, user)
+    bob = sign_in(two, BOB)
+    two.watch(bob.id, [ALICE, CAROL])
+    assert bob.seen == {}, "nothing is shown before it is known"
+    passed(made, 0.1)
+    assert [shown(bob, user) for user in (ALICE, CAROL)] == [ACTIVE, ACTIVE]
+
+
+def test_users_in_view_are_not_asked_about() -> None:
+    made = world()
+    one, two = made.nodes.values()
+    sign_in(one, ALICE)
+    bob, _ = sign_in(two, BOB, ACTIVE, ALICE), sign_in(two, CAROL)
+    counts = counted(made)
+    two.watch(bob.id, [ALICE, CAROL])
+    assert [shown(bob, user) for user in (ALICE, CAROL)] == [ACTIVE, ACTIVE]
+    passed(made, 0.1)
+    assert not counts["read"]
+
+
+def test_users_who_are_not_watched_after_all_are_out_of_view_again() -> None:
+    made = world()
+    one, two = made.nodes.values()
+    for user in (ALICE, CAROL):
+        sign_in(one, user)
+    sign_in(two, BOB)
+    there: list[int] = []
+    two.cluster.bring_into_view(
+        [ALICE, CAROL, "UID=carol"], lambda: there.append(len(two.community.presence))
+    )
+    passed(made, 0.1)
+    assert there == [3], "all are in view at the same time"
+    assert len(two.community.presence) == 1
+    assert two.link.subscribed.isdisjoint(f"{PREFIX}:u:{id_digest(each)}" for each in (ALICE, CAROL))
+
+
+@pytest.mark.parametrize("broken", [True, False], ids=["the connection breaks", "there is no answer"])
+def test_without_an_answer_users_are_waited_for_for_some_seconds_at_most(broken: bool) -> None:
+    made = world()
+    _, two = made.nodes.values()
+    made.network.delay = 1000
+    answered: list[bool] = []
+    two.cluster.bring_into_view([ALICE], lambda: answered.append(True))
+    assert not answered
+    if broken:
+        made.available = False
+        two.link.break_off()
+        assert answered == [True]
+        two.cluster.bring_into_view([ALICE], lambda: answered.append(True))
+        assert answered == [True, True], "without Valkey nothing is waited for"
+    else:
+        passed(made, 5)
+        assert answered == [True]
+    assert two.cluster.presence._views.known(ALICE) is None

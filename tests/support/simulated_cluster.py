@@ -188,6 +188,23 @@ class World:
                 return True
         return False
 
+    def must_be_shown(self, user: str, viewer: str) -> bool:
+        """Whether the user was there all the time, and let `viewer` see it, and nothing was wrong yet."""
+        since = self.now - 5
+        if self.quiet_since or since < 5:
+            return False
+        history = self.privacy[user]
+        return all(
+            _allows(privacy, user, viewer)
+            for nth, (_, privacy) in enumerate(history)
+            if nth + 1 == len(history) or history[nth + 1][0] >= since
+        ) and any(
+            5 <= each.since <= since
+            for node in self.living()
+            for each in node.clients.values()
+            if each.user == user
+        )
+
     def truth(self, user: str, viewer: str) -> set[tuple[int, str]] | None:
         """What `viewer` may see of a user: one of these; None is offline."""
         clients = [each for node in self.living() for each in node.clients.values() if each.user == user]
@@ -379,6 +396,7 @@ class SimulatedClient:
     status: UserStatus
     watched: set[str] = field(default_factory=set)
     seen: dict[str, Seen] = field(default_factory=dict)
+    since: float = 0.0
     attribute: bytes | None = None
     told: dict[str, bytes] = field(default_factory=dict)
     flaps: int = 0
@@ -482,7 +500,7 @@ class SimulatedNode:
             if isinstance(effects, Refusal):
                 self.cluster.presence.removed(session)
                 return
-            client = self.clients[session] = SimulatedClient(session, user, status)
+            client = self.clients[session] = SimulatedClient(session, user, status, since=world.now)
             self.deliver(effects)
             if stored is None and isinstance(answer, Registered) and answer.privacy is None:
                 world.at(world.now + 3, lambda: self.hear(lambda: self._read_privacy(session)))
@@ -546,11 +564,14 @@ class SimulatedNode:
         if client is not None:
             client.watched |= set(users)
             self.deliver(self.community.presence.watch_attributes(session, [ATTRIBUTE]))
-            for each in users:
-                client.told.pop(each, None)  # it is told again
-            self.deliver(
-                self.community.presence.watch(session, [AwareId(AwareType.USER, each) for each in users])
-            )
+            self.cluster.bring_into_view(users, lambda: self._watch(client, users))
+
+    def _watch(self, client: SimulatedClient, users: Sequence[str]) -> None:
+        wanted = [each for each in users if each in client.watched]
+        for each in wanted:
+            client.told.pop(each, None)  # it is told again
+        ids = [AwareId(AwareType.USER, each) for each in wanted]
+        self.deliver(self.community.presence.watch(client.id, ids))
 
     def unwatch(self, session: str, users: Sequence[str]) -> None:
         client = self.clients.get(session)
@@ -608,4 +629,6 @@ class SimulatedNode:
         user = entry.id.user
         if entry.status is not None:
             assert self.world.may_be_shown(user, client.user), f"{user} is hidden from {client.user}"
+        else:
+            assert not self.world.must_be_shown(user, client.user), f"{user} is shown as offline to {session}"
         client.show(entry)

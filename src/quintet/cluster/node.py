@@ -1,6 +1,6 @@
 """One node of a cluster: its lease, presence and messages as one, between `Valkey` and the server."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import ClassVar, final
 
 from quintet.cluster.exchange import NodeExchange
@@ -86,6 +86,9 @@ class ClusterNode:
 
     def find(self, target: str, then: Callable[[], None]) -> None:
         self.presence.find(target, then)
+
+    def bring_into_view(self, users: Collection[str], then: Callable[[], None]) -> None:
+        self.presence.bring_into_view(users, then)
 
     def take(self, effect: Effect) -> bool:
         match effect:

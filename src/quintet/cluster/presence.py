@@ -6,8 +6,8 @@ Each node is the only authority on its own sessions; Valkey holds copies that ma
 each user there is a hash with the user's sessions, and a channel on which every script that changes the hash
 publishes what it changed (`scripts`).
 
-**Views.** A user is in view if the user has a session here, is watched here, or was looked for a short time
-ago. Of a user in view this node knows what the hash says:
+**Views.** A user is in view if the user has a session here, is watched or about to be watched here, or was
+looked for a short time ago. Of a user in view this node knows what the hash says:
 
     subscribing --confirmed--> reading --snapshot--> current --publication--> current
                                   ^                     | a gap in the numbers
@@ -38,7 +38,7 @@ session that moves is shown until its time is over, whatever becomes of its node
 The module never waits, and has no clock: `now` is what the last event brought.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import final
 
 from quintet.cluster.calls import FencedCalls
@@ -108,6 +108,9 @@ class SharedPresence:
 
     def find(self, target: str, then: Callable[[], None]) -> None:
         self._views.find(target, then)
+
+    def bring_into_view(self, users: Collection[str], then: Callable[[], None]) -> None:
+        self._views.bring(users, then)
 
     def peers(self) -> Iterable[Node]:
         """The nodes whose sessions are shown here."""

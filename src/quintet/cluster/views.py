@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol, final
 
 from quintet.cluster import scripts
@@ -57,7 +58,7 @@ class OwnSessions(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Waits:
-    """A caller of `find`, who waits until nothing is `left` to wait for."""
+    """A caller of `find` or `bring`, who waits until nothing is `left` to wait for."""
 
     then: Callable[[], None] | None
     asked_at: float
@@ -89,7 +90,7 @@ class UserView:
 
     `local` are the user's sessions here, `signing_in` how many of them wait: until that is decided, sessions
     that they may replace stay in view; they are `leaving`. `again` is whether to read once more when what is
-    being read is there.
+    being read is there. `kept` is how many callers of `bring` keep the view.
     """
 
     digest: str
@@ -99,6 +100,7 @@ class UserView:
     local: set[str] = field(default_factory=set)
     signing_in: int = 0
     found_until: float = 0.0
+    kept: int = 0
     confirmed: bool = False
     reading: bool = False
     read: int = 0
@@ -179,6 +181,22 @@ class Views:
         self._look_for(self.of(target), waits)
         name = self._calls.key("a", user_digest(target))
         self._calls.ask(scripts.NAMED, [name], [], lambda reply: self._named(reply, waits))
+
+    def bring(self, users: Collection[str], then: Callable[[], None]) -> None:
+        """Go on when these users, by ID, are in view, so that they can be watched."""
+        known = [self.known(each) for each in users] if self._calls.up else []
+        if all(view is not None and view.seq is not None for view in known):
+            then()
+            return
+        views = [self.of(each) for each in users]
+        waits = _Waits(partial(self._brought, views, then), self._calls.now)
+        self._waits.append(waits)
+        for view in views:
+            view.kept += 1
+            if view.seq is None:
+                waits.left += 1
+                view.waiting.append(waits)
+        waits.done()
 
     def peers(self) -> Iterable[Node]:
         """The nodes whose sessions are shown here."""
@@ -302,6 +320,12 @@ class Views:
             waits.left += 1
             view.waiting.append(waits)
 
+    def _brought(self, views: Iterable[UserView], then: Callable[[], None]) -> None:
+        then()
+        for view in views:
+            view.kept -= 1
+            self.release(view)
+
     def _named(self, reply: Reply | CallFailure, waits: _Waits) -> None:
         """By the login name it is this user."""
         if isinstance(reply, bytes) and self._calls.up and DIGEST.fullmatch(reply):
@@ -315,6 +339,7 @@ class Views:
         if (
             view.watched
             or view.local
+            or view.kept
             or view.digest in self._found
             or self._views.get(view.digest) is not view
         ):

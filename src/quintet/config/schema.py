@@ -384,7 +384,7 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "QUINTET_LEGACY_CLIENTS",
             Kind.CHOICE,
-            "which Sametime clients may sign in without TLS: those on this machine, all, or none",
+            "which Sametime clients may sign in without TLS: those on this machine (without a proxy), all, none",
             "loopback",
             choices=("loopback", "allow", "refuse"),
             security=True,

@@ -11,7 +11,7 @@ its community, whose effects it delivers, and orders.
 
 # ruff: noqa: ARG002  # a server alone needs to know nothing
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol, final
 
@@ -110,6 +110,9 @@ class Neighbours(Protocol):
     def find(self, target: str, then: Callable[[], None]) -> None:
         """Bring a user into view who is about to be routed to: a user id, login id or login name."""
 
+    def bring_into_view(self, users: Collection[str], then: Callable[[], None]) -> None:
+        """Users, by ID, are about to be watched: know of their sessions at other nodes before."""
+
     def take(self, effect: Effect) -> bool:
         """An effect for a session that is not here. False if it is of no other node either."""
 
@@ -161,6 +164,9 @@ class Alone:
         pass
 
     def find(self, target: str, then: Callable[[], None]) -> None:
+        then()
+
+    def bring_into_view(self, users: Collection[str], then: Callable[[], None]) -> None:
         then()
 
     def take(self, effect: Effect) -> bool:
