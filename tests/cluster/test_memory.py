@@ -4,7 +4,7 @@ It is what is stored: the channel to which the node subscribes takes about 220 b
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any, Final
 
@@ -53,6 +53,8 @@ class Silent:
     def deliver(self, effects: list[Effect]) -> None: ...
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None: ...
+
+    def in_slices(self, steps: Iterator[None]) -> None: ...
 
 
 def test_a_session_takes_at_most_a_kibibyte(redis: RedisServer) -> None:

@@ -639,7 +639,7 @@ def test_users_who_are_not_watched_after_all_are_out_of_view_again() -> None:
     passed(made, 0.1)
     assert there == [3], "all are in view at the same time"
     assert len(two.community.presence) == 1
-    assert two.link.subscribed.isdisjoint(f"{PREFIX}:u:{id_digest(each)}" for each in (ALICE, CAROL))
+    assert two.link.subscribed.isdisjoint(f"{PREFIX}:u:{user_digest(each)}" for each in (ALICE, CAROL))
 
 
 @pytest.mark.parametrize("broken", [True, False], ids=["the connection breaks", "there is no answer"])
