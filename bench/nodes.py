@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from community_servers import Running, quintet
+from delay import Delay
 from environment import environment
 from nodes_table import MANY_WATCHERS, fill, section
 from processes import OrderedProcess
@@ -37,6 +38,10 @@ _PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "scaling.md"
 _SETTLE = 3.0
 _IDLE = 6.0
 """Seconds in which is counted what nodes ask of Redis without any user's doing."""
+_SLOW: Final = 0.4
+"""Seconds that the slow link adds to a round trip."""
+_WAITING: Final = 15
+"""Sign-ins over a fast and over a slow link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ def run(options: argparse.Namespace) -> None:
             with _cluster(slapd, count) as cluster:
                 result["software"].update(cluster.versions())
                 result["nodes"][str(count)] = _measure(cluster, size, status.update)
+        status.update("What a sign-in waits for")
+        result["sign_in_waits"] = _sign_in_waits(slapd)
     print(section(result))
     if options.readme:
         _PAGE.write_text(fill(_PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
@@ -202,6 +209,18 @@ def _measure(cluster: Cluster, size: Size, tell: Callable[[str], None]) -> dict[
     return found
 
 
+def _sign_in_waits(slapd: Slapd) -> float:
+    """Round trips to Redis that a client waits for: by what a slow link adds to the time of a sign-in."""
+    with Delay() as delay, _cluster(slapd, 1, delay) as cluster:
+        cluster.aim(0)
+        times = []
+        for nth, seconds in enumerate((0.0, _SLOW)):
+            delay.seconds = seconds / 2
+            users = list(range(nth * _WAITING, (nth + 1) * _WAITING))
+            times.append(cluster.load.ask(work="sign in", users=users, callers=1, watched=[])["p50"])
+    return float((times[1] - times[0]) / _SLOW)
+
+
 def _numbers(text: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for line in text.splitlines():
@@ -221,8 +240,8 @@ def _counts(key: str) -> bool:
 
 
 @contextlib.contextmanager
-def _cluster(slapd: Slapd, count: int) -> Iterator[Cluster]:
-    """So many nodes; for 0 a server on its own."""
+def _cluster(slapd: Slapd, count: int, delay: Delay | None = None) -> Iterator[Cluster]:
+    """So many nodes, for 0 a server on its own. `delay` is between nodes and Redis."""
     with contextlib.ExitStack() as stack:
         redis, pid = None, 0
         config = {"QUINTET_HTTP_PORT": "0", "QUINTET_METRICS_PORT": "0"}
@@ -230,7 +249,7 @@ def _cluster(slapd: Slapd, count: int) -> Iterator[Cluster]:
             redis = stack.enter_context(RedisServer())
             pid = redis.pid
             config |= {
-                "QUINTET_CLUSTER": redis.url,
+                "QUINTET_CLUSTER": delay.before(redis) if delay else redis.url,
                 "QUINTET_CLUSTER_KEY_FILE": str(_key_file(redis.folder)),
                 "QUINTET_DATABASE": stack.enter_context(Postgres()).new_database(),
             }

@@ -1,14 +1,14 @@
 """Presence across nodes: who is seen, hidden, replaced, moved and lost, and what it costs."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from quintet.cluster import scripts
+from quintet.cluster.records import user_digest
 from quintet.cluster.valkey import Script
 from quintet.sametime.community import SignInRule
-from quintet.sametime.ids import id_digest
 from quintet.sametime.neighbours import VersionedPrivacy
 from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.wire.blocks import INVISIBLE, VISIBLE_TO_ALL, PrivacyInfo, UserItem, UserStatus
@@ -185,7 +185,7 @@ def test_a_list_that_is_not_known_hides_the_user_until_it_is() -> None:
     bob = sign_in(two, BOB, ACTIVE, ALICE)
     alice = sign_in(one, ALICE)
     passed(made, 1)
-    key = f"{PREFIX}:u:{id_digest(ALICE)}"
+    key = f"{PREFIX}:u:{user_digest(ALICE)}"
     value = made.store.dump()[key][0]
     assert isinstance(value, dict)
     made.store.put(key, {**value, b"p": b"9|forged"})
@@ -270,6 +270,28 @@ def test_a_node_that_stood_still_begins_anew_and_what_it_says_late_is_not_taken(
     assert shown(bob) == AWAY
     assert alice.id not in one.clients, "the session that began meanwhile stays"
     assert second.id in two.clients
+
+
+def test_thousands_of_sessions_leave_one_after_the_other_and_one_that_is_shown_anew_stays() -> None:
+    made = world(2)
+    one, two = made.nodes.values()
+    sessions = [sign_in(one, user) for user in (ALICE, ALICE, CAROL, CAROL)]
+    bob = sign_in(two, BOB, ACTIVE, ALICE, CAROL)
+    steps: list[Iterator[None]] = []
+
+    def in_slices(more: Iterator[None]) -> None:
+        steps.append(more)
+
+    two.cluster.presence._views._in_slices = in_slices  # type: ignore[assignment]
+    two.cluster.presence.gone(one.community.node)
+    assert [shown(bob, user) for user in (ALICE, CAROL)] == [ACTIVE, ACTIVE]
+    next(steps[0])
+    assert sum(each.id in two.community.presence for each in sessions) == 3
+    one.set_status(sessions[3].id, AWAY)
+    passed(made, 1)
+    deque(steps[0], maxlen=0)
+    assert [each.id in two.community.presence for each in sessions] == [False, False, False, True]
+    assert [shown(bob, user) for user in (ALICE, CAROL)] == [None, AWAY]
 
 
 def test_a_second_holder_of_a_name_gets_no_lease() -> None:
@@ -397,11 +419,25 @@ def test_a_lost_publication_is_noticed_at_the_next_one() -> None:
     assert bob.told == {ALICE: b"lost"}
 
 
+def test_a_late_confirmation_of_a_subscription_that_was_given_up_confirms_no_other() -> None:
+    made = world()
+    one, two = made.nodes.values()
+    alice, bob = sign_in(one, ALICE), sign_in(two, BOB)
+    two.watch(bob.id, [ALICE])
+    two.cluster.lease.lose()
+    two.cluster.presence.unwatch(ALICE)
+    two.cluster.presence.watch(ALICE)
+    passed(made, 5)
+    one.set_status(alice.id, AWAY)
+    passed(made, 0.1)
+    assert shown(bob) == AWAY
+
+
 def test_a_key_that_is_gone_is_written_again() -> None:
     made = world(touch=10)
     one, two = made.nodes.values()
     sign_in(one, ALICE)
-    made.store.put(f"{PREFIX}:u:{id_digest(ALICE)}", None)
+    made.store.put(f"{PREFIX}:u:{user_digest(ALICE)}", None)
     bob = sign_in(two, BOB, ACTIVE, ALICE)
     assert shown(bob) is None
     passed(made, 15)
@@ -435,7 +471,7 @@ def test_garbage_on_a_channel_changes_nothing(data: bytes) -> None:
     made = world()
     one, two = made.nodes.values()
     alice, bob = sign_in(one, ALICE), sign_in(two, BOB, ACTIVE, ALICE)
-    made.publish(f"{PREFIX}:u:{id_digest(ALICE)}", data)
+    made.publish(f"{PREFIX}:u:{user_digest(ALICE)}", data)
     passed(made, 1)
     assert shown(bob) == ACTIVE
     one.set_status(alice.id, AWAY)
@@ -448,8 +484,8 @@ def test_a_record_that_was_copied_to_another_user_is_not_shown() -> None:
     made = world()
     one, two = made.nodes.values()
     sign_in(one, ALICE)
-    value = made.store.dump()[f"{PREFIX}:u:{id_digest(ALICE)}"][0]
-    made.store.put(f"{PREFIX}:u:{id_digest(CAROL)}", value)
+    value = made.store.dump()[f"{PREFIX}:u:{user_digest(ALICE)}"][0]
+    made.store.put(f"{PREFIX}:u:{user_digest(CAROL)}", value)
     bob = sign_in(two, BOB, ACTIVE, CAROL)
     passed(made, 1)
     assert shown(bob, CAROL) is None
@@ -459,7 +495,7 @@ def test_a_record_that_was_copied_to_another_user_is_not_shown() -> None:
 def test_what_another_version_wrote_is_left_alone() -> None:
     made = world()
     one, two = made.nodes.values()
-    key = f"{PREFIX}:u:{id_digest(ALICE)}"
+    key = f"{PREFIX}:u:{user_digest(ALICE)}"
     made.store.put(key, {b"z": b"of a later release", b"#": b"7"})
     alice, bob = sign_in(one, ALICE), sign_in(two, BOB, ACTIVE, ALICE)
     made.publish(key, b"0 9999999999999999\nZ1:1:ab")
@@ -525,7 +561,7 @@ def test_a_node_hears_of_a_user_only_while_that_is_of_interest() -> None:
     one, two = made.nodes.values()
     sign_in(one, ALICE)
     bob = sign_in(two, BOB, ACTIVE, ALICE)
-    channel = f"{PREFIX}:u:{id_digest(ALICE)}"
+    channel = f"{PREFIX}:u:{user_digest(ALICE)}"
     assert channel in two.link.subscribed
     two.unwatch(bob.id, [ALICE])
     passed(made, 0.1)
@@ -603,7 +639,7 @@ def test_users_who_are_not_watched_after_all_are_out_of_view_again() -> None:
     passed(made, 0.1)
     assert there == [3], "all are in view at the same time"
     assert len(two.community.presence) == 1
-    assert two.link.subscribed.isdisjoint(f"{PREFIX}:u:{id_digest(each)}" for each in (ALICE, CAROL))
+    assert two.link.subscribed.isdisjoint(f"{PREFIX}:u:{user_digest(each)}" for each in (ALICE, CAROL))
 
 
 @pytest.mark.parametrize("broken", [True, False], ids=["the connection breaks", "there is no answer"])

@@ -1,6 +1,7 @@
 """What nodes write comes back as it was, and bytes of others are never more than data."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quintet.cluster.records import (
+    DIGEST,
     Publication,
     UserChange,
     UserField,
@@ -18,6 +20,7 @@ from quintet.cluster.records import (
     read_publication,
     read_snapshot,
     session_value,
+    user_digest,
 )
 from quintet.sametime.community import Node, SessionRecord, SharedSession
 from quintet.sametime.neighbours import VersionedPrivacy
@@ -25,6 +28,7 @@ from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, UserItem, UserS
 from support.simulated_cluster import PlainSealing
 
 NODE = Node("n1", "a1b2")
+PLACE = (NODE, "login1")
 SEALING = PlainSealing()
 
 bytes_of_clients = st.binary(max_size=20).map(
@@ -63,13 +67,15 @@ values: st.SearchStrategy[Any] = st.recursive(
 
 @given(sessions)
 def test_a_session_comes_back(session: SharedSession) -> None:
-    assert decode_session(encode_session(session, NODE)) == session
+    assert decode_session(encode_session(session, NODE), NODE, session.record.id) == session
 
 
-@given(sessions, st.text(min_size=2), values)
-def test_what_a_later_version_adds_is_ignored(session: SharedSession, name: str, value: Any) -> None:
+@given(sessions, st.lists(values, min_size=1))
+def test_what_a_later_version_appends_is_ignored(session: SharedSession, more: list[Any]) -> None:
+    login = replace(session.record.login, server_id="another")
+    session = replace(session, record=replace(session.record, login=login))
     data = json.loads(encode_session(session, NODE))
-    assert decode_session(json.dumps({name: value, **data}).encode()) == session
+    assert decode_session(json.dumps(data + more).encode(), NODE, login.login_id) == session
 
 
 @given(sessions, st.data(), values)
@@ -77,24 +83,35 @@ def test_a_record_with_anything_in_it_is_a_session_or_nothing(
     session: SharedSession, data: st.DataObject, value: Any
 ) -> None:
     record = json.loads(encode_session(session, NODE))
-    record[data.draw(st.sampled_from(sorted(record)))] = value
-    found = decode_session(json.dumps(record).encode())
+    record[data.draw(st.integers(0, len(record) - 1))] = value
+    found = decode_session(json.dumps(record).encode(), NODE, session.record.id)
     if found is not None:
-        assert decode_session(encode_session(found, found.record.node)) == found
+        assert decode_session(encode_session(found, NODE), NODE, session.record.id) == found
         found.record.login.encode()
         found.record.status.encode()
 
 
 @given(st.binary())
 def test_no_bytes_are_a_session_by_chance(data: bytes) -> None:
-    assert decode_session(data) is None
+    assert decode_session(data, *PLACE) is None
 
 
 @pytest.mark.parametrize(
-    "data", [b"[" * 100_000, b'{"n":1}', b"null", b'{"n":["a","b"]}', b"1e999", b'"\\ud800"', b"\xff\xfe"]
+    "data",
+    [
+        b"[" * 100_000,
+        b'{"4":1}',
+        b"null",
+        b"[1,2,3,4,5]",
+        b"[0,1,2,3,4,5]",
+        b'[0,"u","n","l",1,0,0,NaN]',
+        b"1e999",
+        b'"\\ud800"',
+        b"\xff\xfe",
+    ],
 )
 def test_what_is_not_a_session_is_none(data: bytes) -> None:
-    assert decode_session(data) is None
+    assert decode_session(data, *PLACE) is None
 
 
 @given(lists, st.integers(0, 2**50))
@@ -146,5 +163,32 @@ def test_another_answer_is_no_snapshot(reply: Any) -> None:
     assert read_snapshot(reply) is None
 
 
-def test_a_place_is_a_key_and_a_field() -> None:
-    assert UserField("q:u:1", "s1").context != UserField("q:u:1 s", "1").context
+def test_a_place_is_a_key_a_field_and_a_node() -> None:
+    places = [
+        UserField("q:u:1", "s1"),
+        UserField("q:u:1 s", "1"),
+        UserField("q:u:1", "s1", Node("a b", "c")),
+        UserField("q:u:1", "s1 a", Node("b", "c")),
+        UserField("q:u:1", "s1", Node("a", "b c")),
+        UserField("q:u:1", "s1", Node("a b", "d")),
+    ]
+    assert len({each.context for each in places}) == len(places)
+
+
+@given(sessions)
+def test_what_has_its_default_or_is_known_from_the_place_is_not_written(session: SharedSession) -> None:
+    record = session.record
+    login = replace(record.login, community="", description="", address=0, server_id=NODE.name)
+    status = UserStatus(record.status.status)
+    plain = replace(record, login=login, last_active=record.connected_at, status=status)
+    written = json.loads(encode_session(SharedSession.begin(plain), NODE))
+    expected = [login.client_type, login.user_id, login.user_name, record.login_name]
+    assert written == [*expected, record.connected_at, status.status]
+
+
+@given(texts)
+def test_a_digest_is_that_of_an_id_whatever_its_spelling(identifier: str) -> None:
+    assert DIGEST.fullmatch(user_digest(identifier).encode())
+    assert (
+        user_digest("UID=Alice, O=Acme") == user_digest("uid=alice,o=acme") != user_digest("uid=bob,o=acme")
+    )

@@ -13,7 +13,7 @@ from support.simulated_valkey import RefusedError, SimulatedStore, Value
 
 NODES = (("n1", "aa"), ("n1", "ab"), ("n2", "ba"))
 SESSIONS = ("login1", "login2", "login3", "login4")
-DIGESTS = ("1" * 64, "2" * 64)
+DIGESTS = ("1" * 22, "2" * 22)
 GARBAGE: tuple[bytes, ...] = (
     b"",
     b"n1|aa|0|5|blob",

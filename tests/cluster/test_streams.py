@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quintet.cluster.messages import NodeMessage, OrderDone
-from quintet.cluster.streams import APPEND, MOST_WAITING, SYNCS, NodeStreams
+from quintet.cluster.streams import APPEND, LARGE, MOST_TOGETHER, MOST_WAITING, SYNCS, NodeStreams
 from quintet.cluster.valkey import Answer, Argument, CallFailure, Script
 from quintet.sametime.community import Node
 from quintet.sametime.community.effects import SendAt
@@ -90,11 +91,14 @@ class Side:
         self.link = Link(store)
         self.heard: list[object] = []
         self.fences = 0
+        self.faults: set[int] = set()
         store.leases[f"q:node:{node.name}"] = node.incarnation
         self.streams = NodeStreams(node, "q", self.link, Sealed(), self)
         self.streams.connected()
 
     def arrived(self, _sender: Node, message: NodeMessage) -> None:
+        if isinstance(message, OrderDone) and message.sessions in self.faults:
+            raise ZeroDivisionError
         self.heard.append(message)
 
     def lost(self, _peer: Node, *, gone: bool) -> None:
@@ -129,6 +133,13 @@ def say(side: Side, *numbers: int) -> None:
         side.streams.send(TWO, OrderDone("", each))
 
 
+def say_apart(side: Side, *numbers: int) -> None:
+    """Each in its own entry."""
+    for each in numbers:
+        say(side, each)
+        side.carry_out_all()
+
+
 def test_messages_arrive_in_order() -> None:
     one, two = pair()
     say(one, 1, 2, 3)
@@ -139,10 +150,47 @@ def test_messages_arrive_in_order() -> None:
     assert list(two.streams.peers()) == [ONE]
 
 
+def test_what_is_said_while_an_entry_is_under_way_goes_together_in_the_next() -> None:
+    one, two = pair()
+    say(one, 1, 2, 3, 4)
+    assert len(one.link.calls) == 1
+    one.carry_out_all()
+    assert len(one.link.store.streams["q:s:22"]) == 2
+    two.read()
+    assert two.heard == said(1, 2, 3, 4)
+
+
+def test_an_entry_is_bounded() -> None:
+    one, two = pair()
+    say(one, *range(2 * MOST_TOGETHER + 2))
+    for _ in range(2):
+        one.streams.send(TWO, SendAt("", "", 1, bytes(LARGE), False))
+    one.carry_out_all()
+    assert len(one.link.store.streams["q:s:22"]) == 5
+    two.read()
+    assert two.heard[: 2 * MOST_TOGETHER + 2] == said(*range(2 * MOST_TOGETHER + 2))
+    assert len(two.heard) == 2 * MOST_TOGETHER + 4
+
+
+def test_a_fault_with_one_message_ends_what_is_shared_since_those_behind_it_are_not_applied() -> None:
+    one, two = pair()
+    say(one, 1, 2, 3)
+    one.carry_out_all()
+    two.faults.add(2)
+    with pytest.raises(ZeroDivisionError):
+        two.read()
+    assert two.heard == [*said(1), "lost"]
+    say(one, 4)
+    one.carry_out_all()
+    two.read()
+    assert two.heard == [*said(1), "lost", *said(4)]
+
+
 def test_what_may_have_been_sent_when_the_connection_broke_is_sent_again_and_arrives_once() -> None:
     one, two = pair()
     say(one, 1, 2, 3)
-    one.link.break_off(2)
+    one.link.carry_out()
+    one.link.break_off(1)
     one.streams.disconnected()
     say(one, 4)
     assert not one.link.calls
@@ -165,8 +213,7 @@ def test_a_stream_that_is_read_again_from_its_beginning_tells_nothing_twice() ->
 
 def test_a_lost_message_is_noticed_by_the_next_one() -> None:
     one, two = pair()
-    say(one, 1, 2, 3)
-    one.carry_out_all()
+    say_apart(one, 1, 2, 3)
     del two.link.store.streams["q:s:22"][1]
     two.read()
     assert two.heard == [*said(1), "lost", *said(3)]
@@ -174,8 +221,7 @@ def test_a_lost_message_is_noticed_by_the_next_one() -> None:
 
 def test_a_lost_last_message_is_noticed_after_a_tick() -> None:
     one, two = pair()
-    say(one, 1, 2)
-    one.carry_out_all()
+    say_apart(one, 1, 2)
     del two.link.store.streams["q:s:22"][1]
     two.read()
     one.streams.tick()

@@ -28,6 +28,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, final
 
@@ -266,7 +267,7 @@ class ValkeyConnection:
         now = asyncio.get_running_loop().time()
         commands: list[Sequence[Argument]] = []
         for call in calls:
-            digest = hashlib.sha1(call.script.lua.encode(), usedforsecurity=False).hexdigest()
+            digest = _digest(call.script.lua)
             if digest not in self._loaded:
                 self._loaded.add(digest)
                 commands.append(("SCRIPT", "LOAD", call.script.lua))
@@ -528,6 +529,12 @@ class _Turn:
         if self._loop.time() - self._began > _TURN:
             await asyncio.sleep(0)
             self._began = self._loop.time()
+
+
+@cache
+def _digest(lua: str) -> str:
+    """The name that Valkey gives a script; scripts are constants of the code."""
+    return hashlib.sha1(lua.encode(), usedforsecurity=False).hexdigest()
 
 
 def _grouped(wanted: Sequence[tuple[str, str]]) -> list[list[str]]:

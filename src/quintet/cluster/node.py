@@ -60,17 +60,7 @@ class ClusterNode:
         node = Node.start(local.community.node.name)
         self._community.begin_anew(node)
         self.lease = NodeLease(valkey, prefix, node, self._peers, self._held, self._lost, self._gone)
-        self.presence = SharedPresence(
-            valkey,
-            prefix,
-            self.lease,
-            sealing,
-            local.community,
-            local.deliver,
-            local.community.rule,
-            local.community.limits,
-            touch_seconds,
-        )
+        self.presence = SharedPresence(valkey, prefix, self.lease, sealing, local, touch_seconds)
         self._streams = NodeStreams(node, prefix, valkey, sealing, self)
         self._exchange = NodeExchange(local, self._streams, valkey, prefix, self.find)
         self._orders = NodeOrders(local, self._streams, valkey, prefix, sealing)

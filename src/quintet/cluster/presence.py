@@ -31,8 +31,9 @@ and the index of this incarnation is compared with what is here. Nothing else re
 while Valkey was away were never registered, and end those that were (`_Mode`).
 
 **Gone.** Sessions of an incarnation whose lease is over leave the view. So do all sessions of other nodes
-when this node has lost its own lease: it may not know any more what becomes of them. A session that moves is
-shown until its time is over, whatever becomes of its node.
+when this node has lost its own lease: it may not know any more what becomes of them. They may be thousands,
+so they leave one after the other, beside everything else (`Views._ending`); one that is shown anew stays. A
+session that moves is shown until its time is over, whatever becomes of its node.
 
 The module never waits, and has no clock: `now` is what the last event brought.
 """
@@ -47,21 +48,18 @@ from quintet.cluster.registrations import TOUCH_SECONDS, Registrations
 from quintet.cluster.valkey import Valkey
 from quintet.cluster.views import Views
 from quintet.sametime.sharing import (
-    Community,
-    Effect,
+    LocalNode,
     Node,
-    PresenceLimits,
     Refusal,
     Registered,
     SessionRecord,
-    SignInRule,
     VersionedPrivacy,
 )
 
 
 @final
 class SharedPresence:
-    """The presence of all nodes. `deliver` carries out effects at this node."""
+    """The presence of all nodes, at the node `local`."""
 
     def __init__(
         self,
@@ -69,16 +67,12 @@ class SharedPresence:
         prefix: str,
         lease: NodeLease,
         sealing: Sealing,
-        community: Community,
-        deliver: Callable[[list[Effect]], None],
-        rule: SignInRule = SignInRule.MANY,
-        limits: PresenceLimits | None = None,
+        local: LocalNode,
         touch_seconds: float = TOUCH_SECONDS,
     ) -> None:
         self._calls = calls = FencedCalls(valkey, prefix, lease)
-        self._views = Views(calls, sealing, community, deliver)
-        most = (limits or PresenceLimits()).sessions_per_user
-        self._own = Registrations(calls, sealing, community, deliver, self._views, rule, most, touch_seconds)
+        self._views = Views(calls, sealing, local)
+        self._own = Registrations(calls, sealing, local, self._views, touch_seconds)
         self._views.own = self._own
 
     @property

@@ -1,16 +1,18 @@
 """What nodes write about sessions and users: from values to bytes and back. Bytes of others are only data.
 
-A session is a JSON object with short names, so that a later version can add some: names that are not known
-are ignored, and what is missing or has another type makes the record unreadable. A privacy list is what
-clients send. Both are sealed for the key and the field at which they stand. An unreadable value is None here;
-the caller counts it.
+A session is a JSON array, short because there is one for each session of the community: what the place says
+is not in it, and items at its end that have their default are left out. A later version can append some:
+items that are not known are ignored, and what has another type makes the record unreadable. A privacy list is
+what clients send. Both are sealed for the key and the field at which they stand, a session for its node too.
+An unreadable value is None here; the caller counts it.
 """
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from quintet.cluster.valkey import Reply
 from quintet.sametime.sharing import (
@@ -23,15 +25,26 @@ from quintet.sametime.sharing import (
     UserStatus,
     VersionedPrivacy,
     WireReader,
+    id_digest,
+    order_at,
     string,
 )
 
 LARGEST_VALUE: Final = 512 * 1024
 """Bytes of a value, before it is opened."""
 
+DIGEST: Final = re.compile(rb"[\w-]{22}")
+"""What `user_digest` gives."""
+
 _LARGEST_NUMBER: Final = 2**53
+_REQUIRED: Final = 6
 _MOST_ATTRIBUTES: Final = 256
 _LONGEST_NODE: Final = 255
+
+
+def user_digest(identifier: str) -> str:
+    """The name of a user in keys: 128 bits of the digest of an ID or a login name, in base64."""
+    return base64.urlsafe_b64encode(bytes.fromhex(id_digest(identifier))[:16]).decode("ascii")[:-2]
 
 
 class Sealing(Protocol):
@@ -45,14 +58,18 @@ class Sealing(Protocol):
 
 
 class UserField(NamedTuple):
-    """A field of a user's hash. The context of what is sealed there."""
+    """A field of a user's hash, and the node that a session in it names. The context of what is sealed there.
+
+    No part that a node writes has a zero byte, so no two places have one context.
+    """
 
     key: str
     field: str
+    node: Node | None = None
 
     @property
     def context(self) -> bytes:
-        return f"{self.key} {self.field}".encode("utf-8", "surrogatepass")
+        return "\0".join((self.key, self.field, *(self.node or ()))).encode("utf-8", "surrogatepass")
 
 
 class SessionValue(NamedTuple):
@@ -99,64 +116,79 @@ class UserSnapshot:
 def encode_session(session: SharedSession, node: Node) -> bytes:
     """The record of a session that `node` writes, without what scripts know of it."""
     record, login, status = session.record, session.record.login, session.record.status
-    values: dict[str, Any] = {
-        "n": list(node),
-        "i": login.login_id,
-        "c": login.client_type,
-        "u": login.user_id,
-        "d": login.user_name,
-        "o": login.community,
-        "x": login.description,
-        "a": login.address,
-        "v": login.server_id,
-        "l": record.login_name,
-        "t": [record.connected_at, record.last_active],
-        "s": [status.status, status.time, status.text, session.order],
-    }
-    if session.attributes:
-        values["k"] = [
+    values = [
+        login.client_type,
+        login.user_id,
+        login.user_name,
+        record.login_name,
+        record.connected_at,
+        status.status,
+        login.address,
+        session.order - order_at(record.connected_at),
+        status.text,
+        record.last_active,
+        status.time,
+        [
             [key, order, base64.b64encode(value).decode("ascii")]
             for key, (order, value) in sorted(session.attributes.items())
-        ]
-    if session.unsupported:
-        values["w"] = sorted(session.unsupported)
+        ],
+        sorted(session.unsupported),
+        login.community,
+        login.description,
+        login.server_id,
+    ]
+    defaults = _defaults(node, record.connected_at)
+    while defaults and values[-1] == defaults[-1]:
+        values.pop()
+        defaults.pop()
     return json.dumps(values, separators=(",", ":")).encode("ascii")
 
 
-def decode_session(data: bytes, *, moving: bool = False) -> SharedSession | None:
-    """The session of a record; None if it is not one."""
+def decode_session(data: bytes, node: Node, session: str, *, moving: bool = False) -> SharedSession | None:
+    """The session of a record that `node` has written; None if it is not one."""
     try:
         values = json.loads(data)
-        name, incarnation = values["n"]
-        connected_at, last_active = values["t"]
-        status, time, text, order = values["s"]
+        connected_at = _seconds(values[4])
+        defaults = _defaults(node, connected_at)
+        values += defaults[len(values) - _REQUIRED :]
+        client_type, user_id, user_name, login_name, _, status, address, later, *rest = values
+        text, last_active, time, attributes, unsupported, community, description, server_id, *_ = rest
         login = LoginInfo(
-            _text(values["i"]),
-            _number(values["c"], 0xFFFF),
-            _text(values["u"]),
-            _text(values["d"]),
-            _text(values["o"]),
-            description=_text(values["x"]),
-            address=_number(values["a"], 0xFFFFFFFF),
-            server_id=_text(values["v"]),
+            session,
+            _number(client_type, 0xFFFF),
+            _text(user_id),
+            _text(user_name),
+            _text(community),
+            description=_text(description),
+            address=_number(address, 0xFFFFFFFF),
+            server_id=_text(server_id),
         )
         login.check_fit_to_send()
         record = SessionRecord(
-            Node(_text(name), _text(incarnation)),
+            node,
             login,
-            _text(values["l"]),
-            _seconds(connected_at),
+            _text(login_name),
+            connected_at,
             _seconds(last_active),
             UserStatus(_number(status, 0xFFFF), _number(time, 0xFFFFFFFF), _text(text)),
         )
-        attributes = {
-            _number(key, 0xFFFFFFFF): (_number(since), base64.b64decode(_text(value), validate=True))
-            for key, since, value in values.get("k", ())[:_MOST_ATTRIBUTES]
-        }
-        unsupported = frozenset([_number(each, 0xFFFFFFFF) for each in values.get("w", ())])
-        return SharedSession(record, _number(order), attributes, unsupported, moving)
-    except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
+        return SharedSession(
+            record,
+            _number(order_at(connected_at) + later),
+            {
+                _number(key, 0xFFFFFFFF): (_number(since), base64.b64decode(_text(value), validate=True))
+                for key, since, value in attributes[:_MOST_ATTRIBUTES]
+            },
+            frozenset([_number(each, 0xFFFFFFFF) for each in unsupported]),
+            moving,
+        )
+    except (ValueError, TypeError, LookupError, RecursionError, AttributeError):
         return None
+
+
+def _defaults(node: Node, connected_at: float) -> list[object]:
+    """What the last items of a record are if they are not there."""
+    return [0, 0, "", connected_at, 0, [], [], "", "", node.name]
 
 
 def session_value(value: bytes) -> SessionValue | None:

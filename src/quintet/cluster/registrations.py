@@ -10,21 +10,25 @@ from typing import Final, final
 from quintet.cluster import scripts
 from quintet.cluster.calls import FencedCalls
 from quintet.cluster.lease import INDEX_SECONDS
-from quintet.cluster.records import Sealing, UserField, encode_session, privacy_value, read_snapshot
+from quintet.cluster.records import (
+    Sealing,
+    UserField,
+    encode_session,
+    privacy_value,
+    read_snapshot,
+    user_digest,
+)
 from quintet.cluster.valkey import CallFailure, Reply
 from quintet.cluster.views import MOVING_SECONDS, WAIT_SECONDS, UserView, Views
 from quintet.sametime.sharing import (
-    Community,
-    Effect,
+    LocalNode,
     Node,
     ReasonCode,
     Refusal,
     Registered,
     SessionRecord,
     SharedSession,
-    SignInRule,
     VersionedPrivacy,
-    id_digest,
 )
 
 USER_SECONDS: Final = 3600
@@ -71,27 +75,24 @@ class _Local:
 
 @final
 class Registrations:
-    """The sessions of one node. `most` is how many a user may have, where the rule allows several."""
+    """The sessions of the node `local`."""
 
     def __init__(
         self,
         calls: FencedCalls,
         sealing: Sealing,
-        community: Community,
-        deliver: Callable[[list[Effect]], None],
+        local: LocalNode,
         views: Views,
-        rule: SignInRule,
-        most: int,
         touch_seconds: float,
     ) -> None:
         self._calls = calls
         self._sealing = sealing
-        self._community = community
-        self._presence = community.presence
-        self._deliver = deliver
+        self._community = local.community
+        self._presence = local.community.presence
+        self._deliver = local.deliver
         self._views = views
-        self._rule = rule
-        self._most = most
+        self._rule = local.community.rule
+        self._most = local.community.limits.sessions_per_user
         self._touch_seconds = touch_seconds
         self._local: dict[str, _Local] = {}
         self._to_register: deque[_Local] = deque()
@@ -234,7 +235,7 @@ class Registrations:
         self._registering += 1
         local.sent = self._calls.write(
             scripts.REGISTER,
-            [view.key, self._calls.lease.index, self._calls.key("a", id_digest(local.login_name))],
+            [view.key, self._calls.lease.index, self._calls.key("a", user_digest(local.login_name))],
             [
                 local.id,
                 local.blob,
@@ -251,10 +252,11 @@ class Registrations:
 
     def _seal(self, local: _Local, shared: SharedSession) -> None:
         """Keep what is written: sealed once more it would look changed."""
-        if shared != local.written or local.sealed_by != self._calls.lease.node:
-            place = UserField(local.view.key, f"s{local.id}")
-            local.blob = self._sealing.seal(encode_session(shared, self._calls.lease.node), place.context)
-            local.written, local.sealed_by = shared, self._calls.lease.node
+        node = self._calls.lease.node
+        if shared != local.written or local.sealed_by != node:
+            place = UserField(local.view.key, f"s{local.id}", node)
+            local.blob = self._sealing.seal(encode_session(shared, node), place.context)
+            local.written, local.sealed_by = shared, node
 
     def _was_registered(self, local: _Local, reply: Reply | CallFailure) -> None:
         self._registering -= 1
@@ -417,7 +419,7 @@ class Registrations:
         keys = [
             key
             for each in sessions
-            for key in (each.view.key, self._calls.key("a", id_digest(each.login_name)))
+            for key in (each.view.key, self._calls.key("a", user_digest(each.login_name)))
         ]
 
         def touched(reply: Reply | CallFailure) -> None:

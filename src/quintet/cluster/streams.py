@@ -3,17 +3,18 @@
 Theory of operation
 -------------------
 Each incarnation has one bounded stream. A sender appends by `APPEND`, which is carried out only while its
-own lease and that of the receiver live. Each pair of incarnations counts its messages: a receiver applies
-the one that follows the last, drops what it has had, and knows by a number that is too high that something
-was lost.
+own lease and that of the receiver live. Each pair of incarnations counts its entries, which hold one
+message or more: a receiver applies the one that follows the last, drops what it has had, and knows by a
+number that is too high that something was lost.
 
-**Sending.** A message stays in `waiting` until Valkey has confirmed it. What was under way when the
-connection was lost may be in the stream or not, so it is appended again, with its number, when the
-connection is up. It is sent as often as it takes, so the sender knows of a loss only if Valkey refuses, or
-if too much waits.
+**Sending.** One entry for a receiver is under way at a time; what is said meanwhile waits, and goes together
+in the next one. So the more is said, the less a message costs: sealing, calls and answers are per entry. The
+messages of an entry stay in `batch` until Valkey has confirmed it. What was under way when the connection
+was lost may be in the stream or not, so it is appended again, with its number, when the connection is up. It
+is sent as often as it takes, so the sender knows of a loss only if Valkey refuses, or if too much waits.
 
 **Noticing.** What comes after a loss shows it. For the last message `SYNC` does: a sender tells how many
-messages it has sent, at each tick for some time after the last one, and after each new connection. A reader
+entries it has sent, at each tick for some time after the last one, and after each new connection. A reader
 that stood still for longer than that has lost its lease. It has no number of its own, so it may be lost.
 
 **After a loss**, `lost` is called, and everything that the two nodes share ends, at both: a receiver that
@@ -39,6 +40,7 @@ from quintet.sametime.sharing import (
     UnencodableValueError,
     UnknownMessageTypeError,
     WireReader,
+    opaque,
     string,
     u32,
 )
@@ -76,13 +78,17 @@ LASTS: Final = 600
 """Seconds for which a stream is there without its node."""
 MOST_WAITING: Final = 2_000
 """Messages to one node that Valkey has not confirmed."""
+MOST_TOGETHER: Final = 100
+"""Messages in one entry."""
+LARGE: Final = 32 * 1024
+"""Bytes of messages from which on an entry takes no more of them."""
 MOST_PEERS: Final = 10_000
 """Incarnations whose numbers are remembered."""
 
 SYNCS: Final = 6
-"""Ticks for which a sender tells how many messages it has sent."""
+"""Ticks for which a sender tells how many entries it has sent."""
 
-_MESSAGE: Final = b"\x01"
+_MESSAGES: Final = b"\x01"
 _SYNC: Final = b"\x02"
 
 
@@ -101,9 +107,12 @@ class StreamEvents(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Peer:
-    """An incarnation of another node. Numbers count messages. `syncs` is how many SYNC are due.
+    """An incarnation of another node. `sent` and `received` are numbers of entries; `syncs` are still due.
 
-    `shared` is whether there may be something to lose: anything was sent or received since it was gone.
+    `batch` are the messages of the entry with the number `sent` while that is not confirmed, `waiting` those
+    that come after. An empty message says that something was lost. `stalled` is that the entry has to be
+    appended again. `shared` is whether there may be something to lose: anything was sent or received since
+    it was gone.
     """
 
     node: Node
@@ -112,7 +121,23 @@ class _Peer:
     syncs: int = 0
     shared: bool = True
     stalled: bool = False
-    waiting: deque[tuple[int, bytes]] = field(default_factory=deque)
+    batch: tuple[bytes, ...] = ()
+    waiting: deque[bytes] = field(default_factory=deque)
+
+    def skip(self) -> None:
+        """Nothing of what was said arrives. The number that is left out tells the receiver."""
+        self.batch, self.stalled = (), False
+        self.waiting.clear()
+        self.sent += 1
+
+    def gather(self) -> None:
+        """Begin the next entry."""
+        size, batch = 0, list[bytes]()
+        while self.waiting and len(batch) < MOST_TOGETHER and size < LARGE:
+            batch.append(self.waiting.popleft())
+            size += len(batch[-1])
+        self.batch = tuple(batch)
+        self.sent += 1
 
 
 @final
@@ -154,9 +179,8 @@ class NodeStreams:
         """An incarnation has no lease any more."""
         peer = self._peers.get(node.incarnation)
         if peer is not None and peer.shared:
-            peer.waiting.clear()
-            peer.shared = peer.stalled = False
-            peer.sent += 1
+            peer.skip()
+            peer.shared = False
             self._events.lost(node, gone=True)
 
     def begin_anew(self, node: Node) -> None:
@@ -190,7 +214,7 @@ class NodeStreams:
         for peer in self._peers.values():
             if peer.stalled:
                 self._append_again(peer)
-            if peer.shared and peer.syncs and not peer.waiting:
+            if peer.shared and peer.syncs and not peer.batch:
                 self._sync(peer)
 
     def entry(self, stream: str, entry_id: str, data: bytes) -> None:
@@ -207,7 +231,7 @@ class NodeStreams:
             sender, number = Node(reader.string(), reader.string()), reader.u32() << 32 | reader.u32()
         except MalformedMessageError:
             return
-        if sender.incarnation == self._node.incarnation or kind not in (_MESSAGE, _SYNC):
+        if sender.incarnation == self._node.incarnation or kind not in (_MESSAGES, _SYNC):
             return
         peer = self._peer(sender)
         if kind == _SYNC:
@@ -218,7 +242,17 @@ class NodeStreams:
             before, peer.received = peer.received, number
             if number > before + 1:
                 self._notice(peer)
-            self._apply(peer, reader.rest())
+            self._apply_all(peer, reader)
+
+    def _apply_all(self, peer: _Peer, reader: WireReader) -> None:
+        try:
+            while reader.remaining:
+                self._apply(peer, reader.opaque())
+        except MalformedMessageError:
+            self._notice(peer)
+        except Exception:
+            self._notice(peer)  # the messages behind it in the entry are not applied
+            raise
 
     def _apply(self, peer: _Peer, body: bytes) -> None:
         if not body:
@@ -239,34 +273,39 @@ class NodeStreams:
     # What goes to Valkey
 
     def _put(self, peer: _Peer, body: bytes) -> None:
-        peer.sent += 1
         peer.syncs = SYNCS
-        peer.waiting.append((peer.sent, body))
-        if len(peer.waiting) > MOST_WAITING:
+        peer.waiting.append(body)
+        if len(peer.waiting) + len(peer.batch) > MOST_WAITING:
             self._lose(peer)
-        elif self._up and not peer.stalled:
-            self._append(peer, peer.sent, body)
+        elif self._up and not peer.batch:
+            self._append(peer)
 
-    def _append(self, peer: _Peer, number: int, body: bytes) -> None:
-        self._call(peer, _MESSAGE, number, body, partial(self._appended, peer, number))
+    def _append(self, peer: _Peer) -> None:
+        """Append the next entry, or the one that may not have arrived."""
+        if not peer.batch:
+            peer.gather()
+        body = b"".join([opaque(each) for each in peer.batch])
+        self._call(peer, _MESSAGES, peer.sent, body, partial(self._appended, peer, peer.sent))
 
     def _appended(self, peer: _Peer, number: int, reply: Reply | CallFailure) -> None:
-        if self._peers.get(peer.node.incarnation) is not peer:
+        if self._peers.get(peer.node.incarnation) is not peer or not peer.batch or number != peer.sent:
             return
         if reply == b"OK":
-            while peer.waiting and peer.waiting[0][0] <= number:
-                peer.waiting.popleft()
+            peer.batch, peer.stalled = (), False
+            if peer.waiting and self._up:
+                self._append(peer)
         elif reply in (CallFailure.AWAY, CallFailure.UNKNOWN):
             peer.stalled = True
         elif reply is CallFailure.REFUSED:
             self._lose(peer)
         else:
+            peer.stalled = True
             self._refused(peer, reply)
 
     def _append_again(self, peer: _Peer) -> None:
         peer.stalled = False
-        for number, body in tuple(peer.waiting):
-            self._append(peer, number, body)
+        if peer.batch or peer.waiting:
+            self._append(peer)
 
     def _sync(self, peer: _Peer) -> None:
         self._call(peer, _SYNC, peer.sent, b"", partial(self._synced, peer))
@@ -286,10 +325,8 @@ class NodeStreams:
             self.gone(peer.node)
 
     def _lose(self, peer: _Peer) -> None:
-        """Something will not arrive. The number that is left out tells the receiver."""
-        peer.waiting.clear()
-        peer.stalled = False
-        peer.sent += 1
+        """Something will not arrive."""
+        peer.skip()
         peer.syncs = SYNCS
         self._events.lost(peer.node, gone=False)
 

@@ -1,7 +1,6 @@
 """Users in view: what this node knows of the sessions of others. See `presence` for how it works."""
 
-import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, final
@@ -9,6 +8,7 @@ from typing import Final, Protocol, final
 from quintet.cluster import scripts
 from quintet.cluster.calls import FencedCalls
 from quintet.cluster.records import (
+    DIGEST,
     Publication,
     Sealing,
     UserField,
@@ -18,16 +18,15 @@ from quintet.cluster.records import (
     read_publication,
     read_snapshot,
     session_value,
+    user_digest,
 )
 from quintet.cluster.valkey import CallFailure, Reply
 from quintet.sametime.sharing import (
     NOBODY,
-    Community,
-    Effect,
+    LocalNode,
     Node,
     PrivacyRules,
     VersionedPrivacy,
-    id_digest,
 )
 
 MOVING_SECONDS: Final = 45.0
@@ -35,7 +34,6 @@ FOUND_SECONDS: Final = 60.0
 WAIT_SECONDS: Final = 2.5
 """How long a client waits for an answer at most, until the next tick."""
 
-_DIGEST: Final = re.compile(rb"[0-9a-f]{64}")
 _MOST_FOUND: Final = 5000
 _MOST_BUFFERED: Final = 1000
 
@@ -128,31 +126,32 @@ class Views:
         self,
         calls: FencedCalls,
         sealing: Sealing,
-        community: Community,
-        deliver: Callable[[list[Effect]], None],
+        local: LocalNode,
     ) -> None:
         self.unreadable = 0
         self._calls = calls
         self._sealing = sealing
-        self._community = community
-        self._presence = community.presence
-        self._deliver = deliver
+        self._community = local.community
+        self._presence = local.community.presence
+        self._deliver = local.deliver
+        self._in_slices = local.in_slices
         self._views: dict[str, UserView] = {}
         self._peers: dict[Node, dict[str, UserView]] = {}
         self._found: dict[str, UserView] = {}
         self._moving: dict[str, UserView] = {}
+        self._ending: dict[str, UserView] = {}
         self._doubtful: dict[str, UserView] = {}
         self._waits: list[_Waits] = []
 
     def of(self, user_id: str) -> UserView:
         """The view of a user, who comes into view by that. It is to be released."""
-        view = self._of(id_digest(user_id))
+        view = self._of(user_digest(user_id))
         view.user_id = view.user_id or user_id
         return view
 
     def known(self, user_id: str) -> UserView | None:
         """The view of a user who is in view."""
-        return self._views.get(id_digest(user_id))
+        return self._views.get(user_digest(user_id))
 
     def watch(self, user_id: str) -> None:
         """Sessions of this node watch the user."""
@@ -160,7 +159,7 @@ class Views:
 
     def unwatch(self, user_id: str) -> None:
         """No session of this node watches the user any more."""
-        view = self._views.get(id_digest(user_id))
+        view = self._views.get(user_digest(user_id))
         if view is not None:
             view.watched = False
             self.release(view)
@@ -170,7 +169,7 @@ class Views:
         if not self._calls.up or target in self._presence:
             then()
             return
-        view = self._views.get(id_digest(target))
+        view = self._views.get(user_digest(target))
         if view is not None and view.seq is not None and (view.foreign or view.local):
             then()
             return
@@ -180,7 +179,7 @@ class Views:
         waits = _Waits(then, self._calls.now)
         self._waits.append(waits)
         self._look_for(self.of(target), waits)
-        name = self._calls.key("a", id_digest(target))
+        name = self._calls.key("a", user_digest(target))
         self._calls.ask(scripts.NAMED, [name], [], lambda reply: self._named(reply, waits))
 
     def bring(self, users: Collection[str], then: Callable[[], None]) -> None:
@@ -234,16 +233,14 @@ class Views:
     def lost(self) -> None:
         """What other nodes do is not known any more."""
         self._let_go()
-        for view in tuple(self._views.values()):
-            for session, foreign in tuple(view.foreign.items()):
-                if foreign.until is None:
-                    self._hide(view, session)
+        for sessions in self._peers.values():
+            self._ending |= sessions
+        self._in_slices(self._end())
 
     def gone(self, node: Node) -> None:
         """The lease of another node is over."""
-        for session, view in tuple(self._peers.get(node, {}).items()):
-            self._hide(view, session)
-        self._peers.pop(node, None)
+        self._ending |= self._peers.get(node, {})
+        self._in_slices(self._end())
 
     def confirmed(self, channel: str) -> None:
         """A subscription holds."""
@@ -284,6 +281,13 @@ class Views:
             for view in doubtful.values():
                 self.read(view)
 
+    def _end(self) -> Iterator[None]:
+        """Hide sessions, which may be thousands, unless they are shown anew meanwhile."""
+        while self._ending:
+            session = next(iter(self._ending))
+            self._hide(self._ending.pop(session), session)
+            yield
+
     # Looking for users
 
     def _let_go(self) -> None:
@@ -305,8 +309,8 @@ class Views:
         view = self._views.get(digest)
         if view is None:
             view = self._views[digest] = UserView(digest, self._calls.key("u", digest), "")
-            if self._calls.up:
-                self._calls.valkey.subscribe(view.key)
+            # Without a lease, too: a late confirmation may be that of an earlier view of the user.
+            self._calls.valkey.subscribe(view.key)
         return view
 
     def _look_for(self, view: UserView, waits: _Waits) -> None:
@@ -324,7 +328,7 @@ class Views:
 
     def _named(self, reply: Reply | CallFailure, waits: _Waits) -> None:
         """By the login name it is this user."""
-        if isinstance(reply, bytes) and self._calls.up and _DIGEST.fullmatch(reply):
+        if isinstance(reply, bytes) and self._calls.up and DIGEST.fullmatch(reply):
             self._look_for(self._of(reply.decode()), waits)
         waits.done()
 
@@ -453,6 +457,7 @@ class Views:
             return
         known = view.foreign.get(session)
         view.leaving.discard(session)
+        self._ending.pop(session, None)
         if known is not None and known.value == value and session in self._presence:
             return
         parts = session_value(value)
@@ -463,14 +468,10 @@ class Views:
             if now is not None:  # it ended while Valkey did not answer
                 self.own.remove(view.key, session)
             return
-        data = self._sealing.open(parts.blob, UserField(view.key, f"s{session}").context)
-        shared = None if data is None else decode_session(data, moving=bool(parts.moving))
-        if (
-            shared is None
-            or shared.record.id != session
-            or shared.record.node != parts.node
-            or id_digest(shared.record.login.user_id) != view.digest
-        ):
+        data = self._sealing.open(parts.blob, UserField(view.key, f"s{session}", parts.node).context)
+        moving = bool(parts.moving)
+        shared = None if data is None else decode_session(data, parts.node, session, moving=moving)
+        if shared is None or user_digest(shared.record.login.user_id) != view.digest:
             self.unreadable += 1
             return
         self._drop(view, session)
@@ -504,6 +505,7 @@ class Views:
         if known is None:
             return False
         self._moving.pop(session, None)
+        self._ending.pop(session, None)
         of_node = self._peers.get(known.node)
         if of_node is not None:
             of_node.pop(session, None)

@@ -339,7 +339,7 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "QUINTET_READY_NEEDS",
             Kind.LIST,
-            "parts without which /readyz is red: directory, cards, database",
+            "parts without which /readyz is red: directory, cards, database, cluster",
         ),
         Setting("QUINTET_PEOPLE_PAGES", Kind.FLAG, "0 = no pages for people in a browser", "1"),
         Setting(

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
@@ -20,6 +20,9 @@ from quintet.sametime.trace import SametimeTrace, TaskFailed
 
 if TYPE_CHECKING:
     from quintet.sametime.services.aware import AwareNotice
+
+TURN_SECONDS: Final = 0.004
+"""How long one turn of the event loop is used for work that has time."""
 
 _VIEW_SECONDS: Final = 1.0
 """How long a client waits at most for other nodes to say who is online."""
@@ -120,6 +123,16 @@ class ServerContext:
             await work
         except Exception as error:  # noqa: BLE001  # one request must not end the server
             self.tell(task_failed(what, error))
+
+
+async def sliced(steps: Iterator[None]) -> None:
+    """Take all steps, and let others have their turn again and again."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + TURN_SECONDS
+    for _ in steps:
+        if loop.time() >= end:
+            await asyncio.sleep(0)
+            end = loop.time() + TURN_SECONDS
 
 
 def task_failed(what: str, error: Exception) -> TaskFailed:

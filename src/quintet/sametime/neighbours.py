@@ -11,7 +11,7 @@ its community, whose effects it delivers, and orders.
 
 # ruff: noqa: ARG002  # a server alone needs to know nothing
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol, final
 
@@ -134,6 +134,9 @@ class LocalNode(Protocol):
 
     def deliver(self, effects: list[Effect]) -> None:
         """Carry out what follows from what another node did."""
+
+    def in_slices(self, steps: Iterator[None]) -> None:
+        """Take steps that may be many: beside everything else, some in each turn of the loop."""
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
         """Do it with the sessions here. `then` gets how many, perhaps later."""

@@ -23,6 +23,7 @@ from quintet.sametime.community.effects import (
     WatchUser,
 )
 from quintet.sametime.community.privacy import NOBODY, PrivacyRules
+from quintet.sametime.community.records import order_at
 from quintet.sametime.community.routing import OFFLINE, other_end, place_of
 from quintet.sametime.errors import MalformedMessageError, UnencodableValueError, UnknownMessageTypeError
 from quintet.sametime.ids import id_digest
@@ -104,6 +105,7 @@ __all__ = [
     "decode_request",
     "id_digest",
     "opaque",
+    "order_at",
     "other_end",
     "place_of",
     "string",
