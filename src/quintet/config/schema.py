@@ -384,7 +384,7 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "QUINTET_LEGACY_CLIENTS",
             Kind.CHOICE,
-            "which Sametime clients may sign in without TLS: those on this machine (not proxied), all, or none",
+            "Sametime clients that may sign in without TLS: those on this machine (not proxied), all, none",
             "loopback",
             choices=("loopback", "allow", "refuse"),
             security=True,
