@@ -1,5 +1,6 @@
 """Ctrl-C ends a command with 130, at every question and while it runs, and leaves nothing half done."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command import PROGRAM, at_terminal, interruptible
+from support.command import PLAIN, PROGRAM, at_terminal, interruptible
 from support.folder import settings_folder
 from support.serving import Serving
 from support.slapd import Slapd
@@ -116,6 +117,7 @@ def test_while_a_server_does_not_answer(
         [PROGRAM, "--config", tmp_path, *(each.format(port=port) for each in command)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env=os.environ | PLAIN,
         preexec_fn=interruptible,  # noqa: PLW1509 - no threads here
     )
     with silent.accept()[0]:

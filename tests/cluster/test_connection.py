@@ -377,6 +377,7 @@ async def test_a_certificate_that_cannot_be_verified_is_refused(tmp_path: Path, 
             assert trace[0].fix
 
 
+@pytest.mark.serial
 async def test_many_answers_at_once_do_not_hold_the_loop(redis: RedisServer) -> None:
     valkey, _ = connection(redis)
     loop = asyncio.get_running_loop()

@@ -223,7 +223,7 @@ def test_a_database_that_is_away_is_told_and_hinders_nobody_from_signing_in(
         with Connected("127.0.0.1", port) as line:
             (alice,) = sign_in(line, "alice")
             alice.load(0)
-            running.until("database unavailable: contact lists can't be loaded or saved")
+            running.until("database trouble")
             assert "[-] database degraded" in readiness(metrics)
             assert "[+] sametime" in readiness(metrics)
 

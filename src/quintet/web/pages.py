@@ -115,7 +115,8 @@ class _FormTokens:
         return self._tokens(cookie)[0]
 
     def is_good(self, token: str, cookie: str) -> bool:
-        return bool(cookie) and any([is_same_secret(token, each) for each in self._tokens(cookie)])  # noqa: C419  (all)
+        same = [is_same_secret(token, each) for each in self._tokens(cookie)]
+        return bool(cookie) and any(same)
 
     def _tokens(self, cookie: str) -> list[str]:
         data = cookie.encode(errors="replace")
@@ -266,7 +267,8 @@ class _Pages:
         if person is None and card is None:
             raise UnknownNameError("no person with this handle")
         fields = card.fields if card else {}
-        groups = await self._site.directory.groups_of(person) if person else ()
+        found = await self._site.directory.groups_of(person) if person else ()
+        groups = sorted(found, key=lambda each: each.name.casefold())
         name = fields.get("Name")
         return self._page(
             "person.html",
