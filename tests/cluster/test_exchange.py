@@ -12,7 +12,7 @@ from quintet.sametime.community import Community, ConferenceLimits, Linked, Node
 from quintet.sametime.community import effects as e
 from quintet.sametime.community.privacy import PrivacyRules
 from quintet.sametime.community.records import SharedSession
-from quintet.sametime.neighbours import Order
+from quintet.sametime.neighbours import Order, ShowRows
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.services.conference import (
@@ -129,6 +129,9 @@ class Member:
         raise AssertionError
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
+        raise AssertionError
+
+    def list_sessions(self, show: ShowRows, then: Callable[[int], None]) -> None:
         raise AssertionError
 
     def deliver(self, effects: list[e.Effect]) -> None:

@@ -15,7 +15,7 @@ from quintet.cluster.valkey import Answer, Argument, Script
 from quintet.runtime.cluster import NodeSealing
 from quintet.sametime.community import Community, Node, Refusal, SessionRecord
 from quintet.sametime.community.effects import Effect
-from quintet.sametime.neighbours import Order, Registered, VersionedPrivacy
+from quintet.sametime.neighbours import Order, Registered, ShowRows, VersionedPrivacy
 from quintet.sametime.wire.blocks import VISIBLE_TO_ALL, LoginInfo, UserStatus
 from support.redis_server import RedisServer
 
@@ -53,6 +53,8 @@ class Silent:
     def deliver(self, effects: list[Effect]) -> None: ...
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None: ...
+
+    def list_sessions(self, show: ShowRows, then: Callable[[int], None]) -> None: ...
 
 
 def test_a_session_takes_at_most_a_kibibyte(redis: RedisServer) -> None:

@@ -16,7 +16,7 @@ from quintet.cluster.node import ClusterNode
 from quintet.cluster.valkey import Answer, Argument, CallFailure, Reply, Script
 from quintet.sametime.community import Community, Node, PresenceLimits, Refusal, SessionRecord, SignInRule
 from quintet.sametime.community import effects as e
-from quintet.sametime.neighbours import Order, Registered, VersionedPrivacy
+from quintet.sametime.neighbours import Order, Registered, ShowRows, VersionedPrivacy
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services.aware import PresenceEntry
 from quintet.sametime.wire.blocks import AwareId, AwareType, LoginInfo, PrivacyInfo, UserStatus
@@ -430,6 +430,9 @@ class SimulatedNode:
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
         """It has nothing to say to clients here."""
+
+    def list_sessions(self, show: ShowRows, then: Callable[[int], None]) -> None:
+        """Nothing asks for them here."""
 
     # What becomes of the process
 

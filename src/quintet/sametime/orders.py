@@ -2,23 +2,78 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from operator import attrgetter
 from typing import Final
 
 from quintet.sametime.client import Client
 from quintet.sametime.context import ServerContext
 from quintet.sametime.ids import id_key
-from quintet.sametime.neighbours import AnnounceTo, EndNamed, SessionOrder, ShowText
+from quintet.sametime.neighbours import (
+    MOST_LISTED,
+    MOST_ROWS,
+    AnnounceTo,
+    EndNamed,
+    ListSessions,
+    Order,
+    OrderResult,
+    SessionOrder,
+    SessionRow,
+    ShowRows,
+    ShowText,
+)
 from quintet.sametime.reason import ReasonCode
+from quintet.sametime.wire.codec import clip
 from quintet.sametime.wire.messages import Admin, Announce
 
 _SLICE: Final = 200
+_LONGEST_LISTED: Final = 256
 
 
 async def carry_out_everywhere(context: ServerContext, order: SessionOrder) -> int:
     """Do it here and at all other nodes. With how many sessions."""
-    elsewhere: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    context.neighbours.order(order, lambda count: None if elsewhere.done() else elsewhere.set_result(count))
-    return await carry_out(context, order) + await elsewhere
+    elsewhere = _ask_others(context, order)
+    return await carry_out(context, order) + (await elsewhere).sessions
+
+
+async def list_everywhere(context: ServerContext) -> OrderResult:
+    """The sessions here and at all other nodes, the oldest first; at most `MOST_LISTED`."""
+    elsewhere, rows = _ask_others(context, ListSessions()), list[SessionRow]()
+    count = await list_here(context, rows.extend)
+    answers = await elsewhere
+    rows += answers.rows[: MOST_LISTED - len(rows)]
+    rows.sort(key=attrgetter("connected_at"))
+    return replace(answers, sessions=count + answers.sessions, rows=tuple(rows))
+
+
+async def list_here(context: ServerContext, show: ShowRows) -> int:
+    """Show the sessions here, `MOST_ROWS` at a time; at most `MOST_LISTED`. How many there are."""
+    clients = tuple(context.clients.values())
+    for first in range(0, min(len(clients), MOST_LISTED), MOST_ROWS):
+        show(tuple([_row(context, each) for each in clients[first : first + MOST_ROWS]]))
+        await asyncio.sleep(0)
+    return len(clients)
+
+
+def _ask_others(context: ServerContext, order: Order) -> asyncio.Future[OrderResult]:
+    """What comes of it at all other nodes."""
+    found: asyncio.Future[OrderResult] = asyncio.get_running_loop().create_future()
+    context.neighbours.order(order, lambda answers: None if found.done() else found.set_result(answers))
+    return found
+
+
+def _row(context: ServerContext, client: Client) -> SessionRow:
+    record = context.community.presence.record(client.id)
+    return SessionRow(
+        context.community.node.name,
+        client.id,
+        clip(client.login.user_id, _LONGEST_LISTED),
+        clip(client.login.user_name, _LONGEST_LISTED),
+        client.connection.client_type,
+        client.connection.address,
+        int(client.signed_in_at),
+        record.status.status if record else 0,
+    )
 
 
 async def carry_out(context: ServerContext, order: SessionOrder) -> int:

@@ -60,13 +60,14 @@ from quintet.sametime.name_cache import NameCache
 from quintet.sametime.neighbours import (
     EndNamed,
     Neighbours,
-    Order,
     Registered,
+    SessionOrder,
+    ShowRows,
     ShowText,
     StoredChange,
     VersionedPrivacy,
 )
-from quintet.sametime.orders import carry_out, carry_out_everywhere
+from quintet.sametime.orders import carry_out, carry_out_everywhere, list_everywhere, list_here
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import ClientConnection
 from quintet.sametime.reason import ReasonCode, describe_reason
@@ -167,6 +168,7 @@ class SametimeServer:
         self.view_presence = partial(PresenceViewer, context)
         """What the user with an ID may see of others."""
         self.find_users = partial(find_users, context)
+        self.list_everywhere = partial(list_everywhere, context)
         storage = StorageLimits(limits.value_size, limits.values)
         self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back, self._value_saved)
         listed = bool(settings.domains_allowed or settings.domains_denied)
@@ -214,7 +216,7 @@ class SametimeServer:
         """Carry out what follows from what another node did."""
         self._context.deliver(effects, None)
 
-    def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
+    def carry_out(self, order: SessionOrder | StoredChange, then: Callable[[int], None]) -> None:
         """Do it with the sessions here. `then` gets how many."""
         if isinstance(order, StoredChange):
             count = self._tell_sessions(order)
@@ -227,6 +229,12 @@ class SametimeServer:
             then(await carry_out(self._context, order))
 
         self._context.spawn("order of another node", work())
+
+    def list_sessions(self, show: ShowRows, then: Callable[[int], None]) -> None:
+        async def work() -> None:
+            then(await list_here(self._context, show))
+
+        self._context.spawn("sessions for another node", work())
 
     # Running
 
