@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from quintet.cluster.attempts import SharedAttempts
 from quintet.cluster.connection import LAZY, ValkeyConnection
+from quintet.cluster.node_count import NodeCount
 from quintet.cluster.sealing import KeyRing
+from quintet.cluster.valkey import Script, ask
 from quintet.config import parse_valkey_url
 from quintet.directory import (
     Attempt,
@@ -70,7 +72,7 @@ def shared(
     clock: Clock | None = None,
     most: int = 99,
 ) -> SharedAttempts:
-    return SharedAttempts(valkey, RING, prefix, LocalAttempts(rules), now=clock, most=most)
+    return SharedAttempts(valkey, RING, prefix, LocalAttempts(rules), nodes=lambda: 2, now=clock, most=most)
 
 
 # One rule.
@@ -243,6 +245,48 @@ async def test_attempts_of_a_node_that_died_are_given_up(redis: RedisServer, pre
 
 
 # Valkey away.
+
+
+async def counted(counts: Sequence[NodeCount], wanted: int) -> None:
+    async with asyncio.timeout(15):
+        while {each() for each in counts} != {wanted}:  # noqa: ASYNC110  (no event says so)
+            await asyncio.sleep(0)
+
+
+async def test_nodes_count_each_other_and_keep_the_number_while_valkey_is_away(
+    redis: RedisServer, prefix: str
+) -> None:
+    connections = [ValkeyConnection(parse_valkey_url(redis.url)) for _ in range(4)]
+    counts = [NodeCount(each, prefix) for each in connections]
+    for valkey, count in zip(connections, counts, strict=True):
+        valkey.listeners.append(count)
+    assert [each() for each in counts] == [2] * 4
+    async with connections[0]:
+        assert await connections[0].first_attempt(5)
+        assert counts[0]() == 2, "one node needs no cluster"
+        async with connections[1], connections[2], connections[3]:
+            await counted(counts, 4)
+            redis.kill()
+            async with asyncio.timeout(15):
+                while any(each.up for each in connections):  # noqa: ASYNC110  (no event says so)
+                    await asyncio.sleep(0)
+            assert [each() for each in counts] == [4] * 4
+
+
+async def test_a_node_that_has_ended_is_forgotten_by_the_clock_of_valkey(
+    redis: RedisServer, prefix: str
+) -> None:
+    async with ValkeyConnection(parse_valkey_url(redis.url)) as valkey:
+        assert await valkey.first_attempt(5)
+        count, key = NodeCount(valkey, prefix), f"{prefix}:nodes"
+        redis.run("ZADD", key, 1, "ended", 9_999_999_999, "one", 9_999_999_999, "two")
+        count.tick(0)
+        await counted([count], 3)
+        assert redis.run("ZSCORE", key, "ended") is None
+        redis.run("SET", key, "garbage")
+        count.tick(0)
+        await ask(valkey, Script("after", "return 1"), (), ())
+        assert count() == 3
 
 
 async def test_while_valkey_is_away_each_node_allows_its_share(redis: RedisServer, prefix: str) -> None:

@@ -1,7 +1,7 @@
 """Channels and conferences of users at different nodes: they end at both ends, and no loss is silent."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from quintet.cluster.exchange import CLAIM_NAME, LOST, NodeExchange
@@ -12,7 +12,7 @@ from quintet.sametime.community import Community, ConferenceLimits, Linked, Node
 from quintet.sametime.community import effects as e
 from quintet.sametime.community.privacy import PrivacyRules
 from quintet.sametime.community.records import SharedSession
-from quintet.sametime.neighbours import Order, ShowRows
+from quintet.sametime.neighbours import Order, SessionRow
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.services.conference import (
@@ -58,11 +58,16 @@ class World:
         self.names: dict[str, bytes] = {}
         self.appended: deque[tuple[str, bytes, Answer]] = deque()
         self.dead: set[str] = set()
+        self.steps: list[Iterator[None]] = []
         self.nodes = {name: Member(self, name, limits) for name in names}
 
     def settle(self, *, losing: str | None = None) -> None:
         """Let everything arrive; what goes to the node `losing` is lost."""
-        while self.appended:
+        while self.appended or self.steps:
+            while self.steps:
+                deque(self.steps.pop(), maxlen=0)
+            if not self.appended:
+                return
             stream, data, answer = self.appended.popleft()
             (to,) = [each for each in self.nodes.values() if stream.endswith(each.community.node.incarnation)]
             if to.community.node.name in self.dead:
@@ -131,8 +136,12 @@ class Member:
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
         raise AssertionError
 
-    def list_sessions(self, show: ShowRows, then: Callable[[int], None]) -> None:
+    def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
         raise AssertionError
+
+    def in_slices(self, steps: Iterator[None]) -> None:
+        """With whatever comes next."""
+        self.world.steps.append(steps)
 
     def deliver(self, effects: list[e.Effect]) -> None:
         """As the server does."""

@@ -4,7 +4,7 @@ It is what is stored: the channel to which the node subscribes takes about 220 b
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from quintet.cluster.valkey import Answer, Argument, Script
 from quintet.runtime.cluster import NodeSealing
 from quintet.sametime.community import Community, Node, Refusal, SessionRecord
 from quintet.sametime.community.effects import Effect
-from quintet.sametime.neighbours import Order, Registered, ShowRows, VersionedPrivacy
+from quintet.sametime.neighbours import Order, Registered, SessionRow, VersionedPrivacy
 from quintet.sametime.wire.blocks import VISIBLE_TO_ALL, LoginInfo, UserStatus
 from support.redis_server import RedisServer
 
@@ -54,7 +54,10 @@ class Silent:
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None: ...
 
-    def list_sessions(self, show: ShowRows, then: Callable[[int], None]) -> None: ...
+    def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
+        raise AssertionError
+
+    def in_slices(self, steps: Iterator[None]) -> None: ...
 
 
 def test_a_session_takes_at_most_a_kibibyte(redis: RedisServer) -> None:

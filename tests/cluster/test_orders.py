@@ -1,7 +1,7 @@
 """Orders to all nodes: sessions that other nodes list, and how complete that is."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,7 +19,6 @@ from quintet.sametime.neighbours import (
     Order,
     OrderResult,
     SessionRow,
-    ShowRows,
     ShowText,
 )
 from support.simulated_cluster import PlainSealing
@@ -93,11 +92,14 @@ class Member:
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
         then(self.sessions)
 
-    def list_sessions(self, show: ShowRows, then: Callable[[int], None]) -> None:
+    def in_slices(self, steps: Iterator[None]) -> None:
+        for _ in steps:
+            pass
+
+    def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
         row = ROW._replace(node=self.community.node.name)
         for first in range(0, self.sessions, MOST_ROWS):
-            show((row,) * min(MOST_ROWS, self.sessions - first))
-        then(self.sessions)
+            yield (row,) * min(MOST_ROWS, self.sessions - first)
 
     def arrived(self, sender: Node, message: NodeMessage) -> None:
         self.heard.append(message)

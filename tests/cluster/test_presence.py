@@ -1,7 +1,7 @@
 """Presence across nodes: who is seen, hidden, replaced, moved and lost, and what it costs."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -272,6 +272,28 @@ def test_a_node_that_stood_still_begins_anew_and_what_it_says_late_is_not_taken(
     assert second.id in two.clients
 
 
+def test_thousands_of_sessions_leave_one_after_the_other_and_one_that_is_shown_anew_stays() -> None:
+    made = world(2)
+    one, two = made.nodes.values()
+    sessions = [sign_in(one, user) for user in (ALICE, ALICE, CAROL, CAROL)]
+    bob = sign_in(two, BOB, ACTIVE, ALICE, CAROL)
+    steps: list[Iterator[None]] = []
+
+    def in_slices(more: Iterator[None]) -> None:
+        steps.append(more)
+
+    two.cluster.presence._views._in_slices = in_slices  # type: ignore[assignment]
+    two.cluster.presence.gone(one.community.node)
+    assert [shown(bob, user) for user in (ALICE, CAROL)] == [ACTIVE, ACTIVE]
+    next(steps[0])
+    assert sum(each.id in two.community.presence for each in sessions) == 3
+    one.set_status(sessions[3].id, AWAY)
+    passed(made, 1)
+    deque(steps[0], maxlen=0)
+    assert [each.id in two.community.presence for each in sessions] == [False, False, False, True]
+    assert [shown(bob, user) for user in (ALICE, CAROL)] == [None, AWAY]
+
+
 def test_a_second_holder_of_a_name_gets_no_lease() -> None:
     made = world(1)
     (one,) = made.nodes.values()
@@ -395,6 +417,20 @@ def test_a_lost_publication_is_noticed_at_the_next_one() -> None:
     passed(made, 0.1)
     assert shown(bob) == AWAY
     assert bob.told == {ALICE: b"lost"}
+
+
+def test_a_late_confirmation_of_a_subscription_that_was_given_up_confirms_no_other() -> None:
+    made = world()
+    one, two = made.nodes.values()
+    alice, bob = sign_in(one, ALICE), sign_in(two, BOB)
+    two.watch(bob.id, [ALICE])
+    two.cluster.lease.lose()
+    two.cluster.presence.unwatch(ALICE)
+    two.cluster.presence.watch(ALICE)
+    passed(made, 5)
+    one.set_status(alice.id, AWAY)
+    passed(made, 0.1)
+    assert shown(bob) == AWAY
 
 
 def test_a_key_that_is_gone_is_written_again() -> None:
@@ -561,3 +597,66 @@ def test_a_name_that_is_no_one_s_is_answered_too() -> None:
     two.cluster.find("uid=unknown", lambda: found.append(True))
     passed(made, 0.5)
     assert found == [True]
+
+
+# Users who are about to be watched
+
+
+def test_a_user_who_is_online_elsewhere_is_never_shown_as_offline_to_a_new_watcher() -> None:
+    made = world()
+    one, two = made.nodes.values()
+    for user in (ALICE, CAROL):
+        sign_in(one, user)
+    bob = sign_in(two, BOB)
+    two.watch(bob.id, [ALICE, CAROL])
+    assert bob.seen == {}, "nothing is shown before it is known"
+    passed(made, 0.1)
+    assert [shown(bob, user) for user in (ALICE, CAROL)] == [ACTIVE, ACTIVE]
+
+
+def test_users_in_view_are_not_asked_about() -> None:
+    made = world()
+    one, two = made.nodes.values()
+    sign_in(one, ALICE)
+    bob, _ = sign_in(two, BOB, ACTIVE, ALICE), sign_in(two, CAROL)
+    counts = counted(made)
+    two.watch(bob.id, [ALICE, CAROL])
+    assert [shown(bob, user) for user in (ALICE, CAROL)] == [ACTIVE, ACTIVE]
+    passed(made, 0.1)
+    assert not counts["read"]
+
+
+def test_users_who_are_not_watched_after_all_are_out_of_view_again() -> None:
+    made = world()
+    one, two = made.nodes.values()
+    for user in (ALICE, CAROL):
+        sign_in(one, user)
+    sign_in(two, BOB)
+    there: list[int] = []
+    two.cluster.bring_into_view(
+        [ALICE, CAROL, "UID=carol"], lambda: there.append(len(two.community.presence))
+    )
+    passed(made, 0.1)
+    assert there == [3], "all are in view at the same time"
+    assert len(two.community.presence) == 1
+    assert two.link.subscribed.isdisjoint(f"{PREFIX}:u:{user_digest(each)}" for each in (ALICE, CAROL))
+
+
+@pytest.mark.parametrize("broken", [True, False], ids=["the connection breaks", "there is no answer"])
+def test_without_an_answer_users_are_waited_for_for_some_seconds_at_most(broken: bool) -> None:
+    made = world()
+    _, two = made.nodes.values()
+    made.network.delay = 1000
+    answered: list[bool] = []
+    two.cluster.bring_into_view([ALICE], lambda: answered.append(True))
+    assert not answered
+    if broken:
+        made.available = False
+        two.link.break_off()
+        assert answered == [True]
+        two.cluster.bring_into_view([ALICE], lambda: answered.append(True))
+        assert answered == [True, True], "without Valkey nothing is waited for"
+    else:
+        passed(made, 5)
+        assert answered == [True]
+    assert two.cluster.presence._views.known(ALICE) is None

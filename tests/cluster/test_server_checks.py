@@ -99,7 +99,7 @@ async def test_all_shared_rules_work_as_this_user_and_nothing_else_does() -> Non
         valkey.listeners.append(heard)
         async with valkey:
             assert await valkey.first_attempt(5)
-            attempts = SharedAttempts(valkey, RING, prefix, LocalAttempts())
+            attempts = SharedAttempts(valkey, RING, prefix, LocalAttempts(), nodes=lambda: 2)
             for outcome in AttemptOutcome:
                 await attempts.settle(await attempts.begin("ada", "192.0.2.1"), outcome)
             assert await attempts.counts()

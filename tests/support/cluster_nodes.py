@@ -23,7 +23,7 @@ class ClusterNodes:
     def __init__(self, folder: Path, slapd: Slapd, redis: RedisServer, database: str) -> None:
         self._folder = folder
         self._slapd = slapd
-        self._environ = {
+        self.environ = {
             "QUINTET_CLUSTER": redis.url,
             "QUINTET_CLUSTER_KEY_FILE": str(_key_file(folder)),
             "QUINTET_COMMUNITY": secrets.token_hex(4),
@@ -65,7 +65,7 @@ class ClusterNodes:
     def _serve(self, name: str, folder: Path, port: int, config: dict[str, str]) -> Serving:
         if not folder.exists():
             settings_folder(folder, self._slapd)
-        return Serving(folder, **port_environ(port, QUINTET_NODE=name, **(self._environ | config)))
+        return Serving(folder, **port_environ(port, QUINTET_NODE=name, **(self.environ | config)))
 
     def folder(self, name: str) -> Path:
         """Its settings."""

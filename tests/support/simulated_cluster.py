@@ -6,17 +6,18 @@ Time is a number; everything that happens is an event at a time.
 
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Protocol
 
 from quintet.cluster.node import ClusterNode
 from quintet.cluster.valkey import Answer, Argument, CallFailure, Reply, Script
 from quintet.sametime.community import Community, Node, PresenceLimits, Refusal, SessionRecord, SignInRule
 from quintet.sametime.community import effects as e
-from quintet.sametime.neighbours import Order, Registered, ShowRows, VersionedPrivacy
+from quintet.sametime.neighbours import Order, Registered, SessionRow, VersionedPrivacy
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services.aware import PresenceEntry
 from quintet.sametime.wire.blocks import AwareId, AwareType, LoginInfo, PrivacyInfo, UserStatus
@@ -186,6 +187,23 @@ class World:
             if ended >= since and _allows(privacy, user, viewer):
                 return True
         return False
+
+    def must_be_shown(self, user: str, viewer: str) -> bool:
+        """Whether the user was there all the time, and let `viewer` see it, and nothing was wrong yet."""
+        since = self.now - 5
+        if self.quiet_since or since < 5:
+            return False
+        history = self.privacy[user]
+        return all(
+            _allows(privacy, user, viewer)
+            for nth, (_, privacy) in enumerate(history)
+            if nth + 1 == len(history) or history[nth + 1][0] >= since
+        ) and any(
+            5 <= each.since <= since
+            for node in self.living()
+            for each in node.clients.values()
+            if each.user == user
+        )
 
     def truth(self, user: str, viewer: str) -> set[tuple[int, str]] | None:
         """What `viewer` may see of a user: one of these; None is offline."""
@@ -378,6 +396,7 @@ class SimulatedClient:
     status: UserStatus
     watched: set[str] = field(default_factory=set)
     seen: dict[str, Seen] = field(default_factory=dict)
+    since: float = 0.0
     attribute: bytes | None = None
     told: dict[str, bytes] = field(default_factory=dict)
     flaps: int = 0
@@ -431,8 +450,8 @@ class SimulatedNode:
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
         """It has nothing to say to clients here."""
 
-    def list_sessions(self, show: ShowRows, then: Callable[[int], None]) -> None:
-        """Nothing asks for them here."""
+    def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
+        raise AssertionError
 
     # What becomes of the process
 
@@ -484,7 +503,7 @@ class SimulatedNode:
             if isinstance(effects, Refusal):
                 self.cluster.presence.removed(session)
                 return
-            client = self.clients[session] = SimulatedClient(session, user, status)
+            client = self.clients[session] = SimulatedClient(session, user, status, since=world.now)
             self.deliver(effects)
             if stored is None and isinstance(answer, Registered) and answer.privacy is None:
                 world.at(world.now + 3, lambda: self.hear(lambda: self._read_privacy(session)))
@@ -548,11 +567,14 @@ class SimulatedNode:
         if client is not None:
             client.watched |= set(users)
             self.deliver(self.community.presence.watch_attributes(session, [ATTRIBUTE]))
-            for each in users:
-                client.told.pop(each, None)  # it is told again
-            self.deliver(
-                self.community.presence.watch(session, [AwareId(AwareType.USER, each) for each in users])
-            )
+            self.cluster.bring_into_view(users, lambda: self._watch(client, users))
+
+    def _watch(self, client: SimulatedClient, users: Sequence[str]) -> None:
+        wanted = [each for each in users if each in client.watched]
+        for each in wanted:
+            client.told.pop(each, None)  # it is told again
+        ids = [AwareId(AwareType.USER, each) for each in wanted]
+        self.deliver(self.community.presence.watch(client.id, ids))
 
     def unwatch(self, session: str, users: Sequence[str]) -> None:
         client = self.clients.get(session)
@@ -566,6 +588,11 @@ class SimulatedNode:
             )
 
     # What clients are told
+
+    def in_slices(self, steps: Iterator[None]) -> None:
+        """Two steps at once, as long as the node lives."""
+        if self.alive and sum(1 for _ in islice(steps, 2)) == 2:
+            self.world.at(self.world.now + 0.001, partial(self.hear, partial(self.in_slices, steps)))
 
     def deliver(self, effects: list[e.Effect]) -> None:
         for effect in effects:
@@ -605,4 +632,6 @@ class SimulatedNode:
         user = entry.id.user
         if entry.status is not None:
             assert self.world.may_be_shown(user, client.user), f"{user} is hidden from {client.user}"
+        else:
+            assert not self.world.must_be_shown(user, client.user), f"{user} is shown as offline to {session}"
         client.show(entry)

@@ -21,6 +21,7 @@ from support.postgres import Postgres
 from support.redis_server import RedisServer
 from support.serving import free_port
 from support.slapd import Slapd
+from support.waiting import wait_until
 from support.web_site import post_sign_in
 
 pytestmark = [
@@ -87,6 +88,18 @@ def test_users_at_different_nodes_see_each_other_come_change_and_go(
     bob.stop()
     line.pump(lambda: shows(alice, BOB, online=False))
     assert (BOB, 6) in alice.attributes
+
+
+def test_users_who_are_online_at_other_nodes_are_never_shown_as_offline_first(
+    nodes: ClusterNodes, line: Connected
+) -> None:
+    there = nodes.sign_in(line, bob="n1", carol="n2")
+    (alice,) = nodes.sign_in(line, alice="n0")
+    alice.watch(BOB, CAROL)
+    line.pump(lambda: all(alice.presence(user) is not None for user in (BOB, CAROL)))
+    assert {(each.user, each.online) for each in alice.presence_log} == {(BOB, True), (CAROL, True)}
+    for each in there:
+        each.stop()
 
 
 @pytest.mark.parametrize("ciphers", [True, False], ids=["encrypted", "unencrypted"])
@@ -317,7 +330,9 @@ def test_a_second_server_of_the_same_name_does_not_start(
     nodes: ClusterNodes, line: Connected, tmp_path: Path
 ) -> None:
     second = nodes.second("n0", tmp_path / "second")
+    assert wait_until(
+        lambda: "NODE-NAME" in second.text, seconds=60
+    )  # it waits for the lease of a node that is gone
     assert second.end(None) == 2
-    assert "NODE-NAME" in second.text
     (alice,) = nodes.sign_in(line, alice="n0")
     assert alice.is_started

@@ -14,6 +14,7 @@ from quintet.cluster.events import (
 from quintet.cluster.group_contents import SharedGroupContents
 from quintet.cluster.link import UnsuitableValkeyError
 from quintet.cluster.node import ClusterNode, NodeNameError
+from quintet.cluster.node_count import NodeCount
 from quintet.cluster.sealing import KeyRing
 from quintet.cluster.server_checks import acl_rules, examine_valkey
 from quintet.cluster.valkey import CallFailure
@@ -26,6 +27,7 @@ __all__ = [
     "ClusterNode",
     "Ignored",
     "KeyRing",
+    "NodeCount",
     "NodeNameError",
     "SharedAttempts",
     "SharedGroupContents",

@@ -272,7 +272,7 @@ class SharedAttempts:
         prefix: str,
         local: LocalAttempts,
         *,
-        nodes: Callable[[], int] = lambda: 2,
+        nodes: Callable[[], int],
         trace: Trace | None = None,
         most: int = _MOST,
         now: Callable[[], float] | None = None,
@@ -377,7 +377,7 @@ class SharedAttempts:
 
     def _away(self) -> AttemptRules:
         """The rules of one of several nodes that do not know of each other."""
-        nodes, rules = max(1, self._nodes()), self.rules
+        nodes, rules = self._nodes(), self.rules
         share = {
             name: max(1, most // nodes) if most else 0
             for name, most in (("limit", rules.limit), ("network_limit", rules.network_limit))

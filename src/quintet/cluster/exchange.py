@@ -22,7 +22,7 @@ at.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, final
 
 from quintet.cluster.messages import InConference, NodeMessage
@@ -226,8 +226,12 @@ class NodeExchange:
                 self._in_conference(sender, message)
 
     def lost(self, peer: Node, *, gone: bool) -> None:
-        """Nothing is shared with a node any more. One that lives hears of it."""
-        effects = self._community.router.cut(peer.incarnation, OFFLINE if gone else LOST)
+        """Nothing is shared with a node any more. One that lives hears of it.
+
+        No link passes anything on from now on; clients are told in slices, since links may be thousands.
+        """
+        closing = self._community.router.cut(peer.incarnation, OFFLINE if gone else LOST)
+        effects: list[Effect] = []
         for conference, guests in tuple(self._guests.items()):
             for session, node in tuple(guests.items()):
                 if node == peer:
@@ -249,6 +253,15 @@ class NodeExchange:
                 if (rest := {session: node for session, node in guests.items() if node != peer})
             }
         self._deliver(effects)
+        if closing:
+            self._local.in_slices(self._close(closing, peer if gone else None))
+
+    def _close(self, closing: Iterable[Effect], gone: Node | None) -> Iterator[None]:
+        """Close ends of links, except those at a node that is gone."""
+        for each in closing:
+            if gone is None or not self._is_for(gone, each):
+                self._local.deliver([each])
+            yield
 
     def _deliver(self, effects: list[Effect]) -> None:
         if effects:

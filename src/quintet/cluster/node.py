@@ -1,6 +1,6 @@
 """One node of a cluster: its lease, presence and messages as one, between `Valkey` and the server."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import ClassVar, final
 
 from quintet.cluster.exchange import NodeExchange
@@ -61,17 +61,7 @@ class ClusterNode:
         node = Node.start(local.community.node.name)
         self._community.begin_anew(node)
         self.lease = NodeLease(valkey, prefix, node, self._peers, self._held, self._lost, self._gone)
-        self.presence = SharedPresence(
-            valkey,
-            prefix,
-            self.lease,
-            sealing,
-            local.community,
-            local.deliver,
-            local.community.rule,
-            local.community.limits,
-            touch_seconds,
-        )
+        self.presence = SharedPresence(valkey, prefix, self.lease, sealing, local, touch_seconds)
         self._streams = NodeStreams(node, prefix, valkey, sealing, self)
         self._exchange = NodeExchange(local, self._streams, valkey, prefix, self.find)
         self._orders = NodeOrders(local, self._streams, valkey, prefix, sealing)
@@ -97,6 +87,9 @@ class ClusterNode:
 
     def find(self, target: str, then: Callable[[], None]) -> None:
         self.presence.find(target, then)
+
+    def bring_into_view(self, users: Collection[str], then: Callable[[], None]) -> None:
+        self.presence.bring_into_view(users, then)
 
     def take(self, effect: Effect) -> bool:
         match effect:

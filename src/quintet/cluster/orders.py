@@ -10,9 +10,8 @@ clocks of nodes.
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final, final
 
 from quintet.cluster.messages import OrderDone, SessionRows, decode_order, encode_order
@@ -122,13 +121,10 @@ class NodeOrders:
         self._taken[name] = None
         if len(self._taken) > MOST_REMEMBERED:
             self._taken.popitem(last=False)
-        send = partial(self._streams.send, sender)
         if isinstance(order, ListSessions):
-            self._local.list_sessions(
-                lambda rows: send(SessionRows(name, rows)), lambda count: send(OrderDone(name, count))
-            )
+            self._local.in_slices(self._list(sender, name))
         else:
-            self._local.carry_out(order, lambda count: send(OrderDone(name, count)))
+            self._local.carry_out(order, lambda count: self._streams.send(sender, OrderDone(name, count)))
 
     def listed(self, message: SessionRows) -> None:
         """Sessions of another node, as this one has asked."""
@@ -150,6 +146,16 @@ class NodeOrders:
         for name, given in tuple(self._given.items()):
             if given.until <= now:
                 self._finish(name)
+
+    def _list(self, receiver: Node, name: str) -> Iterator[None]:
+        """Tell another node which sessions there are here."""
+        count = 0
+        for rows in self._local.session_rows():
+            if count < MOST_LISTED:
+                self._streams.send(receiver, SessionRows(name, rows))
+            count += len(rows)
+            yield
+        self._streams.send(receiver, OrderDone(name, count))
 
     def _heard(self, name: str, reply: Reply | CallFailure) -> None:
         given = self._given.get(name)

@@ -6,8 +6,8 @@ Each node is the only authority on its own sessions; Valkey holds copies that ma
 each user there is a hash with the user's sessions, and a channel on which every script that changes the hash
 publishes what it changed (`scripts`).
 
-**Views.** A user is in view if the user has a session here, is watched here, or was looked for a short time
-ago. Of a user in view this node knows what the hash says:
+**Views.** A user is in view if the user has a session here, is watched or about to be watched here, or was
+looked for a short time ago. Of a user in view this node knows what the hash says:
 
     subscribing --confirmed--> reading --snapshot--> current --publication--> current
                                   ^                     | a gap in the numbers
@@ -31,13 +31,14 @@ and the index of this incarnation is compared with what is here. Nothing else re
 while Valkey was away were never registered, and end those that were (`_Mode`).
 
 **Gone.** Sessions of an incarnation whose lease is over leave the view. So do all sessions of other nodes
-when this node has lost its own lease: it may not know any more what becomes of them. A session that moves is
-shown until its time is over, whatever becomes of its node.
+when this node has lost its own lease: it may not know any more what becomes of them. They may be thousands,
+so they leave one after the other, beside everything else (`Views._ending`); one that is shown anew stays. A
+session that moves is shown until its time is over, whatever becomes of its node.
 
 The module never waits, and has no clock: `now` is what the last event brought.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import final
 
 from quintet.cluster.calls import FencedCalls
@@ -47,21 +48,18 @@ from quintet.cluster.registrations import TOUCH_SECONDS, Registrations
 from quintet.cluster.valkey import Valkey
 from quintet.cluster.views import Views
 from quintet.sametime.sharing import (
-    Community,
-    Effect,
+    LocalNode,
     Node,
-    PresenceLimits,
     Refusal,
     Registered,
     SessionRecord,
-    SignInRule,
     VersionedPrivacy,
 )
 
 
 @final
 class SharedPresence:
-    """The presence of all nodes. `deliver` carries out effects at this node."""
+    """The presence of all nodes, at the node `local`."""
 
     def __init__(
         self,
@@ -69,16 +67,12 @@ class SharedPresence:
         prefix: str,
         lease: NodeLease,
         sealing: Sealing,
-        community: Community,
-        deliver: Callable[[list[Effect]], None],
-        rule: SignInRule = SignInRule.MANY,
-        limits: PresenceLimits | None = None,
+        local: LocalNode,
         touch_seconds: float = TOUCH_SECONDS,
     ) -> None:
         self._calls = calls = FencedCalls(valkey, prefix, lease)
-        self._views = Views(calls, sealing, community, deliver)
-        most = (limits or PresenceLimits()).sessions_per_user
-        self._own = Registrations(calls, sealing, community, deliver, self._views, rule, most, touch_seconds)
+        self._views = Views(calls, sealing, local)
+        self._own = Registrations(calls, sealing, local, self._views, touch_seconds)
         self._views.own = self._own
 
     @property
@@ -114,6 +108,9 @@ class SharedPresence:
 
     def find(self, target: str, then: Callable[[], None]) -> None:
         self._views.find(target, then)
+
+    def bring_into_view(self, users: Collection[str], then: Callable[[], None]) -> None:
+        self._views.bring(users, then)
 
     def peers(self) -> Iterable[Node]:
         """The nodes whose sessions are shown here."""

@@ -21,15 +21,13 @@ from quintet.cluster.records import (
 from quintet.cluster.valkey import CallFailure, Reply
 from quintet.cluster.views import MOVING_SECONDS, WAIT_SECONDS, UserView, Views
 from quintet.sametime.sharing import (
-    Community,
-    Effect,
+    LocalNode,
     Node,
     ReasonCode,
     Refusal,
     Registered,
     SessionRecord,
     SharedSession,
-    SignInRule,
     VersionedPrivacy,
 )
 
@@ -77,27 +75,24 @@ class _Local:
 
 @final
 class Registrations:
-    """The sessions of one node. `most` is how many a user may have, where the rule allows several."""
+    """The sessions of the node `local`."""
 
     def __init__(
         self,
         calls: FencedCalls,
         sealing: Sealing,
-        community: Community,
-        deliver: Callable[[list[Effect]], None],
+        local: LocalNode,
         views: Views,
-        rule: SignInRule,
-        most: int,
         touch_seconds: float,
     ) -> None:
         self._calls = calls
         self._sealing = sealing
-        self._community = community
-        self._presence = community.presence
-        self._deliver = deliver
+        self._community = local.community
+        self._presence = local.community.presence
+        self._deliver = local.deliver
         self._views = views
-        self._rule = rule
-        self._most = most
+        self._rule = local.community.rule
+        self._most = local.community.limits.sessions_per_user
         self._touch_seconds = touch_seconds
         self._local: dict[str, _Local] = {}
         self._to_register: deque[_Local] = deque()

@@ -1,7 +1,8 @@
 """Users in view: what this node knows of the sessions of others. See `presence` for how it works."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol, final
 
 from quintet.cluster import scripts
@@ -22,8 +23,7 @@ from quintet.cluster.records import (
 from quintet.cluster.valkey import CallFailure, Reply
 from quintet.sametime.sharing import (
     NOBODY,
-    Community,
-    Effect,
+    LocalNode,
     Node,
     PrivacyRules,
     VersionedPrivacy,
@@ -58,7 +58,7 @@ class OwnSessions(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Waits:
-    """A caller of `find`, who waits until nothing is `left` to wait for."""
+    """A caller of `find` or `bring`, who waits until nothing is `left` to wait for."""
 
     then: Callable[[], None] | None
     asked_at: float
@@ -90,7 +90,7 @@ class UserView:
 
     `local` are the user's sessions here, `signing_in` how many of them wait: until that is decided, sessions
     that they may replace stay in view; they are `leaving`. `again` is whether to read once more when what is
-    being read is there.
+    being read is there. `kept` is how many callers of `bring` keep the view.
     """
 
     digest: str
@@ -100,6 +100,7 @@ class UserView:
     local: set[str] = field(default_factory=set)
     signing_in: int = 0
     found_until: float = 0.0
+    kept: int = 0
     confirmed: bool = False
     reading: bool = False
     read: int = 0
@@ -125,19 +126,20 @@ class Views:
         self,
         calls: FencedCalls,
         sealing: Sealing,
-        community: Community,
-        deliver: Callable[[list[Effect]], None],
+        local: LocalNode,
     ) -> None:
         self.unreadable = 0
         self._calls = calls
         self._sealing = sealing
-        self._community = community
-        self._presence = community.presence
-        self._deliver = deliver
+        self._community = local.community
+        self._presence = local.community.presence
+        self._deliver = local.deliver
+        self._in_slices = local.in_slices
         self._views: dict[str, UserView] = {}
         self._peers: dict[Node, dict[str, UserView]] = {}
         self._found: dict[str, UserView] = {}
         self._moving: dict[str, UserView] = {}
+        self._ending: dict[str, UserView] = {}
         self._doubtful: dict[str, UserView] = {}
         self._waits: list[_Waits] = []
 
@@ -180,6 +182,22 @@ class Views:
         name = self._calls.key("a", user_digest(target))
         self._calls.ask(scripts.NAMED, [name], [], lambda reply: self._named(reply, waits))
 
+    def bring(self, users: Collection[str], then: Callable[[], None]) -> None:
+        """Go on when these users, by ID, are in view, so that they can be watched."""
+        known = [self.known(each) for each in users] if self._calls.up else []
+        if all(view is not None and view.seq is not None for view in known):
+            then()
+            return
+        views = [self.of(each) for each in users]
+        waits = _Waits(partial(self._brought, views, then), self._calls.now)
+        self._waits.append(waits)
+        for view in views:
+            view.kept += 1
+            if view.seq is None:
+                waits.left += 1
+                view.waiting.append(waits)
+        waits.done()
+
     def peers(self) -> Iterable[Node]:
         """The nodes whose sessions are shown here."""
         return self._peers
@@ -215,16 +233,14 @@ class Views:
     def lost(self) -> None:
         """What other nodes do is not known any more."""
         self._let_go()
-        for view in tuple(self._views.values()):
-            for session, foreign in tuple(view.foreign.items()):
-                if foreign.until is None:
-                    self._hide(view, session)
+        for sessions in self._peers.values():
+            self._ending |= sessions
+        self._in_slices(self._end())
 
     def gone(self, node: Node) -> None:
         """The lease of another node is over."""
-        for session, view in tuple(self._peers.get(node, {}).items()):
-            self._hide(view, session)
-        self._peers.pop(node, None)
+        self._ending |= self._peers.get(node, {})
+        self._in_slices(self._end())
 
     def confirmed(self, channel: str) -> None:
         """A subscription holds."""
@@ -265,6 +281,13 @@ class Views:
             for view in doubtful.values():
                 self.read(view)
 
+    def _end(self) -> Iterator[None]:
+        """Hide sessions, which may be thousands, unless they are shown anew meanwhile."""
+        while self._ending:
+            session = next(iter(self._ending))
+            self._hide(self._ending.pop(session), session)
+            yield
+
     # Looking for users
 
     def _let_go(self) -> None:
@@ -286,8 +309,8 @@ class Views:
         view = self._views.get(digest)
         if view is None:
             view = self._views[digest] = UserView(digest, self._calls.key("u", digest), "")
-            if self._calls.up:
-                self._calls.valkey.subscribe(view.key)
+            # Without a lease, too: a late confirmation may be that of an earlier view of the user.
+            self._calls.valkey.subscribe(view.key)
         return view
 
     def _look_for(self, view: UserView, waits: _Waits) -> None:
@@ -296,6 +319,12 @@ class Views:
         if view.seq is None:
             waits.left += 1
             view.waiting.append(waits)
+
+    def _brought(self, views: Iterable[UserView], then: Callable[[], None]) -> None:
+        then()
+        for view in views:
+            view.kept -= 1
+            self.release(view)
 
     def _named(self, reply: Reply | CallFailure, waits: _Waits) -> None:
         """By the login name it is this user."""
@@ -310,6 +339,7 @@ class Views:
         if (
             view.watched
             or view.local
+            or view.kept
             or view.digest in self._found
             or self._views.get(view.digest) is not view
         ):
@@ -427,6 +457,7 @@ class Views:
             return
         known = view.foreign.get(session)
         view.leaving.discard(session)
+        self._ending.pop(session, None)
         if known is not None and known.value == value and session in self._presence:
             return
         parts = session_value(value)
@@ -474,6 +505,7 @@ class Views:
         if known is None:
             return False
         self._moving.pop(session, None)
+        self._ending.pop(session, None)
         of_node = self._peers.get(known.node)
         if of_node is not None:
             of_node.pop(session, None)

@@ -339,7 +339,7 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "QUINTET_READY_NEEDS",
             Kind.LIST,
-            "parts without which /readyz is red: directory, cards, database",
+            "parts without which /readyz is red: directory, cards, database, cluster",
         ),
         Setting("QUINTET_PEOPLE_PAGES", Kind.FLAG, "0 = no pages for people in a browser", "1"),
         Setting(
@@ -384,7 +384,7 @@ INI_KEYS: tuple[Setting, ...] = (
         Setting(
             "QUINTET_LEGACY_CLIENTS",
             Kind.CHOICE,
-            "which Sametime clients may sign in without TLS: those on this machine, all, or none",
+            "Sametime clients that may sign in without TLS: those on this machine (not proxied), all, none",
             "loopback",
             choices=("loopback", "allow", "refuse"),
             security=True,

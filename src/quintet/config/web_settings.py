@@ -20,7 +20,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 
-READY_NEEDS = ("directory", "cards", "database")
+READY_NEEDS = ("directory", "cards", "database", "cluster")
 """What `QUINTET_READY_NEEDS` may name."""
 
 

@@ -14,6 +14,7 @@ from quintet.cluster import (
     ClusterNode,
     Ignored,
     KeyRing,
+    NodeCount,
     NodeNameError,
     SharedAttempts,
     SharedGroupContents,
@@ -59,6 +60,8 @@ class Cluster:
         self.log: Any = structlog.get_logger()
         self.prefix = f"quintet:{settings.community}"
         self.valkey = ValkeyConnection(settings.address, settings.tls, trace=self._tell)
+        self.nodes = NodeCount(self.valkey, self.prefix)
+        self.valkey.listeners.append(self.nodes)
         self.keys = KeyRing(_keys(settings), ignored=lambda _: self.valkey.ignore(Ignored.UNSEALED))
 
     @classmethod
@@ -76,7 +79,7 @@ class Cluster:
 
     def attempts(self, local: LocalAttempts, trace: Trace) -> SharedAttempts:
         """Failed sign-ins as all nodes count them; `local` decides while Valkey is away."""
-        return SharedAttempts(self.valkey, self.keys, self.prefix, local, trace=trace)
+        return SharedAttempts(self.valkey, self.keys, self.prefix, local, nodes=self.nodes, trace=trace)
 
     def group_contents(self, directory: Directory, seconds: float) -> SharedGroupContents:
         """Public groups, read again once for all nodes."""

@@ -3,9 +3,10 @@
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from quintet.config import ServerLimits
 from quintet.sametime.client import Client
@@ -19,6 +20,12 @@ from quintet.sametime.trace import SametimeTrace, TaskFailed
 
 if TYPE_CHECKING:
     from quintet.sametime.services.aware import AwareNotice
+
+TURN_SECONDS: Final = 0.004
+"""How long one turn of the event loop is used for work that has time."""
+
+_VIEW_SECONDS: Final = 1.0
+"""How long a client waits at most for other nodes to say who is online."""
 
 
 @final
@@ -57,6 +64,23 @@ class ServerContext:
     def now() -> float:
         """Seconds since 1970, for records."""
         return time.time()
+
+    def when_in_view(self, users: Collection[str], then: Callable[[bool], None]) -> None:
+        """Go on when it is known which of these users, by ID, are online at other nodes.
+
+        `then` is called once, perhaps before this returns. It gets False if no answer came in time.
+        """
+        waiting = True
+
+        def go_on(*, in_time: bool) -> None:
+            nonlocal waiting
+            if waiting:
+                waiting = False
+                then(in_time)
+
+        self.neighbours.bring_into_view(users, partial(go_on, in_time=True))
+        if waiting:
+            asyncio.get_running_loop().call_later(_VIEW_SECONDS, partial(go_on, in_time=False))
 
     def spawn(self, what: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do something beside everything else. A failure is reported, and ends nothing."""
@@ -99,6 +123,16 @@ class ServerContext:
             await work
         except Exception as error:  # noqa: BLE001  # one request must not end the server
             self.tell(task_failed(what, error))
+
+
+async def sliced(steps: Iterator[None]) -> None:
+    """Take all steps, and let others have their turn again and again."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + TURN_SECONDS
+    for _ in steps:
+        if loop.time() >= end:
+            await asyncio.sleep(0)
+            end = loop.time() + TURN_SECONDS
 
 
 def task_failed(what: str, error: Exception) -> TaskFailed:

@@ -11,7 +11,7 @@ its community, whose effects it delivers, and orders.
 
 # ruff: noqa: ARG002  # a server alone needs to know nothing
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol, final
 
@@ -104,10 +104,6 @@ class OrderResult:
     answered: int = 0
 
 
-ShowRows = Callable[[tuple[SessionRow, ...]], None]
-"""Gets some of the sessions, `MOST_ROWS` at most."""
-
-
 @dataclass(frozen=True, slots=True)
 class VersionedPrivacy:
     """A user's stored privacy list. `version` is greater the later it was stored."""
@@ -154,6 +150,9 @@ class Neighbours(Protocol):
     def find(self, target: str, then: Callable[[], None]) -> None:
         """Bring a user into view who is about to be routed to: a user id, login id or login name."""
 
+    def bring_into_view(self, users: Collection[str], then: Callable[[], None]) -> None:
+        """Users, by ID, are about to be watched: know of their sessions at other nodes before."""
+
     def take(self, effect: Effect) -> bool:
         """An effect for a session that is not here. False if it is of no other node either."""
 
@@ -176,11 +175,14 @@ class LocalNode(Protocol):
     def deliver(self, effects: list[Effect]) -> None:
         """Carry out what follows from what another node did."""
 
+    def in_slices(self, steps: Iterator[None]) -> None:
+        """Take steps that may be many: beside everything else, some in each turn of the loop."""
+
     def carry_out(self, order: SessionOrder | StoredChange, then: Callable[[int], None]) -> None:
         """Do it with the sessions here. `then` gets how many, perhaps later."""
 
-    def list_sessions(self, show: ShowRows, then: Callable[[int], None]) -> None:
-        """`show` gets the sessions here, `MOST_LISTED` at most, and `then` how many there are."""
+    def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
+        """The sessions here, at most `MOST_ROWS` in each step."""
 
 
 @final
@@ -205,6 +207,9 @@ class Alone:
         pass
 
     def find(self, target: str, then: Callable[[], None]) -> None:
+        then()
+
+    def bring_into_view(self, users: Collection[str], then: Callable[[], None]) -> None:
         then()
 
     def take(self, effect: Effect) -> bool:

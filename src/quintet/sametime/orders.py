@@ -1,13 +1,13 @@
 """What is done with many sessions at once: by the administrator, and at every node (`neighbours.Order`)."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from operator import attrgetter
 from typing import Final
 
 from quintet.sametime.client import Client
-from quintet.sametime.context import ServerContext
+from quintet.sametime.context import ServerContext, sliced
 from quintet.sametime.ids import id_key
 from quintet.sametime.neighbours import (
     MOST_LISTED,
@@ -19,7 +19,6 @@ from quintet.sametime.neighbours import (
     OrderResult,
     SessionOrder,
     SessionRow,
-    ShowRows,
     ShowText,
 )
 from quintet.sametime.reason import ReasonCode
@@ -39,20 +38,24 @@ async def carry_out_everywhere(context: ServerContext, order: SessionOrder) -> i
 async def list_everywhere(context: ServerContext) -> OrderResult:
     """The sessions here and at all other nodes, the oldest first; at most `MOST_LISTED`."""
     elsewhere, rows = _ask_others(context, ListSessions()), list[SessionRow]()
-    count = await list_here(context, rows.extend)
-    answers = await elsewhere
-    rows += answers.rows[: MOST_LISTED - len(rows)]
-    rows.sort(key=attrgetter("connected_at"))
-    return replace(answers, sessions=count + answers.sessions, rows=tuple(rows))
+
+    def collect() -> Iterator[None]:
+        for some in session_rows(context):
+            rows.extend(some)
+            yield
+
+    await sliced(collect())
+    result = await elsewhere
+    count = len(rows) + result.sessions
+    listed = (*rows, *result.rows)[:MOST_LISTED]
+    return replace(result, sessions=count, rows=tuple(sorted(listed, key=attrgetter("connected_at"))))
 
 
-async def list_here(context: ServerContext, show: ShowRows) -> int:
-    """Show the sessions here, `MOST_ROWS` at a time; at most `MOST_LISTED`. How many there are."""
+def session_rows(context: ServerContext) -> Iterator[tuple[SessionRow, ...]]:
+    """The sessions here, at most `MOST_ROWS` in each step."""
     clients = tuple(context.clients.values())
-    for first in range(0, min(len(clients), MOST_LISTED), MOST_ROWS):
-        show(tuple([_row(context, each) for each in clients[first : first + MOST_ROWS]]))
-        await asyncio.sleep(0)
-    return len(clients)
+    for first in range(0, len(clients), MOST_ROWS):
+        yield tuple([_row(context, each) for each in clients[first : first + MOST_ROWS]])
 
 
 def _ask_others(context: ServerContext, order: Order) -> asyncio.Future[OrderResult]:

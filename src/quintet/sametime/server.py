@@ -22,7 +22,7 @@ import resource
 import secrets
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -45,7 +45,7 @@ from quintet.sametime.community import (
     SessionRecord,
 )
 from quintet.sametime.community.effects import Effect
-from quintet.sametime.context import ServerContext, task_failed
+from quintet.sametime.context import TURN_SECONDS, ServerContext, sliced, task_failed
 from quintet.sametime.delivery import Delivery
 from quintet.sametime.dispatch import Dispatcher
 from quintet.sametime.handlers.address_books import AddressBookHandler
@@ -62,12 +62,12 @@ from quintet.sametime.neighbours import (
     Neighbours,
     Registered,
     SessionOrder,
-    ShowRows,
+    SessionRow,
     ShowText,
     StoredChange,
     VersionedPrivacy,
 )
-from quintet.sametime.orders import carry_out, carry_out_everywhere, list_everywhere, list_here
+from quintet.sametime.orders import carry_out, carry_out_everywhere, list_everywhere, session_rows
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import ClientConnection
 from quintet.sametime.reason import ReasonCode, describe_reason
@@ -97,7 +97,6 @@ from quintet.sametime.wire.blocks import LoginInfo, PrivacyInfo, StatusCode, Use
 from quintet.sametime.wire.codec import clip
 
 _BACKLOG: Final = 1024
-_TURN_SECONDS: Final = 0.004
 _LONGEST_GUEST_NAME: Final = 64
 _LONGEST_NAME: Final = 1024
 _SERVER_TYPE: Final = 0x2000
@@ -216,6 +215,10 @@ class SametimeServer:
         """Carry out what follows from what another node did."""
         self._context.deliver(effects, None)
 
+    def in_slices(self, steps: Iterator[None]) -> None:
+        """Take steps that may be many, in a task of its own."""
+        self._context.spawn("steps for another node", sliced(steps))
+
     def carry_out(self, order: SessionOrder | StoredChange, then: Callable[[int], None]) -> None:
         """Do it with the sessions here. `then` gets how many."""
         if isinstance(order, StoredChange):
@@ -230,11 +233,8 @@ class SametimeServer:
 
         self._context.spawn("order of another node", work())
 
-    def list_sessions(self, show: ShowRows, then: Callable[[int], None]) -> None:
-        async def work() -> None:
-            then(await list_here(self._context, show))
-
-        self._context.spawn("sessions for another node", work())
+    def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
+        return session_rows(self._context)
 
     # Running
 
@@ -393,7 +393,7 @@ class SametimeServer:
     def _flush_some(self) -> None:
         self._flushing = None
         loop = asyncio.get_running_loop()
-        end = loop.time() + _TURN_SECONDS
+        end = loop.time() + TURN_SECONDS
         while self._to_flush and loop.time() < end:
             connection = self._to_flush.popleft()
             try:

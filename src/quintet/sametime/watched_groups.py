@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol, final
 
 from quintet.directory import AmbiguousNameError, DirectoryError, Group, Membership, Person, UnknownGroupError
@@ -84,7 +85,9 @@ class WatchedGroups:
                 self._again(watched, min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** (watched.failures - 1)))
             else:
                 self._names.add(content.group, *content.members)
-                self._take(watched, content.members, truncated=content.truncated)
+                take = partial(self._take, watched, content.members, truncated=content.truncated)
+                ids = [each.id for each in content.members]
+                self._context.when_in_view(ids, lambda _: take())
 
     def _take(
         self,

@@ -1,12 +1,15 @@
 """AWARE over the port: watch lists, public groups, attributes, and what the server offers."""
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from quintet.directory.errors import DirectoryUnavailableError, UnreachableReason
+from quintet.sametime.neighbours import Alone
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
 from quintet.sametime.services.aware import (
@@ -224,6 +227,102 @@ async def test_a_large_group_comes_in_several_snapshots(
     sizes = [len(each.entries) for each in notices(alice, channel) if isinstance(each, PresenceSnapshot)]
     assert sizes == [200, 200, 50]
     await alice.close()
+
+
+# Users of other nodes
+
+
+@dataclass
+class OtherNodes:
+    """What other nodes were asked about. `asked` has the users of each question and how to answer it."""
+
+    neighbours: Mock
+    asked: list[tuple[tuple[str, ...], Callable[[], None]]] = field(default_factory=list)
+
+    def bring_into_view(self, users: Collection[str], then: Callable[[], None]) -> None:
+        if users:
+            self.asked.append((tuple(users), then))
+        else:
+            then()
+
+    def answer(self, users: Collection[str]) -> None:
+        ((about, then),) = self.asked
+        assert about == tuple(users)
+        then()
+
+
+@pytest.fixture
+def nodes(server: SametimeServer) -> OtherNodes:
+    """Other nodes, which answer when the test says so."""
+    nodes = OtherNodes(Mock(wraps=Alone()))
+    nodes.neighbours.bring_into_view.side_effect = nodes.bring_into_view
+    server.join(nodes.neighbours)
+    return nodes
+
+
+async def test_users_are_shown_when_other_nodes_have_answered_and_later_requests_wait_for_it(
+    server: SametimeServer, nodes: OtherNodes
+) -> None:
+    alice, channel = await watching(server, "alice")
+    for request in (AddToWatchList((BOB,)), RemoveFromWatchList((BOB,))):
+        alice.client.send(channel, request.TYPE, request.encode())
+    await alice.flush()
+    await until(lambda: nodes.asked)
+    bob = await signed_in(server, "bob")
+    nodes.answer([BOB.user])
+    await alice.settle()
+    assert notices(alice, channel) == [PresenceSnapshot((online("bob"),))]
+    assert [each.watched for each in server.sessions()] == [0, 0]
+    for each in (alice, bob):
+        await each.close()
+
+
+async def test_other_nodes_are_waited_for_once_for_a_list_and_not_for_long(
+    server: SametimeServer, nodes: OtherNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quintet.sametime.context._VIEW_SECONDS", 0.05)
+    ids = tuple(AwareId(AwareType.USER, user_id(f"u{nth}")) for nth in range(700))
+    alice, channel = await watching(server, "alice")
+    alice.client.send(channel, AddToWatchList.TYPE, AddToWatchList(ids).encode())
+    await alice.settle()
+    nodes.answer([each.user for each in ids[:300]])  # too late
+    await alice.settle()
+    told = [entry.id for each in notices(alice, channel) for entry in each.entries]  # type: ignore[union-attr]
+    assert told == list(ids)
+    await alice.close()
+
+
+async def test_a_session_that_is_over_before_other_nodes_answer_watches_no_user(
+    server: SametimeServer, nodes: OtherNodes
+) -> None:
+    alice, channel = await watching(server, "alice")
+    alice.client.send(channel, AddToWatchList.TYPE, AddToWatchList((BOB,)).encode())
+    await alice.flush()
+    await until(lambda: nodes.asked)
+    assert await server.end_sessions("alice") == 1
+    nodes.answer([BOB.user])
+    nodes.neighbours.take.assert_not_called()
+    await alice.close()
+
+
+async def test_members_of_a_group_are_shown_when_other_nodes_have_answered(
+    server: SametimeServer, nodes: OtherNodes
+) -> None:
+    alice, channel = await watching(server, "alice")
+    alice.client.send(channel, AddToWatchList.TYPE, AddToWatchList((TEAM,)).encode())
+    await alice.flush()
+    await until(lambda: nodes.asked)
+    bob = await signed_in(server, "bob")
+    await alice.settle()
+    assert notices(alice, channel) == [GroupAdded(TEAM)]
+    nodes.answer([user_id("alice"), user_id("bob")])
+    await alice.until(lambda: len(notices(alice, channel)) == 2)
+    group = group_id("team")
+    assert notices(alice, channel)[1] == PresenceSnapshot(
+        (online("alice", group=group), online("bob", group=group))
+    )
+    for each in (alice, bob):
+        await each.close()
 
 
 # Attributes

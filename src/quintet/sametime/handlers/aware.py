@@ -1,6 +1,7 @@
 """AWARE: watch lists, presence and attributes, and what the server says of itself (P70 to P79, P86 on)."""
 
 import asyncio
+from functools import partial
 from typing import Final, final
 
 from quintet.sametime.client import Client
@@ -78,19 +79,38 @@ class AwareHandler:
         self._context.deliver(self._presence.set_attribute(client.id, key, value), client)
         self._context.neighbours.changed(client.id)
 
-    def _add(self, client: Client, channel: int, ids: tuple[AwareId, ...]) -> None:
-        """Add a piece of the ids; nothing else of the client is worked on until all are added."""
+    def _add(self, client: Client, channel: int, ids: tuple[AwareId, ...], in_time: bool = True) -> None:
+        """Add the ids in pieces; nothing else of the client is worked on until all are added.
+
+        What other nodes know of the users of a piece is awaited, unless they did not answer in time before:
+        users who are online are never shown as offline first.
+        """
+        piece, rest = ids[:_PIECE], ids[_PIECE:]
+        client.connection.hold(Hold.PIECES)
+        users = [each.user for each in piece if each.type == AwareType.USER and each.user]
+        add = partial(self._add_piece, client, channel, piece, rest)
+        if in_time:
+            self._context.when_in_view(users, add)
+        else:
+            add(False)
+
+    def _add_piece(
+        self,
+        client: Client,
+        channel: int,
+        piece: tuple[AwareId, ...],
+        rest: tuple[AwareId, ...],
+        in_time: bool,
+    ) -> None:
         if client.aware_channel != channel:
             return
-        piece, rest = ids[:_PIECE], ids[_PIECE:]
         others = [each for each in piece if not self._is_this_server(each)]
         self._context.deliver(self._presence.watch(client.id, others), client)
         for each in piece:
             if self._is_this_server(each):
                 self._watch_server(client, channel, each)
         if rest:
-            client.connection.hold(Hold.PIECES)
-            asyncio.get_running_loop().call_soon(self._add, client, channel, rest)
+            asyncio.get_running_loop().call_soon(self._add, client, channel, rest, in_time)
         else:
             client.connection.release(Hold.PIECES)
 
