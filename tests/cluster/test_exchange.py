@@ -12,7 +12,7 @@ from quintet.sametime.community import Community, ConferenceLimits, Linked, Node
 from quintet.sametime.community import effects as e
 from quintet.sametime.community.privacy import PrivacyRules
 from quintet.sametime.community.records import SharedSession
-from quintet.sametime.neighbours import Order
+from quintet.sametime.neighbours import Order, SessionRow
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services.catalog import ServiceId
 from quintet.sametime.services.conference import (
@@ -134,6 +134,9 @@ class Member:
         raise AssertionError
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
+        raise AssertionError
+
+    def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
         raise AssertionError
 
     def in_slices(self, steps: Iterator[None]) -> None:

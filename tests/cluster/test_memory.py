@@ -15,7 +15,7 @@ from quintet.cluster.valkey import Answer, Argument, Script
 from quintet.runtime.cluster import NodeSealing
 from quintet.sametime.community import Community, Node, Refusal, SessionRecord
 from quintet.sametime.community.effects import Effect
-from quintet.sametime.neighbours import Order, Registered, VersionedPrivacy
+from quintet.sametime.neighbours import Order, Registered, SessionRow, VersionedPrivacy
 from quintet.sametime.wire.blocks import VISIBLE_TO_ALL, LoginInfo, UserStatus
 from support.redis_server import RedisServer
 
@@ -53,6 +53,9 @@ class Silent:
     def deliver(self, effects: list[Effect]) -> None: ...
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None: ...
+
+    def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
+        raise AssertionError
 
     def in_slices(self, steps: Iterator[None]) -> None: ...
 

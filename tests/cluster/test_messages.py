@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from quintet.cluster.messages import (
     InConference,
     OrderDone,
+    SessionRows,
     decode_message,
     decode_order,
     encode_message,
@@ -17,12 +18,21 @@ from quintet.cluster.messages import (
 )
 from quintet.sametime.community import effects as e
 from quintet.sametime.errors import MalformedMessageError, UnknownMessageTypeError
-from quintet.sametime.neighbours import AnnounceTo, EndNamed, ShowText, StoredChange
+from quintet.sametime.neighbours import (
+    MOST_ROWS,
+    AnnounceTo,
+    EndNamed,
+    ListSessions,
+    SessionRow,
+    ShowText,
+    StoredChange,
+)
 from quintet.sametime.services.conference import ConferenceInvitation
 from support.sametime_values import MESSAGES, PAYLOADS, datas, logins, texts, tuples_of, u16s, u32s
 
 notices = st.one_of([PAYLOADS[f"Conference{each}"].values for each in ("Welcome", "Joined", "Left", "Said")])
 requests = st.one_of([PAYLOADS[f"Conference{each}"].values for each in ("Invite", "Join", "Message")])
+rows = st.builds(SessionRow, texts, texts, texts, texts, texts, texts, u32s, u32s)
 KINDS: dict[str, st.SearchStrategy[Any]] = {
     "OpenAt": st.builds(e.OpenAt, texts, texts, MESSAGES["ChannelCreate"], logins),
     "AcceptAt": st.builds(e.AcceptAt, texts, texts, MESSAGES["ChannelAccept"], logins),
@@ -35,12 +45,14 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "CloseConference": st.builds(e.CloseConference, texts, texts, u32s),
     "InConference": st.builds(InConference, texts, texts, st.none() | requests),
     "OrderDone": st.builds(OrderDone, texts, u32s),
+    "SessionRows": st.builds(SessionRows, texts, tuples_of(rows)),
 }
 ORDERS: dict[str, st.SearchStrategy[Any]] = {
     "ShowText": st.builds(ShowText, texts),
     "EndNamed": st.builds(EndNamed, texts),
     "AnnounceTo": st.builds(AnnounceTo, tuples_of(texts), texts, st.booleans(), logins),
     "StoredChange": st.builds(StoredChange, texts, u32s, u32s),
+    "ListSessions": st.builds(ListSessions),
 }
 
 
@@ -82,6 +94,13 @@ def test_bytes_that_mean_nothing_are_malformed_and_nothing_else(kind: int, rest:
         with contextlib.suppress(MalformedMessageError, UnknownMessageTypeError):
             decode(bytes([kind]) + rest)
         with pytest.raises(MalformedMessageError):
-            decode(bytes([max(kind, 10)]) + rest)
+            decode(bytes([max(kind, 11)]) + rest)
         with pytest.raises(MalformedMessageError):
             decode(b"")
+
+
+def test_more_rows_than_a_message_may_have_are_malformed() -> None:
+    row = SessionRow("n", "id", "uid", "name", "client", "127.0.0.1", 1, 0x20)
+    assert decode_message(encode_message(SessionRows("o", (row,) * MOST_ROWS)))
+    with pytest.raises(MalformedMessageError):
+        decode_message(encode_message(SessionRows("o", (row,) * (MOST_ROWS + 1))))

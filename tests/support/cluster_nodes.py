@@ -54,6 +54,10 @@ class ClusterNodes:
         """Another process of this name."""
         return self._serve(name, folder, 0, {})
 
+    def stop(self, name: str) -> None:
+        """The node ends in an orderly way."""
+        self.running.pop(name).end()
+
     def kill(self, name: str) -> None:
         """The node is gone in an instant."""
         self.running.pop(name).end(signal.SIGKILL)

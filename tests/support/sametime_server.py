@@ -14,7 +14,7 @@ from unittest.mock import Mock
 
 from quintet.config import ServerLimits
 from quintet.proxy_protocol import SIGNATURE
-from quintet.sametime.neighbours import Order, StoredChange
+from quintet.sametime.neighbours import Order, OrderResult, StoredChange
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer
@@ -238,10 +238,10 @@ def let_hear_of_saves(server: SametimeServer, heard: Callable[[StoredChange], No
     """Give the server a neighbour that is told what its sessions store."""
     alone = server._context.neighbours
 
-    def order(order: Order, then: Callable[[int], None]) -> None:
+    def order(order: Order, then: Callable[[OrderResult], None]) -> None:
         if isinstance(order, StoredChange):
             heard(order)
-        then(0)
+        then(OrderResult())
 
     neighbours = Mock(wraps=alone)
     neighbours.order = order

@@ -17,7 +17,7 @@ from quintet.cluster.node import ClusterNode
 from quintet.cluster.valkey import Answer, Argument, CallFailure, Reply, Script
 from quintet.sametime.community import Community, Node, PresenceLimits, Refusal, SessionRecord, SignInRule
 from quintet.sametime.community import effects as e
-from quintet.sametime.neighbours import Order, Registered, VersionedPrivacy
+from quintet.sametime.neighbours import Order, Registered, SessionRow, VersionedPrivacy
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services.aware import PresenceEntry
 from quintet.sametime.wire.blocks import AwareId, AwareType, LoginInfo, PrivacyInfo, UserStatus
@@ -449,6 +449,9 @@ class SimulatedNode:
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
         """It has nothing to say to clients here."""
+
+    def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
+        raise AssertionError
 
     # What becomes of the process
 

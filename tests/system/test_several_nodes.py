@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -222,6 +224,40 @@ def test_what_an_administrator_does_at_one_node_reaches_the_sessions_of_all(
     assert run_program("--config", folder, "sessions", "end", "bob").code == 1
 
 
+def test_the_sessions_of_all_nodes_are_listed_and_a_node_that_stands_still_is_counted(
+    nodes: ClusterNodes, line: Connected
+) -> None:
+    nodes.sign_in(line, alice="n0", bob="n1", carol="n2")
+    nodes.start("still")
+    folder = nodes.folder("n0")
+    table = run_program("--config", folder, "sessions", "--all")
+    assert (table.code, table.err) == (0, "")
+    assert [each in table.out for each in ("Alice", "Bob", "Carol", "n0", "n1", "n2")] == [True] * 6
+    others = listed(folder)["other_nodes"]
+    nodes.running["still"].send(signal.SIGSTOP)
+    try:
+        shown = run_program("--config", folder, "sessions", "--all", "--json")
+    finally:
+        nodes.running["still"].send(signal.SIGCONT)
+    assert (shown.code, shown.document["other_nodes"], shown.document["unanswered"]) == (0, others, 1)
+    assert shown.err
+    assert users_at(shown.document) == {(ALICE, "n0"), (BOB, "n1"), (CAROL, "n2")}
+    nodes.stop("still")
+    assert listed(folder)["other_nodes"] == others - 1
+
+
+def listed(folder: Path) -> dict[str, Any]:
+    """The sessions of all nodes, none of which fails."""
+    ran = run_program("--config", folder, "sessions", "--all", "--json")
+    assert (ran.code, ran.err, ran.document["unanswered"], ran.document["left_out"]) == (0, "", 0, 0)
+    document: dict[str, Any] = ran.document
+    return document
+
+
+def users_at(document: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(each["user_id"], each["node"]) for each in document["sessions"]}
+
+
 def test_the_end_of_a_node_is_seen_and_ends_what_its_users_had_with_others(
     nodes: ClusterNodes, line: Connected
 ) -> None:
@@ -277,6 +313,10 @@ def test_without_valkey_users_of_one_node_go_on_and_those_of_others_are_offline_
     (dave,) = nodes.sign_in(line, dave="n0")
     alice.watch(small.person_dn("dave"))
     line.pump(lambda: shows(alice, small.person_dn("dave"), online=True))
+    shown = run_program("--config", nodes.folder("n0"), "sessions", "--all", "--json")
+    assert (shown.code, shown.document["other_nodes"]) == (0, None)
+    assert users_at(shown.document) == {(each, "n0") for each in (ALICE, CAROL, small.person_dn("dave"))}
+    assert shown.err
     redis.start()
     line.pump(lambda: shows(alice, BOB, online=True), 2 * SEEN_WITHIN)
     bob.watch(small.person_dn("dave"))

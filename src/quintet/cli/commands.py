@@ -183,6 +183,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "sessions": (
             "quintet sessions",
             "quintet sessions --json",
+            "quintet sessions --all",
         ),
         "sessions end": ("quintet sessions end jsmith",),
         "broadcast": ('quintet broadcast "The server restarts at 18:00."',),

@@ -38,12 +38,21 @@ def ask_server(context: typer.Context, request: str, **arguments: str) -> Any:
 
 
 @sessions.callback()
-def list_sessions(context: typer.Context, as_json: AsJson = False) -> None:
+def list_sessions(
+    context: typer.Context,
+    everywhere: Annotated[bool, typer.Option("--all", help="Those of all nodes of the community.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """List the users who are signed in, the oldest session first.
 
-    LDAP counts the requests of a session by the connections that they used.
+    LDAP counts the requests of a session by the connections that they used. Of the sessions of all nodes
+    20,000 are listed; what is missing because a node or Valkey does not answer is said on standard error.
     """
     if context.invoked_subcommand is not None:
+        return
+    answer = ask_server(context, "all-sessions") if everywhere else None
+    if answer is not None:
+        _print_all(answer, as_json=as_json)
         return
     rows = [_document(each) for each in ask_server(context, "sessions")]
     if as_json:
@@ -84,6 +93,30 @@ def end_sessions(
         say(text(f"{name} is not signed in."))
         raise typer.Exit(ExitCode.NO)
     say(text(f"{ended} {'session' if ended == 1 else 'sessions'} ended."))
+
+
+def _print_all(answer: dict[str, Any], *, as_json: bool) -> None:
+    rows = [dict(zip(answer["columns"], each, strict=True)) for each in answer["rows"]]
+    for row in rows:
+        row["since"] = _time(row.pop("connected_at"))
+        row["client"] = row.pop("client_type")
+    asked = answer["asked"]
+    missing = max(0, (asked or 0) - answer["answered"])
+    left_out = max(0, answer["sessions"] - len(rows))
+    if as_json:
+        print_json({"sessions": rows, "other_nodes": asked, "unanswered": missing, "left_out": left_out})
+    elif rows:
+        columns = ("user_name", "node", "client", "address", "since", "id")
+        headings = ("user", "node", "client", "address", "since", "session")
+        print_table(headings, [[row[each] for each in columns] for row in rows])
+    else:
+        say(text("No user is signed in."))
+    if asked is None:
+        say(text("Valkey is unavailable: only the sessions of this node are shown. See quintet doctor."))
+    elif missing:
+        say(text(f"{missing} of {asked} other nodes did not answer: sessions there may be missing."))
+    if left_out:
+        say(text(f"{left_out} more sessions are not shown."))
 
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from quintet.sametime.sharing import (
+    MOST_ROWS,
     AcceptAt,
     AnnounceTo,
     ChannelAccept,
@@ -21,11 +22,13 @@ from quintet.sametime.sharing import (
     EndNamed,
     Header,
     InviteTo,
+    ListSessions,
     LoginInfo,
     MalformedMessageError,
     OpenAt,
     Order,
     SendAt,
+    SessionRow,
     ShowText,
     StoredChange,
     TellConference,
@@ -40,6 +43,7 @@ from quintet.sametime.sharing import (
 )
 
 _SMALLEST_STRING: Final = 2
+_SMALLEST_ROW: Final = 6 * _SMALLEST_STRING + 8
 T = TypeVar("T")
 
 MOST_NAMED: Final = 10_000
@@ -63,6 +67,14 @@ class OrderDone:
     sessions: int
 
 
+@dataclass(frozen=True, slots=True)
+class SessionRows:
+    """Some of the sessions at the sender, before `OrderDone`."""
+
+    order: str
+    rows: tuple[SessionRow, ...]
+
+
 NodeMessage = (
     OpenAt
     | AcceptAt
@@ -73,6 +85,7 @@ NodeMessage = (
     | CloseConference
     | InConference
     | OrderDone
+    | SessionRows
 )
 
 
@@ -102,6 +115,8 @@ def encode_message(message: NodeMessage) -> bytes:
             return b"\x08" + string(session) + string(conference) + asked
         case OrderDone(order, sessions):
             return b"\x09" + string(order) + u32(sessions)
+        case SessionRows(order, rows):
+            return b"\x0a" + string(order) + u32(len(rows)) + b"".join([_row(each) for each in rows])
 
 
 def decode_message(data: bytes) -> NodeMessage:
@@ -120,6 +135,8 @@ def encode_order(order: Order) -> bytes:
             return b"\x03" + _strings(users) + string(text) + boolean(may_reply) + sender.encode()
         case StoredChange(user_id, key, version):
             return b"\x04" + string(user_id) + u32(key) + u32(version)
+        case ListSessions():
+            return b"\x05"
 
 
 def decode_order(data: bytes) -> Order:
@@ -144,6 +161,21 @@ def _read_in_conference(reader: WireReader) -> InConference:
     session, conference = reader.string(), reader.string()
     request = decode_request(reader.u16(), reader.opaque()) if reader.boolean() else None
     return InConference(session, conference, request)
+
+
+def _row(row: SessionRow) -> bytes:
+    *texts, connected_at, status = row
+    return b"".join([string(each) for each in texts]) + u32(connected_at) + u32(status)
+
+
+def _read_row(reader: WireReader) -> SessionRow:
+    text = reader.string
+    return SessionRow(text(), text(), text(), text(), text(), text(), reader.u32(), reader.u32())
+
+
+def _read_rows(reader: WireReader) -> SessionRows:
+    order, count = reader.string(), reader.count(_SMALLEST_ROW, MOST_ROWS)
+    return SessionRows(order, tuple([_read_row(reader) for _ in range(count)]))
 
 
 def _strings(texts: tuple[str, ...]) -> bytes:
@@ -176,6 +208,7 @@ _MESSAGES: Final[dict[int, Callable[[WireReader], NodeMessage]]] = {
     7: lambda reader: CloseConference(reader.string(), reader.string(), reader.u32()),
     8: _read_in_conference,
     9: lambda reader: OrderDone(reader.string(), reader.u32()),
+    10: _read_rows,
 }
 _ORDERS: Final[dict[int, Callable[[WireReader], Order]]] = {
     1: lambda reader: ShowText(reader.string()),
@@ -184,4 +217,5 @@ _ORDERS: Final[dict[int, Callable[[WireReader], Order]]] = {
         _read_strings(reader), reader.string(), reader.boolean(), LoginInfo.read(reader)
     ),
     4: lambda reader: StoredChange(reader.string(), reader.u32(), reader.u32()),
+    5: lambda _: ListSessions(),
 }

@@ -5,7 +5,7 @@ from typing import ClassVar, final
 
 from quintet.cluster.exchange import NodeExchange
 from quintet.cluster.lease import NodeLease
-from quintet.cluster.messages import NodeMessage, OrderDone
+from quintet.cluster.messages import NodeMessage, OrderDone, SessionRows
 from quintet.cluster.orders import NodeOrders
 from quintet.cluster.presence import SharedPresence
 from quintet.cluster.records import Sealing
@@ -18,6 +18,7 @@ from quintet.sametime.sharing import (
     LocalNode,
     Node,
     Order,
+    OrderResult,
     PrivacyInfo,
     Refusal,
     Registered,
@@ -106,7 +107,7 @@ class ClusterNode:
     def claim_conference(self, name: str, then: Callable[[bool], None]) -> None:
         self._exchange.claim(name, self._now, then)
 
-    def order(self, order: Order, then: Callable[[int], None]) -> None:
+    def order(self, order: Order, then: Callable[[OrderResult], None]) -> None:
         self._orders.give(order, self._now, then)
 
     def close(self) -> None:
@@ -151,10 +152,13 @@ class ClusterNode:
     # What the parts say to each other
 
     def arrived(self, sender: Node, message: NodeMessage) -> None:
-        if isinstance(message, OrderDone):
-            self._orders.done(message)
-        else:
-            self._exchange.arrived(sender, message)
+        match message:
+            case OrderDone():
+                self._orders.done(message)
+            case SessionRows():
+                self._orders.listed(message)
+            case _:
+                self._exchange.arrived(sender, message)
 
     def lost(self, peer: Node, *, gone: bool) -> None:
         self._exchange.lost(peer, gone=gone)

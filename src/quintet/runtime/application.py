@@ -447,6 +447,7 @@ async def _sametime(application: Application, metrics: "Metrics | None") -> Asyn
     application.sametime = port
     application.requests |= {
         "sessions": port.list_sessions,
+        "all-sessions": port.list_everywhere,
         "end-sessions": port.end_sessions,
         "broadcast": port.broadcast,
         "drain": port.let_go,

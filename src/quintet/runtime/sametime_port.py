@@ -17,6 +17,7 @@ from quintet.sametime.serving import (
     LegacyClients,
     SametimeServer,
     SametimeSettings,
+    SessionRow,
     SignInRule,
     StorageState,
 )
@@ -40,10 +41,13 @@ class PreparedSettings:
 class SametimePort:
     """A `SametimeServer` with the settings of a folder. Made by `open`."""
 
-    def __init__(self, server: SametimeServer, prepared: PreparedSettings, shared: AsyncExitStack) -> None:
+    def __init__(
+        self, server: SametimeServer, prepared: PreparedSettings, shared: AsyncExitStack, *, alone: bool
+    ) -> None:
         self.server = server
         self._prepared = prepared
         self._shared = shared
+        self._alone = alone
 
     @classmethod
     async def open(
@@ -77,7 +81,7 @@ class SametimePort:
             except OSError as error:
                 port, key = settings.sametime.port, "VPMX_PORT"
                 raise PortError(settings.web.address, port, key, error, section="Debug") from error
-            return cls(server, prepared, stack.pop_all())
+            return cls(server, prepared, stack.pop_all(), alone=cluster is None)
         raise AssertionError
 
     async def close(self) -> None:
@@ -112,6 +116,19 @@ class SametimePort:
     async def list_sessions(self, _: dict[str, Any]) -> list[dict[str, Any]]:
         """The sessions, for the status socket."""
         return [asdict(each) for each in self.server.sessions()]
+
+    async def list_everywhere(self, _: dict[str, Any]) -> dict[str, Any] | None:
+        """The sessions of all nodes, a list of the values of `columns` each; None without a cluster."""
+        if self._alone:
+            return None
+        found = await self.server.list_everywhere()
+        return {
+            "columns": SessionRow._fields,
+            "rows": found.rows,
+            "sessions": found.sessions,
+            "asked": found.asked,
+            "answered": found.answered,
+        }
 
     async def end_sessions(self, request: dict[str, Any]) -> int:
         """How many sessions of `name` were ended."""

@@ -13,7 +13,7 @@ its community, whose effects it delivers, and orders.
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol, final
+from typing import Final, NamedTuple, Protocol, final
 
 from quintet.sametime.community import Community, Refusal, SessionRecord
 from quintet.sametime.community.effects import Effect
@@ -57,11 +57,51 @@ class StoredChange:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class ListSessions:
+    """Tell the node that asks which sessions there are."""
+
+
 SessionOrder = ShowText | EndNamed | AnnounceTo
 """What is done with sessions, here and at every other node."""
 
-Order = SessionOrder | StoredChange
+Order = SessionOrder | StoredChange | ListSessions
 """What every node does for its own sessions."""
+
+MOST_ROWS: Final = 100
+"""Sessions that one message lists."""
+MOST_LISTED: Final = 20_000
+"""Sessions that are listed."""
+
+
+class SessionRow(NamedTuple):
+    """A session of any node, for an administrator. `connected_at` is in seconds since 1970.
+
+    A tuple, because 20,000 of them become JSON at once.
+    """
+
+    node: str
+    id: str
+    user_id: str
+    user_name: str
+    client_type: str
+    address: str
+    connected_at: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderResult:
+    """What came of an order: with how many sessions it was done, and those that it lists.
+
+    `asked` is how many other nodes heard it, None if that is not known because Valkey is away; `answered` is
+    how many of them have done it in time.
+    """
+
+    sessions: int = 0
+    rows: tuple[SessionRow, ...] = ()
+    asked: int | None = 0
+    answered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +162,8 @@ class Neighbours(Protocol):
     def claim_conference(self, name: str, then: Callable[[bool], None]) -> None:
         """A conference of this name is about to be opened here: whether there is none elsewhere."""
 
-    def order(self, order: Order, then: Callable[[int], None]) -> None:
-        """Let all other nodes do it. `then` gets how many sessions it was, as far as they answer in time."""
+    def order(self, order: Order, then: Callable[[OrderResult], None]) -> None:
+        """Let all other nodes do it. `then` gets what came of it, as far as they answer in time."""
 
 
 class LocalNode(Protocol):
@@ -138,8 +178,11 @@ class LocalNode(Protocol):
     def in_slices(self, steps: Iterator[None]) -> None:
         """Take steps that may be many: beside everything else, some in each turn of the loop."""
 
-    def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
+    def carry_out(self, order: SessionOrder | StoredChange, then: Callable[[int], None]) -> None:
         """Do it with the sessions here. `then` gets how many, perhaps later."""
+
+    def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
+        """The sessions here, at most `MOST_ROWS` in each step."""
 
 
 @final
@@ -178,5 +221,5 @@ class Alone:
     def claim_conference(self, name: str, then: Callable[[bool], None]) -> None:
         then(True)
 
-    def order(self, order: Order, then: Callable[[int], None]) -> None:
-        then(0)
+    def order(self, order: Order, then: Callable[[OrderResult], None]) -> None:
+        then(OrderResult())

@@ -60,13 +60,14 @@ from quintet.sametime.name_cache import NameCache
 from quintet.sametime.neighbours import (
     EndNamed,
     Neighbours,
-    Order,
     Registered,
+    SessionOrder,
+    SessionRow,
     ShowText,
     StoredChange,
     VersionedPrivacy,
 )
-from quintet.sametime.orders import carry_out, carry_out_everywhere
+from quintet.sametime.orders import carry_out, carry_out_everywhere, list_everywhere, session_rows
 from quintet.sametime.people import CommunityDirectory
 from quintet.sametime.port import ClientConnection
 from quintet.sametime.reason import ReasonCode, describe_reason
@@ -166,6 +167,7 @@ class SametimeServer:
         self.view_presence = partial(PresenceViewer, context)
         """What the user with an ID may see of others."""
         self.find_users = partial(find_users, context)
+        self.list_everywhere = partial(list_everywhere, context)
         storage = StorageLimits(limits.value_size, limits.values)
         self._keeper = StoreKeeper(database, storage, self.tell, self._database_is_back, self._value_saved)
         listed = bool(settings.domains_allowed or settings.domains_denied)
@@ -217,7 +219,7 @@ class SametimeServer:
         """Take steps that may be many, in a task of its own."""
         self._context.spawn("steps for another node", sliced(steps))
 
-    def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
+    def carry_out(self, order: SessionOrder | StoredChange, then: Callable[[int], None]) -> None:
         """Do it with the sessions here. `then` gets how many."""
         if isinstance(order, StoredChange):
             count = self._tell_sessions(order)
@@ -230,6 +232,9 @@ class SametimeServer:
             then(await carry_out(self._context, order))
 
         self._context.spawn("order of another node", work())
+
+    def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
+        return session_rows(self._context)
 
     # Running
 

@@ -5,6 +5,7 @@ Its libraries take half a second to import, so it is imported only where a serve
 
 from quintet.sametime.client_types import ClientType
 from quintet.sametime.community import SignInRule
+from quintet.sametime.neighbours import SessionRow
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.server import SametimeServer, SessionInfo
 from quintet.sametime.services.catalog import ServiceId
@@ -51,6 +52,7 @@ __all__ = [
     "ServiceRefused",
     "SessionClosed",
     "SessionInfo",
+    "SessionRow",
     "SignInRefused",
     "SignInRule",
     "SlowReader",

@@ -28,11 +28,16 @@ from quintet.sametime.community.routing import OFFLINE, other_end, place_of
 from quintet.sametime.errors import MalformedMessageError, UnencodableValueError, UnknownMessageTypeError
 from quintet.sametime.ids import id_digest
 from quintet.sametime.neighbours import (
+    MOST_LISTED,
+    MOST_ROWS,
     AnnounceTo,
     EndNamed,
+    ListSessions,
     LocalNode,
     Order,
+    OrderResult,
     Registered,
+    SessionRow,
     ShowText,
     StoredChange,
     VersionedPrivacy,
@@ -54,6 +59,8 @@ from quintet.sametime.wire.header import Header
 from quintet.sametime.wire.messages import ChannelAccept, ChannelCreate
 
 __all__ = [
+    "MOST_LISTED",
+    "MOST_ROWS",
     "NOBODY",
     "OFFLINE",
     "AcceptAt",
@@ -74,12 +81,14 @@ __all__ = [
     "EndSession",
     "Header",
     "InviteTo",
+    "ListSessions",
     "LocalNode",
     "LoginInfo",
     "MalformedMessageError",
     "Node",
     "OpenAt",
     "Order",
+    "OrderResult",
     "PresenceLimits",
     "PrivacyInfo",
     "PrivacyRules",
@@ -88,6 +97,7 @@ __all__ = [
     "Registered",
     "SendAt",
     "SessionRecord",
+    "SessionRow",
     "SharedSession",
     "ShowText",
     "SignInRule",
