@@ -108,6 +108,11 @@ async def test_a_share_of_the_sessions_is_closed_and_the_server_goes_on(
         )
     listed = await command(folder, "sessions", "--json")
     assert len(listed.document["sessions"]) == 7
+    alone = await command(folder, "sessions", "--all", "--json")
+    assert (alone.code, alone.err, alone.document.keys()) == (0, "", {"sessions"})
+    assert [each["id"] for each in alone.document["sessions"]] == [
+        each["id"] for each in listed.document["sessions"]
+    ]
     assert len(await sign_in(1)) == 11
     ran = await command(folder, "drain", "--share", "100")
     assert ran.err == "Closing 8 of 8 sessions.\n"
