@@ -112,4 +112,6 @@ def test_while_valkey_is_away_log_metrics_readiness_and_doctor_say_so(site: Site
     finally:
         site.redis.start()
     wait_until(lambda: site.read(needy, "/readyz").status_code == 200, seconds=20)
-    assert 'quintet_degraded{part="cluster"} 0.0' in site.read(one, "/metrics").text
+    back = 'quintet_degraded{part="cluster"} 0.0'
+    wait_until(lambda: back in site.read(one, "/metrics").text, seconds=20)
+    assert "[+] cluster" in site.read(one, "/readyz?verbose").text

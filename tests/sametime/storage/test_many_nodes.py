@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -63,7 +64,9 @@ async def test_sessions_at_several_nodes_lose_no_contact_and_bring_none_back(
 
 async def in_process(url: str, name: str) -> tuple[set[str], set[str]]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "support.list_saver", url, ALICE, name, "40"), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "support.list_saver", url, ALICE, name, "40"),
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     try:
         async with asyncio.timeout(60):
