@@ -146,7 +146,7 @@ class Link(Connection):
             self._reader, self._writer = await asyncio.open_connection(
                 self.host, self.port, ssl=self._tls, server_hostname=name
             )
-        self._parser.on_connect(self)  # type: ignore[no-untyped-call]
+        self._parser.on_connect(self)  # type: ignore[no-untyped-call]  # redis-py has no types for it
 
     def write(self, commands: Iterable[Sequence[Argument]]) -> None:
         """Send commands without waiting."""
@@ -198,8 +198,8 @@ class Link(Connection):
 
     def shut(self) -> None:
         """Close at once."""
-        self._parser.on_disconnect()  # type: ignore[no-untyped-call]
-        self._close()  # type: ignore[no-untyped-call]
+        self._parser.on_disconnect()  # type: ignore[no-untyped-call]  # as in open
+        self._close()  # type: ignore[no-untyped-call]  # as in open
 
 
 @final

@@ -286,9 +286,9 @@ def _number(value: object, most: int = _LARGEST_NUMBER) -> int:
 
 
 def _seconds(value: object) -> float:
-    if type(value) not in (int, float):
+    if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError
-    seconds = float(value)  # type: ignore[arg-type]
+    seconds = float(value)
     if not 0 <= seconds < _LARGEST_NUMBER:
         raise ValueError
     return seconds

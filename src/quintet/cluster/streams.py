@@ -250,8 +250,8 @@ class NodeStreams:
                 self._apply(peer, reader.opaque())
         except MalformedMessageError:
             self._notice(peer)
-        except Exception:
-            self._notice(peer)  # the messages behind it in the entry are not applied
+        except Exception:  # whatever it is, the messages behind it in the entry are not applied
+            self._notice(peer)
             raise
 
     def _apply(self, peer: _Peer, body: bytes) -> None:

@@ -335,7 +335,7 @@ class Views:
     # Reading
 
     def release(self, view: UserView) -> None:
-        """Forget a user of whom nothing here has to be known."""
+        """Forget a user who is not in view any more."""
         if (
             view.watched
             or view.local
