@@ -30,7 +30,7 @@ class ValkeyUp:
 
 @dataclass(frozen=True, slots=True)
 class ValkeyDown:
-    """The connections were lost, or could not be made; the same reason is reported once. `fix` may be empty."""
+    """The connections were lost, or could not be made; the same reason comes once. `fix` may be empty."""
 
     address: str
     reason: str
@@ -39,7 +39,7 @@ class ValkeyDown:
 
 @dataclass(frozen=True, slots=True)
 class ValuesIgnored:
-    """Something from Valkey was not used; reported once a minute for each reason, with how many since then."""
+    """Something from Valkey was not used; comes once a minute for each reason, with how many since then."""
 
     reason: Ignored
     count: int

@@ -288,7 +288,6 @@ def _number(value: object, most: int = _LARGEST_NUMBER) -> int:
 def _seconds(value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError
-    seconds = float(value)
-    if not 0 <= seconds < _LARGEST_NUMBER:
+    if not 0 <= value < _LARGEST_NUMBER:  # before it becomes a float, which overflows
         raise ValueError
-    return seconds
+    return float(value)

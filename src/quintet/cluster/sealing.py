@@ -8,7 +8,7 @@ length: a value that was copied to another place, or is used for another purpose
 
 The key ring has the keys of `QUINTET_CLUSTER_KEY_FILE`. The first one seals, all open, the one that opened
 last first. To change keys: add the new one as the last line on every node, then make it the first, then
-remove the old one; each time `renew` is called with it. Nonces are random, so one key seals 2^32 values safely
+remove the old one; `renew` is called each time. Nonces are random, so one key seals 2^32 values safely
 (NIST SP 800-38D 8.3); that is 4,000 a second for 12 days. So a value is not sealed with the key of the file
 but with one derived from it for its purpose and the hour at which it was sealed, which stands before the
 nonce.
