@@ -105,6 +105,8 @@ def test_no_bytes_are_a_session_by_chance(data: bytes) -> None:
         b"[1,2,3,4,5]",
         b"[0,1,2,3,4,5]",
         b'[0,"u","n","l",1,0,0,NaN]',
+        b'[0,"u","n","l",' + b"9" * 400 + b",0,0,0]",
+        b'[0,"u","n","l",1,0,0,' + b"9" * 400 + b"]",
         b"1e999",
         b'"\\ud800"',
         b"\xff\xfe",
