@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -304,7 +305,7 @@ def lines(call: Callable[[], None]) -> int:
     """How many lines of Python run in a call."""
     count = 0
 
-    def trace(_frame: FrameType, event: str, _arg: object) -> object:
+    def trace(_frame: FrameType, event: str, _arg: object) -> Any:
         nonlocal count
         count += event == "line"
         return trace
