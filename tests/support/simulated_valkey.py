@@ -287,12 +287,6 @@ def _in_turn(store: SimulatedStore, first: str, second: str) -> tuple[str, str]:
     return (second, first) if store.now // scripts.NAMES_PERIOD % 2 else (first, second)
 
 
-def _note_name(store: SimulatedStore, keys: list[str], name: bytes, digest: bytes, seconds: bytes) -> None:
-    current, earlier = _in_turn(store, *keys)
-    _put(store, current, name, digest, seconds)
-    _take_out(store, earlier, name)
-
-
 # The scripts
 
 
@@ -368,7 +362,7 @@ def _register(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Repl
             changes.append(_item(b"R", session, b""))
         _publish(store, key, user, before, changes, lasting)
     _put(store, keys[1], me, digest, lasting)
-    _note_name(store, keys[2:], field_, digest, names_lasting)
+    _put(store, _in_turn(store, *keys[2:])[0], field_, digest, names_lasting)
     return [b"OK", ended, user.shown(store)]
 
 
@@ -443,7 +437,9 @@ def _touch(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
         session, field_, digest = rest[3 * at : 3 * at + 3]
         store.last(key, lasting)
         store.last(index, lasting)
-        _note_name(store, names, field_, digest, names_lasting)
+        current, earlier = _in_turn(store, *names)
+        _put(store, current, field_, digest, names_lasting)
+        _take_out(store, earlier, field_)
         if session not in _load(store, key).sessions:
             missing.append(at + 1)
     return missing

@@ -94,10 +94,13 @@ local function items(user)
   end
   return table.concat(all)
 end
-local function shown(user)
-  return text(user.seq) .. ' ' .. text(clock() / 1000 - 0.5) .. '\\n' .. items(user)
+local function stored(user)
+  user.items = items(user)
+  return text(user.seq) .. '\\n' .. user.items
 end
-local function stored(user) return text(user.seq) .. '\\n' .. items(user) end
+local function shown(user)
+  return text(user.seq) .. ' ' .. text(clock() / 1000 - 0.5) .. '\\n' .. (user.items or items(user))
+end
 local function advance(user)
   local before = user.seq
   user.seq = before == 0 and clock() or before + 1
@@ -108,20 +111,13 @@ local function publish(key, user, before, changes, seconds)
   redis.call('PUBLISH', key, text(before) .. ' ' .. text(user.seq) .. '\\n' .. table.concat(changes))
 end
 local function put(key, field, value, seconds)
-  local kind = redis.call('TYPE', key).ok
-  if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', key) end
-  redis.call('HSET', key, field, value)
+  if type(redis.pcall('HSET', key, field, value)) == 'table' then
+    redis.call('DEL', key)
+    redis.call('HSET', key, field, value)
+  end
   redis.call('EXPIRE', key, seconds)
 end
-local function in_turn(first, second)
-  if math.floor(clock() / PERIOD) % 2 == 0 then return first, second end
-  return second, first
-end
-local function note_name(first, second, field, digest, seconds)
-  local current, earlier = in_turn(first, second)
-  put(current, field, digest, seconds)
-  redis.pcall('HDEL', earlier, field)
-end
+local function turn() return math.floor(clock() / PERIOD) % 2 end
 """.replace("PERIOD", str(NAMES_PERIOD))
 
 
@@ -214,7 +210,7 @@ else
   publish(key, user, before, changes, lasting)
 end
 put(KEYS[2], me, digest, lasting)
-note_name(KEYS[3], KEYS[4], field, digest, names_lasting)
+put(KEYS[3 + turn()], field, digest, names_lasting)
 return {'OK', ended, shown(user)}
 """,
 )
@@ -309,12 +305,13 @@ return shown(user)
 TOUCH: Final = _script(
     "touch",
     """
-local missing = {}
+local missing, now = {}, turn()
 for i = 1, #KEYS, 4 do
   local nth = (i - 1) / 4
   redis.call('EXPIRE', KEYS[i], ARGV[1])
   redis.call('EXPIRE', KEYS[i + 1], ARGV[1])
-  note_name(KEYS[i + 2], KEYS[i + 3], ARGV[4 + 3 * nth], ARGV[5 + 3 * nth], ARGV[2])
+  put(KEYS[i + 2 + now], ARGV[4 + 3 * nth], ARGV[5 + 3 * nth], ARGV[2])
+  redis.pcall('HDEL', KEYS[i + 3 - now], ARGV[4 + 3 * nth])
   if not load(KEYS[i]).values[ARGV[3 + 3 * nth]] then missing[#missing + 1] = nth + 1 end
 end
 return missing
@@ -340,7 +337,8 @@ return all
 NAMED: Final = _script(
     "named",
     """
-for _, key in ipairs({in_turn(KEYS[1], KEYS[2])}) do
+local now = turn()
+for _, key in ipairs({KEYS[1 + now], KEYS[2 - now]}) do
   local digest = redis.pcall('HGET', key, ARGV[1])
   if type(digest) == 'string' then return digest end
 end
