@@ -86,7 +86,7 @@ async def test_answers_that_come_later_are_imitated_by_those_that_come_early(
 async def test_before_anybody_has_signed_in_all_refusals_take_the_same_time(
     pace: ConstantTimeRefusal, clock: Clock
 ) -> None:
-    """The second attempt too: no sample that a name itself has left tells whether it is somebody's."""
+    """The second attempt too: no sample that a name itself has left tells whether it is a user's."""
     waited = [await refused(pace, clock, seconds) for seconds in (0.1, FAST, 0.1, FAST)]
     assert waited == [pytest.approx(FIRST_REFUSALS)] * 4
 

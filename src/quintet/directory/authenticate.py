@@ -193,7 +193,7 @@ async def _sign_in(
     except AmbiguousNameError:
         server, found, reason = None, None, "several people have this name"
     if found is None or server is None:
-        await bind_nobody(snapshot.servers[0], password)
+        await bind_unknown(snapshot.servers[0], password)
         await refusals.refused(began)
         raise AuthenticationError(reason=reason)
     allow = snapshot.directory.allow_expired_passwords
@@ -242,7 +242,7 @@ async def _bind_and_read_back(
     settings = server.settings
     ways = proofs(server, name, found.dn)
     if not ways or not is_below(identity(found.dn), (server.person_base_key,)):
-        await bind_nobody(server, password)
+        await bind_unknown(server, password)
         return _suspicious(server, "the entry found is not below the base")
 
     async def read(connection: Connection, tree: bytes) -> Entry | None:
@@ -289,16 +289,16 @@ def _suspicious(server: Server, what: str) -> str:
     return what
 
 
-async def bind_nobody(server: Server, password: str) -> None:
+async def bind_unknown(server: Server, password: str) -> None:
     """A bind that is refused without a failure counted for any account: the entry does not exist."""
     base = server.settings.person_base
-    nobody = DN(((("cn", f"nobody-{secrets.token_hex(12)}"),), *base.rdns))
+    unknown = DN(((("cn", f"unknown-{secrets.token_hex(12)}"),), *base.rdns))
     try:
-        await server.pools[Service.AUTHENTICATE].bind(str(nobody), password)
+        await server.pools[Service.AUTHENTICATE].bind(str(unknown), password)
     except LdapError as error:
         if not (isinstance(error, ResultError) and error.result_code in _NO):
             raise answered_badly(error, server, Service.AUTHENTICATE) from error
-        tell_bind(server.label, str(nobody), error)
+        tell_bind(server.label, str(unknown), error)
 
 
 async def _ask_the_rest(snapshot: Snapshot, server: Server, name: str) -> None:
