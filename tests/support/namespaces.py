@@ -42,35 +42,13 @@ class Link:
 class NetworkNamespace:
     """`inside` begins the command line of what runs there."""
 
-    pid: int
-
-    @property
-    def inside(self) -> tuple[str, ...]:
-        return ("nsenter", f"--net=/proc/{self.pid}/ns/net", "--")
-
-    def link(self) -> Link:
-        """A new link to it. Raises ServerError."""
-        name = f"quintet{secrets.token_hex(3)}"
-        link = Link(name, *_free_addresses())
-        mac = f"02:{secrets.token_bytes(5).hex(':')}"
-        peer = ("peer", "name", name, "netns", str(self.pid))
-        _ip("link", "add", name, "address", mac, "type", "veth", *peer)
-        _ip("address", "add", f"{link.here}/30", "dev", name)
-        _ip("link", "set", name, "up")
-        self.ip("address", "add", f"{link.there}/30", "dev", name)
-        self.ip("link", "set", name, "up")
-        # Else the kernel reports an unreachable host when it gets no answer to ARP for three seconds.
-        self.ip("neighbour", "replace", link.here, "lladdr", mac, "nud", "permanent", "dev", name)
-        return link
-
-    def ip(self, *command: str) -> None:
-        """Run `ip` there. Raises ServerError."""
-        run([*self.inside, program("ip"), *command])
+    inside: tuple[str, ...]
+    links: tuple[Link, ...]
 
 
 @contextmanager
-def network_namespace() -> Iterator[NetworkNamespace]:
-    """Raises ServerError, with the system's own words, where it cannot be made."""
+def network_namespace(links: int) -> Iterator[NetworkNamespace]:
+    """A namespace with so many links. Raises ServerError or OSError where there can be none."""
     with TemporaryDirectory(prefix="quintet-namespace-") as folder:
         holder = ServerProcess(Path(folder) / "holder.log")
         holder.start(
@@ -79,15 +57,30 @@ def network_namespace() -> Iterator[NetworkNamespace]:
             within=10,
         )
         try:
-            made = NetworkNamespace(holder.pid)
-            made.ip("link", "set", "lo", "up")
-            yield made
+            inside = ("nsenter", f"--net=/proc/{holder.pid}/ns/net", "--")
+            _ip("link", "set", "lo", "up", inside=inside)
+            yield NetworkNamespace(inside, tuple([_link(holder.pid, inside) for _ in range(links)]))
         finally:
             holder.kill()
 
 
-def _ip(*command: str) -> None:
-    run([program("ip"), *command])
+def _link(pid: int, inside: tuple[str, ...]) -> Link:
+    name = f"quintet{secrets.token_hex(3)}"
+    link = Link(name, *_free_addresses())
+    mac = f"02:{secrets.token_bytes(5).hex(':')}"
+    peer = ("peer", "name", name, "netns", str(pid))
+    _ip("link", "add", name, "address", mac, "type", "veth", *peer)
+    _ip("address", "add", f"{link.here}/30", "dev", name)
+    _ip("link", "set", name, "up")
+    _ip("address", "add", f"{link.there}/30", "dev", name, inside=inside)
+    _ip("link", "set", name, "up", inside=inside)
+    # Else the kernel there reports an unreachable host when it gets no answer to ARP for three seconds.
+    _ip("neighbour", "replace", link.here, "lladdr", mac, "nud", "permanent", "dev", name, inside=inside)
+    return link
+
+
+def _ip(*command: str, inside: tuple[str, ...] = ()) -> None:
+    run([*inside, program("ip"), *command])
 
 
 def _free_addresses() -> tuple[str, str]:

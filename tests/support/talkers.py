@@ -46,6 +46,8 @@ from support.waiting import pause
 
 _PAUSE: Final = 0.02
 _LOOK: Final = 0.2
+_AT_ONCE: Final = 20
+"""One of so many users does something before the next pause."""
 _STATUSES: Final = (StatusCode.ACTIVE, StatusCode.AWAY, StatusCode.DO_NOT_DISTURB)
 
 
@@ -74,7 +76,7 @@ class Talker:
     live: LiveClient | None = None
     shown: dict[str, int | None] = field(default_factory=dict)
     went_offline: list[str] = field(default_factory=list)
-    """Who was shown as online and then as offline, during one session."""
+    """Who was shown as offline, at first or after being online."""
     sent: int = 0
     """Lines in the conversation that is open to the peer."""
     received: int = 0
@@ -205,9 +207,8 @@ class Talker:
                 self._show(entry)
 
     def _show(self, entry: PresenceEntry) -> None:
-        before = self.shown.get(entry.id.user)
         self.shown[entry.id.user] = None if entry.status is None else int(entry.status.status)
-        if entry.status is None and before is not None:
+        if entry.status is None:
             self.went_offline.append(entry.id.user)
 
     def _hear(self, message: ChannelSend) -> None:
@@ -295,13 +296,13 @@ class Talkers:
 
     async def _work(self, stop: asyncio.Event, statuses: bool) -> None:
         while not stop.is_set():
-            each = self.chance.choice(self.all)
-            if each.is_online:
-                if statuses and self.chance.random() < 0.3:
-                    each.change_status(self.chance.choice(_STATUSES))
-                elif each.peer is not None:
-                    each.say()
-                await each.flush()
+            for each in self.chance.choices(self.all, k=-(-len(self.all) // _AT_ONCE)):
+                if each.is_online:
+                    if statuses and self.chance.random() < 0.3:
+                        each.change_status(self.chance.choice(_STATUSES))
+                    elif each.peer is not None:
+                        each.say()
+                    await each.flush()
             if self.rooms.all and (person := self.rooms.act()) is not None:
                 await person.flush()
             await pause(_PAUSE, stop)

@@ -25,7 +25,7 @@ from support.faults import (
     assert_ended,
     assert_stayed,
     assert_whole,
-    note,
+    figures_of,
     signed_in,
     victim_and_others,
 )
@@ -95,6 +95,7 @@ async def talkers(community: Community, request: pytest.FixtureRequest) -> Async
 
 
 @pytest.mark.parametrize("round_", ROUNDS)
+@figures_of("kill -9 of a node")
 async def test_after_a_node_was_killed_and_started_again(
     community: Community, talkers: Talkers, round_: int
 ) -> None:
@@ -112,10 +113,10 @@ async def test_after_a_node_was_killed_and_started_again(
     await asyncio.to_thread(community.start, victim)
     await talkers.sign_in(talkers.at(victim))
     await assert_whole(talkers, *NODES)
-    note("kill -9 of a node", talkers)
 
 
 @pytest.mark.parametrize("round_", ROUNDS)
+@figures_of("SIGSTOP of a node")
 async def test_while_a_node_stands_still_and_after_it_goes_on(
     community: Community, talkers: Talkers, round_: int
 ) -> None:
@@ -131,13 +132,13 @@ async def test_while_a_node_stands_still_and_after_it_goes_on(
     async with talkers.load():
         await pause(2)
     await assert_whole(talkers, *NODES)
-    note("SIGSTOP of a node", talkers)
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["with its data", "without its data"])
+@pytest.mark.parametrize("kept", ["with", "without"])
 @pytest.mark.parametrize("round_", ROUNDS)
+@figures_of("Valkey away, back {kept} its data")
 async def test_while_valkey_is_away_and_after_it_is_back(
-    community: Community, talkers: Talkers, kept: bool, round_: int
+    community: Community, talkers: Talkers, kept: str, round_: int
 ) -> None:
     apart = [(node,) for node in NODES]
     async with talkers.load():
@@ -148,17 +149,17 @@ async def test_while_valkey_is_away_and_after_it_is_back(
     try:
         await assert_apart(talkers, *apart)
         assert_stayed(stay)
-        if not kept:
+        if kept == "without":
             shutil.rmtree(community.redis.folder / "appendonlydir")
     finally:
         await asyncio.to_thread(community.redis.start)
     async with talkers.load():
         await pause(2)
     await assert_whole(talkers, *NODES)
-    note(f"Valkey away for {AWAY:g} s, back {'with' if kept else 'without'} its data", talkers)
 
 
 @pytest.mark.parametrize("round_", ROUNDS)
+@figures_of("stalled connection between a node and Valkey")
 async def test_while_a_node_is_cut_off_from_valkey_and_after(
     community: Community, talkers: Talkers, round_: int
 ) -> None:
@@ -175,9 +176,9 @@ async def test_while_a_node_is_cut_off_from_valkey_and_after(
     async with talkers.load():
         await pause(2)
     await assert_whole(talkers, *NODES)
-    note("stalled connection from a node to Valkey", talkers)
 
 
+@figures_of("rolling restart of three nodes")
 async def test_a_rolling_restart_loses_no_line_and_shows_no_user_as_offline(
     community: Community, talkers: Talkers
 ) -> None:
@@ -200,19 +201,21 @@ async def test_a_rolling_restart_loses_no_line_and_shows_no_user_as_offline(
         assert_stayed(stay)
         await asyncio.to_thread(community.start, leaving)
     assert [each.went_offline for each in talkers.all] == [[]] * len(talkers.all)
-    note("rolling restart of three nodes", talkers)
 
 
+@figures_of("drain --share 50% of a node")
 async def test_users_of_whom_a_share_is_let_go_are_shown_all_the_time(
     community: Community, talkers: Talkers
 ) -> None:
     there = len(talkers.at("n0"))
+    let_go = -(-there // 2)
     async with talkers.load(statuses=False), talkers.coming_back("n1", "n2"):
         folder = community.nodes.folder("n0")
         ran = await asyncio.to_thread(run_program, "--config", folder, "drain", "--share", "50%")
-        assert ran.err == f"Closing {-(-there // 2)} of {there} sessions.\n"
-        await pause(3)
+        assert ran.err == f"Closing {let_go} of {there} sessions.\n"
+        async with asyncio.timeout(60):
+            while sum(each.reconnects for each in talkers.all) < let_go:
+                await pause(0.1)
     await assert_whole(talkers, *NODES)
-    assert sum(each.reconnects for each in talkers.all) == -(-there // 2)
+    assert sum(each.reconnects for each in talkers.all) == let_go
     assert [each.went_offline for each in talkers.all] == [[]] * len(talkers.all)
-    note("drain --share 50% of a node", talkers)

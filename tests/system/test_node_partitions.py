@@ -22,13 +22,12 @@ from support.faults import (
     assert_ended,
     assert_stayed,
     assert_whole,
-    note,
+    figures_of,
     signed_in,
 )
-from support.namespaces import Link, network_namespace
+from support.namespaces import Link, NetworkNamespace
 from support.postgres import Postgres
 from support.redis_server import PASSWORD, RedisServer
-from support.server_process import ServerError
 from support.slapd import Slapd
 from support.talkers import Talkers, ldif
 from support.waiting import pause
@@ -36,6 +35,7 @@ from support.waiting import pause
 pytestmark = [pytest.mark.real, pytest.mark.serial]
 
 VICTIM, *OTHERS = NODES
+LENGTHS = {"until it is noticed": 0.0, f"{AWAY:g} s longer": AWAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,9 @@ class Community:
 
 
 @pytest.fixture(scope="module")
-def community(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Community]:
+def community(tmp_path_factory: pytest.TempPathFactory, namespace: NetworkNamespace) -> Iterator[Community]:
+    to_valkey, to_others = namespace.links
     with ExitStack() as stack:
-        try:
-            namespace = stack.enter_context(network_namespace())
-            to_valkey, to_others = namespace.link(), namespace.link()
-        except (ServerError, OSError) as error:
-            pytest.skip(f"no network namespace with links: {error}")
         authority = certs.authority()
         certificate = certs.leaf(authority, to_others.here)
         slapd = stack.enter_context(
@@ -75,10 +71,11 @@ async def talkers(community: Community, request: pytest.FixtureRequest) -> Async
         yield found
 
 
-@pytest.mark.parametrize("seconds", [0.0, AWAY], ids=["until it is seen", "for long"])
+@pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("round_", ROUNDS)
+@figures_of("partition between a node and Valkey, {length}")
 async def test_while_a_node_is_cut_off_from_valkey_and_after(
-    community: Community, talkers: Talkers, seconds: float, round_: int
+    community: Community, talkers: Talkers, length: str, round_: int
 ) -> None:
     async with talkers.load() as at_rest:
         await pause(random.uniform(1, 4))
@@ -86,19 +83,17 @@ async def test_while_a_node_is_cut_off_from_valkey_and_after(
         stay = talkers.rooms.seats(OTHERS, OTHERS) + talkers.rooms.seats([VICTIM], [VICTIM])
         with community.to_valkey.cut():
             await assert_ended(talkers, over)
-            await pause(seconds)
+            await pause(LENGTHS[length])
             await at_rest()
             await assert_apart(talkers, OTHERS, [VICTIM])
             assert_stayed(stay)
     async with talkers.load():
         await pause(2)
     await assert_whole(talkers, *NODES)
-    note(
-        f"partition between a node and Valkey, {f'{seconds:g} s' if seconds else 'until it is seen'}", talkers
-    )
 
 
 @pytest.mark.parametrize("round_", ROUNDS)
+@figures_of("partition between a node and all others")
 async def test_while_a_node_is_cut_off_from_everything_and_after(
     community: Community, talkers: Talkers, round_: int
 ) -> None:
@@ -113,10 +108,10 @@ async def test_while_a_node_is_cut_off_from_everything_and_after(
     async with talkers.load():
         await pause(2)
     await assert_whole(talkers, *NODES)
-    note("partition between a node and everything", talkers)
 
 
 @pytest.mark.parametrize("round_", ROUNDS)
+@figures_of("partition between a node and Valkey, at most 3 s")
 async def test_a_cut_that_is_shorter_than_a_lease_is_not_seen(
     community: Community, talkers: Talkers, round_: int
 ) -> None:
@@ -129,4 +124,3 @@ async def test_a_cut_that_is_shorter_than_a_lease_is_not_seen(
     await assert_whole(talkers, *NODES)
     assert_stayed(stay)
     assert [each.went_offline for each in talkers.all] == [[]] * len(talkers.all)
-    note("partition between a node and Valkey, at most 3 s", talkers)
