@@ -21,7 +21,7 @@ def free_port() -> int:
 
 
 class Serving:
-    """`quintet serve`, with these options and variables. Whoever starts it calls `end`.
+    """`quintet serve`, with these options and variables. The caller calls `end`.
 
     `inside` begins the command line, for a server that runs in a namespace.
     """
