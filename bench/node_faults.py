@@ -33,7 +33,7 @@ _SECONDS_AWAY = 30
 
 
 def main() -> int:
-    """The exit code: 1 when a round failed."""
+    """The exit code: 1 when a round failed; nothing is written then."""
     options = _options()
     result = environment(("quintet", "redis"))
     begun = time.monotonic()
@@ -43,18 +43,22 @@ def main() -> int:
         failed = _run(together, options.rounds, options.pairs, folder)
         if _MANY in options.only:
             failed |= _run([_MANY], options.rounds, options.many, folder)
-        rows = [json.loads(line) for line in (folder / "figures").read_text().splitlines()]
+        figures = folder / "figures"
+        figures.touch()
+        rows = [json.loads(line) for line in figures.read_text().splitlines()]
     result |= {
         "minutes": (time.monotonic() - begun) / 60,
         "seconds_away": _SECONDS_AWAY,
         "faults": summary(rows),
     }
     print(section(result))
+    if failed:  # a round that could not even begin is not among the figures
+        return 1
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     if options.readme:
         _PAGE.write_text(fill(_PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
-    return int(failed)
+    return 0
 
 
 def _run(groups: Sequence[str], rounds: int, pairs: int, folder: Path) -> bool:
@@ -93,7 +97,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=_GROUPS, default=list(_GROUPS), help="the groups that are run (all)"
     )
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--json", type=Path, help="write the figures of a run that held to this file")
     parser.add_argument("--readme", action="store_true", help=f"show them in {_PAGE.relative_to(ROOT)}")
     return parser.parse_args()
 
