@@ -112,7 +112,7 @@ class ServiceDocument(Document):
             latency=line.rate.latency,
             failed=line.rate.errors,
             in_flight=line.in_flight,
-            reconnects=line.reconnects,
+            reconnects=line.rate.reconnects,
             errors=list(line.errors),
             causes=list(line.causes),
             notes=list(line.notes),

@@ -95,7 +95,7 @@ def _connections(lines: Iterable[Line], known: Placeholders) -> Iterator[str]:
             f"{line.rate.operations:.1f} operations/s",
             latency,
             f"{line.rate.errors} errors",
-            f"{line.reconnects} reconnects",
+            f"{line.rate.reconnects} reconnects",
             *line.causes,
         )
         place = f"{known.server(line.server)} ({', '.join(map(known.address, line.addresses))})"
