@@ -15,7 +15,7 @@ from quintet.directory.events import ConnectionEvent
 from quintet.embedded import sample
 from quintet.ldap import OperationEnded
 from quintet.web import connections_page
-from quintet.web.activity import WINDOW, Activity
+from quintet.web.activity import RECENT, WINDOW, Activity
 from support import small
 from support.folder import LEVELS, settings_folder
 from support.serving import free_port, serve
@@ -206,10 +206,14 @@ async def test_rates_are_those_of_the_last_seconds() -> None:
     now += 1
     found = activity.rate(Service.BROWSE, "one")
     assert (found.operations, found.latency, found.errors) == (4 / WINDOW, 0.25, 1)
+    assert found.recent[-2:] == (0, 4)
     assert activity.rate(Service.BROWSE, "two").operations == 0.0
     now += WINDOW
     found = activity.rate(Service.BROWSE, "one")
     assert (found.operations, found.latency, found.errors) == (0.0, None, 1)
+    assert found.recent[-WINDOW - 1 :] == (4, *[0] * WINDOW)
+    now += RECENT
+    assert set(activity.rate(Service.BROWSE, "one").recent) == {0}
 
 
 class _Streamed:
