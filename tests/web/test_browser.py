@@ -52,6 +52,26 @@ def test_results_come_as_one_types_and_lead_to_a_card_with_a_photo(page: Page) -
     assert photo.evaluate("async image => { await image.decode(); return image.naturalWidth > 0 }")
 
 
+def test_results_are_asked_for_150_ms_after_the_last_key_from_2_characters_on(
+    chromium: Browser, url: str, state: BrowserContext
+) -> None:
+    context = chromium.new_context(base_url=url, storage_state=state.storage_state())
+    page = context.new_page()
+    page.clock.install(time=0)
+    page.goto("/")
+    page.clock.pause_at(3600)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.partition("?q=")[2]))
+    for key, passes in (("C", 1000), ("h", 149), ("e", 149)):
+        page.get_by_role("searchbox").press(key)
+        page.clock.run_for(passes)
+    assert [each for each in asked if each] == []
+    with page.expect_response(re.compile(r"/results\?q=Che$")):
+        page.clock.run_for(1)
+    assert [each for each in asked if each] == ["Che"]
+    context.close()
+
+
 def test_an_older_answer_does_not_replace_a_newer_one(page: Page) -> None:
     """The first answer is held back until the second is shown."""
     page.goto("/")

@@ -87,6 +87,21 @@ async def shown(browser: httpx.AsyncClient, path: str) -> Document:
     return Document(answer)
 
 
+async def test_a_search_asks_the_directory_as_little_for_many_matches_as_for_none(web: Web) -> None:
+    """At each key that is typed: one search for people and one for groups, whatever they find."""
+
+    def asked() -> int:
+        return sum(row.operations for row in web.site.directory.status())
+
+    async with web.signed_in("jgross") as browser:
+        for query, few in (("zq", 0), ("jo", 5), ("a", 50)):
+            await web.site.directory.connect_all()
+            before = asked()
+            page = await browser.get("/results", params={"q": query})
+            assert asked() - before == 2, query
+            assert page.text.count("<li>") >= few
+
+
 async def test_a_search_leads_to_a_card_with_photo_links_and_groups(browser: httpx.AsyncClient) -> None:
     results = await shown(browser, "/?q=%231+Help+Desk")
     assert results.fields["q"] == "#1 Help Desk"
