@@ -59,7 +59,7 @@ from quintet.web.security import (
     may_sign_in_here,
     set_session_cookies,
 )
-from quintet.web.sessions import SessionsUnavailableError, WebSession
+from quintet.web.sessions import IDLE, SessionsUnavailableError, WebSession
 from quintet.web.site import PICTURES, Site
 
 _PAGE_SIZE = 100
@@ -160,6 +160,13 @@ class _Pages:
                 return self._message(
                     session, 403, "Browsing is off", "The administrator turned browsing off."
                 )
+            except SessionsUnavailableError:
+                return self._message(
+                    session,
+                    503,
+                    "Sessions can’t be looked up",
+                    "Try again in a minute. If this stays, tell your administrator.",
+                )
             except DirectoryError:
                 return self._message(
                     session,
@@ -211,6 +218,12 @@ class _Pages:
         return answer
 
     async def sign_out(self, request: Request) -> Response:
+        try:
+            return await self._signed_out(request)
+        except SessionsUnavailableError:
+            return self._forgotten(request)
+
+    async def _signed_out(self, request: Request) -> Response:
         web = self._site.web
         session = await current_session(self._site, request)
         if session is not None:
@@ -222,6 +235,26 @@ class _Pages:
                 await self._site.sessions.end_all_of(session.person)
             await self._site.sessions.end(session)
         answer = RedirectResponse("/sign-in", 303)
+        set_session_cookies(answer.headers, "", web, secure=client_of(request, web).secure)
+        return answer
+
+    def _forgotten(self, request: Request) -> Response:
+        """The browser forgets a session that can't be ended at the moment, nor its token be compared.
+
+        So the origin alone says that the request is from a page of ours.
+        """
+        web = self._site.web
+        if not is_same_origin(request, web):
+            return self._message(None, 403, "Not signed out", "Use the button of a page.")
+        answer = self._message(
+            None,
+            503,
+            "Signed out in this browser only",
+            "This browser has forgotten your session. The server can’t end it at the moment; it ends by"
+            f" itself {IDLE / 60:g} minutes after its last request. Your sessions in other browsers go on. To"
+            " end all of them, sign in again in a few minutes and choose “End all sessions”.",
+        )
+        answer.headers["retry-after"] = "5"
         set_session_cookies(answer.headers, "", web, secure=client_of(request, web).secure)
         return answer
 
