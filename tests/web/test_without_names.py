@@ -125,8 +125,8 @@ trials = st.builds(
             st.just("mail"),
             st.sampled_from(Service),
             st.none(),
-            several(secret),
-            several(secret),
+            secret,
+            secret,
         )
     ),
     several(

@@ -277,8 +277,8 @@ class ValueDocument(Document):
     attribute: str
     service: str
     over: str | None
-    servers: list[str]
-    filters: list[str]
+    server: str
+    filter: str
 
     @classmethod
     def of(cls, value: ShownValue) -> "ValueDocument":
@@ -288,8 +288,8 @@ class ValueDocument(Document):
             attribute=value.attribute,
             service=value.service.value,
             over=value.over and value.over.value,
-            servers=list(value.servers),
-            filters=list(value.filters),
+            server=value.server,
+            filter=value.filter,
         )
 
 
