@@ -21,7 +21,7 @@ def free_port() -> int:
 
 
 class Serving:
-    """`quintet serve`, with these options and variables. Whoever starts it calls `end`."""
+    """`quintet serve`, with these options and variables. The caller calls `end`."""
 
     def __init__(self, folder: Path, *options: str, **environ: str) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="quintet-serve-")

@@ -22,7 +22,7 @@ from quintet.cluster.records import (
 )
 from quintet.cluster.valkey import CallFailure, Reply
 from quintet.sametime.sharing import (
-    NOBODY,
+    ALLOW_NONE,
     LocalNode,
     Node,
     PrivacyRules,
@@ -436,7 +436,7 @@ class Views:
             self.own.hide(view)
         else:  # it may be stricter than the one before
             view.privacy = None
-            self._deliver(self._presence.set_privacy(view.user_id, NOBODY))
+            self._deliver(self._presence.set_privacy(view.user_id, ALLOW_NONE))
 
     def enforce(self, view: UserView, privacy: VersionedPrivacy) -> bool:
         """A list is in force, if it is not older than the one that is known. Whether it is another one."""
@@ -485,7 +485,7 @@ class Views:
             self._peers.setdefault(parts.node, {})[session] = view
         view.foreign[session] = _Foreign(parts.node, value, until)
         view.user_id = view.user_id or shared.record.login.user_id
-        rules = PrivacyRules.of(view.privacy.privacy) if view.privacy else None if view.local else NOBODY
+        rules = PrivacyRules.of(view.privacy.privacy) if view.privacy else None if view.local else ALLOW_NONE
         self._deliver(self._presence.show(shared, rules))
 
     def _leave(self, view: UserView, session: str) -> None:

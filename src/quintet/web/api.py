@@ -25,6 +25,7 @@ from quintet.web.accounts import (
     find_group,
     find_person,
     ident_of,
+    may_ask,
     sign_in,
 )
 from quintet.web.admin_api import add_administration
@@ -42,7 +43,14 @@ from quintet.web.documents import (
     SessionDocument,
     SignInDocument,
 )
-from quintet.web.problem import MEDIA_TYPE, ProblemError, problem, problem_of, sessions_unavailable
+from quintet.web.problem import (
+    MEDIA_TYPE,
+    ProblemError,
+    problem,
+    problem_of,
+    sessions_unavailable,
+    too_many_requests,
+)
 from quintet.web.security import client_of, is_same_origin, may_sign_in_here, set_session_cookies
 from quintet.web.sessions import SessionsUnavailableError, WebSession
 from quintet.web.site import Site
@@ -89,15 +97,15 @@ def make_api(site: Site) -> ASGIApp:
     )
     _add_handlers(api)
 
-    def within_limits(caller: str) -> None:
-        if not site.limits.may_ask(caller):
-            raise ProblemError(problem(429, code="too-many-requests", headers={"retry-after": "60"}))
+    def demand_limits(*, kept: bool) -> None:
+        if not kept:
+            raise ProblemError(too_many_requests())
 
     async def signed_in(request: Request) -> WebSession:
         session = await current_session(site, request)
         if session is None:
             raise ProblemError(problem(401, code="not-signed-in"))
-        within_limits(session.key)
+        demand_limits(kept=may_ask(site, request, session))
         return session
 
     async def program(request: Request) -> BearerToken | None:
@@ -110,7 +118,8 @@ def make_api(site: Site) -> ASGIApp:
             raise ProblemError(
                 problem(403, "tokens are accepted over HTTPS only", code="unencrypted-connection")
             )
-        within_limits(f"bearer {network_of(client.address)}")
+        network = network_of(client.address)
+        demand_limits(kept=site.limits.network_may_ask(network))
         try:
             token = await site.tokens.find(text)
         except StorageError:
@@ -119,6 +128,7 @@ def make_api(site: Site) -> ASGIApp:
         if token is None:
             headers = {"www-authenticate": 'Bearer error="invalid_token"'}
             raise ProblemError(problem(401, code="invalid-token", headers=headers))
+        demand_limits(kept=site.limits.account_may_ask(f"token {token.id}", network))
         return token
 
     async def reader(request: Request) -> WebSession | None:
