@@ -1,7 +1,6 @@
 """The administrators' part of the API: it shows what is true, does what it says, and refuses others."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,11 @@ from quintet.web.serving import Tokens
 from support.folder import LEVELS
 from support.slapd import Slapd
 from support.web_admin import ADMIN, admin_folder, signed_in_admin
-from support.web_site import URL, Web, web_for
+from support.web_site import HERE, Web, web_for
 
 pytestmark = pytest.mark.real
 
 API = "/api/v1"
-HERE = {"origin": URL}
 PASSWORD = sample.password_of("jgross")
 TRY = {"name": "jgross", "password": PASSWORD}
 CHANGES = (
@@ -45,15 +43,8 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 
 @pytest.fixture
-async def web(tmp_path: Path, slapd: Slapd) -> AsyncIterator[Web]:
-    async with web_for(admin_folder(tmp_path / "s", slapd, "all")) as web:
-        yield web
-
-
-@pytest.fixture
-async def admin(web: Web) -> AsyncIterator[httpx.AsyncClient]:
-    async with signed_in_admin(web) as client:
-        yield client
+def folder(tmp_path: Path, slapd: Slapd) -> Path:
+    return admin_folder(tmp_path / "s", slapd, "all")
 
 
 async def read(client: httpx.AsyncClient, path: str) -> Any:

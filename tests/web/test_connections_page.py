@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,32 +22,14 @@ from support.serving import free_port, serve
 from support.slapd import Slapd
 from support.waiting import wait_until
 from support.web_admin import ADMIN, admin_folder, signed_in_admin
-from support.web_site import URL, Web, web_for
+from support.web_site import HERE, SCRIPT, Web, web_for
 
 pytestmark = pytest.mark.real
 
-HERE = {"origin": URL}
-SCRIPT = b"""
-dn: uid=script,ou=people,o=example
-objectClass: inetOrgPerson
-uid: script
-cn: <script>alert(1)</script>
-sn: " onmouseover="alert(1)
-mail: <img src=x onerror=alert(1)>@example.com
-userPassword: script-secret
-"""
-
 
 @pytest.fixture
-async def web(tmp_path: Path, slapd: Slapd) -> AsyncIterator[Web]:
-    async with web_for(admin_folder(tmp_path / "s", slapd, "all")) as web:
-        yield web
-
-
-@pytest.fixture
-async def admin(web: Web) -> AsyncIterator[httpx.AsyncClient]:
-    async with signed_in_admin(web) as client:
-        yield client
+def folder(tmp_path: Path, slapd: Slapd) -> Path:
+    return admin_folder(tmp_path / "s", slapd, "all")
 
 
 def token_of(page: httpx.Response) -> str:

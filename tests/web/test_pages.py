@@ -17,22 +17,9 @@ from quintet.web.pages import page_routes
 from support import small
 from support.folder import settings_folder
 from support.slapd import Slapd
-from support.web_site import URL, Web, post_sign_in, web_for
+from support.web_site import HERE, SCRIPT, Web, post_sign_in, web_for
 
 pytestmark = pytest.mark.real
-
-HERE = {"origin": URL}
-SCRIPT = b"""
-dn: uid=script,ou=people,o=example
-objectClass: inetOrgPerson
-uid: script
-cn: <script>alert(1)</script>
-sn: " onmouseover="alert(1)
-mail: script@example.com
-title: javascript:alert(1)
-telephoneNumber: +49 30 1234
-userPassword: script-secret
-"""
 
 
 class Document(HTMLParser):
