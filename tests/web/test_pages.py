@@ -13,7 +13,7 @@ from starlette.routing import Route
 from quintet.embedded import sample
 from quintet.web.accounts import handle_of
 from quintet.web.links import mail_link, telephone_link
-from quintet.web.pages import page_routes
+from quintet.web.pages import page_app
 from support import small
 from support.folder import settings_folder
 from support.slapd import Slapd
@@ -238,9 +238,19 @@ async def test_unknown_entries_are_pages_that_say_so(web: Web, browser: httpx.As
         assert (answer.status_code, "no such entry" in answer.text) == (404, True)
 
 
+async def test_a_path_that_there_is_not_is_a_page_for_browsers_and_a_problem_for_programs(web: Web) -> None:
+    for method, path, status in (("GET", "/nothing", 404), ("DELETE", "/sign-in", 405)):
+        page = await web.client.request(method, path, headers={"accept": "text/html,*/*;q=0.8", **HERE})
+        assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        assert "There is no such page" in page.text
+        answer = await web.client.request(method, path, headers=HERE)
+        assert (answer.status_code, answer.json()["status"]) == (status, status)
+        assert page.headers.get("allow") == answer.headers.get("allow")
+
+
 async def test_the_pages_can_be_switched_off(web: Web) -> None:
     """Every one of them, also for those who are signed in."""
-    routes = [each for each in page_routes(web.site) if isinstance(each, Route)]
+    routes = [each for each in page_app(web.site).routes if isinstance(each, Route)]
     paths = {
         each.path.replace("{handle}", "YQ")
         for each in routes

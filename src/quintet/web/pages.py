@@ -5,10 +5,13 @@ import hmac
 import secrets
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -46,7 +49,7 @@ from quintet.web.documents import (
 from quintet.web.links import mail_link, photo_path, telephone_link
 from quintet.web.live import presence_routes
 from quintet.web.presence import PresenceState, presence_now
-from quintet.web.problem import SOON, problem, retry_after
+from quintet.web.problem import SOON, problem, retry_after, sessions_unavailable
 from quintet.web.return_address import return_origin
 from quintet.web.security import (
     PAGE_POLICY,
@@ -75,6 +78,7 @@ _STATIC = {
     "connections.css": _STYLE,
     "connections.js": _SCRIPT,
     "search.js": _SCRIPT,
+    "show.js": _SCRIPT,
     "presence.js": _SCRIPT,
     "icon.svg": "image/svg+xml",
 }
@@ -83,9 +87,18 @@ _NONE = ResolutionDocument(matches=[], exact=False, complete=True, truncated=Fal
 Page = Callable[[Request, WebSession], Awaitable[Response]]
 
 
-def page_routes(site: Site) -> list[BaseRoute]:
-    """The routes of the pages."""
+def page_app(site: Site) -> Starlette:
+    """The pages. What they refuse is a page for browsers, and a problem document for others."""
     pages = _Pages(site)
+    app = Starlette(
+        routes=_routes(site, pages),
+        exception_handlers={HTTPException: pages.refused, SessionsUnavailableError: _unavailable},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _routes(site: Site, pages: "_Pages") -> list[BaseRoute]:
     routes: list[BaseRoute] = [
         Route("/", pages.guarded(pages.search)),
         Route("/results", pages.guarded(pages.results)),
@@ -144,7 +157,7 @@ class _Pages:
 
         async def endpoint(request: Request) -> Response:
             if of_people and not self._site.web.people_pages:
-                return problem(404)
+                raise HTTPException(404)
             try:
                 session = await current_session(self._site, request)
             except SessionsUnavailableError:
@@ -182,18 +195,28 @@ class _Pages:
 
         return endpoint
 
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """The answer to a path that there is not, or not with this method."""
+        assert isinstance(error, HTTPException)
+        if "text/html" not in request.headers.get("accept", ""):
+            return problem(error.status_code, headers=dict(error.headers or {}))
+        title = HTTPStatus(error.status_code).phrase.capitalize()
+        answer = self._message(None, error.status_code, title, "There is no such page.")
+        answer.headers.update(error.headers or {})
+        return answer
+
     # Signing in and out.
 
     async def sign_in_form(self, request: Request) -> Response:
         if not self._may_sign_in:
-            return problem(404)
+            raise HTTPException(404)
         return self._sign_in_page(request, 200, back=request.query_params.get("return", ""))
 
     async def sign_in(self, request: Request) -> Response:
         web = self._site.web
         client = client_of(request, web)
         if not self._may_sign_in:
-            return problem(404)
+            raise HTTPException(404)
         if not is_same_origin(request, web) or not may_sign_in_here(client, web):
             return self._sign_in_page(request, 403, message="The form was sent from another page. Try again.")
         form = await form_fields(request)
@@ -451,6 +474,10 @@ def _trail(dn: str, bases: Iterable[DN]) -> list[tuple[str, str]]:
         return []
     levels = [DN(rdns[nth:]) for nth in reversed(range(len(rdns)))]
     return [(str(each.rdn[0][1]), str(each)) for each in levels if any(each.is_under(base) for base in bases)]
+
+
+async def _unavailable(_: Request, __: Exception) -> Response:
+    return sessions_unavailable()
 
 
 def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:

@@ -162,7 +162,7 @@ def _groups(
     site: Site, found: SignInExplanation, verified: VerifiedPerson | None, untried: str
 ) -> Iterator[GroupVerdict]:
     believed = {identity(each.dn) for each in (verified and verified.groups) or ()}
-    shown = [*found.groups]
+    shown = sorted(found.groups, key=lambda each: (each.level, each.group.name.casefold()))
     known = {identity(each.group.dn) for each in shown}
     if verified:
         more = (each for each in verified.groups or () if identity(each.dn) not in known)
