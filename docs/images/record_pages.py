@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 PROGRAM = Path(sys.executable).with_name("quintet")
 READER = "jsmith"
 DESK, WIDE, PHONE = (960, 640), (1000, 900), (360, 640)
-TALL = (1000, 1090)
+DRAWING = (1000, 670)
 ASKED = ("/results?q=jo", "/browse", "/results?q=an", "/results?q=jones")
 LARGEST = 128 * 1024  # bytes of one picture
 
@@ -44,8 +44,8 @@ THERE = {
 class Shot:
     """A page: its path, the links to follow from there, and what has to be on the screen then.
 
-    `tries` is whom the form of the page tries. `level` is the protection level of the server. `busy`: searches
-    and cards are asked for meanwhile.
+    `tries` is whom the form of the page tries. `level` is the protection level of the server. `busy`:
+    searches and cards are asked for meanwhile.
     """
 
     path: str
@@ -66,7 +66,7 @@ SHOTS = {
     "browse": Shot("/browse", ("people", "Sales"), "Americas"),
     "search-phone": Shot("/?q=jo", shows="Joaquín", size=PHONE),
     "connections": Shot(
-        "/connections", shows="Protection: passwords", level="passwords", size=TALL, busy=True
+        "/connections#drawing", shows="Protection: passwords", level="passwords", size=DRAWING, busy=True
     ),
     "connections-phone": Shot(
         "/connections#drawing", shows="Protection: passwords", level="passwords", size=PHONE, busy=True
