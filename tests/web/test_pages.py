@@ -168,6 +168,26 @@ async def test_all_sessions_are_ended_by_one_button(web: Web, browser: httpx.Asy
         assert (await other.get("/")).status_code == 303
 
 
+async def test_one_of_ones_own_sessions_is_ended_and_no_other(web: Web, browser: httpx.AsyncClient) -> None:
+    person = await web.site.directory.resolve_login("helpdesk")
+    _, foreign = await web.site.sessions.begin("helpdesk", person, administrator=False)
+    async with web.signed_in("jgross") as other:
+        page = await shown(browser, "/sessions")
+        assert foreign.public_id not in str(page.tags)
+        form = {"token": page.fields["token"], "session": page.fields["session"]}
+        for bad in (
+            await browser.post("/sessions", data={**form, "token": "x"}, headers=HERE),
+            await browser.post("/sessions", data=form, headers={"origin": "https://evil.example"}),
+        ):
+            assert bad.status_code == 403
+        await browser.post("/sessions", data={**form, "session": foreign.public_id}, headers=HERE)
+        assert len(web.site.sessions) == 3
+        answer = await browser.post("/sessions", data=form, headers=HERE)
+        assert (answer.status_code, answer.url.path) == (200, "/sessions")
+        assert (await other.get("/")).status_code == 303
+    assert [each.login for each in await web.site.sessions.all()] == ["jgross", "helpdesk"]
+
+
 @pytest.mark.parametrize("path", ["/", "/sessions", "/results?q=a", "/browse", "/people/eA", "/groups/eA"])
 async def test_without_a_session_every_page_leads_to_sign_in(web: Web, path: str) -> None:
     answer = await web.client.get(path)

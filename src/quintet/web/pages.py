@@ -37,6 +37,7 @@ from quintet.web.accounts import (
     may_ask,
     sign_in,
 )
+from quintet.web.admin_documents import OpenSessionDocument
 from quintet.web.connections_page import connection_routes
 from quintet.web.documents import (
     ContainerDocument,
@@ -105,7 +106,8 @@ def _routes(site: Site, pages: "_Pages") -> list[BaseRoute]:
         Route("/browse", pages.guarded(pages.browse)),
         Route("/people/{handle}", pages.guarded(pages.person)),
         Route("/groups/{handle}", pages.guarded(pages.group)),
-        Route("/sessions", pages.guarded(pages.sessions)),
+        Route("/sessions", pages.guarded(pages.sessions), methods=["GET"]),
+        Route("/sessions", pages.guarded(pages.end_session), methods=["POST"]),
         Route("/sign-in", pages.sign_in_form, methods=["GET"]),
         Route("/sign-in", pages.sign_in, methods=["POST"]),
         Route("/sign-out", pages.sign_out, methods=["POST"]),
@@ -293,8 +295,22 @@ class _Pages:
     # For those who are signed in.
 
     async def sessions(self, _: Request, session: WebSession) -> Response:
-        mine = [each for each in await self._site.sessions.all() if each.person.dn == session.person.dn]
-        return self._page("sessions.html", session, count=len(mine))
+        mine = [OpenSessionDocument.of(each) for each in await self._sessions_of(session)]
+        return self._page("sessions.html", session, mine=mine)
+
+    async def end_session(self, request: Request, session: WebSession) -> Response:
+        """End one of the reader's own sessions."""
+        form = await form_fields(request)
+        good = is_same_secret(form.get("token", ""), session.form_token)
+        if not (good and is_same_origin(request, self._site.web)):
+            return self._message(session, 403, "Not done", "Use the buttons of this page.")
+        for each in await self._sessions_of(session):
+            if each.public_id == form.get("session"):
+                await self._site.sessions.end(each)
+        return RedirectResponse("/sessions", 303)
+
+    async def _sessions_of(self, session: WebSession) -> list[WebSession]:
+        return [each for each in await self._site.sessions.all() if each.person.dn == session.person.dn]
 
     async def search(self, request: Request, session: WebSession) -> Response:
         return await self._found("search.html", request, session)
