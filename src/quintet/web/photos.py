@@ -34,7 +34,7 @@ async def photo(request: Request, site: Site) -> Response:
             return problem_of(error)
     if found is None or not isinstance(found.value, bytes):
         return problem(404)
-    tag = f'"{hashlib.blake2b(found.value, digest_size=16).hexdigest()}"'
+    tag = f'"{hashlib.blake2b(found.value, digest_size=32).hexdigest()}"'
     headers = {
         "etag": tag,
         "cache-control": _SHARED if public else _PERSONAL,
