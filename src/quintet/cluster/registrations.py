@@ -279,8 +279,8 @@ class Registrations:
         match reply:
             case [b"OK", list() as ended, snapshot]:
                 local.registered, local.mode = True, _Mode.RETURNING
-                if view.seq is None and (found := read_snapshot(snapshot)) is not None:
-                    self._views.show_snapshot(view, found)
+                if (found := read_snapshot(snapshot)) is not None:
+                    self._views.registered(view, found)
                 if local.then is not None:
                     names = [each.decode("utf-8", "replace") for each in ended if isinstance(each, bytes)]
                     self._admit(local, frozenset(names))

@@ -91,7 +91,9 @@ class UserView:
 
     `local` are the user's sessions here, `signing_in` how many of them wait: until that is decided, sessions
     that they may replace stay in view; they are `leaving`. `again` is whether to read once more when what is
-    being read is there. `kept` is how many callers of `bring` keep the view.
+    being read is there. `kept` is how many callers of `bring` keep the view. `registered` is that a snapshot
+    is shown that came with a registration: a change may have passed before the subscription held, so it is
+    read once more, which no client waits for.
     """
 
     digest: str
@@ -107,11 +109,17 @@ class UserView:
     read: int = 0
     again: bool = False
     seq: int | None = None
+    registered: bool = False
     buffer: list[Publication] = field(default_factory=list)
     foreign: dict[str, _Foreign] = field(default_factory=dict)
     leaving: set[str] = field(default_factory=set)
     privacy: VersionedPrivacy | None = None
     waiting: list[_Waits] = field(default_factory=list)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the user's sessions elsewhere are shown."""
+        return self.seq is not None or self.registered
 
 
 @final
@@ -171,7 +179,7 @@ class Views:
             then()
             return
         view = self._views.get(user_digest(target))
-        if view is not None and view.seq is not None and (view.foreign or view.local):
+        if view is not None and view.is_known and (view.foreign or view.local):
             then()
             return
         if len(self._found) >= _MOST_FOUND:
@@ -187,7 +195,7 @@ class Views:
     def bring(self, users: Collection[str], then: Callable[[], None]) -> None:
         """Go on when these users, by ID, are in view, so that they can be watched."""
         known = [self.known(each) for each in users] if self._calls.up else []
-        if all(view is not None and view.seq is not None for view in known):
+        if all(view is not None and view.is_known for view in known):
             then()
             return
         views = [self.of(each) for each in users]
@@ -195,7 +203,7 @@ class Views:
         self._waits.append(waits)
         for view in views:
             view.kept += 1
-            if view.seq is None:
+            if not view.is_known:
                 waits.left += 1
                 view.waiting.append(waits)
         waits.done()
@@ -296,7 +304,7 @@ class Views:
         """There is no answer to wait for any more, and what was known may be out of date."""
         self._doubtful.clear()
         for view in self._views.values():
-            view.seq, view.reading, view.again = None, False, False
+            view.seq, view.registered, view.reading, view.again = None, False, False, False
             view.buffer.clear()
             view.waiting.clear()
         waits, self._waits = self._waits, []
@@ -318,7 +326,7 @@ class Views:
     def _look_for(self, view: UserView, waits: _Waits) -> None:
         view.found_until = self._calls.now + FOUND_SECONDS
         self._found[view.digest] = view
-        if view.seq is None:
+        if not view.is_known:
             waits.left += 1
             view.waiting.append(waits)
 
@@ -376,16 +384,19 @@ class Views:
         if snapshot is None:
             self._doubtful[view.digest] = view
             return
-        self.show_snapshot(view, snapshot)
+        self._show_snapshot(view, snapshot)
         self.own.compare(view, view.read, snapshot.sessions)
-        view.seq = snapshot.seq
+        view.seq, view.registered = snapshot.seq, False
         buffer, view.buffer = view.buffer, []
         for publication in buffer:
             self._take(view, publication)
         if not view.reading:
-            waiting, view.waiting = view.waiting, []
-            for each in waiting:
-                each.done()
+            self._go_on(view)
+
+    def _go_on(self, view: UserView) -> None:
+        waiting, view.waiting = view.waiting, []
+        for each in waiting:
+            each.done()
 
     def _take(self, view: UserView, publication: Publication) -> None:
         """Keep it for later, or let it count, or find that something is missing."""
@@ -413,7 +424,14 @@ class Views:
             elif change.kind == "R":
                 self._leave(view, session)
 
-    def show_snapshot(self, view: UserView, snapshot: UserSnapshot) -> None:
+    def registered(self, view: UserView, snapshot: UserSnapshot) -> None:
+        """What Valkey had of the user when a session was registered."""
+        if view.seq is None:
+            self._show_snapshot(view, snapshot)
+            view.registered = True
+            self._go_on(view)
+
+    def _show_snapshot(self, view: UserView, snapshot: UserSnapshot) -> None:
         if snapshot.privacy is not None:
             self._take_privacy(view, snapshot.privacy)
         elif not view.local:
