@@ -57,7 +57,8 @@ class LdapProtocol(asyncio.BufferedProtocol):
         self._arrived: asyncio.Event | None = None
         """Not None during the handshake: bytes came, or the end of the connection."""
         self._writable = True
-        self._flushing = False
+        self.flushing = False
+        """Whether there will be a write at the end of this turn, which more requests may share."""
         self._high = limits.pending_high
         self._waiting: OrderedDict[Operation, None] = OrderedDict()
         self._check_at = NEVER
@@ -97,8 +98,8 @@ class LdapProtocol(asyncio.BufferedProtocol):
             self.held = True
         if pending.deadline < self._check_at:
             self._check_deadlines_at(pending.deadline)
-        if not self._flushing:
-            self._flushing = True
+        if not self.flushing:
+            self.flushing = True
             self.loop.call_soon(self._flush)
         if type(pending) is StreamOperation:
             self._streams.add(pending)
@@ -368,12 +369,12 @@ class LdapProtocol(asyncio.BufferedProtocol):
             self._streams.discard(pending)
 
     def _schedule_flush(self) -> None:
-        if not self._flushing:
-            self._flushing = True
+        if not self.flushing:
+            self.flushing = True
             self.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        self._flushing = False
+        self.flushing = False
         if self.transport is None or not (data := self.session.data_to_send()):
             return
         if (tls := self._tls) is None:
