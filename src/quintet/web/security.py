@@ -12,7 +12,7 @@ import hmac
 import ipaddress
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import final
 from urllib.parse import parse_qs
@@ -272,7 +272,8 @@ class Guard:
         begun = False
         started = time.perf_counter()
         secure = client_of(HTTPConnection(scope), settings).secure
-        head = _Head(scope["headers"])
+        headers = dict(scope["headers"])
+        has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
         async def dressed(message: Message) -> None:
             nonlocal begun
@@ -282,12 +283,12 @@ class Guard:
                 self._dress(scope, message["status"], headers, started, secure=secure)
             await send(message)
 
-        refusal = self._refusal(scope["path"], head, settings)
+        refusal = self._refusal(scope, settings)
         if refusal is not None:
             await refusal(scope, receive, dressed)
             return
         try:
-            await self._app(scope, _Body(receive, has_body=head.has_body), dressed)
+            await self._app(scope, _Body(receive, has_body=has_body), dressed)
         except (_BodyTooLargeError, TimeoutError) as error:
             status = 413 if isinstance(error, _BodyTooLargeError) else 408
             if not begun:
@@ -303,7 +304,7 @@ class Guard:
         started = time.perf_counter()
         request = Request(scope)
         secure = client_of(request, settings).secure
-        answer = self._refusal(scope["path"], _Head(scope["headers"]), settings)
+        answer = self._refusal(scope, settings)
         if answer is None:
             try:
                 answer = await handler(request)
@@ -325,13 +326,14 @@ class Guard:
         if self._observe:
             self._observe(scope["path"], scope["method"], status, time.perf_counter() - started)
 
-    def _refusal(self, path: str, head: "_Head", settings: WebSettings) -> Response | None:
-        hosts = head.hosts
-        if not path.startswith(ANY_HOST) and not (
-            len(hosts) == 1 and self._is_ours(hosts[0].decode("latin-1"), settings)
-        ):
-            return problem(421, "this server is not known under that host name")
-        if not head.length.isdigit() or len(head.length) > 10 or int(head.length) > LARGEST_BODY:
+    def _refusal(self, scope: Scope, settings: WebSettings) -> Response | None:
+        headers = scope["headers"]
+        if not scope["path"].startswith(ANY_HOST):
+            hosts = [value for name, value in headers if name == b"host"]
+            if len(hosts) != 1 or not self._is_ours(hosts[0].decode("latin-1"), settings):
+                return problem(421, "this server is not known under that host name")
+        length = dict(headers).get(b"content-length", b"0")
+        if not length.isdigit() or len(length) > 10 or int(length) > LARGEST_BODY:
             return problem(413)
         return None
 
@@ -353,19 +355,6 @@ class Guard:
 def _failed(scope: Scope, error: Exception) -> Response:
     _log.exception("a request failed", path=scope["path"].split("/")[1][:40], kind=type(error).__name__)
     return problem(500)
-
-
-@final
-class _Head:
-    """What the guard looks at."""
-
-    __slots__ = ("has_body", "hosts", "length")
-
-    def __init__(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        found = dict(headers)
-        self.hosts = [value for name, value in headers if name == b"host"]
-        self.length = found.get(b"content-length", b"0")
-        self.has_body = b"transfer-encoding" in found or self.length != b"0"
 
 
 @final
