@@ -30,6 +30,8 @@ from support.slapd import Slapd
 
 WATCHED = 20
 WATCHERS = 100
+CHANGERS = 10
+"""Users who change their status in turn. A single one would be held back: what others get counts as sent."""
 PAIRS = 50
 BURST = 10
 CALLERS = 100
@@ -52,7 +54,7 @@ class Size:
     ages: int
 
 
-FULL = Size(rounds=3, sign_ins=2500, sessions=9_999, storm=PEOPLE, changes=300, talk_seconds=5, ages=3)
+FULL = Size(rounds=3, sign_ins=2500, sessions=9_990, storm=PEOPLE, changes=300, talk_seconds=5, ages=3)
 QUICK = Size(rounds=1, sign_ins=1000, sessions=1500, storm=1000, changes=100, talk_seconds=2, ages=2)
 
 
@@ -150,13 +152,13 @@ class Measurement:
         watched = watch_lists(count)
         with self._turn(server, way, rosters=watched) as turn:
             before = turn.server.resident()
-            users = list(range(count + 1))
+            users = list(range(count + CHANGERS))
             turn.ask("sign in", users=users, callers=CALLERS, watched=watched)
             time.sleep(_SETTLE)
             found: dict[str, Any] = {"memory": (turn.server.resident() - before) / count}
             watchers = list(range(WATCHERS))
             found["presence"] = turn.measure(
-                "presence", changer=count, watchers=watchers, changes=self._size.changes
+                "presence", changers=users[count:], watchers=watchers, changes=self._size.changes
             )
             aged = []
             for nth in range(1, self._size.ages + 1):
@@ -229,15 +231,15 @@ class Turn:
 
 
 def watch_lists(count: int) -> list[list[int]]:
-    """Whom each of so many users watches: those beside them in a ring, and the first ones one more user.
+    """Whom each of so many users watches: those beside them in a ring; the first ones `CHANGERS` more users.
 
-    Two watch each other always, as in a roster. The last list is that of the one more, whom many watch.
+    Two watch each other always, as in a roster. The last lists are those of the users whom many watch.
     """
     near = [each for each in range(-WATCHED // 2, WATCHED // 2 + 1) if each]
     lists = [[(number + each) % count for each in near] for number in range(count)]
     for number in range(WATCHERS):
-        lists[number].append(count)
-    return [*lists, list(range(WATCHERS))]
+        lists[number] += range(count, count + CHANGERS)
+    return lists + [list(range(WATCHERS))] * CHANGERS
 
 
 def version_of_ejabberd() -> str:

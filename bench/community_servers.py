@@ -59,11 +59,12 @@ def quintet(
         settings = settings or settings_folders(slapd)["all" if ldap_tls else "none"]
         shutil.copytree(settings, folder / "settings")  # with the database, which is new each time
         store = write_certificate(folder / "port.p12", slapd.certificate)
-        (port,) = free_ports(1)
-        environ = port_environ(port, **certificate_keys(store), **(config or {}))
+        port, http_port, metrics_port = map(str, free_ports(3))
+        ports = {"QUINTET_HTTP_PORT": http_port, "QUINTET_METRICS_PORT": metrics_port}
+        environ = port_environ(int(port), **ports, **certificate_keys(store), **(config or {}))
         command = [str(PROGRAM), "--config", str(folder / "settings"), "serve"]
-        with _started(command, environ, folder, (port,)) as process:
-            yield Running(process, port, port)
+        with _started(command, environ, folder, (int(port),)) as process:
+            yield Running(process, int(port), int(port))
 
 
 @contextlib.contextmanager

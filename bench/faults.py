@@ -93,7 +93,7 @@ async def _untrusted(slapd: Slapd) -> list[Row]:
 
 
 async def _listener(slapd: Slapd) -> list[Row]:
-    """Somebody records what passes between the server and the directory."""
+    """An attacker records what passes between the server and the directory."""
     async with Relay() as relay:
         port = relay.to(slapd.tls_port, label="quintet")
         folder = slapd.folder / "heard"

@@ -118,9 +118,9 @@ class Load:
         received = sum(other.received for _, other in talks)
         return _answer(received, took, times) | {"sent": sent}
 
-    async def _presence(self, changer: int, watchers: Sequence[int], changes: int) -> Answer:
-        """One user changes the status again and again: until the last watcher has it."""
-        source: Any = self._sessions[changer]
+    async def _presence(self, changers: Sequence[int], watchers: Sequence[int], changes: int) -> Answer:
+        """These users change the status, one after the other: until the last watcher has it."""
+        sources: list[Any] = [self._sessions[each] for each in changers]
         seen: list[Any] = [self._sessions[each] for each in watchers]
         for each in seen:
             each.watch_updates()
@@ -129,7 +129,7 @@ class Load:
         began = clock()
         for nth in range(1, changes + 1):
             before = clock()
-            source.change_status(nth)
+            sources[nth % len(sources)].change_status(nth // len(sources))
             for each in seen:
                 await each.until_received(nth)
             times.append(clock() - before)
@@ -158,12 +158,12 @@ class Load:
             await each.until_received(updates)
         return _answer(sum(each.received for each in sessions), clock() - began, times)
 
-    async def _watch(self, users: Sequence[int], watched: int) -> Answer:
-        """Let these users watch one more user. They take notice of messages again."""
+    async def _watch(self, users: Sequence[int], watched: Sequence[int]) -> Answer:
+        """Let these users watch others. They take notice of messages again."""
         for each in users:
             session: Any = self._sessions[each]
             session.listen()
-            await session.greet([watched])
+            await session.greet(watched)
         return {}
 
     async def _leave(self) -> Answer:

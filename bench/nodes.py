@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from community import CHANGERS
 from community_servers import Running, quintet
 from delay import Delay
 from environment import environment
@@ -100,8 +101,8 @@ class Cluster:
         """New clients come to this node from now on."""
         self.load.ask(work="target", port=self.nodes[node].port, ca=None, password_in_clear=False)
 
-    def watch(self, users: Sequence[int], watched: int) -> None:
-        """Let them watch one more user, and wait until all of them see the user as online."""
+    def watch(self, users: Sequence[int], watched: Sequence[int]) -> None:
+        """Let them watch others, and wait until all of them see these as online."""
         self.load.ask(work="watch", users=users, watched=watched)
         time.sleep(_SETTLE)
 
@@ -195,17 +196,19 @@ def _measure(cluster: Cluster, size: Size, tell: Callable[[str], None]) -> dict[
             pairs = [(own[2 * PAIRS + each], its[3 * PAIRS + each]) for each in range(PAIRS)]
         for nth, watchers in enumerate(WATCHERS):
             tell(f"{count} nodes: presence {where}, {watchers} watchers")
-            changer = own[-1 - nth]
+            changers = own[nth * CHANGERS : (nth + 1) * CHANGERS]
             seen = its[4 * PAIRS : 4 * PAIRS + watchers]
-            cluster.watch(seen, changer)
+            cluster.watch(seen, changers)
             found[f"presence_{watchers}_{where}"] = cluster.measure(
-                "presence", changer=changer, watchers=seen, changes=size.changes
+                "presence", changers=changers, watchers=seen, changes=size.changes
             )
     tell(f"{count} nodes: {MANY_WATCHERS:,} watchers on all of them")
-    changer = slices[0][-3]
-    seen = [number for each in slices for number in each[-(MANY_WATCHERS // count) - 3 : -3]]
-    cluster.watch(seen, changer)
-    found["fan_out"] = cluster.measure("presence", changer=changer, watchers=seen, changes=size.changes // 3)
+    changers = slices[0][:CHANGERS]
+    seen = [number for each in slices for number in each[-(MANY_WATCHERS // count) :]]
+    cluster.watch(seen, changers)
+    found["fan_out"] = cluster.measure(
+        "presence", changers=changers, watchers=seen, changes=size.changes // 3
+    )
     return found
 
 

@@ -31,6 +31,7 @@ from quintet.directory.directory import Directory
 from quintet.runtime.application import rare_collections
 from quintet.web.app import make_app
 from quintet.web.monitoring import Metrics
+from quintet.web.rate_limits import RateLimits, RequestLimits
 from quintet.web.server import listening
 from quintet.web.sessions import Sessions, verify_id
 from quintet.web.site import Site
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 SESSIONS = "sessions.json"
 """Beside the settings: the ports by name, and for each session the uid of its person and the two cookies."""
 _SESSIONS = 500
+_LIMITS = RateLimits(RequestLimits(network=10_000_000))
+"""All requests come from one address; they are counted as others are."""
 
 
 def starlette_app() -> Starlette:
@@ -71,7 +74,7 @@ async def main() -> None:
         await cards.connect_all()
         sessions = Sessions(lambda: 0.0)  # no session ends, and none is due to be checked again
         metrics = Metrics(lambda: (), sessions)
-        site = Site(directory, cards, lambda: settings, sessions, observe=metrics.observe)
+        site = Site(directory, cards, lambda: settings, sessions, observe=metrics.observe, limits=_LIMITS)
         cookies = [await _session(directory, sessions, uid(number)) for number in range(_SESSIONS)]
         guard = make_app(site)
         apps: dict[str, ASGIApp] = {

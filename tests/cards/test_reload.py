@@ -1,4 +1,4 @@
-"""New settings for the cards while somebody asks for one."""
+"""New settings for the cards while a card is read."""
 
 import asyncio
 from collections.abc import AsyncIterator

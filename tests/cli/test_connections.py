@@ -51,7 +51,7 @@ def test_each_level_encrypts_what_it_says(
 def test_an_account_that_was_not_taken_is_told_beside_the_rows(
     quintet: Quintet, tmp_path: Path, small_slapd: Slapd
 ) -> None:
-    """Rows C57, C59: the connections serve, and whoever reads the screen learns that they may see less."""
+    """Rows C57, C59: the connections serve, and the screen says that users may see less."""
     folder = settings_folder(tmp_path / "settings", small_slapd, level="passwords", cards_encrypted=True)
     ran = quintet("--config", folder, "connections", "--json")
     assert "resolve-login, resolve-names, browse, group-content: it is anonymous" in ran.err

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, not in UTF-8, full, or left by whoever reads them."""
+"""Standard streams that are closed, not in UTF-8, full, or closed by the reader."""
 
 import os
 import signal

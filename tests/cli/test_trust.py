@@ -331,7 +331,7 @@ def test_any_store_is_made_listed_changed_and_converted(quintet: Command, tmp_pa
 
 
 def at_a_terminal(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
-    """Somebody types the answers. The list gets what they are asked."""
+    """Answers are typed. The list gets the questions."""
     asked: list[str] = []
     typed = iter(answers)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -314,6 +315,29 @@ async def test_while_valkey_is_away_each_node_allows_its_share(redis: RedisServe
                 await asyncio.sleep(0)
         assert (await attempts.begin("ada", HERE)).hold == 0  # its data are gone
         assert attempts.rules == rules
+
+
+@pytest.mark.parametrize("began", [10, 25])
+@pytest.mark.parametrize(("days", "known"), [(0, True), (29, True), (32, False)])
+async def test_a_place_is_known_for_30_days_whoever_guesses_elsewhere(
+    redis: RedisServer, prefix: str, began: int, days: int, known: bool
+) -> None:
+    async with ValkeyConnection(parse_valkey_url(redis.url)) as valkey:
+        assert await valkey.first_attempt(5)
+        clock = Clock()
+        clock.time = began * 86_400.0
+        attempts = shared(valkey, prefix, clock=clock)
+        await attempts.settle(await attempts.begin("ada", HERE), AttemptOutcome.SUCCEEDED)
+        clock.time += days * 86_400
+        with suppress(TooManyAttemptsError):
+            for nth in range(99):
+                attempt = await attempts.begin("ada", f"198.51.100.{nth}")
+                await attempts.settle(attempt, AttemptOutcome.FAILED)
+        if known:
+            await attempts.begin("ada", HERE)
+        else:
+            with pytest.raises(TooManyAttemptsError):
+                await attempts.begin("ada", HERE)
 
 
 async def test_names_and_networks_can_be_read_in_valkey_by_no_one(redis: RedisServer, prefix: str) -> None:

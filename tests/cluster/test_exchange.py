@@ -1,8 +1,14 @@
 """Channels and conferences of users at different nodes: they end at both ends, and no loss is silent."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import pytest
 
 from quintet.cluster.exchange import CLAIM_NAME, LOST, NodeExchange
 from quintet.cluster.messages import InConference, NodeMessage
@@ -12,6 +18,7 @@ from quintet.sametime.community import Community, ConferenceLimits, Linked, Node
 from quintet.sametime.community import effects as e
 from quintet.sametime.community.privacy import PrivacyRules
 from quintet.sametime.community.records import SharedSession
+from quintet.sametime.community.routing import OFFLINE
 from quintet.sametime.neighbours import Order, SessionRow
 from quintet.sametime.reason import ReasonCode
 from quintet.sametime.services.catalog import ServiceId
@@ -292,6 +299,50 @@ def test_a_channel_that_is_closed_is_closed_at_the_other_node_and_not_sent_back(
         other, link = ((bob, theirs), (alice, mine))[closes]
         assert other.node.new() == [e.CloseAt(other.id, link, 7)]
         assert empty(world)
+
+
+def lines(call: Callable[[], None]) -> int:
+    """How many lines of Python run in a call."""
+    count = 0
+
+    def trace(_frame: FrameType, event: str, _arg: object) -> Any:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("lose", ["its lease", "the lease of the other"])
+def test_however_many_links_are_cut_they_are_gone_at_once_and_cleared_away_one_after_the_other(
+    lose: str,
+) -> None:
+    taken = []
+    for count in (5, 100):
+        world = World("1", "2")
+        one, two = world.nodes.values()
+        links = [(world.sign_in(f"a{nth}", "1"), world.sign_in(f"b{nth}", "2")) for nth in range(count)]
+        names = [alice.open(f"uid=b{nth}") for nth, (alice, _) in enumerate(links)]
+        world.settle()
+        one.new()
+        peer, anew = two.community.node, Node("1", "anew")
+        cut = partial(one.streams.gone, peer) if "other" in lose else partial(one.streams.begin_anew, anew)
+        taken.append(lines(cut))
+        assert len(one.community.router) == 0
+        links[0][0].send(names[0], b"lost")
+        links[1][0].leave()
+        links[2][0].open("uid=b2")
+        assert not one.new()
+        deque(world.steps.pop(), maxlen=0)
+        closed = [e.CloseAt(links[nth][0].id, names[nth], OFFLINE) for nth in range(count) if nth != 1]
+        assert one.new() == closed
+    assert taken[0] == taken[1]
 
 
 def test_both_may_close_at_once() -> None:

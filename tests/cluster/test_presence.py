@@ -22,6 +22,7 @@ NOT_BOB = PrivacyInfo(deny=True, users=(UserItem(BOB),))
 def world(nodes: int = 2, rule: SignInRule = SignInRule.MANY, touch: float = float("inf")) -> World:
     made = World(1, rule=rule, network=Network(jitter=0.0))
     made.touch_seconds = touch
+    made.mishaps = 0.0
     for user in (ALICE, BOB, CAROL):
         keep(made, user, VISIBLE_TO_ALL)
     for nth in range(nodes):
@@ -107,6 +108,26 @@ def test_a_session_that_replaces_another_is_never_seen_as_an_absence() -> None:
     assert [shown(each) for each in watchers] == [ACTIVE, ACTIVE]
 
 
+@pytest.mark.parametrize("where", [0, 1], ids=["at the same node", "at another node"])
+def test_a_sign_in_that_goes_no_further_leaves_no_gap_and_nothing_behind(where: int) -> None:
+    stayed = set()
+    for seed in range(8):
+        made = world(3, SignInRule.NEWEST)
+        made.random.seed(seed)
+        made.network.jitter = 0.01
+        one, _, three = nodes = list(made.nodes.values())
+        alice = sign_in(one, ALICE)
+        bob = sign_in(three, BOB, ACTIVE, ALICE)
+        made.mishaps = 1.0
+        nodes[where].sign_in(ALICE, ACTIVE)
+        passed(made, 6)
+        stays = alice.id in one.clients
+        assert shown(bob) == (ACTIVE if stays else None)
+        assert bob.flaps == (not stays)
+        stayed.add(stays)
+    assert stayed == {True, False}
+
+
 def test_the_limit_of_sessions_counts_at_all_nodes_and_ends_the_one_that_was_active_longest_ago() -> None:
     made = world()
     one, two = made.nodes.values()
@@ -187,8 +208,8 @@ def test_a_list_that_is_not_known_hides_the_user_until_it_is() -> None:
     passed(made, 1)
     key = f"{PREFIX}:u:{user_digest(ALICE)}"
     value = made.store.dump()[key][0]
-    assert isinstance(value, dict)
-    made.store.put(key, {**value, b"p": b"9|forged"})
+    assert isinstance(value, bytes)
+    made.store.put(key, value + b"P0:8:9|forged")
     two.link.break_off()
     passed(made, 1.5)
     assert shown(bob) is None
@@ -496,15 +517,15 @@ def test_what_another_version_wrote_is_left_alone() -> None:
     made = world()
     one, two = made.nodes.values()
     key = f"{PREFIX}:u:{user_digest(ALICE)}"
-    made.store.put(key, {b"z": b"of a later release", b"#": b"7"})
+    made.store.put(key, b"7\nZ1:18:zof a later release")
     alice, bob = sign_in(one, ALICE), sign_in(two, BOB, ACTIVE, ALICE)
     made.publish(key, b"0 9999999999999999\nZ1:1:ab")
     one.set_status(alice.id, AWAY)
     passed(made, 1)
     assert shown(bob) == AWAY
     value = made.store.dump()[key][0]
-    assert isinstance(value, dict)
-    assert value[b"z"] == b"of a later release"
+    assert isinstance(value, bytes)
+    assert b"Z1:18:zof a later release" in value
 
 
 # What it costs
@@ -588,6 +609,33 @@ def test_a_user_of_another_node_is_found_by_id_or_login_name(target: str) -> Non
     passed(made, 70)
     assert found == [alice.id, alice.id]
     assert len(two.community.presence) == 1, "it is forgotten after a while"
+
+
+def test_a_login_name_is_kept_once_and_as_long_as_its_session() -> None:
+    made = world(touch=600)
+    one, two = made.nodes.values()
+    alice = sign_in(one, ALICE)
+    digest = user_digest(ALICE).encode()
+
+    def places() -> list[str]:
+        values = {
+            key: value for key, (value, _) in made.store.dump().items() if key.startswith(f"{PREFIX}:a:")
+        }
+        return [key for key, value in values.items() if isinstance(value, dict) and digest in value.values()]
+
+    used: set[str] = set()
+    for _ in range(10):
+        passed(made, 3600)
+        assert len(places()) == 1
+        used.update(places())
+    assert len(used) == 2
+    found: list[str | None] = []
+    two.cluster.find("alice", lambda: found.append(two.community.presence.route(ALICE, BOB, ServiceId.IM)))
+    passed(made, 0.1)
+    assert found == [alice.id]
+    one.sign_out(alice.id)
+    passed(made, 4.6 * 3600)
+    assert not places()
 
 
 def test_a_name_that_is_no_one_s_is_answered_too() -> None:

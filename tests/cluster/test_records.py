@@ -158,9 +158,7 @@ def test_any_bytes_are_a_value_or_none(data: bytes) -> None:
     assert found is None or data.endswith(found.blob)
 
 
-@pytest.mark.parametrize(
-    "reply", [None, 3, b"x", [], [b"1"], [b"a", b"2"], [b"1", b"2", b"3"], [1, 2], [b"1", b"2", b"f", None]]
-)
+@pytest.mark.parametrize("reply", [None, 3, b"x", [], [b"1 2\n"], b"1 2", b"a 2\n", b"1 2\nS1:1:a", b"1\n"])
 def test_another_answer_is_no_snapshot(reply: Any) -> None:
     assert read_snapshot(reply) is None
 

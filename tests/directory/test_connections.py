@@ -64,7 +64,7 @@ ASKING: dict[str, Ask] = {
     "groups_of": lambda directory, _, uid: groups_of(directory, uid),
     "group_levels": lambda directory, _, uid: group_levels(directory, uid),
     "search_refusals": lambda directory, _, uid: directory.search_refusals(),
-    "bind_nobody": lambda directory, _, uid: directory.bind_nobody(uid),
+    "bind_unknown": lambda directory, _, uid: directory.bind_unknown(uid),
     "connect_all": lambda directory, _, uid: directory.connect_all(),
     "card": lambda _, cards, uid: cards.card(uid),
     "connect_all of cards": lambda _, cards, uid: cards.connect_all(),

@@ -28,7 +28,7 @@ DirectoryOf = Callable[..., Awaitable[Directory]]
 
 
 async def settled() -> None:
-    """Everything that can go on without anybody's help has gone on."""
+    """Everything that can go on by itself has gone on."""
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -155,7 +155,7 @@ async def test_a_request_outlives_two_reloads_on_a_pool_that_the_first_one_kept(
 async def test_a_directory_that_is_closed_during_a_reload_stays_as_it_is(
     serve: Serve, directory_of: DirectoryOf, *, opened_again: bool
 ) -> None:
-    """The reload waits for a clear connection with an account, and somebody closes meanwhile."""
+    """The reload waits for a clear connection with an account, and the directory is closed meanwhile."""
     old, new, gate = await serve(), await serve(), asyncio.Event()
     directory = await directory_of(old)
     new.faults = failing(Wait(gate), "search")

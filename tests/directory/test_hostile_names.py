@@ -1,4 +1,4 @@
-"""Names that nobody has, in every task: the answer is no, and nobody else on the connection is harmed.
+"""Names of no user, in every task: the answer is no, and no other user of the connection is harmed.
 
 How long they hold the event loop is measured by `script/bench --timing`.
 """

@@ -1,12 +1,15 @@
 """A refusal takes as long whatever the reason: an unknown name, a locked account, a wrong password."""
 
+import itertools
+import math
+
 import pytest
 
 from quintet.directory.authenticate import FIRST_REFUSALS, ConstantTimeRefusal
 
 
 class Clock:
-    """Time goes on when somebody sleeps, or is told to have worked."""
+    """Time goes on with a sleep, and with work that is set."""
 
     def __init__(self) -> None:
         self.time = 100.0
@@ -18,6 +21,13 @@ class Clock:
         self.time += seconds
 
 
+class ClockOfTimers(Clock):
+    """A sleep ends when whole milliseconds have passed, as under epoll."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += math.ceil(seconds * 1000) / 1000
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -25,7 +35,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def pace(clock: Clock) -> ConstantTimeRefusal:
-    return ConstantTimeRefusal(now=clock.now, sleep=clock.sleep)
+    return ConstantTimeRefusal(now=clock.now, sleep=clock.sleep, lot=lambda: 0.0)
 
 
 async def refused(pace: ConstantTimeRefusal, clock: Clock, seconds: float) -> float:
@@ -76,7 +86,7 @@ async def test_answers_that_come_later_are_imitated_by_those_that_come_early(
 async def test_before_anybody_has_signed_in_all_refusals_take_the_same_time(
     pace: ConstantTimeRefusal, clock: Clock
 ) -> None:
-    """The second attempt too: no sample that a name itself has left tells whether it is somebody's."""
+    """The second attempt too: no sample that a name itself has left tells whether it is a user's."""
     waited = [await refused(pace, clock, seconds) for seconds in (0.1, FAST, 0.1, FAST)]
     assert waited == [pytest.approx(FIRST_REFUSALS)] * 4
 
@@ -111,9 +121,20 @@ async def test_no_refusal_takes_longer_than_5_seconds_because_sign_ins_do(
     assert await refused(pace, clock, FAST) == pytest.approx(5.0)
 
 
-async def test_what_a_timer_is_late_shows_in_no_refusal(pace: ConstantTimeRefusal, clock: Clock) -> None:
+async def test_an_answer_at_once_is_held_to_a_whole_step_too(pace: ConstantTimeRefusal, clock: Clock) -> None:
     """A held answer comes a little later than planned. If one at once did not wait, too, that would tell."""
     accepted(pace, clock, 0.0245)
     waited = [await refused(pace, clock, seconds) for seconds in (0.0371, 0.0369, 0.0374)]
     waited += [await refused(pace, clock, 0.001) for _ in range(20)]
     assert {round(each, 6) for each in waited} == {0.04}
+
+
+@pytest.mark.parametrize("answered", [0.0011, 0.0016, 0.0019, 0.1005, 0.1012])
+async def test_what_a_timer_is_late_shows_in_no_average_of_refusals(answered: float) -> None:
+    clock = ClockOfTimers()
+    lots = itertools.cycle([number / 1000 for number in range(1000)])
+    pace = ConstantTimeRefusal(now=clock.now, sleep=clock.sleep, lot=lambda: next(lots))
+    accepted(pace, clock, 0.1)
+    times = [await refused(pace, clock, answered) for _ in range(1000)]
+    assert sum(times) / len(times) == pytest.approx(0.1555, abs=2e-5)
+    assert max(times) - min(times) == pytest.approx(0.01, abs=1e-3)

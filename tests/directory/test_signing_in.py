@@ -119,7 +119,7 @@ async def test_every_refusal_waits_as_long_as_a_wrong_password_may_take_and_nobo
 
     server = await serve()
     directory = await directory_of(server)
-    pace = directory._refusals = ConstantTimeRefusal(now=lambda: 0.0, sleep=sleep)
+    pace = directory._refusals = ConstantTimeRefusal(now=lambda: 0.0, sleep=sleep, lot=lambda: 0.0)
     pace.accepted(-0.2)
     for name in ("nobody", "smith", "*", "a" * 2000, "alice"):
         with pytest.raises(AuthenticationError):

@@ -93,7 +93,7 @@ def _spread(file: Path) -> None:
 
 
 def _forget_store(folder: Path) -> None:
-    """As it is before anybody thought of encryption: no store, and no word about one."""
+    """As it is without a thought of encryption: no store, and no word about one."""
     (folder / STORE).unlink()
     for name, word in (("sametime.ini", "TLS_TRUST_STORE"), ("UserInfoConfig.xml", "<SslProperties")):
         lines = (folder / name).read_text(encoding="utf-8").splitlines(keepends=True)

@@ -136,7 +136,7 @@ def test_a_simple_bind_from_its_parts_is_the_bind() -> None:
 def test_a_bind_without_name_or_password_is_not_sent_by_the_lowest_encoder(
     name: bytes, password: bytes
 ) -> None:
-    """A server would answer with success: whoever bound so would be taken for the owner of an empty DN."""
+    """A server would answer with success: such a client would be taken for the owner of an empty DN."""
     session = Session()
     with pytest.raises(LocalProtocolError):
         session.bind(name, password)

@@ -5,7 +5,7 @@ import secrets
 import signal
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from support.folder import settings_folder
 from support.meanwhile import Connected, MeanwhileClient
@@ -14,11 +14,18 @@ from support.served_clients import port_environ
 from support.serving import Serving
 from support.slapd import Slapd
 
+if TYPE_CHECKING:
+    from support.namespaces import NetworkNamespace
+
 LISTENING = "listening for Sametime clients"
+LOOPBACK = "127.0.0.1"
 
 
 class ClusterNodes:
-    """A context manager. Nodes are started with `start`, and are named as they are numbered: n0, n1, ..."""
+    """A context manager. Nodes are started with `start`, and are named as they are numbered: n0, n1, ...
+
+    A node that is in `addresses` listens there; one that is in `namespaces` runs in that one.
+    """
 
     def __init__(self, folder: Path, slapd: Slapd, redis: RedisServer, database: str) -> None:
         self._folder = folder
@@ -30,6 +37,8 @@ class ClusterNodes:
             "QUINTET_DATABASE": database,
         }
         self.ports: dict[str, int] = {}
+        self.addresses: dict[str, str] = {}
+        self.namespaces: dict[str, NetworkNamespace] = {}
         self.running: dict[str, Serving] = {}
 
     def __enter__(self) -> Self:
@@ -64,8 +73,12 @@ class ClusterNodes:
 
     def _serve(self, name: str, folder: Path, port: int, config: dict[str, str]) -> Serving:
         if not folder.exists():
-            settings_folder(folder, self._slapd)
-        return Serving(folder, **port_environ(port, QUINTET_NODE=name, **(self.environ | config)))
+            host = "localhost" if self._slapd.host == LOOPBACK else self._slapd.host
+            settings_folder(folder, self._slapd, host=host)
+        own = {"QUINTET_NODE": name, "QUINTET_ADDRESS": self.addresses.get(name, LOOPBACK)}
+        namespace = self.namespaces.get(name)
+        inside = namespace.inside if namespace else ()
+        return Serving(folder, inside=inside, **port_environ(port, **own, **(self.environ | config)))
 
     def folder(self, name: str) -> Path:
         """Its settings."""

@@ -28,7 +28,7 @@ def group(name: str, server: str = SERVER) -> Group:
 
 @dataclass
 class FakeDirectory:
-    """Everybody's password is "secret". `failure` is raised by all tasks; `gate` holds them back."""
+    """All passwords are "secret". `failure` is raised by all tasks; `gate` holds them back."""
 
     people: dict[str, Person] = field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -53,9 +53,9 @@ class Readers(enum.Enum):
 
     ANYONE = "ldap:///anyone"
     USERS = "ldap:///all"
-    """Whoever has bound."""
+    """Users who have bound."""
     SERVICE_ACCOUNT = f"ldap:///{dirsrv_sample.SERVICE_DN}"
-    """Nobody else: users may not read even their own entries."""
+    """No others: users may not read even their own entries."""
 
 
 class AnonymousAccess(enum.Enum):

@@ -1,4 +1,4 @@
-"""Finch, a Sametime client that nobody here wrote, unmodified, on a terminal of its own inside tmux.
+"""Finch, an independent Sametime client, unmodified, on a terminal of its own inside tmux.
 
 Each has its own configuration folder and its own tmux server, of which nothing is left afterwards.
 """

@@ -1,6 +1,6 @@
 """Pages of documentation as programs: their commands are run in order, and their outputs must come.
 
-A fenced block marked `console` is what somebody typed and saw. A line that begins with `$ ` is typed; below
+A fenced block marked `console` is a session on a terminal. A line that begins with `$ ` is typed; below
 it stands what comes. There `...` stands for anything; blanks, dates, ports and fingerprints do not count;
 `[y/N]: y` is a question and its answer, `[default]:` one that Enter answers. A command must succeed unless
 the next one is `echo $?`. A block marked `console background` holds one command that goes on while the rest
@@ -34,7 +34,7 @@ _CHANGES = (  # what is never the same twice, and what depends on how long names
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DATE"),
     (re.compile(r"\b\d+ days"), "N days"),
     (re.compile(r"\b[1-9][0-9]{4}\b"), "PORT"),
-    (re.compile(r"\bnobody-[0-9a-f]+"), "nobody-X"),
+    (re.compile(r"\bunknown-[0-9a-f]+"), "unknown-X"),
 )
 _DONE = "the command has ended with"
 _BEGINS_WITHIN = 20.0

@@ -26,14 +26,17 @@ def _program(name: str) -> str:
 
 
 class Postgres(TemporaryServer):
-    """A context manager: a cluster with the database and user `quintet`, which signs in by SCRAM."""
+    """A context manager: a cluster with the database and user `quintet`, which signs in by SCRAM.
+
+    It listens at `host`, for clients in the same network.
+    """
 
     name = "postgres"
     _stop_signal = signal.SIGINT  # a fast shutdown: connections are closed
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         super().__init__()
-        self.host = "127.0.0.1"
+        self.host = host
         self.port = 0
         self._databases = 0
 
@@ -98,6 +101,8 @@ class Postgres(TemporaryServer):
         data = ("-D", str(self.folder / "data"), "-U", "quintet", "-E", "UTF8", "--locale=C", "-N")
         options = ("--auth=scram-sha-256", f"--pwfile={secret}")
         run([_program("initdb"), *data, *options], cwd=self.folder, user=user)
+        with (self.folder / "data" / "pg_hba.conf").open("a") as file:
+            file.write("host all all samenet scram-sha-256\n")
 
     def _choose(self) -> None:
         (self.port,) = free_ports(1, self.host)

@@ -23,7 +23,8 @@ class RedisServer(TemporaryServer):
 
     `certificate` switches TLS on (and the port without TLS off). `password` is that of the default user.
     `acl` are rules of the user `quintet`, whose password is PASSWORD. `replica_of` is another one's port.
-    `keep` keeps the data over a restart. `options` are further lines of redis.conf.
+    `keep` keeps the data over a restart. `options` are further lines of redis.conf. A `host` other than
+    loopback needs a password.
     """
 
     name = "redis-server"
@@ -36,9 +37,10 @@ class RedisServer(TemporaryServer):
         acl: str = "",
         replica_of: int = 0,
         keep: bool = False,
+        host: str = "127.0.0.1",
     ) -> None:
         super().__init__()
-        self.host = "127.0.0.1"
+        self.host = host
         self.port = 0
         self._certificate = certificate
         self._password = password

@@ -56,11 +56,17 @@ class LiveClient:
 
     @classmethod
     async def connect(
-        cls, port: int, client: SametimeClient, context: ssl.SSLContext | None = None, prefix: bytes = b""
+        cls,
+        port: int,
+        client: SametimeClient,
+        context: ssl.SSLContext | None = None,
+        prefix: bytes = b"",
+        *,
+        address: str = "127.0.0.1",
     ) -> Self:
         """Connect and begin to sign in; `prefix` is sent before everything else."""
         name = "localhost" if context else None
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name)
+        reader, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=name)
         made = cls(client, reader, writer)
         client.start()
         writer.write(prefix)

@@ -3,7 +3,7 @@
 import json
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,12 @@ def free_port() -> int:
 
 
 class Serving:
-    """`quintet serve`, with these options and variables. Whoever starts it calls `end`."""
+    """`quintet serve`, with these options and variables. The caller calls `end`.
 
-    def __init__(self, folder: Path, *options: str, **environ: str) -> None:
+    `inside` begins the command line, for a server that runs in a namespace.
+    """
+
+    def __init__(self, folder: Path, *options: str, inside: Sequence[str] = (), **environ: str) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="quintet-serve-")
         self._log = Path(self._temporary.name) / "serve.log"
         self._read = 0
@@ -31,7 +34,7 @@ class Serving:
         self._ended = False
         self._text = ""
         self._process = ServerProcess(self._log)
-        command = [str(PROGRAM), "--config", str(folder), "serve", *options]
+        command = [*inside, str(PROGRAM), "--config", str(folder), "serve", *options]
         # What it does when it cannot start is what some tests are about.
         self._process.start(command, ready=lambda: True, within=SOON, environ=PLAIN | environ)
         self.pid = self._process.pid

@@ -98,6 +98,7 @@ class World:
         self.available = True
         self.refusing = False
         self.touch_seconds = float("inf")
+        self.mishaps = 0.05
         self.moving: set[str] = set()
         self.last_there: dict[str, float] = {}
         self.nodes: dict[str, SimulatedNode] = {}
@@ -489,10 +490,10 @@ class SimulatedNode:
         session = f"login{world.sessions:04}"
         login = LoginInfo(session, 0x1700, user, user.title())
         record = SessionRecord(self.community.node, login, user[4:], self.clock, self.clock, status)
-        stored = world.stored[user] if world.random.random() < 0.95 else None
+        stored = None if world.random.random() < world.mishaps else world.stored[user]
 
         def decided(answer: Registered | Refusal) -> None:
-            gone = world.random.random() < 0.05
+            gone = world.random.random() < world.mishaps
             effects: list[e.Effect] | Refusal = (
                 Refusal(ReasonCode.USER_NOT_ONLINE)
                 if gone

@@ -320,7 +320,7 @@ class TalkHistory(History):
         return sum(each.heard for each in self.world.living() if isinstance(each, TalkingNode))
 
     def check(self) -> None:
-        """Both ends of a channel agree; whoever is in a conference is so at its home and at its client."""
+        """Both ends of a channel agree; a member of a conference is one at its home and at its client."""
         super().check()
         nodes = [each for each in self.world.living() if isinstance(each, TalkingNode)]
         ends = {

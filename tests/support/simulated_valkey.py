@@ -4,7 +4,9 @@
 bytes. A property test runs both on the same histories. Other modules add the twins of their scripts.
 """
 
+import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from random import Random
@@ -192,65 +194,97 @@ def _item(kind: bytes, name: bytes, value: bytes) -> bytes:
     return b"%s%d:%d:%s%s" % (kind, len(name), len(value), name, value)
 
 
-def _heal(store: SimulatedStore, key: str) -> None:
-    if not isinstance(store.data.get(key, {}), dict):
-        store.delete(key)
-
-
 def _holds(store: SimulatedStore, args: list[bytes], name: bytes, incarnation: bytes) -> bool:
     return store.get((args[0] + name).decode("utf-8", "surrogateescape")) == incarnation
 
 
 @dataclass
 class _User:
-    seq: int
-    privacy: bytes | None
-    sessions: dict[bytes, bytes]
+    seq: int = 0
+    privacy: bytes | None = None
+    sessions: dict[bytes, bytes] = field(default_factory=dict)
+    other: bytes = b""
+    dead: bool = False
 
-    def shown(self, store: SimulatedStore) -> list[Reply]:
-        answer: list[Reply] = [_text(self.seq), _text(store.now / 1000 - 0.5)]
-        if self.privacy is not None:
-            answer += [b"p", self.privacy]
-        for name in sorted(self.sessions):
-            answer += [name, self.sessions[name]]
-        return answer
+    def items(self) -> bytes:
+        privacy = b"" if self.privacy is None else _item(b"P", b"", self.privacy)
+        return self.other + privacy + b"".join(_item(b"S", *each) for each in self.sessions.items())
+
+    def stored(self) -> bytes:
+        return _text(self.seq) + b"\n" + self.items()
+
+    def shown(self, store: SimulatedStore) -> bytes:
+        return _text(self.seq) + b" " + _text(store.now / 1000 - 0.5) + b"\n" + self.items()
+
+    def advance(self, store: SimulatedStore) -> int:
+        before = self.seq
+        self.seq = before + 1 if before else store.now
+        return before
 
 
-def _visit(store: SimulatedStore, key: str, args: list[bytes]) -> _User:
-    _heal(store, key)
-    user = _User(0, None, {})
-    dead = []
-    for name, value in store.hash(key).items():
-        if name == b"#":
-            user.seq = _number(value)
-        elif name == b"p":
+_HEAD = re.compile(rb"([0-9]+)\n")
+_ITEM = re.compile(rb"([A-Z])([0-9]+):([0-9]+):")
+
+
+def _load(store: SimulatedStore, key: str) -> _User:
+    user, data = _User(), store.get(key) or b""
+    head = _HEAD.match(data)
+    if head is None:
+        return user
+    user.seq, at = _number(head[1]), head.end()
+    while (found := _ITEM.match(data, at)) is not None:
+        middle = found.end() + _number(found[2])
+        at = middle + _number(found[3])
+        if at > len(data):
+            break
+        name, value = data[found.end() : middle], data[middle:at]
+        if found[1] == b"P":
             user.privacy = value
-        elif name.startswith(b"s"):
-            parts = _parts(value)
-            if parts is None:
-                lives = False
-            elif parts[2] != b"0":
-                lives = _number(parts[2]) > store.now / 1000
-            else:
-                lives = _holds(store, args, parts[0], parts[1])
-            if lives:
-                user.sessions[name] = value
-            else:
-                dead.append(name)
-    if not store.read_only:
-        for name in dead:
-            store.hdel(key, name)
+        elif found[1] == b"S":
+            user.sessions[name] = value
+        else:
+            user.other += _item(found[1], name, value)
     return user
 
 
-def _advance(store: SimulatedStore, key: str, seq: int) -> int:
-    new = seq + 1 if seq else store.now
-    store.hset(key, b"#", _text(new))
-    return new
+def _visit(store: SimulatedStore, key: str, args: list[bytes]) -> _User:
+    user = _load(store, key)
+    for name, value in list(user.sessions.items()):
+        parts = _parts(value)
+        if parts is None:
+            lives = False
+        elif parts[2] != b"0":
+            lives = _number(parts[2]) > store.now / 1000
+        else:
+            lives = _holds(store, args, parts[0], parts[1])
+        if not lives:
+            del user.sessions[name]
+            user.dead = True
+    return user
 
 
-def _publish(store: SimulatedStore, key: str, before: int, after: int, items: list[bytes]) -> None:
-    store.publish(key, _text(before) + b" " + _text(after) + b"\n" + b"".join(items))
+def _publish(
+    store: SimulatedStore, key: str, user: _User, before: int, changes: list[bytes], seconds: bytes
+) -> None:
+    store.set(key, user.stored(), int(seconds) * 1000)
+    store.publish(key, _text(before) + b" " + _text(user.seq) + b"\n" + b"".join(changes))
+
+
+def _put(store: SimulatedStore, key: str, name: bytes, value: bytes, seconds: bytes) -> None:
+    if not isinstance(store.data.get(key, {}), dict):
+        store.delete(key)
+    store.hset(key, name, value)
+    store.last(key, seconds)
+
+
+def _take_out(store: SimulatedStore, key: str, name: bytes) -> None:
+    """HDEL, whatever comes of it; the script has begun to write, if it may."""
+    with suppress(RefusedError):
+        store.hdel(key, name)
+
+
+def _in_turn(store: SimulatedStore, first: str, second: str) -> tuple[str, str]:
+    return (second, first) if store.now // scripts.NAMES_PERIOD % 2 else (first, second)
 
 
 # The scripts
@@ -274,167 +308,151 @@ def _renew(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
     status = b"LOST"
     if store.get(keys[0]) == args[0]:
         store.last(keys[0], args[1], 1000)
-        store.last(keys[1], args[2])
         status = b"HELD"
-    living = [b"1" if store.get(key) == each else b"0" for key, each in zip(keys[2:], args[3:], strict=True)]
+    living = [b"1" if store.get(key) == each else b"0" for key, each in zip(keys[1:], args[2:], strict=True)]
     return [status, b"".join(living)]
 
 
 def _release(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
     if store.get(keys[0]) == args[0]:
-        for key in keys[:2]:
-            store.delete(key)
+        store.delete(keys[0])
     return b"OK"
 
 
 def _register(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
-    key, name, incarnation, me = keys[0], args[1], args[2], b"s" + args[3]
+    key, name, incarnation, me = keys[0], *args[1:4]
     blob, privacy, rule, limit, mode = args[4], args[5], args[6], int(args[7]), args[8]
+    digest, lasting, field_, names_lasting = args[9:]
     if not _holds(store, args, name, incarnation):
         return [b"FENCED"]
-    _heal(store, keys[1])
     user = _visit(store, key, args)
     others: list[tuple[int, bytes]] = []
     leaving: list[bytes] = []
-    items: list[bytes] = []
+    changes: list[bytes] = []
     same = False
-    for field_, value in sorted(user.sessions.items()):
+    for session, value in user.sessions.items():
         parts = _parts(value)
         assert parts is not None
-        if field_ == me:
+        if session == me:
             same = (parts[0], parts[1], parts[2], parts[4]) == (name, incarnation, b"0", blob)
         elif parts[2] == b"0":
-            others.append((_number(parts[3]), field_))
+            others.append((_number(parts[3]), session))
         else:
-            leaving.append(field_)
+            leaving.append(session)
     others.sort()
     surplus = len(others) + 1 - (limit if rule == b"many" else 1)
     if surplus > 0 and (mode == b"returning" or (mode == b"new" and rule == b"oldest")):
-        if me in user.sessions:
-            before, after = user.seq, _advance(store, key, user.seq)
-            store.hdel(key, me)
-            _publish(store, key, before, after, [_item(b"R", me, b"")])
-        store.hdel(keys[1], args[3])
+        if user.sessions.pop(me, None) is not None:
+            _publish(store, key, user, user.advance(store), [_item(b"R", me, b"")], lasting)
+        _take_out(store, keys[1], me)
         return [b"REFUSED"]
-    ended: list[Reply] = []
-    for _, field_ in others[: max(surplus, 0)]:
-        ended.append(field_[1:])
-        leaving.append(field_)
+    ended: list[Reply] = [session for _, session in others[: max(surplus, 0)]]
+    leaving += [session for _, session in others[: max(surplus, 0)]]
     if privacy and (user.privacy is None or _version(privacy) > _version(user.privacy)):
         user.privacy = privacy
-        items.append(_item(b"P", b"p", privacy))
-    if not same or items or leaving:
-        before = user.seq
-        user.seq = _advance(store, key, before)
-        if items:
-            store.hset(key, b"p", privacy)
-        value = b"%s|%s|0|%s|%s" % (name, incarnation, _text(user.seq), blob)
-        store.hset(key, me, value)
-        user.sessions[me] = value
-        items.append(_item(b"S", me, value))
-        for field_ in leaving:
-            store.hdel(key, field_)
-            items.append(_item(b"R", field_, b""))
-            del user.sessions[field_]
-        _publish(store, key, before, user.seq, items)
-    store.last(key, args[10])
-    store.hset(keys[1], args[3], args[9])
-    store.last(keys[1], args[11])
-    store.set(keys[2], args[9], int(args[10]) * 1000)
+        changes.append(_item(b"P", b"", privacy))
+    if same and not changes and not leaving:
+        store.last(key, lasting)
+    else:
+        before = user.advance(store)
+        user.sessions[me] = b"%s|%s|0|%s|%s" % (name, incarnation, _text(user.seq), blob)
+        changes.append(_item(b"S", me, user.sessions[me]))
+        for session in leaving:
+            del user.sessions[session]
+            changes.append(_item(b"R", session, b""))
+        _publish(store, key, user, before, changes, lasting)
+    _put(store, keys[1], me, digest, lasting)
+    _put(store, _in_turn(store, *keys[2:])[0], field_, digest, names_lasting)
     return [b"OK", ended, user.shown(store)]
 
 
 def _write(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
-    key, name, incarnation, me = keys[0], args[1], args[2], b"s" + args[3]
+    key, name, incarnation, me = keys[0], *args[1:4]
     if not _holds(store, args, name, incarnation):
         return b"FENCED"
-    _heal(store, key)
-    parts = _parts(store.hash(key).get(me))
+    user = _load(store, key)
+    parts = _parts(user.sessions.get(me))
     if parts is None or parts[:3] != (name, incarnation, b"0"):
         return b"GONE"
-    before = _number(store.hash(key).get(b"#"))
-    after = _advance(store, key, before)
-    value = b"%s|%s|0|%s|%s" % (name, incarnation, _text(after), args[4])
-    store.hset(key, me, value)
-    store.last(key, args[5])
-    _publish(store, key, before, after, [_item(b"S", me, value)])
+    before = user.advance(store)
+    user.sessions[me] = b"%s|%s|0|%s|%s" % (name, incarnation, _text(user.seq), args[4])
+    _publish(store, key, user, before, [_item(b"S", me, user.sessions[me])], args[5])
     return b"OK"
 
 
 def _remove(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
-    key, name, incarnation, me = keys[0], args[1], args[2], b"s" + args[3]
-    _heal(store, key)
-    _heal(store, keys[1])
-    store.hdel(keys[1], args[3])
-    parts = _parts(store.hash(key).get(me))
+    key, name, incarnation, me = keys[0], *args[1:4]
+    _take_out(store, keys[1], me)
+    user = _load(store, key)
+    parts = _parts(user.sessions.get(me))
     mine = parts is not None and parts[:2] == (name, incarnation)
     if parts is not None and not mine:
         return b"OK"
-    before = _number(store.hash(key).get(b"#"))
     moves = mine and args[4] != b"0" and parts is not None and parts[2] == b"0"
     if moves and _holds(store, args, name, incarnation):
-        for field_, value in _visit(store, key, args).sessions.items():
-            others = _parts(value)
-            if field_ != me and others is not None and others[2] == b"0":
-                moves = False
+        user = _visit(store, key, args)
+        others = [_parts(value) for session, value in user.sessions.items() if session != me]
+        moves = all(each is not None and each[2] != b"0" for each in others)
     else:
         moves = False
+    before, change = user.advance(store), _item(b"R", me, b"")
     if moves and parts is not None:
-        after = _advance(store, key, before)
         ends = _text(store.now / 1000 + int(args[4]))
-        value = b"%s|%s|%s|%s|%s" % (name, incarnation, ends, _text(after), parts[4])
-        store.hset(key, me, value)
-        _publish(store, key, before, after, [_item(b"S", me, value)])
-        return b"OK"
-    store.hdel(key, me)
-    after = _advance(store, key, before)
-    store.last(key, args[5])
-    _publish(store, key, before, after, [_item(b"R", me, b"")])
+        user.sessions[me] = b"%s|%s|%s|%s|%s" % (name, incarnation, ends, _text(user.seq), parts[4])
+        change = _item(b"S", me, user.sessions[me])
+    else:
+        user.sessions.pop(me, None)
+    _publish(store, key, user, before, [change], args[5])
     return b"OK"
 
 
 def _hide(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
     if not _holds(store, args, args[1], args[2]):
         return b"FENCED"
-    _heal(store, keys[0])
-    known = store.hash(keys[0]).get(b"p")
-    if known is not None and args[5] != b"1":
-        if _version(known) > _version(args[3]):
+    user = _load(store, keys[0])
+    if user.privacy is not None and args[5] != b"1":
+        if _version(user.privacy) > _version(args[3]):
             return b"STALE"
-        if _version(known) == _version(args[3]):
+        if _version(user.privacy) == _version(args[3]):
             return b"OK"
-    before = _number(store.hash(keys[0]).get(b"#"))
-    after = _advance(store, keys[0], before)
-    store.hset(keys[0], b"p", args[3])
-    store.last(keys[0], args[4])
-    _publish(store, keys[0], before, after, [_item(b"P", b"p", args[3])])
+    user.privacy = args[3]
+    _publish(store, keys[0], user, user.advance(store), [_item(b"P", b"", args[3])], args[4])
     return b"OK"
 
 
 def _read(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
-    return _visit(store, keys[0], args).shown(store)
+    user = _visit(store, keys[0], args)
+    if user.dead:
+        with suppress(RefusedError):
+            store.writes(grows=True)
+            store.data[keys[0]] = user.stored()
+    return user.shown(store)
 
 
 def _touch(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
     missing: list[Reply] = []
-    for at, (key, alias) in enumerate(zip(keys[::2], keys[1::2], strict=True)):
-        store.last(key, args[0])
-        store.last(alias, args[0])
-        value = store.data.get(key)
-        if not isinstance(value, dict) or args[1 + at] not in value:
+    lasting, names_lasting, *rest = args
+    for at in range(len(keys) // 4):
+        key, index, *names = keys[4 * at : 4 * at + 4]
+        session, field_, digest = rest[3 * at : 3 * at + 3]
+        store.last(key, lasting)
+        store.last(index, lasting)
+        current, earlier = _in_turn(store, *names)
+        _put(store, current, field_, digest, names_lasting)
+        _take_out(store, earlier, field_)
+        if session not in _load(store, key).sessions:
             missing.append(at + 1)
     return missing
 
 
 def _written(store: SimulatedStore, keys: list[str], _args: list[bytes]) -> Reply:
-    value = store.data.get(keys[0])
-    if not isinstance(value, dict):
-        return [b"0", []]
-    return [b"0", [each for pair in value.items() for each in pair]]
+    found = [store.data.get(key) for key in keys]
+    return [each for value in found if isinstance(value, dict) for pair in value.items() for each in pair]
 
 
-def _named(store: SimulatedStore, keys: list[str], _args: list[bytes]) -> Reply:
-    return store.get(keys[0])
+def _named(store: SimulatedStore, keys: list[str], args: list[bytes]) -> Reply:
+    found = [store.data.get(key) for key in _in_turn(store, *keys)]
+    return next((value[args[0]] for value in found if isinstance(value, dict) and args[0] in value), None)
 
 
 Twin = Callable[[SimulatedStore, list[str], list[bytes]], Reply]

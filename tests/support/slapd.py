@@ -25,10 +25,10 @@ class Slapd(TemporaryServer):
     `ldif` is loaded by slapadd. `certificate` is what the server shows over LDAPS (`tls_port`) and StartTLS
     (`port`); `ca` is the PEM file of who signed it. `anonymous_read` decides whether one must bind before
     reading; `hidden` attributes are never shown to anonymous; `barred` entries may be known to exist, and
-    nothing more; without `self_read` nobody may read their own entry. `head` is extra configuration before
+    nothing more; without `self_read` no user may read their own entry. `head` is extra configuration before
     the database, `extra` in it. `sasl` lets people bind by SCRAM as their uid. `verify_client` is slapd's
     `TLSVerifyClient`, with `client_ca` as the authority of clients. `stats` writes the access log that
-    `log()` reads. It listens at the Unix socket `socket` as well.
+    `log()` reads. It listens at `host`, and at the Unix socket `socket` as well.
     """
 
     name = "slapd"
@@ -54,12 +54,13 @@ class Slapd(TemporaryServer):
         verify_client: str = "never",
         client_ca: bytes = b"",
         stats: bool = True,
+        host: str = "127.0.0.1",
     ) -> None:
         super().__init__()
         self.base = base
         self.admin_dn = f"cn=admin,{base}"
         self.admin_password = "admin-secret"
-        self.host = "127.0.0.1"
+        self.host = host
         self.port = 0
         self.tls_port = 0
         self.tls = tls

@@ -1,6 +1,6 @@
 """A small organisation in LDIF, for tests that want to know every entry: people, groups, a circle, odd names.
 
-Everybody's password is `<uid>-secret`. `cn=reader` is the service account, its password `reader-secret`.
+The password of each is `<uid>-secret`. `cn=reader` is the service account, its password `reader-secret`.
 """
 
 import base64

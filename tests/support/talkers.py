@@ -7,7 +7,16 @@ exist, as far as the nodes can see each other.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -30,11 +39,15 @@ from quintet.sametime.wire.messages import (
     SetUserStatus,
 )
 from support import small
+from support.conferring import Participation, Rooms
 from support.sametime_client import SametimeClient
 from support.sametime_server import LiveClient
+from support.waiting import pause
 
 _PAUSE: Final = 0.02
 _LOOK: Final = 0.2
+_AT_ONCE: Final = 20
+"""One of so many users does something before the next pause."""
 _STATUSES: Final = (StatusCode.ACTIVE, StatusCode.AWAY, StatusCode.DO_NOT_DISTURB)
 
 
@@ -63,13 +76,18 @@ class Talker:
     live: LiveClient | None = None
     shown: dict[str, int | None] = field(default_factory=dict)
     went_offline: list[str] = field(default_factory=list)
-    """Who was shown as online and then as offline, during one session."""
+    """Who was shown as offline, at first or after being online."""
     sent: int = 0
     """Lines in the conversation that is open to the peer."""
     received: int = 0
     """The number of the last line from the peer, in the conversation that is open."""
     gaps: int = 0
-    reconnects: int = 0
+    lines_sent: int = 0
+    """In all conversations, as are those received."""
+    lines_received: int = 0
+    reconnects: int = -1
+    """How often it has signed in again."""
+    conferences: Participation = field(init=False)
     talk: int | None = None
     """The channel to the peer; it is accepted when `is_talking`."""
     is_talking: bool = False
@@ -77,6 +95,9 @@ class Talker:
     """The channel from the peer."""
     _aware: int = 0
     _reading: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self.conferences = Participation(self.dn)
 
     @property
     def dn(self) -> str:
@@ -86,11 +107,24 @@ class Talker:
     def is_online(self) -> bool:
         return self.live is not None and not self.live.closed
 
-    async def sign_in(self, port: int, watched: Sequence[str]) -> None:
+    @property
+    def client(self) -> SametimeClient:
+        assert self.live is not None
+        return self.live.client
+
+    async def flush(self) -> None:
+        """Send what is to be sent; nothing when the connection is closed."""
+        if self.live is not None:
+            with suppress(ConnectionError):
+                await self.live.flush()
+
+    async def sign_in(self, port: int, watched: Sequence[str], address: str = "127.0.0.1") -> None:
         """Sign in at this port, and watch these users."""
         await self.close()
         name = uid(self.number)
-        live = await LiveClient.connect(port, SametimeClient(name, f"{name}-secret".encode()))
+        live = await LiveClient.connect(
+            port, SametimeClient(name, f"{name}-secret".encode()), address=address
+        )
         try:
             await live.sign_in()
             self._aware = await live.open(ServiceId.AWARE)
@@ -102,6 +136,8 @@ class Talker:
             await live.close()
             raise
         self.live = live
+        self.reconnects += 1
+        self.conferences.seats.clear()
         self.shown.clear()
         self.talk = self.heard = None
         self.is_talking = False
@@ -119,21 +155,20 @@ class Talker:
             self.live = None
 
     def change_status(self, status: StatusCode) -> None:
-        assert self.live is not None
         self.status = status
-        self.live.client.say(SetUserStatus(UserStatus(status)))
+        self.client.say(SetUserStatus(UserStatus(status)))
 
     def say(self) -> None:
         """Say one more line to the peer; open the conversation first."""
-        assert self.live is not None
         assert self.peer is not None
         if self.talk is None:
             self.sent = 0
-            self.talk = self.live.client.create(ServiceId.IM, self.peer.dn, ImOpening().encode())
+            self.talk = self.client.create(ServiceId.IM, self.peer.dn, ImOpening().encode())
         elif self.is_talking:
             self.sent += 1
+            self.lines_sent += 1
             text = ImText(str(self.sent))
-            self.live.client.send(self.talk, text.TYPE, text.encode())
+            self.client.send(self.talk, text.TYPE, text.encode())
 
     async def _read(self, live: LiveClient) -> None:
         while not live.closed:
@@ -144,6 +179,8 @@ class Talker:
 
     def _take(self, live: LiveClient) -> None:
         for each in live.said:
+            if self.conferences.take(live.client, each):
+                continue
             match each:
                 case ChannelSend(channel=self._aware):
                     self._watch(each)
@@ -170,9 +207,8 @@ class Talker:
                 self._show(entry)
 
     def _show(self, entry: PresenceEntry) -> None:
-        before = self.shown.get(entry.id.user)
         self.shown[entry.id.user] = None if entry.status is None else int(entry.status.status)
-        if entry.status is None and before is not None:
+        if entry.status is None:
             self.went_offline.append(entry.id.user)
 
     def _hear(self, message: ChannelSend) -> None:
@@ -181,21 +217,34 @@ class Talker:
             number = int(text.text)
             self.gaps += number != self.received + 1
             self.received = number
+            self.lines_received += 1
 
 
 class Talkers:
-    """All users. `ports` are those of the nodes by name, and may change."""
+    """All users. `ports` are those of the nodes, and may change; `addresses` those that are not loopback."""
 
-    def __init__(self, ports: dict[str, int], count: int, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        ports: dict[str, int],
+        count: int,
+        *,
+        seed: int = 0,
+        rooms: int = 0,
+        addresses: Mapping[str, str] | None = None,
+    ) -> None:
         """The first half talks to the second. Pairs are at all combinations of nodes."""
         names = sorted(ports)
         self.ports = ports
+        self.addresses = addresses or {}
         self.chance = random.Random(seed)
         self.all = [Talker(number, names[number % len(names)]) for number in range(count)]
         half = count // 2
         for one, other in zip(self.all[:half], self.all[half:], strict=False):
             one.peer = other
             other.node = names[(one.number + one.number // len(names)) % len(names)]
+        self.rooms = Rooms(self.all, rooms, self.chance)
+        self.longest = 0.0
+        """The most seconds until all agreed."""
 
     @asynccontextmanager
     async def coming_back(self, *nodes: str) -> AsyncIterator[None]:
@@ -207,7 +256,6 @@ class Talkers:
                 for each in self.all:
                     if not each.is_online:
                         each.node = self.chance.choice(nodes)
-                        each.reconnects += 1
                         await self.sign_in([each])
                 await pause(_PAUSE, stop)
 
@@ -224,33 +272,39 @@ class Talkers:
     async def sign_in(self, some: Iterable[Talker]) -> None:
         everyone = [each.dn for each in self.all]
         for each in some:
-            await each.sign_in(self.ports[each.node], everyone)
+            address = self.addresses.get(each.node, "127.0.0.1")
+            await each.sign_in(self.ports[each.node], everyone, address)
 
     async def close(self) -> None:
         for each in self.all:
             await each.close()
 
     @asynccontextmanager
-    async def load(self, *, statuses: bool = True) -> AsyncIterator[None]:
-        """Change statuses and talk while the context is open."""
+    async def load(self, *, statuses: bool = True) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Change statuses, talk and confer while the context is open, or until what it gives is called."""
         stop = asyncio.Event()
         task = asyncio.get_running_loop().create_task(self._work(stop, statuses))
-        try:
-            yield
-        finally:
+
+        async def at_rest() -> None:
             stop.set()
             await task
 
+        try:
+            yield at_rest
+        finally:
+            await at_rest()
+
     async def _work(self, stop: asyncio.Event, statuses: bool) -> None:
         while not stop.is_set():
-            each = self.chance.choice(self.all)
-            if each.is_online and each.live is not None:
-                if statuses and self.chance.random() < 0.3:
-                    each.change_status(self.chance.choice(_STATUSES))
-                elif each.peer is not None:
-                    each.say()
-                with suppress(ConnectionError):
-                    await each.live.flush()
+            for each in self.chance.choices(self.all, k=-(-len(self.all) // _AT_ONCE)):
+                if each.is_online:
+                    if statuses and self.chance.random() < 0.3:
+                        each.change_status(self.chance.choice(_STATUSES))
+                    elif each.peer is not None:
+                        each.say()
+                    await each.flush()
+            if self.rooms.all and (person := self.rooms.act()) is not None:
+                await person.flush()
             await pause(_PAUSE, stop)
 
     def disagreements(self, *groups: Collection[str]) -> Iterator[str]:
@@ -273,9 +327,10 @@ class Talkers:
     async def agreed(self, *groups: Collection[str], within: float) -> list[str]:
         """What clients still show wrongly after so many seconds; empty as soon as there is nothing."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + within
-        while (found := list(self.disagreements(*groups))) and loop.time() < end:
+        begun = loop.time()
+        while (found := list(self.disagreements(*groups))) and loop.time() < begun + within:
             await pause(_LOOK)
+        self.longest = max(self.longest, loop.time() - begun)
         return found
 
     @property
@@ -299,10 +354,3 @@ class Talkers:
         while (found := missing()) and loop.time() < end:
             await pause(_LOOK)
         return found
-
-
-async def pause(seconds: float, stop: asyncio.Event | None = None) -> None:
-    """Let time pass, or less when `stop` is set."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await (stop or asyncio.Event()).wait()

@@ -14,13 +14,26 @@ import pytest
 from support import certs
 from support.certs import Issued
 from support.dirsrv import DirectoryServer389
+from support.namespaces import NetworkNamespace, network_namespace
 from support.samba_ad import PortsTakenError, SambaAD, StrongAuth
+from support.server_process import ServerError
 
 
 @pytest.fixture(scope="session")
 def authority() -> Issued:
     """The authority that signs the certificates of these servers."""
     return certs.authority()
+
+
+@pytest.fixture(scope="module")
+def namespace() -> Iterator[NetworkNamespace]:
+    """A network namespace with two links, where this machine lets the tests make one."""
+    with contextlib.ExitStack() as stack:
+        try:
+            made = stack.enter_context(network_namespace(links=2))
+        except (ServerError, OSError) as error:
+            pytest.skip(f"no network namespaces here: {error}")
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -37,8 +37,11 @@ class Site:
         return httpx.get(f"http://127.0.0.1:{self.metrics[node]}{path}", timeout=10)
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, small_slapd: Slapd) -> Iterator[Site]:
+@pytest.fixture(scope="module", params=["newest"])
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, small_slapd: Slapd
+) -> Iterator[Site]:
+    """The parameter is the rule about several sessions of a user."""
     folder = tmp_path_factory.mktemp("nodes")
     with (
         Postgres() as postgres,
@@ -51,7 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, small_slapd: Slapd) -> Iterat
             nodes.start(
                 name,
                 QUINTET_METRICS_PORT=str(metrics[name]),
-                QUINTET_SIGN_INS="newest",
+                QUINTET_SIGN_INS=request.param,
                 QUINTET_SIGN_IN_LIMIT="0",
                 QUINTET_SHUTDOWN_SECONDS="1",
                 **needs,
@@ -59,6 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, small_slapd: Slapd) -> Iterat
         yield Site(nodes, redis, metrics)
 
 
+@pytest.mark.parametrize("site", ["oldest", "newest"], indirect=True)
 async def test_of_a_hundred_sign_ins_at_once_at_four_nodes_exactly_one_stays(site: Site) -> None:
     async def sign_in(number: int) -> LiveClient:
         port = site.nodes.ports[NODES[number % len(NODES)]]

@@ -1,15 +1,14 @@
-"""Nodes and Valkey fail under users who talk: soon all clients show the sessions that exist; no line is lost.
+"""Nodes and Valkey fail under users who talk and confer: soon all clients show what exists; no line is lost.
 
-`script/faults` runs more rounds with more users.
+`script/faults` runs more rounds with more users. Partitions are in `test_node_partitions`.
 """
 
 import asyncio
-import os
 import random
 import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -17,21 +16,27 @@ import pytest
 from support import relay as relays
 from support.cluster_nodes import ClusterNodes
 from support.command import run_program
+from support.faults import (
+    AWAY,
+    NODES,
+    PAIRS,
+    ROUNDS,
+    assert_apart,
+    assert_ended,
+    assert_stayed,
+    assert_whole,
+    figures_of,
+    signed_in,
+    victim_and_others,
+)
 from support.postgres import Postgres
 from support.redis_server import RedisServer
 from support.relay import Relay
 from support.slapd import Slapd
-from support.talkers import Talkers, ldif, pause
+from support.talkers import Talkers, ldif
+from support.waiting import pause
 
 pytestmark = [pytest.mark.real, pytest.mark.serial]
-
-NODES = ("n0", "n1", "n2")
-ROUNDS = range(int(os.environ.get("QUINTET_FAULT_ROUNDS", "1")))
-PAIRS = int(os.environ.get("QUINTET_FAULT_PAIRS", "9"))
-AWAY = float(os.environ.get("QUINTET_FAULT_SECONDS", "12"))
-"""How long Valkey is away: more than the 8 s after which nodes do not believe in each other any more."""
-SOON = 15.0
-"""Seconds after which every client shows the sessions that exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,25 @@ class Community:
     def start(self, *names: str) -> None:
         for name in names:
             self.nodes.start(name, QUINTET_CLUSTER=self.urls[name], QUINTET_SHUTDOWN_SECONDS="8")
+
+    @contextmanager
+    def still(self, name: str) -> Iterator[None]:
+        """The node does not go on while the context is open."""
+        self.nodes.running[name].send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.nodes.running[name].send(signal.SIGCONT)
+
+    @contextmanager
+    def stalled(self, name: str) -> Iterator[None]:
+        """The node gets nothing from Valkey, nor Valkey from it, while the context is open."""
+        relay = self.relays[name]
+        relay.in_its_thread(relay.stall)
+        try:
+            yield
+        finally:
+            relay.in_its_thread(relay.restore)
 
 
 @pytest.fixture(scope="module")
@@ -64,76 +88,68 @@ def community(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Community]:
 
 @pytest.fixture
 async def talkers(community: Community, request: pytest.FixtureRequest) -> AsyncIterator[Talkers]:
-    """All users, signed in and seen by all."""
-    seed = hash(request.node.name) if len(ROUNDS) > 1 else 0
-    found = Talkers(community.nodes.ports, 2 * PAIRS, seed=seed)
-    await found.sign_in(found.all)
-    assert await found.agreed(NODES, within=SOON) == []
-    for each in found.all:
-        each.went_offline.clear()  # users of the test before
-    yield found
-    await found.close()
-
-
-def victim_and_others(round_: int) -> tuple[str, list[str]]:
-    victim = NODES[round_ % len(NODES)]
-    return victim, [each for each in NODES if each != victim]
-
-
-async def assert_whole(talkers: Talkers, *nodes: str) -> None:
-    """All agree soon, and between these nodes no line is missing."""
-    assert await talkers.agreed(nodes, within=SOON) == []
-    assert await talkers.unheard(*nodes, within=SOON) == []
-    assert talkers.gaps == 0
+    if gone := [each for each in NODES if each not in community.nodes.running]:
+        community.start(*gone)  # after a test that has failed
+    async with signed_in(community.nodes, request.node.name) as found:
+        yield found
 
 
 @pytest.mark.parametrize("round_", ROUNDS)
+@figures_of("kill -9 of a node")
 async def test_after_a_node_was_killed_and_started_again(
     community: Community, talkers: Talkers, round_: int
 ) -> None:
     victim, others = victim_and_others(round_)
+    gone = sorted(each.dn for each in talkers.at(victim))
     async with talkers.load():
-        await pause(1)
+        await pause(random.uniform(1, 4))
+        over, stay = talkers.rooms.seats([victim], others), talkers.rooms.seats(others, others)
         await asyncio.to_thread(community.nodes.kill, victim)
-        await pause(random.uniform(0, 3))
+        await assert_ended(talkers, over)
     await assert_whole(talkers, *others)
+    assert_stayed(stay)
+    for each in talkers.at(*others):
+        assert sorted(each.went_offline) == gone
     await asyncio.to_thread(community.start, victim)
     await talkers.sign_in(talkers.at(victim))
     await assert_whole(talkers, *NODES)
 
 
 @pytest.mark.parametrize("round_", ROUNDS)
+@figures_of("SIGSTOP of a node")
 async def test_while_a_node_stands_still_and_after_it_goes_on(
     community: Community, talkers: Talkers, round_: int
 ) -> None:
     victim, others = victim_and_others(round_)
-    async with talkers.load():
-        await pause(1)
-        community.nodes.running[victim].send(signal.SIGSTOP)
-        await pause(random.uniform(0, 3))
-    try:
-        assert await talkers.agreed(others, within=SOON) == []
-    finally:
-        community.nodes.running[victim].send(signal.SIGCONT)
+    async with talkers.load() as at_rest:
+        await pause(random.uniform(1, 4))
+        over, stay = talkers.rooms.seats([victim], others), talkers.rooms.seats(others, others)
+        with community.still(victim):
+            await assert_ended(talkers, over)
+            await at_rest()
+            await assert_whole(talkers, *others)
+            assert_stayed(stay)
     async with talkers.load():
         await pause(2)
     await assert_whole(talkers, *NODES)
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["with its data", "without its data"])
+@pytest.mark.parametrize("kept", ["with", "without"])
 @pytest.mark.parametrize("round_", ROUNDS)
+@figures_of("Valkey away, back {kept} its data")
 async def test_while_valkey_is_away_and_after_it_is_back(
-    community: Community, talkers: Talkers, kept: bool, round_: int
+    community: Community, talkers: Talkers, kept: str, round_: int
 ) -> None:
+    apart = [(node,) for node in NODES]
     async with talkers.load():
         await pause(1)
+        stay = [seat for each in NODES for seat in talkers.rooms.seats([each], [each])]
         await asyncio.to_thread(community.redis.stop)
         await pause(AWAY)
     try:
-        assert await talkers.agreed(*((node,) for node in NODES), within=SOON) == []
-        for node in NODES:
-            assert await talkers.unheard(node, within=SOON) == []
-        if not kept:
+        await assert_apart(talkers, *apart)
+        assert_stayed(stay)
+        if kept == "without":
             shutil.rmtree(community.redis.folder / "appendonlydir")
     finally:
         await asyncio.to_thread(community.redis.start)
@@ -143,24 +159,26 @@ async def test_while_valkey_is_away_and_after_it_is_back(
 
 
 @pytest.mark.parametrize("round_", ROUNDS)
+@figures_of("stalled connection between a node and Valkey")
 async def test_while_a_node_is_cut_off_from_valkey_and_after(
     community: Community, talkers: Talkers, round_: int
 ) -> None:
     victim, others = victim_and_others(round_)
-    relay = community.relays[victim]
-    async with talkers.load():
-        await pause(1)
-        relay.in_its_thread(relay.stall)
-        await pause(random.uniform(0, 3))
-    try:
-        assert await talkers.agreed(others, (victim,), within=SOON) == []
-    finally:
-        relay.in_its_thread(relay.restore)
+    async with talkers.load() as at_rest:
+        await pause(random.uniform(1, 4))
+        over = talkers.rooms.seats([victim], others) + talkers.rooms.seats(others, [victim])
+        stay = talkers.rooms.seats(others, others) + talkers.rooms.seats([victim], [victim])
+        with community.stalled(victim):
+            await assert_ended(talkers, over)
+            await at_rest()
+            await assert_apart(talkers, others, [victim])
+            assert_stayed(stay)
     async with talkers.load():
         await pause(2)
     await assert_whole(talkers, *NODES)
 
 
+@figures_of("rolling restart of three nodes")
 async def test_a_rolling_restart_loses_no_line_and_shows_no_user_as_offline(
     community: Community, talkers: Talkers
 ) -> None:
@@ -170,26 +188,34 @@ async def test_a_rolling_restart_loses_no_line_and_shows_no_user_as_offline(
         before = sum(each.reconnects for each in talkers.all)
         async with talkers.load(statuses=False), talkers.coming_back(*staying):
             await pause(1)
+            over = talkers.rooms.seats([leaving], staying)
+            stay = talkers.rooms.seats(staying, staying)
             running = community.nodes.running.pop(leaving)
             assert await asyncio.to_thread(running.end) == 0
+            await assert_ended(talkers, over)
             async with asyncio.timeout(60):
                 while talkers.at(leaving):
                     await pause(0.1)
         assert sum(each.reconnects for each in talkers.all) - before == there
         await assert_whole(talkers, *staying)
+        assert_stayed(stay)
         await asyncio.to_thread(community.start, leaving)
     assert [each.went_offline for each in talkers.all] == [[]] * len(talkers.all)
 
 
+@figures_of("drain --share 50% of a node")
 async def test_users_of_whom_a_share_is_let_go_are_shown_all_the_time(
     community: Community, talkers: Talkers
 ) -> None:
     there = len(talkers.at("n0"))
+    let_go = -(-there // 2)
     async with talkers.load(statuses=False), talkers.coming_back("n1", "n2"):
         folder = community.nodes.folder("n0")
         ran = await asyncio.to_thread(run_program, "--config", folder, "drain", "--share", "50%")
-        assert ran.err == f"Closing {-(-there // 2)} of {there} sessions.\n"
-        await pause(3)
+        assert ran.err == f"Closing {let_go} of {there} sessions.\n"
+        async with asyncio.timeout(60):
+            while sum(each.reconnects for each in talkers.all) < let_go:
+                await pause(0.1)
     await assert_whole(talkers, *NODES)
-    assert sum(each.reconnects for each in talkers.all) == -(-there // 2)
+    assert sum(each.reconnects for each in talkers.all) == let_go
     assert [each.went_offline for each in talkers.all] == [[]] * len(talkers.all)

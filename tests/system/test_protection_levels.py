@@ -121,7 +121,7 @@ async def test_each_level_shows_on_the_wire_exactly_what_it_says(
 async def test_the_service_account_is_used_where_its_password_may_be_shown(
     tmp_path: Path, small_slapd: Slapd, relay: Relay, level: str
 ) -> None:
-    """Under "none" everybody can read the account's password; that is what the administrator chose."""
+    """Under "none" all can read the account's password; that is what the administrator chose."""
     folder = settings_folder(tmp_path, small_slapd, level=level, cards_encrypted=True)
     async with running(load(folder, {}), relay) as quintet:
         await use_everything(quintet)

@@ -1,4 +1,4 @@
-"""The whole way: libmeanwhile, which nobody here wrote, against the server, with a real slapd behind it.
+"""The whole way: libmeanwhile, an independent client library, against the server, with a real slapd.
 
 Each client action is shown to travel over the LDAP connection of its task.
 """

@@ -107,7 +107,7 @@ class Installation:
 
 @pytest.fixture
 def install(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
-    """An installation as it is before anybody thought of encryption."""
+    """An installation as it is without a thought of encryption."""
     with contextlib.ExitStack() as stack:
 
         def install(server: Slapd, *, cards: str = CARDS) -> Installation:

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.real, pytest.mark.serial]
 
 PASSWORD = "alice-secret"
 SLOW = "$6$rounds=100000$%.16s"
-TIMES = 8
+TIMES = 12
 
 
 def hashed(password: str) -> bytes:

@@ -14,7 +14,8 @@ from support.pages import ROOT
 from support.postgres import Postgres
 from support.redis_server import PASSWORD, RedisServer
 from support.slapd import Slapd
-from support.talkers import Talkers, ldif, pause
+from support.talkers import Talkers, ldif
+from support.waiting import pause
 
 pytestmark = pytest.mark.real
 
@@ -53,7 +54,7 @@ async def test_nodes_need_no_more_rights(redis: RedisServer, tmp_path: Path) -> 
     ):
         url = redis.url.replace("//", f"//quintet:{PASSWORD}@")
         nodes.start("n0", "n1", QUINTET_CLUSTER=url, QUINTET_COMMUNITY="quintet")
-        talkers = Talkers(nodes.ports, 4)
+        talkers = Talkers(nodes.ports, 4, rooms=2)
         await talkers.sign_in(talkers.all)
         async with talkers.load():
             await pause(2)
@@ -64,6 +65,7 @@ async def test_nodes_need_no_more_rights(redis: RedisServer, tmp_path: Path) -> 
         assert agreed == []
         assert await talkers.unheard("n0", "n1", within=15) == []
         assert sum(each.received for each in talkers.all) > 0
+        assert await talkers.rooms.settled(("n0", "n1"), within=15) == []
         await talkers.close()
 
 

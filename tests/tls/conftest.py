@@ -22,7 +22,7 @@ ShakeHands = Callable[..., Any]
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Serve:
-    """Starts TLS servers that greet with "hello" whoever gets through, as context managers of their port."""
+    """Starts TLS servers that greet accepted clients with "hello", as context managers of their port."""
 
     @contextmanager
     def serving(issued: Issued, **options: Any) -> Iterator[int]:

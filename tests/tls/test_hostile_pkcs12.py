@@ -1,4 +1,4 @@
-"""What somebody could put into a `.p12` to be believed wrongly, or to keep us busy for hours."""
+"""What an attacker could put into a `.p12` to be believed wrongly, or to keep us busy for hours."""
 
 import hashlib
 import hmac

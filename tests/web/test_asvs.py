@@ -4,6 +4,7 @@ import ast
 import base64
 import re
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 
 from quintet.directory import AttemptRules, AuthenticationError
-from quintet.web import security, server, sessions, site
+from quintet.web import security, server, sessions
+from quintet.web.rate_limits import RateLimits, RequestLimits
 from quintet.web.sessions import Sessions
 from support.web_site import URL, Web, post_sign_in
 
@@ -28,27 +30,46 @@ SECRET = "jgross-secret-of-the-test"
 # Input and limits
 
 
-async def test_a_session_that_asks_too_often_waits(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site, "PER_MINUTE", 3)
-    web.site = replace(web.site, limits=site.RateLimits(lambda: 0.0))
+async def test_an_account_that_asks_too_often_waits_with_all_its_sessions(web: Web) -> None:
+    limits = RequestLimits(account_and_network=3, account=5)
+    web.site = replace(web.site, limits=RateLimits(limits, lambda: 0.0))
     web.app = web.make_app()
-    async with web.signed_in("jgross") as browser, web.signed_in("jgross") as other:
-        answers = [await browser.get(f"{API}/session") for _ in range(5)]
-        assert (await other.get(f"{API}/session")).status_code == 200
-    assert [each.status_code for each in answers] == [200, 200, 200, 429, 429]
-    assert answers[-1].headers["retry-after"].isdecimal()
+    async with AsyncExitStack() as stack:
+        someone = web.people["jgross"]
+        web.people["other"] = replace(someone, id=f"{someone.id},o=other")
+        browsers = [
+            await stack.enter_async_context(web.signed_in(*whom))
+            for whom in (("jgross",), ("jgross",), ("jgross", "192.0.2.1"), ("other",))
+        ]
+        answers = [[await browser.get(f"{API}/session") for _ in range(4)] for browser in browsers]
+        page = await browsers[0].get("/")
+    assert [sum(each.status_code == 200 for each in some) for some in answers] == [3, 0, 2, 3]
+    for refused in (answers[0][-1], page):
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+
+
+async def test_a_network_that_asks_too_often_waits_whatever_the_account(web: Web) -> None:
+    web.site = replace(web.site, limits=RateLimits(RequestLimits(network=3), lambda: 0.0))
+    web.app = web.make_app()
+    async with web.signed_in("jgross") as browser:
+        answers = [await browser.get(f"{API}/session") for _ in range(4)]
+    assert [each.status_code for each in answers] == [200, 200, 200, 429]
+    async with web.signed_in("jgross", "192.0.2.1") as browser:
+        assert (await browser.get(f"{API}/session")).status_code == 200
 
 
 def test_limits_and_lifetimes_are_as_the_reference_says() -> None:
     page = (ROOT / "docs/reference/http.md").read_text()
     page += (ROOT / "docs/explanation/sign-in-limits.md").read_text()
-    rules = AttemptRules()
+    rules, limits = AttemptRules(), RequestLimits()
     for said in (
         f"at most {sessions.MOST_PER_PERSON} sessions",
         f"{sessions.IDLE / 60:g} minutes without a request",
         f"{sessions.LONGEST / 3600:g} hours in any case",
         f"every {sessions.RECHECK / 60:g} minutes",
-        f"{site.PER_MINUTE} times a minute",
+        f"{limits.account_and_network} times a minute in one network",
+        f"{limits.account:,} times in all",
+        f"a network {limits.network:,} times",
         f"{server.LARGEST_HEAD // 1024} KiB of head",
         f"{security.LARGEST_BODY // 1024} KiB of body",
         f"| a name from one network | {rules.limit} |",

@@ -11,6 +11,7 @@ import pytest
 from quintet.storage import DatabaseAddress, DatabaseKind, TokenScope, TokenStore
 from quintet.web.accounts import handle_of
 from quintet.web.bearer import Tokens
+from quintet.web.rate_limits import RateLimits, RequestLimits
 from support.web_site import Web
 
 pytestmark = pytest.mark.real
@@ -52,6 +53,17 @@ async def test_a_program_may_do_what_the_scope_says(web: Web, store: TokenStore)
     card = await ask(web, f"people/{handle}/card", people)
     assert "MailAddress" in card.json()["fields"]
     assert (await ask(web, f"people/{handle}/card", admin)).status_code == 403
+
+
+async def test_each_token_has_the_limits_of_an_account(web: Web, store: TokenStore) -> None:
+    web.site = replace(web.site, limits=RateLimits(RequestLimits(account_and_network=2), lambda: 0.0))
+    web.app = web.make_app()
+    web.client = web.browser()
+    one, _ = await store.create("a", [PEOPLE], seconds=60)
+    other, _ = await store.create("b", [PEOPLE], seconds=60)
+    asked = [await ask(web, "resolve?name=a", text) for text in (one, one, one, other)]
+    assert [each.status_code for each in asked] == [200, 200, 429, 200]
+    assert asked[2].headers["retry-after"] == "60"
 
 
 async def test_a_token_is_no_session(web: Web, store: TokenStore) -> None:

@@ -49,7 +49,7 @@ def authenticate(
 ) -> None:
     """The password is asked for at the terminal, unless it comes from standard input.
 
-    --explain is for administrators: it shows what users are never told, such as that an account is locked.
+    --explain is for administrators: it shows what users never see, such as that an account is locked.
     """
     settings = settings_of(context, account_warnings=False)
     password = read_password() if password_stdin else ask_password(name, option="--password-stdin")

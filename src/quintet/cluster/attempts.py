@@ -9,7 +9,9 @@ S (`p` name at network, `n` network, `a` name from anywhere) and a keyed digest 
   sealed, both as an administrator reads them. It expires when the record is forgotten.
 - `f:w:S:D`, the attempts in flight, each with the time at which it is given up: its node may have died.
 - `f:i:S`, the digests of all records with the time at which they are forgotten: how many there are.
-- `f:k:D`, for a name that has signed in from a network: a known place.
+- `f:k:NP`, known places: a hash of names that have signed in from a network, by the digest of both, which
+  begins with P. The value is the day since 1970 until which that counts. N changes between 0 and 1, each time
+  after so long as a place is known; the hash that is not written expires meanwhile.
 
 One script lets an attempt in, one settles it; both are atomic, by Valkey's clock. What became of an attempt
 is sent with the next pipeline, at the latest after 50 ms. All that happens at this node is counted in its
@@ -98,6 +100,9 @@ local function write(scope, place, record)
   redis.call('EXPIRE', key(scope, place), math.ceil(forgotten - now) + 1)
   redis.call('ZADD', prefix .. 'i:' .. scopes[scope], exact(forgotten), place)
 end
+local function known_places(turn, pair)
+  return prefix .. 'k:' .. turn % 2 .. string.sub(pair, 1, 2), string.sub(pair, 3, 16)
+end
 local function drop(scope, place)
   redis.call('DEL', key(scope, place), prefix .. 'w:' .. scopes[scope] .. ':' .. place)
   redis.call('ZREM', prefix .. 'i:' .. scopes[scope], place)
@@ -110,7 +115,11 @@ BEGIN: Final = Script(
     + """
 local hold, most, flight, expires = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
 local who, network = ARGV[10], ARGV[11]
-local known = redis.call('EXISTS', prefix .. 'k:' .. ARGV[12]) == 1
+local known = false
+for turn = 0, 1 do
+  local day = redis.pcall('HGET', known_places(turn, ARGV[12]))
+  known = known or type(day) == 'string' and (tonumber(day) or 0) * 86400 > now
+end
 local places, records, waits, longest = {}, {}, {}, 0
 for scope = 1, 3 do
   local index = prefix .. 'i:' .. scopes[scope]
@@ -194,7 +203,13 @@ for scope = 1, 3 do
     end
   end
 end
-if outcome == 'succeeded' then redis.call('SET', prefix .. 'k:' .. pair, '1', 'EX', known_for) end
+if outcome == 'succeeded' then
+  local turn = math.floor(now / known_for)
+  local known, field = known_places(turn, pair)
+  redis.pcall('HSET', known, field, math.ceil((now + known_for) / 86400))
+  redis.call('EXPIRE', known, known_for)
+  redis.pcall('HDEL', known_places(turn + 1, pair))
+end
 return blocked
 """,
 )

@@ -44,6 +44,14 @@ class FencedCalls:
         node = self.lease.node
         return self.ask(script, keys, [self.lease.leases, node.name, node.incarnation, *args], answer)
 
+    def index(self, digest: str) -> str:
+        """The key of what this incarnation has written of users whose digests begin like this one."""
+        return self.key("i", f"{self.lease.node.incarnation}:{digest[:1]}")
+
+    def names(self, part: str) -> list[str]:
+        """The keys of both hashes with a part of the login names."""
+        return [self.key("a", f"0{part}"), self.key("a", f"1{part}")]
+
     def key(self, kind: str, name: str) -> str:
         """A key of the community."""
         return f"{self.prefix}:{kind}:{name}"

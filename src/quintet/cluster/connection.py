@@ -75,7 +75,7 @@ ANSWER: Final = 3.0
 LAZY: Final = 0.05
 """Seconds that a lazy call waits for others."""
 LARGEST: Final = 2 * 1024 * 1024
-"""Bytes of the largest value that is read, if not told otherwise."""
+"""Bytes of the largest value that is read, by default."""
 _LOOK: Final = 0.5
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 5.0

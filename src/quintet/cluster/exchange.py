@@ -253,8 +253,7 @@ class NodeExchange:
                 if (rest := {session: node for session, node in guests.items() if node != peer})
             }
         self._deliver(effects)
-        if closing:
-            self._local.in_slices(self._close(closing, peer if gone else None))
+        self._local.in_slices(self._close(closing, peer if gone else None))
 
     def _close(self, closing: Iterable[Effect], gone: Node | None) -> Iterator[None]:
         """Close ends of links, except those at a node that is gone."""

@@ -20,7 +20,6 @@ from quintet.cluster.valkey import CallFailure, Reply, Valkey
 from quintet.sametime.sharing import Node
 
 LEASE_SECONDS: Final = 8.0
-INDEX_SECONDS: Final = 600
 
 
 @final
@@ -57,11 +56,6 @@ class NodeLease:
         self._connected = False
         self._now = 0.0
         self._previous = ""
-
-    @property
-    def index(self) -> str:
-        """The key of what this incarnation has written."""
-        return f"{self._prefix}:i:{self.node.incarnation}"
 
     @property
     def leases(self) -> str:
@@ -108,7 +102,7 @@ class NodeLease:
 
     def release(self) -> None:
         """The node ends."""
-        self._valkey.call(RELEASE, [self._key(self.node), self.index], [self.node.incarnation])
+        self._valkey.call(RELEASE, [self._key(self.node)], [self.node.incarnation])
         self.held = False
         self._connected = False
 
@@ -128,8 +122,8 @@ class NodeLease:
         peers = list(self._peers())
         self._valkey.call(
             RENEW,
-            [self._key(node), self.index, *map(self._key, peers)],
-            [node.incarnation, milliseconds, INDEX_SECONDS, *[each.incarnation for each in peers]],
+            [self._key(node), *map(self._key, peers)],
+            [node.incarnation, milliseconds, *[each.incarnation for each in peers]],
             lambda reply: self._renewed(node, peers, reply, now),
         )
 

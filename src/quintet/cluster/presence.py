@@ -3,11 +3,11 @@
 Theory of operation
 -------------------
 Each node is the only authority on its own sessions; Valkey holds copies that may vanish at any moment. For
-each user there is a hash with the user's sessions, and a channel on which every script that changes the hash
-publishes what it changed (`scripts`).
+each user there is a value with the user's sessions, and a channel on which every script that changes the
+value publishes what it changed (`scripts`).
 
 **Views.** A user is in view if the user has a session here, is watched or about to be watched here, or was
-looked for a short time ago. Of a user in view this node knows what the hash says:
+looked for a short time ago. Of a user in view this node knows what the value says:
 
     subscribing --confirmed--> reading --snapshot--> current --publication--> current
                                   ^                     | a gap in the numbers
@@ -15,7 +15,7 @@ looked for a short time ago. Of a user in view this node knows what the hash say
 
 A snapshot is read only after the subscription was confirmed, and publications that come meanwhile are kept;
 of these, those count that are newer than the snapshot. Each publication names the number that it found: if
-that is not the last one known, something is missing, and the hash is read again. What is shown stays until
+that is not the last one known, something is missing, and the value is read again. What is shown stays until
 the next snapshot. A view is the only thing that brings sessions of other nodes into `Community` (`show`) and
 takes them out again (`sign_out`), and a list of privacy comes before the sessions that it hides.
 
@@ -25,6 +25,8 @@ one call at a time, so that several changes become one. A session that is missin
 snapshot, a publication that removes it, a write that does not find it) is registered again as "returning":
 it was lost, and is there again; or it ended for another session, then the script refuses, and it is ended
 here. So a session that loses under a one-sign-in rule is ended by its own node, wherever that was decided.
+A sign-in that goes no further after others were removed for it leaves a mark that it moves, for some seconds:
+if one of them comes back, the user was there all the time.
 
 **Doubt.** After a new connection, or a lost lease, everything is registered again, every view is read again,
 and the index of this incarnation is compared with what is here. Nothing else repairs. Sessions that began

@@ -36,15 +36,35 @@ LARGEST_VALUE: Final = 512 * 1024
 DIGEST: Final = re.compile(rb"[\w-]{22}")
 """What `user_digest` gives."""
 
+INDEX_PARTS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+"""With what a digest begins: the parts of an index."""
+
 _LARGEST_NUMBER: Final = 2**53
 _REQUIRED: Final = 6
 _MOST_ATTRIBUTES: Final = 256
 _LONGEST_NODE: Final = 255
 
 
+class NamePlace(NamedTuple):
+    """Where a login name is: a part of all, and 72 bits of its digest in base64."""
+
+    part: str
+    field: str
+
+
 def user_digest(identifier: str) -> str:
-    """The name of a user in keys: 128 bits of the digest of an ID or a login name, in base64."""
-    return base64.urlsafe_b64encode(bytes.fromhex(id_digest(identifier))[:16]).decode("ascii")[:-2]
+    """The name of a user in keys: 128 bits of the digest of an ID, in base64."""
+    return _base64(bytes.fromhex(id_digest(identifier))[:16])
+
+
+def name_place(login_name: str) -> NamePlace:
+    """Where this login name is. Two may have one place by chance: then one of them is not found."""
+    digest = bytes.fromhex(id_digest(login_name))
+    return NamePlace(digest[:1].hex(), _base64(digest[1:10]))
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
 
 
 class Sealing(Protocol):
@@ -58,7 +78,7 @@ class Sealing(Protocol):
 
 
 class UserField(NamedTuple):
-    """A field of a user's hash, and the node that a session in it names. The context of what is sealed there.
+    """A part of a user's value, and the node that a session in it names. The context of what is sealed there.
 
     No part that a node writes has a zero byte, so no two places have one context.
     """
@@ -85,7 +105,7 @@ class SessionValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UserChange:
-    """One item of a publication: a field of a user's hash that was written, or removed."""
+    """One item of a publication: the privacy list or a session, by its login id, was written or removed."""
 
     kind: str
     name: str
@@ -103,11 +123,12 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class UserSnapshot:
-    """A user's hash. `now` is Valkey's time in milliseconds."""
+    """What there is of a user. `now` is Valkey's time in milliseconds."""
 
     seq: int
     now: int
-    fields: Mapping[str, bytes] = field(repr=False)
+    privacy: bytes | None = field(repr=False)
+    sessions: Mapping[str, bytes] = field(repr=False)
 
 
 # Sessions
@@ -246,13 +267,12 @@ def read_publication(data: bytes) -> Publication | None:
 
 def read_snapshot(reply: Reply) -> UserSnapshot | None:
     """What `READ` answers; None if it is something else."""
-    if not isinstance(reply, list) or len(reply) < 2 or len(reply) % 2:
+    found = read_publication(reply) if isinstance(reply, bytes) else None
+    if found is None:
         return None
-    parts = [each for each in reply if isinstance(each, bytes)]
-    if len(parts) != len(reply) or not parts[0].isdigit() or not parts[1].isdigit():
-        return None
-    fields = {_field(name): value for name, value in zip(parts[2::2], parts[3::2], strict=True)}
-    return UserSnapshot(int(parts[0]), int(parts[1]), fields)
+    lists = [each.value for each in found.changes if each.kind == "P"]
+    sessions = {each.name: each.value for each in found.changes if each.kind == "S"}
+    return UserSnapshot(found.before, found.after, lists[0] if lists else None, sessions)
 
 
 def _changes(data: bytes) -> Iterator[UserChange]:
@@ -265,11 +285,8 @@ def _changes(data: bytes) -> Iterator[UserChange]:
         at = middle + int(data[first + 1 : second])
         if not second < middle <= at <= len(data):
             raise ValueError
-        yield UserChange(kind, _field(data[second + 1 : middle]), data[middle:at])
-
-
-def _field(name: bytes) -> str:
-    return name.decode("utf-8", "surrogateescape")
+        name = data[second + 1 : middle].decode("utf-8", "surrogateescape")
+        yield UserChange(kind, name, data[middle:at])
 
 
 def _text(value: object) -> str:

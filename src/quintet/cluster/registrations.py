@@ -9,16 +9,16 @@ from typing import Final, final
 
 from quintet.cluster import scripts
 from quintet.cluster.calls import FencedCalls
-from quintet.cluster.lease import INDEX_SECONDS
 from quintet.cluster.records import (
+    INDEX_PARTS,
     Sealing,
     UserField,
     encode_session,
+    name_place,
     privacy_value,
     read_snapshot,
-    user_digest,
 )
-from quintet.cluster.valkey import CallFailure, Reply
+from quintet.cluster.valkey import Argument, CallFailure, Reply
 from quintet.cluster.views import MOVING_SECONDS, WAIT_SECONDS, UserView, Views
 from quintet.sametime.sharing import (
     LocalNode,
@@ -32,12 +32,14 @@ from quintet.sametime.sharing import (
 )
 
 USER_SECONDS: Final = 3600
+NAMES_SECONDS: Final = 1800
 TOUCH_SECONDS: Final = 600.0
-"""Within this time each session's key is made to last again."""
+"""Within this time what is written of each session is made to last again."""
 
 _TICK_SECONDS: Final = 2.0
 _AT_ONCE: Final = 100
 _TOUCHED_AT_ONCE: Final = 50
+_COMPARED_AT_ONCE: Final = 8
 _MOST_UNWRITTEN: Final = 1000
 
 
@@ -53,6 +55,7 @@ class _Mode(Enum):
 class _Local:
     """A session of this node. `then` is there while its sign-in waits, from `asked_at` on.
 
+    `replaces` are, while it is being admitted, sessions that Valkey has removed for it.
     `busy` is whether a call for it is under way, `sent` the number of its last registration. `missing` is
     that it was removed while a call was under way.
     """
@@ -68,6 +71,7 @@ class _Local:
     busy: bool = False
     missing: bool = False
     sent: int = 0
+    replaces: frozenset[str] = frozenset()
     written: SharedSession | None = None
     sealed_by: Node | None = None
     blob: bytes = b""
@@ -99,6 +103,7 @@ class Registrations:
         self._registering = 0
         self._to_touch: deque[str] = deque()
         self._reconcile = False
+        self._aborted: dict[str, tuple[str, float]] = {}
         self._unwritten: dict[str, VersionedPrivacy] = {}
 
     def __contains__(self, session: str) -> bool:
@@ -149,7 +154,9 @@ class Registrations:
         if moving:
             self._views.moved(view, session)
         if self._calls.up and local.sent:
-            self.remove(view.key, session, moving=moving)
+            if local.replaces:  # its client was gone too early: let them come back without a gap
+                self._aborted[session] = view.digest, self._calls.now
+            self.remove(view.digest, session, moving=moving or bool(local.replaces))
         self._views.release(view)
 
     def privacy_changed(self, user_id: str, privacy: VersionedPrivacy) -> VersionedPrivacy:
@@ -183,12 +190,12 @@ class Registrations:
         if view.privacy is not None and view.local:
             self._write_privacy(view.key, view.privacy, force=True)
 
-    def remove(self, key: str, session: str, *, moving: bool = False) -> None:
+    def remove(self, digest: str, session: str, *, moving: bool = False) -> None:
         """A session that this node has written has ended."""
         milliseconds = int(MOVING_SECONDS * 1000) if moving else 0
         self._calls.write(
             scripts.REMOVE,
-            [key, self._calls.lease.index],
+            [self._calls.key("u", digest), self._calls.index(digest)],
             [session, milliseconds, USER_SECONDS],
             self._was_removed,
         )
@@ -201,7 +208,7 @@ class Registrations:
         self._to_register = deque(self._local.values())
         self._write_again()
         self._register_some()
-        self._compare_index("0")
+        self._compare_index()
 
     def let_go(self) -> None:
         """There is no answer to wait for any more, and nothing may be known to other nodes."""
@@ -219,23 +226,27 @@ class Registrations:
             elif local.registered and (len(local.view.local) > 1 or local.view.foreign):
                 self._note_activity(local)
         if self._calls.up:
+            for session, (digest, since) in tuple(self._aborted.items()):
+                if now - since >= _TICK_SECONDS:
+                    del self._aborted[session]
+                    self.remove(digest, session)
             self._write_again()
             self._register_some()
             if self._reconcile:
                 self._reconcile = False
-                self._compare_index("0")
+                self._compare_index()
             self._touch()
 
     # Registering
 
     def _send_registration(self, local: _Local) -> None:
-        view, privacy = local.view, local.view.privacy
+        view, privacy, place = local.view, local.view.privacy, name_place(local.login_name)
         self._seal(local, self._presence.shared(local.id) or local.begun)
         local.busy, local.missing = True, False
         self._registering += 1
         local.sent = self._calls.write(
             scripts.REGISTER,
-            [view.key, self._calls.lease.index, self._calls.key("a", user_digest(local.login_name))],
+            [view.key, self._calls.index(view.digest), *self._calls.names(place.part)],
             [
                 local.id,
                 local.blob,
@@ -245,7 +256,8 @@ class Registrations:
                 local.mode.value,
                 view.digest,
                 USER_SECONDS,
-                INDEX_SECONDS,
+                place.field,
+                NAMES_SECONDS,
             ],
             lambda reply: self._was_registered(local, reply),
         )
@@ -297,8 +309,11 @@ class Registrations:
         assert then is not None
         if ending is None:
             local.mode = _Mode.AWAY
+        else:
+            local.replaces = ending
         view = local.view
         then(Registered(view.privacy.privacy if view.privacy else None, ending))
+        local.replaces = frozenset()
         self._views.decided(view)
         if self._local.get(local.id) is local:
             self._follow_up(local)
@@ -388,22 +403,21 @@ class Registrations:
         if reply != b"OK":
             self._reconcile = True
 
-    def _compare_index(self, cursor: str) -> None:
+    def _compare_index(self) -> None:
         """Remove what this incarnation has written of sessions that are not here any more."""
 
         def compare(reply: Reply | CallFailure) -> None:
-            match reply:
-                case [bytes(following), list(pairs)]:
-                    names = [each.decode("utf-8", "replace") for each in pairs if isinstance(each, bytes)]
-                    for session, digest in zip(names[::2], names[1::2], strict=False):
-                        if session not in self._local:
-                            self.remove(self._calls.key("u", digest), session)
-                    if following != b"0":
-                        self._compare_index(following.decode("ascii", "replace"))
-                case _:
-                    self._reconcile = True
+            if not isinstance(reply, list):
+                self._reconcile = True
+                return
+            texts = [each.decode("utf-8", "replace") for each in reply if isinstance(each, bytes)]
+            for session, digest in zip(texts[::2], texts[1::2], strict=False):
+                if session not in self._local:
+                    self.remove(digest, session)
 
-        self._calls.ask(scripts.WRITTEN, [self._calls.lease.index], [cursor], compare)
+        for at in range(0, len(INDEX_PARTS), _COMPARED_AT_ONCE):
+            keys = [self._calls.index(part) for part in INDEX_PARTS[at : at + _COMPARED_AT_ONCE]]
+            self._calls.ask(scripts.WRITTEN, keys, [], compare)
 
     def _touch(self) -> None:
         """Make a part of the keys last again."""
@@ -416,11 +430,12 @@ class Registrations:
             self._touch_some(known[at : at + _TOUCHED_AT_ONCE])
 
     def _touch_some(self, sessions: list[_Local]) -> None:
-        keys = [
-            key
-            for each in sessions
-            for key in (each.view.key, self._calls.key("a", user_digest(each.login_name)))
-        ]
+        keys: list[str] = []
+        args: list[Argument] = [USER_SECONDS, NAMES_SECONDS]
+        for each in sessions:
+            place = name_place(each.login_name)
+            keys += each.view.key, self._calls.index(each.view.digest), *self._calls.names(place.part)
+            args += each.id, place.field, each.view.digest
 
         def touched(reply: Reply | CallFailure) -> None:
             if isinstance(reply, list):
@@ -430,4 +445,4 @@ class Registrations:
                         if self._local.get(local.id) is local:
                             self._register_again(local)
 
-        self._calls.ask(scripts.TOUCH, keys, [USER_SECONDS, *[f"s{each.id}" for each in sessions]], touched)
+        self._calls.ask(scripts.TOUCH, keys, args, touched)

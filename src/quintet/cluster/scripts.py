@@ -2,27 +2,36 @@
 
 Keys and channels
 -----------------
-`…:node:{name}` is the lease of a node: the incarnation that has the name. `…:u:{digest}` is a hash and a
-channel of the same name, for the user whose ID has this digest. Its fields are
+What is written for each session is as short as can be. A key costs Valkey 100 bytes and more, a field of a
+hash only some, as long as the hash has at most 512 fields, of at most 64 bytes each.
 
-- `#`: the sequence number of the last publication,
-- `p`: the privacy list, `version|blob`,
-- `s` and a login id: a session, `name|incarnation|moving|number|blob`. `moving` is 0, or the time of Valkey,
-  in ms, until which the session of a node that shuts down is shown. `number` orders the writes.
+`…:node:{name}` is the lease of a node: the incarnation that has the name. `…:u:{digest}` is a string and a
+channel of the same name, for the user whose ID has this digest. The string is the sequence number of the last
+publication, a line feed, and items: a letter, the lengths of name and value as `1:2:`, the name, the value.
 
-Other fields belong to other versions of Quintet and stay as they are. A session lives as long as the lease of
-its incarnation, or until its time to move is over; every script ignores and removes the others. `…:i:
-{incarnation}` is a hash of what a node has written: login id and digest. `…:a:{digest}` has the digest of the
-user who signed in with the login name of that digest.
+- `P`: the privacy list, `version|blob`, without a name,
+- `S`: a session, by its login id, `name|incarnation|moving|number|blob`. `moving` is 0, or the time of
+  Valkey, in ms, until which the session of a node that shuts down is shown. `number` orders the writes.
 
-A publication is `before after` (sequence numbers), a line feed, and items: a letter (`P`, `S`, or `R` for a
-session that was removed), the lengths of field and value as `1:2:`, the field, the value. The number of the
-first publication after a key was lost comes from the clock, so numbers never repeat.
+Items with other letters belong to other versions of Quintet and stay as they are. A session lives as long as
+the lease of its incarnation, or until its time to move is over; every script ignores the others, and drops
+them where it writes. Hashes of many users, each of a part of them:
+
+- `…:i:{incarnation}:{part}` is what a node has written: login id and digest,
+- `…:a:0{part}` and `…:a:1{part}` have the digest of the user who signed in with a login name. All that lives
+  is written to one of them again and again, then for the same time to the other, while the one expires whole.
+
+A publication is `before after` (sequence numbers), a line feed, and items, also `R` for a session that was
+removed. What `READ` answers is the same with the time of Valkey, in ms, as the second number. The number of
+the first publication after a key was lost comes from the clock, so numbers never repeat.
 """
 
 from typing import Final
 
 from quintet.cluster.valkey import Script
+
+NAMES_PERIOD: Final = 4 * 3600 * 1_000_000
+"""Microseconds for which login names go to one hash. Names last for less, so the other is gone by then."""
 
 CLOCK: Final = """
 local function clock() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end
@@ -42,57 +51,74 @@ local function text(n) return string.format('%.0f', n) end
 local function parts(value)
   return string.match(value or '', '^([^|]+)|([^|]+)|(%d+)|(%d+)|(.*)$')
 end
-local function item(kind, field, value)
-  return kind .. #field .. ':' .. #value .. ':' .. field .. value
+local function item(kind, name, value)
+  return kind .. #name .. ':' .. #value .. ':' .. name .. value
 end
-local function heal(key)
-  local kind = redis.call('TYPE', key).ok
-  if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', key) end
-end
-local function visit(key)
-  heal(key)
-  local user = {seq = 0, names = {}, values = {}}
-  local now, dead, flat = clock() / 1000, {}, redis.call('HGETALL', key)
-  for i = 1, #flat, 2 do
-    local field, value = flat[i], flat[i + 1]
-    if field == '#' then user.seq = number(value)
-    elseif field == 'p' then user.privacy = value
-    elseif string.sub(field, 1, 1) == 's' then
-      local name, incarnation, moving = parts(value)
-      local lives = false
-      if name and moving ~= '0' then lives = number(moving) > now
-      elseif name then lives = holds(name, incarnation) end
-      if lives then
-        user.names[#user.names + 1] = field
-        user.values[field] = value
-      else
-        dead[#dead + 1] = field
-      end
+local function load(key)
+  local user, data = {names = {}, values = {}, other = ''}, redis.pcall('GET', key)
+  if type(data) ~= 'string' then data = '' end
+  local seq, at = string.match(data, '^(%d+)\\n()')
+  user.seq = number(seq)
+  while at do
+    local kind, name, value, from = string.match(data, '^(%u)(%d+):(%d+):()', at)
+    local middle = from and from + number(name)
+    at = from and middle + number(value)
+    if not at or at > #data + 1 then break end
+    name, value = string.sub(data, from, middle - 1), string.sub(data, middle, at - 1)
+    if kind == 'P' then user.privacy = value
+    elseif kind ~= 'S' then user.other = user.other .. item(kind, name, value)
+    else
+      if not user.values[name] then user.names[#user.names + 1] = name end
+      user.values[name] = value
     end
   end
-  for i = 1, #dead do redis.pcall('HDEL', key, dead[i]) end
-  table.sort(user.names)
   return user
 end
-local function shown(user)
-  local answer = {text(user.seq), text(clock() / 1000 - 0.5)}
-  if user.privacy then answer[3] = 'p' answer[4] = user.privacy end
-  for _, field in ipairs(user.names) do
-    answer[#answer + 1] = field
-    answer[#answer + 1] = user.values[field]
+local function visit(key)
+  local user, now, living = load(key), clock() / 1000, {}
+  for _, session in ipairs(user.names) do
+    local name, incarnation, moving = parts(user.values[session])
+    local lives = false
+    if name and moving ~= '0' then lives = number(moving) > now
+    elseif name then lives = holds(name, incarnation) end
+    if lives then living[#living + 1] = session
+    else user.values[session], user.dead = nil, true end
   end
-  return answer
+  user.names = living
+  return user
 end
-local function advance(key, seq)
-  local new = seq + 1
-  if seq == 0 then new = clock() end
-  redis.call('HSET', key, '#', text(new))
-  return new
+local function items(user)
+  local all = {user.other, user.privacy and item('P', '', user.privacy) or ''}
+  for _, session in ipairs(user.names) do
+    if user.values[session] then all[#all + 1] = item('S', session, user.values[session]) end
+  end
+  return table.concat(all)
 end
-local function publish(key, before, after, items)
-  redis.call('PUBLISH', key, text(before) .. ' ' .. text(after) .. '\\n' .. table.concat(items))
+local function stored(user)
+  user.items = items(user)
+  return text(user.seq) .. '\\n' .. user.items
 end
-"""
+local function shown(user)
+  return text(user.seq) .. ' ' .. text(clock() / 1000 - 0.5) .. '\\n' .. (user.items or items(user))
+end
+local function advance(user)
+  local before = user.seq
+  user.seq = before == 0 and clock() or before + 1
+  return before
+end
+local function publish(key, user, before, changes, seconds)
+  redis.call('SET', key, stored(user), 'EX', seconds)
+  redis.call('PUBLISH', key, text(before) .. ' ' .. text(user.seq) .. '\\n' .. table.concat(changes))
+end
+local function put(key, field, value, seconds)
+  if type(redis.pcall('HSET', key, field, value)) == 'table' then
+    redis.call('DEL', key)
+    redis.call('HSET', key, field, value)
+  end
+  redis.call('EXPIRE', key, seconds)
+end
+local function turn() return math.floor(clock() / PERIOD) % 2 end
+""".replace("PERIOD", str(NAMES_PERIOD))
 
 
 def _script(name: str, lua: str) -> Script:
@@ -118,114 +144,95 @@ RENEW: Final = Script(
 local status, living = 'LOST', {}
 if redis.pcall('GET', KEYS[1]) == ARGV[1] then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  redis.call('EXPIRE', KEYS[2], ARGV[3])
   status = 'HELD'
 end
-for i = 3, #KEYS do
+for i = 2, #KEYS do
   living[#living + 1] = redis.pcall('GET', KEYS[i]) == ARGV[i + 1] and '1' or '0'
 end
 return {status, table.concat(living)}
 """,
 )
-"""Keys: the lease, the index, and leases of others. Arguments: the incarnation, how long in ms, how long the
-index in s, and the incarnations of the others. HELD or LOST, and which of the others live."""
+"""Keys: the lease, and leases of others. Arguments: the incarnation, how long in ms, and the incarnations of
+the others. HELD or LOST, and which of the others live."""
 
 RELEASE: Final = Script(
     "release",
-    "if redis.pcall('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1], KEYS[2]) end return 'OK'",
+    "if redis.pcall('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 'OK'",
 )
-"""Keys: the lease, the index. Arguments: the incarnation."""
+"""Keys: the lease. Arguments: the incarnation."""
 
 REGISTER: Final = _script(
     "register",
     """
-local key, name, incarnation, me = KEYS[1], ARGV[2], ARGV[3], 's' .. ARGV[4]
+local key, name, incarnation, me = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 local blob, privacy, rule, limit, mode = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9]
+local digest, lasting, field, names_lasting = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 if not holds(name, incarnation) then return {'FENCED'} end
-heal(KEYS[2])
 local user = visit(key)
-local others, items, leaving, same = {}, {}, {}, false
-for _, field in ipairs(user.names) do
-  local its_name, its_incarnation, moving, order, its_blob = parts(user.values[field])
-  if field == me then
+local others, changes, leaving, same = {}, {}, {}, false
+for _, session in ipairs(user.names) do
+  local its_name, its_incarnation, moving, order, its_blob = parts(user.values[session])
+  if session == me then
     same = its_name == name and its_incarnation == incarnation and moving == '0' and its_blob == blob
-  elseif moving == '0' then others[#others + 1] = {number(order), field}
-  else leaving[#leaving + 1] = field end
+  elseif moving == '0' then others[#others + 1] = {number(order), session}
+  else leaving[#leaving + 1] = session end
 end
 table.sort(others, function(a, b) return a[1] < b[1] or (a[1] == b[1] and a[2] < b[2]) end)
 local surplus = #others + 1 - (rule == 'many' and limit or 1)
 if surplus > 0 and (mode == 'returning' or (mode == 'new' and rule == 'oldest')) then
   if user.values[me] then
-    local before = user.seq
-    user.seq = advance(key, before)
-    redis.call('HDEL', key, me)
-    publish(key, before, user.seq, {item('R', me, '')})
+    user.values[me] = nil
+    publish(key, user, advance(user), {item('R', me, '')}, lasting)
   end
-  redis.call('HDEL', KEYS[2], ARGV[4])
+  redis.pcall('HDEL', KEYS[2], me)
   return {'REFUSED'}
 end
 local ended = {}
 for i = 1, surplus do
-  ended[i] = string.sub(others[i][2], 2)
+  ended[i] = others[i][2]
   leaving[#leaving + 1] = others[i][2]
 end
 if privacy ~= '' and (not user.privacy or version(privacy) > version(user.privacy)) then
   user.privacy = privacy
-  items[1] = item('P', 'p', privacy)
+  changes[1] = item('P', '', privacy)
 end
-if not same or #items > 0 or #leaving > 0 then
-  local before = user.seq
-  user.seq = advance(key, before)
-  if #items > 0 then redis.call('HSET', key, 'p', privacy) end
-  local value = name .. '|' .. incarnation .. '|0|' .. text(user.seq) .. '|' .. blob
-  redis.call('HSET', key, me, value)
-  if not user.values[me] then
-    user.names[#user.names + 1] = me
-    table.sort(user.names)
+if same and #changes == 0 and #leaving == 0 then
+  redis.call('EXPIRE', key, lasting)
+else
+  local before = advance(user)
+  if not user.values[me] then user.names[#user.names + 1] = me end
+  user.values[me] = name .. '|' .. incarnation .. '|0|' .. text(user.seq) .. '|' .. blob
+  changes[#changes + 1] = item('S', me, user.values[me])
+  for _, session in ipairs(leaving) do
+    user.values[session] = nil
+    changes[#changes + 1] = item('R', session, '')
   end
-  user.values[me] = value
-  items[#items + 1] = item('S', me, value)
-  for _, field in ipairs(leaving) do
-    redis.call('HDEL', key, field)
-    items[#items + 1] = item('R', field, '')
-    user.values[field] = nil
-  end
-  local names = {}
-  for _, field in ipairs(user.names) do
-    if user.values[field] then names[#names + 1] = field end
-  end
-  user.names = names
-  publish(key, before, user.seq, items)
+  publish(key, user, before, changes, lasting)
 end
-redis.call('EXPIRE', key, ARGV[11])
-redis.call('HSET', KEYS[2], ARGV[4], ARGV[10])
-redis.call('EXPIRE', KEYS[2], ARGV[12])
-redis.call('SET', KEYS[3], ARGV[10], 'EX', ARGV[11])
+put(KEYS[2], me, digest, lasting)
+put(KEYS[3 + turn()], field, digest, names_lasting)
 return {'OK', ended, shown(user)}
 """,
 )
 """Write a session, if the rule about several sessions lets it, and remove those that end for it.
 
-Keys: the user, the index, the login name. Arguments: the beginning of lease keys, name, incarnation, login
-id, blob, privacy list or nothing, rule, most sessions, mode, digest, how long user and index last in s. A
-session that is `new` keeps to the rule; one that began while Valkey was `away` ends those that were there
-before; one that is `returning` ends itself if there are others. FENCED; or REFUSED; or OK, login ids of those
-that end, and what `READ` answers."""
+Keys: the user, the index, both hashes of login names. Arguments: the beginning of lease keys, name,
+incarnation, login id, blob, privacy list or nothing, rule, most sessions, mode, digest, how long user and
+index last in s, the field of the login name, how long that lasts. A session that is `new` keeps to the rule;
+one that began while Valkey was `away` ends those that were there before; one that is `returning` ends itself
+if there are others. FENCED; or REFUSED; or OK, login ids of those that end, and what `READ` answers."""
 
 WRITE: Final = _script(
     "write",
     """
-local key, name, incarnation, me = KEYS[1], ARGV[2], ARGV[3], 's' .. ARGV[4]
+local key, name, incarnation, me = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
 if not holds(name, incarnation) then return 'FENCED' end
-heal(key)
-local its_name, its_incarnation, moving = parts(redis.call('HGET', key, me) or '')
+local user = load(key)
+local its_name, its_incarnation, moving = parts(user.values[me])
 if its_name ~= name or its_incarnation ~= incarnation or moving ~= '0' then return 'GONE' end
-local before = number(redis.call('HGET', key, '#'))
-local after = advance(key, before)
-local value = name .. '|' .. incarnation .. '|0|' .. text(after) .. '|' .. ARGV[5]
-redis.call('HSET', key, me, value)
-redis.call('EXPIRE', key, ARGV[6])
-publish(key, before, after, {item('S', me, value)})
+local before = advance(user)
+user.values[me] = name .. '|' .. incarnation .. '|0|' .. text(user.seq) .. '|' .. ARGV[5]
+publish(key, user, before, {item('S', me, user.values[me])}, ARGV[6])
 return 'OK'
 """,
 )
@@ -236,33 +243,28 @@ registered any more."""
 REMOVE: Final = _script(
     "remove",
     """
-local key, name, incarnation, me = KEYS[1], ARGV[2], ARGV[3], 's' .. ARGV[4]
-heal(key)
-heal(KEYS[2])
-redis.call('HDEL', KEYS[2], ARGV[4])
-local its_name, its_incarnation, moving, _, blob = parts(redis.call('HGET', key, me) or '')
+local key, name, incarnation, me = KEYS[1], ARGV[2], ARGV[3], ARGV[4]
+redis.pcall('HDEL', KEYS[2], me)
+local user = load(key)
+local its_name, its_incarnation, moving, _, blob = parts(user.values[me])
 local mine = its_name == name and its_incarnation == incarnation
 if its_name and not mine then return 'OK' end
-local before = number(redis.call('HGET', key, '#'))
-local user = mine and ARGV[5] ~= '0' and moving == '0' and holds(name, incarnation) and visit(key)
-if user then
-  for _, field in ipairs(user.names) do
-    local _, _, its_moving = parts(user.values[field])
-    if field ~= me and its_moving == '0' then user = false end
+local moves = mine and ARGV[5] ~= '0' and moving == '0' and holds(name, incarnation)
+if moves then
+  user = visit(key)
+  for _, session in ipairs(user.names) do
+    local _, _, its_moving = parts(user.values[session])
+    if session ~= me and its_moving == '0' then moves = false end
   end
 end
-if user then
-  local after = advance(key, before)
+local before, change = advance(user), item('R', me, '')
+user.values[me] = nil
+if moves then
   local ends = text(clock() / 1000 + ARGV[5])
-  local value = name .. '|' .. incarnation .. '|' .. ends .. '|' .. text(after) .. '|' .. blob
-  redis.call('HSET', key, me, value)
-  publish(key, before, after, {item('S', me, value)})
-else
-  redis.call('HDEL', key, me)
-  local after = advance(key, before)
-  redis.call('EXPIRE', key, ARGV[6])
-  publish(key, before, after, {item('R', me, '')})
+  user.values[me] = name .. '|' .. incarnation .. '|' .. ends .. '|' .. text(user.seq) .. '|' .. blob
+  change = item('S', me, user.values[me])
 end
+publish(key, user, before, {change}, ARGV[6])
 return 'OK'
 """,
 )
@@ -276,17 +278,13 @@ HIDE: Final = _script(
     "hide",
     """
 if not holds(ARGV[2], ARGV[3]) then return 'FENCED' end
-heal(KEYS[1])
-local known = redis.call('HGET', KEYS[1], 'p')
-if known and ARGV[6] ~= '1' then
-  if version(known) > version(ARGV[4]) then return 'STALE' end
-  if version(known) == version(ARGV[4]) then return 'OK' end
+local user = load(KEYS[1])
+if user.privacy and ARGV[6] ~= '1' then
+  if version(user.privacy) > version(ARGV[4]) then return 'STALE' end
+  if version(user.privacy) == version(ARGV[4]) then return 'OK' end
 end
-local before = number(redis.call('HGET', KEYS[1], '#'))
-local after = advance(KEYS[1], before)
-redis.call('HSET', KEYS[1], 'p', ARGV[4])
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-publish(KEYS[1], before, after, {item('P', 'p', ARGV[4])})
+user.privacy = ARGV[4]
+publish(KEYS[1], user, advance(user), {item('P', '', ARGV[4])}, ARGV[5])
 return 'OK'
 """,
 )
@@ -294,32 +292,58 @@ return 'OK'
 list, how long the user lasts in s, 1 if it does not matter what is there. OK, FENCED, or STALE if that is
 later."""
 
-READ: Final = _script("read", "return shown(visit(KEYS[1]))")
-"""Keys: the user. Arguments: the beginning of
-lease keys. Sequence number, time in ms, then fields and values."""
+READ: Final = _script(
+    "read",
+    """
+local user = visit(KEYS[1])
+if user.dead then redis.pcall('SET', KEYS[1], stored(user), 'KEEPTTL') end
+return shown(user)
+""",
+)
+"""Keys: the user. Arguments: the beginning of lease keys. Sequence number, time in ms, and items."""
 
-TOUCH: Final = Script(
+TOUCH: Final = _script(
     "touch",
     """
-local missing = {}
-for i = 1, #KEYS, 2 do
+local missing, now = {}, turn()
+for i = 1, #KEYS, 4 do
+  local nth = (i - 1) / 4
   redis.call('EXPIRE', KEYS[i], ARGV[1])
   redis.call('EXPIRE', KEYS[i + 1], ARGV[1])
-  if redis.pcall('HEXISTS', KEYS[i], ARGV[(i + 3) / 2]) ~= 1 then missing[#missing + 1] = (i + 1) / 2 end
+  put(KEYS[i + 2 + now], ARGV[4 + 3 * nth], ARGV[5 + 3 * nth], ARGV[2])
+  redis.pcall('HDEL', KEYS[i + 3 - now], ARGV[4 + 3 * nth])
+  if not load(KEYS[i]).values[ARGV[3 + 3 * nth]] then missing[#missing + 1] = nth + 1 end
 end
 return missing
 """,
 )
-"""Keys: user and login name of each session. Arguments: how long they last in s, and the field of each
-session. The positions, from 1, of sessions that are not there."""
+"""Keys: of each session the user, the index, both hashes of login names. Arguments: how long user and index
+last in s, how long login names; of each session the login id, the field of the login name, the digest. The
+positions, from 1, of sessions that are not there."""
 
 WRITTEN: Final = Script(
     "written",
-    "if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then return {'0', {}} end "
-    "return redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 300)",
+    """
+local all = {}
+for _, key in ipairs(KEYS) do
+  local found = redis.pcall('HGETALL', key)
+  for i = 1, #found do all[#all + 1] = found[i] end
+end
+return all
+""",
 )
-"""A part of what a node has written. Keys: the index. Arguments: where to go on. Where to go on, or 0, and
-login ids and digests."""
+"""What a node has written. Keys: parts of the index. Login ids and digests."""
 
-NAMED: Final = Script("named", "local d = redis.pcall('GET', KEYS[1]) return type(d) == 'string' and d")
-"""Keys: the login name. The digest of the user, or nothing."""
+NAMED: Final = _script(
+    "named",
+    """
+local now = turn()
+for _, key in ipairs({KEYS[1 + now], KEYS[2 - now]}) do
+  local digest = redis.pcall('HGET', key, ARGV[1])
+  if type(digest) == 'string' then return digest end
+end
+return false
+""",
+)
+"""Keys: both hashes of login names. Arguments: the field of the login name. The digest of the user, or
+nothing."""

@@ -12,7 +12,7 @@ from quintet.tls import CrlError, StoreError, TlsSettingsError
 COMMANDS: Final = (
     *("info", "role", "ping", "select", "evalsha", "script|load", "subscribe", "unsubscribe", "xread"),
     *("time", "type", "get", "set", "del", "exists", "expire", "pexpire", "publish", "xadd", "xtrim"),
-    *("hset", "hget", "hmget", "hgetall", "hdel", "hexists", "hscan"),
+    *("hset", "hget", "hmget", "hgetall", "hdel"),
     *("zadd", "zrem", "zcard", "zrange", "zrevrange", "zremrangebyscore"),
 )
 """All commands that are used. `config|get` besides lets the limits of its output buffers be checked."""

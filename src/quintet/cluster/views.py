@@ -14,6 +14,7 @@ from quintet.cluster.records import (
     UserField,
     UserSnapshot,
     decode_session,
+    name_place,
     open_privacy,
     read_publication,
     read_snapshot,
@@ -22,7 +23,7 @@ from quintet.cluster.records import (
 )
 from quintet.cluster.valkey import CallFailure, Reply
 from quintet.sametime.sharing import (
-    NOBODY,
+    ALLOW_NONE,
     LocalNode,
     Node,
     PrivacyRules,
@@ -49,7 +50,7 @@ class OwnSessions(Protocol):
     def compare(self, view: "UserView", number: int, known: Collection[str]) -> None:
         """These sessions were in Valkey at the call with this number."""
 
-    def remove(self, key: str, session: str) -> None:
+    def remove(self, digest: str, session: str) -> None:
         """This node has written the session, which has ended."""
 
     def hide(self, view: "UserView") -> None:
@@ -179,8 +180,9 @@ class Views:
         waits = _Waits(then, self._calls.now)
         self._waits.append(waits)
         self._look_for(self.of(target), waits)
-        name = self._calls.key("a", user_digest(target))
-        self._calls.ask(scripts.NAMED, [name], [], lambda reply: self._named(reply, waits))
+        place = name_place(target)
+        keys = self._calls.names(place.part)
+        self._calls.ask(scripts.NAMED, keys, [place.field], lambda reply: self._named(reply, waits))
 
     def bring(self, users: Collection[str], then: Callable[[], None]) -> None:
         """Go on when these users, by ID, are in view, so that they can be watched."""
@@ -375,7 +377,7 @@ class Views:
             self._doubtful[view.digest] = view
             return
         self.show_snapshot(view, snapshot)
-        self.own.compare(view, view.read, [name[1:] for name in snapshot.fields])
+        self.own.compare(view, view.read, snapshot.sessions)
         view.seq = snapshot.seq
         buffer, view.buffer = view.buffer, []
         for publication in buffer:
@@ -401,7 +403,7 @@ class Views:
             return
         view.seq = publication.after
         for change in publication.changes:
-            session = change.name[1:]
+            session = change.name
             if change.kind == "P":
                 self._take_privacy(view, change.value)
             elif change.kind == "S":
@@ -412,16 +414,14 @@ class Views:
                 self._leave(view, session)
 
     def show_snapshot(self, view: UserView, snapshot: UserSnapshot) -> None:
-        privacy = snapshot.fields.get("p")
-        if privacy is not None:
-            self._take_privacy(view, privacy)
+        if snapshot.privacy is not None:
+            self._take_privacy(view, snapshot.privacy)
         elif not view.local:
             view.privacy = None
-        for name, value in snapshot.fields.items():
-            if name.startswith("s"):
-                self._show(view, name[1:], value, snapshot.now)
+        for session, value in snapshot.sessions.items():
+            self._show(view, session, value, snapshot.now)
         for session in tuple(view.foreign):
-            if f"s{session}" not in snapshot.fields:
+            if session not in snapshot.sessions:
                 self._leave(view, session)
 
     # Showing
@@ -436,7 +436,7 @@ class Views:
             self.own.hide(view)
         else:  # it may be stricter than the one before
             view.privacy = None
-            self._deliver(self._presence.set_privacy(view.user_id, NOBODY))
+            self._deliver(self._presence.set_privacy(view.user_id, ALLOW_NONE))
 
     def enforce(self, view: UserView, privacy: VersionedPrivacy) -> bool:
         """A list is in force, if it is not older than the one that is known. Whether it is another one."""
@@ -466,7 +466,7 @@ class Views:
             return
         if parts.node == self._calls.lease.node and not parts.moving:
             if now is not None:  # it ended while Valkey did not answer
-                self.own.remove(view.key, session)
+                self.own.remove(view.digest, session)
             return
         data = self._sealing.open(parts.blob, UserField(view.key, f"s{session}", parts.node).context)
         moving = bool(parts.moving)
@@ -485,7 +485,7 @@ class Views:
             self._peers.setdefault(parts.node, {})[session] = view
         view.foreign[session] = _Foreign(parts.node, value, until)
         view.user_id = view.user_id or shared.record.login.user_id
-        rules = PrivacyRules.of(view.privacy.privacy) if view.privacy else None if view.local else NOBODY
+        rules = PrivacyRules.of(view.privacy.privacy) if view.privacy else None if view.local else ALLOW_NONE
         self._deliver(self._presence.show(shared, rules))
 
     def _leave(self, view: UserView, session: str) -> None:

@@ -20,8 +20,8 @@ A success forgets the failures of that name from that network, and takes back no
 has one good account frees neither the network for other names nor another's name. The name from anywhere does
 not count for a network from which it has signed in before, so that guessing elsewhere locks no user out.
 No record is dropped to make room. When there are too many, new keys share the records of `_SHARED` groups:
-whoever fills the memory makes the limits stricter, and clears nothing. What an attempt ended with is unknown
-until `settle`; an attempt that is cancelled has failed.
+an attacker who fills the memory makes the limits stricter, and clears nothing. What an attempt ended with is
+unknown until `settle`; an attempt that is cancelled has failed.
 """
 
 import asyncio
@@ -217,7 +217,7 @@ class _Record:
 class LocalAttempts:
     """The attempts at this process. `rules` may be replaced at any time; `now` gives seconds.
 
-    `most` bounds the records of each scope that are not shared, known places aside. `trace` is told when a
+    `most` bounds the records of each scope that are not shared, known places aside. `trace` is called when a
     key is blocked.
     """
 
@@ -235,7 +235,7 @@ class LocalAttempts:
         self._trace = trace
         self._most = most
         self._now = now
-        self._secret = secrets.token_bytes(16)  # nobody can choose names that share a record
+        self._secret = secrets.token_bytes(16)  # no attacker can choose names that share a record
         self._tables: dict[AttemptScope, dict[bytes, _Record]] = {scope: {} for scope in AttemptScope}
         self._sweep = 0.0
         self._known: OrderedDict[bytes, None] = OrderedDict()  # names that have signed in, with their network

@@ -55,7 +55,11 @@ FIRST_REFUSALS = 0.3
 _REMEMBERED = 64
 
 _STEP = 0.01
-"""Seconds. Refusals are sent at whole steps after they began, so that a late timer shows in none."""
+"""Seconds. Refusals are held to a whole step after they began, and for a part of one more, drawn by lot.
+
+A timer wakes at whole milliseconds after it was set, so without the lot its lateness, the same at each try,
+would tell when the server had answered. With it, refusals take as long on average wherever that was.
+"""
 _MARGIN = 1.5
 """How many times longer than three of four sign-ins a refusal takes at least."""
 _HASHED = 0.25
@@ -80,7 +84,7 @@ class ConstantTimeRefusal:
     is clearly later than sign-ins of real users succeed: only they show what a password costs, and who has no
     account adds nothing to them. Some answers to wrong passwords come later still. They are remembered, and
     an answer that came too early to be one of them is held back as long as a recent one, drawn by lot.
-    Times are of `now`, in seconds, and include the lookup of the name.
+    Times are of `now`, in seconds, and include the lookup of the name; `lot` draws from 0 to below 1.
     """
 
     def __init__(
@@ -88,9 +92,11 @@ class ConstantTimeRefusal:
         *,
         now: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        lot: Callable[[], float] = random.random,
     ) -> None:
         self.now = now
         self._sleep = sleep
+        self._lot = lot
         self._accepted: deque[float] = deque(maxlen=_REMEMBERED)
         self._refused: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)  # with the time of each
 
@@ -110,8 +116,7 @@ class ConstantTimeRefusal:
         elif self._refused:
             seconds = random.choice(self._refused)[1]  # noqa: S311 (one of many, not a secret)
         steps = math.ceil(max(seconds, took, least) / _STEP - 1e-6)
-        if (left := began + steps * _STEP - self.now()) > 0:
-            await self._sleep(left)
+        await self._sleep(began + (steps + self._lot()) * _STEP - self.now())
 
     def _least(self) -> float:
         """What nearly all wrong passwords take less than."""
@@ -188,7 +193,7 @@ async def _sign_in(
     except AmbiguousNameError:
         server, found, reason = None, None, "several people have this name"
     if found is None or server is None:
-        await bind_nobody(snapshot.servers[0], password)
+        await bind_unknown(snapshot.servers[0], password)
         await refusals.refused(began)
         raise AuthenticationError(reason=reason)
     allow = snapshot.directory.allow_expired_passwords
@@ -237,7 +242,7 @@ async def _bind_and_read_back(
     settings = server.settings
     ways = proofs(server, name, found.dn)
     if not ways or not is_below(identity(found.dn), (server.person_base_key,)):
-        await bind_nobody(server, password)
+        await bind_unknown(server, password)
         return _suspicious(server, "the entry found is not below the base")
 
     async def read(connection: Connection, tree: bytes) -> Entry | None:
@@ -284,16 +289,16 @@ def _suspicious(server: Server, what: str) -> str:
     return what
 
 
-async def bind_nobody(server: Server, password: str) -> None:
+async def bind_unknown(server: Server, password: str) -> None:
     """A bind that is refused without a failure counted for any account: the entry does not exist."""
     base = server.settings.person_base
-    nobody = DN(((("cn", f"nobody-{secrets.token_hex(12)}"),), *base.rdns))
+    unknown = DN(((("cn", f"unknown-{secrets.token_hex(12)}"),), *base.rdns))
     try:
-        await server.pools[Service.AUTHENTICATE].bind(str(nobody), password)
+        await server.pools[Service.AUTHENTICATE].bind(str(unknown), password)
     except LdapError as error:
         if not (isinstance(error, ResultError) and error.result_code in _NO):
             raise answered_badly(error, server, Service.AUTHENTICATE) from error
-        tell_bind(server.label, str(nobody), error)
+        tell_bind(server.label, str(unknown), error)
 
 
 async def _ask_the_rest(snapshot: Snapshot, server: Server, name: str) -> None:

@@ -148,9 +148,9 @@ class Directory:
         """Why servers without an account can't be searched, where they refuse anonymous clients."""
         return await self._do(search_refusals)
 
-    async def bind_nobody(self, password: str) -> None:
+    async def bind_unknown(self, password: str) -> None:
         """A bind that is refused without a failure counted for any account: the entry does not exist."""
-        await self._do(_bind_nobody, password)
+        await self._do(_bind_unknown, password)
 
     async def _do(
         self, task: Callable[Concatenate[Snapshot, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
@@ -192,5 +192,5 @@ class Directory:
         await self.connections.reload(settings)
 
 
-async def _bind_nobody(snapshot: Snapshot, password: str) -> None:
-    await authenticate.bind_nobody(snapshot.servers[0], password)
+async def _bind_unknown(snapshot: Snapshot, password: str) -> None:
+    await authenticate.bind_unknown(snapshot.servers[0], password)

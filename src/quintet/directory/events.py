@@ -31,7 +31,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """How an authentication ended: "ok", "refused", "unreachable". `reason` is not told to the user."""
+    """How an authentication ended: "ok", "refused", "unreachable". `reason` is not shown to the user."""
 
     outcome: str
     reason: str

@@ -1,4 +1,4 @@
-"""Data flow 4: the content of a public group. Nested groups are opened once, circles broken, limits told.
+"""Data flow 4: the content of a public group. Nested groups are opened once, circles broken, limits named.
 
 Members are looked up at the group's own server only, and below its bases (row C42).
 """

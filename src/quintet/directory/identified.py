@@ -1,4 +1,4 @@
-"""People and groups by their Sametime ID: what was told once is found again, whatever the name filters find.
+"""People and groups by their Sametime ID: an ID of an answer is found again whatever the name filters find.
 
 Clients resolve the IDs in their contact lists at each sign-in. A DN is read as such; any other ID is searched
 for in `UserIdAttribute`, in each form in which `entries.sametime_id` may have written the attribute's value.

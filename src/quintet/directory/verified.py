@@ -74,7 +74,7 @@ async def recheck(
     """What holds now for a person who signed in with this name before; None when they may no longer.
 
     That is so when the name is no longer that of the entry, or the account is disabled or expired. A lock
-    after wrong passwords is no reason: anybody can bring it about.
+    after wrong passwords is no reason: any client can bring it about.
     """
     try:
         person = await resolve_login(snapshot, name)

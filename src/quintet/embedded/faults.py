@@ -1,4 +1,4 @@
-"""What the embedded server does wrong when told to: for tests of what a real server won't do on demand.
+"""What the embedded server does wrong on demand: for tests of what a real server won't do on demand.
 
 A `Fault` says what happens, to which operations, after how many good ones and how often. `Faults` holds them;
 the first that applies decides. Without one that applies, the server answers as it should.

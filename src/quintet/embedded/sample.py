@@ -243,15 +243,15 @@ def _groups(people: tuple[Entry, ...]) -> Iterator[Entry]:
         if len(unit) == 1:
             below = _unit_dn(unit)
             staff = [dn for dn in everyone if dn.endswith(f",{below}")]
-            yield group(f"{unit[0]} Team", staff, f"Everybody in {unit[0]}")
-    yield group("All Staff", everyone, "Everybody, in one large group")
+            yield group(f"{unit[0]} Team", staff, f"All of {unit[0]}")
+    yield group("All Staff", everyone, "All people, in one large group")
     yield group(
         "Product",
         [group_dn("Engineering Team"), group_dn("Research Team"), everyone[0]],
         "Groups in a group",
     )
     yield group("Company", [group_dn("Product"), group_dn("Sales Team")], "Groups in groups in a group")
-    yield group("Empty Room", (), "Nobody is in here")
+    yield group("Empty Room", (), "A group without members")
     yield group("Circle East", [group_dn("Circle West"), *some(3, 100)], "Holds Circle West")
     yield group("Circle West", [group_dn("Circle East"), *some(4, 100)], "Holds Circle East")
     yield group("Ouroboros", [group_dn("Ouroboros"), everyone[20]], "Holds itself")

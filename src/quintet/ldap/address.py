@@ -99,7 +99,7 @@ async def look_up(host: str, port: int | None) -> list[_Info]:
 
     def tell(found: list[Any] | Exception) -> None:
         if answer.done():
-            return  # nobody waits any more
+            return  # the caller was cancelled
         if isinstance(found, Exception):
             answer.set_exception(found)
         else:

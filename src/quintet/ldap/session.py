@@ -300,7 +300,7 @@ class Session:
     def _content(self, data: bytes, at: int, end: int) -> tuple[int, int]:
         """Where the content of the message that begins at `at` starts and stops.
 
-        While nobody can know, it stops one byte past `end`. A size is refused here, before a single byte of
+        While the size is incomplete, it stops one byte past `end`. A size is refused here, before a byte of
         the message is kept.
         """
         if data[at] != 0x30:

@@ -1,4 +1,4 @@
-"""What a running server tells, and is told to do, on a Unix socket that only its owner can open.
+"""What a running server answers, and the orders that it takes, on a Unix socket that only its owner can open.
 
 A client sends one line, a JSON object with the name of a request and its arguments, and gets one JSON
 document: the status, or the folder of the server and the answer to the request.

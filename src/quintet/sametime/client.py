@@ -90,4 +90,4 @@ class ServiceHandler(Protocol):
         """Data on an accepted channel. Raises MalformedMessageError and UnknownMessageTypeError."""
 
     def closed(self, client: Client, channel: int) -> None:
-        """The channel is gone, whoever closed it."""
+        """The channel is gone, closed by the client or the server."""

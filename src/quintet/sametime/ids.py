@@ -1,7 +1,7 @@
 """Sametime IDs by their meaning: what tells users and groups apart, however a client writes their id.
 
 An ID is a DN or the value of an attribute. Clients keep IDs for years and send them in any case and spacing,
-so everything here is kept under the ID's key, and told to a client in the client's own bytes (P73).
+so everything here is kept under the ID's key, and sent to a client in the client's own bytes (P73).
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Names resolved: by ID from a bounded cache, others from the directory, the same request once at a time.
 
-Clients resolve every ID of their contact lists and groups at each sign-in. So what the directory has told
-of a user or group is kept under its ID for `refresh_interval`, and an ID that was told lately costs nothing.
+Clients resolve every ID of their contact lists and groups at each sign-in. So what the directory has answered
+of a user or group is kept under its ID for `refresh_interval`, and an ID of a recent answer costs nothing.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class NameCache:
         return len(self._by_id)
 
     def add(self, *records: Person | Group) -> None:
-        """The directory has told this."""
+        """The directory has answered this."""
         if self._seconds <= 0 or self._size <= 0:
             return
         until = self._clock() + self._seconds
@@ -50,7 +50,7 @@ class NameCache:
             self._by_id.popitem(last=False)
 
     def find(self, identifier: str, *, users: bool, groups: bool) -> Person | Group | None:
-        """The user or group with this ID, if it was told lately."""
+        """The user or group with this ID, if it was in a recent answer."""
         key = id_key(identifier)
         found = self._by_id.get(key)
         if found is None:

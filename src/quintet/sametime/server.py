@@ -323,7 +323,7 @@ class SametimeServer:
     # For administrators
 
     def sessions(self) -> tuple[SessionInfo, ...]:
-        """Everybody who is signed in, the oldest session first."""
+        """All users who are signed in, the oldest session first."""
         rows = [self._info(client) for client in self._context.clients.values()]
         return tuple(sorted(rows, key=lambda row: row.connected_at))
 
@@ -342,7 +342,7 @@ class SametimeServer:
         return len(chosen)
 
     async def broadcast(self, text: str) -> int:
-        """Show a text to everybody who is signed in, at all nodes. How many sessions."""
+        """Show a text to all users who are signed in, at all nodes. How many sessions."""
         return await carry_out_everywhere(self._context, ShowText(clip(text)))
 
     def tell(self, event: SametimeTraceEvent) -> None:

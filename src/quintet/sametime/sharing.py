@@ -22,7 +22,7 @@ from quintet.sametime.community.effects import (
     UnwatchUser,
     WatchUser,
 )
-from quintet.sametime.community.privacy import NOBODY, PrivacyRules
+from quintet.sametime.community.privacy import ALLOW_NONE, PrivacyRules
 from quintet.sametime.community.records import order_at
 from quintet.sametime.community.routing import OFFLINE, other_end, place_of
 from quintet.sametime.errors import MalformedMessageError, UnencodableValueError, UnknownMessageTypeError
@@ -59,9 +59,9 @@ from quintet.sametime.wire.header import Header
 from quintet.sametime.wire.messages import ChannelAccept, ChannelCreate
 
 __all__ = [
+    "ALLOW_NONE",
     "MOST_LISTED",
     "MOST_ROWS",
-    "NOBODY",
     "OFFLINE",
     "AcceptAt",
     "AnnounceTo",

@@ -15,6 +15,7 @@ from quintet.directory import (
     UnknownNameError,
     VerifiedPerson,
     limited_sign_in,
+    network_of,
 )
 from quintet.ldap import DN, DNSyntaxError
 from quintet.web.security import client_of, session_of
@@ -54,6 +55,12 @@ async def check_password(site: Site, request: Request, name: str, password: str)
             verified = VerifiedPerson(await site.directory.authenticate(name, password))
         begun.succeeded()
     return verified
+
+
+def may_ask(site: Site, request: Request, session: WebSession) -> bool:
+    """Whether the limits for networks and accounts leave this request of a session, which is counted."""
+    network = network_of(client_of(request, site.web).address)
+    return site.limits.network_may_ask(network) and site.limits.account_may_ask(session.person.id, network)
 
 
 async def current_session(site: Site, request: Request) -> WebSession | None:

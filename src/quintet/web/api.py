@@ -26,6 +26,7 @@ from quintet.web.accounts import (
     find_group,
     find_person,
     ident_of,
+    may_ask,
     sign_in,
 )
 from quintet.web.admin_api import add_administration
@@ -44,7 +45,14 @@ from quintet.web.documents import (
     SessionDocument,
     SignInDocument,
 )
-from quintet.web.problem import MEDIA_TYPE, ProblemError, problem, problem_of, sessions_unavailable
+from quintet.web.problem import (
+    MEDIA_TYPE,
+    ProblemError,
+    problem,
+    problem_of,
+    sessions_unavailable,
+    too_many_requests,
+)
 from quintet.web.security import (
     DirectHandler,
     client_of,
@@ -97,15 +105,15 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
     )
     _add_handlers(api)
 
-    def within_limits(caller: str) -> None:
-        if not site.limits.may_ask(caller):
-            raise ProblemError(problem(429, code="too-many-requests", headers={"retry-after": "60"}))
+    def demand_limits(*, kept: bool) -> None:
+        if not kept:
+            raise ProblemError(too_many_requests())
 
     async def signed_in(request: Request) -> WebSession:
         session = await current_session(site, request)
         if session is None:
             raise ProblemError(problem(401, code="not-signed-in"))
-        within_limits(session.key)
+        demand_limits(kept=may_ask(site, request, session))
         return session
 
     async def program(request: Request) -> BearerToken | None:
@@ -118,7 +126,8 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
             raise ProblemError(
                 problem(403, "tokens are accepted over HTTPS only", code="unencrypted-connection")
             )
-        within_limits(f"bearer {network_of(client.address)}")
+        network = network_of(client.address)
+        demand_limits(kept=site.limits.network_may_ask(network))
         try:
             token = await site.tokens.find(text)
         except StorageError:
@@ -127,6 +136,7 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
         if token is None:
             headers = {"www-authenticate": 'Bearer error="invalid_token"'}
             raise ProblemError(problem(401, code="invalid-token", headers=headers))
+        demand_limits(kept=site.limits.account_may_ask(f"token {token.id}", network))
         return token
 
     async def reader(request: Request) -> WebSession | None:

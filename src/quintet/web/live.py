@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from quintet.web.accounts import LONGEST_HANDLE, current_session, ident_of, is_signed_in
+from quintet.web.accounts import LONGEST_HANDLE, current_session, ident_of, is_signed_in, may_ask
 from quintet.web.event_stream import EventStream
 from quintet.web.presence import PresenceSource, PresenceState, PresenceView
-from quintet.web.problem import problem
+from quintet.web.problem import problem, too_many_requests
 from quintet.web.security import is_same_origin
 from quintet.web.sessions import WebSession
 from quintet.web.site import Site
@@ -89,7 +89,7 @@ class _Live:
         session = await current_session(self._site, request)
         if session is None:
             return problem(401)
-        return session if self._site.limits.may_ask(session.key) else problem(429)
+        return session if may_ask(self._site, request, session) else too_many_requests()
 
 
 @final

@@ -31,6 +31,7 @@ from quintet.web.accounts import (
     find_group,
     find_person,
     ident_of,
+    may_ask,
     sign_in,
 )
 from quintet.web.connections_page import connection_routes
@@ -45,7 +46,7 @@ from quintet.web.documents import (
 from quintet.web.links import mail_link, photo_path, telephone_link
 from quintet.web.live import presence_routes
 from quintet.web.presence import PresenceState, presence_now
-from quintet.web.problem import problem, retry_after
+from quintet.web.problem import SOON, problem, retry_after
 from quintet.web.return_address import return_origin
 from quintet.web.security import (
     PAGE_POLICY,
@@ -150,8 +151,12 @@ class _Pages:
                 return self._sign_in_page(request, 503, message=_UNAVAILABLE)
             if session is None:
                 return RedirectResponse("/sign-in", 303)
-            if not self._site.limits.may_ask(session.key):
-                return self._message(session, 429, "Too many requests", "Wait a minute and try again.")
+            if not may_ask(self._site, request, session):
+                page_of_words = self._message(
+                    session, 429, "Too many requests", "Wait a minute and try again."
+                )
+                page_of_words.headers["retry-after"] = SOON
+                return page_of_words
             try:
                 return await page(request, session)
             except (UnknownNameError, UnknownGroupError, OutOfScopeError, InvalidPageTokenError):

@@ -50,9 +50,18 @@ def problem(
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 
+SOON = "60"
+"""The seconds after which all that counts against a limit for requests has gone."""
+
+
 def retry_after(error: TooManyAttemptsError) -> str:
     """The seconds for the header of that name (RFC 9110 10.2.3)."""
     return str(math.ceil(error.retry_after))
+
+
+def too_many_requests() -> JSONResponse:
+    """For a request beyond the limits of its account or network."""
+    return problem(429, code="too-many-requests", headers={"retry-after": SOON})
 
 
 def sessions_unavailable() -> JSONResponse:

@@ -1,7 +1,6 @@
 """What every part of the HTTP front is given: the directory, the cards, the settings, the sessions."""
 
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -13,6 +12,7 @@ from quintet.web.activity import Activity
 from quintet.web.bearer import Tokens
 from quintet.web.event_stream import EventStreams
 from quintet.web.presence import PresenceSource
+from quintet.web.rate_limits import RateLimits
 from quintet.web.remembered import RememberedPairs
 from quintet.web.security import Observe
 from quintet.web.sessions import Sessions, SessionStore
@@ -23,41 +23,6 @@ PICTURES = ("Photo", "PhotoURL", "ImagePath")
 """The Detail Ids that show a picture (config 5.4)."""
 
 _NO_CARDS = CardSettings(storages=(), sets={})
-
-
-PER_MINUTE = 600
-"""Requests of one caller to the API and the pages."""
-
-
-@final
-class RateLimits:
-    """Counters of each caller's requests in this minute of the clock and the one before.
-
-    The limit is for a sliding minute: of the minute before counts the part that lies within it, as if its
-    requests had come evenly. `clock` tells seconds that only go forward.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._minute = 0.0
-        self._before: dict[str, int] = {}
-        self._counts: dict[str, int] = {}
-
-    def may_ask(self, caller: str) -> bool:
-        """Whether this caller may ask, which is counted then; what is refused is not."""
-        minute, second = divmod(self._clock(), 60)
-        if minute != self._minute:
-            self._before = self._counts if minute == self._minute + 1 else {}
-            self._minute, self._counts = minute, {}
-        count = self._counts.get(caller, 0) + 1
-        if count + int(self._before.get(caller, 0) * (1 - second / 60)) > PER_MINUTE:
-            return False
-        self._counts[caller] = count
-        return True
-
-    def __len__(self) -> int:
-        """The callers that are remembered."""
-        return len(self._before.keys() | self._counts.keys())
 
 
 @final

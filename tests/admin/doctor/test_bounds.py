@@ -94,7 +94,7 @@ async def test_a_server_that_falls_silent_ends_the_check(
 async def test_a_search_that_takes_long_lacks_an_index(
     tmp_path: Path, doctor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The searches before: two for the root, one each for the base, a sample, mail, and everybody."""
+    """The searches before: two for the root, one each for the base, a sample, mail, and all people."""
     monkeypatch.setattr(people, "_SLOW", 0.2)
     faults = Faults((Fault(Delay(0.5), "search", after=7, times=1),))
     async with EmbeddedServer(directories.small_entries(), faults=faults) as server:

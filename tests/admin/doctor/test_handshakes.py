@@ -130,7 +130,7 @@ async def test_d17_a_firewall_is_silent(
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         port = full.getsockname()[1]
-        for other in (first, second):  # the queue of a server that accepts nobody
+        for other in (first, second):  # the queue of a server that accepts no connection
             other.setblocking(False)
             other.connect_ex(("127.0.0.1", port))
         folder = make_folder(host="127.0.0.1", connection={"SSLPort": str(port)})

@@ -29,7 +29,7 @@ from quintet.sametime.wire.blocks import (
 )
 
 NODE = Node("one", "1")
-VISIBLE_TO_NOBODY = PrivacyInfo(deny=False)
+HIDDEN_FROM_ALL = PrivacyInfo(deny=False)
 ACTIVE, AWAY, BUSY = UserStatus(0x20), UserStatus(0x60, 7, "lunch"), UserStatus(0x80)
 BOB = AwareId(AwareType.USER, "uid=bob")
 TEAM = AwareId(AwareType.GROUP, "cn=team")
@@ -272,9 +272,9 @@ def test_a_changed_privacy_list_hides_and_is_told_to_all_sessions_of_the_user(co
     sign_in(community, "bob", "bob01")
     sign_in(community, "bob", "bob02")
     community.presence.watch("alice1", [BOB])
-    assert community.set_privacy("UID=bob", VISIBLE_TO_NOBODY) == [
+    assert community.set_privacy("UID=bob", HIDDEN_FROM_ALL) == [
         ShowUpdate(PresenceEntry(BOB), ("alice1",)),
-        *[ShowOwnPrivacy(each, VISIBLE_TO_NOBODY) for each in ("bob02", "bob01")],
+        *[ShowOwnPrivacy(each, HIDDEN_FROM_ALL) for each in ("bob02", "bob01")],
     ]
 
 

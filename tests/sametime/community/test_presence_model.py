@@ -103,7 +103,7 @@ class PresenceMachine(RuleBasedStateMachine):
 
     @initialize(busy=st.booleans(), privacy=lists)
     def begin_busy(self, busy: bool, privacy: PrivacyInfo) -> None:
-        """Half of the histories begin with everybody watching everybody."""
+        """Half of the histories begin with all users watching all users."""
         if not busy or not hasattr(self, "community"):
             return
         for user in USERS:

@@ -1,4 +1,4 @@
-"""Whoever may not see a user cannot tell them from one who is offline, by anything that the community does.
+"""To a watcher who may not see a user, the user is like one who is offline, in all that the community does.
 
 Two communities get the same events, but in one of them the hidden user is never there. All that those from
 whom the user is hidden are told must be the same in both.
@@ -26,10 +26,10 @@ from quintet.sametime.wire.blocks import (
 )
 from quintet.sametime.wire.messages import ChannelCreate
 
-VISIBLE_TO_NOBODY = PrivacyInfo(deny=False)
+HIDDEN_FROM_ALL = PrivacyInfo(deny=False)
 HIDDEN, VIEWER, FRIEND = "uid=hidden", "uid=viewer", "uid=friend"
 LISTS = (
-    VISIBLE_TO_NOBODY,
+    HIDDEN_FROM_ALL,
     PrivacyInfo(deny=True, users=(UserItem("UID=Viewer"),)),
     PrivacyInfo(deny=False, users=(UserItem("uid=friend"),)),
 )
@@ -158,10 +158,10 @@ def test_hiding_closes_the_channels_with_those_from_whom_one_hides() -> None:
 def test_a_hidden_user_may_write_to_anybody_and_is_answered_there() -> None:
     community = Community(Node("one", "1"))
     sign_in(community, VIEWER, "viewer1")
-    sign_in(community, HIDDEN, "hidden1", VISIBLE_TO_NOBODY)
+    sign_in(community, HIDDEN, "hidden1", HIDDEN_FROM_ALL)
     answer = community.open_link(record(HIDDEN, "hidden1").login, create(VIEWER))
     assert isinstance(answer, Linked)
-    sign_in(community, HIDDEN, "hidden2", VISIBLE_TO_NOBODY)
+    sign_in(community, HIDDEN, "hidden2", HIDDEN_FROM_ALL)
     assert len(community.router) == 1, "a further session with the same list closes nothing"
 
 

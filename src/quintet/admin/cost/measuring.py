@@ -138,7 +138,7 @@ async def _sample(levels: Sequence[tuple[LevelMeasurement, Directory]]) -> Sampl
 def _operations(directory: Directory, found: Sample) -> dict[Service, Operation]:
     """The operation for each task. Each call is for another person, so that no cache answers them all."""
     password = secrets.token_urlsafe(12)
-    operations: dict[Service, Operation] = {Service.AUTHENTICATE: lambda: directory.bind_nobody(password)}
+    operations: dict[Service, Operation] = {Service.AUTHENTICATE: lambda: directory.bind_unknown(password)}
     if found.people:
         logins = cycle(person.mail or person.name for person in found.people)
         names = cycle(person.name for person in found.people)

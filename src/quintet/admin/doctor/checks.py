@@ -178,7 +178,7 @@ class Checks:
                 self._running.pop(name, None)
 
     def run_now(self, name: str, work: Callable[[], None]) -> None:
-        """The same for a check that asks nobody and waits for nothing."""
+        """The same for a check that asks no server and waits for nothing."""
         with self._reporting(name):
             work()
 

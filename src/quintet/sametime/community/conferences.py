@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 A conference has members and invited sessions. A session is at most one of both, once. It becomes a member by
 opening the conference, or by joining after an invitation; what others say reaches members only, from the
-moment on at which they were told `ConferenceWelcome`. A session leaves by closing its channel or by ending;
+moment on at which they were sent `ConferenceWelcome`. A session leaves by closing its channel or by ending;
 the other members get a message. With the last member the conference ends: invitations that are open are
 closed.
 
@@ -172,8 +172,8 @@ class Conferences:
         conference.last_id = conference.last_id % _MOST_MEMBER_IDS + 1
         member = ConferenceMember(conference.last_id, login)
         conference.members[login.login_id] = member
-        everybody = tuple(conference.members.values())
-        welcome = ConferenceWelcome(conference.name, conference.title, everybody)
+        all_members = tuple(conference.members.values())
+        welcome = ConferenceWelcome(conference.name, conference.title, all_members)
         effects: list[Effect] = [TellConference((login.login_id,), conference.key, welcome)]
         return effects + _tell(conference, login.login_id, ConferenceJoined(member))
 

@@ -2,27 +2,27 @@
 
 Theory of operation
 -------------------
-**State.** `_sessions` has every session of the community, `_users` everybody who has a session, is watched,
+**State.** `_sessions` has every session of the community, `_users` each user who has a session, is watched,
 or is a member of a watched group, and `_groups` every watched group; nothing else is kept. Users and groups
-are found by the key of their ID (`ids.id_key`), and told to a session under the id that it watches, byte for
+are found by the key of their ID (`ids.id_key`), and sent to a session under the id that it watches, byte for
 byte (P73). Only this module changes the state, and only in its public methods; each returns all that follows.
 
 **What a watcher sees** of a user is a function of the user's state and of the watcher's ID, never stored:
 `View.seen_by` is the shown status and name, or None for "offline". It is None if the user has no session,
-and if the privacy rules do not allow the watcher. Everything that is told is made from it, so a user whom the
+and if the privacy rules do not allow the watcher. Everything that is sent is made from it, so a user whom the
 watcher may not see is offline in every way. After a change the view before and the view after are compared
-for each watcher, and those are told for whom they differ: nobody learns of a change that is hidden from them,
-not even by its time. A user always sees their own presence.
+for each watcher, and it is sent to those for whom they differ: no watcher learns of a change that is hidden
+from them, not even by its time. A user always sees their own presence.
 
 **Several sessions of a user.** The most available status is shown; of equal ones the one that was set last.
 Attributes are those of all sessions, the value that was set last counts. Messages go to the session that was
 active last (`route`). "Last" is a number that travels with the value and is greater than all that the node
 knew of the user when it was set (`_next_order`), so that nodes that know the same sessions show the same.
 
-**Groups.** Members are told with the group's id as the watcher wrote it, and with presence like anybody. No
+**Groups.** Members are sent with the group's id as the watcher wrote it, and with presence like users. No
 message is known that takes a member out of a watcher's group (P75): who has left the group is sent to those
 who knew the member, like before, and to no others. A watcher that watches a member under the same id
-itself is told without the group.
+itself is sent it without the group.
 
 **Nodes.** Sessions of other nodes are `foreign`: they come and change by `show` and go by `sign_out`; they
 watch nothing here, and no effect is for them. A session that is `moving` is foreign too: its client left a
@@ -50,7 +50,7 @@ from quintet.sametime.community.effects import (
     WatchGroup,
     WatchUser,
 )
-from quintet.sametime.community.privacy import EVERYBODY, NOBODY, PrivacyRules
+from quintet.sametime.community.privacy import ALLOW_ALL, ALLOW_NONE, PrivacyRules
 from quintet.sametime.community.records import (
     PresenceLimits,
     SessionRecord,
@@ -146,7 +146,7 @@ class Presence:
         leaving = self._leaving(user, ending)
         leaving += [each for each in user.sessions if each.moving]
         if rules is None:
-            rules = user.rules if user.sessions else NOBODY
+            rules = user.rules if user.sessions else ALLOW_NONE
         user.rules = rules
         self._add(record, user, self._next_order(user, record.connected_at))
         effects: list[Effect] = [
@@ -219,7 +219,7 @@ class Presence:
             effects += self.sign_out(record.id)
             found = None
         before = user.view()
-        user.rules = rules or (user.rules if user.sessions else NOBODY)
+        user.rules = rules or (user.rules if user.sessions else ALLOW_NONE)
         known = found or self._add(record, user, session.order)
         known.record, known.status, known.status_order = record, record.status, session.order
         known.attributes, known.unsupported = session.attributes, session.unsupported
@@ -277,7 +277,7 @@ class Presence:
 
     def add_viewer(self, viewer: SessionRecord) -> None:
         """A viewer that may `watch`; to be removed by `remove_viewer`."""
-        user = KnownUser(id_key(viewer.login.user_id), viewer.login.user_id, [], NOBODY, {}, {})
+        user = KnownUser(id_key(viewer.login.user_id), viewer.login.user_id, [], ALLOW_NONE, {}, {})
         self._viewers[viewer.id] = KnownSession(viewer, user, viewer.status, 0, 0, {}, {})
 
     def remove_viewer(self, viewer: str) -> list[Effect]:
@@ -376,7 +376,7 @@ class Presence:
         key = id_key(user_id)
         user = self._users.get(key)
         if user is None:
-            user = self._users[key] = KnownUser(key, user_id, [], EVERYBODY, {}, {})
+            user = self._users[key] = KnownUser(key, user_id, [], ALLOW_ALL, {}, {})
         return user
 
     def _forget(self, user: KnownUser) -> None:
@@ -566,7 +566,7 @@ class Presence:
         return effects
 
     def _drop_forgotten_members(self, group: KnownGroup) -> list[Effect]:
-        """Former members that no watcher was ever told of are not members of anything any more."""
+        """Former members that were never sent to a watcher are not members of anything any more."""
         first = min([revision for since in group.watchers.values() for revision in since.values()])
         effects: list[Effect] = []
         for key, member in tuple(group.members.items()):

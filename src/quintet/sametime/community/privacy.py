@@ -27,7 +27,7 @@ class PrivacyRules:
         return self.deny and not self.users
 
 
-EVERYBODY: Final = PrivacyRules.of(VISIBLE_TO_ALL)
+ALLOW_ALL: Final = PrivacyRules.of(VISIBLE_TO_ALL)
 
-NOBODY: Final = PrivacyRules(deny=False, users=frozenset())
+ALLOW_NONE: Final = PrivacyRules(deny=False, users=frozenset())
 """In force while a user's list cannot be read: a stricter one may be stored."""

@@ -15,10 +15,11 @@ stays.
 A link to a session of another node is at both nodes, under one name, which says where its ends are. Each node
 looks after its own end: what happens there goes to the other node as an effect, and is applied there as if it
 had happened here. What ends a link at both nodes at once is not sent back, since a link that is gone says
-nothing.
+nothing. Links are kept by the two incarnations of their ends: thousands of them to a node that is lost are
+gone at once, and are cleared away one after the other.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -46,6 +47,11 @@ def place_of(end: str) -> str:
 def other_end(end: str) -> str:
     """The name of the end that talks with this one."""
     return end[:-1] + ("a" if end[-1] == "c" else "c")
+
+
+def _places(end: str) -> str:
+    """The incarnations of the nodes at which both ends are."""
+    return end.rpartition("/")[0]
 
 
 @dataclass(slots=True, eq=False)
@@ -76,11 +82,11 @@ class Router:
     def __init__(self, node: Node) -> None:
         self.node = node
         self._last = 0
-        self._ends: dict[str, tuple[_Link, _End]] = {}
+        self._ends: dict[str, dict[str, tuple[_Link, _End]]] = {}
         self._by_session: dict[str, dict[str, None]] = {}
 
     def __len__(self) -> int:
-        return len(self._ends) // 2
+        return sum(map(len, self._ends.values())) // 2
 
     def open(
         self, creator: LoginInfo, create: ChannelCreate, target: LoginInfo, node: Node | None = None
@@ -96,7 +102,7 @@ class Router:
 
     def adopt(self, end: str, creator: LoginInfo, create: ChannelCreate, target: LoginInfo) -> list[Effect]:
         """A session of another node opens a link to the session `target` here, whose end has this name."""
-        return [] if end in self._ends else self._link(end[:-1], creator, create, target)[1]
+        return [] if self._end(end) else self._link(end[:-1], creator, create, target)[1]
 
     def _link(
         self, name: str, creator: LoginInfo, create: ChannelCreate, target: LoginInfo
@@ -107,13 +113,13 @@ class Router:
             return mine.name, [CloseAt(mine.session, mine.name, ReasonCode.TOO_MANY_IM_SESSIONS)]
         link = _Link(mine, theirs, create.service)
         for end in (mine, theirs):
-            self._ends[end.name] = (link, end)
+            self._ends.setdefault(_places(end.name), {})[end.name] = (link, end)
             self._by_session.setdefault(end.session, {})[end.name] = None
         return mine.name, [OpenAt(theirs.session, theirs.name, create, creator)]
 
     def accepted(self, name: str, accept: ChannelAccept) -> list[Effect]:
         """The acceptor's client has accepted."""
-        found = self._ends.get(name)
+        found = self._end(name)
         if found is None:
             return []
         link, end = found
@@ -122,7 +128,7 @@ class Router:
 
     def data(self, name: str, message_type: int, data: bytes, *, encrypted: bool) -> list[Effect]:
         """Data came at an end."""
-        found = self._ends.get(name)
+        found = self._end(name)
         if found is None:
             return []
         link, end = found
@@ -131,7 +137,7 @@ class Router:
 
     def closed(self, name: str, reason: int, data: bytes = b"") -> list[Effect]:
         """The channel at an end is gone, or could not be opened."""
-        found = self._ends.get(name)
+        found = self._end(name)
         if found is None:
             return []
         link, end = found
@@ -141,21 +147,26 @@ class Router:
 
     def session_of(self, name: str) -> str | None:
         """The session at an end."""
-        found = self._ends.get(name)
+        found = self._end(name)
         return found[1].session if found else None
 
-    def cut(self, incarnation: str, reason: int) -> list[Effect]:
-        """Nothing can be passed on any more to or from another node: its links close at both ends."""
-        effects: list[Effect] = []
-        for name, (link, end) in tuple(self._ends.items()):
-            if end is link.creator and incarnation in name.split("/")[:2]:
-                self._remove(link)
-                effects += [CloseAt(each.session, each.name, reason) for each in (end, link.acceptor)]
-        return effects
+    def cut(self, incarnation: str, reason: int) -> Iterator[Effect]:
+        """Nothing can be passed on any more to or from another node: its links close at both ends.
+
+        They are gone at once; each step of the iterator clears one end away.
+        """
+        cut = [self._ends.pop(places) for places in tuple(self._ends) if incarnation in places.split("/")]
+        return self._clear(cut, reason)
+
+    def _clear(self, cut: Iterable[dict[str, tuple[_Link, _End]]], reason: int) -> Iterator[Effect]:
+        for ends in cut:
+            for _, end in ends.values():
+                self._forget(end)
+                yield CloseAt(end.session, end.name, reason)
 
     def service_of(self, name: str) -> int | None:
         """Which service a link is of."""
-        found = self._ends.get(name)
+        found = self._end(name)
         return found[0].service if found else None
 
     def gone(self, session: str) -> list[Effect]:
@@ -170,7 +181,7 @@ class Router:
         effects: list[Effect] = []
         for session in sessions:
             for name in tuple(self._by_session.get(session, ())):
-                found = self._ends.get(name)
+                found = self._end(name)
                 if found is None:
                     continue
                 link, end = found
@@ -181,13 +192,23 @@ class Router:
         return effects
 
     def _between(self, one: str, other: str) -> int:
-        names = self._by_session.get(one, ())
-        return sum(1 for name in names if self._ends[name][0].other(self._ends[name][1]).session == other)
+        found = [self._end(name) for name in self._by_session.get(one, ())]
+        return sum(1 for each in found if each and each[0].other(each[1]).session == other)
+
+    def _end(self, name: str) -> tuple[_Link, _End] | None:
+        return self._ends.get(_places(name), {}).get(name)
 
     def _remove(self, link: _Link) -> None:
+        places = _places(link.creator.name)
+        ends = self._ends[places]
         for end in (link.creator, link.acceptor):
-            del self._ends[end.name]
-            names = self._by_session[end.session]
-            del names[end.name]
-            if not names:
-                del self._by_session[end.session]
+            del ends[end.name]
+            self._forget(end)
+        if not ends:
+            del self._ends[places]
+
+    def _forget(self, end: _End) -> None:
+        names = self._by_session[end.session]
+        del names[end.name]
+        if not names:
+            del self._by_session[end.session]

@@ -96,7 +96,7 @@ class GroupMember:
 
 @dataclass(slots=True, eq=False)
 class KnownGroup:
-    """`watchers` has the revision that each was told first; 0 while the content is not known."""
+    """`watchers` has the revision that each was sent first; 0 while the content is not known."""
 
     key: str
     id: str

@@ -56,7 +56,7 @@ class View(NamedTuple):
 
 
 class Watcher(NamedTuple):
-    """A session that is to be told: its id, the key of its user's ID, the attributes that it wants."""
+    """A session that gets an update: its id, the key of its user's ID, the attributes that it wants."""
 
     session: str
     viewer: str

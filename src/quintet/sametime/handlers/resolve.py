@@ -32,7 +32,7 @@ _LONGEST_TEXT: Final = 1024
 
 @final
 class ResolveHandler:
-    """`names` has what the directory told lately."""
+    """`names` has what the directory answered lately."""
 
     def __init__(self, context: ServerContext, names: NameCache) -> None:
         self._context = context
@@ -57,7 +57,7 @@ class ResolveHandler:
             self._context.request(client, "resolve", self._answer(client, channel, request))
 
     def _known(self, request: ResolveRequest) -> list[Resolution] | None:
-        """The answers, if all names are IDs that the directory told lately. None if it has to be asked.
+        """The answers, if all names are IDs of recent answers. None if the directory has to be asked.
 
         After signing in, a client asks for every member of its groups, one by one: that needs no task.
         """

@@ -78,7 +78,7 @@ class StoredValuesHandler:
                 self._context.request(client, "save", self._save(client, channel, request))
 
     def may_be_sensed(self, client: Client) -> bool:
-        """Whether the client may be told that the service is there: not if it was refused."""
+        """Whether the client may learn that the service is there: not if it was refused."""
         return client.person is not None and not client.stored.refused and self._keeper.available
 
     def changed(self, client: Client, key: int) -> None:

@@ -131,7 +131,7 @@ class PresenceEntry:
     """The presence of one id (P71 to P73). `status` is None while it is offline; the rest is empty then.
 
     `id` is what the client added, byte for byte. `group` is the id of the watched group as a member of which
-    it is told, or empty.
+    it is shown, or empty.
     """
 
     id: AwareId
