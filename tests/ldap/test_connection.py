@@ -72,6 +72,31 @@ async def test_requests_of_one_turn_leave_in_one_write(monkeypatch: pytest.Monke
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def test_what_is_read_at_once_has_room_for_several_answers_and_is_small_while_much_is_under_way() -> (
+    None
+):
+
+    async def play(peer: Peer) -> None:
+        asked = [(await peer.expect(SearchRequest)).id for _ in range(20)]
+        for number in asked[:4]:
+            peer.put(number, entry(number, 2000), DONE)
+        await peer.expect(AbandonRequest)
+        for number in asked[5:9]:
+            peer.put(number, DONE)
+        await peer.gone()
+
+    async with served(play) as connection:
+        searches = [asyncio.create_task(connection.search("", 2, ANY)) for _ in range(20)]
+        await asyncio.gather(*searches[:4])
+        assert 16 * 2000 <= len(connection._wire.get_buffer(-1)) <= 64 * 1024
+        searches[4].cancel()
+        await asyncio.gather(*searches[5:9])
+        assert len(connection._wire.get_buffer(-1)) == 8 * 1024
+        for each in searches[9:]:
+            each.cancel()
+        await asyncio.gather(*searches, return_exceptions=True)
+
+
 async def test_above_the_high_mark_operations_wait_until_the_low_mark() -> None:
     seen: list[int] = []
 

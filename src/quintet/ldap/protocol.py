@@ -304,7 +304,7 @@ class LdapProtocol(asyncio.BufferedProtocol):
         """Bytes of the session came, cut anywhere."""
         if self.over:
             return
-        pending, trace = self.pending, self.trace
+        pending, trace, before = self.pending, self.trace, len(self.pending)
         for event in self.session.receive(data):
             if type(event) is not Answer:
                 self._ended_by_peer(event)
@@ -322,6 +322,8 @@ class LdapProtocol(asyncio.BufferedProtocol):
             enough = operation.take(event)
             if enough is not None:
                 self._stop(operation, enough)
+        if (answered := before - len(pending)) > 0:
+            self._small_buffer = self._buffer[: max(_SMALL_BUFFER, len(data) // answered * _SOME)]
         if self.held:
             self._release()
         if self._streams:
@@ -440,6 +442,8 @@ class LdapProtocol(asyncio.BufferedProtocol):
 
 _FEW = 8
 _SMALL_BUFFER = 8 * 1024
+_SOME = 16
+"""Answers for which the small buffer has room when they are large."""
 _BUFFER = 64 * 1024
 """One for the life of the connection: asyncio's other way makes one of 256 KiB for every read."""
 
