@@ -52,6 +52,7 @@ class LdapProtocol(asyncio.BufferedProtocol):
         )
         self._buffer = memoryview(bytearray(_BUFFER))
         self._small_buffer = self._buffer[:_SMALL_BUFFER]
+        self._answer_size = 0
         self._tls: TlsLayer | None = None
         """What every byte passes through, from the first of the handshake on."""
         self._arrived: asyncio.Event | None = None
@@ -323,7 +324,10 @@ class LdapProtocol(asyncio.BufferedProtocol):
             if enough is not None:
                 self._stop(operation, enough)
         if (answered := before - len(pending)) > 0:
-            self._small_buffer = self._buffer[: max(_SMALL_BUFFER, len(data) // answered * _SOME)]
+            self._answer_size += (
+                len(data) // answered - self._answer_size
+            ) // 4  # what comes is cut anywhere
+            self._small_buffer = self._buffer[: max(_SMALL_BUFFER, self._answer_size * _SOME)]
         if self.held:
             self._release()
         if self._streams:
