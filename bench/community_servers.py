@@ -61,7 +61,7 @@ def quintet(
         store = write_certificate(folder / "port.p12", slapd.certificate)
         port, http_port, metrics_port = map(str, free_ports(3))
         ports = {"QUINTET_HTTP_PORT": http_port, "QUINTET_METRICS_PORT": metrics_port}
-        environ = port_environ(int(port), **ports, **certificate_keys(store), **(config or {}))
+        environ = port_environ(int(port), **(ports | certificate_keys(store) | dict(config or {})))
         command = [str(PROGRAM), "--config", str(folder / "settings"), "serve"]
         with _started(command, environ, folder, (int(port),)) as process:
             yield Running(process, int(port), int(port))

@@ -117,14 +117,14 @@ def test_the_readme_has_the_markers() -> None:
     assert module("community_table").fill(readme, result()) != readme
 
 
-def test_users_watch_each_other_and_a_hundred_watch_one() -> None:
+def test_users_watch_each_other_and_a_hundred_watch_those_who_change() -> None:
     community = module("community")
     lists = community.watch_lists(300)
-    assert len(lists) == 301
+    assert len(lists) == 300 + community.CHANGERS
     assert all(number in lists[each] for number, watched in enumerate(lists) for each in watched)
     assert all(number not in watched for number, watched in enumerate(lists))
     assert {len(watched) for watched in lists[100:300]} == {community.WATCHED}
-    assert lists[300] == list(range(community.WATCHERS))
+    assert lists[300:] == [list(range(community.WATCHERS))] * community.CHANGERS
 
 
 @pytest.mark.parametrize("cut", range(1, 24))

@@ -5,6 +5,7 @@ screen. `record.py` calls `record`; a further page is one line more in `SHOTS`.
 """
 
 import asyncio
+import base64
 import re
 import shutil
 import sys
@@ -26,6 +27,8 @@ HERE = Path(__file__).parent
 PROGRAM = Path(sys.executable).with_name("quintet")
 READER = "jsmith"
 DESK, WIDE, PHONE = (960, 640), (1000, 900), (360, 640)
+DRAWING = (1000, 670)
+ASKED = ("/results?q=jo", "/browse", "/results?q=an", "/results?q=jones")
 LARGEST = 128 * 1024  # bytes of one picture
 
 THERE = {
@@ -41,7 +44,8 @@ THERE = {
 class Shot:
     """A page: its path, the links to follow from there, and what has to be on the screen then.
 
-    `tries` is whom the form of the page tries. `level` is the protection level of the server.
+    `tries` is whom the form of the page tries. `level` is the protection level of the server. `busy`:
+    searches and cards are asked for meanwhile.
     """
 
     path: str
@@ -51,6 +55,7 @@ class Shot:
     level: str = "all"
     size: tuple[int, int] = DESK
     signed_in: bool = True
+    busy: bool = False
 
 
 SHOTS = {
@@ -60,9 +65,11 @@ SHOTS = {
     "group": Shot("/?q=Circle+East", ("Circle East",), "Available"),
     "browse": Shot("/browse", ("people", "Sales"), "Americas"),
     "search-phone": Shot("/?q=jo", shows="Joaquín", size=PHONE),
-    "connections": Shot("/connections", shows="Protection: passwords", level="passwords", size=WIDE),
+    "connections": Shot(
+        "/connections#drawing", shows="Protection: passwords", level="passwords", size=DRAWING, busy=True
+    ),
     "connections-phone": Shot(
-        "/connections#drawing", shows="Protection: passwords", level="passwords", size=PHONE
+        "/connections#drawing", shows="Protection: passwords", level="passwords", size=PHONE, busy=True
     ),
     "try": Shot("/connections", tries="jjones", shows="Authentication succeeded", size=WIDE),
 }
@@ -147,10 +154,20 @@ async def _shoot(browser: Browser, url: str, shot: Shot, scheme: str) -> bytes:
         await page.get_by_label("Password").fill(sample.password_of(shot.tries))
         await page.get_by_role("button", name="Try").click()
     await page.get_by_text(shot.shows).first.wait_for(state="attached")
+    if shot.busy:
+        card = "/people/" + base64.urlsafe_b64encode(_dn_of(READER).encode()).decode().rstrip("=")
+        for nth in range(60):
+            await page.request.get((*ASKED, card)[nth * nth % (len(ASKED) + 1)])
+            await asyncio.sleep(0.05 * (nth % 7))
     await page.evaluate("document.fonts.ready")
     picture = await page.screenshot(caret="hide")
     await context.close()
     return picture
+
+
+def _dn_of(uid: str) -> str:
+    """The DN, which is the Sametime ID, of a person of the sample organisation."""
+    return next(each.dn for each in sample.entries() if each.attributes.get("uid") == [uid.encode()])
 
 
 async def _sign_in(page: Page) -> None:

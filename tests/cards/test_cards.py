@@ -3,13 +3,22 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from structlog.testing import capture_logs
 
 from quintet.cards import Cards
 from quintet.config.settings import CardServer, CardSettings, CardStorage, Detail, Settings
-from quintet.directory import AmbiguousNameError, DirectoryUnavailableError, UnknownNameError
+from quintet.directory import (
+    AmbiguousNameError,
+    DirectoryUnavailableError,
+    Searched,
+    Step,
+    Took,
+    UnknownNameError,
+    watch,
+)
 from quintet.embedded.faults import Drop, Silence, failing
 from quintet.embedded.server import EmbeddedServer
 from quintet.ldap import Entry, Scope
@@ -135,6 +144,22 @@ async def test_c75_a_later_repository_fills_gaps_and_changes_nothing(servers: Se
         "MailAddress": "ada@example.com",
         "Telephone": "22",
     }
+
+
+async def test_each_field_is_told_with_the_search_and_the_attributes_that_it_came_from(
+    servers: Servers,
+) -> None:
+    both = settings(storage(servers[0], "o=first"), storage(servers[1], "o=second"))
+    told: list[Step | Took] = []
+    async with Cards(both) as cards:
+        with watch(told.append):
+            await cards.card(ADA)
+        await cards.card(ADA)
+    came = [(search, took.fields) for search, took in pairwise(told) if isinstance(took, Took)]
+    assert [(search.base, fields) for search, fields in came if isinstance(search, Searched)] == [
+        (ADA, {"Name": ("cn",), "MailAddress": ("mail",), "Title": ("title",)}),
+        ("o=second", {"Telephone": ("mobile",)}),
+    ]
 
 
 async def test_c75_the_later_repository_is_asked_by_id_first(servers: Servers) -> None:

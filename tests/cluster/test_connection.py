@@ -277,7 +277,9 @@ async def test_a_database_and_a_user_are_those_of_the_url() -> None:
             assert await ask(valkey, ADD, ["mine"], [3]) == 3
             with pytest.raises(ClusterUnavailableError):
                 await ask(valkey, ADD, ["yours"], [3])
-        assert redis.run("INFO", "keyspace") == b"# Keyspace\r\ndb3:keys=1,expires=0,avg_ttl=0\r\n"
+        keyspace = redis.run("INFO", "keyspace")
+        assert isinstance(keyspace, bytes)
+        assert keyspace.startswith(b"# Keyspace\r\ndb3:keys=1,expires=0,")
 
 
 async def test_redis_cluster_and_sentinels_are_refused_in_words() -> None:

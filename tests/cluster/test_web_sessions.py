@@ -15,7 +15,7 @@ from quintet.cluster.web_sessions import SharedSessions
 from quintet.config import parse_valkey_url
 from quintet.directory import Group, Person, VerifiedPerson
 from quintet.embedded import sample
-from quintet.web.sessions import MOST_PER_PERSON, SessionsUnavailableError, verify_id
+from quintet.web.sessions import MOST_PER_PERSON, SessionsUnavailableError, WebSession, verify_id
 from support.folder import settings_folder
 from support.redis_server import RedisServer
 from support.slapd import Slapd
@@ -223,6 +223,43 @@ async def test_while_valkey_is_away_no_request_is_judged(
         form = {"name": "jgross", "password": sample.password_of("jgross")}
         async with one.browser() as stranger:
             assert (await post_sign_in(stranger, form)).status_code == 503
+
+
+async def test_while_valkey_is_away_signing_out_makes_this_browser_forget_and_says_that_it_is_not_more(
+    tmp_path: Path, slapd: Slapd, redis: RedisServer
+) -> None:
+    async with two_nodes(tmp_path / "s", slapd, redis) as (one, _), one.signed_in("jgross") as browser:
+        redis.kill()
+        for headers in ({}, {"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
+            answer = await browser.post("/sign-out", headers=headers)
+            assert (answer.status_code, answer.headers.get_list("set-cookie")) == (403, [])
+        for form in ({"token": "x"}, {"everywhere": "1"}):
+            answer = await browser.post("/sign-out", data=form, headers={"origin": URL})
+            assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+            assert "Signed out in this browser only" in answer.text
+            assert answer.headers["clear-site-data"] == '"cache", "storage"'
+            assert answer.headers["retry-after"].isdecimal()
+            (cookie,) = answer.headers.get_list("set-cookie")
+            assert cookie.startswith("quintet=;")
+            assert "Max-Age=0" in cookie
+
+
+async def test_a_page_that_lists_sessions_says_in_words_that_it_can_not(
+    tmp_path: Path, slapd: Slapd, redis: RedisServer
+) -> None:
+    """The session was found, and Valkey goes away before its others are."""
+    async with two_nodes(tmp_path / "s", slapd, redis) as (one, _), one.signed_in("jgross") as browser:
+        find = one.site.sessions.find
+
+        async def found(ident: str) -> WebSession | None:
+            session = await find(ident)
+            redis.kill()
+            return session
+
+        one.site.sessions.find = found  # type: ignore[method-assign]
+        answer = await browser.get("/sessions")
+        assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+        assert "Sessions can’t be looked up" in answer.text
 
 
 class BalancedBrowser:

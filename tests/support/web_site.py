@@ -19,6 +19,20 @@ from quintet.web.app import make_app
 from quintet.web.site import Site
 
 URL = "http://localhost:8080"
+HERE = {"origin": URL}
+"""The headers of a request from a page of ours."""
+SCRIPT = b"""
+dn: uid=script,ou=people,o=example
+objectClass: inetOrgPerson
+uid: script
+cn: <script>alert(1)</script>
+sn: " onmouseover="alert(1)
+mail: <img src=x onerror=alert(1)>@example.com
+title: javascript:alert(1)
+telephoneNumber: +49 30 1234
+userPassword: script-secret
+"""
+"""A person whose values are markup, in LDIF."""
 
 
 class Web:

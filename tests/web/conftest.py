@@ -4,11 +4,13 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from support.folder import settings_folder
 from support.slapd import Slapd
+from support.web_admin import signed_in_admin
 from support.web_site import Web, web_for
 
 
@@ -21,6 +23,13 @@ def folder(tmp_path: Path, slapd: Slapd) -> Path:
 async def web(folder: Path) -> AsyncIterator[Web]:
     async with web_for(folder) as web:
         yield web
+
+
+@pytest.fixture
+async def admin(web: Web) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser of an administrator, where `folder` is that of `admin_folder`."""
+    async with signed_in_admin(web) as client:
+        yield client
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The administrators' part of the API: it shows what is true, does what it says, and refuses others."""
 
-from collections.abc import AsyncIterator
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,11 @@ from quintet.web.serving import Tokens
 from support.folder import LEVELS
 from support.slapd import Slapd
 from support.web_admin import ADMIN, admin_folder, signed_in_admin
-from support.web_site import URL, Web, web_for
+from support.web_site import HERE, Web, web_for
 
 pytestmark = pytest.mark.real
 
 API = "/api/v1"
-HERE = {"origin": URL}
 PASSWORD = sample.password_of("jgross")
 TRY = {"name": "jgross", "password": PASSWORD}
 CHANGES = (
@@ -44,15 +43,8 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 
 @pytest.fixture
-async def web(tmp_path: Path, slapd: Slapd) -> AsyncIterator[Web]:
-    async with web_for(admin_folder(tmp_path / "s", slapd, "all")) as web:
-        yield web
-
-
-@pytest.fixture
-async def admin(web: Web) -> AsyncIterator[httpx.AsyncClient]:
-    async with signed_in_admin(web) as client:
-        yield client
+def folder(tmp_path: Path, slapd: Slapd) -> Path:
+    return admin_folder(tmp_path / "s", slapd, "all")
 
 
 async def read(client: httpx.AsyncClient, path: str) -> Any:
@@ -254,13 +246,13 @@ async def test_a_trial_shows_values_groups_and_what_an_application_is_told(
     values = {each["name"]: each for each in found["values"]}
     came_over = "authenticate" if level == "passwords" else "resolve-login"
     mail = values["Mail address"]
-    assert (mail["value"], mail["attribute"], mail["servers"]) == (
+    assert (mail["value"], mail["attribute"], mail["server"]) == (
         "jgross@example.com",
         "mail",
-        ["localhost"],
+        "localhost",
     )
     assert mail["service"] == came_over
-    assert "(uid=jgross)" in mail["filters"][0]
+    assert "(uid=jgross)" in mail["filter"]
     assert values["uid"]["over"] == ("authenticate" if level == "passwords" else None)
     assert values["Card: Title"]["service"] == "business-card"
     groups = {each["group"]["name"]: each for each in found["groups"]}
@@ -276,6 +268,41 @@ async def test_a_trial_shows_values_groups_and_what_an_application_is_told(
     }
     binds = [each for each in found["steps"] if each["found"] is None]
     assert [each["service"] for each in binds] == ["authenticate"]
+
+
+async def test_each_value_of_a_card_has_the_server_the_filter_and_the_attributes_of_its_own(
+    tmp_path: Path, slapd: Slapd
+) -> None:
+    """Two storages: the first has no titles."""
+    folder = admin_folder(tmp_path / "s", slapd, "none")
+    path = folder / "UserInfoConfig.xml"
+    first = re.search(r"<Storage .*?</Storage>", path.read_text(), re.DOTALL)
+    assert first is not None
+    title = '<Detail Id="Title" FieldName="title" Type="text/plain"/>'
+    second = first[0].replace('HostName="localhost"', 'HostName="127.0.0.1"')
+    path.write_text(path.read_text().replace(first[0], first[0].replace(title, "") + second))
+    async with web_for(folder) as web, signed_in_admin(web) as admin:
+        found = await explained(admin, name="jgross")
+    values = {each["name"]: each for each in found["values"]}
+    name, of_title = values["Card: Name"], values["Card: Title"]
+    assert (name["server"], name["attribute"]) == ("localhost", "cn")
+    assert (of_title["server"], of_title["attribute"]) == ("127.0.0.1", "title")
+    assert "objectclass" in name["filter"].casefold()
+    assert values["Card: Telephone"]["attribute"] in ("telephoneNumber", "mobile", "telephoneNumber, mobile")
+    assert [each["server"] for each in found["values"] if not each["name"].startswith("Card")] == [
+        "localhost"
+    ] * 4
+
+
+async def test_a_name_that_came_from_the_dn_is_not_said_to_be_of_an_attribute(
+    tmp_path: Path, slapd: Slapd
+) -> None:
+    folder = admin_folder(tmp_path / "s", slapd, "none")
+    path = folder / "StCommunityConfig.xml"
+    path.write_text(path.read_text().replace('NameAttribute="cn"', 'NameAttribute="pager"', 1))
+    async with web_for(folder) as web, signed_in_admin(web) as admin:
+        values = {each["name"]: each for each in (await explained(admin, name="jgross"))["values"]}
+    assert (values["Name"]["attribute"], values["Mail address"]["attribute"]) == ("DN", "mail")
 
 
 async def test_without_a_password_nothing_is_called_successful(admin: httpx.AsyncClient) -> None:

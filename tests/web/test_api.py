@@ -16,12 +16,11 @@ from quintet.web.accounts import handle_of, ident_of
 from quintet.web.sessions import LONGEST, RECHECK
 from support.folder import settings_folder
 from support.slapd import Slapd
-from support.web_site import URL, Web, web_for
+from support.web_site import HERE, URL, Web, web_for
 
 pytestmark = pytest.mark.real
 
 API = "/api/v1"
-HERE = {"origin": URL}
 GOOD = {"name": "jgross", "password": sample.password_of("jgross")}
 
 

@@ -10,12 +10,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
+from structlog.testing import capture_logs
 
-from quintet.directory import AttemptRules, AuthenticationError
+from quintet.config import WebSettings
+from quintet.config.load import load
+from quintet.directory import AttemptRules, AuthenticationError, Directory
+from quintet.runtime.event_log import EventLogger
 from quintet.web import security, server, sessions
 from quintet.web.rate_limits import RateLimits, RequestLimits
 from quintet.web.sessions import Sessions
+from support.folder import settings_folder
+from support.slapd import Slapd
 from support.web_site import URL, Web, post_sign_in
 
 pytestmark = pytest.mark.real
@@ -78,6 +85,89 @@ def test_limits_and_lifetimes_are_as_the_reference_says() -> None:
         f"up to {rules.longest / 3600:g} hour",
     ):
         assert said in page, said
+
+
+# Who may
+
+
+SIGNING_IN = {
+    "pages": ("`POST /sign-in`",),
+    "api": ("`POST /api/v1/session`",),
+    "forward_auth": ("`/auth/verify/…`",),
+    "trial": ("`POST /connections/try`", "`POST /api/v1/explain`"),
+}
+"""The modules that take a password, and where, as the reference says it."""
+
+
+def test_the_ways_to_sign_in_are_those_of_the_reference() -> None:
+    found = {
+        file.stem
+        for file in (SOURCE / "web").glob("*.py")
+        for each in ast.walk(ast.parse(file.read_text()))
+        if isinstance(each, ast.ImportFrom)
+        and each.module == "quintet.web.accounts"
+        and {"sign_in", "check_password"} & {name.name for name in each.names}
+    }
+    assert found == SIGNING_IN.keys()
+    asking = {file.stem for file in FRONT if re.search(r"\.(authenticate|verify)\(", file.read_text())}
+    assert asking == {"accounts"}, "only there is the directory given a password"
+    page = (ROOT / "docs/reference/http.md").read_text()
+    section = page.partition("### Ways to sign in")[2].partition("## The API")[0]
+    for where in (place for places in SIGNING_IN.values() for place in places):
+        assert where in section
+    assert section.count("\n| ") == 7, "heading, line and a row for each way"
+
+
+async def test_each_path_is_for_those_whom_the_reference_names(web: Web) -> None:
+    page = (ROOT / "docs/reference/http.md").read_text().partition("### ")[0]
+    rows = re.findall(r"^\| `(?:GET )?(/\S*?)`[^|]* \| ([a-z ]+) \|", page, re.MULTILINE)
+    paths = [(each.replace("NAME", "x").replace("…", "session"), whom) for each, whom in rows]
+    assert len(paths) >= 10
+    async with web.signed_in("jgross") as user:
+        for path, whom in paths:
+            anonymous = (await web.client.get(path)).status_code
+            signed_in = (await user.get(path)).status_code
+            if whom in ("signed in", "administrators"):
+                assert anonymous in (303, 401, 404), path
+                assert (signed_in == 403) == (whom == "administrators"), path
+            elif whom == "all":
+                assert anonymous not in (303, 401, 403), path
+
+
+async def test_monitoring_is_not_at_this_port_and_one_description_of_the_api_is_meant_to_be_public(
+    web: Web,
+) -> None:
+    for path in ("/metrics", "/livez", "/readyz", "/docs", "/redoc", "/openapi.json", f"{API}/docs"):
+        async with web.signed_in("jgross") as browser:
+            assert (await browser.get(path)).status_code == 404, path
+    assert (await web.client.get(f"{API}/openapi.json")).status_code == 200
+    assert f"`{API}/openapi.json`" in (ROOT / "docs/reference/http.md").read_text()
+
+
+# Logs
+
+
+async def test_faults_and_failures_of_tls_are_logged(tmp_path: Path, slapd: Slapd) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    transport = httpx.ASGITransport(security.Guard(broken, WebSettings))
+    with capture_logs() as logged:
+        async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+            assert (await client.get("/x")).status_code == 500
+    (fault,) = logged
+    assert (fault["log_level"], fault["kind"]) == ("error", "ZeroDivisionError")
+
+    folder = settings_folder(tmp_path / "tls", slapd, level="all", account=None)
+    path = folder / "StCommunityConfig.xml"
+    path.write_text(path.read_text().replace(f'SSLPort="{slapd.tls_port}"', f'SSLPort="{slapd.port}"'))
+    with capture_logs() as logged:
+        async with Directory(load(folder, {}), trace=EventLogger()) as directory:
+            await directory.connect_all()
+    failed = [each for each in logged if each["event"] == "no connection"]
+    assert {each["log_level"] for each in failed} == {"warning"}
+    assert {each["task"] for each in failed} >= {"authenticate", "browse"}
+    assert all("TLS" in each["error"] for each in failed)
 
 
 PASSWORDS = [" blanks ", "日本語🔑", "x" * 64, "y" * 4096, "a\tb&c=d%20+<>\"'"]
@@ -171,6 +261,9 @@ def test_the_front_has_no_guessable_random_weak_hash_or_unsafe_reader(file: Path
     imported = {name.partition(".")[0] for name in _imported(tree)}
     assert imported & UNSAFE == ({"random"} if file.stem in SPREAD_IN_TIME else set())
     for call in (each for each in ast.walk(tree) if isinstance(each, ast.Call)):
+        for size in (each.value for each in call.keywords if each.arg == "digest_size"):
+            assert isinstance(size, ast.Constant)
+            assert size.value == 32, ast.unparse(call)
         if isinstance(call.func, ast.Name):
             assert call.func.id not in WEAK, ast.unparse(call)
         elif isinstance(call.func, ast.Attribute):

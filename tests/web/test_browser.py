@@ -52,6 +52,69 @@ def test_results_come_as_one_types_and_lead_to_a_card_with_a_photo(page: Page) -
     assert photo.evaluate("async image => { await image.decode(); return image.naturalWidth > 0 }")
 
 
+def test_results_are_asked_for_150_ms_after_the_last_key_from_2_characters_on(
+    chromium: Browser, url: str, state: BrowserContext
+) -> None:
+    context = chromium.new_context(base_url=url, storage_state=state.storage_state())
+    page = context.new_page()
+    page.clock.install(time=0)
+    page.goto("/")
+    page.clock.pause_at(3600)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.partition("?q=")[2]))
+    for key, passes in (("C", 1000), ("h", 149), ("e", 149)):
+        page.get_by_role("searchbox").press(key)
+        page.clock.run_for(passes)
+    assert [each for each in asked if each] == []
+    with page.expect_response(re.compile(r"/results\?q=Che$")):
+        page.clock.run_for(1)
+    assert [each for each in asked if each] == ["Che"]
+    context.close()
+
+
+def test_arrow_keys_go_through_the_results_and_back(page: Page) -> None:
+    page.goto("/?q=Circle")
+    box, links = page.get_by_role("searchbox"), page.locator("#results a")
+    expect(box).to_be_focused()
+    for key, focused in (
+        ("ArrowDown", links.nth(0)),
+        ("ArrowDown", links.nth(1)),
+        ("ArrowUp", links.nth(0)),
+        ("ArrowUp", box),
+        ("ArrowUp", box),
+    ):
+        page.keyboard.press(key)
+        expect(focused).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/groups/*")
+
+
+def test_the_element_that_tells_the_number_of_matches_stays_so_that_screen_readers_say_it(page: Page) -> None:
+    page.goto("/")
+    status = page.locator("#results [role=status]")
+    status.evaluate("element => { element.isFirst = true }")
+    page.get_by_role("searchbox").press_sequentially("Circle")
+    expect(status).to_have_text("2 matches.")
+    expect(page).to_have_title("Circle · Quintet")
+    page.get_by_role("searchbox").press_sequentially("zq")
+    expect(status).to_have_text("No match found for “Circlezq”.")
+    assert status.evaluate("element => element.isFirst")
+
+
+def test_while_the_server_can_not_be_reached_the_page_says_so_and_stays(state: BrowserContext) -> None:
+    page = state.new_page()
+    page.goto("/?q=Circle")
+    page.route(re.compile(r"/results"), lambda route: route.abort())
+    page.get_by_role("searchbox").press_sequentially(" Ea")
+    expect(page.locator("#results [role=status]")).to_contain_text("can’t be reached")
+    expect(page.get_by_role("link", name="Circle East")).to_be_visible()
+    page.unroute_all()
+    page.get_by_role("searchbox").press_sequentially("st")
+    expect(page.locator("#results [role=status]")).to_have_text("1 match.")
+    page.close()
+
+
 def test_an_older_answer_does_not_replace_a_newer_one(page: Page) -> None:
     """The first answer is held back until the second is shown."""
     page.goto("/")

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from quintet.directory import Protection, Service
 from quintet.embedded import sample
+from quintet.web.activity import READABLE
 from support.folder import LEVELS
 from support.serving import free_port, serve
 from support.slapd import Slapd
@@ -25,11 +26,11 @@ pytestmark = [pytest.mark.real, pytest.mark.skipif(CHROMIUM is None, reason="chr
 PHONE = 360
 SERIOUS = ("serious", "critical")
 DRAWN = """() => [...document.querySelectorAll(".wires .wire")].map(wire => [
-    wire.querySelector("text").textContent,
+    wire.querySelector("b").textContent,
     wire.classList[1],
     getComputedStyle(wire.querySelector(".core")).strokeDasharray,
-    wire.querySelector(".how").textContent,
-    wire.querySelectorAll("path").length,
+    wire.innerText.replace(/\\s+/g, " "),
+    wire.querySelectorAll(".sign, .fill").length,
 ])"""
 
 TREE = Path(__file__).parent / "accessibility" / "connections.yml"
@@ -114,12 +115,16 @@ def test_each_line_is_drawn_as_it_is_and_not_by_colour_alone(
         drawn = {service: rest for service, *rest in page.evaluate(DRAWN)}
         assert drawn.keys() == {each.value for each in Service}
         for service in Service:
-            state, dashes, label, paths = drawn[service.value]
+            state, dashes, words, paths = drawn[service.value]
             encrypted = protection.encrypts(service)
             assert state == ("encrypted" if encrypted else "unencrypted")
             assert (dashes == "none") == encrypted
-            assert label.startswith("encrypted · TLSv1." if encrypted else "not encrypted")
+            suite = re.search(r"encrypted TLSv1\.\d \w+_\w+ CN=.*, \d+ days left", words)
+            assert (suite is not None) == encrypted
+            assert (f"not encrypted readable: {READABLE[service]}" in words) != encrypted
             assert paths == (2 if encrypted else 1), "a lock, or a sign"
+            assert re.search(r" as (the user who signs in|cn=\w+,o=\w+|\(anonymous\)) ", words)
+            assert re.search(r"\d+\.\d ops/s (–|\d+\.\d) ms 0 failed", words)
         count = sum(map(protection.encrypts, Service))
         drawing = page.get_by_role("img", name=f"{count} of 6 services use encrypted connections")
         expect(drawing).to_be_visible()
@@ -134,6 +139,7 @@ def test_a_directory_that_stops_and_returns_is_drawn_so_without_a_reload(
         expect(page.locator(".wire.down")).to_have_count(0)
         server.stop()
         expect(page.locator(".wire.down")).to_have_count(6, timeout=20_000)
+        expect(page.locator(".wire.down", has_text="the connection was lost")).not_to_have_count(0)
         page.request.get("/results?q=Chess")
         expect(page.locator("#watched p.alert", has_text="resolve-names")).not_to_have_count(0)
         server.start()
@@ -150,8 +156,13 @@ def test_what_is_asked_meanwhile_is_counted_without_a_reload(
         expect_live(page)
         row = page.locator("#watched tbody tr", has_text="resolve-names")
         expect(row.locator("td[data-label=Latency]")).to_have_text("–")
+        drawn = page.locator(".wire", has_text="resolve-names")
+        expect(drawn).not_to_have_class(re.compile("flows"))
+        page.evaluate("getSelection().selectAllChildren(document.querySelector('#watched caption'))")
         assert page.evaluate("fetch('/results?q=Chess').then(answer => answer.status)") == 200
         expect(row.locator("td[data-label=Latency]")).to_contain_text("ms")
+        expect(drawn).to_have_class(re.compile("flows"))
+        assert "Every service" in page.evaluate("getSelection().toString()"), "a selection stays"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark", "forced"])

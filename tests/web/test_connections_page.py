@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,39 +15,21 @@ from quintet.directory.events import ConnectionEvent
 from quintet.embedded import sample
 from quintet.ldap import OperationEnded
 from quintet.web import connections_page
-from quintet.web.activity import WINDOW, Activity
+from quintet.web.activity import RECENT, WINDOW, Activity
 from support import small
 from support.folder import LEVELS, settings_folder
 from support.serving import free_port, serve
 from support.slapd import Slapd
 from support.waiting import wait_until
 from support.web_admin import ADMIN, admin_folder, signed_in_admin
-from support.web_site import URL, Web, web_for
+from support.web_site import HERE, SCRIPT, Web, web_for
 
 pytestmark = pytest.mark.real
 
-HERE = {"origin": URL}
-SCRIPT = b"""
-dn: uid=script,ou=people,o=example
-objectClass: inetOrgPerson
-uid: script
-cn: <script>alert(1)</script>
-sn: " onmouseover="alert(1)
-mail: <img src=x onerror=alert(1)>@example.com
-userPassword: script-secret
-"""
-
 
 @pytest.fixture
-async def web(tmp_path: Path, slapd: Slapd) -> AsyncIterator[Web]:
-    async with web_for(admin_folder(tmp_path / "s", slapd, "all")) as web:
-        yield web
-
-
-@pytest.fixture
-async def admin(web: Web) -> AsyncIterator[httpx.AsyncClient]:
-    async with signed_in_admin(web) as client:
-        yield client
+def folder(tmp_path: Path, slapd: Slapd) -> Path:
+    return admin_folder(tmp_path / "s", slapd, "all")
 
 
 def token_of(page: httpx.Response) -> str:
@@ -206,10 +188,14 @@ async def test_rates_are_those_of_the_last_seconds() -> None:
     now += 1
     found = activity.rate(Service.BROWSE, "one")
     assert (found.operations, found.latency, found.errors) == (4 / WINDOW, 0.25, 1)
+    assert found.recent[-2:] == (0, 4)
     assert activity.rate(Service.BROWSE, "two").operations == 0.0
     now += WINDOW
     found = activity.rate(Service.BROWSE, "one")
     assert (found.operations, found.latency, found.errors) == (0.0, None, 1)
+    assert found.recent[-WINDOW - 1 :] == (4, *[0] * WINDOW)
+    now += RECENT
+    assert set(activity.rate(Service.BROWSE, "one").recent) == {0}
 
 
 class _Streamed:

@@ -13,7 +13,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from quintet.config.load import load
-from quintet.directory import ConnectionEvent, ConnectionState, Directory, Service, SignedIn, SignInsBlocked
+from quintet.directory import (
+    ConnectionEvent,
+    ConnectionState,
+    Directory,
+    Event,
+    Service,
+    SignedIn,
+    SignInsBlocked,
+)
 from quintet.ldap import Address
 from quintet.ldap.errors import ConnectError
 from quintet.ldap.pool_config import (
@@ -24,6 +32,7 @@ from quintet.ldap.pool_config import (
     OperationEnded,
     OperationRepeated,
 )
+from quintet.web.activity import Activity, lines
 from quintet.web.monitoring import METHODS, ROUTES, SERVICES, Metrics, Phase, make_monitoring_app
 from quintet.web.sessions import Sessions
 from support import small
@@ -47,7 +56,7 @@ def fed(metrics: Metrics) -> Metrics:
         for event in (
             OperationEnded("search", "ok", 0.01),
             OperationEnded("cn=x", "TimedOut", 1.0),
-            ConnectionOpened(host, encrypted=True, prepared=None, seconds=0.1),
+            ConnectionOpened(host, encrypted=True, prepared=None, seconds=0.1, reconnect=True),
             ConnectionFailed(host, ConnectError("refused"), 1.0),
             ConnectionGone(host, GoneReason.LOST),
             OperationRepeated("search", "cn=x"),
@@ -159,6 +168,40 @@ async def test_a_directory_that_is_away_is_degraded_and_red_only_if_it_is_needed
             server.restart()
             await directory.connect_all()
             assert (await strict.get("/readyz")).status_code == 200
+
+
+@pytest.mark.real
+async def test_a_reconnect_counts_once_however_many_connections_its_pool_has(
+    tmp_path: Path, make_slapd: Callable[..., Slapd]
+) -> None:
+    server = make_slapd()
+    folder = settings_folder(tmp_path / "s", server)
+    opened: list[bool] = []
+    activity = Activity()
+
+    def trace(event: Event) -> None:
+        for each in (metrics, activity):
+            each(event)
+        if isinstance(event, ConnectionEvent) and isinstance(event.event, ConnectionOpened):
+            opened.append(event.event.reconnect)
+
+    directory = Directory(load(folder, {}), trace=trace)
+    metrics = Metrics(directory.status, Sessions())
+    async with directory:
+        await directory.connect_all()
+        assert opened == [False] * 5
+        server.kill()
+        await until(lambda: all(row.state is not ConnectionState.CONNECTED for row in directory.status()))
+        server.restart()
+        await directory.connect_all()
+        await asyncio.gather(*(directory.authenticate("alice", "alice-secret") for _ in range(40)))
+        assert len(directory.status()) > 5, "a pool has grown"
+        families = {each.name: each for each in text_string_to_metric_families(await exposition(metrics))}
+        counted = families["quintet_ldap_reconnects"].samples
+        assert [each.value for each in counted if each.name.endswith("_total")] == [1.0] * 5
+        assert opened.count(True) == 5
+        shown = lines(directory.status(), activity)
+        assert [each.rate.reconnects for each in shown] == [1] * 5
 
 
 def test_promtool_accepts_the_alerts() -> None:

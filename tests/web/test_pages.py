@@ -13,26 +13,13 @@ from starlette.routing import Route
 from quintet.embedded import sample
 from quintet.web.accounts import handle_of
 from quintet.web.links import mail_link, telephone_link
-from quintet.web.pages import page_routes
+from quintet.web.pages import page_app
 from support import small
 from support.folder import settings_folder
 from support.slapd import Slapd
-from support.web_site import URL, Web, post_sign_in, web_for
+from support.web_site import HERE, SCRIPT, Web, post_sign_in, web_for
 
 pytestmark = pytest.mark.real
-
-HERE = {"origin": URL}
-SCRIPT = b"""
-dn: uid=script,ou=people,o=example
-objectClass: inetOrgPerson
-uid: script
-cn: <script>alert(1)</script>
-sn: " onmouseover="alert(1)
-mail: script@example.com
-title: javascript:alert(1)
-telephoneNumber: +49 30 1234
-userPassword: script-secret
-"""
 
 
 class Document(HTMLParser):
@@ -85,6 +72,21 @@ async def shown(browser: httpx.AsyncClient, path: str) -> Document:
     answer = await browser.get(path)
     assert answer.status_code == 200
     return Document(answer)
+
+
+async def test_a_search_asks_the_directory_as_little_for_many_matches_as_for_none(web: Web) -> None:
+    """At each key that is typed: one search for people and one for groups, whatever they find."""
+
+    def asked() -> int:
+        return sum(row.operations for row in web.site.directory.status())
+
+    async with web.signed_in("jgross") as browser:
+        for query, few in (("zq", 0), ("jo", 5), ("a", 50)):
+            await web.site.directory.connect_all()
+            before = asked()
+            page = await browser.get("/results", params={"q": query})
+            assert asked() - before == 2, query
+            assert page.text.count("<li>") >= few
 
 
 async def test_a_search_leads_to_a_card_with_photo_links_and_groups(browser: httpx.AsyncClient) -> None:
@@ -166,6 +168,26 @@ async def test_all_sessions_are_ended_by_one_button(web: Web, browser: httpx.Asy
         assert (await other.get("/")).status_code == 303
 
 
+async def test_one_of_ones_own_sessions_is_ended_and_no_other(web: Web, browser: httpx.AsyncClient) -> None:
+    person = await web.site.directory.resolve_login("helpdesk")
+    _, foreign = await web.site.sessions.begin("helpdesk", person, administrator=False)
+    async with web.signed_in("jgross") as other:
+        page = await shown(browser, "/sessions")
+        assert foreign.public_id not in str(page.tags)
+        form = {"token": page.fields["token"], "session": page.fields["session"]}
+        for bad in (
+            await browser.post("/sessions", data={**form, "token": "x"}, headers=HERE),
+            await browser.post("/sessions", data=form, headers={"origin": "https://evil.example"}),
+        ):
+            assert bad.status_code == 403
+        await browser.post("/sessions", data={**form, "session": foreign.public_id}, headers=HERE)
+        assert len(web.site.sessions) == 3
+        answer = await browser.post("/sessions", data=form, headers=HERE)
+        assert (answer.status_code, answer.url.path) == (200, "/sessions")
+        assert (await other.get("/")).status_code == 303
+    assert [each.login for each in await web.site.sessions.all()] == ["jgross", "helpdesk"]
+
+
 @pytest.mark.parametrize("path", ["/", "/sessions", "/results?q=a", "/browse", "/people/eA", "/groups/eA"])
 async def test_without_a_session_every_page_leads_to_sign_in(web: Web, path: str) -> None:
     answer = await web.client.get(path)
@@ -236,9 +258,19 @@ async def test_unknown_entries_are_pages_that_say_so(web: Web, browser: httpx.As
         assert (answer.status_code, "no such entry" in answer.text) == (404, True)
 
 
+async def test_a_path_that_there_is_not_is_a_page_for_browsers_and_a_problem_for_programs(web: Web) -> None:
+    for method, path, status in (("GET", "/nothing", 404), ("DELETE", "/sign-in", 405)):
+        page = await web.client.request(method, path, headers={"accept": "text/html,*/*;q=0.8", **HERE})
+        assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        assert "There is no such page" in page.text
+        answer = await web.client.request(method, path, headers=HERE)
+        assert (answer.status_code, answer.json()["status"]) == (status, status)
+        assert page.headers.get("allow") == answer.headers.get("allow")
+
+
 async def test_the_pages_can_be_switched_off(web: Web) -> None:
     """Every one of them, also for those who are signed in."""
-    routes = [each for each in page_routes(web.site) if isinstance(each, Route)]
+    routes = [each for each in page_app(web.site).routes if isinstance(each, Route)]
     paths = {
         each.path.replace("{handle}", "YQ")
         for each in routes

@@ -16,11 +16,10 @@ from quintet.web.accounts import handle_of
 from quintet.web.live import MOST_SHOWN
 from quintet.web.presence import Availability, PresenceState
 from support.event_streams import Reader
-from support.web_site import URL, Web
+from support.web_site import HERE, Web
 
 pytestmark = pytest.mark.real
 
-HERE = {"origin": URL}
 AWAY = PresenceState(Availability.AWAY, "<b>lunch</b>\u202e")
 
 

@@ -53,11 +53,10 @@ lines = st.builds(
     certificates=several(certificates),
     bound_as=several(secret),
     in_flight=st.just(0),
-    reconnects=st.integers(0, 3),
     errors=several(secret),
     causes=st.just(("REFUSED",)),
     notes=several(secret),
-    rate=st.builds(Rate, st.floats(0, 9), st.none() | st.floats(0, 9), st.integers(0, 3)),
+    rate=st.builds(Rate, st.floats(0, 9), st.none() | st.floats(0, 9), st.integers(0, 3), st.integers(0, 3)),
 )
 problems = st.builds(
     Diagnostic,
@@ -126,8 +125,8 @@ trials = st.builds(
             st.just("mail"),
             st.sampled_from(Service),
             st.none(),
-            several(secret),
-            several(secret),
+            secret,
+            secret,
         )
     ),
     several(

@@ -5,8 +5,8 @@ and `Cards.card` themselves, told by `quintet.directory.steps` while they run, s
 differ from what happens. What this module adds is the meaning. No step has the password.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from quintet.cards import Card, Cards
@@ -20,6 +20,7 @@ from quintet.directory import (
     Person,
     Searched,
     Service,
+    Took,
     watch,
 )
 from quintet.directory import Step as Told
@@ -50,12 +51,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class CardSource:
+    """Where a field of a business card came from: the search, and the attributes that it is made of."""
+
+    search: Searched
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SignInExplanation:
     """A sign-in that was tried, or only the lookup of its name.
 
     `tried`: there was a password. `person` is the user that the name stands for, also if the password is
     refused. `failure` is the error that a user would have got, None if there was none. `told` is what the
-    servers were asked.
+    servers were asked. `card_sources` are by the Ids of the card's fields.
     """
 
     tried: bool
@@ -64,6 +73,7 @@ class SignInExplanation:
     told: tuple[Told, ...]
     groups: tuple[GroupLevel, ...] = ()
     card: Card | None = None
+    card_sources: Mapping[str, CardSource] = field(default_factory=dict)
 
     @property
     def signed_in(self) -> bool:
@@ -117,9 +127,17 @@ async def explain(
     is looked up as for one.
     """
     told: list[Told] = []
+    sources: dict[str, CardSource] = {}
     person, failure = None, None
     groups: tuple[GroupLevel, ...] = ()
-    with watch(told.append):
+
+    def watcher(step: Told | Took) -> None:
+        if not isinstance(step, Took):
+            told.append(step)
+        elif told and isinstance(search := told[-1], Searched):
+            sources.update({ident: CardSource(search, names) for ident, names in step.fields.items()})
+
+    with watch(watcher):
         try:
             person = await (sign_in() if sign_in else directory.resolve_login(name))
         except DirectoryError as error:
@@ -128,10 +146,10 @@ async def explain(
         person = await _known(directory, name)
     card = None
     if person is not None:
-        with watch(told.append):
+        with watch(watcher):
             groups = await _groups(directory, person)
             card = await _card(cards, person)
-    return SignInExplanation(sign_in is not None, person, failure, tuple(told), groups, card)
+    return SignInExplanation(sign_in is not None, person, failure, tuple(told), groups, card, sources)
 
 
 async def _known(directory: Directory, name: str) -> Person | None:

@@ -11,7 +11,7 @@ from typing import final
 from quintet.cards.fields import Field
 from quintet.cards.lookup import Question, by_common_field, by_id, by_user
 from quintet.cards.plan import Plan, Repository
-from quintet.directory import AmbiguousNameError, DirectoryError, UnknownNameError, sametime_id
+from quintet.directory import AmbiguousNameError, DirectoryError, UnknownNameError, sametime_id, tell_card
 from quintet.ldap import Entry
 
 
@@ -100,10 +100,16 @@ class _Making:
         return [question for question in asked if question is not None]
 
     def _take(self, repository: Repository, entry: Entry) -> None:
+        known = self._fields
+        self._fields = repository.fields.of(entry.attributes) | known
+        tell_card(
+            lambda: {
+                ident: names
+                for ident, names in repository.fields.sources(entry.attributes).items()
+                if ident not in known
+            }
+        )
         if self._found is None:
             self._found = sametime_id(entry, repository.server), entry.dn
-            self._fields = repository.fields.of(entry.attributes)
-        else:
-            self._fields = repository.fields.of(entry.attributes) | self._fields
         if len(self._plan.repositories) > 1 and not self._link:
             self._link = repository.link.link(entry.attributes)

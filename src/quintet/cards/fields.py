@@ -58,6 +58,20 @@ class CardFields:
                 made[detail.id] = Field(detail.separator.join(texts), detail.type)
         return made
 
+    def sources(self, attributes: Attributes) -> dict[str, tuple[str, ...]]:
+        """The attributes that each field is made of, by Detail Id, as the settings spell them."""
+        values = _by_description(attributes)
+        found: dict[str, tuple[str, ...]] = {}
+        for detail, names, picture in self._details:
+            has = [
+                spelled
+                for spelled, name in zip(detail.attributes, names, strict=True)
+                if (_photo(detail, (name,), values) if picture else _first(name, values.get(name, ())))
+            ]
+            if has:
+                found[detail.id] = tuple(has[:1] if picture else has)
+        return found
+
     def link(self, attributes: Attributes) -> str:
         """The value by which other repositories know the person: that of the first attribute that has one."""
         values = _by_description(attributes)

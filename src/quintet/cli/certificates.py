@@ -7,9 +7,7 @@ from rich.text import Text
 
 from quintet.admin.listing import Row
 from quintet.cli.show import out, print_table, printable, text
-from quintet.tls import Facts, Presented, facts_of
-
-_SOON = 30
+from quintet.tls import EXPIRES_SOON, Facts, Presented, facts_of
 
 
 def print_entries(rows: Iterable[Row]) -> None:
@@ -80,7 +78,7 @@ def _strength(row: Row) -> Text:
 
 def _validity(row: Row) -> Text:
     facts = row.facts
-    style = "bold red" if facts.days_left() < 0 else "yellow" if facts.days_left() < _SOON else ""
+    style = "bold red" if facts.days_left() < 0 else "yellow" if facts.days_left() < EXPIRES_SOON else ""
     return Text.assemble(f"{facts.not_before:%Y-%m-%d}\n{facts.not_after:%Y-%m-%d}\n", (_left(facts), style))
 
 

@@ -94,7 +94,7 @@ from quintet.directory.service_pool import ServicePool
 from quintet.directory.services import TASKS, Protection, Service
 from quintet.directory.snapshot import Snapshot
 from quintet.directory.ssl_contexts import SslContextCache
-from quintet.directory.steps import Bound, Searched, Step, tell_search, watch
+from quintet.directory.steps import Bound, Searched, Step, Took, tell_card, tell_search, watch
 from quintet.directory.user_groups import DEEPEST, DEPTH, GroupLevel
 from quintet.ldap import ConnectionState
 
@@ -156,6 +156,7 @@ __all__ = [
     "SslContextCache",
     "Step",
     "TooManyAttemptsError",
+    "Took",
     "Trace",
     "UnencryptedBindError",
     "UnknownGroupError",
@@ -185,6 +186,7 @@ __all__ = [
     "person_attributes",
     "protection_of",
     "sametime_id",
+    "tell_card",
     "tell_search",
     "texts",
     "unavailable",

@@ -5,7 +5,7 @@ has a password. The watcher belongs to the context of the caller (`contextvars`)
 which run at the same time over the same connections, are not told.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from quintet.ldap.messages import decode_filter
 class Searched:
     """A search. `entries` are the DNs that it found; `error` is why there is no answer, or not all of it.
 
-    `scope` is LDAP's number (RFC 4511 section 4.5.1.2). `over` is the service whose connection was used, None
-    for the service's own.
+    `attributes` are the names of those with a value, for each entry. `scope` is LDAP's number (RFC 4511
+    section 4.5.1.2). `over` is the service whose connection was used, None for the service's own.
     """
 
     service: Service
@@ -32,6 +32,17 @@ class Searched:
     entries: tuple[str, ...] = ()
     error: LdapError | None = None
     over: Service | None = None
+    attributes: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What a business card took from the entry that the search before found.
+
+    `fields` are its fields by Id, each with the attributes that its value is made of.
+    """
+
+    fields: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,7 @@ class Bound:
 
 
 Step = Searched | Bound
-Watcher = Callable[[Step], None]
+Watcher = Callable[[Step | Took], None]
 
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
@@ -76,8 +87,16 @@ def tell_search(
         return
     error = outcome if isinstance(outcome, LdapError) else None
     result = getattr(outcome, "partial", None) if error is not None else outcome
-    dns = tuple(entry.dn for entry in result.entries) if isinstance(result, SearchResult) else ()
-    watcher(Searched(service, server, base, scope, _text(tree), dns, error, over))
+    entries = result.entries if isinstance(result, SearchResult) else ()
+    dns = tuple([entry.dn for entry in entries])
+    names = tuple([tuple([name for name, values in entry.attributes.items() if values]) for entry in entries])
+    watcher(Searched(service, server, base, scope, _text(tree), dns, error, over, names))
+
+
+def tell_card(fields: Callable[[], Mapping[str, tuple[str, ...]]]) -> None:
+    """A card took these fields from what the last search found; they are asked for while one watches."""
+    if (watcher := _watcher.get()) is not None:
+        watcher(Took(fields()))
 
 
 def tell_bind(server: str, dn: str, answer: ResultError | Sequence[Control]) -> AccountState:

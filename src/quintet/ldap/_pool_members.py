@@ -351,10 +351,10 @@ class Members:
         expires = now + lifetime * random.uniform(0.8, 1.0) if lifetime else _NEVER  # noqa: S311 (as above)
         self.live.append(Member(connection, prepared, host, now, expires))
         host.opened()
-        if self._to_replace:
-            self._to_replace -= 1
-            self._reconnects += 1
-        self._tell(ConnectionOpened(host.address, connection.encrypted, prepared, now - started))
+        reconnect = self._to_replace > 0
+        self._to_replace -= reconnect
+        self._reconnects += reconnect
+        self._tell(ConnectionOpened(host.address, connection.encrypted, prepared, now - started, reconnect))
 
     # Ending.
 

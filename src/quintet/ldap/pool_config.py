@@ -92,12 +92,16 @@ class PoolStatus:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOpened:
-    """A connection is ready. `prepared` is what `prepare` returned for it."""
+    """A connection is ready. `prepared` is what `prepare` returned for it.
+
+    `reconnect`: it took the place of a broken one.
+    """
 
     address: Address
     encrypted: bool
     prepared: object
     seconds: float
+    reconnect: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ The package knows nothing of LDAP. Everything that others need of it is imported
 """
 
 from quintet.tls.certificates import (
+    EXPIRES_SOON,
     Facts,
     MalformedCertificateError,
     extension,
@@ -81,6 +82,7 @@ from quintet.tls.stores import (
 from quintet.tls.suites import suite_by_openssl_name
 
 __all__ = [
+    "EXPIRES_SOON",
     "ChainError",
     "CrlError",
     "DamagedStoreError",

@@ -57,6 +57,10 @@ class MalformedCertificateError(ValueError):
     """The bytes are not a certificate that can be read; the message says what is wrong with them."""
 
 
+EXPIRES_SOON = 30
+"""Days before its end from which a certificate is reported."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """A certificate in words, as people and `keytool` write it."""

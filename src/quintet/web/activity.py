@@ -21,10 +21,12 @@ from quintet.directory import (
     Service,
     endpoints_of,
 )
-from quintet.ldap import OperationEnded
+from quintet.ldap import ConnectionGone, ConnectionOpened, GoneReason, OperationEnded
 
 WINDOW = 10
 """Seconds."""
+RECENT = 60
+"""Seconds for which each second's operations are kept."""
 
 _REFUSED = "InvalidCredentials"
 """The server's answer to a wrong password is no error."""
@@ -62,39 +64,62 @@ class _Second:
 class _Counter:
     """The operations of one service at one server."""
 
-    __slots__ = ("errors", "ring")
+    __slots__ = ("errors", "lost", "reconnects", "ring")
 
     def __init__(self) -> None:
         self.errors = 0
-        self.ring = [_Second() for _ in range(WINDOW + 1)]
+        self.reconnects = 0
+        self.lost = False
+        self.ring = [_Second() for _ in range(RECENT + 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`operations` a second; `latency` is the mean in seconds, None without any; `errors` since the start."""
+    """`operations` a second; `latency` is the mean in seconds, None without any.
+
+    `recent` are the operations of each of the last RECENT seconds, the oldest first. Since the start:
+    `errors`, and `reconnects`, the connections that took the place of broken ones. `lost`: a connection was
+    lost, and none was opened since.
+    """
 
     operations: float = 0.0
     latency: float | None = None
     errors: int = 0
+    reconnects: int = 0
+    lost: bool = False
+    recent: tuple[int, ...] = (0,) * RECENT
 
 
 @final
 class Activity:
-    """A `Trace` that counts LDAP operations. `clock` tells seconds that only go forward."""
+    """A `Trace` that counts LDAP operations and reconnects. `clock` tells seconds that only go forward."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._counters: dict[tuple[Service, str], _Counter] = {}
 
     def __call__(self, event: Event) -> None:
-        if not (isinstance(event, ConnectionEvent) and isinstance(event.event, OperationEnded)):
-            return
-        ended, key = event.event, (event.service, event.server)
-        counter = self._counters.get(key)
+        match event:
+            case ConnectionEvent(service, server, OperationEnded() as ended):
+                self._ended(self._counter(service, server), ended)
+            case ConnectionEvent(service, server, ConnectionOpened(reconnect=reconnect)):
+                counter = self._counter(service, server)
+                counter.reconnects += reconnect
+                counter.lost = False
+            case ConnectionEvent(service, server, ConnectionGone(reason=GoneReason.LOST)):
+                self._counter(service, server).lost = True
+            case _:
+                pass
+
+    def _counter(self, service: Service, server: str) -> _Counter:
+        counter = self._counters.get((service, server))
         if counter is None:
-            counter = self._counters[key] = _Counter()
+            counter = self._counters[service, server] = _Counter()
+        return counter
+
+    def _ended(self, counter: _Counter, ended: OperationEnded) -> None:
         number = int(self._clock())
-        second = counter.ring[number % (WINDOW + 1)]
+        second = counter.ring[number % (RECENT + 1)]
         if second.number != number:
             second.number, second.count, second.seconds = number, 0, 0.0
         second.count += 1
@@ -108,10 +133,13 @@ class Activity:
         if counter is None:
             return Rate()
         now = int(self._clock())
-        found = [each for each in counter.ring if now - WINDOW <= each.number < now]
-        count = sum(each.count for each in found)
-        seconds = sum(each.seconds for each in found)
-        return Rate(count / WINDOW, seconds / count if count else None, counter.errors)
+        by_number = {each.number: each for each in counter.ring}
+        kept = [by_number.get(each) for each in range(now - RECENT, now)]
+        last = [each for each in kept[-WINDOW:] if each]
+        count = sum(each.count for each in last)
+        latency = sum(each.seconds for each in last) / count if count else None
+        recent = tuple([each.count if each else 0 for each in kept])
+        return Rate(count / WINDOW, latency, counter.errors, counter.reconnects, counter.lost, recent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +160,6 @@ class Line:
     certificates: tuple[Certificate, ...]
     bound_as: tuple[str, ...]
     in_flight: int
-    reconnects: int
     errors: tuple[str, ...]
     causes: tuple[str, ...]
     notes: tuple[str, ...]
@@ -165,7 +192,6 @@ def _line(service: Service, server: str, rows: list[ConnectionStatus], activity:
         certificates=tuple(dict.fromkeys(row.certificate for row in open_ if row.certificate)),
         bound_as=_once(row.bound_as for row in open_),
         in_flight=sum(row.in_flight for row in rows),
-        reconnects=max(row.reconnects for row in rows),
         errors=_once(row.error for row in rows),
         causes=_once(row.cause for row in rows),
         notes=_once(row.note for row in rows),

@@ -70,10 +70,11 @@ class ConnectionDocument(Document):
 class ServiceDocument(Document):
     """The connections of one service to one server.
 
-    `connected` is how many are open. `readable` is what a listener on the network reads, null where that is
-    nothing. `operations_per_second` and `latency` (seconds) are those of the last 10 seconds; `failed` counts
-    operations since the start that the server did not carry out, wrong passwords aside. `causes` are the
-    codes of `errors`.
+    `connected` is how many are open; `lost` when one was lost and none was opened since. `readable` is what a
+    listener on the network reads, null where that is nothing. `operations_per_second` and `latency` (seconds)
+    are those of the last 10 seconds; `recent` has the operations of each of the last 60 seconds, the oldest
+    first; `failed` counts operations since the start that the server did not carry out, wrong passwords
+    aside. `causes` are the codes of `errors`.
     """
 
     service: str
@@ -81,6 +82,7 @@ class ServiceDocument(Document):
     encrypted: bool
     readable: str | None
     connected: int
+    lost: bool
     addresses: list[str]
     tls_versions: list[str]
     ciphers: list[str]
@@ -88,6 +90,7 @@ class ServiceDocument(Document):
     bound_as: list[str]
     operations_per_second: float
     latency: float | None
+    recent: list[int]
     failed: int
     in_flight: int
     reconnects: int
@@ -103,6 +106,7 @@ class ServiceDocument(Document):
             encrypted=line.encrypted,
             readable=line.readable,
             connected=line.connected,
+            lost=line.rate.lost,
             addresses=list(line.addresses),
             tls_versions=list(line.tls_versions),
             ciphers=list(line.ciphers),
@@ -110,9 +114,10 @@ class ServiceDocument(Document):
             bound_as=list(line.bound_as),
             operations_per_second=line.rate.operations,
             latency=line.rate.latency,
+            recent=list(line.rate.recent),
             failed=line.rate.errors,
             in_flight=line.in_flight,
-            reconnects=line.reconnects,
+            reconnects=line.rate.reconnects,
             errors=list(line.errors),
             causes=list(line.causes),
             notes=list(line.notes),
@@ -272,8 +277,8 @@ class ValueDocument(Document):
     attribute: str
     service: str
     over: str | None
-    servers: list[str]
-    filters: list[str]
+    server: str
+    filter: str
 
     @classmethod
     def of(cls, value: ShownValue) -> "ValueDocument":
@@ -283,8 +288,8 @@ class ValueDocument(Document):
             attribute=value.attribute,
             service=value.service.value,
             over=value.over and value.over.value,
-            servers=list(value.servers),
-            filters=list(value.filters),
+            server=value.server,
+            filter=value.filter,
         )
 
 

@@ -6,18 +6,15 @@ through a router, and only the API through FastAPI: their layers cost more than 
 
 from collections.abc import Awaitable, Callable
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from quintet.web import forward_auth, photos, servlet, stwebapi
 from quintet.web.api import make_api
-from quintet.web.pages import page_routes
-from quintet.web.problem import problem, sessions_unavailable
+from quintet.web.pages import page_app
+from quintet.web.problem import problem
 from quintet.web.security import DirectHandler, Guard
-from quintet.web.sessions import SessionsUnavailableError
 from quintet.web.site import Site
 
 API = "/api/v1"
@@ -39,11 +36,7 @@ _METHODS = ("GET", "HEAD")
 
 def make_app(site: Site) -> Guard:
     """The application for one community."""
-    pages = Starlette(
-        routes=page_routes(site),
-        exception_handlers={HTTPException: _refused, SessionsUnavailableError: _unavailable},
-    )
-    pages.router.redirect_slashes = False
+    pages = page_app(site)
     api, directly = make_api(site)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,13 +66,3 @@ def _handler(path: str) -> Handler | None:
 
 async def _not_allowed(_: Request) -> Response:
     return problem(405, headers={"allow": ", ".join(_METHODS)})
-
-
-async def _unavailable(_: Request, __: Exception) -> Response:
-    return sessions_unavailable()
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    headers = dict(error.headers) if error.headers else None
-    return problem(error.status_code, headers=headers)

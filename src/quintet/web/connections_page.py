@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from quintet.directory import TooManyAttemptsError
+from quintet.tls import EXPIRES_SOON
 from quintet.web.accounts import LONGEST_NAME, ident_of, is_signed_in
 from quintet.web.activity import MEANING, account_is_readable
 from quintet.web.admin_documents import ServiceDocument
@@ -186,6 +187,7 @@ class _ConnectionsPage:
             "meaning": MEANING[self._site.directory.protection],
             "account_readable": account_is_readable(self._site.settings()),
             "services": services,
+            "soon": EXPIRES_SOON,
             "servers": [(server, list(found)) for server, found in by_server],
         }
 

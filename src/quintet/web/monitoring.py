@@ -102,6 +102,9 @@ class Metrics:
         self._connect_seconds = histogram(
             "ldap_connect_seconds", "Seconds to connect, TLS and bind included.", "service"
         )
+        self._reconnects = counter(
+            "ldap_reconnects", "Connections that took the place of broken ones.", "service"
+        )
         self._gone = counter("ldap_disconnects", "LDAP connections that ended.", "service", "reason")
         self._sign_ins = counter("sign_ins", "Attempts to sign in.", "outcome")
         self._sign_in_seconds = histogram("sign_in_seconds", "Seconds of an attempt to sign in.")
@@ -139,6 +142,7 @@ class Metrics:
             case ConnectionOpened():
                 self._connects.labels(service, "ok").inc()
                 self._connect_seconds.labels(service).observe(event.seconds)
+                self._reconnects.labels(service).inc(event.reconnect)
             case ConnectionFailed():
                 self._connects.labels(service, "error").inc()
             case ConnectionGone():
@@ -192,9 +196,6 @@ class _Connections(Collector):
         flight = GaugeMetricFamily(
             "quintet_ldap_in_flight", "LDAP operations that wait for an answer.", labels=("service",)
         )
-        again = CounterMetricFamily(
-            "quintet_ldap_reconnects", "Connections that took the place of broken ones.", labels=("service",)
-        )
         expiry = GaugeMetricFamily(
             "quintet_ldap_certificate_expiry_timestamp_seconds",
             "When the first of the servers' certificates expires, in Unix time.",
@@ -207,7 +208,6 @@ class _Connections(Collector):
                     if number:
                         count.add_metric((service, "yes" if encrypted else "no", state.name.lower()), number)
             flight.add_metric((service,), sum(row.in_flight for row in found))
-            again.add_metric((service,), sum(row.reconnects for row in found))
             ends = [_timestamp(row.certificate.expires) for row in found if row.certificate]
             if ends:
                 expiry.add_metric((service,), min(ends))
@@ -217,7 +217,7 @@ class _Connections(Collector):
             degraded.add_metric((part,), float(part in away))
         ready = GaugeMetricFamily("quintet_ready", "1 when requests are served, 0 at start and end.")
         ready.add_metric((), float(self._metrics.phase is Phase.READY))
-        yield from (count, flight, again, expiry, degraded, ready)
+        yield from (count, flight, expiry, degraded, ready)
 
 
 @final

@@ -5,10 +5,13 @@ import hmac
 import secrets
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -34,6 +37,7 @@ from quintet.web.accounts import (
     may_ask,
     sign_in,
 )
+from quintet.web.admin_documents import OpenSessionDocument
 from quintet.web.connections_page import connection_routes
 from quintet.web.documents import (
     ContainerDocument,
@@ -46,7 +50,7 @@ from quintet.web.documents import (
 from quintet.web.links import mail_link, photo_path, telephone_link
 from quintet.web.live import presence_routes
 from quintet.web.presence import PresenceState, presence_now
-from quintet.web.problem import SOON, problem, retry_after
+from quintet.web.problem import SOON, problem, retry_after, sessions_unavailable
 from quintet.web.return_address import return_origin
 from quintet.web.security import (
     PAGE_POLICY,
@@ -60,7 +64,7 @@ from quintet.web.security import (
     may_sign_in_here,
     set_session_cookies,
 )
-from quintet.web.sessions import SessionsUnavailableError, WebSession
+from quintet.web.sessions import IDLE, SessionsUnavailableError, WebSession
 from quintet.web.site import PICTURES, Site
 
 _PAGE_SIZE = 100
@@ -75,6 +79,7 @@ _STATIC = {
     "connections.css": _STYLE,
     "connections.js": _SCRIPT,
     "search.js": _SCRIPT,
+    "show.js": _SCRIPT,
     "presence.js": _SCRIPT,
     "icon.svg": "image/svg+xml",
 }
@@ -83,16 +88,26 @@ _NONE = ResolutionDocument(matches=[], exact=False, complete=True, truncated=Fal
 Page = Callable[[Request, WebSession], Awaitable[Response]]
 
 
-def page_routes(site: Site) -> list[BaseRoute]:
-    """The routes of the pages."""
+def page_app(site: Site) -> Starlette:
+    """The pages. What they refuse is a page for browsers, and a problem document for others."""
     pages = _Pages(site)
+    app = Starlette(
+        routes=_routes(site, pages),
+        exception_handlers={HTTPException: pages.refused, SessionsUnavailableError: _unavailable},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _routes(site: Site, pages: "_Pages") -> list[BaseRoute]:
     routes: list[BaseRoute] = [
         Route("/", pages.guarded(pages.search)),
         Route("/results", pages.guarded(pages.results)),
         Route("/browse", pages.guarded(pages.browse)),
         Route("/people/{handle}", pages.guarded(pages.person)),
         Route("/groups/{handle}", pages.guarded(pages.group)),
-        Route("/sessions", pages.guarded(pages.sessions)),
+        Route("/sessions", pages.guarded(pages.sessions), methods=["GET"]),
+        Route("/sessions", pages.guarded(pages.end_session), methods=["POST"]),
         Route("/sign-in", pages.sign_in_form, methods=["GET"]),
         Route("/sign-in", pages.sign_in, methods=["POST"]),
         Route("/sign-out", pages.sign_out, methods=["POST"]),
@@ -144,7 +159,7 @@ class _Pages:
 
         async def endpoint(request: Request) -> Response:
             if of_people and not self._site.web.people_pages:
-                return problem(404)
+                raise HTTPException(404)
             try:
                 session = await current_session(self._site, request)
             except SessionsUnavailableError:
@@ -165,6 +180,13 @@ class _Pages:
                 return self._message(
                     session, 403, "Browsing is off", "The administrator turned browsing off."
                 )
+            except SessionsUnavailableError:
+                return self._message(
+                    session,
+                    503,
+                    "Sessions can’t be looked up",
+                    "Try again in a minute. If this stays, tell your administrator.",
+                )
             except DirectoryError:
                 return self._message(
                     session,
@@ -175,18 +197,28 @@ class _Pages:
 
         return endpoint
 
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """The answer to a path that there is not, or not with this method."""
+        assert isinstance(error, HTTPException)
+        if "text/html" not in request.headers.get("accept", ""):
+            return problem(error.status_code, headers=dict(error.headers or {}))
+        title = HTTPStatus(error.status_code).phrase.capitalize()
+        answer = self._message(None, error.status_code, title, "There is no such page.")
+        answer.headers.update(error.headers or {})
+        return answer
+
     # Signing in and out.
 
     async def sign_in_form(self, request: Request) -> Response:
         if not self._may_sign_in:
-            return problem(404)
+            raise HTTPException(404)
         return self._sign_in_page(request, 200, back=request.query_params.get("return", ""))
 
     async def sign_in(self, request: Request) -> Response:
         web = self._site.web
         client = client_of(request, web)
         if not self._may_sign_in:
-            return problem(404)
+            raise HTTPException(404)
         if not is_same_origin(request, web) or not may_sign_in_here(client, web):
             return self._sign_in_page(request, 403, message="The form was sent from another page. Try again.")
         form = await form_fields(request)
@@ -216,6 +248,12 @@ class _Pages:
         return answer
 
     async def sign_out(self, request: Request) -> Response:
+        try:
+            return await self._signed_out(request)
+        except SessionsUnavailableError:
+            return self._forgotten(request)
+
+    async def _signed_out(self, request: Request) -> Response:
         web = self._site.web
         session = await current_session(self._site, request)
         if session is not None:
@@ -230,6 +268,26 @@ class _Pages:
         set_session_cookies(answer.headers, "", web, secure=client_of(request, web).secure)
         return answer
 
+    def _forgotten(self, request: Request) -> Response:
+        """The browser forgets a session that can't be ended at the moment, nor its token be compared.
+
+        So the origin alone says that the request is from a page of ours.
+        """
+        web = self._site.web
+        if not is_same_origin(request, web):
+            return self._message(None, 403, "Not signed out", "Use the button of a page.")
+        answer = self._message(
+            None,
+            503,
+            "Signed out in this browser only",
+            "This browser has forgotten your session. The server can’t end it at the moment; it ends by"
+            f" itself {IDLE / 60:g} minutes after its last request. Your sessions in other browsers go on. To"
+            " end all of them, sign in again in a few minutes and choose “End all sessions”.",
+        )
+        answer.headers["retry-after"] = "5"
+        set_session_cookies(answer.headers, "", web, secure=client_of(request, web).secure)
+        return answer
+
     def _form_cookie(self, request: Request) -> str:
         web = self._site.web
         return cookie_of(request, form_cookie_name(secure=client_of(request, web).secure)) or ""
@@ -237,8 +295,22 @@ class _Pages:
     # For those who are signed in.
 
     async def sessions(self, _: Request, session: WebSession) -> Response:
-        mine = [each for each in await self._site.sessions.all() if each.person.dn == session.person.dn]
-        return self._page("sessions.html", session, count=len(mine))
+        mine = [OpenSessionDocument.of(each) for each in await self._sessions_of(session)]
+        return self._page("sessions.html", session, mine=mine)
+
+    async def end_session(self, request: Request, session: WebSession) -> Response:
+        """End one of the reader's own sessions."""
+        form = await form_fields(request)
+        good = is_same_secret(form.get("token", ""), session.form_token)
+        if not (good and is_same_origin(request, self._site.web)):
+            return self._message(session, 403, "Not done", "Use the buttons of this page.")
+        for each in await self._sessions_of(session):
+            if each.public_id == form.get("session"):
+                await self._site.sessions.end(each)
+        return RedirectResponse("/sessions", 303)
+
+    async def _sessions_of(self, session: WebSession) -> list[WebSession]:
+        return [each for each in await self._site.sessions.all() if each.person.dn == session.person.dn]
 
     async def search(self, request: Request, session: WebSession) -> Response:
         return await self._found("search.html", request, session)
@@ -418,6 +490,10 @@ def _trail(dn: str, bases: Iterable[DN]) -> list[tuple[str, str]]:
         return []
     levels = [DN(rdns[nth:]) for nth in reversed(range(len(rdns)))]
     return [(str(each.rdn[0][1]), str(each)) for each in levels if any(each.is_under(base) for base in bases)]
+
+
+async def _unavailable(_: Request, __: Exception) -> Response:
+    return sessions_unavailable()
 
 
 def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:

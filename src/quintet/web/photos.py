@@ -42,7 +42,7 @@ async def photo(request: Request, site: Site) -> Response:
             return problem_of(error)
     if found is None or not isinstance(found.value, bytes):
         return problem(404)
-    tag = f'"{hashlib.blake2b(found.value, digest_size=16).hexdigest()}"'
+    tag = f'"{hashlib.blake2b(found.value, digest_size=32).hexdigest()}"'
     headers = ((b"etag", tag.encode()), *(_SHARED if public else _PERSONAL))
     if _matches(request.headers.get("if-none-match", ""), tag):
         answer = Response(status_code=304)

@@ -4,7 +4,7 @@ Nothing is called successful that was not tried. Without a password the name is 
 nor applications are judged. With one, the sign-in counts for the limits as any other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -19,6 +19,7 @@ from quintet.directory import (
     Service,
     TooManyAttemptsError,
     VerifiedPerson,
+    attribute_key,
     identity,
     parsed,
     protection_of,
@@ -33,9 +34,10 @@ _REFUSED = "not tried: the sign-in failed"
 
 @dataclass(frozen=True, slots=True)
 class ShownValue:
-    """A value of the person, with the attributes, servers and filters that it came from.
+    """A value of the person, with the attribute, server and filter that it came from.
 
-    `over` is the service whose connection was used, None for the service's own.
+    `attribute` names several where the value is made of them. `over` is the service whose connection was
+    used, None for the service's own.
     """
 
     name: str
@@ -43,8 +45,8 @@ class ShownValue:
     attribute: str
     service: Service
     over: Service | None
-    servers: tuple[str, ...]
-    filters: tuple[str, ...]
+    server: str
+    filter: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,50 +114,39 @@ def _values(site: Site, found: SignInExplanation, verified: VerifiedPerson | Non
     server = _server_of(site, person)
     if person is None or server is None:
         return
-    came = _came_from(found, person.dn, Service.AUTHENTICATE, Service.RESOLVE_LOGIN)
+    came = _came_from(found, person.dn, Service.AUTHENTICATE, Service.RESOLVE_LOGIN)[0]
     for name, value, attribute in (
         ("DN", person.dn, "DN"),
         ("Sametime ID", person.id, server.user_id_attribute or "DN"),
-        ("Name", person.name, server.name_attribute),
+        ("Name", person.name, server.name_attribute if _has(came, person, server.name_attribute) else "DN"),
         ("Mail address", person.mail, server.mail_attribute),
         ("Description", person.description, server.description_attribute),
     ):
         if value:
-            yield _value(name, value, attribute or "", came[:1])
-    came = _came_from(found, person.dn, Service.RESOLVE_LOGIN)
+            yield _value(name, value, attribute or "", came)
+    came = _came_from(found, person.dn, Service.RESOLVE_LOGIN)[-1]
     for attribute, values in (verified.attributes if verified else {}).items():
-        yield _value(attribute, ", ".join(values) or "(no value)", attribute, came[-1:])
-    if found.card is None:
-        return
-    came = _came_from(found, None, Service.BUSINESS_CARD)
-    cards = site.settings().cards
-    details = [detail for each in (cards.storages if cards else ()) for detail in each.details]
-    for ident, shown in found.card.fields.items():
-        attributes = dict.fromkeys(name for each in details if each.id == ident for name in each.attributes)
+        yield _value(attribute, ", ".join(values) or "(no value)", attribute, came)
+    for ident, shown in (found.card.fields if found.card else {}).items():
         text = shown.value if isinstance(shown.value, str) else f"({shown.type}, {len(shown.value)} bytes)"
-        yield _value(f"Card: {ident}", text, ", ".join(attributes), came)
+        source = found.card_sources[ident]
+        yield _value(f"Card: {ident}", text, ", ".join(source.attributes), source.search)
 
 
-def _value(name: str, value: str, attribute: str, came: Sequence[Searched]) -> ShownValue:
-    """The value with the searches that returned it; of several, the first with this value."""
-    return ShownValue(
-        name,
-        value,
-        attribute,
-        came[0].service,
-        came[0].over,
-        tuple(dict.fromkeys(step.server for step in came)),
-        tuple(dict.fromkeys(step.filter for step in came)),
-    )
+def _value(name: str, value: str, attribute: str, came: Searched) -> ShownValue:
+    return ShownValue(name, value, attribute, came.service, came.over, came.server, came.filter)
 
 
-def _came_from(found: SignInExplanation, dn: str | None, *services: Service) -> list[Searched]:
-    """The searches that found the entry, or any entry, those of the first service that has some: one has."""
-    searches = [step for step in found.told if isinstance(step, Searched) and step.entries]
-    by_service = (
-        [step for step in searches if step.service is service and (dn is None or dn in step.entries)]
-        for service in services
-    )
+def _has(came: Searched, person: Person, attribute: str) -> bool:
+    """Whether the entry came with a value of the attribute."""
+    key = attribute_key(attribute)
+    return key in map(attribute_key, came.attributes[came.entries.index(person.dn)])
+
+
+def _came_from(found: SignInExplanation, dn: str, *services: Service) -> list[Searched]:
+    """The searches that found the entry, those of the first service that has some: one has."""
+    searches = [step for step in found.told if isinstance(step, Searched) and dn in step.entries]
+    by_service = ([step for step in searches if step.service is service] for service in services)
     return next(filter(None, by_service))
 
 
@@ -171,7 +162,7 @@ def _groups(
     site: Site, found: SignInExplanation, verified: VerifiedPerson | None, untried: str
 ) -> Iterator[GroupVerdict]:
     believed = {identity(each.dn) for each in (verified and verified.groups) or ()}
-    shown = [*found.groups]
+    shown = sorted(found.groups, key=lambda each: (each.level, each.group.name.casefold()))
     known = {identity(each.group.dn) for each in shown}
     if verified:
         more = (each for each in verified.groups or () if identity(each.dn) not in known)

@@ -95,7 +95,7 @@ def _connections(lines: Iterable[Line], known: Placeholders) -> Iterator[str]:
             f"{line.rate.operations:.1f} operations/s",
             latency,
             f"{line.rate.errors} errors",
-            f"{line.reconnects} reconnects",
+            f"{line.rate.reconnects} reconnects",
             *line.causes,
         )
         place = f"{known.server(line.server)} ({', '.join(map(known.address, line.addresses))})"
@@ -120,8 +120,7 @@ def _trial(trial: Trial, known: Placeholders) -> Iterator[str]:
     for number, step in enumerate(found.told, 1):
         yield f"{number}. {_step(step, known)}"
     for value in trial.values:
-        servers = ", ".join(map(known.server, value.servers))
-        yield f"value from {value.attribute} over {value.service.value} at {servers}"
+        yield f"value from {value.attribute} over {value.service.value} at {known.server(value.server)}"
     for group in trial.groups:
         counts = {True: "counts", False: "does not count", None: "not tried"}[group.counts]
         level = "" if group.level is None else f", level {group.level}"

@@ -10,6 +10,7 @@ from quintet.admin.doctor.checks import Checks
 from quintet.config import Settings, encrypts
 from quintet.diagnostics import Pitfall, Place, Severity
 from quintet.tls import (
+    EXPIRES_SOON,
     Origin,
     Store,
     StoreError,
@@ -20,9 +21,6 @@ from quintet.tls import (
     open_store,
     subject_of,
 )
-
-SOON = 30
-"""A certificate is reported when it ends within so many days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def check_dates(
     if ends < now:
         message = f"{subject} expired on {ends:%Y-%m-%d}"
         checks.add(Pitfall.D40, place, message, fix, severity=Severity.ERROR)
-    elif days < SOON:
+    elif days < EXPIRES_SOON:
         checks.add(Pitfall.D40, place, f"{subject} expires on {ends:%Y-%m-%d}, in {days} days", fix)
     elif begins > now:
         checks.add(

@@ -1,10 +1,11 @@
-// The drawing and the table, replaced by the server's own whenever they change; and a button that copies.
+// What is live, as the server renders it; and a button that copies.
+import { show } from "./show.js";
 const watched = document.querySelector("#watched");
 const state = document.querySelector("#state");
 if (watched) {
   const events = new EventSource("/connections/events");
   events.addEventListener("snapshot", (event) => {
-    watched.innerHTML = JSON.parse(event.data).html; // made by the server, which escapes every value
+    show(watched, JSON.parse(event.data).html);
     say("Live.");
   });
   events.addEventListener("error", () => say("Not live: the server can’t be reached, or you are signed out."));
