@@ -1,6 +1,8 @@
 """Quintet: its engine alone, plain awaits on one connection; and what a community asks of it, on top of that.
 
-client_quintet.py TARGET engine|tasks [uvloop]
+client_quintet.py TARGET engine|tasks [uvloop] [served]
+
+With `served`, reference cycles are looked for as seldom as in `quintet serve`.
 """
 
 import asyncio
@@ -8,6 +10,7 @@ import importlib
 import ssl
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from people import BASE, MEMBERS, dn, full_name, group, mail, password
@@ -19,6 +22,7 @@ from quintet.config.load import load
 from quintet.directory.directory import Directory
 from quintet.ldap.connection import Address, Connection, connect
 from quintet.ldap.filters import Template
+from quintet.runtime.application import rare_collections
 
 _SUBTREE = 2
 _LOOP: Callable[[], asyncio.AbstractEventLoop] | None = (
@@ -68,6 +72,7 @@ class Tasks:
             "group": self._group,
             "card": self._card,
             "whole card": self._whole_card,
+            "whole card by DN": self._whole_card_by_dn,
             "photo": self._photo,
         }
         self.works = {name: in_callers(self._runner, each) for name, each in operations.items()}
@@ -101,6 +106,10 @@ class Tasks:
         card = await self._cards.card(mail(name), set_id=AUTHENTICATED, authenticated=True)
         expect(1, card.fields["MailAddress"].value, name)
 
+    async def _whole_card_by_dn(self, name: str) -> None:
+        card = await self._cards.card(dn(name), set_id=AUTHENTICATED, authenticated=True)
+        expect(1, card.fields["MailAddress"].value, name)
+
     async def _photo(self, name: str) -> None:
         card = await self._cards.card(dn(name), only=("Photo",))
         if not isinstance(card.fields["Photo"].value, bytes):
@@ -115,4 +124,5 @@ class Tasks:
 _KINDS: dict[str, Callable[[Target], Client]] = {"engine": Engine, "tasks": Tasks}
 
 if __name__ == "__main__":
-    serve(_KINDS[sys.argv[2]])
+    with rare_collections() if "served" in sys.argv[3:] else nullcontext():
+        serve(_KINDS[sys.argv[2]])

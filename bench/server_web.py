@@ -28,8 +28,10 @@ from quintet.config.applications import ApplicationSettings, group_name
 from quintet.config.load import load
 from quintet.directory import Group, VerifiedPerson
 from quintet.directory.directory import Directory
+from quintet.runtime.application import rare_collections
 from quintet.web.app import make_app
 from quintet.web.monitoring import Metrics
+from quintet.web.rate_limits import RateLimits, RequestLimits
 from quintet.web.server import listening
 from quintet.web.sessions import Sessions, verify_id
 from quintet.web.site import Site
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 SESSIONS = "sessions.json"
 """Beside the settings: the ports by name, and for each session the uid of its person and the two cookies."""
 _SESSIONS = 500
+_LIMITS = RateLimits(RequestLimits(network=10_000_000))
+"""All requests come from one address; they are counted as others are."""
 
 
 def starlette_app() -> Starlette:
@@ -70,19 +74,25 @@ async def main() -> None:
         await cards.connect_all()
         sessions = Sessions(lambda: 0.0)  # no session ends, and none is due to be checked again
         metrics = Metrics(lambda: (), sessions)
-        site = Site(directory, cards, lambda: settings, sessions, observe=metrics.observe)
+        site = Site(directory, cards, lambda: settings, sessions, observe=metrics.observe, limits=_LIMITS)
         cookies = [await _session(directory, sessions, uid(number)) for number in range(_SESSIONS)]
+        guard = make_app(site)
         apps: dict[str, ASGIApp] = {
-            "quintet": make_app(site),
+            "quintet": guard,
             "starlette": starlette_app(),
             "fastapi": fastapi_app(),
         }
         ports = {
-            name: (await stack.enter_async_context(listening(app, "127.0.0.1", 0, name))).port
+            name: (
+                await stack.enter_async_context(
+                    listening(app, "127.0.0.1", 0, name, direct=guard.answer if app is guard else None)
+                )
+            ).port
             for name, app in apps.items()
         }
         found = {"ports": ports, "cookies": cookies}
         (Path(target.folder) / SESSIONS).write_text(json.dumps(found), encoding="ascii")
+        stack.enter_context(rare_collections())
         print(json.dumps({"ready": True}), flush=True)
         orders = asyncio.StreamReader()
         loop = asyncio.get_running_loop()

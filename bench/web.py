@@ -38,7 +38,7 @@ ROUTES = (
     WebRoute("photo", "/photos/ID", "photo", 0.5),
     WebRoute("verify", "/auth/verify/nginx/…", "sign-in", 0.5),
     WebRoute("resolve", "/api/v1/resolve", "resolve", 0.35),
-    WebRoute("card", "/api/v1/people/…/card", "whole card", 0.35),
+    WebRoute("card", "/api/v1/people/…/card", "whole card by DN", 0.35),
 )
 EMPTY = ("starlette", "fastapi")
 
@@ -86,7 +86,7 @@ class _Parties:
     """The processes of one protection level."""
 
     def __init__(self, stack: contextlib.ExitStack, target: Target) -> None:
-        self._core = stack.enter_context(Worker(("client_quintet.py", "tasks"), target))
+        self._core = stack.enter_context(Worker(("client_quintet.py", "tasks", "served"), target))
         self._web = stack.enter_context(OrderedProcess("server_web.py", target.as_argument()))
         self._load = stack.enter_context(Worker(("client_http.py",), target))
 

@@ -173,6 +173,8 @@ class Member:
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None:
         raise AssertionError
 
+    def read_privacy(self, user_id: str) -> None: ...
+
     def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
         raise AssertionError
 

@@ -67,6 +67,8 @@ class Silent:
 
     def carry_out(self, order: Order, then: Callable[[int], None]) -> None: ...
 
+    def read_privacy(self, user_id: str) -> None: ...
+
     def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
         raise AssertionError
 

@@ -96,6 +96,8 @@ class Member:
         for _ in steps:
             pass
 
+    def read_privacy(self, user_id: str) -> None: ...
+
     def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
         row = ROW._replace(node=self.community.node.name)
         for first in range(0, self.sessions, MOST_ROWS):

@@ -325,6 +325,20 @@ def test_a_second_holder_of_a_name_gets_no_lease() -> None:
     assert one.cluster.lease.held
 
 
+def test_a_list_that_a_node_stored_before_it_died_is_in_force_at_the_users_other_sessions() -> None:
+    made = world(3)
+    one, two, three = made.nodes.values()
+    for node in (one, two):
+        sign_in(node, ALICE)
+    bob = sign_in(three, BOB, ACTIVE, ALICE)
+    assert shown(bob) == ACTIVE
+    made.stored[ALICE] = VersionedPrivacy(1, NOT_BOB)  # by the first node, without a word to others
+    made.privacy[ALICE].append((made.now, NOT_BOB))
+    one.kill()
+    passed(made, 15)
+    assert shown(bob) is None
+
+
 def test_a_name_that_a_killed_node_left_is_free_after_its_lease() -> None:
     made = world(1)
     (one,) = made.nodes.values()

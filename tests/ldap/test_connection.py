@@ -72,6 +72,33 @@ async def test_requests_of_one_turn_leave_in_one_write(monkeypatch: pytest.Monke
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def test_what_is_read_at_once_has_room_for_several_answers_while_much_is_under_way() -> None:
+    sizes = (1, 2000, 1)
+
+    async def play(peer: Peer) -> None:
+        asked = [(await peer.expect(SearchRequest)).id for _ in range(120)]
+        for nth, size in enumerate(sizes):
+            for number in asked[30 * nth : 30 * (nth + 1)]:
+                peer.put(number, entry(number, size), DONE)
+            await peer.expect(AbandonRequest)
+        await peer.gone()
+
+    async with served(play, limits=Limits(pending_high=200)) as connection:
+        searches = [asyncio.create_task(connection.search("", 2, ANY)) for _ in range(120)]
+        room: list[int] = []
+        for nth in range(len(sizes)):
+            await asyncio.gather(*searches[30 * nth : 30 * (nth + 1)])
+            room.append(len(connection._wire.get_buffer(-1)))
+            searches[-1 - nth].cancel()
+        await asyncio.gather(*searches[-len(sizes) :], return_exceptions=True)
+        for each in searches:
+            each.cancel()
+        await asyncio.gather(*searches, return_exceptions=True)
+    assert room[0] == 8 * 1024
+    assert room[0] < room[1] <= 64 * 1024
+    assert room[2] < room[1]
+
+
 async def test_above_the_high_mark_operations_wait_until_the_low_mark() -> None:
     seen: list[int] = []
 

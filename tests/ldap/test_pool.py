@@ -628,6 +628,25 @@ def test_the_pauses_grow_differ_and_are_bounded() -> None:
 # Opening.
 
 
+async def test_requests_of_one_turn_share_a_write_until_one_connection_has_many_more(
+    serve: Serve, make: MakePool
+) -> None:
+    pool = make((await serve()).port, size=2)
+    await asyncio.gather(find(pool), find(pool))
+    await until(lambda: len(pool._members.live) == 2)
+
+    async def shares(operations: int) -> list[int]:
+        tasks = [asyncio.create_task(find(pool)) for _ in range(operations)]
+        await asyncio.sleep(0)
+        found = sorted(member.users for member in pool._members.live)
+        await asyncio.gather(*tasks)
+        return found
+
+    assert await shares(8) == [0, 8]
+    assert await shares(30) == [13, 17]
+    assert await shares(40) == [20, 20]
+
+
 async def test_a_new_connection_is_prepared_and_what_comes_of_it_is_kept(serve: Serve) -> None:
     server = await serve()
 

@@ -1,6 +1,7 @@
 """The running server as a process: what it logs, how it reloads, and how it ends."""
 
 import asyncio
+import gc
 import json
 import signal
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from quintet.runtime.application import rare_collections
 from quintet.runtime.status_socket import SOCKET, read_status
 from support import keytool, small
 from support.command import run_program
@@ -194,3 +196,12 @@ def test_systemd_is_told_of_start_reload_and_end(
         running.send(signal.SIGTERM)
         told("STOPPING=1")
         assert running.end(None) == 0
+
+
+def test_reference_cycles_are_looked_for_seldom_while_serving_and_as_before_afterwards() -> None:
+    before = gc.get_threshold()
+    with rare_collections():
+        assert gc.get_threshold()[0] > before[0]
+        assert gc.get_freeze_count() > 0
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0

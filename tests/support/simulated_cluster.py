@@ -507,17 +507,16 @@ class SimulatedNode:
             client = self.clients[session] = SimulatedClient(session, user, status, since=world.now)
             self.deliver(effects)
             if stored is None and isinstance(answer, Registered) and answer.privacy is None:
-                world.at(world.now + 3, lambda: self.hear(lambda: self._read_privacy(session)))
+                world.at(world.now + 3, lambda: self.hear(lambda: self.read_privacy(user)))
             if then is not None:
                 then(client)
 
         self.cluster.presence.register(record, stored, decided)
 
-    def _read_privacy(self, session: str) -> None:
-        """The database is back."""
-        client = self.clients.get(session)
-        if client is not None:
-            self._enforce(client.user, self.world.stored[client.user])
+    def read_privacy(self, user_id: str) -> None:
+        """What the database has."""
+        if any(client.user == user_id for client in self.clients.values()):
+            self._enforce(user_id, self.world.stored[user_id])
 
     def sign_out(self, session: str) -> None:
         if self.clients.pop(session, None) is None:

@@ -2,17 +2,19 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from conftest import Certificates
 from quintet.config.web_settings import WebSettings
 from quintet.proxy_protocol import SIGNATURE
 from quintet.web import PortError, server
+from quintet.web.content import Content
 from quintet.web.problem import problem
 from quintet.web.security import LARGEST_BODY, Guard
 from support.sametime_server import proxy_header, server_context
@@ -294,7 +296,7 @@ class Written(asyncio.Transport):
 
 async def test_head_and_body_of_an_answer_are_written_together_and_nothing_waits_for_long() -> None:
     under = Written()
-    transport = server._JoinedWrites(under, asyncio.get_running_loop())
+    transport = server._JoinedWrites(under, server._EndOfTurn())
     transport.write(b"head,")
     transport.write(b"body")
     assert under.pieces == [b"head,body"]
@@ -308,6 +310,17 @@ async def test_head_and_body_of_an_answer_are_written_together_and_nothing_waits
     assert under.pieces[2:] == [b"last", b"(closed)"]
 
 
+async def test_a_whole_answer_before_the_end_is_written_before_the_end() -> None:
+    under, end_of_turn = Written(), server._EndOfTurn()
+    first, second = (server._JoinedWrites(under, end_of_turn) for _ in range(2))
+    first.write(b"one,")
+    second.write(b"two")
+    first.close()
+    assert under.pieces == [b"one,", b"(closed)"]
+    await asyncio.sleep(0)
+    assert under.pieces == [b"one,", b"(closed)", b"two"]
+
+
 async def test_each_of_several_requests_that_come_together_is_answered_in_order(port: int) -> None:
     bodies = (b"a" * 3, b"b" * 20, b"")
     heads = (HEAD + b"content-length: %d\r\n\r\n" % len(each) + each for each in bodies)
@@ -315,3 +328,136 @@ async def test_each_of_several_requests_that_come_together_is_answered_in_order(
     found = [answer.index(b'"detail":"%d"' % len(each)) for each in bodies]
     assert found == sorted(found)
     assert answer.count(b"HTTP/1.1 418 ") == 4
+
+
+# Answers without ASGI's messages
+
+
+DIRECT = HEAD.replace(b" / ", b" /direct ")
+
+
+class Directly:
+    """Answers below /direct itself; /direct/slow after `go_on`, /direct/split with two headers in one."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    def __call__(self, scope: Scope) -> Coroutine[None, None, Response] | None:
+        return self._answer(scope) if scope["path"].startswith("/direct") else None
+
+    async def _answer(self, scope: Scope) -> Response:
+        self.begun.set()
+        if scope["path"] == "/direct/slow":
+            await self.go_on.wait()
+        if scope["path"] == "/direct/fault":
+            raise RuntimeError
+        extra = b"a\r\nset-cookie: b" if scope["path"] == "/direct/split" else b"a"
+        text = f"{scope['method']} {scope['path']} {scope['query_string']} {scope['client'][0]}"
+        return Content(text.encode(), (b"x-extra", extra))
+
+
+@pytest.fixture
+def directly() -> Directly:
+    return Directly()
+
+
+@pytest.fixture
+async def both(directly: Directly) -> AsyncIterator[server.Listener]:
+    async with server.listening(Guard(echo, WebSettings), "127.0.0.1", 0, "X", direct=directly) as listener:
+        yield listener
+
+
+async def test_a_request_without_a_body_is_answered_directly(both: server.Listener) -> None:
+    asked = b"GET /direct/%41%2fb?c=%41 HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    answer = await exchange(both.port, asked, CLOSING)
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection" not in head
+    assert rest.startswith(b"GET /direct/A/b b'c=%41' 127.0.0.1HTTP/1.1 418 ")
+
+
+async def test_the_answer_to_head_has_no_body(both: server.Listener) -> None:
+    answer = await exchange(both.port, DIRECT.replace(b"GET", b"HEAD") + b"\r\n", CLOSING)
+    assert b"content-length: 26\r\n" in answer
+    assert answer.partition(b"\r\n\r\n")[2].startswith(b"HTTP/1.1 418 ")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        DIRECT + b"content-length: 1\r\n\r\na",
+        DIRECT + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+        DIRECT + b"expect: 100-continue\r\n\r\n",
+        DIRECT + b"connection: close\r\n\r\n",
+        DIRECT.replace(b"1.1", b"1.0") + b"connection: keep-alive\r\n\r\n",
+        DIRECT.replace(b"/direct", b"/other") + b"\r\n",
+    ],
+    ids=["body", "chunked", "expect", "close", "1.0", "path"],
+)
+async def test_all_others_are_answered_by_the_application(both: server.Listener, sent: bytes) -> None:
+    answer = await exchange(both.port, sent, CLOSING)
+    assert b" 200 " not in answer
+    assert b"HTTP/1.1 418 " in answer
+
+
+async def test_the_answer_to_the_first_request_comes_first_however_long_it_takes(
+    both: server.Listener, directly: Directly
+) -> None:
+    slow = DIRECT.replace(b"/direct", b"/direct/slow") + b"\r\n"
+    asking = asyncio.create_task(exchange(both.port, slow + DIRECT + b"\r\n" + CLOSING))
+    await directly.begun.wait()
+    directly.go_on.set()
+    answer = await asking
+    assert answer.index(b"GET /direct/slow") < answer.index(b"HTTP/1.1 418 ")
+    assert answer.count(b"HTTP/1.1 418 ") == 2
+
+
+@pytest.mark.parametrize("path", [b"/direct/split", b"/direct/fault"])
+async def test_what_is_no_answer_closes_the_connection(both: server.Listener, path: bytes) -> None:
+    assert await exchange(both.port, DIRECT.replace(b"/direct", path) + b"\r\n") == b""
+
+
+async def test_an_answer_in_flight_is_sent_before_a_drained_connection_ends(
+    both: server.Listener, directly: Directly
+) -> None:
+    asking = asyncio.create_task(exchange(both.port, DIRECT.replace(b"/direct", b"/direct/slow") + b"\r\n"))
+    await directly.begun.wait()
+    await both.drain(lambda _: 0)
+    directly.go_on.set()
+    answer = await asking
+    assert b"\r\nconnection: close\r\n" in answer
+    assert answer.endswith(b"127.0.0.1")
+
+
+async def test_a_client_that_is_gone_is_no_fault(both: server.Listener, directly: Directly) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", both.port)
+    writer.write(DIRECT.replace(b"/direct", b"/direct/slow") + b"\r\n")
+    await directly.begun.wait()
+    writer.transport.abort()
+    directly.go_on.set()
+    assert b"HTTP/1.1 200 " in await exchange(both.port, DIRECT + b"\r\n", CLOSING)
+
+
+async def test_more_connections_than_the_most_are_refused(
+    both: server.Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 1)
+    assert b" 200 " not in await exchange(both.port, DIRECT + b"\r\n", CLOSING)
+
+
+async def test_a_connection_is_closed_after_a_while_without_requests_but_not_during_one(
+    both: server.Listener, directly: Directly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "IDLE_AFTER", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", both.port)
+    writer.write(DIRECT + b"\r\n")
+    await reader.readuntil(b"127.0.0.1")
+    directly.begun.clear()
+    writer.write(DIRECT.replace(b"/direct", b"/direct/slow") + b"\r\n")
+    await directly.begun.wait()
+    idle = await exchange(both.port, DIRECT + b"\r\n")
+    assert idle.count(b"HTTP/1.1 200 ") == 1
+    directly.go_on.set()
+    async with asyncio.timeout(10):
+        assert (await reader.read()).count(b"HTTP/1.1 200 ") == 1
+    writer.close()

@@ -279,13 +279,16 @@ class Registrations:
         match reply:
             case [b"OK", list() as ended, snapshot]:
                 local.registered, local.mode = True, _Mode.RETURNING
-                if (found := read_snapshot(snapshot)) is not None:
-                    self._views.registered(view, found)
+                found = read_snapshot(snapshot)
+                if found is not None:
+                    self._views.show_registered(view, found)
                 if local.then is not None:
                     names = [each.decode("utf-8", "replace") for each in ended if isinstance(each, bytes)]
                     self._admit(local, frozenset(names))
                 else:
                     self._follow_up(local)
+                if found is not None and self._local.get(local.id) is local:
+                    self._views.registered(view)
                 self._register_some()
             case [b"REFUSED"]:
                 then = local.then

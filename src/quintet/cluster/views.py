@@ -127,6 +127,8 @@ class Views:
     """The views of one node. `own` are its sessions.
 
     `unreadable` counts values and publications that no node of this version has written for their place.
+    `_unsure` are users with sessions here and at a node that is gone, which may have stored a privacy list
+    without a word to others.
     """
 
     own: OwnSessions
@@ -144,12 +146,14 @@ class Views:
         self._presence = local.community.presence
         self._deliver = local.deliver
         self._in_slices = local.in_slices
+        self._read_privacy = local.read_privacy
         self._views: dict[str, UserView] = {}
         self._peers: dict[Node, dict[str, UserView]] = {}
         self._found: dict[str, UserView] = {}
         self._moving: dict[str, UserView] = {}
         self._ending: dict[str, UserView] = {}
         self._doubtful: dict[str, UserView] = {}
+        self._unsure: dict[str, UserView] = {}
         self._waits: list[_Waits] = []
 
     def of(self, user_id: str) -> UserView:
@@ -290,12 +294,19 @@ class Views:
             doubtful, self._doubtful = self._doubtful, {}
             for view in doubtful.values():
                 self.read(view)
+            unsure, self._unsure = self._unsure, {}
+            for view in unsure.values():
+                if view.local:
+                    self._read_privacy(view.user_id)
 
     def _end(self) -> Iterator[None]:
         """Hide sessions, which may be thousands, unless they are shown anew meanwhile."""
         while self._ending:
             session = next(iter(self._ending))
-            self._hide(self._ending.pop(session), session)
+            view = self._ending.pop(session)
+            self._hide(view, session)
+            if view.local:
+                self._unsure[view.digest] = view
             yield
 
     # Looking for users
@@ -424,10 +435,14 @@ class Views:
             elif change.kind == "R":
                 self._leave(view, session)
 
-    def registered(self, view: UserView, snapshot: UserSnapshot) -> None:
-        """What Valkey had of the user when a session was registered."""
+    def show_registered(self, view: UserView, snapshot: UserSnapshot) -> None:
+        """What Valkey had of the user when a session here was registered, which is not in view yet."""
         if view.seq is None:
             self._show_snapshot(view, snapshot)
+
+    def registered(self, view: UserView) -> None:
+        """The session is in view, too. Without it the user could look offline while another replaces it."""
+        if view.seq is None:
             view.registered = True
             self._go_on(view)
 

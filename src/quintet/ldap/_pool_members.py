@@ -43,6 +43,8 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 15.0
 _JITTER = 0.3
 _NEVER = float("inf")
+_IN_ONE_WRITE = 16
+"""As many more operations may be in flight on one connection as on another, if they leave together."""
 _ANY_ENTRY = Present("objectClass").encode()
 _ROOT_DSE, _NO_ATTRIBUTES = "", ("1.1",)
 _BROKEN = (GoneReason.LOST, GoneReason.BUSY, GoneReason.DOUBTFUL)
@@ -169,14 +171,20 @@ class Members:
     # Using.
 
     def choose(self, now: float) -> Member | None:
-        """The connection for the next operation: an unused one where it must be, else the least used."""
+        """The connection for the next operation: an unused one where it must be, else the least used.
+
+        One that is about to write counts as less used, so that requests of one turn share a write.
+        """
         best: Member | None = None
+        least = 0
         unfit, exclusive = False, self._config.exclusive
         for member in self.live:
             if member.protocol.over or now >= member.expires:
                 unfit = True
-            elif not (exclusive and member.users) and (best is None or member.users < best.users):
-                best = member
+            elif not (exclusive and member.users):
+                used = member.users - _IN_ONE_WRITE if member.protocol.flushing else member.users
+                if best is None or used < least:
+                    best, least = member, used
         if unfit:
             self.drop_unfit(now)
         return best

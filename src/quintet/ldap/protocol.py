@@ -52,12 +52,14 @@ class LdapProtocol(asyncio.BufferedProtocol):
         )
         self._buffer = memoryview(bytearray(_BUFFER))
         self._small_buffer = self._buffer[:_SMALL_BUFFER]
+        self._answer_size = 0
         self._tls: TlsLayer | None = None
         """What every byte passes through, from the first of the handshake on."""
         self._arrived: asyncio.Event | None = None
         """Not None during the handshake: bytes came, or the end of the connection."""
         self._writable = True
-        self._flushing = False
+        self.flushing = False
+        """Whether there will be a write at the end of this turn, which more requests may share."""
         self._high = limits.pending_high
         self._waiting: OrderedDict[Operation, None] = OrderedDict()
         self._check_at = NEVER
@@ -97,8 +99,8 @@ class LdapProtocol(asyncio.BufferedProtocol):
             self.held = True
         if pending.deadline < self._check_at:
             self._check_deadlines_at(pending.deadline)
-        if not self._flushing:
-            self._flushing = True
+        if not self.flushing:
+            self.flushing = True
             self.loop.call_soon(self._flush)
         if type(pending) is StreamOperation:
             self._streams.add(pending)
@@ -303,7 +305,7 @@ class LdapProtocol(asyncio.BufferedProtocol):
         """Bytes of the session came, cut anywhere."""
         if self.over:
             return
-        pending, trace = self.pending, self.trace
+        pending, trace, before = self.pending, self.trace, len(self.pending)
         for event in self.session.receive(data):
             if type(event) is not Answer:
                 self._ended_by_peer(event)
@@ -321,6 +323,11 @@ class LdapProtocol(asyncio.BufferedProtocol):
             enough = operation.take(event)
             if enough is not None:
                 self._stop(operation, enough)
+        if (answered := before - len(pending)) > 0:
+            self._answer_size += (
+                len(data) // answered - self._answer_size
+            ) // 4  # what comes is cut anywhere
+            self._small_buffer = self._buffer[: max(_SMALL_BUFFER, self._answer_size * _SOME)]
         if self.held:
             self._release()
         if self._streams:
@@ -368,12 +375,12 @@ class LdapProtocol(asyncio.BufferedProtocol):
             self._streams.discard(pending)
 
     def _schedule_flush(self) -> None:
-        if not self._flushing:
-            self._flushing = True
+        if not self.flushing:
+            self.flushing = True
             self.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        self._flushing = False
+        self.flushing = False
         if self.transport is None or not (data := self.session.data_to_send()):
             return
         if (tls := self._tls) is None:
@@ -439,6 +446,8 @@ class LdapProtocol(asyncio.BufferedProtocol):
 
 _FEW = 8
 _SMALL_BUFFER = 8 * 1024
+_SOME = 16
+"""Answers for which the small buffer has room when they are large."""
 _BUFFER = 64 * 1024
 """One for the life of the connection: asyncio's other way makes one of 256 KiB for every read."""
 

@@ -181,6 +181,12 @@ class LocalNode(Protocol):
     def carry_out(self, order: SessionOrder | StoredChange, then: Callable[[int], None]) -> None:
         """Do it with the sessions here. `then` gets how many, perhaps later."""
 
+    def read_privacy(self, user_id: str) -> None:
+        """The stored list of a user with sessions here is in force from now on, read again.
+
+        A node that is gone may have stored one of which no other node heard.
+        """
+
     def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
         """The sessions here, at most `MOST_ROWS` in each step."""
 

@@ -224,7 +224,7 @@ class SametimeServer:
         if isinstance(order, StoredChange):
             count = self._tell_sessions(order)
             if count and order.key == PRIVACY_LIST:
-                self._read_privacy(order.user_id)
+                self.read_privacy(order.user_id)
             then(count)
             return
 
@@ -232,6 +232,10 @@ class SametimeServer:
             then(await carry_out(self._context, order))
 
         self._context.spawn("order of another node", work())
+
+    def read_privacy(self, user_id: str) -> None:
+        """The stored list of a user is in force from now on, when it is read."""
+        self._context.spawn("read privacy", self._privacy.read_again(user_id))
 
     def session_rows(self) -> Iterator[tuple[SessionRow, ...]]:
         return session_rows(self._context)
@@ -458,7 +462,7 @@ class SametimeServer:
         connection.wake()
         self._context.deliver(answer, None)
         if privacy is None and self._keeper.available:
-            self._read_privacy(login.user_id)
+            self.read_privacy(login.user_id)
         auth_type, address = auth_type_name(request), connection.address
         self.tell(
             ClientSignedIn(
@@ -535,10 +539,7 @@ class SametimeServer:
         self._values.available_again()
         for client in tuple(self._context.clients.values()):
             if client.privacy is None:
-                self._read_privacy(client.login.user_id)
-
-    def _read_privacy(self, user_id: str) -> None:
-        self._context.spawn("read privacy", self._privacy.read_again(user_id))
+                self.read_privacy(client.login.user_id)
 
     def _value_saved(self, change: StoredChange) -> None:
         """A session here stored a value."""

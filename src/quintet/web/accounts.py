@@ -66,7 +66,9 @@ def may_ask(site: Site, request: Request, session: WebSession) -> bool:
 async def current_session(site: Site, request: Request) -> WebSession | None:
     """The session of a request. It ends here when its person may no longer sign in."""
     session = await session_of(request, site.sessions, site.web)
-    return session and await rechecked(site, session)
+    if session is None or not site.sessions.needs_check(session):
+        return session
+    return await rechecked(site, session)
 
 
 async def rechecked(site: Site, session: WebSession) -> WebSession | None:

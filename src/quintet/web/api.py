@@ -4,16 +4,17 @@ Callers sign in with `POST /session` and keep its cookie; programs show a bearer
 that changes something must come from our own origin. Everything but a public business card needs one of them.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl
 
 from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
 from quintet.cards import ANONYMOUS, AUTHENTICATED
 from quintet.directory import DirectoryError, UnknownNameError, network_of
@@ -30,6 +31,7 @@ from quintet.web.accounts import (
 )
 from quintet.web.admin_api import add_administration
 from quintet.web.bearer import shown_token
+from quintet.web.content import Content, query_fields
 from quintet.web.documents import (
     CardDocument,
     Document,
@@ -51,12 +53,18 @@ from quintet.web.problem import (
     sessions_unavailable,
     too_many_requests,
 )
-from quintet.web.security import client_of, is_same_origin, may_sign_in_here, set_session_cookies
+from quintet.web.security import (
+    DirectHandler,
+    client_of,
+    is_same_origin,
+    may_sign_in_here,
+    set_session_cookies,
+)
 from quintet.web.sessions import SessionsUnavailableError, WebSession
 from quintet.web.site import Site
 
 _PAGE_SIZE = 100
-_JSON = "application/json"
+_JSON = (b"content-type", b"application/json")
 _REFUSALS = (ProblemError, SessionsUnavailableError, DirectoryError)
 
 Handle = Annotated[str, Path(min_length=1, max_length=LONGEST_HANDLE, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -79,8 +87,8 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": "problem", "content": content} for status in statuses}
 
 
-def make_api(site: Site) -> ASGIApp:
-    """The API of one community, to be mounted at /api/v1.
+def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler | None]]:
+    """The API of one community, to be mounted at /api/v1, and what finds handlers by scope and path below.
 
     Its two most frequent requests are answered without FastAPI, which takes longer for a request than the
     directory, by the functions that FastAPI would call. It gets all others, and those two where a parameter
@@ -241,39 +249,37 @@ def make_api(site: Site) -> ASGIApp:
         return PageDocument.of(await site.directory.browse(dn, page_size=_PAGE_SIZE, token=page))
 
     add_administration(api, site, administrator=administrator, from_here=from_here, program=program)
-    described = _documented(api)
+    _documented(api)
 
-    async def answer_directly(request: Request, path: list[str]) -> Document | None:
-        query = request.scope["query_string"]
-        match path:
+    def directly(scope: Scope, path: str) -> DirectHandler | None:
+        query = scope["query_string"]
+        match path.split("/")[1:] if scope["method"] == "GET" else ():
             case ["resolve"] if asked := _resolve_query(query):
-                await reader(request)
-                return await resolve(asked)
+
+                async def resolved(request: Request) -> Document:
+                    await reader(request)
+                    return await resolve(asked)
+
+                return partial(_answer, resolved)
             case ["people", handle, "card"] if not query and _is_handle(handle):
-                return await card(request, handle)
+                return partial(_answer, partial(card, handle=handle))
         return None
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"].removeprefix(scope["root_path"])
-        document: Document | None = None
-        if scope["method"] == "GET":
-            try:
-                document = await answer_directly(Request(scope, receive), path.split("/")[1:])
-            except _REFUSALS as error:
-                await _answer_to(error)(scope, receive, send)
-                return
-        if document is None:
-            await described(scope, receive, send)
-        else:
-            await Response(document.model_dump_json(), media_type=_JSON)(scope, receive, send)
+    return api, directly
 
-    return app
+
+async def _answer(make: Callable[[Request], Awaitable[Document]], request: Request) -> Response:
+    try:
+        document = await make(request)
+    except _REFUSALS as error:
+        return _answer_to(error)
+    return Content(document.model_dump_json().encode(), _JSON)
 
 
 def _resolve_query(query: bytes) -> ResolveQuery | None:
     """The parameters, if each that is there is known, valid and given once."""
     try:
-        given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=2)
+        given = query_fields(query, most=2)
         fields = dict(given)
         return ResolveQuery.model_validate(fields, extra="forbid") if len(fields) == len(given) else None
     except ValueError:
@@ -316,7 +322,7 @@ def _add_handlers(api: FastAPI) -> None:
         return problem(error.status_code, headers=dict(error.headers) if error.headers else None)
 
 
-def _documented(api: FastAPI) -> FastAPI:
+def _documented(api: FastAPI) -> None:
     """Describes problems once, and without FastAPI's own form of them, which is not used here."""
     document = api.openapi()
     schemas = document["components"]["schemas"]
@@ -327,4 +333,3 @@ def _documented(api: FastAPI) -> FastAPI:
         for operation in operations.values():
             operation["responses"]["422"] |= _problems(422)[422]
             operation["responses"]["422"]["content"].pop("application/json", None)
-    return api

@@ -8,14 +8,13 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from quintet.web import forward_auth, photos, servlet, stwebapi
 from quintet.web.api import make_api
 from quintet.web.pages import page_app
-from quintet.web.problem import problem, sessions_unavailable
-from quintet.web.security import Guard
-from quintet.web.sessions import SessionsUnavailableError
+from quintet.web.problem import problem
+from quintet.web.security import DirectHandler, Guard
 from quintet.web.site import Site
 
 API = "/api/v1"
@@ -35,23 +34,25 @@ _BELOW: tuple[tuple[str, Handler], ...] = (
 _METHODS = ("GET", "HEAD")
 
 
-def make_app(site: Site) -> ASGIApp:
+def make_app(site: Site) -> Guard:
     """The application for one community."""
     pages = page_app(site)
-    api = make_api(site)
+    api, directly = make_api(site)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        handler = _handler(path)
-        if handler is not None:
-            answer = await _answered(handler, Request(scope, receive), site)
-            await answer(scope, receive, send)
-        elif path.startswith(f"{API}/"):
+        if scope["path"].startswith(f"{API}/"):
             await api({**scope, "root_path": f"{scope.get('root_path', '')}{API}"}, receive, send)
         else:
             await pages(scope, receive, send)
 
-    return Guard(app, lambda: site.web, site.observe)
+    def direct(scope: Scope) -> DirectHandler | None:
+        path = scope["path"]
+        handler = _handler(path)
+        if handler is not None:
+            return (lambda request: handler(request, site)) if scope["method"] in _METHODS else _not_allowed
+        return directly(scope, path.removeprefix(API)) if path.startswith(f"{API}/") else None
+
+    return Guard(app, lambda: site.web, site.observe, direct)
 
 
 def _handler(path: str) -> Handler | None:
@@ -63,10 +64,5 @@ def _handler(path: str) -> Handler | None:
     return None
 
 
-async def _answered(handler: Handler, request: Request, site: Site) -> Response:
-    if request.method not in _METHODS:
-        return problem(405, headers={"allow": ", ".join(_METHODS)})
-    try:
-        return await handler(request, site)
-    except SessionsUnavailableError:
-        return sessions_unavailable()
+async def _not_allowed(_: Request) -> Response:
+    return problem(405, headers={"allow": ", ".join(_METHODS)})

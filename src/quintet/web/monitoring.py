@@ -5,15 +5,23 @@ loopback address unless the administrator opens it.
 """
 
 import enum
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import accumulate
 from typing import final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -103,9 +111,8 @@ class Metrics:
         self._blocks = counter(
             "sign_in_blocks", "Times that sign-ins were blocked after too many failures.", "scope"
         )
-        self._requests = counter("http_requests", "HTTP requests.", "route", "method", "status")
-        self._request_seconds = histogram("http_request_seconds", "Seconds of an HTTP request.", "route")
-        self._of_requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._requests = _Requests()
+        self.registry.register(self._requests)
         Gauge("quintet_web_sessions", "Sessions of browsers.", registry=self.registry).set_function(
             lambda: len(sessions)
         )
@@ -147,14 +154,7 @@ class Metrics:
 
     def observe(self, path: str, method: str, status: int, seconds: float) -> None:
         """Count an HTTP request that was answered."""
-        labels = (route_of(path), _one_of(method, METHODS), status // 100)
-        if labels not in self._of_requests:
-            route, name, hundreds = labels
-            count = self._requests.labels(route, name, f"{hundreds}xx")
-            self._of_requests[labels] = (count, self._request_seconds.labels(route))
-        count, time = self._of_requests[labels]
-        count.inc()
-        time.observe(seconds)
+        self._requests.observe(route_of(path), _one_of(method, METHODS), status // 100, seconds)
 
     def is_ready(self) -> None:
         """Requests are served from now on."""
@@ -218,6 +218,39 @@ class _Connections(Collector):
         ready = GaugeMetricFamily("quintet_ready", "1 when requests are served, 0 at start and end.")
         ready.add_metric((), float(self._metrics.phase is Phase.READY))
         yield from (count, flight, expiry, degraded, ready)
+
+
+@final
+class _Requests(Collector):
+    """HTTP requests, counted in numbers alone, since each costs time: the library's counters have locks."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, int], int] = {}
+        self._times: dict[str, list[int]] = {}
+        """By route, how many were as fast as each bucket and no faster; the last were slower than all."""
+        self._seconds: dict[str, float] = {}
+
+    def observe(self, route: str, method: str, hundreds: int, seconds: float) -> None:
+        labels = (route, method, hundreds)
+        self._counts[labels] = self._counts.get(labels, 0) + 1
+        if route not in self._times:
+            self._times[route], self._seconds[route] = [0] * (len(_BUCKETS) + 1), 0.0
+        self._times[route][bisect_left(_BUCKETS, seconds)] += 1
+        self._seconds[route] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        count = CounterMetricFamily(
+            "quintet_http_requests", "HTTP requests.", labels=("route", "method", "status")
+        )
+        for (route, method, hundreds), number in self._counts.items():
+            count.add_metric((route, method, f"{hundreds}xx"), number)
+        time = HistogramMetricFamily(
+            "quintet_http_request_seconds", "Seconds of an HTTP request.", labels=("route",)
+        )
+        limits = [*map(floatToGoString, _BUCKETS), "+Inf"]
+        for route, numbers in self._times.items():
+            time.add_metric((route,), [*zip(limits, accumulate(numbers), strict=True)], self._seconds[route])
+        yield from (count, time)
 
 
 def make_monitoring_app(metrics: Metrics, needs: Callable[[], tuple[str, ...]]) -> ASGIApp:

@@ -12,14 +12,22 @@ from starlette.responses import Response
 from quintet.cards import Field
 from quintet.directory import AmbiguousNameError, DirectoryError, OutOfScopeError, UnknownNameError
 from quintet.web.accounts import current_session
+from quintet.web.content import Content
 from quintet.web.problem import problem, problem_of
 from quintet.web.site import Site
 
 BELOW = "/photos/"
 
 _LONGEST_ID = 1024
-_SHARED = "public, max-age=3600"
-_PERSONAL = "private, no-cache"
+_SHARED = (
+    (b"cache-control", b"public, max-age=3600"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+)
+_PERSONAL = (
+    (b"cache-control", b"private, no-cache"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"vary", b"Cookie"),
+)
 
 
 async def photo(request: Request, site: Site) -> Response:
@@ -35,16 +43,12 @@ async def photo(request: Request, site: Site) -> Response:
     if found is None or not isinstance(found.value, bytes):
         return problem(404)
     tag = f'"{hashlib.blake2b(found.value, digest_size=32).hexdigest()}"'
-    headers = {
-        "etag": tag,
-        "cache-control": _SHARED if public else _PERSONAL,
-        "cross-origin-resource-policy": "cross-origin" if public else "same-origin",
-    }
-    if not public:
-        headers["vary"] = "Cookie"
+    headers = ((b"etag", tag.encode()), *(_SHARED if public else _PERSONAL))
     if _matches(request.headers.get("if-none-match", ""), tag):
-        return Response(status_code=304, headers=headers)
-    return Response(found.value, media_type=found.type, headers=headers)
+        answer = Response(status_code=304)
+        answer.raw_headers += headers
+        return answer
+    return Content(found.value, (b"content-type", found.type.encode()), *headers)
 
 
 async def _photo(site: Site, ident: str) -> Field | None:

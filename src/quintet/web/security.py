@@ -12,7 +12,7 @@ import hmac
 import ipaddress
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import final
 from urllib.parse import parse_qs
@@ -20,12 +20,13 @@ from urllib.parse import parse_qs
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet.config import Network, WebSettings
 from quintet.directory import IpAddress
-from quintet.web.problem import problem
-from quintet.web.sessions import SessionStore, WebSession, verify_id
+from quintet.web.problem import problem, sessions_unavailable
+from quintet.web.sessions import SessionStore, SessionsUnavailableError, WebSession, verify_id
 
 LARGEST_BODY = 64 * 1024
 """Bytes. No form and no document that Quintet reads is near that."""
@@ -60,6 +61,8 @@ _log = structlog.get_logger()
 
 Observe = Callable[[str, str, int, float], None]
 """Gets path, method, status and seconds of a request."""
+DirectHandler = Callable[[Request], Awaitable[Response]]
+"""Answers a request without reading its body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,13 @@ def client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
 
 
 def _client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
-    peer = _peer_of(request)
+    address = request.scope["client"]
+    text = address[0] if address else ""
     secure = request.scope["scheme"] == "https"
-    if peer is None or not _within(peer, settings.trusted_proxies):
-        relayed = any(name in _TRACES_OF_PROXIES for name, _ in request.scope["headers"])
-        return HttpPeer(peer, secure, local=peer is not None and peer.is_loopback and not relayed)
+    if not is_trusted_proxy(text, settings):
+        relayed = not _TRACES_OF_PROXIES.isdisjoint(dict(request.scope["headers"]))
+        return _peer(text, secure=secure, relayed=relayed)
+    peer = _parsed(text)
     # Each proxy adds the address that it saw at the end; what is before the first untrusted one is hearsay.
     for text in reversed(",".join(request.headers.getlist("x-forwarded-for")).split(",")):
         found = _parsed(text.strip())
@@ -96,6 +101,13 @@ def _client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
             break
     protocols = ",".join(request.headers.getlist("x-forwarded-proto")).split(",")
     return HttpPeer(peer, secure or protocols[-1].strip().casefold() == "https", local=False)
+
+
+@functools.lru_cache(4096)
+def _peer(address: str, *, secure: bool, relayed: bool) -> HttpPeer:
+    """The other side of a connection that comes from no trusted proxy."""
+    found = _parsed(address)
+    return HttpPeer(found, secure, local=found is not None and found.is_loopback and not relayed)
 
 
 def is_from_trusted_proxy(request: HTTPConnection, settings: WebSettings) -> bool:
@@ -225,65 +237,103 @@ class _BodyTooLargeError(Exception):
 
 @final
 class Guard:
-    """The application with what holds for every request."""
+    """The application with what holds for every request.
+
+    `direct` finds the handler of a request that needs no ASGI messages, if there is one; `app` gets all
+    others.
+    """
 
     def __init__(
-        self, app: ASGIApp, settings: Callable[[], WebSettings], observe: Observe | None = None
+        self,
+        app: ASGIApp,
+        settings: Callable[[], WebSettings],
+        observe: Observe | None = None,
+        direct: Callable[[Scope], DirectHandler | None] = lambda _: None,
     ) -> None:
         self._app = app
+        self._direct = direct
         self._settings = settings
         self._observe = observe
         self._own_names = frozenset({"localhost", socket.gethostname().casefold()})
 
+    def answer(self, scope: Scope) -> Coroutine[None, None, Response] | None:
+        """The whole answer to a request whose body is not wanted; None for what `__call__` alone answers."""
+        handler = self._direct(scope)
+        return None if handler is None else self._answer(scope, handler)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
+        answer = self.answer(scope)
+        if answer is not None:
+            await (await answer)(scope, receive, send)
+            return
         settings = self._settings()
         begun = False
         started = time.perf_counter()
         secure = client_of(HTTPConnection(scope), settings).secure
-        head = _Head(scope["headers"])
+        headers = dict(scope["headers"])
+        has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
         async def dressed(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                headers = list(message.get("headers", ()))
-                present = {name for name, _ in headers}
-                headers += (each for each in _RAW_USUAL if each[0] not in present)
-                if secure:
-                    headers.append(_HSTS)
-                message["headers"] = headers
-                if self._observe:
-                    seconds = time.perf_counter() - started
-                    self._observe(scope["path"], scope["method"], message["status"], seconds)
+                headers = message["headers"] = list(message.get("headers", ()))
+                self._dress(scope, message["status"], headers, started, secure=secure)
             await send(message)
 
-        refusal = self._refusal(scope["path"], head, settings)
+        refusal = self._refusal(scope, settings)
         if refusal is not None:
             await refusal(scope, receive, dressed)
             return
         try:
-            await self._app(scope, _Body(receive, has_body=head.has_body), dressed)
+            await self._app(scope, _Body(receive, has_body=has_body), dressed)
         except (_BodyTooLargeError, TimeoutError) as error:
             status = 413 if isinstance(error, _BodyTooLargeError) else 408
             if not begun:
                 await problem(status)(scope, receive, dressed)
         except Exception as error:  # the outermost place: whatever it is, it is logged and answered
-            _log.exception(
-                "a request failed", path=scope["path"].split("/")[1][:40], kind=type(error).__name__
-            )
+            failed = _failed(scope, error)
             if begun:
                 raise
-            await problem(500)(scope, receive, dressed)
+            await failed(scope, receive, dressed)
 
-    def _refusal(self, path: str, head: "_Head", settings: WebSettings) -> ASGIApp | None:
-        hosts = head.hosts
-        if not path.startswith(ANY_HOST) and not (
-            len(hosts) == 1 and self._is_ours(hosts[0].decode("latin-1"), settings)
-        ):
-            return problem(421, "this server is not known under that host name")
-        if not head.length.isdigit() or len(head.length) > 10 or int(head.length) > LARGEST_BODY:
+    async def _answer(self, scope: Scope, handler: DirectHandler) -> Response:
+        settings = self._settings()
+        started = time.perf_counter()
+        request = Request(scope)
+        secure = client_of(request, settings).secure
+        answer = self._refusal(scope, settings)
+        if answer is None:
+            try:
+                answer = await handler(request)
+            except SessionsUnavailableError:
+                answer = sessions_unavailable()
+            except Exception as error:  # noqa: BLE001  # logged and answered, as above
+                answer = _failed(scope, error)
+        self._dress(scope, answer.status_code, answer.raw_headers, started, secure=secure)
+        return answer
+
+    def _dress(
+        self, scope: Scope, status: int, headers: list[tuple[bytes, bytes]], started: float, *, secure: bool
+    ) -> None:
+        """Add what every answer has, and count it."""
+        present = dict(headers)
+        headers += [each for each in _RAW_USUAL if each[0] not in present]
+        if secure:
+            headers.append(_HSTS)
+        if self._observe:
+            self._observe(scope["path"], scope["method"], status, time.perf_counter() - started)
+
+    def _refusal(self, scope: Scope, settings: WebSettings) -> Response | None:
+        headers = scope["headers"]
+        if not scope["path"].startswith(ANY_HOST):
+            hosts = [value for name, value in headers if name == b"host"]
+            if len(hosts) != 1 or not self._is_ours(hosts[0].decode("latin-1"), settings):
+                return problem(421, "this server is not known under that host name")
+        length = dict(headers).get(b"content-length", b"0")
+        if not length.isdigit() or len(length) > 10 or int(length) > LARGEST_BODY:
             return problem(413)
         return None
 
@@ -302,24 +352,9 @@ class Guard:
         return name in self._own_names or address is not None
 
 
-@final
-class _Head:
-    """What the guard looks at, found in one pass over the headers."""
-
-    __slots__ = ("has_body", "hosts", "length")
-
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        self.hosts: list[bytes] = []
-        self.length = b"0"
-        chunked = False
-        for name, value in headers:
-            if name == b"host":
-                self.hosts.append(value)
-            elif name == b"content-length":
-                self.length = value
-            elif name == b"transfer-encoding":
-                chunked = True
-        self.has_body = chunked or self.length != b"0"
+def _failed(scope: Scope, error: Exception) -> Response:
+    _log.exception("a request failed", path=scope["path"].split("/")[1][:40], kind=type(error).__name__)
+    return problem(500)
 
 
 @final
@@ -341,11 +376,6 @@ class _Body:
             if not message.get("more_body", False):
                 self._until = None
         return message
-
-
-def _peer_of(request: HTTPConnection) -> IpAddress | None:
-    address = request.scope.get("client")
-    return _parsed(address[0]) if address else None
 
 
 @functools.lru_cache(4096)

@@ -12,14 +12,24 @@ import errno
 import random
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, final
+from typing import Any, cast, final
+from urllib.parse import unquote
 
+import httptools
 import uvicorn
-from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.responses import Response
+from starlette.types import ASGIApp, Scope
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from quintet.proxy_protocol import (
     FIXED_SIZE,
@@ -43,8 +53,11 @@ MOST_CONNECTIONS = 2000
 
 _BACKLOG = 2048
 _PAUSE = 1.0
+_HEAD_TOO_LARGE = "the head is too large"
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _Address = tuple[str, int]
+Direct = Callable[[Scope], Coroutine[None, None, Response] | None]
+"""Begins with the whole answer to a request whose body is not wanted; None for what ASGI is needed for."""
 
 
 def _last_answer(status: int) -> bytes:
@@ -59,17 +72,39 @@ _INVALID, _TOO_SLOW, _TOO_LARGE = _last_answer(400), _last_answer(408), _last_an
 
 
 @final
+class _EndOfTurn:
+    """Where transports wait for the end of a turn of the event loop, when what they hold is written.
+
+    A processor does one kind of work after another faster than both in turns.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[_JoinedWrites] = []
+
+    def wait(self, writes: "_JoinedWrites") -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(writes)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.flush()
+
+
+@final
 class _JoinedWrites(asyncio.Transport):
     """A transport that holds the first piece of an answer, its head, for the next one or the end of the turn.
 
     Uvicorn writes head and body apart; together they are one system call and one TLS record. No more than one
-    piece is held, so that flow control works as without it.
+    piece is held, so that flow control works as without it. A whole answer is held as well.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: asyncio.Transport, end_of_turn: _EndOfTurn) -> None:
         super().__init__()
         self._transport = transport
-        self._loop = loop
+        self._end_of_turn = end_of_turn
         self._held = b""
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -90,16 +125,43 @@ class _JoinedWrites(asyncio.Transport):
             self._transport.write(held + data)
         else:
             self._held = data
-            self._loop.call_soon(self._flush)
+            self._end_of_turn.wait(self)
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         if self._held:
             self._held, held = b"", self._held
             self._transport.write(held)
+
+
+_BY_UVICORN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+"""With one of these headers a request has a body, or wants what uvicorn alone does."""
+
+
+@lru_cache(4096)
+def _header_line(header: tuple[bytes, bytes]) -> bytes:
+    """A header as it is sent. Raises RuntimeError for what no header can have, as uvicorn does."""
+    name, value = header
+    if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+        raise RuntimeError("invalid HTTP header")
+    return b"%s: %s\r\n" % header
+
+
+@final
+class _DirectCycle(RequestResponseCycle):
+    """What uvicorn's protocol knows of a request that is answered directly."""
+
+    message_event = asyncio.Event()
+    """Nothing waits for it."""
+    task: asyncio.Task[None]
+
+    def __init__(self) -> None:
+        self.disconnected = False
+        self.keep_alive = True
+        self.response_complete = False
 
 
 @final
@@ -116,20 +178,26 @@ class _Protocol(HttpToolsProtocol):
     _reading_head = True
     _timer: asyncio.TimerHandle | None = None
     _ending: asyncio.TimerHandle | None = None
+    _idle: asyncio.TimerHandle | None = None
+    _idle_since: float | None = None
+    direct: Direct | None = None
+    end_of_turn: _EndOfTurn
     client_behind_proxy: _Address | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(_JoinedWrites(transport, self.loop))
+        super().connection_made(_JoinedWrites(transport, self.end_of_turn))
         self.client = self.client_behind_proxy or self.client
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
-        if self._ending is not None:
-            self._ending.cancel()
+        for each in (self._ending, self._idle):
+            if each is not None:
+                each.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._idle_since = None
         if self._reading_head:
             self._head += len(data)
         super().data_received(data)
@@ -144,21 +212,43 @@ class _Protocol(HttpToolsProtocol):
         self._reading_head, self._fields = True, 0
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
+        self._fields += len(url)
+        if self._fields > LARGEST_HEAD:
+            raise ValueError(_HEAD_TOO_LARGE)  # the parser's caller answers with 400
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
-        super().on_header(name, value)
+        self._fields += len(name) + len(value)
+        if self._fields > LARGEST_HEAD:
+            raise ValueError(_HEAD_TOO_LARGE)
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self._stop_timer()
+        if self._timer is not None:
+            self._stop_timer()
         self._head, self._reading_head = 0, False
-        super().on_headers_complete()
+        if not self._answers_directly():
+            expected = [value.lower() for name, value in self.headers if name == b"expect"]
+            self.expect_100_continue = b"100-continue" in expected
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._reading_head = True
-        super().on_message_complete()
+        if type(self.cycle) is not _DirectCycle:
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Begin with the next request, if it is there. One timer serves for many pauses between requests."""
+        if self.transport.is_closing():
+            return
+        if self.pipeline:
+            self.flow.resume_reading()
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self.flow.resume_reading()
+            self._idle_since = self.loop.time()
+            if self._idle is None:
+                self._idle = self.loop.call_later(IDLE_AFTER, self._close_if_idle)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # the library's signature
         self._stop_timer()
@@ -171,10 +261,72 @@ class _Protocol(HttpToolsProtocol):
         if self._ending is None and not self.transport.is_closing():
             self._ending = self.loop.call_later(DRAIN, self.transport.close)
 
-    def _count(self, size: int) -> None:
-        self._fields += size
-        if self._fields > LARGEST_HEAD:
-            raise ValueError("the head is too large")  # the parser's caller answers with 400
+    # Answers without ASGI's messages.
+
+    def _answers_directly(self) -> bool:
+        """Begin with the answer, if nothing is in flight and the application has it as a whole."""
+        direct, running, scope = self.direct, self.cycle, cast("Scope", self.scope)
+        if (
+            direct is None
+            or (running is not None and not running.response_complete)
+            or not _BY_UVICORN.isdisjoint(dict(self.headers))
+            or not self.parser.should_keep_alive()
+            or self.parser.get_http_version() != "1.1"
+            or max(len(self.connections), len(self.tasks)) >= MOST_CONNECTIONS
+        ):
+            return False
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"], scope["query_string"] = url.path, url.query or b""
+        answer = direct(scope)
+        if answer is None:
+            return False
+        cycle = self.cycle = _DirectCycle()
+        task = self.loop.create_task(self._answer(answer, cycle, head_only=scope["method"] == "HEAD"))
+        cycle.task = task
+        self.tasks.add(task)
+        return True
+
+    async def _answer(
+        self, coming: Coroutine[None, None, Response], cycle: _DirectCycle, *, head_only: bool
+    ) -> None:
+        try:
+            answer = await coming
+            pieces: list[bytes | memoryview] = [
+                STATUS_LINE[answer.status_code],
+                *map(_header_line, answer.raw_headers),
+            ]
+            if self.flow.write_paused:
+                await self.flow.drain()
+        except BaseException:
+            self.transport.close()
+            raise
+        finally:
+            self.tasks.discard(cycle.task)
+        cycle.response_complete = True
+        if self.transport.is_closing():
+            return
+        if not cycle.keep_alive:
+            pieces.append(b"connection: close\r\n")
+        pieces.append(b"\r\n")
+        if not head_only:
+            pieces.append(answer.body)
+        self.transport.write(b"".join(pieces))
+        if cycle.keep_alive:
+            self.on_response_complete()
+        else:
+            self.transport.close()
+
+    def _close_if_idle(self) -> None:
+        self._idle = None
+        if self._idle_since is not None:
+            left = self._idle_since + IDLE_AFTER - self.loop.time()
+            if left <= 0:
+                self.transport.close()
+            else:
+                self._idle = self.loop.call_later(left, self._close_if_idle)
 
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(HEAD_WITHIN, self._refuse, _TOO_SLOW)
@@ -211,13 +363,16 @@ class Listener:
         sock: socket.socket,
         tls: ssl.SSLContext | None,
         trusted: Callable[[str], bool],
+        direct: Direct | None,
     ) -> None:
         self.port: int = sock.getsockname()[1]
         self._server = server
         self._socket = sock
         self._tls = tls
         self._trusted = trusted
+        self._direct = direct
         self._loop = asyncio.get_running_loop()
+        self._end_of_turn = _EndOfTurn()
         self._beginning: set[asyncio.Task[None]] = set()
         self._accepting = self._loop.create_task(self._accept())
 
@@ -278,6 +433,8 @@ class Listener:
     def _protocol(self, client: _Address | None) -> _Protocol:
         protocol = _Protocol(self._server.config, self._server.server_state, {}, self._loop)
         protocol.client_behind_proxy = client
+        protocol.direct = self._direct
+        protocol.end_of_turn = self._end_of_turn
         return protocol
 
     async def _read_proxy_header(self, connection: socket.socket) -> _Address | None:
@@ -316,11 +473,12 @@ async def listening(
     key: str,
     tls: ssl.SSLContext | None = None,
     trusted: Callable[[str], bool] = lambda _: False,
+    direct: Direct | None = None,
 ) -> AsyncIterator[Listener]:
     """Serve `app` while the context is open, at a free port for 0.
 
     `key` is the setting of the port. `tls` is a server's context. A PROXY header is believed of the
-    addresses that are `trusted`. Raises PortError.
+    addresses that are `trusted`. `direct` answers some requests instead of `app`. Raises PortError.
     """
     sock = _bound(address, port, key)
     config = uvicorn.Config(
@@ -343,7 +501,7 @@ async def listening(
             await asyncio.sleep(0.005)
         if serving.done():
             await serving
-        listener = Listener(server, sock, tls, trusted)
+        listener = Listener(server, sock, tls, trusted, direct)
         try:
             yield listener
         finally:

@@ -5,6 +5,7 @@ import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 
 from starlette.types import ASGIApp
 
@@ -100,16 +101,18 @@ async def serving(site: Site, metrics: Metrics, *around: Around) -> AsyncIterato
             )
             health = f"http://{_host(web.metrics_address)}:{checks.port}"
         if web.port:
+            guard = make_app(site)
             if web.tls is not None:
                 tls = await asyncio.to_thread(RenewableContext, web.tls)
             listener = await stack.enter_async_context(
                 listening(
-                    functools.reduce(lambda app, each: each(app), around, make_app(site)),
+                    functools.reduce(lambda app, each: each(app), around, cast("ASGIApp", guard)),
                     web.address,
                     web.port,
                     "QUINTET_HTTP_PORT",
                     tls and tls.context,
                     lambda address: is_trusted_proxy(address, site.web),
+                    None if around else guard.answer,
                 )
             )
             http = web.public_url or f"{'https' if tls else 'http'}://{_host(web.address)}:{listener.port}"

@@ -8,7 +8,6 @@ import base64
 import functools
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl
 
 import structlog
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from starlette.responses import Response
 from quintet.cards import ANONYMOUS, AUTHENTICATED, Card, Field
 from quintet.directory import DirectoryError
 from quintet.web.accounts import current_session
+from quintet.web.content import Content, query_fields
 from quintet.web.site import Site
 
 PATH = "/servlet/UserInfoServlet"
@@ -28,8 +28,7 @@ _MOST_PARAMETERS = 100
 _LONGEST_USER = 1024
 """Bytes of `userId`, as of every name that users send."""
 
-_TYPE = "text/xml; charset=UTF-8"
-_HEADERS = {"vary": "Cookie"}
+_HEADERS = ((b"content-type", b"text/xml; charset=UTF-8"), (b"vary", b"Cookie"))
 _LINE_END = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What is none of the characters of XML 1.0 (2.2)."""
@@ -45,7 +44,7 @@ async def servlet(request: Request, site: Site) -> Response:
     except (DirectoryError, ValueError) as error:
         _log.debug("no user info", kind=type(error).__name__)
         answer = FAILURE
-    return Response(answer.encode(), media_type=_TYPE, headers=_HEADERS)
+    return Content(answer.encode(), *_HEADERS)
 
 
 async def _answer(site: Site, given: Mapping[str, str], *, signed_in: bool) -> str:
@@ -97,12 +96,15 @@ def _value(field: Field) -> str:
 
 def _attribute(text: str) -> str:
     """Escaped so that a reader gets the very text: XML would make blanks of tabs and line breaks."""
-    return _escaped(text).translate(_IN_ATTRIBUTES)
+    escaped = _escaped(text)
+    return escaped if text.isprintable() and '"' not in text else escaped.translate(_IN_ATTRIBUTES)
 
 
 def _escaped(text: str) -> str:
     """Printable text has neither line ends nor characters that XML lacks."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = text
+    if "&" in text or "<" in text or ">" in text:
+        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped if escaped.isprintable() else _NOT_XML.sub("\ufffd", escaped)
 
 
@@ -111,11 +113,8 @@ def _parameters(query: bytes) -> dict[str, str]:
 
     Raises ValueError.
     """
-    pairs = parse_qsl(
-        query.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
-    )
     given: dict[str, str] = {}
-    for name, value in pairs:
+    for name, value in query_fields(query, most=_MOST_PARAMETERS, errors="strict"):
         given.setdefault(name.casefold(), value)
     return given
 
