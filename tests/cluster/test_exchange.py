@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from quintet.cluster.exchange import CLAIM_NAME, LOST, NodeExchange
+from quintet.cluster.exchange import CLAIM_NAME, LOST, RELEASE_NAME, NodeExchange
 from quintet.cluster.messages import InConference, NodeMessage
 from quintet.cluster.streams import APPEND, NodeStreams
-from quintet.cluster.valkey import Answer, Argument, Script
+from quintet.cluster.valkey import Answer, Argument, CallFailure, Script
 from quintet.sametime.community import Community, ConferenceLimits, Linked, Node, Refusal, SessionRecord
 from quintet.sametime.community import effects as e
 from quintet.sametime.community.privacy import PrivacyRules
@@ -59,10 +59,15 @@ class Plain:
 
 @dataclass(eq=False)
 class World:
-    """All nodes. What is appended arrives with `settle`; of the `dead` ones the leases are over."""
+    """All nodes. What is appended arrives with `settle`; of the `dead` ones the leases are over.
+
+    With `refuses` Valkey takes nothing that concerns names; its answers wait in `answers`, if that is there.
+    """
 
     def __init__(self, *names: str, limits: ConferenceLimits | None = None) -> None:
-        self.names: dict[str, bytes] = {}
+        self.names: dict[str, str] = {}
+        self.refuses = False
+        self.answers: list[Callable[[], None]] | None = None
         self.appended: deque[tuple[str, bytes, Answer]] = deque()
         self.dead: set[str] = set()
         self.steps: list[Iterator[None]] = []
@@ -83,6 +88,30 @@ class World:
             answer(b"OK")
             if to.community.node.name != losing:
                 to.streams.entry(stream, "1-0", data)
+
+    def name(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> bytes:
+        """Claim or release a name."""
+        mine = str(args[1 if script is CLAIM_NAME else 0])
+        holder = self.names.get(keys[0])
+        if script is RELEASE_NAME:
+            if holder == mine:
+                del self.names[keys[0]]
+            return b"OK"
+        living = {each.community.node.incarnation for each in self.nodes.values()}
+        if holder != mine and holder in living:
+            return b"TAKEN"
+        self.names[keys[0]] = mine
+        return b"OK"
+
+    def begin_anew(self, name: str) -> None:
+        """The node has lost its lease, and has one again; it claims its names with `claim_again`."""
+        node, before = self.nodes[name], self.nodes[name].community.node
+        node.community.begin_anew(Node(name, f"{before.incarnation}+"))
+        node.streams.begin_anew(node.community.node)
+        for other in self.nodes.values():
+            if other is not node:
+                other.streams.gone(before)
+        node.streams.connected()
 
     def sign_in(self, user: str, at: str, privacy: PrivacyInfo = VISIBLE_TO_ALL) -> "User":
         node = self.nodes[at]
@@ -116,12 +145,13 @@ class Member:
             assert answer is not None
             assert isinstance(args[2], bytes)
             self.world.appended.append((keys[2], args[2], answer))
-        elif script is CLAIM_NAME:
-            holder = self.world.names.setdefault(keys[0], str(args[1]).encode())
-            if answer is not None:
-                answer(b"OK" if holder == str(args[1]).encode() else b"TAKEN")
+            return
+        assert answer is not None
+        reply = CallFailure.REFUSED if self.world.refuses else self.world.name(script, keys, args)
+        if self.world.answers is None:
+            answer(reply)
         else:
-            self.world.names.pop(keys[0], None)
+            self.world.answers.append(partial(answer, reply))
 
     def subscribe(self, channel: str) -> None:
         raise AssertionError(channel)
@@ -598,3 +628,147 @@ def test_a_name_belongs_to_one_conference_in_all_nodes_until_that_is_over() -> N
     alice.node.exchange.tick(1)
     bob.node.exchange.claim("c", 0, answers.append)
     assert answers == [False, True]
+
+
+def two_of_a_name(world: World) -> tuple[User, User, str, str]:
+    """Alice at one, which was gone for a while, and Bob at two, each in a conference of one name."""
+    alice, bob = world.sign_in("alice", "1"), world.sign_in("bob", "2")
+    first = alice.begin("c")
+    world.begin_anew("1")
+    second = bob.begin("c")
+    for each in world.nodes.values():
+        each.new()
+    return alice, bob, first, second
+
+
+def test_who_takes_part_in_a_conference_is_not_invited_to_another_of_its_name() -> None:
+    world = World("1", "2", "3")
+    alice, bob, first, second = two_of_a_name(world)
+    carol = world.sign_in("carol", "3")
+    bob.invite(second, "carol")
+    world.settle()
+    assert [type(each) for each in carol.node.new()] == [e.InviteTo]
+    carol.join(second)
+    world.settle()
+    for each in (bob, carol):
+        each.node.new()
+        alice.invite(first, each.login.user_id.removeprefix("uid="))
+        world.settle()
+        assert each.node.new() == []
+    assert not alice.node.exchange.shares
+    amy = world.sign_in("amy", "1")
+    bob.invite(second, "amy")
+    world.settle()
+    alice.node.new()
+    alice.invite(first, "amy")
+    world.settle()
+    assert alice.node.new() == []
+    amy.quit(second)
+    alice.invite(first, "amy")
+    assert [type(each) for each in alice.node.new()] == [e.InviteTo]
+
+
+def test_who_takes_part_in_a_conference_elsewhere_does_not_open_another_of_its_name() -> None:
+    world = World("1", "2")
+    _, bob, _ = conferring(world)
+    conferences = bob.node.community.conferences
+    assert conferences.open(bob.login, ConferenceOpening("c", "")) is ReasonCode.CHANNEL_EXISTS
+
+
+def test_a_conference_whose_name_another_node_has_by_now_ends_for_all() -> None:
+    world = World("1", "2", "3")
+    alice, bob, first, second = two_of_a_name(world)
+    carol, amy = world.sign_in("carol", "3"), world.sign_in("amy", "1")
+    alice.invite(first, "carol")
+    alice.invite(first, "amy")
+    world.settle()
+    carol.join(first)
+    world.settle()
+    for each in (alice, carol):
+        each.node.new()
+    alice.node.exchange.claim_again(1)
+    bob.node.exchange.claim_again(1)
+    world.settle()
+    assert alice.node.new() == [e.CloseConference(each.id, first, LOST) for each in (alice, amy)]
+    assert carol.node.new() == [e.CloseConference(carol.id, first, LOST)]
+    assert bob.node.new() == []
+    bob.quit(second)
+    world.settle()
+    assert empty(world)
+
+
+def test_a_claim_and_a_release_that_valkey_refuses_are_written_again() -> None:
+    world = World("1", "2")
+    alice, bob = world.sign_in("alice", "1"), world.sign_in("bob", "2")
+    world.refuses = True
+    conference = alice.begin("c")
+    alice.node.exchange.tick(1)
+    assert not world.names
+    world.refuses = False
+    alice.node.exchange.tick(2)
+    (holder,) = world.names.values()
+    assert holder == alice.node.community.node.incarnation
+    alice.quit(conference)
+    world.refuses = True
+    alice.node.exchange.tick(3)
+    world.refuses = False
+    alice.node.exchange.tick(4)
+    assert not world.names
+    bob.begin("c")
+
+
+def test_a_name_that_is_being_claimed_is_not_released() -> None:
+    world = World("1")
+    alice = world.sign_in("alice", "1")
+    alice.quit(alice.begin("c"))
+    world.answers = []
+    alice.node.exchange.claim("c", 1, lambda _: None)
+    alice.node.exchange.tick(1)
+    (answer,) = world.answers
+    assert world.names
+    answer()
+    world.answers = None
+    alice.node.exchange.tick(2)
+    assert not world.names
+
+
+def test_an_invitation_to_who_takes_part_begins_that_anew() -> None:
+    world = World("1", "2")
+    alice, bob, conference = conferring(world)
+    alice.node.deliver(alice.node.community.conferences.leave(bob.id, conference))
+    alice.invite(conference, "bob")
+    world.settle()
+    closed, invited = bob.node.new()
+    assert closed == e.CloseConference(bob.id, conference, LOST)
+    assert isinstance(invited, e.InviteTo)
+    bob.join(conference)
+    bob.say(conference, "hello")
+    world.settle()
+    assert e.TellConference((alice.id,), conference, ConferenceSaid(3, ConferenceText("hello"))) in (
+        alice.node.new()
+    )
+
+
+def test_a_guest_whom_the_home_does_not_know_any_more_is_closed_at_the_next_word() -> None:
+    for request in (ConferenceText("x"), ConferenceJoin(), ConferenceInvite(IdBlock("uid=alice"))):
+        world = World("1", "2")
+        alice, bob, conference = conferring(world)
+        alice.node.deliver(alice.node.community.conferences.gone(bob.id))
+        bob.node.exchange.confer(bob.id, conference, request)
+        world.settle()
+        assert bob.node.new() == [e.CloseConference(bob.id, conference, LOST)]
+        alice.quit(conference)
+        assert empty(world)
+
+
+def test_a_node_that_begins_anew_says_nothing_of_what_it_shared_before() -> None:
+    world = World("1", "2", "3")
+    alice, _, conference = conferring(world)
+    carol = world.sign_in("carol", "3")
+    alice.invite(conference, "carol")
+    world.settle()
+    carol.join(conference)
+    world.settle()
+    world.begin_anew("1")
+    assert not world.appended
+    assert alice.node.community.conferences.members_of(conference) == (alice.id,)

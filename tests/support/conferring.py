@@ -39,6 +39,8 @@ class Seat:
     """A part in a conference, from opening it or the invitation on, until the channel is gone."""
 
     channel: int
+    is_opening: bool = False
+    """The client has opened the conference, and the server has not answered."""
     is_member: bool = False
     ended: ReasonCode | None = None
     sent: int = 0
@@ -64,7 +66,7 @@ class Participation:
 
     def open(self, client: SametimeClient, name: str) -> None:
         opening = ConferenceOpening(name, name).encode()
-        self.seats[name] = Seat(client.create(ServiceId.CONFERENCE, additional=opening))
+        self.seats[name] = Seat(client.create(ServiceId.CONFERENCE, additional=opening), is_opening=True)
 
     def invite(self, client: SametimeClient, name: str, user: str) -> None:
         invite = ConferenceInvite(IdBlock(user))
@@ -101,7 +103,11 @@ class Participation:
 
     def _join(self, client: SametimeClient, create: ChannelCreate) -> None:
         name = ConferenceInvitation.decode(create.additional).name
-        if name in self.seats:
+        seat = self.seats.get(name)
+        if seat is not None and seat.is_opening:  # the server had not read that when it sent the invitation
+            client.destroy(create.new_channel)
+            return
+        if seat is not None:
             self.faults.append(f"{self.dn} is invited to {name}, and takes part in it")
         self.seats[name] = Seat(create.new_channel)
         client.accept(create)
@@ -110,7 +116,7 @@ class Participation:
     def _show(self, name: str, seat: Seat, message: ChannelSend) -> None:
         match decode_notice(message.type, message.data):
             case ConferenceWelcome(members=members):
-                seat.is_member = True
+                seat.is_member, seat.is_opening = True, False
                 seat.members = {each.id: each.login.user_id for each in members}
                 seat.heard = dict.fromkeys(seat.members)
             case ConferenceJoined(member):

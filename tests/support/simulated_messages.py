@@ -98,11 +98,15 @@ class Channel:
 
 @dataclass(slots=True)
 class Membership:
-    """A client's channel of a conference. `heard` has the last line of each member, by its number."""
+    """A client's channel of a conference, which it joins at once. `heard` has each member's last line."""
 
     member: bool = False
     said: int = 0
     heard: dict[int, int] = field(default_factory=dict)
+
+
+def _name(conference: str) -> str:
+    return conference.partition("/")[2]
 
 
 class TalkingNode(SimulatedNode):
@@ -163,7 +167,8 @@ class TalkingNode(SimulatedNode):
 
     def invite(self, session: str, conference: str, user: str) -> None:
         record = self.community.presence.record(session)
-        assert record is not None
+        if record is None or conference not in self.conferences[session]:
+            return
         invite = ConferenceInvite(IdBlock(user))
         if not self.cluster.confer(session, conference, invite):
             login = record.login
@@ -176,8 +181,8 @@ class TalkingNode(SimulatedNode):
             self.deliver(self.community.conferences.join(session, conference))
 
     def say(self, session: str, conference: str) -> None:
-        membership = self.conferences[session][conference]
-        if not membership.member:
+        membership = self.conferences[session].get(conference)
+        if membership is None or not membership.member:
             return
         membership.said += 1
         text = ConferenceText(str(membership.said))
@@ -185,8 +190,9 @@ class TalkingNode(SimulatedNode):
             self.deliver(self.community.conferences.say(session, conference, text))
 
     def leave(self, session: str, conference: str) -> None:
-        del self.conferences[session][conference]
-        if not self.cluster.confer(session, conference, None):
+        if self.conferences[session].pop(conference, None) and not self.cluster.confer(
+            session, conference, None
+        ):
             self.deliver(self.community.conferences.leave(session, conference))
 
     def sign_out(self, session: str) -> None:
@@ -228,6 +234,8 @@ class TalkingNode(SimulatedNode):
                         self.cluster.take(e.TellConference(there, conference, notice))
                 case e.InviteTo(session, conference):
                     if session in self.clients:
+                        has = [each for each in self.conferences[session] if _name(each) == _name(conference)]
+                        assert not has, f"{session} is invited to {conference}, and takes part in {has}"
                         self.conferences[session][conference] = Membership()
                         self._soon(partial(self.join, session, conference))
                     else:
@@ -320,7 +328,7 @@ class TalkHistory(History):
         return sum(each.heard for each in self.world.living() if isinstance(each, TalkingNode))
 
     def check(self) -> None:
-        """Both ends of a channel agree; a member of a conference is one at its home and at its client."""
+        """Both ends of a channel agree, and who takes part in a conference; a name is used once."""
         super().check()
         nodes = [each for each in self.world.living() if isinstance(each, TalkingNode)]
         ends = {
@@ -337,20 +345,23 @@ class TalkHistory(History):
                 f"{end}: something was not heard"
             )
         there: defaultdict[str, set[str]] = defaultdict(set)
-        for node in nodes:
-            for session, memberships in node.conferences.items():
-                for conference, membership in memberships.items():
-                    if session in node.clients and membership.member:
-                        there[conference].add(session)
-        homes = {
-            key: (node, set(node.community.conferences.members_of(key)))
-            for node in nodes
-            for key in there
-            if node.community.conferences.members_of(key)
-        }
-        for conference, sessions in there.items():
-            assert conference in homes, f"{conference} is over, and {sessions} do not know"
-            assert homes[conference][1] == sessions, f"{conference} has {homes[conference]}, not {sessions}"
+        sessions = [(node, session) for node in nodes for session in node.clients]
+        for node, session in sessions:
+            counted = set(node.community.conferences._by_session.get(session, ()))
+            shown = set(node.conferences.get(session, ()))
+            assert counted == shown, f"{session} takes part in {counted}, and its client in {shown}"
+            for conference in shown:
+                there[conference].add(session)
+        names = [each for node in nodes for each in node.community.conferences.names]
+        assert len(names) == len(set(names)), f"a name is used twice: {sorted(names)}"
+        for conferences in [node.community.conferences for node in nodes]:
+            ghosts = conferences._by_session.keys() - {session for _, session in sessions}
+            assert not ghosts, f"{ghosts} take part in conferences, and have ended"
+            for conference in conferences.names.values():
+                known = {session for _, session in sessions if conferences.takes_part(session, conference)}
+                shown = there.pop(conference)
+                assert known == shown, f"{conference} has {known}, not {shown}"
+        assert not there, f"{there} are over, and their clients do not know"
 
     # What users do
 
@@ -372,10 +383,11 @@ class TalkHistory(History):
         return self.random.choice(all_) if all_ else None
 
     def _pick_conference(self) -> tuple[TalkingNode, str, str] | None:
+        """A node that stands still hears later what its clients say meanwhile."""
         all_ = [
             (node, session, conference)
             for node in self.world.living()
-            if isinstance(node, TalkingNode) and not node.paused
+            if isinstance(node, TalkingNode)
             for session, memberships in node.conferences.items()
             if session in node.clients
             for conference, membership in memberships.items()
@@ -402,13 +414,16 @@ class TalkHistory(History):
 
     def _invite(self) -> None:
         if found := self._pick_conference():
-            found[0].invite(found[1], found[2], self.random.choice(USERS))
+            node, session, conference = found
+            node.hear(partial(node.invite, session, conference, self.random.choice(USERS)))
 
     def _say(self) -> None:
         for _ in range(self.random.choice((1, 1, 3))):
             if found := self._pick_conference():
-                found[0].say(found[1], found[2])
+                node, session, conference = found
+                node.hear(partial(node.say, session, conference))
 
     def _leave(self) -> None:
         if found := self._pick_conference():
-            found[0].leave(found[1], found[2])
+            node, session, conference = found
+            node.hear(partial(node.leave, session, conference))

@@ -17,11 +17,14 @@ the two, and when it has no lease: each node sees to its own sessions. Nothing h
 a user may leave it while a conversation goes on.
 
 **Names.** A conference's name is claimed in Valkey before the conference begins, until it is over or the
-node is gone. Claims are written again from time to time. While Valkey is away only names here are looked
-at.
+node is gone. Claims are written until Valkey confirms them, and again from time to time. While Valkey is away
+only names here are looked at. So a name may be used twice after a fault, until a claim that is written again
+finds that of another node: then the conference ends here. Meanwhile a session that takes part in one of the
+two is not invited to the other.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, final
 
@@ -78,6 +81,8 @@ return 'OK'
 
 CLAIM_LASTS: Final = 3600
 """Seconds; claims are written again three times as often."""
+UNCLAIMED: Final = float("-inf")
+"""When a claim was written that has to be written at the next tick."""
 LOST: Final = ReasonCode.CONNECTION_BROKEN
 """Why channels close when something was lost on the way."""
 
@@ -103,6 +108,7 @@ class NodeExchange:
         self._guests: dict[str, dict[str, Node]] = {}
         self._homes: dict[str, tuple[Node, set[str]]] = {}
         self._claims: dict[str, float] = {}
+        self._asked: Counter[str] = Counter()
 
     @property
     def shares(self) -> bool:
@@ -121,10 +127,10 @@ class NodeExchange:
                 return self._send(self._streams.node_of(place_of(effect.link)), effect)
             case InviteTo(session, conference):
                 record = self._community.presence.record(session)
-                if record is None or not self._send(record.node, effect):
+                if record is None or record.node.name == self._community.node.name:
                     return False
                 self._guests.setdefault(conference, {})[session] = record.node
-                return True
+                return self._send(record.node, effect)
             case TellConference():
                 return self._tell(effect)
             case CloseConference(session, conference):
@@ -144,29 +150,29 @@ class NodeExchange:
         """Whether no other node has a conference of this name, as far as is known."""
 
         def answered(reply: Reply | CallFailure) -> None:
-            if reply == b"OK":
-                self._claims[name] = now
+            self._asked[name] -= 1
+            if reply != b"TAKEN":
+                self._claims[name] = now if reply == b"OK" else UNCLAIMED
             then(reply != b"TAKEN")
 
+        self._asked[name] += 1
         self._write_claim(name, answered)
 
     def tick(self, now: float) -> None:
         """Release the names of conferences that are over, and write the other claims again."""
         names = self._community.conferences.names
+        self._asked = +self._asked
         for name, written in tuple(self._claims.items()):
-            if name not in names:
-                del self._claims[name]
-                node = self._community.node
-                self._valkey.call(RELEASE_NAME, [self._claim_key(name)], [node.incarnation, node.name])
-            elif now - written > CLAIM_LASTS / 3:
-                self._claims[name] = now
-                self._write_claim(name, None)
+            if name in names:
+                if now - written > CLAIM_LASTS / 3:
+                    self._renew_claim(name, now)
+            elif name not in self._asked:
+                self._release(name)
 
     def claim_again(self, now: float) -> None:
         """What this node has claimed may have been lost, or is of another incarnation."""
-        for name in self._community.conferences.names:
-            self._claims[name] = now
-            self._write_claim(name, None)
+        for name in tuple(self._community.conferences.names):
+            self._renew_claim(name, now)
 
     def _tell(self, effect: TellConference) -> bool:
         """One message for each node."""
@@ -185,7 +191,28 @@ class NodeExchange:
         self._streams.send(node, message)
         return True
 
-    def _write_claim(self, name: str, answer: Callable[[Reply | CallFailure], None] | None) -> None:
+    def _renew_claim(self, name: str, now: float) -> None:
+        """If the name is another node's by now, the conference ends here."""
+
+        def answered(reply: Reply | CallFailure) -> None:
+            if reply == b"TAKEN":
+                self._deliver(self._community.conferences.end(name, LOST))
+            elif reply != b"OK":
+                self._claims[name] = UNCLAIMED
+
+        self._claims[name] = now
+        self._write_claim(name, answered)
+
+    def _release(self, name: str) -> None:
+        def answered(reply: Reply | CallFailure) -> None:
+            if reply != b"OK":
+                self._claims.setdefault(name, UNCLAIMED)
+
+        del self._claims[name]
+        node = self._community.node
+        self._valkey.call(RELEASE_NAME, [self._claim_key(name)], [node.incarnation, node.name], answered)
+
+    def _write_claim(self, name: str, answer: Callable[[Reply | CallFailure], None]) -> None:
         node = self._community.node
         leases = f"{self._prefix}:node:"
         keys = [self._claim_key(name), leases + node.name]
@@ -313,19 +340,21 @@ class NodeExchange:
         community = self._community
         record = community.presence.record(session)
         home, sessions = self._homes.get(conference, (sender, set()))
-        elsewhere = sum(session in each for _, each in self._homes.values())
+        if home == sender and session in sessions:  # its home does not know that it takes part
+            self._forget_home(conference, session)
+            self._deliver([CloseConference(session, conference, LOST)])
         if (
             record is None
             or record.node.name != community.node.name
             or home != sender
-            or session in sessions
             or not community.presence.can_see(message.invitation.inviter.user_id, record.login.user_id)
-            or not community.conferences.may_enter(session, elsewhere)
+            or not community.conferences.may_enter(session, conference)
         ):
             self._send(sender, InConference(session, conference, None))
             return
         sessions.add(session)
         self._homes[conference] = (home, sessions)
+        community.conferences.enter_elsewhere(session, conference)
         self._deliver([message])
 
     def _told(self, sender: Node, message: TellConference) -> None:
@@ -340,7 +369,10 @@ class NodeExchange:
     def _in_conference(self, sender: Node, message: InConference) -> None:
         session, conference, request = message.session, message.conference, message.request
         conferences = self._community.conferences
-        if self._guests.get(conference, {}).get(session) != sender:
+        is_guest = self._guests.get(conference, {}).get(session) == sender
+        if not is_guest or not conferences.takes_part(session, conference):
+            if is_guest:  # another sign-in has ended the session, as far as is known here
+                self._forget_guest(conference, session)
             if request is not None:
                 self._send(sender, CloseConference(session, conference, LOST))
             return
@@ -368,8 +400,9 @@ class NodeExchange:
         return node
 
     def _forget_home(self, conference: str, session: str) -> None:
-        home = self._homes.get(conference)
-        if home is not None:
-            home[1].discard(session)
-            if not home[1]:
+        _, sessions = self._homes.get(conference, (None, set[str]()))
+        if session in sessions:
+            sessions.remove(session)
+            self._community.conferences.leave_elsewhere(session, conference)
+            if not sessions:
                 del self._homes[conference]

@@ -190,6 +190,7 @@ class NodeStreams:
         for peer in before.values():
             if peer.shared:
                 self._events.lost(peer.node, gone=True)
+        self._peers = {}  # what one loss had to say to those whose turn comes after it
 
     # What comes from Valkey
 

@@ -9,7 +9,8 @@ the other members get a message. With the last member the conference ends: invit
 closed.
 
 A conference's key is its home's incarnation and the name that its creator's client made up. No other of this
-name can be opened here while it lasts. Members and guests may be elsewhere; only the home knows them all.
+name can be opened here while it lasts, and no session takes part in two of one name: to its client they would
+be the same. Members and guests may be elsewhere; only the home knows them all.
 """
 
 from dataclasses import dataclass, field
@@ -65,13 +66,13 @@ class _Conference:
 
 @final
 class Conferences:
-    """The conferences at this node."""
+    """The conferences at this node. `names` has their keys."""
 
     __slots__ = ("_by_key", "_by_session", "_limits", "names", "node")
 
     def __init__(self, node: Node, limits: ConferenceLimits | None = None) -> None:
         self.node = node
-        self.names: set[str] = set()
+        self.names: dict[str, str] = {}
         self._limits = limits or ConferenceLimits()
         self._by_key: dict[str, _Conference] = {}
         self._by_session: dict[str, dict[str, None]] = {}
@@ -95,22 +96,36 @@ class Conferences:
         member = found.members.get(session) if found else None
         return member.login if member else None
 
-    def may_enter(self, session: str, elsewhere: int = 0) -> bool:
-        """Whether the session may take part in one more, besides so many `elsewhere`."""
-        return len(self._by_session.get(session, ())) + elsewhere < self._limits.per_session
+    def takes_part(self, session: str, key: str) -> bool:
+        """Whether the session is a member or invited."""
+        return key in self._by_session.get(session, ())
+
+    def may_enter(self, session: str, key: str) -> bool:
+        """Whether the session may take part in this one, too."""
+        return len(self._by_session.get(session, ())) < self._limits.per_session and not self._has_name(
+            session, _name(key)
+        )
+
+    def enter_elsewhere(self, session: str, key: str) -> None:
+        """The session is invited to a conference at another node."""
+        self._by_session.setdefault(session, {})[key] = None
+
+    def leave_elsewhere(self, session: str, key: str) -> None:
+        """It does not take part in it any more."""
+        self._forget(session, key)
 
     def open(self, creator: LoginInfo, opening: ConferenceOpening) -> tuple[str, list[Effect]] | ReasonCode:
         """A client opens a conference: its key and the effects, or why it is refused."""
         if not opening.name or len(opening.name) > _LONGEST_NAME or len(opening.title) > _LONGEST_TITLE:
             return ReasonCode.INVALID_REQUEST
         key = f"{self.node.incarnation}/{opening.name}"
-        if opening.name in self.names:
+        if opening.name in self.names or self._has_name(creator.login_id, opening.name):
             return ReasonCode.CHANNEL_EXISTS
-        if not self.may_enter(creator.login_id):
+        if not self.may_enter(creator.login_id, key):
             return ReasonCode.OUT_OF_RESOURCES
         conference = _Conference(key, self.node, opening.name, opening.title)
         self._by_key[key] = conference
-        self.names.add(opening.name)
+        self.names[opening.name] = key
         self._by_session.setdefault(creator.login_id, {})[key] = None
         effects: list[Effect] = [AcceptConference(creator.login_id, key)]
         return key, effects + self._enter(conference, creator)
@@ -125,7 +140,7 @@ class Conferences:
             return []
         if len(conference.members) + len(conference.invited) >= self._limits.members:
             return []
-        if not self.may_enter(session):
+        if not self.may_enter(session, key):
             return []
         conference.invited[session] = guest
         self._by_session.setdefault(session, {})[key] = None
@@ -150,7 +165,7 @@ class Conferences:
     def leave(self, session: str, key: str) -> list[Effect]:
         """The session's channel is gone: the member left, or the invitation was declined."""
         conference = self._by_key.get(key)
-        if conference is None or key not in self._by_session.get(session, ()):
+        if conference is None or not self.takes_part(session, key):
             return []
         self._forget(session, key)
         conference.invited.pop(session, None)
@@ -159,8 +174,13 @@ class Conferences:
         if member is not None:
             effects += _tell(conference, session, ConferenceLeft(member.id))
         if not conference.members:
-            effects += self._end(conference)
+            effects += self._end(conference, ReasonCode.PARTY_LEFT)
         return effects
+
+    def end(self, name: str, reason: ReasonCode) -> list[Effect]:
+        """The conference of this name, if there is one, must not go on."""
+        key = self.names.get(name)
+        return [] if key is None else self._end(self._by_key[key], reason)
 
     def gone(self, session: str) -> list[Effect]:
         """A session has ended."""
@@ -177,20 +197,27 @@ class Conferences:
         effects: list[Effect] = [TellConference((login.login_id,), conference.key, welcome)]
         return effects + _tell(conference, login.login_id, ConferenceJoined(member))
 
-    def _end(self, conference: _Conference) -> list[Effect]:
+    def _end(self, conference: _Conference, reason: ReasonCode) -> list[Effect]:
         del self._by_key[conference.key]
-        self.names.remove(conference.name)
+        del self.names[conference.name]
         effects: list[Effect] = []
-        for session in conference.invited:
+        for session in (*conference.members, *conference.invited):
             self._forget(session, conference.key)
-            effects.append(CloseConference(session, conference.key, ReasonCode.PARTY_LEFT))
+            effects.append(CloseConference(session, conference.key, reason))
         return effects
+
+    def _has_name(self, session: str, name: str) -> bool:
+        return any(_name(each) == name for each in self._by_session.get(session, ()))
 
     def _forget(self, session: str, key: str) -> None:
         keys = self._by_session[session]
         del keys[key]
         if not keys:
             del self._by_session[session]
+
+
+def _name(key: str) -> str:
+    return key.partition("/")[2]
 
 
 def _tell(
