@@ -325,6 +325,24 @@ def test_a_second_holder_of_a_name_gets_no_lease() -> None:
     assert one.cluster.lease.held
 
 
+def test_an_end_that_valkey_refused_to_write_is_written_later_though_the_index_is_lost() -> None:
+    made = world()
+    one, two = made.nodes.values()
+    alice = sign_in(one, ALICE)
+    bob = sign_in(two, BOB, ACTIVE, ALICE)
+    made.refusing = True
+    one.sign_out(alice.id)
+    passed(made, 0.1)
+    index = [each for each in made.store.dump() if f":i:{one.cluster.lease.node.incarnation}:" in each]
+    assert index
+    for key in index:
+        made.store.put(key, None)
+    made.refusing = False
+    assert shown(bob) == ACTIVE
+    passed(made, 5)
+    assert shown(bob) is None
+
+
 def test_a_list_that_a_node_stored_before_it_died_is_in_force_at_the_users_other_sessions() -> None:
     made = world(3)
     one, two, three = made.nodes.values()

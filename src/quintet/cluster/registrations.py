@@ -105,6 +105,7 @@ class Registrations:
         self._reconcile = False
         self._aborted: dict[str, tuple[str, float]] = {}
         self._unwritten: dict[str, VersionedPrivacy] = {}
+        self._unremoved: dict[str, tuple[str, bool]] = {}
 
     def __contains__(self, session: str) -> bool:
         return session in self._local
@@ -192,12 +193,19 @@ class Registrations:
 
     def remove(self, digest: str, session: str, *, moving: bool = False) -> None:
         """A session that this node has written has ended."""
+
+        def was_removed(reply: Reply | CallFailure) -> None:
+            if reply != b"OK":
+                self._reconcile = True
+                if len(self._unremoved) < _MOST_UNWRITTEN:
+                    self._unremoved[session] = (digest, moving)
+
         milliseconds = int(MOVING_SECONDS * 1000) if moving else 0
         self._calls.write(
             scripts.REMOVE,
             [self._calls.key("u", digest), self._calls.index(digest)],
             [session, milliseconds, USER_SECONDS],
-            self._was_removed,
+            was_removed,
         )
 
     # What happens to this node
@@ -234,6 +242,9 @@ class Registrations:
             self._register_some()
             if self._reconcile:
                 self._reconcile = False
+                unremoved, self._unremoved = self._unremoved, {}
+                for session, (digest, moving) in unremoved.items():
+                    self.remove(digest, session, moving=moving)
                 self._compare_index()
             self._touch()
 
@@ -401,10 +412,6 @@ class Registrations:
             self.changed(local.id)
 
     # Keeping
-
-    def _was_removed(self, reply: Reply | CallFailure) -> None:
-        if reply != b"OK":
-            self._reconcile = True
 
     def _compare_index(self) -> None:
         """Remove what this incarnation has written of sessions that are not here any more."""
