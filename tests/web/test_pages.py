@@ -262,7 +262,7 @@ async def test_a_path_that_there_is_not_is_a_page_for_browsers_and_a_problem_for
     for method, path, status in (("GET", "/nothing", 404), ("DELETE", "/sign-in", 405)):
         page = await web.client.request(method, path, headers={"accept": "text/html,*/*;q=0.8", **HERE})
         assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
-        assert "There is no such page" in page.text
+        assert ("There is no such page" in page.text) is (status == 404)
         answer = await web.client.request(method, path, headers=HERE)
         assert (answer.status_code, answer.json()["status"]) == (status, status)
         assert page.headers.get("allow") == answer.headers.get("allow")

@@ -255,7 +255,7 @@ class NodeExchange:
     def lost(self, peer: Node, *, gone: bool) -> None:
         """Nothing is shared with a node any more. One that lives hears of it.
 
-        No link passes anything on from now on; clients are told in slices, since links may be thousands.
+        No link passes anything on from now on; clients hear of it in slices, since links may be thousands.
         """
         closing = self._community.router.cut(peer.incarnation, OFFLINE if gone else LOST)
         effects: list[Effect] = []

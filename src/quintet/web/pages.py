@@ -203,7 +203,9 @@ class _Pages:
         if "text/html" not in request.headers.get("accept", ""):
             return problem(error.status_code, headers=dict(error.headers or {}))
         title = HTTPStatus(error.status_code).phrase.capitalize()
-        answer = self._message(None, error.status_code, title, "There is no such page.")
+        missing = error.status_code == 404
+        why = "There is no such page." if missing else "This page does not take such a request."
+        answer = self._message(None, error.status_code, title, why)
         answer.headers.update(error.headers or {})
         return answer
 
