@@ -1,9 +1,9 @@
 """Two paths of Sametime's web API, for clients that were written for its proxy (config 5.4)."""
 
-import base64
 from urllib.parse import quote
 
-from starlette.requests import Request
+from pybase64 import b64encode_as_string
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
 from quintet.cards import ANONYMOUS, AUTHENTICATED, Field
@@ -24,7 +24,7 @@ _WORDS = {"true": (True, False), "false": (False, True), "": (True, True)}
 """`isUser`: whether people, and whether groups are looked for."""
 
 
-async def quickfind(request: Request, site: Site) -> Response:
+async def quickfind(request: HTTPConnection, site: Site) -> Response:
     """People and groups for a name as typed; for callers who are signed in."""
     if await current_session(site, request) is None:
         return problem(401, code="not-signed-in")
@@ -52,7 +52,7 @@ async def quickfind(request: Request, site: Site) -> Response:
     return JSONResponse({"action": ["quickfind", "find"], "searchString": name, "result": result})
 
 
-async def userinfo(request: Request, site: Site) -> Response:
+async def userinfo(request: HTTPConnection, site: Site) -> Response:
     """The card of a user: set 0 for anonymous callers, set 1 for those who are signed in."""
     signed_in = await current_session(site, request) is not None
     user = request.query_params.get("userId", "")
@@ -72,5 +72,5 @@ async def userinfo(request: Request, site: Site) -> Response:
 
 def _text(name: str, field: Field) -> str:
     if isinstance(field.value, bytes):
-        return base64.b64encode(field.value).decode()
+        return b64encode_as_string(field.value)
     return quote(field.value, safe="") if name == "PhotoURL" else field.value
