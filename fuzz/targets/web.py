@@ -21,7 +21,7 @@ def _read_parameters(query: bytes) -> dict[str, str]:
     given = servlet._parameters(query)
     servlet._user(given)
     servlet._wanted(given)
-    servlet._number(given.get("setid", "0"))
+    servlet._set(given.get("setid", "0"), signed_in=True)
     return given
 
 

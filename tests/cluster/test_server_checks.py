@@ -20,6 +20,7 @@ from quintet.config import ClusterSettings, parse_valkey_url
 from quintet.diagnostics import Finding
 from quintet.directory import AttemptOutcome, Group, LocalAttempts, Membership, Person
 from quintet.secret import Secret
+from quintet.web.sessions import hashed
 from support.redis_server import PASSWORD, RedisServer
 from support.valkey_events import HeardEvents
 
@@ -106,7 +107,7 @@ async def test_all_shared_rules_work_as_this_user_and_nothing_else_does() -> Non
             assert await attempts.clear()
             sessions = SharedSessions(valkey, RING, prefix)
             ident, session = await sessions.begin("ada", ADA, administrator=False)
-            assert await sessions.find(ident) is session
+            assert await sessions.find(hashed(ident)) is session
             await sessions.keep_check(session)
             assert await sessions.all() == (session,)
             await sessions.end(session)

@@ -15,7 +15,13 @@ from quintet.cluster.web_sessions import SharedSessions
 from quintet.config import parse_valkey_url
 from quintet.directory import Group, Person, VerifiedPerson
 from quintet.embedded import sample
-from quintet.web.sessions import MOST_PER_PERSON, SessionsUnavailableError, WebSession, verify_id
+from quintet.web.sessions import (
+    MOST_PER_PERSON,
+    SessionsUnavailableError,
+    WebSession,
+    hashed,
+    verify_id,
+)
 from support.folder import settings_folder
 from support.redis_server import RedisServer
 from support.slapd import Slapd
@@ -50,12 +56,12 @@ async def test_a_session_of_one_node_is_found_on_the_other(node: Make) -> None:
     one, two = node(), node()
     verified = VerifiedPerson(ADA, (GROUP,), {"uid": ("ada", "a")})
     ident, begun = await one.begin("Ada", verified, administrator=True)
-    for found in (await two.find(ident), await two.find_verified(verify_id(ident))):
+    for found in (await two.find(hashed(ident)), await two.find_verified(hashed(verify_id(ident)))):
         assert found is not None
         assert (found.verified, found.login, found.administrator) == (verified, "Ada", True)
         assert (found.key, found.form_token) == (begun.key, begun.form_token)
-    assert await two.find(verify_id(ident)) is None
-    assert await two.find_verified(ident) is None
+    assert await two.find(hashed(verify_id(ident))) is None
+    assert await two.find_verified(hashed(ident)) is None
     assert (len(one), len(two)) == (1, 1)
 
 
@@ -63,16 +69,16 @@ async def test_each_node_asks_the_directory_itself_when_it_first_sees_a_session(
     one, two = node(), node()
     ident, begun = await one.begin("Ada", ADA, administrator=True)
     assert not one.needs_check(begun)
-    seen = await two.find(ident)
+    seen = await two.find(hashed(ident))
     assert seen is not None
     assert two.needs_check(seen)
     two.begin_check(seen)
     seen.verified, seen.administrator = VerifiedPerson(ADA, (GROUP,)), False
     await two.keep_check(seen)
-    again = await two.find(ident)
+    again = await two.find(hashed(ident))
     assert again is seen
     assert not two.needs_check(again)
-    changed = await one.find(ident)
+    changed = await one.find(hashed(ident))
     assert changed is begun
     assert (changed.verified.groups, changed.administrator) == ((GROUP,), False)
 
@@ -82,15 +88,15 @@ async def test_signing_out_on_one_node_ends_the_session_and_its_streams_on_the_o
     ended: list[str] = []
     two.on_end = lambda session: ended.append(session.key)
     ident, begun = await one.begin("Ada", ADA, administrator=False)
-    seen = await two.find(ident)
+    seen = await two.find(hashed(ident))
     assert seen is not None
     assert not await two.has_ended(seen)
     await one.end(begun)
     assert await two.has_ended(seen)
     assert ended == [begun.key]
-    assert await two.find(ident) is None
+    assert await two.find(hashed(ident)) is None
     await two.keep_check(seen)
-    assert await one.find(ident) is None
+    assert await one.find(hashed(ident)) is None
 
 
 async def test_everywhere_is_every_node_and_only_this_person(node: Make) -> None:
@@ -98,8 +104,8 @@ async def test_everywhere_is_every_node_and_only_this_person(node: Make) -> None
     idents = [(await each.begin("Ada", ADA, administrator=False))[0] for each in (one, two, one)]
     other, _ = await two.begin("Bob", BOB, administrator=False)
     assert await two.end_all_of(ADA) == 3
-    assert [await one.find(each) for each in idents] == [None] * 3
-    assert await one.find(other) is not None
+    assert [await one.find(hashed(each)) for each in idents] == [None] * 3
+    assert await one.find(hashed(other)) is not None
 
 
 async def test_everywhere_is_meant_while_keys_are_changed_too(valkey: ValkeyConnection) -> None:
@@ -108,19 +114,19 @@ async def test_everywhere_is_meant_while_keys_are_changed_too(valkey: ValkeyConn
     before = SharedSessions(valkey, KeyRing([old, new]), prefix)
     after = SharedSessions(valkey, KeyRing([new, old]), prefix)
     idents = [(await each.begin("Ada", ADA, administrator=False))[0] for each in (before, after)]
-    assert await after.find(idents[0]) is not None
+    assert await after.find(hashed(idents[0])) is not None
     assert await before.end_all_of(ADA) == 2
-    assert [await after.find(each) for each in idents] == [None, None]
+    assert [await after.find(hashed(each)) for each in idents] == [None, None]
 
 
 async def test_a_person_has_so_many_sessions_and_a_community_so_many(node: Make) -> None:
     one = node(most=MOST_PER_PERSON + 2)
     idents = [(await one.begin("Ada", ADA, administrator=False))[0] for _ in range(MOST_PER_PERSON + 1)]
-    assert await one.find(idents[0]) is None
-    assert await one.find(idents[1]) is not None
+    assert await one.find(hashed(idents[0])) is None
+    assert await one.find(hashed(idents[1])) is not None
     for _ in range(3):
         await one.begin("Bob", BOB, administrator=False)
-    assert await one.find(idents[1]) is None
+    assert await one.find(hashed(idents[1])) is None
     assert [each.person for each in await one.all()][-4:] == [ADA, BOB, BOB, BOB]
 
 
@@ -134,7 +140,7 @@ async def test_a_session_ends_when_idle_and_after_its_longest_time(redis: RedisS
             assert redis.run("TTL", key) == 1800
             assert redis.run("TTL", f"quintet:w:v:{begun.verify_key}") == 1800
             redis.run("HINCRBYFLOAT", key, field, -seconds)
-            assert await sessions.find(ident) is None
+            assert await sessions.find(hashed(ident)) is None
             assert redis.run("EXISTS", key) == 0
         assert all(redis.run("TTL", key) != -1 for key in redis.run("KEYS", "*"))  # type: ignore[attr-defined]
 
@@ -151,13 +157,13 @@ async def test_who_writes_to_valkey_signs_in_no_one(redis: RedisServer) -> None:
         for forged in (data, b"", b"garbage", b"x" * 5_000_000):
             redis.run("HSET", key, "data", forged)
             try:
-                assert await sessions.find(ident) is None
+                assert await sessions.find(hashed(ident)) is None
             except SessionsUnavailableError:
                 assert len(forged) > 1_000_000
         redis.run("DEL", key)
         redis.run("SET", key, "not a hash")
         with pytest.raises(SessionsUnavailableError):
-            await sessions.find(ident)
+            await sessions.find(hashed(ident))
 
 
 async def test_what_is_in_valkey_names_no_one_and_holds_no_id(redis: RedisServer) -> None:
@@ -251,8 +257,8 @@ async def test_a_page_that_lists_sessions_says_in_words_that_it_can_not(
     async with two_nodes(tmp_path / "s", slapd, redis) as (one, _), one.signed_in("jgross") as browser:
         find = one.site.sessions.find
 
-        async def found(ident: str) -> WebSession | None:
-            session = await find(ident)
+        async def found(key: str) -> WebSession | None:
+            session = await find(key)
             redis.kill()
             return session
 

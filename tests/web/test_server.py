@@ -1,22 +1,26 @@
 """The listener over real sockets: what is too large, too slow or no HTTP, and how it ends."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Coroutine
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.responses import Response
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from conftest import Certificates
 from quintet.config.web_settings import WebSettings
 from quintet.proxy_protocol import SIGNATURE
 from quintet.web import PortError, server
-from quintet.web.content import Content
+from quintet.web.content import Answer, Content, FixedHeaders
 from quintet.web.problem import problem
-from quintet.web.security import LARGEST_BODY, Guard
+from quintet.web.security import LARGEST_BODY, Guard, client_of, session_key, verify_key
 from support.sametime_server import proxy_header, server_context
 
 HEAD = b"GET / HTTP/1.1\r\nhost: localhost\r\n"
@@ -334,6 +338,7 @@ async def test_each_of_several_requests_that_come_together_is_answered_in_order(
 
 
 DIRECT = HEAD.replace(b" / ", b" /direct ")
+_NO_MORE = FixedHeaders()
 
 
 class Directly:
@@ -342,10 +347,10 @@ class Directly:
     def __init__(self) -> None:
         self.begun, self.go_on = asyncio.Event(), asyncio.Event()
 
-    def __call__(self, scope: Scope) -> Coroutine[None, None, Response] | None:
+    def __call__(self, scope: Scope) -> Coroutine[None, None, Answer] | None:
         return self._answer(scope) if scope["path"].startswith("/direct") else None
 
-    async def _answer(self, scope: Scope) -> Response:
+    async def _answer(self, scope: Scope) -> Answer:
         self.begun.set()
         if scope["path"] == "/direct/slow":
             await self.go_on.wait()
@@ -353,7 +358,7 @@ class Directly:
             raise RuntimeError
         extra = b"a\r\nset-cookie: b" if scope["path"] == "/direct/split" else b"a"
         text = f"{scope['method']} {scope['path']} {scope['query_string']} {scope['client'][0]}"
-        return Content(text.encode(), (b"x-extra", extra))
+        return Content(text.encode(), _NO_MORE, (b"x-extra", extra))
 
 
 @pytest.fixture
@@ -398,6 +403,87 @@ async def test_all_others_are_answered_by_the_application(both: server.Listener,
     answer = await exchange(both.port, sent, CLOSING)
     assert b" 200 " not in answer
     assert b"HTTP/1.1 418 " in answer
+
+
+async def test_what_is_answered_directly_has_one_task_for_each_connection(both: server.Listener) -> None:
+    known = asyncio.all_tasks()
+    reader, writer = await asyncio.open_connection("127.0.0.1", both.port)
+    for number in range(5):
+        path = b"/direct/%d" % number
+        assert path in await asked(reader, writer, DIRECT.replace(b"/direct", path) + b"\r\n")
+        assert len(asyncio.all_tasks() - known) == 1
+    ours = asyncio.all_tasks() - known
+    writer.close()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*ours)
+
+
+async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sent: bytes) -> bytes:
+    """The body of the answer to a request on a connection that stays open."""
+    async with asyncio.timeout(10):
+        writer.write(sent)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        assert length is not None
+        return await reader.readexactly(int(length[1]))
+
+
+async def closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    async with asyncio.timeout(10):
+        await writer.wait_closed()
+
+
+TRUSTING = WebSettings(trusted_proxies=(ip_network("127.0.0.1"),))
+HEADERS = st.lists(
+    st.sampled_from(
+        [
+            b"cookie: quintet=a",
+            b"cookie: quintet=b",
+            b"cookie: quintet-verify=a; quintet=c",
+            b"x-forwarded-for: 192.0.2.1",
+            b"x-forwarded-for: 192.0.2.2",
+            b"x-forwarded-proto: https",
+        ]
+    ),
+    max_size=3,
+)
+REQUESTS = st.tuples(HEADERS, st.sampled_from([b"", b"trailer"]), st.sampled_from([WebSettings(), TRUSTING]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(REQUESTS, min_size=2, max_size=6))
+def test_a_request_is_judged_by_its_own_headers_whatever_came_before_on_the_connection(
+    requests: list[tuple[list[bytes], bytes, WebSettings]],
+) -> None:
+    in_use = WebSettings()
+
+    async def who(request: HTTPConnection) -> Answer:
+        keys = session_key(request, in_use), verify_key(request, in_use)
+        return Content(f"{client_of(request, in_use)} {keys}".encode(), _NO_MORE)
+
+    def direct(scope: Scope) -> Coroutine[None, None, Answer]:
+        return who(HTTPConnection(scope))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await (await direct(scope))(scope, receive, send)
+
+    async def answers() -> None:
+        nonlocal in_use
+        async with server.listening(app, "127.0.0.1", 0, "X", direct=direct) as listener:
+            kept = await asyncio.open_connection("127.0.0.1", listener.port)
+            for headers, end, now in requests:
+                in_use = now
+                head = HEAD + b"".join(each + b"\r\n" for each in headers)
+                sent = head + b"\r\n"
+                if end:  # a cookie after the body counts for nothing, here and later
+                    sent = head + b"transfer-encoding: chunked\r\n\r\n0\r\ncookie: quintet=d\r\n\r\n"
+                new = await asyncio.open_connection("127.0.0.1", listener.port)
+                assert await asked(*kept, sent) == await asked(*new, head + b"\r\n")
+                await closed(new[1])
+            await closed(kept[1])
+
+    asyncio.run(answers())
 
 
 async def test_the_answer_to_the_first_request_comes_first_however_long_it_takes(

@@ -34,7 +34,6 @@ from quintet.web.serving import (
     RECHECK,
     SessionsUnavailableError,
     WebSession,
-    hashed,
     new_session,
 )
 
@@ -195,12 +194,11 @@ class SharedSessions:
         self._remember(session, sealed)
         return ident, session
 
-    async def find(self, ident: str) -> WebSession | None:
-        key = hashed(ident)
+    async def find(self, key: str) -> WebSession | None:
         return self._taken(await self._ask(FIND, key, "session", "use"), key)
 
-    async def find_verified(self, ident: str) -> WebSession | None:
-        return self._taken(await self._ask(FIND, hashed(ident), "verify", "use"))
+    async def find_verified(self, key: str) -> WebSession | None:
+        return self._taken(await self._ask(FIND, key, "verify", "use"))
 
     async def has_ended(self, session: WebSession) -> bool:
         found = self._taken(await self._ask(FIND, session.key, "session", "look"), session.key)

@@ -4,7 +4,7 @@ import base64
 import binascii
 from contextlib import suppress
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from quintet.config import WebSettings, group_name
 from quintet.directory import (
@@ -18,7 +18,7 @@ from quintet.directory import (
     network_of,
 )
 from quintet.ldap import DN, DNSyntaxError
-from quintet.web.security import client_of, session_of
+from quintet.web.security import client_of, session_key
 from quintet.web.sessions import SessionsUnavailableError, WebSession
 from quintet.web.site import Site
 
@@ -27,19 +27,20 @@ LONGEST_HANDLE = 1400
 """Characters of base64 for LONGEST_NAME bytes."""
 
 
-async def sign_in(site: Site, request: Request, name: str, password: str) -> tuple[str, WebSession]:
+async def sign_in(site: Site, request: HTTPConnection, name: str, password: str) -> tuple[str, WebSession]:
     """Begin a session, and end the one that the browser had. Returns the ID for the cookie, and the session.
 
     Raises as `check_password`.
     """
     verified = await check_password(site, request, name, password)
-    old = await session_of(request, site.sessions, site.web)
+    key = session_key(request, site.web)
+    old = None if key is None else await site.sessions.find(key)
     if old is not None:
         await site.sessions.end(old)
     return await site.sessions.begin(name, verified, administrator=is_administrator(site.web, verified))
 
 
-async def check_password(site: Site, request: Request, name: str, password: str) -> VerifiedPerson:
+async def check_password(site: Site, request: HTTPConnection, name: str, password: str) -> VerifiedPerson:
     """Who has this name and password, with groups and attributes where something is granted by them.
 
     Raises TooManyAttemptsError before the directory is asked; AuthenticationError, the same for an unknown
@@ -57,15 +58,16 @@ async def check_password(site: Site, request: Request, name: str, password: str)
     return verified
 
 
-def may_ask(site: Site, request: Request, session: WebSession) -> bool:
+def may_ask(site: Site, request: HTTPConnection, session: WebSession) -> bool:
     """Whether the limits for networks and accounts leave this request of a session, which is counted."""
     network = network_of(client_of(request, site.web).address)
     return site.limits.network_may_ask(network) and site.limits.account_may_ask(session.person.id, network)
 
 
-async def current_session(site: Site, request: Request) -> WebSession | None:
+async def current_session(site: Site, request: HTTPConnection) -> WebSession | None:
     """The session of a request. It ends here when its person may no longer sign in."""
-    session = await session_of(request, site.sessions, site.web)
+    key = session_key(request, site.web)
+    session = None if key is None else await site.sessions.find(key)
     if session is None or not site.sessions.needs_check(session):
         return session
     return await rechecked(site, session)

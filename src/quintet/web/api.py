@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
@@ -31,7 +32,7 @@ from quintet.web.accounts import (
 )
 from quintet.web.admin_api import add_administration
 from quintet.web.bearer import shown_token
-from quintet.web.content import Content, query_fields
+from quintet.web.content import Answer, Content, FixedHeaders, query_fields
 from quintet.web.documents import (
     CardDocument,
     Document,
@@ -64,7 +65,7 @@ from quintet.web.sessions import SessionsUnavailableError, WebSession
 from quintet.web.site import Site
 
 _PAGE_SIZE = 100
-_JSON = (b"content-type", b"application/json")
+_JSON = FixedHeaders((b"content-type", b"application/json"))
 _REFUSALS = (ProblemError, SessionsUnavailableError, DirectoryError)
 
 Handle = Annotated[str, Path(min_length=1, max_length=LONGEST_HANDLE, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -109,14 +110,14 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
         if not kept:
             raise ProblemError(too_many_requests())
 
-    async def signed_in(request: Request) -> WebSession:
+    async def signed_in(request: HTTPConnection) -> WebSession:
         session = await current_session(site, request)
         if session is None:
             raise ProblemError(problem(401, code="not-signed-in"))
         demand_limits(kept=may_ask(site, request, session))
         return session
 
-    async def program(request: Request) -> BearerToken | None:
+    async def program(request: HTTPConnection) -> BearerToken | None:
         """The token of a request that shows one; it is refused if that is not valid."""
         text = shown_token(request)
         if text is None or site.tokens is None:
@@ -139,7 +140,7 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
         demand_limits(kept=site.limits.account_may_ask(f"token {token.id}", network))
         return token
 
-    async def reader(request: Request) -> WebSession | None:
+    async def reader(request: HTTPConnection) -> WebSession | None:
         """A person with a session, or a program with the scope "people"."""
         token = await program(request)
         if token is None:
@@ -147,7 +148,7 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
         _demand(token, TokenScope.PEOPLE)
         return None
 
-    async def administrator(request: Request) -> None:
+    async def administrator(request: HTTPConnection) -> None:
         """An administrator with a session, or a program with the scope "admin"."""
         token = await program(request)
         if token is not None:
@@ -155,7 +156,7 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
         elif not (await signed_in(request)).administrator:
             raise ProblemError(problem(403, code="not-an-administrator"))
 
-    async def from_here(request: Request) -> None:
+    async def from_here(request: HTTPConnection) -> None:
         if not is_same_origin(request, site.web):
             raise ProblemError(
                 problem(403, "send the header Origin with the URL of this server", code="cross-site")
@@ -164,7 +165,9 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
     by_user = [Depends(reader)]
 
     @api.post("/session", status_code=201, dependencies=[Depends(from_here)])
-    async def begin_session(request: Request, response: Response, given: SignInDocument) -> SessionDocument:
+    async def begin_session(
+        request: HTTPConnection, response: Response, given: SignInDocument
+    ) -> SessionDocument:
         """Sign in. The answer sets the session's cookie."""
         client = client_of(request, site.web)
         if not may_sign_in_here(client, site.web):
@@ -182,7 +185,7 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
 
     @api.delete("/session", status_code=204, dependencies=[Depends(from_here)])
     async def end_session(
-        request: Request,
+        request: HTTPConnection,
         response: Response,
         session: Annotated[WebSession, Depends(signed_in)],
         everywhere: Annotated[bool, Query()] = False,
@@ -209,7 +212,7 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
         return PersonDocument.of(found)
 
     @api.get("/people/{handle}/card")
-    async def card(request: Request, handle: Handle) -> CardDocument:
+    async def card(request: HTTPConnection, handle: Handle) -> CardDocument:
         """The business card: set 1 for those who are signed in, set 0 for others."""
         token = await program(request)
         ident = ident_of(handle)
@@ -256,7 +259,7 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
         match path.split("/")[1:] if scope["method"] == "GET" else ():
             case ["resolve"] if asked := _resolve_query(query):
 
-                async def resolved(request: Request) -> Document:
+                async def resolved(request: HTTPConnection) -> Document:
                     await reader(request)
                     return await resolve(asked)
 
@@ -268,7 +271,7 @@ def make_api(site: Site) -> tuple[ASGIApp, Callable[[Scope, str], DirectHandler 
     return api, directly
 
 
-async def _answer(make: Callable[[Request], Awaitable[Document]], request: Request) -> Response:
+async def _answer(make: Callable[[HTTPConnection], Awaitable[Document]], request: HTTPConnection) -> Answer:
     try:
         document = await make(request)
     except _REFUSALS as error:

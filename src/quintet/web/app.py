@@ -6,19 +6,19 @@ through a router, and only the API through FastAPI: their layers cost more than 
 
 from collections.abc import Awaitable, Callable
 
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from quintet.web import forward_auth, photos, servlet, stwebapi
 from quintet.web.api import make_api
+from quintet.web.content import Answer
 from quintet.web.pages import page_app
 from quintet.web.problem import problem
 from quintet.web.security import DirectHandler, Guard
 from quintet.web.site import Site
 
 API = "/api/v1"
-Handler = Callable[[Request, Site], Awaitable[Response]]
+Handler = Callable[[HTTPConnection, Site], Awaitable[Answer]]
 
 _EXACTLY: dict[str, Handler] = {
     servlet.PATH: servlet.servlet,
@@ -47,7 +47,7 @@ def make_app(site: Site) -> Guard:
 
     def direct(scope: Scope) -> DirectHandler | None:
         path = scope["path"]
-        handler = _handler(path)
+        handler = _EXACTLY.get(path) or _handler_below(path)
         if handler is not None:
             return (lambda request: handler(request, site)) if scope["method"] in _METHODS else _not_allowed
         return directly(scope, path.removeprefix(API)) if path.startswith(f"{API}/") else None
@@ -55,14 +55,12 @@ def make_app(site: Site) -> Guard:
     return Guard(app, lambda: site.web, site.observe, direct)
 
 
-def _handler(path: str) -> Handler | None:
-    if path in _EXACTLY:
-        return _EXACTLY[path]
+def _handler_below(path: str) -> Handler | None:
     for below, handler in _BELOW:
         if path.startswith(below):
             return handler
     return None
 
 
-async def _not_allowed(_: Request) -> Response:
+async def _not_allowed(_: HTTPConnection) -> Answer:
     return problem(405, headers={"allow": ", ".join(_METHODS)})

@@ -6,7 +6,7 @@ Browsers send no such header by themselves, so no other site can make them use o
 import asyncio
 from typing import final
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from quintet.storage import BearerToken, DatabaseAddress, TokenStore
 
@@ -37,7 +37,7 @@ class Tokens:
                 await opened.close()
 
 
-def shown_token(request: Request) -> str | None:
+def shown_token(request: HTTPConnection) -> str | None:
     """The text that a request shows as a bearer token; None for a request without one."""
     headers = request.headers.getlist("authorization")
     scheme, _, text = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")

@@ -18,7 +18,7 @@ from contextlib import suppress
 from urllib.parse import quote
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 
 from quintet.config import ApplicationSettings, GroupName, application_name
@@ -32,8 +32,9 @@ from quintet.directory import (
     parsed,
 )
 from quintet.web.accounts import LONGEST_NAME, check_password, rechecked
+from quintet.web.content import Answer, Content, FixedHeaders
 from quintet.web.return_address import return_origin
-from quintet.web.security import client_of, is_from_trusted_proxy, may_sign_in_here, verified_session_of
+from quintet.web.security import client_of, is_from_trusted_proxy, may_sign_in_here, verify_key
 from quintet.web.site import Site
 
 NGINX = "/auth/verify/nginx/"
@@ -44,6 +45,7 @@ LARGEST = 3 * 1024
 """Bytes of the four headers. Proxies and applications give all headers of a request 4 or 8 KiB."""
 
 _NAMES = ("remote-user", "remote-name", "remote-email", "remote-groups")
+_ACCEPTED = FixedHeaders()
 _NOBODY = tuple((name.encode(), b"") for name in _NAMES)
 _ASCII = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 _UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -85,7 +87,7 @@ _FAULT = (
 )
 
 
-async def verify_nginx(request: Request, site: Site) -> Response:
+async def verify_nginx(request: HTTPConnection, site: Site) -> Answer:
     """200, 401 with the address of the page for signing in, or 403."""
     answer = await _judged(request, site)
     if answer is not None:
@@ -93,7 +95,7 @@ async def verify_nginx(request: Request, site: Site) -> Response:
     return _unknown(request, site, 401, _single(request, "x-original-url"))
 
 
-async def verify_forward(request: Request, site: Site) -> Response:
+async def verify_forward(request: HTTPConnection, site: Site) -> Answer:
     """200, 401, 403, or a redirect to the page for signing in, for browsers."""
     answer = await _judged(request, site)
     if answer is not None:
@@ -105,16 +107,16 @@ async def verify_forward(request: Request, site: Site) -> Response:
     return _unknown(request, site, 302 if leads_there else 401, address)
 
 
-async def denied(_: Request, site: Site) -> Response:
+async def denied(_: HTTPConnection, site: Site) -> Response:
     """The page for those who may not use an application, for proxies that do not hand on a 403's body."""
     return _refusal(site, _NOT_A_MEMBER)
 
 
-def _application(request: Request, site: Site) -> ApplicationSettings | None:
+def _application(request: HTTPConnection, site: Site) -> ApplicationSettings | None:
     return site.web.application(application_name(request.scope["path"].split("/", 4)[4]))
 
 
-async def _judged(request: Request, site: Site) -> Response | None:
+async def _judged(request: HTTPConnection, site: Site) -> Answer | None:
     """The answer for a user who is known; None for others."""
     application = _application(request, site)
     if application is None:
@@ -128,8 +130,11 @@ async def _judged(request: Request, site: Site) -> Response | None:
         return _refusal(site, error.message)
 
 
-async def _person(request: Request, site: Site, application: ApplicationSettings) -> VerifiedPerson | None:
-    session = await verified_session_of(request, site.sessions, site.web)
+async def _person(
+    request: HTTPConnection, site: Site, application: ApplicationSettings
+) -> VerifiedPerson | None:
+    key = verify_key(request, site.web)
+    session = None if key is None else await site.sessions.find_verified(key)
     if session is not None:
         session = await rechecked(site, session)
     if session is not None:
@@ -138,7 +143,7 @@ async def _person(request: Request, site: Site, application: ApplicationSettings
     return await _basic(request, site, header) if application.basic and header else None
 
 
-async def _basic(request: Request, site: Site, header: str) -> VerifiedPerson | None:
+async def _basic(request: HTTPConnection, site: Site, header: str) -> VerifiedPerson | None:
     pair = _pair(header)
     if pair is None:
         return None
@@ -174,14 +179,10 @@ def _pair(header: str) -> tuple[str, str] | None:
     return None
 
 
-def _accepted(application: ApplicationSettings, verified: VerifiedPerson) -> Response | None:
+def _accepted(application: ApplicationSettings, verified: VerifiedPerson) -> Content | None:
     """200 with the headers, for a user who may use the application; None for who must sign in again."""
     headers = remote_headers(application, verified)
-    if headers is None:
-        return None
-    answer = Response()
-    answer.raw_headers += headers
-    return answer
+    return None if headers is None else Content(b"", _ACCEPTED, *headers)
 
 
 def remote_headers(
@@ -257,7 +258,7 @@ def _in(group: Group, names: Iterable[GroupName]) -> bool:
 # Answers to those who may not pass.
 
 
-def _unknown(request: Request, site: Site, status: int, address: str | None) -> Response:
+def _unknown(request: HTTPConnection, site: Site, status: int, address: str | None) -> Response:
     """For a user who is not signed in: the page for that, which leads back to `address` if it may."""
     application = _application(request, site)
     answer = Response(status_code=status)
@@ -283,11 +284,11 @@ def _refusal(site: Site, message: str) -> Response:
     return answer
 
 
-def _single(request: Request, name: str) -> str | None:
+def _single(request: HTTPConnection, name: str) -> str | None:
     """The value of a header that is there once."""
     values = request.headers.getlist(name)
     return values[0] if len(values) == 1 else None
 
 
-def _accepts_html(request: Request) -> bool:
+def _accepts_html(request: HTTPConnection) -> bool:
     return _HTML.search(",".join(request.headers.getlist("accept"))) is not None

@@ -154,7 +154,7 @@ class Metrics:
 
     def observe(self, path: str, method: str, status: int, seconds: float) -> None:
         """Count an HTTP request that was answered."""
-        self._requests.observe(route_of(path), _one_of(method, METHODS), status // 100, seconds)
+        self._requests.observe(path, method, status, seconds)
 
     def is_ready(self) -> None:
         """Requests are served from now on."""
@@ -225,31 +225,33 @@ class _Requests(Collector):
     """HTTP requests, counted in numbers alone, since each costs time: the library's counters have locks."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, str, int], int] = {}
-        self._times: dict[str, list[int]] = {}
-        """By route, how many were as fast as each bucket and no faster; the last were slower than all."""
-        self._seconds: dict[str, float] = {}
+        self._times: dict[tuple[str, str, int], list[float]] = {}
+        """By route, method and hundreds of the status: how many were as fast as each bucket and no faster,
+        how many were slower than all, and the seconds of all together."""
 
-    def observe(self, route: str, method: str, hundreds: int, seconds: float) -> None:
-        labels = (route, method, hundreds)
-        self._counts[labels] = self._counts.get(labels, 0) + 1
-        if route not in self._times:
-            self._times[route], self._seconds[route] = [0] * (len(_BUCKETS) + 1), 0.0
-        self._times[route][bisect_left(_BUCKETS, seconds)] += 1
-        self._seconds[route] += seconds
+    def observe(self, path: str, method: str, status: int, seconds: float) -> None:
+        labels = (route_of(path), method if method in METHODS else _OTHER, status // 100)
+        times = self._times.get(labels)
+        if times is None:
+            times = self._times[labels] = [0.0] * (len(_BUCKETS) + 2)
+        times[bisect_left(_BUCKETS, seconds)] += 1
+        times[-1] += seconds
 
     def collect(self) -> Iterator[Metric]:
         count = CounterMetricFamily(
             "quintet_http_requests", "HTTP requests.", labels=("route", "method", "status")
         )
-        for (route, method, hundreds), number in self._counts.items():
-            count.add_metric((route, method, f"{hundreds}xx"), number)
         time = HistogramMetricFamily(
             "quintet_http_request_seconds", "Seconds of an HTTP request.", labels=("route",)
         )
+        routes: dict[str, list[float]] = {}
+        for (route, method, hundreds), times in self._times.items():
+            count.add_metric((route, method, f"{hundreds}xx"), sum(times[:-1]))
+            before = routes.get(route, [0.0] * len(times))
+            routes[route] = [one + other for one, other in zip(before, times, strict=True)]
         limits = [*map(floatToGoString, _BUCKETS), "+Inf"]
-        for route, numbers in self._times.items():
-            time.add_metric((route,), [*zip(limits, accumulate(numbers), strict=True)], self._seconds[route])
+        for route, (*numbers, seconds) in routes.items():
+            time.add_metric((route,), [*zip(limits, accumulate(numbers), strict=True)], seconds)
         yield from (count, time)
 
 

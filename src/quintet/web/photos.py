@@ -6,31 +6,31 @@ person and no permission are the same answer.
 
 import hashlib
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from quintet.cards import Field
 from quintet.directory import AmbiguousNameError, DirectoryError, OutOfScopeError, UnknownNameError
 from quintet.web.accounts import current_session
-from quintet.web.content import Content
+from quintet.web.content import Answer, Content, FixedHeaders, head_of
 from quintet.web.problem import problem, problem_of
 from quintet.web.site import Site
 
 BELOW = "/photos/"
 
 _LONGEST_ID = 1024
-_SHARED = (
+_SHARED = FixedHeaders(
     (b"cache-control", b"public, max-age=3600"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 )
-_PERSONAL = (
+_PERSONAL = FixedHeaders(
     (b"cache-control", b"private, no-cache"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"vary", b"Cookie"),
 )
 
 
-async def photo(request: Request, site: Site) -> Response:
+async def photo(request: HTTPConnection, site: Site) -> Answer:
     """The photo of the person with this ID, with the type that its first bytes tell."""
     public = site.shows_pictures(signed_in=False)
     signed_in = await current_session(site, request) is not None
@@ -43,12 +43,12 @@ async def photo(request: Request, site: Site) -> Response:
     if found is None or not isinstance(found.value, bytes):
         return problem(404)
     tag = f'"{hashlib.blake2b(found.value, digest_size=32).hexdigest()}"'
-    headers = ((b"etag", tag.encode()), *(_SHARED if public else _PERSONAL))
-    if _matches(request.headers.get("if-none-match", ""), tag):
+    fixed, own = _SHARED if public else _PERSONAL, (b"etag", tag.encode())
+    if _matches(head_of(request.scope).headers.get(b"if-none-match", b"").decode("latin-1"), tag):
         answer = Response(status_code=304)
-        answer.raw_headers += headers
+        answer.raw_headers += (own, *fixed.headers)
         return answer
-    return Content(found.value, (b"content-type", found.type.encode()), *headers)
+    return Content(found.value, fixed, own, (b"content-type", found.type.encode()))
 
 
 async def _photo(site: Site, ident: str) -> Field | None:

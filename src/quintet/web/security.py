@@ -20,13 +20,14 @@ from urllib.parse import parse_qs
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintet.config import Network, WebSettings
 from quintet.directory import IpAddress
+from quintet.web.content import HSTS, USUAL_HEADERS, Answer, Content, head_of
 from quintet.web.problem import problem, sessions_unavailable
-from quintet.web.sessions import SessionStore, SessionsUnavailableError, WebSession, verify_id
+from quintet.web.sessions import SessionsUnavailableError, hashed, verify_id
 
 LARGEST_BODY = 64 * 1024
 """Bytes. No form and no document that Quintet reads is near that."""
@@ -42,26 +43,17 @@ PAGE_POLICY = (
 )
 """The Content-Security-Policy of pages: no inline code, nothing from elsewhere."""
 
-_USUAL = {
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-}
-_RAW_USUAL = tuple((name.encode(), value.encode()) for name, value in _USUAL.items())
-_HSTS = (b"strict-transport-security", b"max-age=31536000")
 _TRACES_OF_PROXIES = frozenset(
     (b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip")
 )
-_CLIENT = "quintet.client"
-"""Where a request's scope keeps who asks, beside the settings by which that was found out."""
+_CLIENT = "client"
+"""Where a head keeps who asks, beside the settings by which that was found out; by names of cookies it keeps
+the hashes of their sessions' IDs."""
 _log = structlog.get_logger()
 
 Observe = Callable[[str, str, int, float], None]
 """Gets path, method, status and seconds of a request."""
-DirectHandler = Callable[[Request], Awaitable[Response]]
+DirectHandler = Callable[[HTTPConnection], Awaitable[Answer]]
 """Answers a request without reading its body."""
 
 
@@ -76,11 +68,11 @@ class HttpPeer:
 
 def client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
     """Who asks. `X-Forwarded-…` counts only when a trusted proxy connects."""
-    known = request.scope.get(_CLIENT)
-    if known is None or known[0] is not settings:
-        known = request.scope[_CLIENT] = (settings, _client_of(request, settings))
-    found: HttpPeer = known[1]
-    return found
+    known = head_of(request.scope).known
+    found: tuple[WebSettings, HttpPeer] | None = known.get(_CLIENT)
+    if found is None or found[0] is not settings:
+        found = known[_CLIENT] = (settings, _client_of(request, settings))
+    return found[1]
 
 
 def _client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
@@ -88,7 +80,7 @@ def _client_of(request: HTTPConnection, settings: WebSettings) -> HttpPeer:
     text = address[0] if address else ""
     secure = request.scope["scheme"] == "https"
     if not is_trusted_proxy(text, settings):
-        relayed = not _TRACES_OF_PROXIES.isdisjoint(dict(request.scope["headers"]))
+        relayed = not _TRACES_OF_PROXIES.isdisjoint(head_of(request.scope).headers)
         return _peer(text, secure=secure, relayed=relayed)
     peer = _parsed(text)
     # Each proxy adds the address that it saw at the end; what is before the first untrusted one is hearsay.
@@ -117,6 +109,8 @@ def is_from_trusted_proxy(request: HTTPConnection, settings: WebSettings) -> boo
 
 def is_trusted_proxy(address: str, settings: WebSettings) -> bool:
     """Whether the address is one of `QUINTET_TRUSTED_PROXIES`."""
+    if not settings.trusted_proxies:
+        return False
     peer = _parsed(address)
     return peer is not None and _within(peer, settings.trusted_proxies)
 
@@ -171,28 +165,35 @@ def cookie_name(*, secure: bool) -> str:
     return "__Host-quintet" if secure else "quintet"
 
 
-async def session_of(
-    request: HTTPConnection, sessions: SessionStore, settings: WebSettings
-) -> WebSession | None:
-    """The session of the cookie. Two cookies of its name are none: another site set one of them."""
-    ident = cookie_of(request, cookie_name(secure=client_of(request, settings).secure))
-    return None if ident is None else await sessions.find(ident)
+def session_key(request: HTTPConnection, settings: WebSettings) -> str | None:
+    """What the session of the cookie is found by. Two cookies of its name are none: another site set one."""
+    return _key_of_cookie(request, cookie_name(secure=client_of(request, settings).secure))
 
 
-async def verified_session_of(
-    request: HTTPConnection, sessions: SessionStore, settings: WebSettings
-) -> WebSession | None:
-    """The session of the cookie for `/auth/verify`."""
-    ident = cookie_of(request, verify_cookie_name(secure=client_of(request, settings).secure))
-    return None if ident is None else await sessions.find_verified(ident)
+def verify_key(request: HTTPConnection, settings: WebSettings) -> str | None:
+    """What the session of the cookie for `/auth/verify` is found by."""
+    return _key_of_cookie(request, verify_cookie_name(secure=client_of(request, settings).secure))
+
+
+def _key_of_cookie(request: HTTPConnection, name: str) -> str | None:
+    known = head_of(request.scope).known
+    if name not in known:
+        ident = cookie_of(request, name)
+        known[name] = None if ident is None else hashed(ident)
+    key: str | None = known[name]
+    return key
 
 
 def cookie_of(request: HTTPConnection, name: str) -> str | None:
     """The value of the one cookie of this name."""
-    cookies = b";".join([value for header, value in request.scope["headers"] if header == b"cookie"])
-    start = f"{name}=".encode()
-    values = [part for each in cookies.split(b";") if (part := each.strip()).startswith(start)]
-    return values[0][len(start) :].decode("latin-1") if len(values) == 1 else None
+    wanted, found = name.encode(), None
+    for each in head_of(request.scope).headers.get(b"cookie", b"").split(b";"):
+        known, equals, value = each.strip().partition(b"=")
+        if known == wanted and equals:
+            if found is not None:
+                return None
+            found = value
+    return None if found is None else found.decode("latin-1")
 
 
 def form_cookie_name(*, secure: bool) -> str:
@@ -256,7 +257,7 @@ class Guard:
         self._observe = observe
         self._own_names = frozenset({"localhost", socket.gethostname().casefold()})
 
-    def answer(self, scope: Scope) -> Coroutine[None, None, Response] | None:
+    def answer(self, scope: Scope) -> Coroutine[None, None, Answer] | None:
         """The whole answer to a request whose body is not wanted; None for what `__call__` alone answers."""
         handler = self._direct(scope)
         return None if handler is None else self._answer(scope, handler)
@@ -272,7 +273,7 @@ class Guard:
         begun = False
         started = time.perf_counter()
         secure = client_of(HTTPConnection(scope), settings).secure
-        headers = dict(scope["headers"])
+        headers = head_of(scope).headers
         has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
         async def dressed(message: Message) -> None:
@@ -280,7 +281,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 begun = True
                 headers = message["headers"] = list(message.get("headers", ()))
-                self._dress(scope, message["status"], headers, started, secure=secure)
+                _dress(headers, secure=secure)
+                self._count(scope, message["status"], started)
             await send(message)
 
         refusal = self._refusal(scope, settings)
@@ -299,12 +301,12 @@ class Guard:
                 raise
             await failed(scope, receive, dressed)
 
-    async def _answer(self, scope: Scope, handler: DirectHandler) -> Response:
+    async def _answer(self, scope: Scope, handler: DirectHandler) -> Answer:
         settings = self._settings()
         started = time.perf_counter()
-        request = Request(scope)
+        request = HTTPConnection(scope)
         secure = client_of(request, settings).secure
-        answer = self._refusal(scope, settings)
+        answer: Answer | None = self._refusal(scope, settings)
         if answer is None:
             try:
                 answer = await handler(request)
@@ -312,30 +314,25 @@ class Guard:
                 answer = sessions_unavailable()
             except Exception as error:  # noqa: BLE001  # logged and answered, as above
                 answer = _failed(scope, error)
-        self._dress(scope, answer.status_code, answer.raw_headers, started, secure=secure)
+        if isinstance(answer, Content):
+            answer.secure = secure
+        else:
+            _dress(answer.raw_headers, secure=secure)
+        self._count(scope, answer.status_code, started)
         return answer
 
-    def _dress(
-        self, scope: Scope, status: int, headers: list[tuple[bytes, bytes]], started: float, *, secure: bool
-    ) -> None:
-        """Add what every answer has, and count it."""
-        present = dict(headers)
-        headers += [each for each in _RAW_USUAL if each[0] not in present]
-        if secure:
-            headers.append(_HSTS)
+    def _count(self, scope: Scope, status: int, started: float) -> None:
         if self._observe:
             self._observe(scope["path"], scope["method"], status, time.perf_counter() - started)
 
-    def _refusal(self, scope: Scope, settings: WebSettings) -> Response | None:
-        headers = scope["headers"]
+    def _refusal(self, scope: Scope, settings: WebSettings) -> JSONResponse | None:
+        headers = head_of(scope).headers
         if not scope["path"].startswith(ANY_HOST):
-            hosts = [value for name, value in headers if name == b"host"]
-            if len(hosts) != 1 or not self._is_ours(hosts[0].decode("latin-1"), settings):
+            host = headers.get(b"host", b",")
+            if b"," in host or not self._is_ours(host.decode("latin-1"), settings):
                 return problem(421, "this server is not known under that host name")
-        length = dict(headers).get(b"content-length", b"0")
-        if not length.isdigit() or len(length) > 10 or int(length) > LARGEST_BODY:
-            return problem(413)
-        return None
+        length = headers.get(b"content-length")
+        return None if length is None or _is_size_of_body(length) else problem(413)
 
     def _is_ours(self, host: str, settings: WebSettings) -> bool:
         """The host of `QUINTET_PUBLIC_URL`; without it the names of this machine, and addresses.
@@ -352,7 +349,19 @@ class Guard:
         return name in self._own_names or address is not None
 
 
-def _failed(scope: Scope, error: Exception) -> Response:
+def _is_size_of_body(length: bytes) -> bool:
+    return length.isdigit() and len(length) <= 10 and int(length) <= LARGEST_BODY
+
+
+def _dress(headers: list[tuple[bytes, bytes]], *, secure: bool) -> None:
+    """Add what every answer has."""
+    present = dict(headers)
+    headers += [each for each in USUAL_HEADERS if each[0] not in present]
+    if secure:
+        headers.append(HSTS)
+
+
+def _failed(scope: Scope, error: Exception) -> JSONResponse:
     _log.exception("a request failed", path=scope["path"].split("/")[1][:40], kind=type(error).__name__)
     return problem(500)
 

@@ -12,20 +12,17 @@ import errno
 import random
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, cast, final
 from urllib.parse import unquote
 
 import httptools
 import uvicorn
-from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import (
-    HEADER_RE,
-    HEADER_VALUE_RE,
     STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
@@ -38,6 +35,7 @@ from quintet.proxy_protocol import (
     proxy_header_size,
     read_proxy_header,
 )
+from quintet.web.content import Answer, Content, Head, header_line
 from quintet.web.errors import PortError
 from quintet.web.problem import problem
 
@@ -56,7 +54,8 @@ _PAUSE = 1.0
 _HEAD_TOO_LARGE = "the head is too large"
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _Address = tuple[str, int]
-Direct = Callable[[Scope], Coroutine[None, None, Response] | None]
+_Coming = Coroutine[None, None, Answer]
+Direct = Callable[[Scope], _Coming | None]
 """Begins with the whole answer to a request whose body is not wanted; None for what ASGI is needed for."""
 
 
@@ -141,40 +140,37 @@ _BY_UVICORN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"u
 """With one of these headers a request has a body, or wants what uvicorn alone does."""
 
 
-@lru_cache(4096)
-def _header_line(header: tuple[bytes, bytes]) -> bytes:
-    """A header as it is sent. Raises RuntimeError for what no header can have, as uvicorn does."""
-    name, value = header
-    if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
-        raise RuntimeError("invalid HTTP header")
-    return b"%s: %s\r\n" % header
-
-
 @final
 class _DirectCycle(RequestResponseCycle):
     """What uvicorn's protocol knows of a request that is answered directly."""
 
+    disconnected = False
+    keep_alive = True
+    response_complete = False
     message_event = asyncio.Event()
     """Nothing waits for it."""
-    task: asyncio.Task[None]
 
-    def __init__(self) -> None:
-        self.disconnected = False
-        self.keep_alive = True
-        self.response_complete = False
+    def __init__(self, coming: _Coming, *, head_only: bool) -> None:
+        self.coming = coming
+        self.head_only = head_only
 
 
 @final
 class _Protocol(HttpToolsProtocol):
     """HTTP/1.1 with a bound on the size of a head and on the time that it takes.
 
-    `_head` counts what was received since the last complete head, `_fields` what was parsed of this one: a
-    head that comes in one piece, or with others, is bounded, too. The timer runs from the first byte of a
-    head (or the start of the connection) to its end.
+    `_head` counts what was received since the last complete head, `_fields` what was parsed of this one and
+    of what may follow the body: a head that comes in one piece, or with others, is bounded, too. The timer
+    runs from the first byte of a head (or the start of the connection) to its end.
     """
 
     _head = 0
     _fields = 0
+    _plain_head: Head | None = None
+    """Of the last request that had no body."""
+    _answering: asyncio.Task[None]
+    _asked: asyncio.Future[_DirectCycle | None] | None = None
+    """What the task waits for while it has nothing to answer."""
     _reading_head = True
     _timer: asyncio.TimerHandle | None = None
     _ending: asyncio.TimerHandle | None = None
@@ -194,13 +190,20 @@ class _Protocol(HttpToolsProtocol):
         for each in (self._ending, self._idle):
             if each is not None:
                 each.cancel()
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_result(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._idle_since = None
         if self._reading_head:
             self._head += len(data)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self.send_400_response(str(error))
+        except httptools.HttpParserUpgrade:
+            pass  # the request was answered as any other
         if self._reading_head and self._head:
             if self._head > LARGEST_HEAD:
                 self._refuse(_TOO_LARGE)
@@ -221,7 +224,8 @@ class _Protocol(HttpToolsProtocol):
         self._fields += len(name) + len(value)
         if self._fields > LARGEST_HEAD:
             raise ValueError(_HEAD_TOO_LARGE)
-        self.headers.append((name.lower(), value))
+        if self._reading_head:  # what follows the body is no header (RFC 9110 6.5.1)
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         if self._timer is not None:
@@ -238,15 +242,16 @@ class _Protocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        if not self.transport.is_closing():
+            self._go_on()
+
+    def _go_on(self) -> None:
         """Begin with the next request, if it is there. One timer serves for many pauses between requests."""
-        if self.transport.is_closing():
-            return
+        self.flow.resume_reading()
         if self.pipeline:
-            self.flow.resume_reading()
             self._start_asgi_task(*self.pipeline.pop())
         else:
-            self.flow.resume_reading()
-            self._idle_since = self.loop.time()
+            self._idle_since = time.monotonic()
             if self._idle is None:
                 self._idle = self.loop.call_later(IDLE_AFTER, self._close_if_idle)
 
@@ -265,16 +270,23 @@ class _Protocol(HttpToolsProtocol):
 
     def _answers_directly(self) -> bool:
         """Begin with the answer, if nothing is in flight and the application has it as a whole."""
-        direct, running, scope = self.direct, self.cycle, cast("Scope", self.scope)
+        direct, running, head, scope = self.direct, self.cycle, self._plain_head, cast("Scope", self.scope)
         if (
             direct is None
             or (running is not None and not running.response_complete)
-            or not _BY_UVICORN.isdisjoint(dict(self.headers))
             or not self.parser.should_keep_alive()
-            or self.parser.get_http_version() != "1.1"
-            or max(len(self.connections), len(self.tasks)) >= MOST_CONNECTIONS
+            or len(self.connections) >= MOST_CONNECTIONS
+            or len(self.tasks) >= MOST_CONNECTIONS
         ):
             return False
+        if head is None or not head.is_that_of(self.headers):
+            head = Head(self.headers)
+            if not _BY_UVICORN.isdisjoint(head.headers):
+                return False
+            self._plain_head = head
+        if b"connection" in head.headers and self.parser.get_http_version() != "1.1":
+            return False
+        head.put(scope)
         url = httptools.parse_url(self.url)
         path = url.path.decode("ascii")
         scope["method"] = self.parser.get_method().decode("ascii")
@@ -283,46 +295,52 @@ class _Protocol(HttpToolsProtocol):
         answer = direct(scope)
         if answer is None:
             return False
-        cycle = self.cycle = _DirectCycle()
-        task = self.loop.create_task(self._answer(answer, cycle, head_only=scope["method"] == "HEAD"))
-        cycle.task = task
-        self.tasks.add(task)
+        cycle = self.cycle = _DirectCycle(answer, head_only=scope["method"] == "HEAD")
+        if self._asked is None:
+            self._answering = self.loop.create_task(self._answer_all(cycle))
+        else:
+            self._asked.set_result(cycle)
+        self.tasks.add(self._answering)
         return True
 
-    async def _answer(
-        self, coming: Coroutine[None, None, Response], cycle: _DirectCycle, *, head_only: bool
-    ) -> None:
+    async def _answer_all(self, cycle: _DirectCycle | None) -> None:
+        """Answer one request after another, since a task for each would cost time."""
+        while cycle is not None and await self._answer(cycle):
+            self._asked = self.loop.create_future()
+            cycle = await self._asked
+
+    async def _answer(self, cycle: _DirectCycle) -> bool:
+        """Answer one request. Returns whether others may follow."""
         try:
-            answer = await coming
-            pieces: list[bytes | memoryview] = [
-                STATUS_LINE[answer.status_code],
-                *map(_header_line, answer.raw_headers),
-            ]
+            answer = await cycle.coming
+            lines = (
+                answer.lines()
+                if isinstance(answer, Content)
+                else b"".join(map(header_line, answer.raw_headers))
+            )
             if self.flow.write_paused:
                 await self.flow.drain()
         except BaseException:
             self.transport.close()
             raise
         finally:
-            self.tasks.discard(cycle.task)
+            self.tasks.discard(self._answering)
         cycle.response_complete = True
         if self.transport.is_closing():
-            return
-        if not cycle.keep_alive:
-            pieces.append(b"connection: close\r\n")
-        pieces.append(b"\r\n")
-        if not head_only:
-            pieces.append(answer.body)
-        self.transport.write(b"".join(pieces))
+            return False
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        body = b"" if cycle.head_only else answer.body
+        self.transport.write(b"".join((STATUS_LINE[answer.status_code], lines, end, body)))
         if cycle.keep_alive:
-            self.on_response_complete()
+            self._go_on()
         else:
             self.transport.close()
+        return cycle.keep_alive
 
     def _close_if_idle(self) -> None:
         self._idle = None
         if self._idle_since is not None:
-            left = self._idle_since + IDLE_AFTER - self.loop.time()
+            left = self._idle_since + IDLE_AFTER - time.monotonic()
             if left <= 0:
                 self.transport.close()
             else:

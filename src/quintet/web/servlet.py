@@ -4,19 +4,18 @@ Old clients take the answer apart by lines, others by an XML reader; every answe
 nothing of its reason, and its status is 200, since clients read the body.
 """
 
-import base64
 import functools
 import re
 from collections.abc import Iterable, Mapping
 
 import structlog
-from starlette.requests import Request
-from starlette.responses import Response
+from pybase64 import b64encode_as_string
+from starlette.requests import HTTPConnection
 
 from quintet.cards import ANONYMOUS, AUTHENTICATED, Card, Field
 from quintet.directory import DirectoryError
 from quintet.web.accounts import current_session
-from quintet.web.content import Content, query_fields
+from quintet.web.content import Content, FixedHeaders, query_fields
 from quintet.web.site import Site
 
 PATH = "/servlet/UserInfoServlet"
@@ -24,49 +23,40 @@ PATH = "/servlet/UserInfoServlet"
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 FAILURE = HEAD + '<userinfo  error="UNKNOWN" />\n'
 
+_BEGIN = f"{HEAD}<userinfo>\n"
+_END = "</userinfo>\n"
 _MOST_PARAMETERS = 100
 _LONGEST_USER = 1024
 """Bytes of `userId`, as of every name that users send."""
 
-_HEADERS = ((b"content-type", b"text/xml; charset=UTF-8"), (b"vary", b"Cookie"))
+_XML = FixedHeaders((b"content-type", b"text/xml; charset=UTF-8"), (b"vary", b"Cookie"))
 _LINE_END = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What is none of the characters of XML 1.0 (2.2)."""
+"""What is none of the characters of XML 1.0 (2.2). Printable text has none, and no line ends."""
 _IN_ATTRIBUTES = {ord(each): f"&#{ord(each)};" for each in "\t\n\r\x85\u2028\u2029"} | {ord('"'): "&quot;"}
 _log = structlog.get_logger()
 
 
-async def servlet(request: Request, site: Site) -> Response:
+async def servlet(request: HTTPConnection, site: Site) -> Content:
     """Operations 1 (given details of a user), 2 (details in a set) and 3 (the values of a set for a user)."""
     signed_in = await current_session(site, request) is not None
+    answer = FAILURE
     try:
-        answer = await _answer(site, _parameters(request.scope["query_string"]), signed_in=signed_in)
+        given = _parameters(request.scope["query_string"])
+        set_id = _set(given.get("setid", ""), signed_in=signed_in)
+        match given.get("operation", "").strip():
+            case "1":
+                only = _wanted(given)
+                card = await site.cards.card(_user(given), only=only, authenticated=signed_in)
+                answer = card_document(card)
+            case "2" if details := site.details_of_set(set_id):
+                answer = _document(None, ((each.id, Field("", each.type)) for each in details))
+            case "3":
+                card = await site.cards.card(_user(given), set_id=set_id, authenticated=signed_in)
+                answer = card_document(card)
     except (DirectoryError, ValueError) as error:
         _log.debug("no user info", kind=type(error).__name__)
-        answer = FAILURE
-    return Content(answer.encode(), *_HEADERS)
-
-
-async def _answer(site: Site, given: Mapping[str, str], *, signed_in: bool) -> str:
-    usual = AUTHENTICATED if signed_in else ANONYMOUS
-    set_id = _number(given.get("setid", "")) if given.get("setid", "").strip() else usual
-    if not signed_in:
-        set_id = ANONYMOUS
-    match given.get("operation", "").strip():
-        case "1":
-            only = _wanted(given)
-            card = await site.cards.card(_user(given), only=only, authenticated=signed_in)
-            return card_document(card)
-        case "2":
-            details = site.details_of_set(set_id)
-            return (
-                _document(None, ((each.id, Field("", each.type)) for each in details)) if details else FAILURE
-            )
-        case "3":
-            card = await site.cards.card(_user(given), set_id=set_id, authenticated=signed_in)
-            return card_document(card)
-        case _:
-            return FAILURE
+    return Content(answer.encode(), _XML)
 
 
 def card_document(card: Card) -> str:
@@ -75,11 +65,17 @@ def card_document(card: Card) -> str:
 
 
 def _document(ident: str | None, fields: Iterable[tuple[str, Field]]) -> str:
-    lines = ["<userinfo>"]
-    if ident is not None:
-        lines.append(f'<user id="{_attribute(ident)}"/>')
-    lines += (f"{_start_tag(name, field.type)}{_value(field)}</field>" for name, field in fields)
-    return HEAD + "\n".join(lines) + "\n</userinfo>\n"
+    lines = [_BEGIN if ident is None else f'{_BEGIN}<user id="{_attribute(ident)}"/>\n']
+    for name, (value, kind) in fields:
+        if isinstance(value, bytes):
+            text = b64encode_as_string(value)
+        elif value.isprintable():
+            text = _escaped(value)
+        else:
+            text = _escaped(_NOT_XML.sub("\ufffd", _LINE_END.sub(" ", value)))
+        lines.append(f"{_start_tag(name, kind)}{text}</field>\n")
+    lines.append(_END)
+    return "".join(lines)
 
 
 @functools.lru_cache(256)
@@ -88,24 +84,17 @@ def _start_tag(name: str, kind: str) -> str:
     return f'<field name="{_attribute(name)}" type="{_attribute(kind)}">'
 
 
-def _value(field: Field) -> str:
-    if isinstance(field.value, bytes):
-        return base64.b64encode(field.value).decode()
-    return _escaped(field.value if field.value.isprintable() else _LINE_END.sub(" ", field.value))
-
-
 def _attribute(text: str) -> str:
     """Escaped so that a reader gets the very text: XML would make blanks of tabs and line breaks."""
-    escaped = _escaped(text)
-    return escaped if text.isprintable() and '"' not in text else escaped.translate(_IN_ATTRIBUTES)
+    if text.isprintable() and '"' not in text:
+        return _escaped(text)
+    return _NOT_XML.sub("\ufffd", _escaped(text)).translate(_IN_ATTRIBUTES)
 
 
 def _escaped(text: str) -> str:
-    """Printable text has neither line ends nor characters that XML lacks."""
-    escaped = text
     if "&" in text or "<" in text or ">" in text:
-        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return escaped if escaped.isprintable() else _NOT_XML.sub("\ufffd", escaped)
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text
 
 
 def _parameters(query: bytes) -> dict[str, str]:
@@ -113,10 +102,8 @@ def _parameters(query: bytes) -> dict[str, str]:
 
     Raises ValueError.
     """
-    given: dict[str, str] = {}
-    for name, value in query_fields(query, most=_MOST_PARAMETERS, errors="strict"):
-        given.setdefault(name.casefold(), value)
-    return given
+    fields = query_fields(query, most=_MOST_PARAMETERS, errors="strict")
+    return {name.casefold(): value for name, value in reversed(fields)}
 
 
 def _user(given: Mapping[str, str]) -> str:
@@ -134,7 +121,11 @@ def _wanted(given: Mapping[str, str]) -> list[str]:
     return wanted
 
 
-def _number(text: str) -> int:
-    if not text.strip().isdecimal() or len(text) > 9:
+def _set(text: str, *, signed_in: bool) -> int:
+    """The set that a caller gets: without sign-in none but set 0. Raises ValueError for what is no number."""
+    text = text.strip()
+    if text and (not text.isdecimal() or len(text) > 9):
         raise ValueError("not a set number")
-    return int(text)
+    if not signed_in:
+        return ANONYMOUS
+    return int(text) if text else AUTHENTICATED

@@ -76,11 +76,11 @@ class SessionStore(Protocol):
     ) -> tuple[str, WebSession]:
         """Sign a person in. Returns the ID for the cookie, which is kept nowhere else, and the session."""
 
-    async def find(self, ident: str) -> WebSession | None:
-        """The session with this ID, which counts as used; None when it has ended."""
+    async def find(self, key: str) -> WebSession | None:
+        """The session whose ID has this hash, which counts as used; None when it has ended."""
 
-    async def find_verified(self, ident: str) -> WebSession | None:
-        """The session with this ID for `/auth/verify`, which counts as used; None when it has ended."""
+    async def find_verified(self, key: str) -> WebSession | None:
+        """The same by the hash of the ID for `/auth/verify`."""
 
     async def has_ended(self, session: WebSession) -> bool:
         """Whether a session is over; asking is no use of it."""
@@ -141,11 +141,11 @@ class Sessions:
         self._by_key[session.key] = self._by_verify_key[session.verify_key] = session
         return ident, session
 
-    async def find(self, ident: str) -> WebSession | None:
-        return self._used(self._by_key.get(hashed(ident)))
+    async def find(self, key: str) -> WebSession | None:
+        return self._used(self._by_key.get(key))
 
-    async def find_verified(self, ident: str) -> WebSession | None:
-        return self._used(self._by_verify_key.get(hashed(ident)))
+    async def find_verified(self, key: str) -> WebSession | None:
+        return self._used(self._by_verify_key.get(key))
 
     def _used(self, session: WebSession | None) -> WebSession | None:
         now = self._clock()
