@@ -1,5 +1,7 @@
 """The load on a `server_web.py`: 64 connections that stay open, each with one request at a time.
 
+Each is that of one person with a session; but a proxy asks about the sessions of all.
+
 client_http.py TARGET. Every answer is checked. It is made to be cheap, and runs on uvloop.
 """
 
@@ -25,9 +27,10 @@ _LOOP: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop
 
 
 class _Connection(asyncio.Protocol):
-    """One request at a time; the answer has a Content-Length."""
+    """One request at a time; the answer has a Content-Length. `cookie` is that of its person."""
 
-    def __init__(self) -> None:
+    def __init__(self, cookie: str) -> None:
+        self.cookie = cookie
         self._received = b""
         self._waiting: asyncio.Future[bytes] | None = None
         self._transport: Any = None
@@ -78,48 +81,45 @@ class Http:
 
     async def _servlet(self, name: str) -> None:
         path = f"/servlet/UserInfoServlet?operation=3&userId={mail(name)}&setid=1"
-        await self._get("quintet", path, self._cookie(), f">{mail(name)}<")
+        await self._get("quintet", path, f">{mail(name)}<")
 
     async def _photo(self, name: str) -> None:
-        await self._get("quintet", f"/photos/{dn(name)}", self._cookie(), f"{name}-end-of-photo")
+        await self._get("quintet", f"/photos/{dn(name)}", f"{name}-end-of-photo")
 
     async def _verify(self, _: str) -> None:
         user, _, ident = next(self._cookies)
         path = "/auth/verify/nginx/wiki"
-        await self._get("quintet", path, f"quintet-verify={ident}", f"remote-user: {user}")
+        await self._get("quintet", path, f"remote-user: {user}", f"quintet-verify={ident}")
 
     async def _resolve(self, name: str) -> None:
         path = f"/api/v1/resolve?name={full_name(name).replace(' ', '%20')}"
-        await self._get("quintet", path, self._cookie(), f'"{mail(name)}"')
+        await self._get("quintet", path, f'"{mail(name)}"')
 
     async def _card(self, name: str) -> None:
         handle = base64.urlsafe_b64encode(dn(name).encode()).decode().rstrip("=")
-        await self._get("quintet", f"/api/v1/people/{handle}/card", self._cookie(), f'"{mail(name)}"')
+        await self._get("quintet", f"/api/v1/people/{handle}/card", f'"{mail(name)}"')
 
     async def _starlette(self, _: str) -> None:
-        await self._get("starlette", "/empty", "", "")
+        await self._get("starlette", "/empty", "")
 
     async def _fastapi(self, _: str) -> None:
-        await self._get("fastapi", "/empty", "", "{}")
+        await self._get("fastapi", "/empty", "{}")
 
-    def _cookie(self) -> str:
-        """Of one session after another, since each has its limit."""
-        return f"quintet={next(self._cookies)[1]}"
-
-    async def _get(self, server: str, path: str, cookie: str, expected: str) -> None:
+    async def _get(self, server: str, path: str, expected: str, cookie: str = "") -> None:
         free = self._free[server]
         while free and not free[-1].usable:
             free.pop().close()
         connection = free.pop() if free else await self._connected(self._ports[server])
-        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\nAccept: */*\r\n\r\n"
-        answer = await connection.ask(head.encode())
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie or connection.cookie}\r\n"
+        answer = await connection.ask(f"{head}Accept: */*\r\n\r\n".encode())
         free.append(connection)
         if not answer.startswith(b"HTTP/1.1 200 ") or expected.encode() not in answer:
             raise WrongAnswerError(f"{path}: {answer[:200]!r}; expected {expected!r}")
 
     async def _connected(self, port: int) -> _Connection:
+        cookie = f"quintet={next(self._cookies)[1]}"
         loop = asyncio.get_running_loop()
-        return (await loop.create_connection(_Connection, "127.0.0.1", port))[1]
+        return (await loop.create_connection(lambda: _Connection(cookie), "127.0.0.1", port))[1]
 
     def close(self) -> None:
         self._runner.close()

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 SESSIONS = "sessions.json"
 """Beside the settings: the ports by name, and for each session the uid of its person and the two cookies."""
 _SESSIONS = 500
-_LIMITS = RateLimits(RequestLimits(network=10_000_000))
-"""All requests come from one address; they are counted as others are."""
+_LIMITS = RateLimits(RequestLimits(*3 * (10_000_000,)))
+"""No person and no address asks as much as here. Requests are counted as others are."""
 
 
 def starlette_app() -> Starlette:
