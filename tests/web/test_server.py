@@ -5,6 +5,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Coroutine
 from ipaddress import ip_network
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -420,12 +421,16 @@ async def test_what_is_answered_directly_has_one_task_for_each_connection(both: 
 
 async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sent: bytes) -> bytes:
     """The body of the answer to a request on a connection that stays open."""
+    writer.write(sent)
+    return await answer_to(reader, b"GET")
+
+
+async def answer_to(reader: asyncio.StreamReader, method: bytes) -> bytes:
     async with asyncio.timeout(10):
-        writer.write(sent)
         head = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", head)
         assert length is not None
-        return await reader.readexactly(int(length[1]))
+        return await reader.readexactly(0 if method == b"HEAD" else int(length[1]))
 
 
 async def closed(writer: asyncio.StreamWriter) -> None:
@@ -484,6 +489,64 @@ def test_a_request_is_judged_by_its_own_headers_whatever_came_before_on_the_conn
             await closed(kept[1])
 
     asyncio.run(answers())
+
+
+KINDS = st.sampled_from(
+    [
+        (b"GET", b"/direct", b""),
+        (b"GET", b"/direct/slow", b""),
+        (b"HEAD", b"/direct", b""),
+        (b"GET", b"/other", b""),
+        (b"POST", b"/direct", b"content-length: 3\r\n\r\nabc"),
+        (b"POST", b"/direct", b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nvia: a\r\n\r\n"),
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(KINDS, min_size=1, max_size=8), st.lists(st.integers(0, 700), max_size=6))
+def test_requests_in_any_pieces_are_answered_all_and_in_their_order(
+    kinds: list[tuple[bytes, bytes, bytes]], cuts: list[int]
+) -> None:
+    sent = b"".join(
+        b"%s %s?%d HTTP/1.1\r\nhost: localhost\r\n%s" % (method, path, number, rest or b"\r\n")
+        for number, (method, path, rest) in enumerate(kinds)
+    )
+    places = sorted({0, len(sent), *(min(cut, len(sent)) for cut in cuts)})
+    pieces = [sent[start:end] for start, end in pairwise(places)]
+
+    async def numbered(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await Content(_said(scope), _NO_MORE)(scope, receive, send)
+
+    async def later(scope: Scope) -> Answer:
+        if scope["path"] == "/direct/slow":
+            await asyncio.sleep(0)
+        return Content(_said(scope), _NO_MORE)
+
+    def direct(scope: Scope) -> Coroutine[None, None, Answer] | None:
+        return later(scope) if scope["path"].startswith("/direct") else None
+
+    async def answers() -> list[bytes]:
+        async with server.listening(numbered, "127.0.0.1", 0, "X", direct=direct) as listener:
+            reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            found = [await answer_to(reader, method) for method, _, _ in kinds]
+            await closed(writer)
+            return found
+
+    expected = [
+        b"" if method == b"HEAD" else b"%s %s %d" % (method, path, number)
+        for number, (method, path, _) in enumerate(kinds)
+    ]
+    assert asyncio.run(answers()) == expected
+
+
+def _said(scope: Scope) -> bytes:
+    return f"{scope['method']} {scope['path']} {scope['query_string'].decode()}".encode()
 
 
 async def test_the_answer_to_the_first_request_comes_first_however_long_it_takes(
