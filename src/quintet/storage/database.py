@@ -52,12 +52,17 @@ _MIGRATION_LOCK: Final = 0x5155494E544554  # of PostgreSQL, for all nodes of a c
 _READERS: Final = 2  # loads share queries
 _WRITERS: Final = 6
 _IDLE_SECONDS: Final = 10
+_PAUSE: Final = 0.01
 _STATEMENT_SECONDS: Final = 5.0
 _MIGRATION_SECONDS: Final = 300.0
 _NOTHING_STORED: Final = frozenset({"25006", "42501", "53100"})  # read-only, no right to, disk full
 _REJECTED: Final = frozenset({"22", "23"})  # classes: data exception, integrity constraint violation
 _SQLITE_NOTHING_STORED: Final = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
-_FAILURES: Final = (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_SQLITE_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_FAILURES: Final = (
+    *(SQLAlchemyError, OSError, TimeoutError),
+    *(sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError),
+)
 
 
 _ISOLATION: Final[dict[DatabaseKind, dict[str, str]]] = {
@@ -130,7 +135,9 @@ class Database:
         A file is created with mode 0600. Raises StorageUnavailableError; MigrationError, also as
         NewerSchemaError.
         """
-        self._create_file()
+        if self.address.kind is DatabaseKind.SQLITE:
+            self._create_file()
+            await self._use_wal()
         scripts = await asyncio.to_thread(_read_scripts)
         async with self._translated(_MIGRATION_SECONDS), self._writing.begin() as connection:
             if self.address.kind is DatabaseKind.POSTGRESQL:
@@ -149,8 +156,6 @@ class Database:
         To close any descriptor of a file gives up all locks that the process has on it. Without these another
         process, whose last connection ends, takes SQLite's journal away, and the database is damaged.
         """
-        if self.address.kind is not DatabaseKind.SQLITE:
-            return
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
         try:
             with suppress(FileExistsError):
@@ -162,6 +167,15 @@ class Database:
                 f"{self.address.shown}: {error.strerror}",
                 fix="The user that runs Quintet must be able to write this file and its folder",
             ) from error
+
+    async def _use_wal(self) -> None:
+        """With WAL readers go on while one writes. The file remembers it.
+
+        SQLite waits for others before it does anything else, but gives up at once if they do this, too.
+        """
+        async with self._translated(_STATEMENT_SECONDS):
+            while not await asyncio.to_thread(_has_wal, self.address.location):  # noqa: ASYNC110  # no event
+                await asyncio.sleep(_PAUSE)
 
     @asynccontextmanager
     async def _translated(self, seconds: float) -> AsyncIterator[None]:
@@ -195,9 +209,22 @@ def _engine(address: DatabaseAddress, **options: Any) -> AsyncEngine:
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_pre_ping=True, **options)
 
 
+def _has_wal(location: str) -> bool:
+    """Whether the file uses WAL, now at the latest; not if another connection keeps it from that."""
+    connection = sqlite3.connect(location)
+    try:
+        return bool(connection.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",))
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in _SQLITE_BUSY:
+            raise
+        return False
+    finally:
+        connection.close()
+
+
 def _prepare_sqlite(connection: Any, _: object) -> None:
-    """WAL lets readers go on while one writes; FULL has what was committed on the disk."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    """FULL has what was committed on the disk."""
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

@@ -1,9 +1,11 @@
 """The database itself: where it is, how it is prepared, what becomes of its failures."""
 
 import asyncio
+import sqlite3
 import stat
 import traceback
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,17 @@ async def test_nodes_that_start_together_migrate_once(address: DatabaseAddress) 
     seen = [await stores[0].load(f"uid={nth}", [0]) for nth in range(4)]
     await asyncio.gather(*(store.close() for store in stores))
     assert [each[0].value for each in seen] == [b"x"] * 4
+
+
+async def test_a_new_file_is_waited_for_while_another_process_begins_to_write_it(tmp_path: Path) -> None:
+    """Here SQLite refuses to change the journal without waiting."""
+    file = tmp_path / "quintet.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        opening = asyncio.create_task(Database.open(DatabaseAddress.parse("", tmp_path)))
+        assert (await asyncio.wait({opening}, timeout=0.3))[1] == {opening}
+        other.execute("COMMIT")
+        await (await opening).close()
 
 
 async def test_migrations_leave_the_tables_that_the_code_uses(address: DatabaseAddress) -> None:
