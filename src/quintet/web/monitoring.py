@@ -113,6 +113,8 @@ class Metrics:
         )
         self._requests = _Requests()
         self.registry.register(self._requests)
+        self.observe = self._requests.observe
+        """Count an HTTP request that was answered."""
         Gauge("quintet_web_sessions", "Sessions of browsers.", registry=self.registry).set_function(
             lambda: len(sessions)
         )
@@ -151,10 +153,6 @@ class Metrics:
                 self._repeated.labels(service).inc()
             case _:
                 pass
-
-    def observe(self, path: str, method: str, status: int, seconds: float) -> None:
-        """Count an HTTP request that was answered."""
-        self._requests.observe(path, method, status, seconds)
 
     def is_ready(self) -> None:
         """Requests are served from now on."""

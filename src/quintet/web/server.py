@@ -305,26 +305,28 @@ class _Protocol(HttpToolsProtocol):
 
     async def _answer_all(self, cycle: _DirectCycle | None) -> None:
         """Answer one request after another, since a task for each would cost time."""
-        while cycle is not None and await self._answer(cycle):
+        while cycle is not None:
+            try:
+                answer = await cycle.coming
+                lines = (
+                    answer.lines()
+                    if isinstance(answer, Content)
+                    else b"".join(map(header_line, answer.raw_headers))
+                )
+                if self.flow.write_paused:
+                    await self.flow.drain()
+            except BaseException:
+                self.transport.close()
+                raise
+            finally:
+                self.tasks.discard(self._answering)
+            if not self._send(cycle, answer, lines):
+                break
             self._asked = self.loop.create_future()
             cycle = await self._asked
 
-    async def _answer(self, cycle: _DirectCycle) -> bool:
-        """Answer one request. Returns whether others may follow."""
-        try:
-            answer = await cycle.coming
-            lines = (
-                answer.lines()
-                if isinstance(answer, Content)
-                else b"".join(map(header_line, answer.raw_headers))
-            )
-            if self.flow.write_paused:
-                await self.flow.drain()
-        except BaseException:
-            self.transport.close()
-            raise
-        finally:
-            self.tasks.discard(self._answering)
+    def _send(self, cycle: _DirectCycle, answer: Answer, lines: bytes) -> bool:
+        """Write an answer. Returns whether others may follow."""
         cycle.response_complete = True
         if self.transport.is_closing():
             return False
