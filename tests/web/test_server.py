@@ -396,9 +396,10 @@ async def test_the_answer_to_head_has_no_body(both: server.Listener) -> None:
         DIRECT + b"expect: 100-continue\r\n\r\n",
         DIRECT + b"connection: close\r\n\r\n",
         DIRECT.replace(b"1.1", b"1.0") + b"connection: keep-alive\r\n\r\n",
+        DIRECT.replace(b"1.1", b"1.0") + b"proxy-connection: keep-alive\r\n\r\n",
         DIRECT.replace(b"/direct", b"/other") + b"\r\n",
     ],
-    ids=["body", "chunked", "expect", "close", "1.0", "path"],
+    ids=["body", "chunked", "expect", "close", "1.0", "1.0 by a proxy", "path"],
 )
 async def test_all_others_are_answered_by_the_application(both: server.Listener, sent: bytes) -> None:
     answer = await exchange(both.port, sent, CLOSING)

@@ -22,8 +22,9 @@ import errno
 import os
 import sqlite3
 import ssl
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any, Final, Self, final
 
@@ -137,7 +138,8 @@ class Database:
         """
         if self.address.kind is DatabaseKind.SQLITE:
             self._create_file()
-            await self._use_wal()
+            async with self._translated(_MIGRATION_SECONDS):
+                await asyncio.to_thread(_use_wal, self.address.location)
         scripts = await asyncio.to_thread(_read_scripts)
         async with self._translated(_MIGRATION_SECONDS), self._writing.begin() as connection:
             if self.address.kind is DatabaseKind.POSTGRESQL:
@@ -167,15 +169,6 @@ class Database:
                 f"{self.address.shown}: {error.strerror}",
                 fix="The user that runs Quintet must be able to write this file and its folder",
             ) from error
-
-    async def _use_wal(self) -> None:
-        """With WAL readers go on while one writes. The file remembers it.
-
-        SQLite waits for others before it does anything else, but gives up at once if they do this, too.
-        """
-        async with self._translated(_STATEMENT_SECONDS):
-            while not await asyncio.to_thread(_has_wal, self.address.location):  # noqa: ASYNC110  # no event
-                await asyncio.sleep(_PAUSE)
 
     @asynccontextmanager
     async def _translated(self, seconds: float) -> AsyncIterator[None]:
@@ -209,17 +202,22 @@ def _engine(address: DatabaseAddress, **options: Any) -> AsyncEngine:
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_pre_ping=True, **options)
 
 
-def _has_wal(location: str) -> bool:
-    """Whether the file uses WAL, now at the latest; not if another connection keeps it from that."""
-    connection = sqlite3.connect(location)
-    try:
-        return bool(connection.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",))
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in _SQLITE_BUSY:
-            raise
-        return False
-    finally:
-        connection.close()
+def _use_wal(location: str) -> None:
+    """With WAL readers go on while one writes. The file remembers it; some file systems do not have it.
+
+    SQLite waits for others before it does anything else, but gives up at once if one of them writes now.
+    """
+    until = time.monotonic() + _STATEMENT_SECONDS
+    with closing(sqlite3.connect(location, timeout=_STATEMENT_SECONDS)) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL").close()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in _SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

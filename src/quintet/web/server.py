@@ -136,7 +136,7 @@ class _JoinedWrites(asyncio.Transport):
             self._transport.write(held)
 
 
-_BY_UVICORN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+_BY_UVICORN = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"proxy-connection"))
 """With one of these headers a request has a body, or wants what uvicorn alone does."""
 
 

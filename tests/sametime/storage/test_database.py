@@ -106,6 +106,19 @@ async def test_a_new_file_is_waited_for_while_another_process_begins_to_write_it
         await (await opening).close()
 
 
+async def test_a_new_file_that_stays_locked_is_said_to_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_STATEMENT_SECONDS", 0.05)
+    with closing(sqlite3.connect(tmp_path / "quintet.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageUnavailableError) as raised:
+            await Database.open(DatabaseAddress.parse("", tmp_path))
+    cause = raised.value.__cause__
+    assert isinstance(cause, sqlite3.OperationalError)
+    assert cause.sqlite_errorcode == sqlite3.SQLITE_BUSY
+
+
 async def test_migrations_leave_the_tables_that_the_code_uses(address: DatabaseAddress) -> None:
     database = await Database.open(address)
     try:
